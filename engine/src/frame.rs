@@ -1,0 +1,180 @@
+//! A picture, and the slot that holds the newest one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+/// How far a picture must be turned clockwise to stand upright.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VideoRotation {
+    /// Upright.
+    #[default]
+    Rotation0,
+    /// A quarter turn.
+    Rotation90,
+    /// Upside down.
+    Rotation180,
+    /// Three quarters of a turn.
+    Rotation270,
+}
+
+/// One plane of a picture: `stride` bytes from one row to the next, of which the row's pixels come first.
+#[derive(Clone, Copy, Debug)]
+pub struct Plane<'a> {
+    /// At least `stride * (rows - 1) + width` bytes.
+    pub data: &'a [u8],
+    /// Bytes from one row to the next.
+    pub stride: usize,
+}
+
+/// Where a picture's bytes live: in memory of our own, or in the engine's (a received frame, never copied).
+pub(crate) trait I420Memory: Send + Sync {
+    /// The planes Y, U and V.
+    fn planes(&self) -> [Plane<'_>; 3];
+}
+
+/// An I420 picture: a full-size Y plane and U and V planes of half the width and height, rounded up.
+pub struct VideoFrame {
+    width: u32,
+    height: u32,
+    /// When it was captured, in microseconds of the sender's clock.
+    pub timestamp_us: i64,
+    /// How it must be turned to stand upright.
+    pub rotation: VideoRotation,
+    memory: Box<dyn I420Memory>,
+}
+
+struct Packed {
+    bytes: Vec<u8>,
+    width: usize,
+    height: usize,
+}
+
+impl I420Memory for Packed {
+    fn planes(&self) -> [Plane<'_>; 3] {
+        let (y_len, chroma_width) = (self.width * self.height, self.width.div_ceil(2));
+        let (y, chroma) = self.bytes.split_at(y_len);
+        let (u, v) = chroma.split_at(chroma_width * self.height.div_ceil(2));
+        [
+            Plane { data: y, stride: self.width },
+            Plane { data: u, stride: chroma_width },
+            Plane { data: v, stride: chroma_width },
+        ]
+    }
+}
+
+impl VideoFrame {
+    /// Bytes of a tightly packed I420 picture of this size.
+    pub const fn packed_len(width: u32, height: u32) -> usize {
+        let (w, h) = (width as usize, height as usize);
+        w * h + 2 * (w.div_ceil(2) * h.div_ceil(2))
+    }
+
+    /// A picture from tightly packed I420 bytes (all of Y, then U, then V).
+    ///
+    /// Returns `None` when `bytes` is not exactly [`packed_len`](Self::packed_len) long or a side is zero.
+    pub fn from_packed(width: u32, height: u32, bytes: Vec<u8>, timestamp_us: i64) -> Option<Self> {
+        if width == 0 || height == 0 || bytes.len() != Self::packed_len(width, height) {
+            return None;
+        }
+        let memory = Packed { bytes, width: width as usize, height: height as usize };
+        Some(Self { width, height, timestamp_us, rotation: VideoRotation::default(), memory: Box::new(memory) })
+    }
+
+    /// A received picture. The memory must hold planes as large as width and height ask for.
+    pub(crate) fn from_memory(
+        width: u32,
+        height: u32,
+        timestamp_us: i64,
+        rotation: VideoRotation,
+        memory: Box<dyn I420Memory>,
+    ) -> Self {
+        Self { width, height, timestamp_us, rotation, memory }
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// The planes Y, U and V, without a copy.
+    pub fn planes(&self) -> [Plane<'_>; 3] {
+        self.memory.planes()
+    }
+}
+
+impl std::fmt::Debug for VideoFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VideoFrame({}x{} at {} us)", self.width, self.height, self.timestamp_us)
+    }
+}
+
+/// The newest frame of a video, shared by the thread that fills it and the one that shows it.
+///
+/// A frame that nobody took is replaced, never queued. Clones share one slot, and compare equal.
+#[derive(Clone, Default)]
+pub struct LatestFrame {
+    shared: Arc<Slot>,
+}
+
+#[derive(Default)]
+struct Slot {
+    newest: Mutex<Option<Arc<VideoFrame>>>,
+    on_frame: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
+    count: AtomicU64,
+}
+
+impl LatestFrame {
+    /// An empty slot.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls `wake` after each new frame, on the thread that delivered it; it must return at once.
+    pub fn on_frame(&self, wake: impl Fn() + Send + Sync + 'static) {
+        *self.shared.on_frame.lock() = Some(Arc::new(wake));
+    }
+
+    /// Puts a frame in, in the place of an older one.
+    pub fn put(&self, frame: Arc<VideoFrame>) {
+        *self.shared.newest.lock() = Some(frame);
+        self.shared.count.fetch_add(1, Ordering::Release);
+        let wake = self.shared.on_frame.lock().clone();
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+
+    /// The newest frame, which stays in the slot.
+    pub fn newest(&self) -> Option<Arc<VideoFrame>> {
+        self.shared.newest.lock().clone()
+    }
+
+    /// Empties the slot: nothing to show any more.
+    pub fn clear(&self) {
+        *self.shared.newest.lock() = None;
+    }
+
+    /// How many frames have been put in since the start: differs from the last look when there is a new one.
+    pub fn count(&self) -> u64 {
+        self.shared.count.load(Ordering::Acquire)
+    }
+}
+
+impl PartialEq for LatestFrame {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl std::fmt::Debug for LatestFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LatestFrame({} so far)", self.count())
+    }
+}
