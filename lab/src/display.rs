@@ -1,0 +1,104 @@
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::Process;
+use crate::wait::{HANG_GUARD, wait_until};
+
+/// An X server without a screen, and a window manager in it.
+#[derive(Debug)]
+pub struct Display {
+    // Dropped in this order: the window manager before the server it talks to.
+    _window_manager: Process,
+    _server: Process,
+    name: String,
+}
+
+impl Display {
+    /// Starts Xvfb at a free number, with openbox.
+    ///
+    /// # Errors
+    /// When either isn't installed or doesn't come up.
+    pub fn start(width: u32, height: u32) -> Result<Self> {
+        let mut command = Command::new("Xvfb");
+        command.args([
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            &format!("{width}x{height}x24"),
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut server = Process::spawn("Xvfb", command)?;
+        let stdout = server.child().stdout.take().context("Xvfb's output")?;
+        let mut number = String::new();
+        BufReader::new(stdout).read_line(&mut number).context("reading the display's number")?;
+        let number = number.trim();
+        if number.is_empty() {
+            bail!("Xvfb gave no display");
+        }
+        let name = format!(":{number}");
+
+        let mut command = Command::new("openbox");
+        command.env("DISPLAY", &name).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let window_manager = Process::spawn("openbox", command)?;
+        let display = Self { _window_manager: window_manager, _server: server, name };
+        wait_until("the window manager", HANG_GUARD, || {
+            let answer = display.command("xprop").args(["-root", "_NET_SUPPORTING_WM_CHECK"]).output().ok()?;
+            String::from_utf8_lossy(&answer.stdout).contains("window id").then_some(())
+        })?;
+        Ok(display)
+    }
+
+    /// Its name, for `DISPLAY`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A command that will run in this display, and in no other.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env("DISPLAY", &self.name).env_remove("WAYLAND_DISPLAY");
+        command
+    }
+
+    /// Waits for the window whose title contains `title`, and returns its id.
+    ///
+    /// # Errors
+    /// When none appears.
+    pub fn window(&self, title: &str) -> Result<String> {
+        wait_until(&format!("a window named {title:?}"), HANG_GUARD, || {
+            let answer = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output().ok()?;
+            String::from_utf8_lossy(&answer.stdout).lines().next().map(str::to_owned)
+        })
+    }
+
+    /// Runs `xdotool` with these arguments: a person's hands.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn xdotool(&self, arguments: &[&str]) -> Result<String> {
+        let answer = self.command("xdotool").args(arguments).output().context("running xdotool")?;
+        if !answer.status.success() {
+            bail!("xdotool {arguments:?}: {}", String::from_utf8_lossy(&answer.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+    }
+
+    /// Saves a window (by id), or the whole screen for `"root"`, as a picture.
+    ///
+    /// # Errors
+    /// When it can't be captured.
+    pub fn screenshot(&self, window: &str, file: &Path) -> Result<()> {
+        let status = self.command("import").args(["-window", window]).arg(file).status().context("running import")?;
+        if !status.success() {
+            bail!("import of window {window} failed");
+        }
+        Ok(())
+    }
+}

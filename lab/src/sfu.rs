@@ -1,0 +1,103 @@
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::wait::{HANG_GUARD, free_port, wait_until};
+use crate::workspace_file;
+
+/// A `livekit-server` on loopback, with a key of its own.
+#[derive(Debug)]
+pub struct Sfu {
+    process: Process,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Sfu {
+    /// The API key it knows.
+    pub const API_KEY: &'static str = "labkey";
+    /// The secret of that key.
+    pub const API_SECRET: &'static str = "a secret of the lab, of no worth elsewhere";
+
+    /// Starts one on free ports and waits until it answers.
+    ///
+    /// # Errors
+    /// When it isn't installed or doesn't come up.
+    pub fn start() -> Result<Self> {
+        Self::start_with("")
+    }
+
+    /// As [`start`](Self::start), with more lines for its YAML configuration.
+    ///
+    /// # Errors
+    /// When it isn't installed or doesn't come up.
+    pub fn start_with(more_config: &str) -> Result<Self> {
+        let folder = tempfile::tempdir().context("making a folder for the SFU")?;
+        let (port, tcp_port, udp_port) = (free_port()?, free_port()?, free_port()?);
+        let config = format!(
+            "port: {port}\nbind_addresses: [127.0.0.1]\nlogging: {{level: info}}\nkeys: {{{}: {}}}\n\
+             rtc: {{enable_loopback_candidate: true, node_ip: 127.0.0.1, tcp_port: {tcp_port}, udp_port: {udp_port}}}\n\
+             {more_config}\n",
+            Self::API_KEY,
+            Self::API_SECRET,
+        );
+        std::fs::write(folder.path().join("config.yaml"), config).context("writing the SFU's configuration")?;
+        let process = Self::spawn(&folder, port)?;
+        Ok(Self { process, folder, port })
+    }
+
+    fn spawn(folder: &TempDir, port: u16) -> Result<Process> {
+        let program = match std::env::var_os("LIVEKIT_SERVER_BIN") {
+            Some(path) => path.into(),
+            None => workspace_file(".tools/bin/livekit-server")?,
+        };
+        let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log"))?;
+        let mut command = Command::new(program);
+        command.arg("--config").arg(folder.path().join("config.yaml"));
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let process = Process::spawn("livekit-server", command)?;
+        wait_until("the SFU's port", HANG_GUARD, || TcpStream::connect(("127.0.0.1", port)).ok())?;
+        Ok(process)
+    }
+
+    /// Where clients connect: `ws://127.0.0.1:…`.
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// The port of signaling and of the API.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process id of the server.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it; nothing answers at its port from here on.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on the same port, after [`kill`](Self::kill) or instead of it.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        self.process = Self::spawn(&self.folder, self.port)?;
+        Ok(())
+    }
+
+    /// Everything it has logged so far.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub fn log(&self) -> Result<String> {
+        std::fs::read_to_string(self.folder.path().join("log")).context("reading the SFU's log")
+    }
+}

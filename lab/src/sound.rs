@@ -1,0 +1,81 @@
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::wait::{HANG_GUARD, wait_until};
+
+/// A PulseAudio server of its own whose one sink, `speaker`, comes back as its one source, `microphone`.
+#[derive(Debug)]
+pub struct SoundCard {
+    process: Process,
+    folder: TempDir,
+}
+
+impl SoundCard {
+    /// Starts one at this sample rate in hertz.
+    ///
+    /// # Errors
+    /// When PulseAudio isn't installed or doesn't come up.
+    pub fn start(rate: u32) -> Result<Self> {
+        let folder = tempfile::tempdir().context("making a folder for PulseAudio")?;
+        let script = format!(
+            "load-module module-native-protocol-unix socket={}\n\
+             load-module module-null-sink sink_name=speaker rate={rate}\n\
+             load-module module-remap-source master=speaker.monitor source_name=microphone\n\
+             set-default-sink speaker\nset-default-source microphone\n",
+            folder.path().join("native").display()
+        );
+        std::fs::write(folder.path().join("lab.pa"), script).context("writing PulseAudio's script")?;
+        let process = Self::spawn(&folder)?;
+        let card = Self { process, folder };
+        card.wait_for_answer()?;
+        Ok(card)
+    }
+
+    fn spawn(folder: &TempDir) -> Result<Process> {
+        let mut command = Command::new("pulseaudio");
+        command.args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disallow-exit", "-F"]);
+        command.arg(folder.path().join("lab.pa"));
+        command.env("XDG_RUNTIME_DIR", folder.path()).env("HOME", folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Process::spawn("pulseaudio", command)
+    }
+
+    fn wait_for_answer(&self) -> Result<()> {
+        wait_until("PulseAudio", HANG_GUARD, || {
+            let mut command = Command::new("pactl");
+            command.args(["list", "short", "sources"]).envs(self.environment());
+            let answer = command.output().ok()?;
+            String::from_utf8_lossy(&answer.stdout).contains("microphone").then_some(())
+        })
+    }
+
+    /// What a program needs in its environment to use this card and no other.
+    pub fn environment(&self) -> [(&'static str, PathBuf); 3] {
+        [
+            ("PULSE_SERVER", PathBuf::from(format!("unix:{}", self.folder.path().join("native").display()))),
+            ("PULSE_LATENCY_MSEC", PathBuf::from("20")),
+            ("XDG_RUNTIME_DIR", self.folder.path().to_owned()),
+        ]
+    }
+
+    /// The server dies, as when a sound card is pulled out.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// It comes back.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        // A killed server leaves its socket behind, and the next one would not take its place.
+        let _ = std::fs::remove_file(self.folder.path().join("native"));
+        self.process = Self::spawn(&self.folder)?;
+        self.wait_for_answer()
+    }
+}

@@ -1,0 +1,33 @@
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long a test waits for something that should come at once, before it calls it a hang.
+pub const HANG_GUARD: Duration = Duration::from_secs(60);
+
+/// Asks `check` again and again until it answers, with a short pause between.
+///
+/// # Errors
+/// When nothing came within `guard`; the message names `what`.
+pub fn wait_until<T>(what: &str, guard: Duration, mut check: impl FnMut() -> Option<T>) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = check() {
+            return Ok(value);
+        }
+        if started.elapsed() > guard {
+            bail!("{what}: nothing within {guard:?}");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A TCP port of the loopback address that was free a moment ago.
+///
+/// # Errors
+/// When the system gives none.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("asking for a free port")?;
+    Ok(listener.local_addr()?.port())
+}
