@@ -34,7 +34,6 @@ const BUILD: &[Package] = &[
     library("libegl-dev"),          // khronos-egl: xcap on Wayland
     library("libgbm-dev"),          // gbm-sys: xcap on Wayland
     library("libpipewire-0.3-dev"), // pipewire-sys, libspa-sys: xcap's portal
-    library("libwayland-dev"),      // wayland-sys
     library("libxcb-randr0-dev"),   // xcb: xcap on X11
     library("libxcb1-dev"),
 ];
