@@ -1,5 +1,7 @@
 //! `cargo xtask`: everything a contributor or CI runs, from an empty machine to a running call.
 
+#[cfg(target_os = "linux")]
+mod demo;
 mod lint;
 mod setup;
 mod step;
@@ -27,6 +29,9 @@ enum Task {
         #[arg(long)]
         tests: bool,
     },
+    /// Show a consultation: SFU, backend, a doctor's and a patient's window.
+    #[cfg(target_os = "linux")]
+    Demo(demo::Options),
     /// Run the whole suite, without a display.
     Test(test::Options),
     /// Check format, warnings, documentation, file lengths, and (with cargo-deny) licences.
@@ -37,6 +42,11 @@ fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Setup { tests: false } => setup::run(Needs::Demo),
         Task::Setup { tests: true } => setup::run(Needs::Tests),
+        #[cfg(target_os = "linux")]
+        Task::Demo(options) => {
+            setup::run(Needs::Demo)?;
+            demo::run(&options)
+        }
         Task::Test(options) => {
             setup::run(Needs::Tests)?;
             test::run(&options)
