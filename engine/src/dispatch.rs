@@ -159,11 +159,11 @@ impl Engine {
 
     /// Ends the engine: nothing works after it.
     pub(crate) fn shut_down() {
-        if let Some(engine) = ENGINE.get() {
-            if !engine.shut_down.swap(true, Ordering::AcqRel) {
-                engine.functions.dispose();
-                engine.pending.lock().clear();
-            }
+        if let Some(engine) = ENGINE.get()
+            && !engine.shut_down.swap(true, Ordering::AcqRel)
+        {
+            engine.functions.dispose();
+            engine.pending.lock().clear();
         }
     }
 
@@ -374,10 +374,10 @@ impl Engine {
     fn read(&self, id: u64, chunk: Chunk) {
         // Out of the map while it runs, so that a sink may use the engine.
         let reader = self.readers.lock().remove(&id);
-        if let Some(mut reader) = reader {
-            if (reader.sink)(chunk) {
-                self.readers.lock().insert(id, reader);
-            }
+        if let Some(mut reader) = reader
+            && (reader.sink)(chunk)
+        {
+            self.readers.lock().insert(id, reader);
         }
     }
 
