@@ -196,9 +196,10 @@ async fn what_the_token_does_not_grant_is_refused() -> Result<()> {
     let sfu = Sfu::start()?;
     let strict = VideoGrants { can_update_own_metadata: Some(false), ..grants("room") };
     let ana = Peer::join_as(&sfu, &token("ana", strict)?, Default::default()).await?;
-    let permission = ana.room.local_participant().permission().context("the server tells")?;
+    let me = ana.room.local_participant();
+    let permission = me.permission().context("the server tells")?;
     assert!(permission.can_publish && permission.can_publish_data && !permission.can_update_metadata);
-    let refused = soon("an answer", ana.room.local_participant().set_metadata("x")).await?;
+    let refused = soon("an answer", me.set_metadata("x")).await?;
     assert!(matches!(refused, Err(RoomError::NotAllowed(_))), "{refused:?}");
     Ok(())
 }

@@ -31,7 +31,8 @@ async fn publish(peer: &Peer, source: TrackSource) -> Result<(Result<(), RoomErr
     let track = LocalVideoTrack::create_video_track("picture", video.clone())?;
     let camera = Camera::start(video, size.width, size.height);
     let options = TrackPublishOptions { source, ..Default::default() };
-    let publishing = peer.room.local_participant().publish_track(LocalTrack::Video(track), options);
+    let me = peer.room.local_participant();
+    let publishing = me.publish_track(LocalTrack::Video(track), options);
     Ok((soon("an answer", publishing).await?.map(drop), camera))
 }
 

@@ -64,8 +64,7 @@ fn an_echo_is_cancelled() {
 
 #[test]
 fn a_voice_without_an_echo_stays() {
-    let options =
-        AudioProcessingOptions { echo_cancellation: true, high_pass_filter: true, ..Default::default() };
+    let options = AudioProcessingOptions { echo_cancellation: true, high_pass_filter: true, ..Default::default() };
     let mut apm = AudioProcessingModule::new(options).unwrap();
     let mut near = Voice::new(2);
     let (mut before, mut after) = (0.0, 0.0);

@@ -89,9 +89,7 @@ async fn survives(scenario: SimulateScenario) -> Result<()> {
     call.is_seen_again().await?;
     eprintln!("{scenario:?}: seen again after {:?}", started.elapsed());
     call.luis.room.local_participant().send_chat_message("sigo aquí").await?;
-    call.ana
-        .wait("chat", |event| matches!(event, RoomEvent::ChatMessage { .. }).then_some(()))
-        .await
+    call.ana.wait("chat", |event| matches!(event, RoomEvent::ChatMessage { .. }).then_some(())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 //! What the engine's tests share: rooms on a real SFU, a test card, a tone, and ways to look at what arrives.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod card;
 mod tone;
@@ -109,9 +109,9 @@ impl Peer {
     pub async fn publish_camera(&self, width: u32, height: u32) -> Result<(Camera, LocalTrackPublication)> {
         let source = NativeVideoSource::new(VideoResolution { width, height }, false)?;
         let track = LocalVideoTrack::create_video_track("camera", source.clone())?;
-        let options =
-            TrackPublishOptions { source: TrackSource::Camera, simulcast: false, ..Default::default() };
-        let publishing = self.room.local_participant().publish_track(LocalTrack::Video(track), options);
+        let options = TrackPublishOptions { source: TrackSource::Camera, simulcast: false, ..Default::default() };
+        let me = self.room.local_participant();
+        let publishing = me.publish_track(LocalTrack::Video(track), options);
         let publication = soon("publishing the camera", publishing).await??;
         Ok((Camera::start(source, width, height), publication))
     }
@@ -121,7 +121,8 @@ impl Peer {
         let source = NativeAudioSource::new(RATE, 1, 100)?;
         let track = LocalAudioTrack::create_audio_track("microphone", source.clone())?;
         let options = TrackPublishOptions { source: TrackSource::Microphone, ..Default::default() };
-        let publishing = self.room.local_participant().publish_track(LocalTrack::Audio(track), options);
+        let me = self.room.local_participant();
+        let publishing = me.publish_track(LocalTrack::Audio(track), options);
         let publication = soon("publishing the microphone", publishing).await??;
         Ok((Tone::start(source, hz), publication))
     }
