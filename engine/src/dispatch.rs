@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -209,8 +209,13 @@ impl Engine {
         build: impl FnOnce(u64) -> proto::ffi_request::Message,
         then: impl FnOnce(Message) -> Result<T, RoomError> + Send + 'static,
     ) -> Result<T, RoomError> {
+        let asked = Instant::now();
         match tokio::time::timeout(limit, self.call(name, build, then)).await {
-            Ok(answer) => answer?,
+            Ok(answer) => answer?.map_err(|error| match error {
+                // The engine's own limit, of which it says only that it passed.
+                RoomError::Timeout(_) => RoomError::Timeout(asked.elapsed()),
+                error => error,
+            }),
             Err(_) => Err(RoomError::Timeout(limit)),
         }
     }

@@ -35,7 +35,7 @@ async fn the_right_key_opens_media_and_chat() -> Result<()> {
     let (camera, _published) = ana.publish_camera(320, 180).await?;
     let video = VideoStream::new(&luis.subscribed_video().await?)?;
     let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
-    video.frames().on_frame(move || drop(woken.send(())));
+    video.frames().on_frame(move || _ = woken.send(()));
     for _ in 0..30 {
         soon("a frame", wakes.recv()).await?.context("the slot is gone")?;
     }

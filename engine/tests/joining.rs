@@ -134,7 +134,7 @@ async fn a_server_that_says_nothing_is_given_up() -> Result<()> {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}", silent.local_addr()?);
     let (error, elapsed) = refused(&url, &token("ana", grants("room"))?).await?;
-    assert!(matches!(error, RoomError::Timeout(_) | RoomError::Unreachable(_)), "{error:?}");
+    assert!(matches!(error, RoomError::Timeout(waited) if waited > Duration::from_secs(4)), "{error:?}");
     assert!(elapsed < Duration::from_secs(25), "{elapsed:?}");
     Ok(())
 }

@@ -28,7 +28,7 @@ async fn call(sfu: &Sfu) -> Result<()> {
     let mut sound = AudioStream::new(&ana.subscribed_audio().await?, 48_000, 1)?;
     listen(&mut sound, 30).await?;
     let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
-    video.frames().on_frame(move || drop(woken.send(())));
+    video.frames().on_frame(move || _ = woken.send(()));
     for _ in 0..15 {
         soon("a frame", wakes.recv()).await?.context("the slot is gone")?;
     }

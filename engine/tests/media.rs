@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -124,7 +123,7 @@ async fn only_the_newest_frame_is_kept() -> Result<()> {
     drop(newest);
     // The end of the track is told, and wakes who waits for a frame.
     let (woken, mut wakes) = mpsc::unbounded_channel();
-    stream.frames().on_frame(move || drop(woken.send(())));
+    stream.frames().on_frame(move || _ = woken.send(()));
     drop(camera);
     drop(ana);
     let ended = async {

@@ -52,7 +52,7 @@ impl Call {
 /// Waits for ten frames more.
 async fn shows_frames(stream: &mut VideoStream) -> Result<()> {
     let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
-    stream.frames().on_frame(move || drop(woken.send(())));
+    stream.frames().on_frame(move || _ = woken.send(()));
     for _ in 0..10 {
         soon("a frame", wakes.recv()).await?.context("the slot is gone")?;
     }
