@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use autamedica_lab::{HANG_GUARD, Process, built_program, free_port, wait_until};
 use clap::Args;
+use serde_json::Value;
 
 use crate::step::{self, say};
 use crate::workspace::{cargo, root};
@@ -172,7 +173,9 @@ fn is_healthy(port: u16) -> bool {
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    let Ok(answer) = ask() else { return false };
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str::<Value>(body).is_ok_and(|health| health["data"]["status"] == "ok")
 }
 
 /// The app, as this person starts it.
