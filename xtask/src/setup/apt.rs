@@ -56,9 +56,12 @@ const DEMO: &[Package] = &[
     program("xvfb", &["Xvfb"]),
 ];
 
-/// A sound card and a browser.
+const CHROMIUM: Package = program("chromium", super::web::BROWSERS);
+/// Ubuntu's package of this name installs the snap.
+const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROWSERS);
+
+/// A sound card, and what drives a browser.
 const TESTS: &[Package] = &[
-    program("chromium", super::web::BROWSERS),
     program("nodejs", &["node"]),
     program("npm", &["npm"]),
     program("pulseaudio", &["pulseaudio"]),
@@ -80,8 +83,13 @@ pub fn install(needs: Needs) -> Result<()> {
     }
     if needs >= Needs::Tests {
         packages.extend(TESTS);
+        packages.push(if is_ubuntu() { &CHROMIUM_OF_UBUNTU } else { &CHROMIUM });
     }
     ensure(&packages)
+}
+
+fn is_ubuntu() -> bool {
+    std::fs::read_to_string("/etc/os-release").is_ok_and(|text| text.lines().any(|line| line == "ID=ubuntu"))
 }
 
 /// Installs those of `packages` that are missing. Where there is no apt, says what is wanted and goes on.

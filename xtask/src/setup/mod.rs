@@ -9,6 +9,7 @@ mod sfu;
 mod web;
 
 use anyhow::Result;
+pub use web::browser;
 
 /// How much has to be there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
