@@ -16,6 +16,7 @@ start-enter = Join
 start-calm = Nobody sees or hears you until you join.
 start-code-missing = Please type the code first, or paste the link.
 start-code-wrong = That code doesn't look complete. Please check it and try again.
+start-link-wrong = This link doesn't lead to a consultation. Please copy it again, whole.
 
 # Joining
 joining-title = Joining the consultation…

@@ -16,6 +16,7 @@ start-enter = Entrar
 start-calm = Nadie le ve ni le oye hasta que usted entre.
 start-code-missing = Escriba primero el código, o pegue el enlace.
 start-code-wrong = Ese código no parece completo. Revíselo, por favor, e inténtelo otra vez.
+start-link-wrong = Este enlace no lleva a ninguna consulta. Cópielo otra vez, entero, por favor.
 
 # Entrando
 joining-title = Entrando en la consulta…

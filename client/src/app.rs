@@ -10,7 +10,7 @@ use autamedica_api::Role;
 use eframe::egui_glow;
 use egui::{Theme, ViewportCommand};
 
-use crate::call::{CallCommand, CallPhase, CallState, EndReason};
+use crate::call::{CallCommand, CallPhase, CallState, EndReason, JoinTarget, Wake};
 use crate::i18n::{Language, Texts};
 use crate::theme::{self, Sizes};
 use crate::ui::call::CallScreen;
@@ -24,37 +24,6 @@ use crate::ui::{Action, Cx};
 
 /// How long closing the window may wait for the call to end.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
-
-/// Which consultation to join.
-#[derive(Clone, PartialEq, Eq)]
-pub enum JoinTarget {
-    /// A link as somebody received it. It may carry a token, so it is never logged.
-    Link(String),
-    /// A consultation of the backend we talk to.
-    Consultation {
-        /// Its id, or the code that the person typed.
-        id: String,
-        /// As whom.
-        role: Role,
-    },
-    /// Any LiveKit room.
-    Room {
-        /// The SFU's address.
-        url: String,
-        /// A token for it. Never logged.
-        token: String,
-    },
-}
-
-impl std::fmt::Debug for JoinTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Link(_) => f.write_str("Link(…)"),
-            Self::Consultation { id, role } => write!(f, "Consultation {{ id: {id:?}, role: {role} }}"),
-            Self::Room { url, .. } => write!(f, "Room {{ url: {url:?}, token: … }}"),
-        }
-    }
-}
 
 /// What the app shows first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,9 +72,6 @@ impl Default for AppOptions {
         }
     }
 }
-
-/// Tells the UI that there is something new to show. May be called from any thread, and returns at once.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Starts calls.
 pub trait Calls {

@@ -5,6 +5,7 @@ pub mod backend;
 pub mod call;
 pub mod device;
 pub mod i18n;
+pub mod native;
 pub mod report;
 pub mod theme;
 pub mod ui;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::device::timecode;
+use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
 
 /// Frames a second are counted over this long.
@@ -50,7 +51,9 @@ struct Inner {
     first_frame_at: Option<Instant>,
     last_frame_size: (u32, u32),
     shown: VecDeque<Instant>,
-    drawn: VecDeque<Instant>,
+    ui: Option<Arc<UiStats>>,
+    /// The figures as they were when the window closed.
+    last: Option<ClientReport>,
     latencies_ms: Vec<f64>,
     audio_frames: u64,
     audio_tone_hz: Option<f64>,
@@ -68,7 +71,8 @@ impl Measurements {
             first_frame_at: None,
             last_frame_size: (0, 0),
             shown: VecDeque::new(),
-            drawn: VecDeque::new(),
+            ui: None,
+            last: None,
             latencies_ms: Vec::new(),
             audio_frames: 0,
             audio_tone_hz: None,
@@ -84,9 +88,15 @@ impl Measurements {
         self.inner.lock().asked_at.get_or_insert_with(Instant::now);
     }
 
-    /// The UI drew a frame of its own.
-    pub fn ui_drawn(&self) {
-        note(&mut self.inner.lock().drawn, Instant::now());
+    /// The window is there, and counts what it draws.
+    pub fn ui_ready(&self, stats: Arc<UiStats>) {
+        self.inner.lock().ui = Some(stats);
+    }
+
+    /// The window is closed: what comes after doesn't count.
+    pub fn ui_ended(&self) {
+        let report = self.report();
+        self.inner.lock().last = Some(report);
     }
 
     /// A remote camera's frame is on screen for the first time.
@@ -127,6 +137,9 @@ impl Measurements {
     pub fn report(&self) -> ClientReport {
         let now = Instant::now();
         let inner = self.inner.lock();
+        if let Some(last) = &inner.last {
+            return last.clone();
+        }
         let since_join = |at: Instant| inner.asked_at.map(|asked| at.saturating_duration_since(asked));
         let mut sorted = inner.latencies_ms.clone();
         sorted.sort_by(f64::total_cmp);
@@ -151,7 +164,7 @@ impl Measurements {
                 .as_ref()
                 .map(|((of, before), after)| percent(after.total.saturating_sub(before.total), *of)),
             rss_mib: usage::rss_mib().map(tenths),
-            ui_fps: rate(&inner.drawn),
+            ui_fps: inner.ui.as_ref().map_or(0.0, |ui| tenths(f64::from(ui.ui_fps()))),
             end: inner.end.clone(),
             threads: cpu.map_or_else(BTreeMap::new, |((of, before), after)| {
                 let used = |(name, time): (String, Duration)| {

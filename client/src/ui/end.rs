@@ -7,8 +7,8 @@ use lucide_icons::Icon;
 
 use super::start::{centered, header};
 use super::widgets::{TextButton, Tone};
-use super::{Action, Cx, JoinTarget, wording};
-use crate::call::EndReason;
+use super::{Action, Cx, wording};
+use crate::call::{EndReason, JoinTarget};
 use crate::theme::{Palette, icon_font, regular_font, space};
 
 /// A call that is over.

@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use autamedica_api::Role;
 
-pub use crate::app::{App, AppOptions, Call, Calls, JoinTarget, Start, UiHandle, Wake};
-use crate::call::CallCommand;
+pub use crate::app::{App, AppOptions, Call, Calls, Start, UiHandle};
+use crate::call::{CallCommand, JoinTarget};
 use crate::i18n::{Language, Texts};
 use crate::theme::Sizes;
 pub use window::run;

@@ -1,16 +1,14 @@
 //! The start screen: which consultation?
 
-use autamedica_api::Role;
+use autamedica_api::{Id, JoinLink, Role};
 use egui::{Align, Frame, Layout, Rect, Stroke, TextEdit, Ui, UiBuilder, Vec2, ViewportCommand};
 use lucide_icons::Icon;
 
 use super::widgets::{TextButton, Tone, focus_ring};
-use super::{Action, Cx, JoinTarget};
+use super::{Action, Cx};
+use crate::call::JoinTarget;
 use crate::i18n::Language;
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
-
-/// Ids as the backend takes them are at most this long.
-const LONGEST_ID: usize = 128;
 
 /// What the person has typed so far.
 #[derive(Default)]
@@ -107,16 +105,11 @@ fn target(text: &str, role: Role) -> Result<JoinTarget, &'static str> {
     if text.is_empty() {
         return Err("start-code-missing");
     }
-    if text.contains("://") {
-        return Ok(JoinTarget::Link(text.to_owned()));
+    if text.contains(':') {
+        return JoinLink::parse(text).map(JoinTarget::Link).map_err(|_| "start-link-wrong");
     }
-    // The same letters that the backend takes, so that a slip is told before anything is asked.
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.len() <= LONGEST_ID && text.chars().all(allowed) {
-        Ok(JoinTarget::Consultation { id: text.to_owned(), role })
-    } else {
-        Err("start-code-wrong")
-    }
+    // The same rule as the backend's, so that a slip is told before anything is asked.
+    Id::new(text).map(|id| JoinTarget::Consultation { id, role }).map_err(|_| "start-code-wrong")
 }
 
 /// The name of the app, and the languages.
@@ -200,11 +193,12 @@ mod tests {
 
     #[test]
     fn a_text_is_a_link_or_a_code() {
-        let code = |id: &str| Ok(JoinTarget::Consultation { id: id.to_owned(), role: Role::Doctor });
+        let code = |id: &str| Ok(JoinTarget::Consultation { id: Id::new(id).unwrap(), role: Role::Doctor });
         assert_eq!(target("  4821 ", Role::Doctor), code("4821"));
         assert_eq!(target("uuid-consultation_001.a", Role::Doctor), code("uuid-consultation_001.a"));
-        let link = "https://clinic.example/join/abc?x=1";
-        assert_eq!(target(link, Role::Patient), Ok(JoinTarget::Link(link.to_owned())));
+        let link = "https://clinic.example/join#abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(target(link, Role::Patient), Ok(JoinTarget::Link(JoinLink::parse(link).unwrap())));
+        assert_eq!(target("https://clinic.example/join/abc", Role::Patient), Err("start-link-wrong"));
         assert_eq!(target("", Role::Patient), Err("start-code-missing"));
         assert_eq!(target("48 21", Role::Patient), Err("start-code-wrong"));
         assert_eq!(target("a/b", Role::Patient), Err("start-code-wrong"));
