@@ -112,7 +112,7 @@ impl NativeCamera {
         let best = ranked(formats, wanted).into_iter().find(|format| {
             *format == camera.camera_format()
                 || camera
-                    .set_camera_format(*format)
+                    .set_camera_requset(RequestedFormat::with_formats(RequestedFormatType::Exact(*format), &FORMATS))
                     .inspect_err(|error| tracing::debug!(%format, %error, "the camera refuses its own format"))
                     .is_ok()
         });
