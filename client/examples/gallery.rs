@@ -153,6 +153,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
     state.self_view = moving_picture(1280, 720, 30, 1, running.clone());
     let other_name = if role == Role::Doctor { "María Quispe" } else { "Dra. Gómez" };
     state.participants = vec![person(other_name, Some(other), video(1280, 720, 30, 0))];
+    state.participants[0].identity = "other".into();
     let ended = |reason| CallPhase::Ended { reason, lasted: Duration::from_secs(1085) };
     let failed = |reason| CallPhase::Ended { reason, lasted: Duration::ZERO };
     match name {
@@ -215,7 +216,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
 
 fn line(text: &str, own: bool, seconds_ago: u64) -> ChatMessage {
     ChatMessage {
-        from: if own { "me" } else { "somebody" }.into(),
+        from: if own { "me" } else { "other" }.into(),
         role: None,
         own,
         text: text.into(),

@@ -20,6 +20,8 @@ pub enum Tone {
     Danger,
     /// A source that is switched off: stands out, without shouting.
     Inverted,
+    /// Something that is being kept: recording.
+    Live,
     /// Lies on the background without a fill.
     Plain,
 }
@@ -31,6 +33,7 @@ impl Tone {
             Self::Primary => (palette.primary, palette.on_primary),
             Self::Danger => (palette.danger, palette.on_danger),
             Self::Inverted => (palette.text, palette.background),
+            Self::Live => (palette.raised, palette.danger),
             Self::Plain => (Color32::TRANSPARENT, palette.text),
         }
     }

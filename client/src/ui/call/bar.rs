@@ -192,7 +192,7 @@ fn doctors(row: &mut Row, state: &CallState) -> Vec<Action> {
         caption: &texts.t("record-caption"),
         label: &texts.t(if recording { "record-stop" } else { "record-start" }),
         shortcut: "",
-        tone: if recording { Tone::Primary } else { Tone::Neutral },
+        tone: if recording { Tone::Live } else { Tone::Neutral },
         on: Some(recording),
         badge: 0,
     };

@@ -41,6 +41,8 @@ struct Places {
     bar: Rect,
     /// Chat and people; empty when closed.
     panel: Rect,
+    /// How far the labels reach into the stage from above.
+    label_height: f32,
 }
 
 impl CallScreen {
@@ -96,7 +98,7 @@ impl CallScreen {
         let bar = Rect::from_center_size(center, Vec2::new(bar_size.x, bar_size.y));
         let panel = window.with_min_x(window.right() - panel_width);
         let panel = if narrow { panel.with_max_y(bar.top() - space::S) } else { panel };
-        Places { stage, bar, panel }
+        Places { stage, bar, panel, label_height: top::label_height(cx) + space::S }
     }
 
     fn bar_is_visible(&mut self, ui: &Ui, state: &CallState) -> bool {

@@ -19,17 +19,20 @@ pub(super) fn show(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, pla
     let brightness = if state.phase == CallPhase::InCall { 1.0 } else { DIMMED };
     let mut stage = Stage { ui, cx, state, videos, brightness };
     let sharing = state.participants.iter().find(|person| person.screen.is_some());
+    // What mustn't be covered keeps clear of the labels above and of the bar below.
+    let clear =
+        places.stage.with_min_y(places.stage.top() + places.label_height).with_max_y(places.bar.top() - space::S);
     match (&state.participants[..], sharing) {
         ([], _) => {
             stage.alone(places.stage);
             stage.own_corner(places, self_view_hidden);
         }
-        (_, Some(person)) => stage.screen(places.stage, person, self_view_hidden),
+        (_, Some(person)) => stage.screen(clear, person, self_view_hidden),
         ([only], None) => {
             stage.person(places.stage, only, Fit::Balanced, corner::VIDEO, false);
             stage.own_corner(places, self_view_hidden);
         }
-        (_, None) => stage.grid(places.stage, self_view_hidden),
+        (_, None) => stage.grid(clear, self_view_hidden),
     }
 }
 
@@ -87,13 +90,16 @@ impl Stage<'_> {
             }
             None => {
                 let key = if person.camera.is_some() { "person-waiting-picture" } else { "person-camera-off" };
-                self.placeholder(place, &person.identity, &name, key, radius);
+                self.placeholder(place, &person.identity, &name, key, radius, person.speaking && !labelled);
             }
         }
         let seen = shown.unwrap_or(place);
         if person.speaking {
-            let ring = Stroke::new(FOCUS_WIDTH, palette.ok);
-            self.ui.painter().rect_stroke(seen, radius, ring, StrokeKind::Inside);
+            // Of the only other person one sees that they speak; a frame that comes and goes would only disturb.
+            if labelled {
+                let ring = Stroke::new(FOCUS_WIDTH, palette.ok);
+                self.ui.painter().rect_stroke(seen, radius, ring, StrokeKind::Inside);
+            }
             announce(
                 self.ui,
                 self.ui.scope_id().with(("speaking", &person.identity)),
@@ -107,7 +113,7 @@ impl Stage<'_> {
     }
 
     /// A card in the place of a picture.
-    fn placeholder(&self, place: Rect, identity: &str, name: &str, key: &str, radius: f32) {
+    fn placeholder(&self, place: Rect, identity: &str, name: &str, key: &str, radius: f32, speaking: bool) {
         let (palette, sizes) = (Palette::of(self.ui), self.cx.sizes);
         let painter = self.ui.painter();
         painter.rect_filled(place, radius, palette.surface);
@@ -115,6 +121,9 @@ impl Stage<'_> {
         let small = place.height() < 180.0;
         let center = place.center() - vec2(0.0, if small { 0.0 } else { disc * 0.6 });
         painter.circle_filled(center, disc, palette.raised);
+        if speaking {
+            painter.circle_stroke(center, disc + space::XS, Stroke::new(FOCUS_WIDTH, palette.ok));
+        }
         let text = initials(name);
         let font = bold_font(disc * 0.8);
         if text.is_empty() {

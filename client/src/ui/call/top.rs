@@ -1,5 +1,6 @@
 //! Over the stage: who, how well, for how long; and whether this is being recorded or restored.
 
+use autamedica_engine::ConnectionQuality;
 use egui::{Align2, Color32, Pos2, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
@@ -7,7 +8,11 @@ use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareSt
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::announce;
 use crate::ui::{Cx, wording};
-use autamedica_engine::ConnectionQuality;
+
+/// Height of a label.
+pub(super) fn label_height(cx: &Cx) -> f32 {
+    cx.sizes.body * 1.4 + 2.0 * space::XS + space::XXS
+}
 
 /// Draws it over `stage`, and returns what is left of the stage below it.
 pub(super) fn show(ui: &Ui, cx: &Cx, state: &CallState, stage: Rect) -> Rect {
@@ -91,6 +96,7 @@ fn who(ui: &Ui, cx: &Cx, state: &CallState, within: Rect) -> f32 {
         parts.push(Part::Words { text: name, bold: true, color: palette.text });
         state.quality
     };
+    let quality = if state.phase == CallPhase::InCall { quality } else { ConnectionQuality::Lost };
     parts.push(Part::Bars { quality, means: texts.t(wording::quality(quality)).into_owned() });
     if state.encryption == EncryptionState::On {
         let means = texts.t("encrypted").into_owned();
@@ -165,7 +171,7 @@ fn label(ui: &Ui, cx: &Cx, name: &str, at: Pos2, anchor: Align2, width: f32, par
         })
         .collect();
     let inner = drawn.iter().map(|(_, _, width)| width + space::S).sum::<f32>() - space::S;
-    let size = Vec2::new(inner + 2.0 * space::M, sizes.body * 1.4 + 2.0 * space::XS + space::XXS);
+    let size = Vec2::new(inner + 2.0 * space::M, label_height(cx));
     let rect = anchor.anchor_size(at, size);
     painter.rect_filled(rect, corner::CARD, palette.overlay());
     let mut x = rect.left() + space::M;
