@@ -7,9 +7,16 @@ use crate::proto;
 /// The `tracing` target of the engine's own lines.
 const TARGET: &str = "livekit_engine";
 
+/// The libraries that carry the engine's messages.
+const WIRE: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "h2", "reqwest"];
+
 /// Passes a batch of the engine's lines on.
 pub(crate) fn forward(batch: proto::LogBatch) {
     for record in batch.records {
+        // They log what goes over the wire, tokens and all, in hexadecimal.
+        if WIRE.iter().any(|target| record.target.starts_with(target)) {
+            continue;
+        }
         let level = record.level();
         // libwebrtc is talkative: what it calls a warning is an ordinary event of a network.
         let webrtc = record.target.starts_with("libwebrtc");
