@@ -17,16 +17,16 @@ pub(crate) fn forward(batch: proto::LogBatch) {
         if WIRE.iter().any(|target| record.target.starts_with(target)) {
             continue;
         }
-        let level = record.level();
-        // libwebrtc is talkative: what it calls a warning is an ordinary event of a network.
+        // What matters to a caller is returned or told as an event, so the engine's own levels are one too high; what
+        // libwebrtc calls a warning is an ordinary event of a network.
         let webrtc = record.target.starts_with("libwebrtc");
         let from = record.target.as_str();
-        match (level, webrtc) {
+        match (record.level(), webrtc) {
             (proto::LogLevel::LogError, false) => {
-                tracing::error!(target: TARGET, from, "{}", redact(&record.message));
+                tracing::warn!(target: TARGET, from, "{}", redact(&record.message));
             }
             (proto::LogLevel::LogWarn, false) | (proto::LogLevel::LogError, true) => {
-                tracing::warn!(target: TARGET, from, "{}", redact(&record.message));
+                tracing::info!(target: TARGET, from, "{}", redact(&record.message));
             }
             (proto::LogLevel::LogInfo, false) | (proto::LogLevel::LogWarn, true) => {
                 tracing::debug!(target: TARGET, from, "{}", redact(&record.message));
