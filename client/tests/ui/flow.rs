@@ -53,6 +53,7 @@ fn a_slip_is_explained_and_nothing_is_joined() {
         assert!(!stand.shows("start-code-missing"), "typing takes the complaint away");
         stand.click("start-enter");
         stand.assert_shows("start-code-wrong");
+        stand.harness.get_by_label(&field).focus();
         stand.harness.get_by_label(&field).type_text("https://clinic.example/elsewhere");
         stand.settle();
         stand.click("start-enter");
