@@ -112,7 +112,8 @@ fn failed(error: Option<String>) -> Result<(), ApmError> {
 
 /// The size in bytes of exactly 10 ms. With anything else, the engine would abort the process.
 fn checked_size(samples: usize, sample_rate: u32, num_channels: u32) -> Result<u32, ApmError> {
-    if !(8_000..=384_000).contains(&sample_rate) || sample_rate % 100 != 0 || !(1..=2).contains(&num_channels) {
+    if !(8_000..=384_000).contains(&sample_rate) || !sample_rate.is_multiple_of(100) || !(1..=2).contains(&num_channels)
+    {
         return Err(ApmError::Format { sample_rate, num_channels });
     }
     let expected = (sample_rate / 100 * num_channels) as usize;

@@ -257,7 +257,10 @@ impl AudioStream {
         queue: Option<Arc<FrameQueue>>,
     ) -> Result<Self, StreamError> {
         // 10 ms must be a whole number of samples; WebRTC mixes down to one or two channels.
-        if !(8_000..=192_000).contains(&sample_rate) || sample_rate % 100 != 0 || !(1..=2).contains(&num_channels) {
+        if !(8_000..=192_000).contains(&sample_rate)
+            || !sample_rate.is_multiple_of(100)
+            || !(1..=2).contains(&num_channels)
+        {
             return Err(StreamError::Format { sample_rate, num_channels });
         }
         if track.core.is_unreadable() {

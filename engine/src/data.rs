@@ -331,10 +331,10 @@ impl ByteStreamReader {
             Ok(len as u64)
         }
         .await;
-        if outcome.is_err() {
-            if let Err(error) = tokio::fs::remove_file(path).await {
-                tracing::warn!(%error, "an incomplete file could not be removed");
-            }
+        if outcome.is_err()
+            && let Err(error) = tokio::fs::remove_file(path).await
+        {
+            tracing::warn!(%error, "an incomplete file could not be removed");
         }
         outcome
     }

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -159,11 +159,11 @@ impl Engine {
 
     /// Ends the engine: nothing works after it.
     pub(crate) fn shut_down() {
-        if let Some(engine) = ENGINE.get() {
-            if !engine.shut_down.swap(true, Ordering::AcqRel) {
-                engine.functions.dispose();
-                engine.pending.lock().clear();
-            }
+        if let Some(engine) = ENGINE.get()
+            && !engine.shut_down.swap(true, Ordering::AcqRel)
+        {
+            engine.functions.dispose();
+            engine.pending.lock().clear();
         }
     }
 
@@ -209,8 +209,13 @@ impl Engine {
         build: impl FnOnce(u64) -> proto::ffi_request::Message,
         then: impl FnOnce(Message) -> Result<T, RoomError> + Send + 'static,
     ) -> Result<T, RoomError> {
+        let asked = Instant::now();
         match tokio::time::timeout(limit, self.call(name, build, then)).await {
-            Ok(answer) => answer?,
+            Ok(answer) => answer?.map_err(|error| match error {
+                // The engine's own limit, of which it says only that it passed.
+                RoomError::Timeout(_) => RoomError::Timeout(asked.elapsed()),
+                error => error,
+            }),
             Err(_) => Err(RoomError::Timeout(limit)),
         }
     }
@@ -374,10 +379,10 @@ impl Engine {
     fn read(&self, id: u64, chunk: Chunk) {
         // Out of the map while it runs, so that a sink may use the engine.
         let reader = self.readers.lock().remove(&id);
-        if let Some(mut reader) = reader {
-            if (reader.sink)(chunk) {
-                self.readers.lock().insert(id, reader);
-            }
+        if let Some(mut reader) = reader
+            && (reader.sink)(chunk)
+        {
+            self.readers.lock().insert(id, reader);
         }
     }
 

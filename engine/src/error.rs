@@ -50,7 +50,7 @@ pub enum RoomError {
     /// The address is not one of a LiveKit server.
     #[error("the server's address is not valid: {0}")]
     InvalidUrl(String),
-    /// No answer within the time that was given.
+    /// No answer, after waiting for so long.
     #[error("no answer within {:.0} s", .0.as_secs_f32())]
     Timeout(Duration),
     /// The room has been left.
@@ -77,6 +77,8 @@ impl RoomError {
             Self::NotAllowed(text)
         } else if has(&["url error", "url parse", "invalid url", "relative url", "unsupported scheme"]) {
             Self::InvalidUrl(text)
+        } else if has(&["timed out", "timeout"]) {
+            Self::Timeout(Duration::ZERO)
         } else if has(&["room closed", "engine is closed", "already closed"]) {
             Self::Closed
         } else if has(&[

@@ -173,7 +173,9 @@ mod tests {
             let second = card.draw(1_795_000_000_033_300, Duration::from_millis(33));
             assert_eq!(timecode::read(&first), Some(1_795_000_000_000_000));
             assert_eq!(timecode::read(&second), Some(1_795_000_000_033_300));
-            let below = |frame: &VideoFrame| frame.planes()[0].data[timecode::rows(height as usize) * width as usize..].to_vec();
+            let below = |frame: &VideoFrame| {
+                frame.planes()[0].data[timecode::rows(height as usize) * width as usize..].to_vec()
+            };
             assert_ne!(below(&first), below(&second));
         }
     }

@@ -1,0 +1,187 @@
+//! A whole consultation on this machine: SFU, backend, a doctor's and a patient's window.
+
+mod report;
+mod stage;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use autamedica_lab::{Process, built_program};
+use clap::Args;
+
+use crate::backend::{Backend, log_to};
+use crate::step::{self, say};
+use crate::workspace::{cargo, root};
+use stage::Stage;
+
+/// How long a window may take to come up, join and go, on top of the seconds asked for.
+const GRACE: Duration = Duration::from_secs(60);
+/// How long before the end of the call the windows are photographed.
+const BEFORE_END: Duration = Duration::from_secs(5);
+
+/// How to run the demo.
+#[derive(Args)]
+pub struct Options {
+    /// No window on this screen: run in a virtual display, with test devices. The default where there is no screen.
+    #[arg(long)]
+    headless: bool,
+    /// Test devices for both: a moving test card, a tone, and a speaker that only counts.
+    #[arg(long)]
+    test_devices: bool,
+    /// End the call after so many seconds. Without it, close the windows or press Ctrl-C.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(5..))]
+    seconds: Option<u64>,
+    /// Write both clients' figures to this file, as JSON, and fail if one is missing.
+    #[arg(long, value_name = "FILE", requires = "seconds")]
+    report: Option<PathBuf>,
+    /// Save a picture of each window, `doctor.png` and `patient.png`, in this folder (headless only).
+    #[arg(long, value_name = "DIR", requires = "seconds")]
+    screenshots: Option<PathBuf>,
+}
+
+/// The two people in the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Doctor,
+    Patient,
+}
+
+impl Role {
+    const ALL: [Self; 2] = [Self::Doctor, Self::Patient];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Doctor => "doctor",
+            Self::Patient => "patient",
+        }
+    }
+
+    /// What they write in the chat when the call is run to be measured.
+    fn chat_line(self) -> &'static str {
+        match self {
+            Self::Doctor => "Buenos días. ¿Me ve y me oye bien?",
+            Self::Patient => "Buenos días, doctora. Sí, perfectamente.",
+        }
+    }
+}
+
+impl Options {
+    /// A call in a virtual display, for its figures.
+    pub fn measurement(seconds: u64, report: PathBuf) -> Self {
+        Self { headless: true, test_devices: true, seconds: Some(seconds), report: Some(report), screenshots: None }
+    }
+}
+
+/// Runs the demo to its end. Whatever it starts ends with this process, however that ends.
+///
+/// # Errors
+/// When something doesn't come up, a window fails, or a report that was asked for lacks a figure.
+pub fn run(options: &Options) -> Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--package", "autamedica", "--package", "autamedica-server", "--bins"]);
+    step::show("Building the app and the backend", &mut build)?;
+
+    let folder = tempfile::Builder::new().prefix("demo-").tempdir_in(root().join("target"))?;
+    let result = run_call(options, folder.path());
+    if result.is_err() {
+        show_logs(folder.path());
+    }
+    result
+}
+
+fn run_call(options: &Options, folder: &Path) -> Result<()> {
+    let stage = Stage::new(options.headless)?;
+    if options.screenshots.is_some() && !stage.is_virtual() {
+        bail!("--screenshots needs --headless: a real screen shows more than the demo");
+    }
+    let mut backend = Backend::start(&folder.join("server.log"))?;
+    // One consultation a run: a browser or a third window can join it by this id.
+    let consultation = format!("demo-{}", std::process::id());
+    let mut windows = Vec::new();
+    for role in Role::ALL {
+        let command = app(&stage, options, role, &consultation, &backend.url(), folder)?;
+        windows.push((role, Process::spawn(role.name(), command)?));
+    }
+    let started = Instant::now();
+    say(format_args!("Doctor and patient are in consultation {consultation}"));
+    if let Some(seconds) = options.seconds {
+        let ids = stage.arrange(&windows)?;
+        if let Some(pictures) = &options.screenshots {
+            stay_in_call(&mut windows, started + Duration::from_secs(seconds).saturating_sub(BEFORE_END))?;
+            stage.photograph(&ids, pictures)?;
+        }
+    } else {
+        say("Close both windows, or press Ctrl-C, to end");
+    }
+
+    for (role, window) in &mut windows {
+        let guard = options.seconds.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds) + GRACE);
+        let status = window.wait(guard)?;
+        if !status.success() {
+            bail!("the {}'s window failed ({status})", role.name());
+        }
+    }
+    backend.check()?;
+    if let Some(file) = &options.report {
+        let parts = Role::ALL.map(|role| report_file(folder, role));
+        report::merge(&parts, file)?;
+        say(format_args!("Report in {}", file.display()));
+    }
+    Ok(())
+}
+
+/// Waits until `moment`, or until a window ends, which is too early.
+fn stay_in_call(windows: &mut [(Role, Process)], moment: Instant) -> Result<()> {
+    while Instant::now() < moment {
+        for (role, window) in &mut *windows {
+            if !window.is_running()? {
+                bail!("the {}'s window ended before the call did", role.name());
+            }
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// The app, as this person starts it.
+fn app(
+    stage: &Stage,
+    options: &Options,
+    role: Role,
+    consultation: &str,
+    server: &str,
+    folder: &Path,
+) -> Result<Command> {
+    let mut app = stage.command(built_program("autamedica")?);
+    app.args(["--role", role.name(), "--consultation", consultation, "--server", server]);
+    // One machine has one camera, which can't be opened twice, and two microphones beside two speakers howl:
+    // the doctor gets the devices, the patient is the test card.
+    if stage.is_virtual() || options.test_devices || role == Role::Patient {
+        app.args(["--camera", "test", "--microphone", "test", "--speaker", "none"]);
+    }
+    if let Some(seconds) = options.seconds {
+        app.args(["--seconds", &seconds.to_string(), "--say", role.chat_line()]);
+        app.arg("--report").arg(report_file(folder, role));
+    }
+    log_to(&mut app, &folder.join(format!("{}.log", role.name())))?;
+    Ok(app)
+}
+
+fn report_file(folder: &Path, role: Role) -> PathBuf {
+    folder.join(format!("{}.json", role.name()))
+}
+
+/// Shows the end of what each program said.
+fn show_logs(folder: &Path) {
+    const LINES: usize = 30;
+    for name in ["server", "doctor", "patient"] {
+        let Ok(log) = std::fs::read_to_string(folder.join(format!("{name}.log"))) else { continue };
+        let lines: Vec<_> = log.lines().collect();
+        eprintln!("--- the last the {name} said ---");
+        for line in &lines[lines.len().saturating_sub(LINES)..] {
+            eprintln!("{line}");
+        }
+    }
+}
