@@ -1,1 +1,36 @@
-//! Placeholder
+//! The backend: the REST API, tokens, rooms, the database and the SFU's supervision.
+//!
+//! It is a program, `autamedica-server`, and a library, with which the desktop app serves itself when nobody else does:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), autamedica_server::StartError> {
+//! use autamedica_server::{Config, Server};
+//!
+//! let server = Server::start(Config::default()).await?;
+//! println!("{}", server.url());
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod caller;
+mod config;
+mod error;
+mod extract;
+mod files;
+mod layers;
+mod livekit_url;
+mod routes;
+mod secret;
+mod server;
+mod sfu;
+mod state;
+mod store;
+mod token;
+
+pub use config::{Config, ConfigError, DEFAULT_PORT, Database, SfuConfig};
+pub use livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
+pub use secret::Secret;
+pub use server::{RunningServer, Server, StartError};
+pub use sfu::SfuStartError;
+pub use store::OpenError;

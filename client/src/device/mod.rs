@@ -16,9 +16,8 @@ pub mod timecode;
 pub use camera::{Camera, CameraFormat, CameraStream, list_cameras};
 pub use clock::now_us;
 pub use i420::{PixelFormat, to_i420};
-pub use screen::{Screen, ScreenOptions, ScreenSource, list_screens};
+pub use screen::{Screen, ScreenInfo, ScreenOptions, ScreenSource, list_screens};
 pub use test_card::{CardStyle, TestCard};
-
 
 /// Which device to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -81,7 +81,15 @@ fn problem_of(error: &NokhwaError) -> DeviceProblem {
         DeviceProblem::Denied
     } else if says(&["os error 19)", "os error 6)", "os error 2)", "disconnected", "not found", "invalidated"]) {
         DeviceProblem::NotFound
-    } else if says(&["fufill", "fulfill", "rejected", "unsupported", "not whole number", "os error 25)", "os error 22)"]) {
+    } else if says(&[
+        "fufill",
+        "fulfill",
+        "rejected",
+        "unsupported",
+        "not whole number",
+        "os error 25)",
+        "os error 22)",
+    ]) {
         DeviceProblem::Unsupported
     } else {
         DeviceProblem::Failed
@@ -104,7 +112,7 @@ impl NativeCamera {
         let best = ranked(formats, wanted).into_iter().find(|format| {
             *format == camera.camera_format()
                 || camera
-                    .set_camera_format(*format)
+                    .set_camera_requset(RequestedFormat::with_formats(RequestedFormatType::Exact(*format), &FORMATS))
                     .inspect_err(|error| tracing::debug!(%format, %error, "the camera refuses its own format"))
                     .is_ok()
         });

@@ -92,7 +92,11 @@ impl Supervisor {
         self.report(DeviceState::Starting);
         let mut silent_in_a_row = 0;
         loop {
+            let before = self.shared.frames.load(Ordering::Acquire);
             let Outcome::Failed(problem) = self.attempt() else { return };
+            if self.shared.frames.load(Ordering::Acquire) != before {
+                silent_in_a_row = 0;
+            }
             let problem = match problem {
                 DeviceProblem::NotFound if self.was_there => DeviceProblem::Unplugged,
                 problem => problem,
@@ -139,7 +143,10 @@ impl Supervisor {
                     self.give_up(attempt, &thread);
                     return Outcome::Stopped;
                 }
-                Ok(Event::Opened { attempt: of, name }) if of == attempt => opened = Some(name),
+                Ok(Event::Opened { attempt: of, name }) if of == attempt => {
+                    // Opening took its time; the first frame gets its own.
+                    (opened, last_frame) = (Some(name), Instant::now());
+                }
                 Ok(Event::Ended { attempt: of, problem }) if of == attempt => return Outcome::Failed(problem),
                 Ok(Event::Opened { .. } | Event::Ended { .. }) | Err(RecvTimeoutError::Timeout) => {}
             }

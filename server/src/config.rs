@@ -1,0 +1,225 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use crate::livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
+use crate::secret::Secret;
+
+/// Where the backend serves when nothing else is said.
+pub const DEFAULT_PORT: u16 = 8888;
+
+/// What the backend runs with. [`Config::from_env`] reads the operator's settings; the fields can be changed after.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address to serve on.
+    pub host: IpAddr,
+    /// The port to serve on; 0 lets the system choose.
+    pub port: u16,
+    /// Which SFU.
+    pub sfu: SfuConfig,
+    /// Which database.
+    pub database: Database,
+}
+
+/// Which SFU the backend works with.
+#[derive(Clone, Debug)]
+pub enum SfuConfig {
+    /// Start one on this machine's loopback, with a secret of its own for each start, and restart it when it dies.
+    Managed {
+        /// The program; found by itself when absent.
+        program: Option<PathBuf>,
+    },
+    /// One that runs elsewhere: LiveKit Cloud, a cluster, or another process.
+    External {
+        /// Where.
+        url: LiveKitUrl,
+        /// The name of the API key.
+        api_key: String,
+        /// The API secret.
+        api_secret: Secret,
+    },
+}
+
+/// Where consultations are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// In memory, gone with the server: for tests and for a trial.
+    Memory,
+    /// A SQLite file; it is made when absent.
+    File(PathBuf),
+    /// A PostgreSQL server, `postgres://…`. The URL may hold a password.
+    Postgres(Secret),
+}
+
+/// Why the configuration can't work, in words for an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `LIVEKIT_URL` isn't an address.
+    #[error(transparent)]
+    LiveKitUrl(#[from] InvalidLiveKitUrl),
+    /// `LIVEKIT_URL` is set, but what goes with it isn't.
+    #[error("`LIVEKIT_URL` is set, so `{0}` must be set too")]
+    Missing(&'static str),
+    /// There's no SFU: none is named, and none may be started.
+    #[error("`--no-sfu` needs an SFU elsewhere: set `LIVEKIT_URL`, `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`")]
+    NoSfu,
+    /// `DATABASE_URL` isn't understood.
+    #[error("`DATABASE_URL` must start with `postgres://` or `sqlite:`")]
+    Database,
+    /// A value isn't of the right form.
+    #[error("`{name}` must be {expected}")]
+    Value {
+        /// The variable.
+        name: &'static str,
+        /// What it should look like.
+        expected: &'static str,
+    },
+    /// No place to keep the database in.
+    #[error("there is no home folder to keep the database in: set `AUTAMEDICA_DATA_DIR` or `DATABASE_URL`")]
+    NoDataDir,
+}
+
+impl Default for Config {
+    /// Everything embedded, on loopback, nothing kept on disk.
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: DEFAULT_PORT,
+            sfu: SfuConfig::Managed { program: None },
+            database: Database::Memory,
+        }
+    }
+}
+
+impl Config {
+    /// Reads `.env` (of the working folder or one above it), then the environment, which wins.
+    ///
+    /// # Errors
+    /// When a setting is wrong or one that goes with it is missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        // No `.env` is the usual case; one that can't be read shows in what it fails to set.
+        if let Err(error) = dotenvy::dotenv()
+            && !error.not_found()
+        {
+            tracing::warn!(%error, "`.env` can't be read");
+        }
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    /// As [`from_env`](Self::from_env), from any source of variables. An empty value counts as unset.
+    ///
+    /// # Errors
+    /// When a setting is wrong or one that goes with it is missing.
+    pub fn from_vars(variables: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |name: &str| variables(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let sfu = match get("LIVEKIT_URL") {
+            Some(url) => SfuConfig::External {
+                url: LiveKitUrl::parse(&url)?,
+                api_key: get("LIVEKIT_API_KEY").ok_or(ConfigError::Missing("LIVEKIT_API_KEY"))?,
+                api_secret: Secret::new(get("LIVEKIT_API_SECRET").ok_or(ConfigError::Missing("LIVEKIT_API_SECRET"))?),
+            },
+            None => SfuConfig::Managed { program: get("LIVEKIT_SERVER_BIN").map(PathBuf::from) },
+        };
+        let database = match get("DATABASE_URL") {
+            Some(url) => Database::parse(&url)?,
+            None => Database::File(data_dir(&get).ok_or(ConfigError::NoDataDir)?.join("autamedica.db")),
+        };
+        let host = match get("AUTAMEDICA_HOST") {
+            Some(host) => {
+                host.parse().map_err(|_| ConfigError::Value { name: "AUTAMEDICA_HOST", expected: "an IP address" })?
+            }
+            None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let port = match get("AUTAMEDICA_PORT").or_else(|| get("PORT")) {
+            Some(port) => {
+                port.parse().map_err(|_| ConfigError::Value { name: "AUTAMEDICA_PORT", expected: "a port, 0 to 65535" })?
+            }
+            None => DEFAULT_PORT,
+        };
+        Ok(Self { host, port, sfu, database })
+    }
+}
+
+impl Database {
+    /// Reads `postgres://…`, `sqlite::memory:`, `sqlite:FILE` or `sqlite://FILE`.
+    ///
+    /// # Errors
+    /// When it is none of these.
+    pub fn parse(url: &str) -> Result<Self, ConfigError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(Secret::new(url)));
+        }
+        let path = url.strip_prefix("sqlite:").ok_or(ConfigError::Database)?;
+        match path.strip_prefix("//").unwrap_or(path) {
+            ":memory:" => Ok(Self::Memory),
+            "" => Err(ConfigError::Database),
+            path => Ok(Self::File(path.into())),
+        }
+    }
+}
+
+/// Where the server's own files live: named, else systemd's state folder, else the user's data folder.
+fn data_dir(get: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(folder) = get("AUTAMEDICA_DATA_DIR").or_else(|| get("STATE_DIRECTORY")) {
+        return Some(folder.into());
+    }
+    let base = if cfg!(windows) {
+        get("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_os = "macos") {
+        get("HOME").map(|home| PathBuf::from(home).join("Library/Application Support"))
+    } else {
+        get("XDG_DATA_HOME").map(PathBuf::from).or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/share")))
+    };
+    base.map(|base| base.join("autamedica"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_vars(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_set_means_everything_embedded() {
+        let config = read(&[("HOME", "/home/qa"), ("LIVEKIT_URL", " ")]).unwrap();
+        assert!(matches!(config.sfu, SfuConfig::Managed { program: None }));
+        assert_eq!((config.host.to_string(), config.port), ("127.0.0.1".to_owned(), 8888));
+        #[cfg(target_os = "linux")]
+        assert_eq!(config.database, Database::File("/home/qa/.local/share/autamedica/autamedica.db".into()));
+    }
+
+    #[test]
+    fn an_sfu_elsewhere_needs_its_key_and_secret() {
+        let url = ("LIVEKIT_URL", "https://x.livekit.cloud");
+        let error = read(&[url]).unwrap_err().to_string();
+        assert!(error.contains("LIVEKIT_API_KEY"), "{error}");
+        let error = read(&[url, ("LIVEKIT_API_KEY", "key")]).unwrap_err().to_string();
+        assert!(error.contains("LIVEKIT_API_SECRET"), "{error}");
+        let config =
+            read(&[url, ("LIVEKIT_API_KEY", "key"), ("LIVEKIT_API_SECRET", "very-secret"), ("HOME", "/")]).unwrap();
+        assert!(!format!("{config:?}").contains("very-secret"), "{config:?}");
+        let SfuConfig::External { url, .. } = config.sfu else { panic!("{config:?}") };
+        assert_eq!(url.signaling(), "wss://x.livekit.cloud");
+    }
+
+    #[test]
+    fn knows_its_databases() {
+        let database = |url: &str| Database::parse(url);
+        assert_eq!(database("sqlite::memory:").unwrap(), Database::Memory);
+        assert_eq!(database("sqlite:///var/a.db").unwrap(), Database::File("/var/a.db".into()));
+        assert_eq!(database("sqlite:a.db").unwrap(), Database::File("a.db".into()));
+        assert!(matches!(database("postgres://u:p@h/d").unwrap(), Database::Postgres(_)));
+        assert!(database("mysql://h/d").is_err());
+        assert!(!format!("{:?}", database("postgres://u:hidden@h/d").unwrap()).contains("hidden"));
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        let home = ("HOME", "/");
+        assert!(read(&[home, ("AUTAMEDICA_PORT", "many")]).unwrap_err().to_string().contains("AUTAMEDICA_PORT"));
+        assert!(read(&[home, ("AUTAMEDICA_HOST", "here")]).unwrap_err().to_string().contains("AUTAMEDICA_HOST"));
+    }
+}

@@ -1,0 +1,98 @@
+use autamedica_api::{ErrorCode, Failure};
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// What a handler can fail with. Its answer says what the caller can act on; what went wrong inside is only logged.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is wrong or refused.
+    #[error("{message}")]
+    Refused {
+        /// The answer's status and `error.code`.
+        code: ErrorCode,
+        /// For the caller.
+        message: String,
+    },
+    /// The SFU didn't do what it should.
+    #[error("the SFU failed")]
+    Sfu(#[from] livekit_api::services::ServiceError),
+    /// A token couldn't be made.
+    #[error("a token couldn't be made")]
+    Token(#[from] livekit_api::access_token::AccessTokenError),
+    /// The database didn't do what it should.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// A broken promise of our own.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+/// What handlers return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A refusal.
+    pub fn refused(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into() }
+    }
+
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused { code, .. } => *code,
+            Self::Sfu(_) => ErrorCode::SfuUnavailable,
+            Self::Database(_) => ErrorCode::DatabaseUnavailable,
+            Self::Token(_) | Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+/// The status that goes with a code.
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidJson | ErrorCode::InvalidRequest | ErrorCode::InvalidId => StatusCode::BAD_REQUEST,
+        ErrorCode::Unauthorized | ErrorCode::InvalidCode => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden | ErrorCode::TooEarly => StatusCode::FORBIDDEN,
+        ErrorCode::NotFound
+        | ErrorCode::ConsultationNotFound
+        | ErrorCode::RoomNotFound
+        | ErrorCode::ParticipantNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::ConsultationConflict | ErrorCode::ConsultationEnded | ErrorCode::ConsultationCancelled => {
+            StatusCode::CONFLICT
+        }
+        ErrorCode::CodeExpired => StatusCode::GONE,
+        ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::RecordingUnavailable => StatusCode::NOT_IMPLEMENTED,
+        ErrorCode::SfuUnavailable | ErrorCode::DatabaseUnavailable | ErrorCode::Timeout => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        ErrorCode::Internal | ErrorCode::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let code = self.code();
+        match &self {
+            Self::Refused { .. } => {}
+            Self::Sfu(cause) => tracing::warn!(error = %cause, "the SFU failed"),
+            Self::Token(cause) => tracing::error!(error = %cause, "a token couldn't be made"),
+            Self::Database(cause) => tracing::error!(error = %cause, "the database failed"),
+            Self::Internal(cause) => tracing::error!(cause, "a broken promise"),
+        }
+        let message = match self {
+            Self::Refused { message, .. } => message,
+            Self::Sfu(_) => "the media server doesn't answer; try again in a moment".to_owned(),
+            Self::Database(_) => "the database doesn't answer; try again in a moment".to_owned(),
+            Self::Token(_) | Self::Internal(_) => "something went wrong on our side".to_owned(),
+        };
+        let mut response = (status(code), Json(Failure::new(code, message))).into_response();
+        if code == ErrorCode::Unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,31 @@
+//! Files that only this user may read.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Makes a new file with `text`.
+///
+/// # Errors
+/// When it exists already or can't be written.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+/// Makes the folder, and those above it, unless it is there.
+///
+/// # Errors
+/// When it can't be made.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

@@ -1,0 +1,61 @@
+//! What every request passes through: an id, a log line, a time limit, and headers that keep browsers careful.
+
+use std::any::Any;
+use std::time::Duration;
+
+use autamedica_api::{ErrorCode, Id};
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tokio::time::{Instant, timeout};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::error::Error;
+
+/// Names a request in the log and in its answer. A proxy in front may give it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longer than the SFU's API may take.
+const TIME_LIMIT: Duration = Duration::from_secs(15);
+
+/// Puts the layers around `routes`.
+pub fn wrap(routes: Router) -> Router {
+    routes
+        .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Error::Internal("a handler panicked").into_response()))
+        .layer(middleware::from_fn(guard))
+}
+
+async fn guard(mut request: Request, next: Next) -> Response {
+    let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).and_then(|id| Id::new(id).ok());
+    let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), String::from);
+    let id_header = HeaderValue::from_str(&id).expect("ids are plain ASCII");
+    request.headers_mut().insert(REQUEST_ID, id_header.clone());
+
+    // The route, not the path: paths hold ids, and who knows what else somebody typed.
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", %id, method = %request.method(), route);
+    async move {
+        let start = Instant::now();
+        let mut response = timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| {
+            Error::refused(ErrorCode::Timeout, "the request took too long").into_response()
+        });
+        let status = response.status().as_u16();
+        let millis = start.elapsed().as_millis();
+        tracing::info!(status, millis, "answered");
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id_header);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        // Answers hold tokens.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers
+            .entry(header::CONTENT_SECURITY_POLICY)
+            .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+        response
+    }
+    .instrument(span)
+    .await
+}

@@ -1,0 +1,110 @@
+//! `autamedica-server`: the backend as a program of its own.
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use autamedica_server::{Config, ConfigError, Server, SfuConfig};
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+/// The AutaMedica backend: REST API, tokens, rooms. Settings come from the environment and from `.env`.
+#[derive(Debug, Parser)]
+#[command(name = "autamedica-server", version)]
+struct Arguments {
+    /// The address to serve on [default: 127.0.0.1, or AUTAMEDICA_HOST].
+    #[arg(long)]
+    host: Option<IpAddr>,
+    /// The port to serve on; 0 takes any free one [default: 8888, or AUTAMEDICA_PORT].
+    #[arg(long)]
+    port: Option<u16>,
+    /// Start no SFU: one must be named by LIVEKIT_URL.
+    #[arg(long)]
+    no_sfu: bool,
+    /// Only say whether the configuration is right.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    // `.env` comes before everything that reads the environment: the log's filter, tokio, and the configuration.
+    let config = Config::from_env();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Arguments::parse(), config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The one place where errors are told to the operator.
+            eprintln!("autamedica-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments, config: Result<Config, ConfigError>) -> Result<()> {
+    let mut config = config?;
+    config.host = arguments.host.unwrap_or(config.host);
+    config.port = arguments.port.unwrap_or(config.port);
+    if arguments.no_sfu && matches!(config.sfu, SfuConfig::Managed { .. }) {
+        return Err(ConfigError::NoSfu.into());
+    }
+    if arguments.check {
+        println!("the configuration is right: {config:?}");
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().context("listening for signals")?;
+        let server = tokio::select! {
+            server = Server::start(config) => server?,
+            () = signals.next() => return Ok(()),
+        };
+        println!("AutaMedica serves on {}", server.url());
+        signals.next().await;
+        // A second signal doesn't wait.
+        tokio::select! {
+            () = server.shutdown() => {}
+            () = signals.next() => {}
+        }
+        Ok(())
+    })
+}
+
+/// SIGINT (Ctrl-C) and SIGTERM.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        // It fails only when there is no console, and then no Ctrl-C comes either.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use std::fmt;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// A text that neither `Debug` nor `Display` shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// A new one from `N` random bytes, in hexadecimal.
+    pub(crate) fn random<const N: usize>() -> Self {
+        Self(hex(&random_bytes::<N>()))
+    }
+
+    /// The text itself: say why at each use.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// `N` bytes of the system's cryptographic randomness.
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the operating system always has randomness");
+    bytes
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The inverse of [`hex`]; `None` when it isn't hexadecimal.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn hexadecimal_and_back(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
+            proptest::prop_assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+        }
+
+        #[test]
+        fn other_text_is_none(text in "[0-9a-f]{0,4}[^0-9a-fA-F][0-9a-f]{0,4}") {
+            proptest::prop_assert_eq!(unhex(&text), None);
+        }
+    }
+
+    #[test]
+    fn is_not_shown_and_never_the_same() {
+        let (one, other) = (Secret::random::<32>(), Secret::random::<32>());
+        assert_ne!(one, other);
+        assert_eq!(one.expose().len(), 64);
+        assert!(!format!("{one:?}").contains(one.expose()));
+    }
+}

@@ -1,0 +1,106 @@
+//! The SFU: its API, the tokens it believes, and the process when it is ours.
+
+mod managed;
+mod ports;
+mod program;
+
+use std::time::Duration;
+
+use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
+use livekit_api::services::ServiceResult;
+use livekit_api::services::room::{CreateRoomOptions, RoomClient};
+use livekit_protocol::{ParticipantInfo, Room};
+
+pub use managed::{ManagedSfu, SfuStartError};
+
+use crate::livekit_url::LiveKitUrl;
+use crate::secret::Secret;
+use crate::token::{self, Holder};
+
+/// How long the SFU's API may take. Callers wait for it, so it is short.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a room stays open with nobody in it: as long as the tokens for it are good.
+const EMPTY_TIMEOUT: u32 = 2 * 60 * 60;
+/// How long a room stays open after the last one left, so that a dropped call finds its room again. In seconds.
+const DEPARTURE_TIMEOUT: u32 = 120;
+
+/// An SFU that somebody runs, and the key to it.
+#[derive(Debug)]
+pub struct Sfu {
+    url: LiveKitUrl,
+    api_key: String,
+    api_secret: Secret,
+    rooms: RoomClient,
+    verifier: TokenVerifier,
+    managed: bool,
+}
+
+impl Sfu {
+    /// Nothing is asked of the SFU yet.
+    pub fn new(url: LiveKitUrl, api_key: String, api_secret: Secret, managed: bool) -> Self {
+        let rooms = RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
+        let verifier = TokenVerifier::with_api_key(&api_key, api_secret.expose());
+        Self { url, api_key, api_secret, rooms, verifier, managed }
+    }
+
+    /// Where clients connect.
+    pub fn signaling_url(&self) -> &str {
+        self.url.signaling()
+    }
+
+    /// Whether this server runs it.
+    pub fn is_managed(&self) -> bool {
+        self.managed
+    }
+
+    /// Opens a room, or finds it open.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer or refuses.
+    pub async fn open_room(&self, name: &str) -> ServiceResult<Room> {
+        let options = CreateRoomOptions {
+            empty_timeout: EMPTY_TIMEOUT,
+            departure_timeout: DEPARTURE_TIMEOUT,
+            ..CreateRoomOptions::default()
+        };
+        self.rooms.create_room(name, options).await
+    }
+
+    /// The rooms that are open; of `names` only, unless that is empty.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer or refuses.
+    pub async fn open_rooms(&self, names: Vec<String>) -> ServiceResult<Vec<Room>> {
+        self.rooms.list_rooms(names).await
+    }
+
+    /// Who is in a room.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer or refuses.
+    pub async fn participants(&self, room: &str) -> ServiceResult<Vec<ParticipantInfo>> {
+        self.rooms.list_participants(room).await
+    }
+
+    /// Whether it answers and takes our key.
+    pub async fn answers(&self) -> bool {
+        // A name that no consultation has, so that the answer is short.
+        self.rooms.list_rooms(vec!["health".to_owned()]).await.is_ok()
+    }
+
+    /// A fresh token.
+    ///
+    /// # Errors
+    /// When the key or secret is unusable.
+    pub fn token(&self, holder: &Holder<'_>) -> Result<String, AccessTokenError> {
+        token::sign(&self.api_key, self.api_secret.expose(), holder)
+    }
+
+    /// What a token says, when it is ours and good now.
+    ///
+    /// # Errors
+    /// When it isn't.
+    pub fn verify(&self, token: &str) -> Result<Claims, AccessTokenError> {
+        self.verifier.verify(token)
+    }
+}

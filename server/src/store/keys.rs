@@ -1,0 +1,147 @@
+//! API keys: named, scoped, kept only as hashes.
+
+use autamedica_api::Timestamp;
+use ring::digest::{SHA256, digest};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::{Event, Store, append};
+use crate::secret::{Secret, hex, random_bytes};
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scope {
+    /// The appointment system: creates, moves and cancels consultations.
+    Integrator,
+    /// A doctor's desk: as the integrator, and the doctor's controls in a consultation.
+    Desk,
+    /// A kiosk: exchanges eight-digit codes.
+    Kiosk,
+    /// Monitoring: reads rooms, stats and metrics.
+    Read,
+}
+
+impl Scope {
+    /// The name in the database and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Integrator => "integrator",
+            Self::Desk => "desk",
+            Self::Kiosk => "kiosk",
+            Self::Read => "read",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Integrator, Self::Desk, Self::Kiosk, Self::Read].into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// A key, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The public part, in audit entries and lists.
+    pub id: String,
+    /// What the operator calls it.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// How every API key begins, so that a leaked one is recognised.
+pub const PREFIX: &str = "amk_";
+
+/// A key has 256 random bits, so a plain hash can't be turned back.
+fn hash(key: &str) -> String {
+    hex(digest(&SHA256, key.as_bytes()).as_ref())
+}
+
+impl Store {
+    /// Makes a key. The answer is the only time that it is seen.
+    ///
+    /// # Errors
+    /// When the name is taken, or the database fails.
+    pub async fn create_key(&self, name: &str, scope: Scope) -> sqlx::Result<Secret> {
+        let id = hex(&random_bytes::<4>());
+        let key = format!("{PREFIX}{id}_{}", hex(&random_bytes::<32>()));
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("INSERT INTO api_keys (id, name, scope, hash, created_at) VALUES ($1, $2, $3, $4, $5)")
+            .bind(&id)
+            .bind(name)
+            .bind(scope.as_str())
+            .bind(hash(&key))
+            .bind(Timestamp::now().as_millis())
+            .execute(&mut *transaction)
+            .await?;
+        append(&mut transaction, &self.vault, Event::ok("operator", "key.create").subject(format!("key:{name}"))).await?;
+        transaction.commit().await?;
+        Ok(Secret::new(key))
+    }
+
+    /// Revokes the key of that name; `false` when there is none that works.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_key(&self, name: &str) -> sqlx::Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        let done = sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL")
+            .bind(Timestamp::now().as_millis())
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        append(&mut transaction, &self.vault, Event::ok("operator", "key.revoke").subject(format!("key:{name}"))).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Every key that ever was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keys(&self) -> sqlx::Result<Vec<ApiKey>> {
+        let rows = sqlx::query("SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at, name")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Whether the operator ever made a key. From then on the API wants one, also when all are revoked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_keys(&self) -> sqlx::Result<bool> {
+        Ok(sqlx::query("SELECT 1 FROM api_keys LIMIT 1").fetch_optional(&self.pool).await?.is_some())
+    }
+
+    /// The key that works and has this secret.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_key(&self, key: &str) -> sqlx::Result<Option<ApiKey>> {
+        let row = sqlx::query(
+            "SELECT id, name, scope, created_at, revoked_at FROM api_keys WHERE hash = $1 AND revoked_at IS NULL",
+        )
+        .bind(hash(key))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(read).transpose()
+    }
+}
+
+fn read(row: &AnyRow) -> sqlx::Result<ApiKey> {
+    let scope: String = row.try_get("scope")?;
+    Ok(ApiKey {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        scope: Scope::parse(&scope).ok_or_else(|| sqlx::Error::Decode(format!("unknown scope `{scope}`").into()))?,
+        created_at: Timestamp::from_millis(row.try_get("created_at")?),
+        revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Timestamp::from_millis),
+    })
+}

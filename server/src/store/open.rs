@@ -1,0 +1,105 @@
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Executor, SqlSafeStr};
+
+use super::Store;
+use crate::config::Database;
+use crate::files::private_folder;
+
+/// Why the database can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its folder can't be made.
+    #[error("the folder of the database can't be made")]
+    Folder(#[from] std::io::Error),
+    /// It can't be reached or opened.
+    #[error("the database can't be opened")]
+    Connect(#[from] sqlx::Error),
+    /// Its tables can't be brought up to date.
+    #[error("the database's tables can't be brought up to date")]
+    Migrate(#[from] MigrateError),
+}
+
+/// How long a request may wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const POSTGRES_CONNECTIONS: u32 = 10;
+
+impl Store {
+    /// Connects, and brings the tables up to date.
+    ///
+    /// # Errors
+    /// When it can't be reached, opened or migrated.
+    pub async fn open(database: &Database) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = match database {
+            Database::Postgres(url) => options.max_connections(POSTGRES_CONNECTIONS).connect(url.expose()).await?,
+            // SQLite has one writer at a time anyway; with one connection nobody ever finds it locked. An idle one must
+            // stay, because a database in memory ends with it.
+            Database::Memory => sqlite(options).connect("sqlite::memory:").await?,
+            Database::File(path) => sqlite(options).connect(&file_url(path)?).await?,
+        };
+        migrator().run(&pool).await?;
+        Ok(Self { pool })
+    }
+}
+
+fn sqlite(options: AnyPoolOptions) -> AnyPoolOptions {
+    let options = options.min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
+    options.after_connect(|connection, _| {
+        Box::pin(async move {
+            // With WAL, `NORMAL` loses nothing when the process is killed; only a power cut can take the last moments.
+            connection
+                .execute(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+                     PRAGMA busy_timeout = 5000;",
+                )
+                .await?;
+            Ok(())
+        })
+    })
+}
+
+fn file_url(path: &Path) -> std::io::Result<String> {
+    let path = std::path::absolute(path)?;
+    if let Some(folder) = path.parent() {
+        private_folder(folder)?;
+    }
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    Ok(format!("sqlite://{path}?mode=rwc"))
+}
+
+fn migrator() -> Migrator {
+    let up = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![up(1, "initial", include_str!("../../migrations/0001_initial.sql"))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_with_a_strange_name_opens_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::File(folder.path().join("new folder/100%? #1.db"));
+        for _ in 0..2 {
+            let store = Store::open(&database).await.unwrap();
+            assert!(store.answers().await);
+            store.close().await;
+        }
+        assert!(folder.path().join("new folder/100%? #1.db").is_file());
+    }
+
+    #[tokio::test]
+    async fn databases_in_memory_are_apart() {
+        let (one, other) = (Store::open(&Database::Memory).await.unwrap(), Store::open(&Database::Memory).await.unwrap());
+        let insert = "INSERT INTO outbox VALUES ('a', '{}', 0, 0, NULL)";
+        sqlx::query(insert).execute(&one.pool).await.unwrap();
+        sqlx::query(insert).execute(&other.pool).await.unwrap();
+    }
+}

@@ -1,0 +1,152 @@
+//! The master key's uses: sealing what is kept secret in the database, hashing codes, signing the audit log's chain.
+
+use std::fmt;
+use std::path::Path;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac::{self, HMAC_SHA256};
+
+use crate::secret::{Secret, hex, random_bytes, unhex};
+
+/// Bytes of the master key.
+const KEY_LEN: usize = 32;
+
+/// Everything that is derived from the master key. One vault, one database.
+pub struct Vault {
+    seal: LessSafeKey,
+    codes: hmac::Key,
+    audit: hmac::Key,
+}
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The file can't be read or made.
+    #[error("the master key's file can't be read or made")]
+    File(#[from] std::io::Error),
+    /// It isn't a key.
+    #[error("the master key must be 64 hexadecimal digits (make one with `openssl rand -hex 32`)")]
+    Format,
+}
+
+/// A sealed text that can't be opened: it was changed, or sealed with another master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed secret can't be opened with this master key")]
+pub struct CannotOpen;
+
+impl Vault {
+    /// From the operator's key.
+    ///
+    /// # Errors
+    /// When it isn't 64 hexadecimal digits.
+    pub fn from_hex(key: &Secret) -> Result<Self, VaultError> {
+        let bytes = unhex(key.expose().trim()).filter(|bytes| bytes.len() == KEY_LEN).ok_or(VaultError::Format)?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// With a key that lives as long as this value.
+    pub fn ephemeral() -> Self {
+        Self::from_bytes(&random_bytes::<KEY_LEN>())
+    }
+
+    /// From a file that only this user can read; it is made when absent.
+    ///
+    /// # Errors
+    /// When it can't be read or made, or holds no key.
+    pub fn from_file(path: &Path) -> Result<Self, VaultError> {
+        let key = match std::fs::read_to_string(path) {
+            Ok(text) => Secret::new(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let key = Secret::random::<KEY_LEN>();
+                crate::files::write_private(path, key.expose())?;
+                key
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Self::from_hex(&key)
+    }
+
+    fn from_bytes(master: &[u8]) -> Self {
+        let master = hmac::Key::new(HMAC_SHA256, master);
+        let derive = |purpose: &str| hmac::sign(&master, purpose.as_bytes());
+        let seal = UnboundKey::new(&AES_256_GCM, derive("autamedica seal 1").as_ref()).expect("HMAC-SHA256 gives 32 bytes");
+        let mac = |purpose| hmac::Key::new(HMAC_SHA256, derive(purpose).as_ref());
+        Self { seal: LessSafeKey::new(seal), codes: mac("autamedica codes 1"), audit: mac("autamedica audit 1") }
+    }
+
+    /// Encrypts `text` for the database; `place` (a consultation's id) can't be exchanged for another.
+    pub fn seal(&self, place: &str, text: &str) -> String {
+        let nonce = random_bytes::<NONCE_LEN>();
+        let mut bytes = text.as_bytes().to_vec();
+        self.seal
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut bytes)
+            .expect("short texts can always be sealed");
+        hex(&[&nonce[..], &bytes].concat())
+    }
+
+    /// The inverse of [`seal`](Self::seal).
+    ///
+    /// # Errors
+    /// When it was changed, moved, or sealed with another key.
+    pub fn open(&self, place: &str, sealed: &str) -> Result<String, CannotOpen> {
+        let bytes = unhex(sealed).ok_or(CannotOpen)?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or(CannotOpen)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CannotOpen)?;
+        let mut sealed = sealed.to_vec();
+        let text = self.seal.open_in_place(nonce, Aad::from(place), &mut sealed).map_err(|_| CannotOpen)?;
+        String::from_utf8(text.to_vec()).map_err(|_| CannotOpen)
+    }
+
+    /// What is kept of a join code. Keyed, because eight digits could be guessed from a plain hash.
+    pub fn hash_code(&self, code: &str) -> String {
+        hex(hmac::sign(&self.codes, code.as_bytes()).as_ref())
+    }
+
+    /// The link of the audit log's chain that covers `entry` and the link before it.
+    pub fn chain(&self, before: &str, entry: &str) -> String {
+        let mut context = hmac::Context::with_key(&self.audit);
+        context.update(before.as_bytes());
+        context.update(b"\n");
+        context.update(entry.as_bytes());
+        hex(context.sign().as_ref())
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_only_here() {
+        let vault = Vault::ephemeral();
+        let sealed = vault.seal("place", "a secret");
+        assert!(!sealed.contains("secret") && sealed != vault.seal("place", "a secret"));
+        assert_eq!(vault.open("place", &sealed).unwrap(), "a secret");
+        assert_eq!(vault.open("elsewhere", &sealed), Err(CannotOpen));
+        assert_eq!(Vault::ephemeral().open("place", &sealed), Err(CannotOpen));
+        for broken in ["", "zz", "00", &sealed[2..], &sealed.replace(&sealed[..2], "00")[..sealed.len() - 2]] {
+            assert_eq!(vault.open("place", broken), Err(CannotOpen));
+        }
+    }
+
+    #[test]
+    fn a_key_file_is_made_once_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let sealed = Vault::from_file(&path).unwrap().seal("place", "x");
+        assert_eq!(Vault::from_file(&path).unwrap().open("place", &sealed).unwrap(), "x");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(&path, "not a key").unwrap();
+        assert!(matches!(Vault::from_file(&path), Err(VaultError::Format)));
+    }
+}

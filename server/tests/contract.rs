@@ -1,0 +1,247 @@
+//! The REST contract, field for field, over real sockets and with a real SFU.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{Backend, claims, error_code, read};
+use reqwest::{StatusCode, header};
+use serde_json::{Value, json};
+
+/// The names of an object's fields, in order.
+fn fields(value: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn create_answers_the_contracts_example() {
+    let backend = Backend::start().await;
+    let body = json!({
+        "consultationId": "uuid-consultation-001", "patientId": "patient-maria-123", "doctorId": "doctor-carlos-456"
+    });
+    let before = jiff::Timestamp::now().as_second();
+    let (status, answer) = backend.post("/api/consultations/create", None, &body).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(fields(&answer), ["data", "success"]);
+    assert_eq!(answer["success"], json!(true));
+    let data = &answer["data"];
+    for (field, value) in [
+        ("consultationId", "uuid-consultation-001"),
+        ("roomName", "consultation-uuid-consultation-001"),
+        ("patientId", "patient-maria-123"),
+        ("doctorId", "doctor-carlos-456"),
+        ("livekitUrl", backend.server.livekit_url()),
+    ] {
+        assert_eq!(data[field], value, "{field}");
+    }
+    assert!(data["roomSid"].as_str().unwrap().starts_with("RM_"), "{data}");
+    assert!(data["livekitUrl"].as_str().unwrap().starts_with("ws://127.0.0.1:"), "{data}");
+    let created_at = data["createdAt"].as_str().unwrap();
+    assert_eq!(created_at.len(), "2025-10-05T12:07:46.209Z".len(), "{created_at}");
+    assert!((created_at.parse::<jiff::Timestamp>().unwrap().as_second() - before).abs() < 60, "{created_at}");
+
+    let patient = claims(data["patientToken"].as_str().unwrap());
+    assert_eq!(patient["sub"], "patient-maria-123");
+    assert_eq!(
+        patient["metadata"],
+        r#"{"role":"patient","consultationId":"uuid-consultation-001","userId":"patient-maria-123"}"#
+    );
+    assert_eq!(
+        patient["video"],
+        json!({
+            "roomJoin": true, "room": "consultation-uuid-consultation-001", "canPublish": true, "canSubscribe": true,
+            "canPublishData": true, "canPublishSources": ["camera", "microphone"]
+        })
+    );
+    let doctor = claims(data["doctorToken"].as_str().unwrap());
+    assert_eq!(doctor["sub"], "doctor-carlos-456");
+    assert_eq!(
+        doctor["metadata"],
+        r#"{"role":"doctor","consultationId":"uuid-consultation-001","userId":"doctor-carlos-456"}"#
+    );
+    assert_eq!(
+        doctor["video"],
+        json!({
+            "roomJoin": true, "room": "consultation-uuid-consultation-001", "canPublish": true, "canSubscribe": true,
+            "canPublishData": true, "roomRecord": true,
+            "canPublishSources": ["camera", "microphone", "screen_share", "screen_share_audio"]
+        })
+    );
+    for token in [&patient, &doctor] {
+        let lives = token["exp"].as_i64().unwrap() - before;
+        assert!((7200..7260).contains(&lives), "{lives} s");
+    }
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creating_again_is_idempotent_and_other_people_conflict() {
+    let backend = Backend::start().await;
+    let first = backend.create("again").await;
+    let second = backend.create("again").await;
+    for field in ["consultationId", "roomName", "roomSid", "livekitUrl", "createdAt", "patientId", "doctorId"] {
+        assert_eq!(first[field], second[field], "{field}");
+    }
+    for body in [
+        json!({"consultationId": "again", "patientId": "patient-2", "doctorId": "doctor-1"}),
+        json!({"consultationId": "again", "patientId": "patient-1", "doctorId": "doctor-2"}),
+        json!({"consultationId": "again", "patientId": "doctor-1", "doctorId": "patient-1"}),
+    ] {
+        let (status, answer) = backend.post("/api/consultations/create", None, &body).await;
+        assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consultation_conflict"), "{body}");
+    }
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_creates_of_one_consultation_at_once_agree() {
+    let backend = Backend::start().await;
+    let creates = futures_util::future::join_all((0..20).map(|_| backend.create("crowd"))).await;
+    for field in ["roomSid", "createdAt"] {
+        assert!(creates.iter().all(|data| data[field] == creates[0][field]), "{field}");
+    }
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_input_is_refused_with_a_code() {
+    let backend = Backend::start().await;
+    let create = "/api/consultations/create";
+    let whole = |id: &str, patient: &str, doctor: &str| {
+        json!({"consultationId": id, "patientId": patient, "doctorId": doctor}).to_string()
+    };
+    let json_type = "application/json";
+    let too_long = "x".repeat(129);
+    for (body, kind, status, code) in [
+        ("{".to_owned(), json_type, 400, "invalid_json"),
+        (String::new(), json_type, 400, "invalid_json"),
+        ("[]".to_owned(), json_type, 400, "invalid_request"),
+        ("{}".to_owned(), json_type, 400, "invalid_request"),
+        (r#"{"consultationId": 7, "patientId": "p", "doctorId": "d"}"#.to_owned(), json_type, 400, "invalid_request"),
+        (whole("", "p", "d"), json_type, 400, "invalid_request"),
+        (whole("a b", "p", "d"), json_type, 400, "invalid_request"),
+        (whole("../etc", "p", "d"), json_type, 400, "invalid_request"),
+        (whole("ñ", "p", "d"), json_type, 400, "invalid_request"),
+        (whole(&too_long, "p", "d"), json_type, 400, "invalid_request"),
+        (whole("c", &too_long, "d"), json_type, 400, "invalid_request"),
+        (whole("c", "p", "d\n"), json_type, 400, "invalid_request"),
+        (whole("c", "same", "same"), json_type, 400, "invalid_request"),
+        (whole("c", "p", "d"), "text/plain", 415, "unsupported_media_type"),
+        (whole("c", &"x".repeat(70_000), "d"), json_type, 413, "body_too_large"),
+    ] {
+        let response =
+            backend.http.post(backend.url(create)).header(header::CONTENT_TYPE, kind).body(body.clone()).send().await;
+        let (got, answer) = read(response.unwrap()).await;
+        let shown = &body[..body.len().min(80)];
+        assert_eq!((got.as_u16(), error_code(&answer)), (status, code), "{shown}: {answer}");
+    }
+    // The longest ids that are allowed work.
+    let longest = "x".repeat(128);
+    let response = backend.http.post(backend.url(create)).header(header::CONTENT_TYPE, json_type);
+    let (status, answer) = read(response.body(whole(&longest, "p", "d")).send().await.unwrap()).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (status, _) = backend.get(&format!("/api/rooms/consultation-{longest}/stats")).await;
+    assert_eq!(status, StatusCode::OK);
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_names_the_field() {
+    let backend = Backend::start().await;
+    let body = json!({"consultationId": "c", "patientId": "a b", "doctorId": "d"});
+    let (_, answer) = backend.post("/api/consultations/create", None, &body).await;
+    assert!(answer["error"]["message"].as_str().unwrap().contains("patientId"), "{answer}");
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_routes_and_methods_are_json_errors() {
+    let backend = Backend::start().await;
+    let (status, answer) = backend.get("/nothing").await;
+    assert_eq!((status, error_code(&answer)), (StatusCode::NOT_FOUND, "not_found"));
+    let response = backend.http.delete(backend.url("/api/consultations/create")).send().await.unwrap();
+    assert_eq!(response.headers()[header::ALLOW], "POST");
+    let (status, answer) = read(response).await;
+    assert_eq!((status, error_code(&answer)), (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"));
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_carries_its_request_id_and_careful_headers() {
+    let backend = Backend::start().await;
+    let get = |id: &'static str| backend.http.get(backend.url("/health")).header("x-request-id", id).send();
+    let given = get("from-the-proxy").await.unwrap();
+    assert_eq!(given.headers()["x-request-id"], "from-the-proxy");
+    assert_eq!(given.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(given.headers()["cache-control"], "no-store");
+    let bad = get("a b; drop").await.unwrap();
+    assert_eq!(bad.headers()["x-request-id"].len(), 36, "a fresh one replaces what can't stand in a log");
+    assert!(bad.headers().get("access-control-allow-origin").is_none());
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_rooms() {
+    let backend = Backend::start().await;
+    let (status, answer) = backend.get("/health").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(answer["data"]["status"], "ok");
+    assert_eq!(answer["data"]["sfu"], json!({"status": "ok", "managed": true}));
+    assert_eq!(answer["data"]["database"], json!({"status": "ok"}));
+
+    let (_, answer) = backend.get("/api/rooms/active").await;
+    assert_eq!(answer["data"], json!({"rooms": [], "count": 0}));
+    let created = backend.create("one").await;
+    let (_, answer) = backend.get("/api/rooms/active").await;
+    let room = &answer["data"]["rooms"][0];
+    assert_eq!(answer["data"]["count"], 1);
+    assert_eq!(room["roomName"], "consultation-one");
+    assert_eq!(room["roomSid"], created["roomSid"]);
+    assert_eq!(room["numParticipants"], 0);
+
+    let (status, answer) = backend.get("/api/rooms/consultation-one/stats").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(answer["data"]["active"], true);
+    assert_eq!(answer["data"]["participants"], json!([]));
+    for path in ["/api/rooms/consultation-two/stats", "/api/rooms/lobby/stats", "/api/rooms/%FF/stats"] {
+        let (status, answer) = backend.get(path).await;
+        assert_eq!((status, error_code(&answer)), (StatusCode::NOT_FOUND, "room_not_found"), "{path}");
+    }
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recording_tells_doctor_patient_and_stranger_apart() {
+    let backend = Backend::start().await;
+    let data = backend.create("rec").await;
+    let other = backend.create("other").await;
+    let token = |data: &Value, name: &str| data[name].as_str().unwrap().to_owned();
+    let (doctor, patient) = (token(&data, "doctorToken"), token(&data, "patientToken"));
+    let elsewhere = token(&other, "doctorToken");
+    let forged = {
+        // The patient's token with the doctor's claims and the old signature.
+        let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let (patient, doctor) = (parts(&patient), parts(&doctor));
+        format!("{}.{}.{}", patient[0], doctor[1], patient[2])
+    };
+    let body = json!({"roomName": "consultation-rec"});
+    for path in ["/api/consultations/rec/recording/start", "/api/consultations/rec/recording/stop"] {
+        for (token, status, code) in [
+            (Some(doctor.as_str()), 501, "recording_unavailable"),
+            (Some(&patient), 403, "forbidden"),
+            (Some(&elsewhere), 403, "forbidden"),
+            (Some(&forged), 401, "unauthorized"),
+            (Some("nonsense"), 401, "unauthorized"),
+            (None, 401, "unauthorized"),
+        ] {
+            let (got, answer) = backend.post(path, token, &body).await;
+            assert_eq!((got.as_u16(), error_code(&answer)), (status, code), "{path} {answer}");
+        }
+    }
+    let wrong_room = json!({"roomName": "consultation-other"});
+    let (status, answer) =
+        backend.post("/api/consultations/rec/recording/start", Some(&doctor), &wrong_room).await;
+    assert_eq!((status, error_code(&answer)), (StatusCode::BAD_REQUEST, "invalid_request"));
+    backend.server.shutdown().await;
+}
