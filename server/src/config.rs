@@ -130,9 +130,9 @@ impl Config {
             None => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
         let port = match get("AUTAMEDICA_PORT").or_else(|| get("PORT")) {
-            Some(port) => {
-                port.parse().map_err(|_| ConfigError::Value { name: "AUTAMEDICA_PORT", expected: "a port, 0 to 65535" })?
-            }
+            Some(port) => port
+                .parse()
+                .map_err(|_| ConfigError::Value { name: "AUTAMEDICA_PORT", expected: "a port, 0 to 65535" })?,
             None => DEFAULT_PORT,
         };
         Ok(Self { host, port, sfu, database })
@@ -167,7 +167,9 @@ fn data_dir(get: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     } else if cfg!(target_os = "macos") {
         get("HOME").map(|home| PathBuf::from(home).join("Library/Application Support"))
     } else {
-        get("XDG_DATA_HOME").map(PathBuf::from).or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/share")))
+        get("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/share")))
     };
     base.map(|base| base.join("autamedica"))
 }

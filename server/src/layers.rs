@@ -38,9 +38,9 @@ async fn guard(mut request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", %id, method = %request.method(), route);
     async move {
         let start = Instant::now();
-        let mut response = timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| {
-            Error::refused(ErrorCode::Timeout, "the request took too long").into_response()
-        });
+        let mut response = timeout(TIME_LIMIT, next.run(request))
+            .await
+            .unwrap_or_else(|_| Error::refused(ErrorCode::Timeout, "the request took too long").into_response());
         let status = response.status().as_u16();
         let millis = start.elapsed().as_millis();
         tracing::info!(status, millis, "answered");

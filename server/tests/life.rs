@@ -20,7 +20,8 @@ fn sfus_of(parent: u32) -> Vec<i32> {
     for task in std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
         let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for pid in children.split_whitespace() {
-            if std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("livekit-server")) {
+            if std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("livekit-server"))
+            {
                 found.push(pid.parse().unwrap());
             }
         }
@@ -86,16 +87,15 @@ async fn a_killed_sfu_comes_back_where_it_was_and_old_tokens_work() {
     let again = backend.create("crash").await;
     assert_eq!(again["livekitUrl"], data["livekitUrl"]);
     // The secret is the same: a token from before still proves the doctor.
-    let (status, answer) = backend
-        .post("/api/consultations/crash/recording/stop", data["doctorToken"].as_str(), &json!({}))
-        .await;
+    let (status, answer) =
+        backend.post("/api/consultations/crash/recording/stop", data["doctorToken"].as_str(), &json!({})).await;
     assert_eq!(status.as_u16(), 501, "{answer}");
 
     // The secret shows neither in the command line nor in the environment, and no file holds it any more.
     let [sfu] = sfus_of(std::process::id())[..] else { panic!("one SFU") };
     let line = std::fs::read_to_string(format!("/proc/{sfu}/cmdline")).unwrap();
     let file = line.split('\0').find(|part| part.ends_with("config.yaml")).unwrap().to_owned();
-    assert!(!Path::new(&file).exists(), "{file}");
+    wait_until("the configuration's end", HANG_GUARD, || (!Path::new(&file).exists()).then_some(())).unwrap();
 
     backend.server.shutdown().await;
     assert!(!is_alive(sfu), "the SFU ends with the server");

@@ -58,7 +58,8 @@ fn count(number: usize) -> u32 {
 
 fn active_room(room: Room, consultation_id: Id) -> ActiveRoom {
     // Older SFUs say the moment in seconds only.
-    let millis = if room.creation_time_ms > 0 { room.creation_time_ms } else { room.creation_time.saturating_mul(1000) };
+    let millis =
+        if room.creation_time_ms > 0 { room.creation_time_ms } else { room.creation_time.saturating_mul(1000) };
     ActiveRoom {
         room_name: room.name,
         room_sid: room.sid,

@@ -38,7 +38,8 @@ pub struct Sfu {
 impl Sfu {
     /// Nothing is asked of the SFU yet.
     pub fn new(url: LiveKitUrl, api_key: String, api_secret: Secret, managed: bool) -> Self {
-        let rooms = RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
+        let rooms =
+            RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
         let verifier = TokenVerifier::with_api_key(&api_key, api_secret.expose());
         Self { url, api_key, api_secret, rooms, verifier, managed }
     }

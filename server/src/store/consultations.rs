@@ -51,7 +51,8 @@ impl Store {
 }
 
 fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
-    let id = |column: &str| Id::new(row.try_get::<String, _>(column)?).map_err(|error| sqlx::Error::Decode(error.into()));
+    let id =
+        |column: &str| Id::new(row.try_get::<String, _>(column)?).map_err(|error| sqlx::Error::Decode(error.into()));
     Ok(StoredConsultation {
         id: id("id")?,
         patient_id: id("patient_id")?,

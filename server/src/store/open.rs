@@ -97,7 +97,8 @@ mod tests {
 
     #[tokio::test]
     async fn databases_in_memory_are_apart() {
-        let (one, other) = (Store::open(&Database::Memory).await.unwrap(), Store::open(&Database::Memory).await.unwrap());
+        let (one, other) =
+            (Store::open(&Database::Memory).await.unwrap(), Store::open(&Database::Memory).await.unwrap());
         let insert = "INSERT INTO outbox VALUES ('a', '{}', 0, 0, NULL)";
         sqlx::query(insert).execute(&one.pool).await.unwrap();
         sqlx::query(insert).execute(&other.pool).await.unwrap();
