@@ -145,6 +145,11 @@ impl LatestFrame {
     pub fn put(&self, frame: Arc<VideoFrame>) {
         *self.shared.newest.lock() = Some(frame);
         self.shared.count.fetch_add(1, Ordering::Release);
+        self.wake();
+    }
+
+    /// Calls the hook, for a change that is no new frame.
+    pub(crate) fn wake(&self) {
         let wake = self.shared.on_frame.lock().clone();
         if let Some(wake) = wake {
             wake();

@@ -3,12 +3,14 @@
 //! Everything here is a child process that ends with its owner, also when the owner is killed. Used by `xtask` and by
 //! the tests; no part of the product.
 
+mod camera;
 mod display;
 mod process;
 mod sfu;
 mod sound;
 mod wait;
 
+pub use camera::{CameraMode, VirtualCamera, set_camera_mode};
 pub use display::Display;
 pub use process::Process;
 pub use sfu::Sfu;

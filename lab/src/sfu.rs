@@ -38,7 +38,7 @@ impl Sfu {
         let folder = tempfile::tempdir().context("making a folder for the SFU")?;
         let (port, tcp_port, udp_port) = (free_port()?, free_port()?, free_port()?);
         let config = format!(
-            "port: {port}\nbind_addresses: [127.0.0.1]\nlogging: {{level: info}}\nkeys: {{{}: {}}}\n\
+            "port: {port}\nbind_addresses: [127.0.0.1]\nlogging: {{level: info}}\nkeys: {{{}: \"{}\"}}\n\
              rtc: {{enable_loopback_candidate: true, node_ip: 127.0.0.1, tcp_port: {tcp_port}, udp_port: {udp_port}}}\n\
              {more_config}\n",
             Self::API_KEY,

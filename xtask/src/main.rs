@@ -1,1 +1,59 @@
-fn main() {}
+//! `cargo xtask`: everything a contributor or CI runs, from an empty machine to a running call.
+
+#[cfg(target_os = "linux")]
+mod demo;
+mod lint;
+mod setup;
+mod step;
+mod test;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use setup::Needs;
+
+/// Builds, shows and checks AutaMedica. Every command first installs what it needs and the machine lacks.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what a fresh machine lacks: system packages, the media engine, the SFU.
+    Setup {
+        /// Also what the tests need: a sound card, a camera, a browser.
+        #[arg(long)]
+        tests: bool,
+    },
+    /// Show a consultation: SFU, backend, a doctor's and a patient's window.
+    #[cfg(target_os = "linux")]
+    Demo(demo::Options),
+    /// Run the whole suite, without a display.
+    Test(test::Options),
+    /// Check format, warnings, documentation, file lengths, and (with cargo-deny) licences.
+    Lint,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Setup { tests: false } => setup::run(Needs::Demo),
+        Task::Setup { tests: true } => setup::run(Needs::Tests),
+        #[cfg(target_os = "linux")]
+        Task::Demo(options) => {
+            setup::run(Needs::Demo)?;
+            demo::run(&options)
+        }
+        Task::Test(options) => {
+            setup::run(Needs::Tests)?;
+            test::run(&options)
+        }
+        Task::Lint => {
+            setup::run(Needs::Build)?;
+            lint::run()
+        }
+    }
+}

@@ -1,11 +1,22 @@
 //! A call: one task, fed with [`CallCommand`]s, publishing [`CallState`] snapshots.
 
+mod handle;
+mod join;
+mod local;
+mod remote;
 mod state;
+mod target;
+mod task;
 
+pub use handle::{CallHandle, Wake};
+pub use join::{Entrance, StartBackend};
+pub use local::DeviceChoices;
 pub use state::{
     CallPhase, CallState, ChatMessage, EncryptionState, EndReason, MediaState, ParticipantState, RecordingState,
     ShareState,
 };
+pub use target::{JoinTarget, Secret};
+pub use task::{CallOptions, start};
 
 /// What the UI can ask of the call task. None of them waits for an answer: it shows in the next snapshot.
 #[derive(Clone, Debug, PartialEq)]

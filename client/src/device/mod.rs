@@ -1,4 +1,24 @@
 //! Cameras, microphones, speakers and screens, each of which may vanish and come back.
+//!
+//! Each device is opened with a [`DeviceChoice`] and callbacks, runs on a thread of its own, reports a [`DeviceState`]
+//! on each change, and stops when it is dropped, which never waits for a driver. Knows nothing of calls or of the UI.
+
+pub mod audio;
+mod camera;
+mod clock;
+mod i420;
+mod mjpeg;
+mod screen;
+mod test_card;
+mod thread;
+pub mod timecode;
+
+pub use camera::{Camera, CameraFormat, CameraStream, list_cameras};
+pub use clock::now_us;
+pub use i420::{PixelFormat, to_i420};
+pub use screen::{Screen, ScreenInfo, ScreenOptions, ScreenSource, list_screens};
+pub use test_card::{CardStyle, TestCard};
+
 
 /// Which device to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,4 +81,28 @@ pub enum DeviceProblem {
     Unsupported,
     /// The driver reported something else; the log has it.
     Failed,
+}
+
+/// Those of `devices` that `wanted` names: the one of that very name, else those whose name contains it, in any case.
+fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> String) -> Vec<T> {
+    if devices.iter().any(|device| name(device) == wanted) {
+        return devices.into_iter().filter(|device| name(device) == wanted).collect();
+    }
+    let wanted = wanted.to_lowercase();
+    devices.into_iter().filter(|device| name(device).to_lowercase().contains(&wanted)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_name;
+
+    #[test]
+    fn the_very_name_comes_before_those_that_contain_it() {
+        let devices = ["USB Camera", "USB", "Integrated usb cam"];
+        let named = |wanted: &str| by_name(devices.to_vec(), wanted, ToString::to_string);
+        assert_eq!(named("USB"), ["USB"]);
+        assert_eq!(named("usb"), devices);
+        assert_eq!(named("Integrated"), ["Integrated usb cam"]);
+        assert!(named("Logitech").is_empty());
+    }
 }

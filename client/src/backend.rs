@@ -1,0 +1,138 @@
+//! The backend, as a client sees it: admission to a room, and recording.
+
+use std::time::Duration;
+
+use autamedica_api::{Consultation, CreateConsultation, ErrorCode, Failure, Id, Role, StartRecording, Success};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::call::Secret;
+
+/// How long the backend may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What it takes to enter a room.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The SFU's address.
+    pub url: String,
+    /// The token for the room.
+    pub token: Secret,
+    /// As whom.
+    pub role: Role,
+    /// The key that media is encrypted with, end to end; `None` without that.
+    pub e2ee_key: Option<Secret>,
+    /// Where to ask for more about this consultation; `None` in a room without a backend.
+    pub consultation: Option<ConsultationPlace>,
+}
+
+/// A consultation and the backend that keeps it.
+#[derive(Clone, Debug)]
+pub struct ConsultationPlace {
+    /// The backend.
+    pub server: Url,
+    /// The consultation.
+    pub id: Id,
+    /// Its room.
+    pub room_name: String,
+}
+
+/// Why the backend didn't do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// Nothing answered.
+    #[error("the backend doesn't answer")]
+    Unreachable(#[source] reqwest::Error),
+    /// It answered no.
+    #[error("{message}")]
+    Refused {
+        /// Its code for the reason.
+        code: ErrorCode,
+        /// Its words.
+        message: String,
+    },
+    /// Something answered that isn't our backend.
+    #[error("the answer isn't one of AutaMedica's backend")]
+    NotOurs,
+}
+
+/// A connection to backends; clones share it.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    http: reqwest::Client,
+}
+
+impl Backend {
+    /// Makes the client; connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the system's certificates can't be used.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).build()?;
+        Ok(Self { http })
+    }
+
+    /// Enters a consultation by its id. The people's ids are the same for everybody who asks this way, so that the two
+    /// sides meet in one consultation.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn create(&self, server: &Url, id: &Id, role: Role) -> Result<Admission, BackendError> {
+        let person = |role: Role| Id::new(format!("{role}-{id}")).or_else(|_| Id::new(role.as_str()));
+        let (patient_id, doctor_id) = (person(Role::Patient), person(Role::Doctor));
+        let request = CreateConsultation {
+            consultation_id: id.clone(),
+            patient_id: patient_id.expect("a role's name is a valid id"),
+            doctor_id: doctor_id.expect("a role's name is a valid id"),
+        };
+        let made: Consultation = self.post(server, &["api", "consultations", "create"], &request, None).await?;
+        let token = match role {
+            Role::Patient => made.patient_token,
+            Role::Doctor => made.doctor_token,
+        };
+        Ok(Admission {
+            url: made.livekit_url,
+            token: Secret::new(token),
+            role,
+            e2ee_key: None,
+            consultation: Some(ConsultationPlace { server: server.clone(), id: id.clone(), room_name: made.room_name }),
+        })
+    }
+
+    /// Starts (`true`) or stops the recording, with the doctor's own token.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn record(&self, place: &ConsultationPlace, token: &Secret, on: bool) -> Result<(), BackendError> {
+        let room_name = Id::new(&place.room_name).map_err(|_| BackendError::NotOurs)?;
+        let verb = if on { "start" } else { "stop" };
+        let path = ["api", "consultations", place.id.as_str(), "recording", verb];
+        let _: serde_json::Value = self.post(&place.server, &path, &StartRecording { room_name }, Some(token)).await?;
+        Ok(())
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        server: &Url,
+        path: &[&str],
+        body: &impl Serialize,
+        token: Option<&Secret>,
+    ) -> Result<T, BackendError> {
+        let mut url = server.clone();
+        url.path_segments_mut().map_err(|()| BackendError::NotOurs)?.pop_if_empty().extend(path);
+        let mut request = self.http.post(url).json(body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose());
+        }
+        let answer = request.send().await.map_err(BackendError::Unreachable)?;
+        let succeeded = answer.status().is_success();
+        let body = answer.bytes().await.map_err(BackendError::Unreachable)?;
+        if succeeded {
+            let success: Success<T> = serde_json::from_slice(&body).map_err(|_| BackendError::NotOurs)?;
+            return Ok(success.data);
+        }
+        let failure: Failure = serde_json::from_slice(&body).map_err(|_| BackendError::NotOurs)?;
+        Err(BackendError::Refused { code: failure.error.code, message: failure.error.message })
+    }
+}

@@ -1,0 +1,128 @@
+//! From a target to a room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autamedica_api::ErrorCode;
+use autamedica_engine::{E2eeOptions, EncryptionKey, Room, RoomError, RoomEvent, RoomOptions};
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::{EndReason, JoinTarget};
+use crate::backend::{Admission, Backend, BackendError};
+
+/// How long the SFU may take to let us in; the engine tries several times within.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Starts the bundled backend for a loopback address at which nothing answers.
+pub type StartBackend = Arc<dyn Fn(Url) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
+
+/// How to get into rooms.
+#[derive(Clone)]
+pub struct Entrance {
+    /// The backends we know.
+    pub backend: Backend,
+    /// What to do when nothing answers at a loopback address.
+    pub start_backend: Option<StartBackend>,
+}
+
+/// A room just entered.
+pub(super) struct Entered {
+    pub(super) admission: Admission,
+    pub(super) room: Room,
+    pub(super) events: mpsc::UnboundedReceiver<RoomEvent>,
+}
+
+impl Entrance {
+    /// Asks for admission and enters. `known` is an earlier admission to the same room, tried first: its token outlives
+    /// a backend that is away. When it is refused, a fresh one is asked for.
+    pub(super) async fn enter(&self, target: &JoinTarget, known: Option<Admission>) -> Result<Entered, EndReason> {
+        if let Some(admission) = known {
+            match connect(admission).await {
+                Err(EndReason::NotAllowed) => {}
+                other => return other,
+            }
+        }
+        connect(self.admission(target).await?).await
+    }
+
+    async fn admission(&self, target: &JoinTarget) -> Result<Admission, EndReason> {
+        match target {
+            JoinTarget::Consultation { server, id, role } => {
+                let answer = match self.backend.create(server, id, *role).await {
+                    Err(BackendError::Unreachable(error)) => {
+                        tracing::info!(%error, "nothing answers at the backend's address");
+                        self.start_bundled(server).await?;
+                        self.backend.create(server, id, *role).await
+                    }
+                    other => other,
+                };
+                answer.map_err(|error| refusal(&error))
+            }
+            JoinTarget::Link(_) => {
+                tracing::warn!("this backend does not exchange links");
+                Err(EndReason::NotAllowed)
+            }
+            JoinTarget::Room { url, token, role } => Ok(Admission {
+                url: url.clone(),
+                token: token.clone(),
+                role: *role,
+                e2ee_key: None,
+                consultation: None,
+            }),
+        }
+    }
+
+    async fn start_bundled(&self, server: &Url) -> Result<(), EndReason> {
+        let Some(start) = self.start_backend.as_ref().filter(|_| is_loopback(server)) else {
+            return Err(EndReason::ServerUnreachable);
+        };
+        if let Err(error) = start(server.clone()).await {
+            // Another instance may have been faster: the next attempt shows whether somebody answers now.
+            tracing::warn!(error = format!("{error:#}"), "the bundled backend didn't start");
+        }
+        Ok(())
+    }
+}
+
+async fn connect(admission: Admission) -> Result<Entered, EndReason> {
+    let options = RoomOptions {
+        dynacast: true,
+        connect_timeout: CONNECT_TIMEOUT,
+        e2ee: admission
+            .e2ee_key
+            .as_ref()
+            .map(|key| E2eeOptions::with_shared_key(EncryptionKey::new(key.expose().as_bytes()))),
+        ..RoomOptions::default()
+    };
+    match Room::connect(&admission.url, admission.token.expose(), options).await {
+        Ok((room, events)) => Ok(Entered { admission, room, events }),
+        Err(error) => {
+            tracing::warn!(%error, "the room can't be entered");
+            Err(match error {
+                RoomError::NotAllowed(_) => EndReason::NotAllowed,
+                RoomError::Unreachable(_) | RoomError::Timeout(_) => EndReason::ServerUnreachable,
+                _ => EndReason::JoinFailed,
+            })
+        }
+    }
+}
+
+fn refusal(error: &BackendError) -> EndReason {
+    tracing::warn!(%error, "the backend doesn't admit us");
+    match error {
+        BackendError::Unreachable(_) | BackendError::NotOurs => EndReason::ServerUnreachable,
+        BackendError::Refused { code: ErrorCode::SfuUnavailable | ErrorCode::Timeout, .. } => EndReason::JoinFailed,
+        BackendError::Refused { .. } => EndReason::NotAllowed,
+    }
+}
+
+fn is_loopback(server: &Url) -> bool {
+    match server.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,161 @@
+//! The others: their streams, and what the UI is told of them.
+
+use autamedica_api::{ParticipantMetadata, Role};
+use autamedica_engine::{
+    AudioStream, LatestFrame, Participant, RemoteParticipant, RemoteTrack, RemoteTrackPublication, StreamError,
+    TrackSource, VideoStream,
+};
+
+use super::ParticipantState;
+use crate::device::audio::{Mixer, SAMPLE_RATE};
+
+/// Everybody else in the room, in the order they came.
+pub(super) struct Remotes {
+    mixer: Mixer,
+    people: Vec<Remote>,
+}
+
+struct Remote {
+    participant: RemoteParticipant,
+    speaking: bool,
+    videos: Vec<Video>,
+    sounds: Vec<Sound>,
+}
+
+struct Video {
+    publication: RemoteTrackPublication,
+    slot: LatestFrame,
+    _stream: VideoStream,
+}
+
+struct Sound {
+    sid: String,
+    _stream: AudioStream,
+}
+
+impl Remotes {
+    /// Nobody yet; what they say goes into `mixer`.
+    pub(super) fn new(mixer: Mixer) -> Self {
+        Self { mixer, people: Vec::new() }
+    }
+
+    /// Forgets everybody, as when the room is left.
+    pub(super) fn clear(&mut self) {
+        self.people.clear();
+    }
+
+    /// Somebody is here.
+    pub(super) fn joined(&mut self, participant: RemoteParticipant) {
+        let identity = participant.identity();
+        match self.find(&identity) {
+            // After a full reconnect the same person comes back under a new sid.
+            Some(remote) => remote.participant = participant,
+            None => {
+                let remote = Remote { participant, speaking: false, videos: Vec::new(), sounds: Vec::new() };
+                self.people.push(remote);
+            }
+        }
+    }
+
+    /// Somebody left.
+    pub(super) fn left(&mut self, identity: &str) {
+        self.people.retain(|remote| remote.participant.identity() != identity);
+    }
+
+    /// A track of theirs arrives: opens its stream.
+    ///
+    /// # Errors
+    /// When it can't be opened, or is encrypted and we hold no key.
+    pub(super) fn subscribed(
+        &mut self,
+        participant: RemoteParticipant,
+        publication: &RemoteTrackPublication,
+        track: &RemoteTrack,
+    ) -> Result<(), StreamError> {
+        let identity = participant.identity();
+        self.joined(participant);
+        let mixer = self.mixer.clone();
+        let Some(remote) = self.find(&identity) else { return Ok(()) };
+        let sid = publication.sid();
+        match track {
+            RemoteTrack::Video(track) => {
+                let slot = LatestFrame::new();
+                let stream = VideoStream::into_slot(track, slot.clone())?;
+                remote.videos.retain(|video| video.publication.source() != publication.source());
+                remote.videos.push(Video { publication: publication.clone(), slot, _stream: stream });
+            }
+            RemoteTrack::Audio(track) => {
+                let mut input = mixer.add_stream();
+                let stream =
+                    AudioStream::with_callback(track, SAMPLE_RATE, 1, move |frame| input.push(&frame.data))?;
+                remote.sounds.retain(|sound| sound.sid != sid);
+                remote.sounds.push(Sound { sid, _stream: stream });
+            }
+        }
+        Ok(())
+    }
+
+    /// A track of theirs ended.
+    pub(super) fn unsubscribed(&mut self, identity: &str, sid: &str) {
+        if let Some(remote) = self.find(identity) {
+            remote.videos.retain(|video| video.publication.sid() != sid);
+            remote.sounds.retain(|sound| sound.sid != sid);
+        }
+    }
+
+    /// Who speaks now.
+    pub(super) fn speakers(&mut self, speakers: &[Participant]) {
+        let identities: Vec<String> = speakers.iter().map(Participant::identity).collect();
+        for remote in &mut self.people {
+            remote.speaking = identities.contains(&remote.participant.identity());
+        }
+    }
+
+    /// Somebody's media reaches us, so that they can hear and read us too.
+    pub(super) fn anyone_heard_or_seen(&self) -> bool {
+        self.people.iter().any(|remote| !remote.videos.is_empty() || !remote.sounds.is_empty())
+    }
+
+    /// The role of somebody by identity.
+    pub(super) fn role(&self, identity: &str) -> Option<Role> {
+        self.people.iter().find(|remote| remote.participant.identity() == identity).and_then(Remote::role)
+    }
+
+    /// What the UI is told.
+    pub(super) fn states(&self) -> Vec<ParticipantState> {
+        self.people.iter().map(Remote::state).collect()
+    }
+
+    fn find(&mut self, identity: &str) -> Option<&mut Remote> {
+        self.people.iter_mut().find(|remote| remote.participant.identity() == identity)
+    }
+}
+
+impl Remote {
+    fn role(&self) -> Option<Role> {
+        role_of(&self.participant.metadata())
+    }
+
+    fn state(&self) -> ParticipantState {
+        let picture = |source: TrackSource| {
+            let shown = |video: &&Video| video.publication.source() == source && !video.publication.is_muted();
+            self.videos.iter().find(shown).map(|video| video.slot.clone())
+        };
+        let microphone = self.participant.get_track_publication_by_source(TrackSource::Microphone);
+        ParticipantState {
+            identity: self.participant.identity(),
+            name: self.participant.name(),
+            role: self.role(),
+            camera: picture(TrackSource::Camera),
+            screen: picture(TrackSource::Screenshare),
+            microphone_muted: microphone.is_none_or(|publication| publication.is_muted()),
+            speaking: self.speaking,
+            quality: self.participant.connection_quality(),
+        }
+    }
+}
+
+/// The role that a token's metadata names.
+pub(super) fn role_of(metadata: &str) -> Option<Role> {
+    serde_json::from_str::<ParticipantMetadata>(metadata).ok().map(|metadata| metadata.role)
+}

@@ -1,0 +1,522 @@
+//! The call task: the only place that knows the room. It never waits for anything but its inboxes, so that hanging up
+//! always works at once; whatever takes time runs beside it and comes back as an [`Event`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use autamedica_api::Role;
+use autamedica_engine::{
+    DisconnectReason, EncryptionState as FrameState, LocalTrackPublication, Participant, Room, RoomError, RoomEvent,
+    VideoResolution,
+};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::handle::{CallHandle, Publisher, Wake};
+use super::join::{Entered, Entrance};
+use super::local::{DeviceChoices, LocalMedia, Source, delivers};
+use super::remote::{Remotes, role_of};
+use super::{
+    CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, MediaState, RecordingState,
+    ShareState,
+};
+use crate::backend::{Admission, BackendError};
+use crate::device::audio::Mixer;
+use crate::device::DeviceState;
+use crate::report::Measurements;
+
+/// A lost connection is honestly over after this long.
+const RECONNECT_FOR: Duration = Duration::from_secs(30);
+/// From one attempt to enter the room again to the next.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often deadlines are looked at and sound is counted.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What a call needs to begin.
+pub struct CallOptions {
+    /// Where it leads.
+    pub target: JoinTarget,
+    /// How to get in.
+    pub entrance: Entrance,
+    /// With which devices.
+    pub devices: DeviceChoices,
+    /// Where to count what happens.
+    pub measurements: Measurements,
+    /// A chat line to send once somebody else is there (for the demo and tests).
+    pub say: Option<String>,
+}
+
+/// What comes back from devices and from work beside the task.
+pub(super) enum Event {
+    Device(Source, DeviceState),
+    Speaker(DeviceState),
+    Sized(Source, VideoResolution),
+    /// Work for a room; `room` tells an earlier room's results from the present one's.
+    Entered(Result<Entered, EndReason>),
+    Published { room: u64, source: Source, result: Result<LocalTrackPublication, RoomError> },
+    ChatSent { line: usize, result: Result<(), RoomError> },
+    Recorded { on: bool, result: Result<(), BackendError> },
+}
+
+/// The way of events into the task.
+#[derive(Clone)]
+pub(super) struct Events(mpsc::UnboundedSender<Event>);
+
+impl Events {
+    pub(super) fn send(&self, event: Event) {
+        // Fails only when the task is gone, and with it everybody who would want to know.
+        let _ = self.0.send(event);
+    }
+}
+
+struct Session {
+    admission: Admission,
+    room: Room,
+    events: mpsc::UnboundedReceiver<RoomEvent>,
+}
+
+struct Task {
+    publisher: Publisher,
+    target: JoinTarget,
+    entrance: Entrance,
+    measurements: Measurements,
+    say: Option<String>,
+    events: Events,
+    local: LocalMedia,
+    remotes: Remotes,
+    session: Option<Session>,
+    /// The newest admission, for coming back.
+    admission: Option<Admission>,
+    /// Counts the rooms entered.
+    room: u64,
+    jobs: JoinSet<()>,
+}
+
+/// Starts a call. Returns at once; `wake` is called after each change of its state.
+pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
+    let role = options.target.role().unwrap_or(Role::Patient);
+    let (publisher, handle, commands) = Publisher::new(role, wake);
+    let (sender, inbox) = mpsc::unbounded_channel();
+    let events = Events(sender);
+    let mixer = Mixer::new();
+    let self_view = publisher.state.self_view.clone();
+    let local = LocalMedia::new(options.devices, role, self_view, events.clone());
+    let task = Task {
+        publisher,
+        target: options.target,
+        entrance: options.entrance,
+        measurements: options.measurements,
+        say: options.say,
+        events,
+        local,
+        remotes: Remotes::new(mixer.clone()),
+        session: None,
+        admission: None,
+        room: 0,
+        jobs: JoinSet::new(),
+    };
+    runtime.spawn(task.run(mixer, commands, inbox));
+    handle
+}
+
+impl Task {
+    async fn run(
+        mut self,
+        mixer: Mixer,
+        mut commands: mpsc::UnboundedReceiver<CallCommand>,
+        mut inbox: mpsc::UnboundedReceiver<Event>,
+    ) {
+        self.measurements.join_asked();
+        self.enter(Duration::ZERO);
+        self.local.open(mixer);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.is_over() {
+            tokio::select! {
+                biased;
+                command = commands.recv() => self.on_command(command.unwrap_or(CallCommand::HangUp)),
+                Some(event) = inbox.recv() => self.on_event(event),
+                event = next_room_event(&mut self.session) => match event {
+                    Some(event) => self.on_room_event(event),
+                    None => self.on_disconnected(DisconnectReason::Unknown),
+                },
+                Some(_) = self.jobs.join_next() => {}
+                _ = tick.tick() => self.on_tick(),
+            }
+            self.publisher.publish();
+        }
+        // The person sees the end already; the room is told in our own time.
+        self.jobs.abort_all();
+        if let Some(session) = self.session.take() {
+            if let Err(error) = session.room.close().await {
+                tracing::info!(%error, "left without the SFU's answer");
+            }
+        }
+    }
+
+    fn state(&mut self) -> &mut CallState {
+        &mut self.publisher.state
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.publisher.state.phase, CallPhase::Ended { .. })
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.count_sound();
+        self.measurements.ended(&format!("{reason:?}"));
+        tracing::info!(?reason, "the call is over");
+        let lasted = self.state().joined_at.map_or(Duration::ZERO, |at| at.elapsed());
+        self.state().phase = CallPhase::Ended { reason, lasted };
+    }
+
+    /// Enters the room beside the task, after a pause.
+    fn enter(&mut self, pause: Duration) {
+        let (entrance, target, known) = (self.entrance.clone(), self.target.clone(), self.admission.clone());
+        let events = self.events.clone();
+        self.jobs.spawn(async move {
+            tokio::time::sleep(pause).await;
+            events.send(Event::Entered(entrance.enter(&target, known).await));
+        });
+    }
+
+    fn on_command(&mut self, command: CallCommand) {
+        match command {
+            CallCommand::HangUp => self.end(EndReason::HungUp),
+            CallCommand::MuteCamera(mute) => {
+                self.state().camera.muted = mute;
+                self.local.mute(Source::Camera, mute);
+                if mute {
+                    self.local.close_camera();
+                    self.state().camera.device = DeviceState::Off;
+                } else {
+                    self.local.open_camera();
+                }
+            }
+            CallCommand::MuteMicrophone(mute) => {
+                self.state().microphone.muted = mute;
+                self.mute_as_is(Source::Microphone);
+            }
+            CallCommand::ShareScreen(true) => {
+                if matches!(self.state().screen, ShareState::Off | ShareState::Failed) {
+                    self.state().screen = ShareState::Starting;
+                    self.local.open_screen();
+                }
+            }
+            CallCommand::ShareScreen(false) => self.stop_sharing(ShareState::Off),
+            CallCommand::Record(on) => self.record(on),
+            CallCommand::SendChat(text) => self.send_chat(text),
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Entered(Ok(entered)) => self.on_entered(entered),
+            Event::Entered(Err(reason)) => match self.state().phase {
+                CallPhase::Reconnecting { .. } if reason != EndReason::NotAllowed => self.enter(RETRY_AFTER),
+                _ => self.end(reason),
+            },
+            Event::Device(Source::Screen, state) => match state {
+                DeviceState::Failed(problem) => {
+                    tracing::warn!(?problem, "the screen can't be captured");
+                    self.stop_sharing(ShareState::Failed);
+                }
+                DeviceState::Off | DeviceState::Starting | DeviceState::On { .. } => {}
+            },
+            Event::Device(source, state) => {
+                let there = delivers(&state);
+                self.media(source).device = state;
+                if there && source == Source::Microphone {
+                    self.publish(source);
+                }
+                self.mute_as_is(source);
+            }
+            Event::Speaker(state) => self.state().speaker = state,
+            Event::Sized(source, size) => {
+                self.local.sized(source, size);
+                self.publish(source);
+            }
+            Event::Published { room, source, result } if room == self.room => self.on_published(source, result),
+            Event::Published { .. } => {}
+            Event::ChatSent { line, result } => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "a chat line wasn't sent");
+                    if let Some(line) = Arc::make_mut(&mut self.state().chat).get_mut(line) {
+                        line.failed = true;
+                    }
+                }
+            }
+            Event::Recorded { on, result } => {
+                self.state().recording = match (on, result) {
+                    (true, Ok(())) => RecordingState::On(Instant::now()),
+                    (false, Ok(())) => RecordingState::Off,
+                    (_, Err(error)) => RecordingState::Refused(error.to_string()),
+                };
+            }
+        }
+    }
+
+    fn on_entered(&mut self, entered: Entered) {
+        let Entered { admission, room, events } = entered;
+        let me = room.local_participant();
+        let token_role = role_of(&me.metadata());
+        self.room += 1;
+        self.local.room_left();
+        self.remotes.clear();
+        for participant in room.remote_participants() {
+            self.remotes.joined(participant);
+        }
+        let state = self.state();
+        state.role = token_role.unwrap_or(admission.role);
+        state.identity = me.identity();
+        state.joined_at.get_or_insert_with(Instant::now);
+        state.phase = CallPhase::InCall;
+        state.encryption =
+            if admission.e2ee_key.is_some() { EncryptionState::On } else { EncryptionState::Off };
+        tracing::info!(room = room.name(), "in the room");
+        self.admission = Some(admission.clone());
+        self.session = Some(Session { admission, room, events });
+        self.publish(Source::Camera);
+        if delivers(&self.publisher.state.microphone.device) {
+            self.publish(Source::Microphone);
+        }
+        self.publish(Source::Screen);
+        self.show_people();
+    }
+
+    fn on_room_event(&mut self, event: RoomEvent) {
+        match event {
+            RoomEvent::ParticipantConnected(participant) | RoomEvent::ParticipantActive(participant) => {
+                self.remotes.joined(participant);
+            }
+            RoomEvent::ParticipantDisconnected { participant, .. } => self.remotes.left(&participant.identity()),
+            RoomEvent::TrackSubscribed { track, publication, participant } => {
+                if let Err(error) = self.remotes.subscribed(participant, &publication, &track) {
+                    tracing::warn!(%error, "a track can't be opened");
+                    if publication.is_encrypted() {
+                        self.state().encryption = EncryptionState::KeyMismatch;
+                    }
+                }
+                if self.remotes.anyone_heard_or_seen()
+                    && let Some(text) = self.say.take()
+                {
+                    self.send_chat(text);
+                }
+            }
+            RoomEvent::TrackUnsubscribed { publication, participant, .. }
+            | RoomEvent::TrackUnpublished { publication, participant } => {
+                self.remotes.unsubscribed(&participant.identity(), &publication.sid());
+            }
+            RoomEvent::ActiveSpeakersChanged { speakers } => self.remotes.speakers(&speakers),
+            RoomEvent::ConnectionQualityChanged { participant: Participant::Local(_), quality } => {
+                self.state().quality = quality;
+            }
+            RoomEvent::ChatMessage { participant_identity, message } => {
+                self.measurements.chat_received();
+                let role = self.remotes.role(&participant_identity);
+                let at = u64::try_from(message.timestamp_ms).unwrap_or(0);
+                Arc::make_mut(&mut self.state().chat).push(ChatMessage {
+                    from: participant_identity,
+                    role,
+                    own: false,
+                    text: message.text,
+                    at: SystemTime::UNIX_EPOCH + Duration::from_millis(at),
+                    failed: false,
+                });
+            }
+            RoomEvent::RoomUpdated { is_recording, .. } => self.show_recording(is_recording),
+            RoomEvent::E2eeStateChanged { state, .. } => self.show_encryption(state),
+            RoomEvent::Reconnecting => self.lost(),
+            RoomEvent::Reconnected => self.state().phase = CallPhase::InCall,
+            RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
+            RoomEvent::TokenRefreshed { token } => {
+                if let Some(admission) = &mut self.admission {
+                    admission.token = super::Secret::new(token.expose());
+                }
+            }
+            RoomEvent::EngineFailed { message } => {
+                tracing::error!(message, "the engine failed");
+                self.end(EndReason::ConnectionLost);
+            }
+            _ => {}
+        }
+        self.show_people();
+    }
+
+    /// The room is gone for good; unless somebody meant it, we try to enter it again.
+    fn on_disconnected(&mut self, reason: DisconnectReason) {
+        tracing::info!(?reason, "disconnected");
+        self.session = None;
+        self.local.room_left();
+        match reason {
+            DisconnectReason::ClientInitiated => self.end(EndReason::HungUp),
+            DisconnectReason::DuplicateIdentity => self.end(EndReason::JoinedElsewhere),
+            DisconnectReason::ParticipantRemoved => self.end(EndReason::Removed),
+            DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => self.end(EndReason::RoomClosed),
+            _ => {
+                self.lost();
+                self.enter(RETRY_AFTER);
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        if !matches!(self.state().phase, CallPhase::Reconnecting { .. }) {
+            self.state().phase = CallPhase::Reconnecting { since: Instant::now() };
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let CallPhase::Reconnecting { since } = self.state().phase
+            && since.elapsed() >= RECONNECT_FOR
+        {
+            self.end(EndReason::ConnectionLost);
+        }
+        self.count_sound();
+    }
+
+    fn count_sound(&mut self) {
+        if let Some(speaker) = &self.local.speaker {
+            self.measurements.audio_played(speaker.frames_played(), speaker.tone_hz());
+        }
+    }
+
+    fn publish(&mut self, source: Source) {
+        let Some(session) = &self.session else { return };
+        match self.local.publish(source, &session.room.local_participant()) {
+            Ok(Some(job)) => {
+                let (room, events) = (self.room, self.events.clone());
+                self.jobs.spawn(async move {
+                    events.send(Event::Published { room, source, result: job.run().await });
+                });
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(?source, %error, "can't make a track"),
+        }
+    }
+
+    fn on_published(&mut self, source: Source, result: Result<LocalTrackPublication, RoomError>) {
+        let late = result.as_ref().ok().cloned();
+        let taken = self.local.published(source, result);
+        if source == Source::Screen {
+            if taken {
+                self.state().screen = ShareState::On;
+            } else if late.is_none() {
+                self.stop_sharing(ShareState::Failed);
+            }
+        }
+        match late {
+            // The share was stopped while the room was still being asked.
+            Some(publication) if !taken => self.unpublish(publication),
+            _ => self.mute_as_is(source),
+        }
+    }
+
+    fn stop_sharing(&mut self, state: ShareState) {
+        if let Some(publication) = self.local.close_screen() {
+            self.unpublish(publication);
+        }
+        self.state().screen = state;
+    }
+
+    fn unpublish(&mut self, publication: LocalTrackPublication) {
+        let Some(session) = &self.session else { return };
+        let participant = session.room.local_participant();
+        self.jobs.spawn(async move {
+            if let Err(error) = participant.unpublish_track(&publication.sid()).await {
+                tracing::warn!(%error, "can't take a track out of the room");
+            }
+        });
+    }
+
+    /// The others see a source as muted when the person muted it or the device delivers nothing.
+    fn mute_as_is(&mut self, source: Source) {
+        if source != Source::Screen {
+            let media = self.media(source);
+            let mute = media.muted || !delivers(&media.device);
+            self.local.mute(source, mute);
+        }
+    }
+
+    fn media(&mut self, source: Source) -> &mut MediaState {
+        let state = self.state();
+        if source == Source::Camera { &mut state.camera } else { &mut state.microphone }
+    }
+
+    fn send_chat(&mut self, text: String) {
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        let state = self.state();
+        let line = ChatMessage {
+            from: state.identity.clone(),
+            role: Some(state.role),
+            own: true,
+            text: text.to_owned(),
+            at: SystemTime::now(),
+            failed: self.session.is_none(),
+        };
+        let chat = Arc::make_mut(&mut self.publisher.state.chat);
+        chat.push(line);
+        let line = chat.len() - 1;
+        let Some(session) = &self.session else { return };
+        let (participant, events, text) = (session.room.local_participant(), self.events.clone(), text.to_owned());
+        self.jobs.spawn(async move {
+            let result = participant.send_chat_message(&text).await.map(drop);
+            events.send(Event::ChatSent { line, result });
+        });
+    }
+
+    fn record(&mut self, on: bool) {
+        let Some(session) = &self.session else { return };
+        let Some(place) = session.admission.consultation.clone() else {
+            self.state().recording = RecordingState::Refused(String::new());
+            return;
+        };
+        let (backend, token) = (self.entrance.backend.clone(), session.admission.token.clone());
+        let events = self.events.clone();
+        if on {
+            self.state().recording = RecordingState::Starting;
+        }
+        self.jobs.spawn(async move {
+            let result = backend.record(&place, &token, on).await;
+            events.send(Event::Recorded { on, result });
+        });
+    }
+
+    fn show_recording(&mut self, is_recording: bool) {
+        let state = self.state();
+        match (is_recording, &state.recording) {
+            (true, RecordingState::On(_)) => {}
+            (true, _) => state.recording = RecordingState::On(Instant::now()),
+            (false, RecordingState::On(_)) => state.recording = RecordingState::Off,
+            (false, _) => {}
+        }
+    }
+
+    fn show_encryption(&mut self, frames: FrameState) {
+        let state = match frames {
+            FrameState::DecryptionFailed | FrameState::MissingKey | FrameState::EncryptionFailed => {
+                EncryptionState::KeyMismatch
+            }
+            FrameState::Ok | FrameState::KeyRatcheted => EncryptionState::On,
+            _ => return,
+        };
+        self.state().encryption = state;
+    }
+
+    fn show_people(&mut self) {
+        self.publisher.state.participants = self.remotes.states();
+    }
+}
+
+/// The room's next event; waits for ever while there is no room.
+async fn next_room_event(session: &mut Option<Session>) -> Option<RoomEvent> {
+    match session {
+        Some(session) => session.events.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,195 @@
+//! All the others, in one stream to play.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::{CHUNK_LEN, Chunk};
+
+/// Room for half a second: what a stalled speaker would leave behind; more is lost.
+const CAPACITY: usize = 50 * CHUNK_LEN;
+/// A stream plays once so much is waiting. The engine has a jitter buffer of its own; this one only evens out threads.
+const START_AT: usize = 2 * CHUNK_LEN;
+/// With more than this waiting, the oldest is dropped down to [`START_AT`]: late sound delays all that follows.
+const LATE_AT: usize = 10 * CHUNK_LEN;
+/// A gap is faded into and out of over so many samples (2.5 ms), so that it doesn't click.
+const FADE: usize = CHUNK_LEN / 4;
+
+/// Mixes any number of streams. Clones are the same mixer.
+#[derive(Clone, Default)]
+pub struct Mixer {
+    streams: Arc<Mutex<Vec<Stream>>>,
+}
+
+/// The end of a stream where its sound is put in; dropping it ends the stream.
+pub struct MixerInput {
+    ring: Producer<i16>,
+}
+
+struct Stream {
+    ring: Consumer<i16>,
+    playing: bool,
+    last: i16,
+}
+
+impl Mixer {
+    /// A mixer of silence.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more stream.
+    pub fn add_stream(&self) -> MixerInput {
+        let (producer, consumer) = RingBuffer::new(CAPACITY);
+        self.streams.lock().push(Stream { ring: consumer, playing: false, last: 0 });
+        MixerInput { ring: producer }
+    }
+
+    /// The next 10 ms of all streams together. Streams with nothing to play are silent; the sum is cut off, not wrapped.
+    pub fn mix(&self, out: &mut Chunk) {
+        let mut sum = [0_i32; CHUNK_LEN];
+        self.streams.lock().retain_mut(|stream| {
+            stream.add_to(&mut sum);
+            !(stream.ring.is_abandoned() && stream.ring.is_empty())
+        });
+        for (out, sum) in out.iter_mut().zip(sum) {
+            *out = sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+        }
+    }
+
+    /// How many streams there are.
+    pub fn streams(&self) -> usize {
+        self.streams.lock().len()
+    }
+}
+
+impl MixerInput {
+    /// Puts sound in: 48 kHz mono, any length, usually 10 ms. Never waits: what has no room is lost.
+    pub fn push(&mut self, samples: &[i16]) {
+        let (_, lost) = self.ring.push_partial_slice(samples);
+        if !lost.is_empty() {
+            tracing::trace!(samples = lost.len(), "nobody plays this stream");
+        }
+    }
+}
+
+impl Stream {
+    fn add_to(&mut self, sum: &mut [i32; CHUNK_LEN]) {
+        let waiting = self.ring.slots();
+        let fade_in = !self.playing;
+        if fade_in && waiting < START_AT && !self.ring.is_abandoned() {
+            return;
+        }
+        if waiting > LATE_AT {
+            self.skip(waiting - START_AT);
+        }
+        let mut samples = [0; CHUNK_LEN];
+        let len = self.ring.pop_partial_slice(&mut samples).0.len();
+        if fade_in {
+            for (i, sample) in samples[..len].iter_mut().take(FADE).enumerate() {
+                *sample = (i32::from(*sample) * i as i32 / FADE as i32) as i16;
+            }
+        }
+        self.playing = len == CHUNK_LEN;
+        self.last = samples[..len].last().copied().unwrap_or(self.last);
+        if !self.playing {
+            for (i, sample) in samples[len..].iter_mut().take(FADE).enumerate() {
+                *sample = (i32::from(self.last) * (FADE - i) as i32 / FADE as i32) as i16;
+            }
+            self.last = 0;
+        }
+        for (sum, sample) in sum.iter_mut().zip(samples) {
+            *sum += i32::from(sample);
+        }
+    }
+
+    fn skip(&mut self, count: usize) {
+        if let Ok(late) = self.ring.read_chunk(count) {
+            tracing::debug!(ms = count / 48, "late sound dropped");
+            late.commit_all();
+        }
+    }
+}
+
+impl std::fmt::Debug for Mixer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mixer({} streams)", self.streams())
+    }
+}
+
+impl std::fmt::Debug for MixerInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MixerInput({} samples free)", self.ring.slots())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mixed(mixer: &Mixer) -> Chunk {
+        let mut chunk = [1; CHUNK_LEN];
+        mixer.mix(&mut chunk);
+        chunk
+    }
+
+    #[test]
+    fn streams_are_added_up_and_cut_off() {
+        let mixer = Mixer::new();
+        assert_eq!(mixed(&mixer), [0; CHUNK_LEN]);
+        let (mut one, mut other) = (mixer.add_stream(), mixer.add_stream());
+        one.push(&[100; 3 * CHUNK_LEN]);
+        other.push(&[-30; CHUNK_LEN]);
+        other.push(&[32_767; 2 * CHUNK_LEN]);
+        assert_eq!(mixed(&mixer)[FADE..], [70; CHUNK_LEN - FADE], "faded in, then the sum");
+        assert_eq!(mixed(&mixer), [32_767; CHUNK_LEN]);
+    }
+
+    #[test]
+    fn a_stream_starts_once_enough_waits_and_a_gap_is_silent() {
+        let mixer = Mixer::new();
+        let mut input = mixer.add_stream();
+        input.push(&[1000; CHUNK_LEN]);
+        assert_eq!(mixed(&mixer), [0; CHUNK_LEN], "10 ms is not enough to start");
+        input.push(&[1000; CHUNK_LEN + CHUNK_LEN / 2]);
+        assert_eq!(mixed(&mixer)[FADE..], [1000; CHUNK_LEN - FADE]);
+        assert_eq!(mixed(&mixer), [1000; CHUNK_LEN]);
+        let last = mixed(&mixer);
+        assert!(last.is_sorted_by(|a, b| a >= b) && last[CHUNK_LEN / 2 + FADE] == 0, "faded out: {last:?}");
+        assert_eq!(mixed(&mixer), [0; CHUNK_LEN]);
+        input.push(&[1000; CHUNK_LEN]);
+        assert_eq!(mixed(&mixer), [0; CHUNK_LEN], "buffers again");
+    }
+
+    #[test]
+    fn late_sound_is_dropped_oldest_first() {
+        let mixer = Mixer::new();
+        let mut input = mixer.add_stream();
+        for i in 1..=20 {
+            input.push(&[i * 100; CHUNK_LEN]);
+        }
+        assert_eq!(mixed(&mixer)[FADE..], [1900; CHUNK_LEN - FADE]);
+        assert_eq!(mixed(&mixer), [2000; CHUNK_LEN]);
+    }
+
+    #[test]
+    fn a_stream_that_nobody_plays_takes_no_more_than_its_room() {
+        let mixer = Mixer::new();
+        let mut input = mixer.add_stream();
+        for _ in 0..1000 {
+            input.push(&[5; 333]);
+        }
+        assert_eq!(mixed(&mixer)[FADE..], [5; CHUNK_LEN - FADE]);
+    }
+
+    #[test]
+    fn a_stream_ends_with_its_input_after_what_was_left() {
+        let mixer = Mixer::new();
+        let mut input = mixer.add_stream();
+        input.push(&[700; CHUNK_LEN / 2]);
+        drop(input);
+        assert_eq!(mixed(&mixer)[FADE], 700);
+        assert_eq!(mixer.streams(), 0);
+    }
+}

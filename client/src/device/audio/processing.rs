@@ -1,0 +1,113 @@
+//! The engine's audio processing, shared by the microphone's and the speaker's threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use autamedica_engine::{AudioProcessingModule, AudioProcessingOptions, EngineError};
+use parking_lot::Mutex;
+
+use super::{Chunk, SAMPLE_RATE};
+
+/// Echo cancellation, noise suppression, gain control and high-pass filter for one microphone and the speaker that it
+/// may hear. Clones share one module, whose lock is held for a tenth of a millisecond at a time and never by a callback
+/// of the sound system.
+#[derive(Clone, Debug)]
+pub struct AudioProcessing {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    module: Mutex<Module>,
+    /// From being told what is played until it is heard, in µs.
+    output_delay_us: AtomicU32,
+    /// From being heard until it is processed, in µs.
+    input_delay_us: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Module {
+    apm: AudioProcessingModule,
+    delay_ms: i32,
+    failures: u32,
+}
+
+impl AudioProcessing {
+    /// All of it switched on.
+    ///
+    /// # Errors
+    /// When the engine can't.
+    pub fn new() -> Result<Self, EngineError> {
+        Self::with_options(AudioProcessingOptions {
+            echo_cancellation: true,
+            noise_suppression: true,
+            auto_gain_control: true,
+            high_pass_filter: true,
+        })
+    }
+
+    /// What these options ask for.
+    ///
+    /// # Errors
+    /// When the engine can't.
+    pub fn with_options(options: AudioProcessingOptions) -> Result<Self, EngineError> {
+        let module = Module { apm: AudioProcessingModule::new(options)?, delay_ms: 0, failures: 0 };
+        let shared = Shared { module: module.into(), output_delay_us: 0.into(), input_delay_us: 0.into() };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// How long sound takes from [`played`](Self::played) to the speaker.
+    pub(super) fn set_output_delay(&self, delay: Duration) {
+        self.shared.output_delay_us.store(micros(delay), Ordering::Relaxed);
+    }
+
+    /// How long sound takes from the microphone to [`captured`](Self::captured).
+    pub(super) fn set_input_delay(&self, delay: Duration) {
+        self.shared.input_delay_us.store(micros(delay), Ordering::Relaxed);
+    }
+
+    /// What will be played next: 10 ms, in the order they are played.
+    pub(super) fn played(&self, chunk: &Chunk) {
+        let mut copy = *chunk;
+        let mut module = self.shared.module.lock();
+        let result = module.apm.process_reverse_stream(&mut copy, SAMPLE_RATE, 1);
+        module.note(result);
+    }
+
+    /// Cleans 10 ms of the microphone, in place. On a failure they are left as they are.
+    pub(super) fn captured(&self, chunk: &mut Chunk) {
+        let delay_us = [&self.shared.output_delay_us, &self.shared.input_delay_us].map(|us| us.load(Ordering::Relaxed));
+        // The module takes 500 ms at most.
+        let delay_ms = ((delay_us[0] + delay_us[1]) / 1000).min(500) as i32;
+        let mut module = self.shared.module.lock();
+        if module.delay_ms != delay_ms {
+            module.delay_ms = delay_ms;
+            let result = module.apm.set_stream_delay_ms(delay_ms);
+            module.note(result);
+        }
+        let result = module.apm.process_stream(chunk, SAMPLE_RATE, 1);
+        module.note(result);
+    }
+
+    /// The delay last told to the module, in milliseconds.
+    pub fn delay_ms(&self) -> i32 {
+        self.shared.module.lock().delay_ms
+    }
+}
+
+fn micros(delay: Duration) -> u32 {
+    u32::try_from(delay.as_micros()).unwrap_or(u32::MAX / 2).min(u32::MAX / 2)
+}
+
+impl Module {
+    /// A call goes on without processing; the log says so once, not a hundred times a second.
+    fn note<E: std::fmt::Display>(&mut self, result: Result<(), E>) {
+        if let Err(error) = result {
+            self.failures += 1;
+            if self.failures == 1 {
+                tracing::warn!(%error, "audio processing fails");
+            }
+        }
+    }
+}

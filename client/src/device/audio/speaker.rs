@@ -1,0 +1,181 @@
+//! What the others say, out of a speaker: mixed, told to the echo canceller, measured, played.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::cpal_stream::{OpenDevice, open_output};
+use super::microphone::every_10_ms;
+use super::resample::{Resampler, to_f32};
+use super::{AudioProcessing, CHUNK_LEN, Chunk, Level, LevelMeter, Mixer, SAMPLE_RATE, ToneMeter};
+use crate::device::thread::{DeviceThread, RETRY_EVERY, Session};
+use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
+
+/// How much the device asks for at a time, where it lets us choose: two of these lie between us and the air.
+const PERIOD: Duration = Duration::from_millis(20);
+/// A speaker that asks for nothing for so long is silent.
+const SILENT_AFTER: Duration = Duration::from_secs(3);
+
+/// A running speaker; dropping it stops it, at once.
+#[derive(Debug)]
+pub struct Speaker {
+    played: Played,
+    _thread: DeviceThread,
+}
+
+/// What was played so far.
+#[derive(Clone, Debug, Default)]
+struct Played {
+    chunks: Arc<AtomicU64>,
+    missed: Arc<AtomicU64>,
+    tone: Arc<Mutex<ToneMeter>>,
+    level: LevelMeter,
+}
+
+impl Speaker {
+    /// Starts playing what `mixer` mixes. Returns at once.
+    ///
+    /// [`DeviceChoice::Test`] and [`DeviceChoice::None`] count and measure what they would have played, in real time;
+    /// so does a real speaker for as long as it is missing. `processing` is told what a real speaker plays.
+    pub fn open(
+        choice: DeviceChoice,
+        mixer: Mixer,
+        processing: Option<AudioProcessing>,
+        on_state: impl Fn(DeviceState) + Send + Sync + 'static,
+    ) -> Self {
+        let played = Played::default();
+        let silent = Playout { mixer, processing: None, played: played.clone() };
+        let thread = match choice {
+            DeviceChoice::None => DeviceThread::start("speaker", |_| {}, move |session| {
+                silent.run(session);
+                DeviceProblem::Failed
+            }),
+            DeviceChoice::Test => DeviceThread::start("speaker", on_state, move |session| {
+                session.on("Test");
+                silent.run(session);
+                DeviceProblem::Failed
+            }),
+            choice => {
+                let audible = Playout { mixer: silent.mixer.clone(), processing, played: played.clone() };
+                DeviceThread::start("speaker", on_state, move |session| {
+                    let problem = play(&choice, &audible, session);
+                    session.failed(problem);
+                    let end = Instant::now() + RETRY_EVERY;
+                    every_10_ms(session, || {
+                        silent.next();
+                        Instant::now() < end
+                    });
+                    problem
+                })
+            }
+        };
+        Self { played, _thread: thread }
+    }
+
+    /// How many frames of 10 ms were played.
+    pub fn frames_played(&self) -> u64 {
+        self.played.chunks.load(Ordering::Relaxed)
+    }
+
+    /// How many samples the device asked for and didn't get in time, each a tiny gap.
+    pub fn samples_missed(&self) -> u64 {
+        self.played.missed.load(Ordering::Relaxed)
+    }
+
+    /// The dominant tone of the last second in hertz, if there is one. Takes about a millisecond.
+    pub fn tone_hz(&self) -> Option<f64> {
+        self.played.tone.lock().tone_hz()
+    }
+
+    /// How loud it is now.
+    pub fn level(&self) -> Level {
+        self.played.level.level()
+    }
+}
+
+/// Gives the sound to play, piece by piece, and keeps the books.
+struct Playout {
+    mixer: Mixer,
+    processing: Option<AudioProcessing>,
+    played: Played,
+}
+
+impl Playout {
+    /// Plays to nobody, in real time.
+    fn run(&self, session: &Session) {
+        every_10_ms(session, || {
+            self.next();
+            true
+        });
+    }
+
+    /// The next 10 ms.
+    fn next(&self) -> Chunk {
+        let mut chunk = [0; CHUNK_LEN];
+        self.mixer.mix(&mut chunk);
+        if let Some(processing) = &self.processing {
+            processing.played(&chunk);
+        }
+        self.played.level.measure(&chunk);
+        self.played.tone.lock().take(&chunk);
+        self.played.chunks.fetch_add(1, Ordering::Relaxed);
+        chunk
+    }
+}
+
+/// From opening until something goes wrong.
+fn play(choice: &DeviceChoice, playout: &Playout, session: &mut Session) -> DeviceProblem {
+    let thread = std::thread::current();
+    let opened = open_output(choice, PERIOD, move || thread.unpark());
+    let OpenDevice { name, rate, ring, status, .. } = &mut match opened {
+        Ok(opened) => opened,
+        Err(problem) => return problem,
+    };
+    let mut resampler = match Resampler::new(SAMPLE_RATE, *rate) {
+        Ok(resampler) => resampler,
+        Err(error) => {
+            tracing::warn!(%error, "the speaker's sample rate can't be used");
+            return DeviceProblem::Unsupported;
+        }
+    };
+    let (mut ready, mut samples) = (Vec::new(), [0.0; CHUNK_LEN]);
+    let (mut seen, mut last) = (0, Instant::now());
+    let ten_ms = *rate as usize / 100;
+    while !session.stopped() {
+        if let Some(problem) = status.problem() {
+            return problem;
+        }
+        let callbacks = status.callbacks();
+        if callbacks != seen {
+            (seen, last) = (callbacks, Instant::now());
+            session.on(name);
+            playout.played.missed.store(status.missed(), Ordering::Relaxed);
+        } else if last.elapsed() > SILENT_AFTER {
+            return DeviceProblem::Silent;
+        }
+
+        // Enough for the next callback, and 10 ms for this thread to come round.
+        let enough = status.period().clamp(ten_ms, 10 * ten_ms) + ten_ms;
+        loop {
+            let waiting = ring.buffer().capacity() - ring.slots();
+            if waiting >= enough {
+                break;
+            }
+            if let Some(processing) = &playout.processing {
+                let queued = Duration::from_micros(waiting as u64 * 1_000_000 / u64::from(*rate));
+                processing.set_output_delay(queued + status.delay());
+            }
+            for (sample, value) in samples.iter_mut().zip(playout.next()) {
+                *sample = to_f32(value);
+            }
+            resampler.push(&samples, &mut ready);
+            let (pushed, _) = ring.push_partial_slice(&ready);
+            let pushed = pushed.len();
+            ready.drain(..pushed);
+        }
+        session.wait(Duration::from_millis(100));
+    }
+    DeviceProblem::Failed
+}

@@ -1,0 +1,231 @@
+//! Watches over one camera: starts attempts, gives them up, reports.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use autamedica_engine::VideoFrame;
+use parking_lot::Mutex;
+
+use super::interrupt::{self, ThreadId};
+use super::{CameraStream, Open};
+use crate::device::{DeviceProblem, DeviceState};
+
+/// A camera that delivers nothing for so long is silent. Some take two seconds to their first frame.
+const SILENT_AFTER: Duration = Duration::from_secs(3);
+/// How often a camera that isn't there, is busy or refused is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// How often a camera that stays silent after its restart is tried again: it holds the device for a while each time.
+const RETRY_SILENT_EVERY: Duration = Duration::from_secs(10);
+/// How often the frame counter is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+pub(super) enum Event {
+    /// An attempt has its device and waits for frames.
+    Opened { attempt: u64, name: String },
+    /// An attempt is over.
+    Ended { attempt: u64, problem: DeviceProblem },
+    /// The camera was dropped.
+    Stop,
+}
+
+type OnFrame = Box<dyn FnMut(Arc<VideoFrame>) + Send>;
+type OnState = Box<dyn Fn(DeviceState) + Send + Sync>;
+
+/// What attempts and supervisor share.
+struct Shared {
+    open: Open,
+    stopped: Arc<AtomicBool>,
+    /// The attempt that may deliver; older ones that come back late may not.
+    current: AtomicU64,
+    frames: AtomicU64,
+    on_frame: Mutex<OnFrame>,
+}
+
+/// Starts the supervisor's thread. `None` (and a failed state) when the system gives no thread.
+pub(super) fn start(
+    open: Open,
+    stopped: Arc<AtomicBool>,
+    on_frame: OnFrame,
+    on_state: OnState,
+) -> Option<mpsc::Sender<Event>> {
+    let (events, inbox) = mpsc::channel();
+    let shared = Shared { open, stopped, current: 0.into(), frames: 0.into(), on_frame: on_frame.into() };
+    let on_state = Arc::new(on_state);
+    let supervisor = Supervisor {
+        shared: Arc::new(shared),
+        inbox,
+        events: events.clone(),
+        on_state: Arc::clone(&on_state),
+        state: DeviceState::Off,
+        was_there: false,
+    };
+    match std::thread::Builder::new().name("camera".into()).spawn(move || supervisor.run()) {
+        Ok(_) => Some(events),
+        Err(error) => {
+            tracing::error!(%error, "no thread for the camera");
+            on_state(DeviceState::Failed(DeviceProblem::Failed));
+            None
+        }
+    }
+}
+
+struct Supervisor {
+    shared: Arc<Shared>,
+    inbox: mpsc::Receiver<Event>,
+    events: mpsc::Sender<Event>,
+    on_state: Arc<OnState>,
+    state: DeviceState,
+    /// It has delivered before, so that "not found" means "unplugged".
+    was_there: bool,
+}
+
+/// How an attempt ended.
+enum Outcome {
+    Failed(DeviceProblem),
+    Stopped,
+}
+
+impl Supervisor {
+    fn run(mut self) {
+        self.report(DeviceState::Starting);
+        let mut silent_in_a_row = 0;
+        loop {
+            let before = self.shared.frames.load(Ordering::Acquire);
+            let Outcome::Failed(problem) = self.attempt() else { return };
+            if self.shared.frames.load(Ordering::Acquire) != before {
+                silent_in_a_row = 0;
+            }
+            let problem = match problem {
+                DeviceProblem::NotFound if self.was_there => DeviceProblem::Unplugged,
+                problem => problem,
+            };
+            self.report(DeviceState::Failed(problem));
+            silent_in_a_row = if problem == DeviceProblem::Silent { silent_in_a_row + 1 } else { 0 };
+            let pause = match silent_in_a_row {
+                0 => RETRY_EVERY,
+                1 => Duration::ZERO,
+                _ => RETRY_SILENT_EVERY,
+            };
+            if self.stopped_within(pause) {
+                return;
+            }
+        }
+    }
+
+    fn report(&mut self, state: DeviceState) {
+        if state != self.state && !self.shared.stopped.load(Ordering::Acquire) {
+            tracing::debug!(?state, "camera");
+            self.state = state.clone();
+            (self.on_state)(state);
+        }
+    }
+
+    /// One capture thread, from its start until it ends, falls silent or isn't wanted any more.
+    fn attempt(&mut self) -> Outcome {
+        let attempt = self.shared.current.fetch_add(1, Ordering::AcqRel) + 1;
+        let thread = Arc::new(OnceLock::new());
+        let capture = {
+            let (shared, events, thread) = (Arc::clone(&self.shared), self.events.clone(), Arc::clone(&thread));
+            move || capture(attempt, &shared, &events, &thread)
+        };
+        if let Err(error) = std::thread::Builder::new().name("camera capture".into()).spawn(capture) {
+            tracing::error!(%error, "no thread for the camera");
+            return Outcome::Failed(DeviceProblem::Failed);
+        }
+
+        let (mut opened, mut seen) = (None, self.shared.frames.load(Ordering::Acquire));
+        let mut last_frame = Instant::now();
+        loop {
+            match self.inbox.recv_timeout(LOOK_EVERY) {
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    self.give_up(attempt, &thread);
+                    return Outcome::Stopped;
+                }
+                Ok(Event::Opened { attempt: of, name }) if of == attempt => {
+                    // Opening took its time; the first frame gets its own.
+                    (opened, last_frame) = (Some(name), Instant::now());
+                }
+                Ok(Event::Ended { attempt: of, problem }) if of == attempt => return Outcome::Failed(problem),
+                Ok(Event::Opened { .. } | Event::Ended { .. }) | Err(RecvTimeoutError::Timeout) => {}
+            }
+            let frames = self.shared.frames.load(Ordering::Acquire);
+            if frames != seen {
+                (seen, last_frame) = (frames, Instant::now());
+                self.was_there = true;
+                if let Some(name) = &opened {
+                    self.report(DeviceState::On { name: name.clone() });
+                }
+            } else if last_frame.elapsed() > SILENT_AFTER {
+                self.give_up(attempt, &thread);
+                return Outcome::Failed(DeviceProblem::Silent);
+            }
+        }
+    }
+
+    /// Takes the right to deliver from an attempt, and wakes it so that it closes the device. Waits for that, but not long:
+    /// a driver that can't be woken keeps its thread.
+    fn give_up(&self, attempt: u64, thread: &OnceLock<ThreadId>) {
+        self.shared.current.fetch_add(1, Ordering::AcqRel);
+        let patience = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < patience {
+            if let Some(thread) = thread.get() {
+                interrupt::wake(*thread);
+            }
+            // Woken again and again: a signal between two system calls is lost.
+            match self.inbox.recv_timeout(Duration::from_millis(50)) {
+                Ok(Event::Ended { attempt: of, .. }) if of == attempt => return,
+                Ok(Event::Stop) => self.shared.stopped.store(true, Ordering::Release),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        tracing::warn!("the camera's driver doesn't come back; its thread is left behind");
+    }
+
+    fn stopped_within(&self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        while !self.shared.stopped.load(Ordering::Acquire) {
+            match self.inbox.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+        true
+    }
+}
+
+/// The capture thread.
+fn capture(attempt: u64, shared: &Shared, events: &mpsc::Sender<Event>, thread: &OnceLock<ThreadId>) {
+    // Never set before: the lock is this attempt's own.
+    let _ = thread.set(interrupt::current_thread());
+    // The driver bindings panic on errors they don't expect (v4l does when a stream can't be stopped).
+    let work = std::panic::AssertUnwindSafe(|| deliver(attempt, shared, events));
+    let problem = std::panic::catch_unwind(work).unwrap_or(DeviceProblem::Failed);
+    // The supervisor is gone when this fails, and with it whoever would care.
+    let _ = events.send(Event::Ended { attempt, problem });
+}
+
+fn deliver(attempt: u64, shared: &Shared, events: &mpsc::Sender<Event>) -> DeviceProblem {
+    let mut stream = match (shared.open)() {
+        Ok(stream) => stream,
+        Err(problem) => return problem,
+    };
+    let name = CameraStream::name(&*stream).to_owned();
+    if events.send(Event::Opened { attempt, name }).is_err() {
+        return DeviceProblem::Failed;
+    }
+    loop {
+        let frame = match stream.next_frame() {
+            Ok(frame) => Arc::new(frame),
+            Err(problem) => return problem,
+        };
+        if shared.stopped.load(Ordering::Acquire) || shared.current.load(Ordering::Acquire) != attempt {
+            // Nobody reads this: the supervisor has given the attempt up.
+            return DeviceProblem::Silent;
+        }
+        (shared.on_frame.lock())(frame);
+        shared.frames.fetch_add(1, Ordering::Release);
+    }
+}

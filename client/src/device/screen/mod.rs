@@ -1,0 +1,145 @@
+//! Our own screen, to be shared: frames at a modest rate, only while something changes.
+
+mod portable;
+mod scale;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod x11;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use autamedica_engine::VideoFrame;
+
+use super::thread::{DeviceThread, Session};
+use super::{DeviceProblem, DeviceState};
+
+/// A picture that doesn't change is sent again so often, for those who joined in between.
+const REPEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// What can be shared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ScreenSource {
+    /// The monitor that the system calls the primary one; on Wayland the one that the person picks.
+    #[default]
+    Primary,
+    /// The monitor of this name, from [`list_screens`].
+    Monitor(String),
+}
+
+/// A monitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScreenInfo {
+    /// The system's name for it, such as `HDMI-1`.
+    pub name: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// The system's primary monitor.
+    pub primary: bool,
+}
+
+/// What to share, and how finely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScreenOptions {
+    /// Which monitor.
+    pub source: ScreenSource,
+    /// Frames a second at most.
+    pub max_fps: u32,
+    /// A larger picture is scaled down to this width and height in pixels, in its own shape.
+    pub max_size: (u32, u32),
+}
+
+impl Default for ScreenOptions {
+    /// The primary monitor, 15 frames a second, 1920x1080.
+    fn default() -> Self {
+        Self { source: ScreenSource::Primary, max_fps: 15, max_size: (1920, 1080) }
+    }
+}
+
+/// What a look at the screen gave.
+enum Look {
+    /// A new picture, full size.
+    Frame(VideoFrame),
+    /// The same as before.
+    Unchanged,
+}
+
+/// A monitor that is open for looking at.
+trait ScreenStream {
+    fn name(&self) -> String;
+
+    /// Looks now. `repeat` asks for a picture even when it is the same as before.
+    fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem>;
+}
+
+/// A running screen capture; dropping it stops it, at once.
+#[derive(Debug)]
+pub struct Screen {
+    _thread: DeviceThread,
+}
+
+impl Screen {
+    /// Starts capturing. Returns at once.
+    ///
+    /// `on_frame` is called from the capture's thread: up to `max_fps` times a second while the picture changes, once a
+    /// second otherwise. `on_state` is called on each change; a screen that can't be captured is tried again every two
+    /// seconds.
+    pub fn open(
+        options: ScreenOptions,
+        mut on_frame: impl FnMut(Arc<VideoFrame>) + Send + 'static,
+        on_state: impl Fn(DeviceState) + Send + Sync + 'static,
+    ) -> Self {
+        let thread = DeviceThread::start("screen", on_state, move |session| {
+            let mut stream = match open(&options.source) {
+                Ok(stream) => stream,
+                Err(problem) => return problem,
+            };
+            capture(&mut *stream, &options, session, &mut on_frame)
+        });
+        Self { _thread: thread }
+    }
+}
+
+/// This machine's monitors. Asks the system: not for the UI thread.
+pub fn list_screens() -> Vec<ScreenInfo> {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if x11::is_here() {
+        return x11::list().unwrap_or_default();
+    }
+    portable::list()
+}
+
+fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProblem> {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if x11::is_here() {
+        return Ok(Box::new(x11::X11Screen::open(source)?));
+    }
+    portable::open(source)
+}
+
+/// From the first look until something goes wrong.
+fn capture(
+    stream: &mut dyn ScreenStream,
+    options: &ScreenOptions,
+    session: &mut Session,
+    on_frame: &mut impl FnMut(Arc<VideoFrame>),
+) -> DeviceProblem {
+    let interval = Duration::from_secs(1) / options.max_fps.max(1);
+    let mut last_frame: Option<Instant> = None;
+    while !session.stopped() {
+        let started = Instant::now();
+        let repeat = last_frame.is_none_or(|last| last.elapsed() >= REPEAT_EVERY);
+        match stream.look(repeat) {
+            Ok(Look::Frame(frame)) => {
+                session.on(&stream.name());
+                on_frame(Arc::new(scale::fit(frame, options.max_size)));
+                last_frame = Some(started);
+            }
+            Ok(Look::Unchanged) => {}
+            Err(problem) => return problem,
+        }
+        session.wait_until(started + interval);
+    }
+    DeviceProblem::Failed
+}

@@ -1,0 +1,136 @@
+//! Screens through xcap: macOS, Windows, and Wayland (where the desktop asks the person what to share).
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use xcap::{Frame, Monitor, VideoRecorder};
+
+use super::{Look, ScreenInfo, ScreenSource, ScreenStream};
+use crate::device::clock::now_us;
+use crate::device::i420::{PixelFormat, to_i420};
+use crate::device::{DeviceProblem, by_name};
+
+/// How long the desktop's first picture may take: the person is asked, and thinks.
+const FIRST_FRAME: Duration = Duration::from_secs(60);
+
+pub fn list() -> Vec<ScreenInfo> {
+    let monitors = Monitor::all().unwrap_or_else(|error| {
+        tracing::warn!(%error, "monitors can't be listed");
+        Vec::new()
+    });
+    monitors
+        .iter()
+        .map(|monitor| ScreenInfo {
+            name: name_of(monitor),
+            width: monitor.width().unwrap_or_default(),
+            height: monitor.height().unwrap_or_default(),
+            primary: monitor.is_primary().unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn name_of(monitor: &Monitor) -> String {
+    monitor.friendly_name().or_else(|_| monitor.name()).unwrap_or_default()
+}
+
+pub fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProblem> {
+    let monitors = Monitor::all().map_err(|error| refused(&error))?;
+    let monitor = match source {
+        ScreenSource::Monitor(name) => by_name(monitors, name, name_of).into_iter().next(),
+        ScreenSource::Primary => {
+            let primary = monitors.iter().position(|monitor| monitor.is_primary().unwrap_or_default());
+            monitors.into_iter().nth(primary.unwrap_or(0))
+        }
+    };
+    let monitor = monitor.ok_or(DeviceProblem::NotFound)?;
+    if cfg!(target_os = "linux") {
+        // Single pictures would ask the person each time; the recorder asks once.
+        let (recorder, frames) = monitor.video_recorder().map_err(|error| refused(&error))?;
+        recorder.start().map_err(|error| refused(&error))?;
+        return Ok(Box::new(Recorded { name: name_of(&monitor), recorder, frames, last: None }));
+    }
+    Ok(Box::new(Pictures { monitor }))
+}
+
+fn refused(error: &xcap::XCapError) -> DeviceProblem {
+    tracing::info!(%error, "the screen can't be captured");
+    let text = error.to_string().to_lowercase();
+    if text.contains("denied") || text.contains("permission") || text.contains("cancel") {
+        DeviceProblem::Denied
+    } else {
+        DeviceProblem::Failed
+    }
+}
+
+/// One picture after the other.
+struct Pictures {
+    monitor: Monitor,
+}
+
+impl ScreenStream for Pictures {
+    fn name(&self) -> String {
+        name_of(&self.monitor)
+    }
+
+    fn look(&mut self, _repeat: bool) -> Result<Look, DeviceProblem> {
+        let captured = now_us();
+        let image = self.monitor.capture_image().map_err(|error| refused(&error))?;
+        let frame = Frame::new(image.width(), image.height(), image.into_raw());
+        converted(&frame, captured)
+    }
+}
+
+/// A stream from the desktop.
+struct Recorded {
+    name: String,
+    recorder: VideoRecorder,
+    frames: Receiver<Frame>,
+    last: Option<Frame>,
+}
+
+impl ScreenStream for Recorded {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem> {
+        if self.last.is_none() {
+            self.last = Some(self.frames.recv_timeout(FIRST_FRAME).map_err(|error| match error {
+                RecvTimeoutError::Timeout => DeviceProblem::Silent,
+                RecvTimeoutError::Disconnected => DeviceProblem::Failed,
+            })?);
+        } else if !self.take_newest()? && !repeat {
+            return Ok(Look::Unchanged);
+        }
+        self.last.as_ref().map_or(Ok(Look::Unchanged), |frame| converted(frame, now_us()))
+    }
+}
+
+impl Recorded {
+    /// The desktop sends all it has, at its own rate: only the newest is wanted.
+    fn take_newest(&mut self) -> Result<bool, DeviceProblem> {
+        let mut fresh = false;
+        loop {
+            match self.frames.try_recv() {
+                Ok(frame) => (self.last, fresh) = (Some(frame), true),
+                Err(TryRecvError::Empty) => return Ok(fresh),
+                Err(TryRecvError::Disconnected) => return Err(DeviceProblem::Unplugged),
+            }
+        }
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        if let Err(error) = self.recorder.stop() {
+            tracing::debug!(%error, "the screen's recorder doesn't stop");
+        }
+    }
+}
+
+fn converted(frame: &Frame, captured_us: i64) -> Result<Look, DeviceProblem> {
+    let stride = frame.width as usize * 4;
+    to_i420(PixelFormat::Rgbx, &frame.raw, stride, frame.width, frame.height, captured_us)
+        .map(Look::Frame)
+        .ok_or(DeviceProblem::Unsupported)
+}

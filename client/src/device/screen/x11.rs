@@ -1,0 +1,228 @@
+//! X11: the server writes the picture into memory shared with us (MIT-SHM), 0.2 ms of our time for 1280x800.
+
+use std::sync::Arc;
+
+use x11rb::connection::Connection;
+use x11rb::errors::{ConnectionError, ReplyError};
+use x11rb::protocol::randr::ConnectionExt as _;
+use x11rb::protocol::xfixes::{ConnectionExt as _, GetCursorImageReply};
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Window};
+use x11rb::rust_connection::RustConnection;
+
+use super::{Look, ScreenInfo, ScreenSource, ScreenStream};
+use crate::device::clock::now_us;
+use crate::device::i420::{PixelFormat, to_i420};
+use crate::device::{DeviceProblem, by_name};
+
+mod cursor;
+mod memory;
+
+use memory::SharedMemory;
+
+/// How many looks lie between two checks whether the monitor has another size or place.
+const CHECK_EVERY: u32 = 15;
+
+/// Whether this session's screen is X11's: under Wayland an X11 client sees only other X11 clients.
+pub fn is_here() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("DISPLAY") && !set("WAYLAND_DISPLAY")
+}
+
+/// The monitors, the primary one first.
+pub fn list() -> Option<Vec<ScreenInfo>> {
+    let (connection, screen) = RustConnection::connect(None).ok()?;
+    let root = connection.setup().roots.get(screen)?.root;
+    let monitors = monitors(&connection, root).ok()?;
+    Some(monitors.into_iter().map(|(info, _)| info).collect())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Area {
+    x: i16,
+    y: i16,
+    width: u16,
+    height: u16,
+}
+
+fn monitors(connection: &RustConnection, root: Window) -> Result<Vec<(ScreenInfo, Area)>, ReplyError> {
+    let mut found = Vec::new();
+    for monitor in connection.randr_get_monitors(root, true)?.reply()?.monitors {
+        let name = connection.get_atom_name(monitor.name)?.reply()?.name;
+        let info = ScreenInfo {
+            name: String::from_utf8_lossy(&name).into_owned(),
+            width: monitor.width.into(),
+            height: monitor.height.into(),
+            primary: monitor.primary,
+        };
+        found.push((info, Area { x: monitor.x, y: monitor.y, width: monitor.width, height: monitor.height }));
+    }
+    found.sort_by_key(|(info, _)| !info.primary);
+    Ok(found)
+}
+
+pub struct X11Screen {
+    connection: Arc<RustConnection>,
+    root: Window,
+    format: PixelFormat,
+    source: ScreenSource,
+    name: String,
+    area: Area,
+    /// The picture now and the one before, in turn.
+    memory: [SharedMemory; 2],
+    current: usize,
+    seen_before: bool,
+    cursor: Option<GetCursorImageReply>,
+    until_check: u32,
+}
+
+impl X11Screen {
+    pub fn open(source: &ScreenSource) -> Result<Self, DeviceProblem> {
+        let (connection, screen) = RustConnection::connect(None).map_err(|error| {
+            tracing::info!(%error, "no X11 display");
+            DeviceProblem::NotFound
+        })?;
+        let setup = connection.setup();
+        let root = setup.roots.get(screen).ok_or(DeviceProblem::NotFound)?;
+        let visuals = root.allowed_depths.iter().flat_map(|depth| &depth.visuals);
+        let visual = visuals.into_iter().find(|visual| visual.visual_id == root.root_visual);
+        let pixel = setup.pixmap_formats.iter().find(|format| format.depth == root.root_depth);
+        let format = match (visual.map(|visual| visual.red_mask), pixel.map(|pixel| pixel.bits_per_pixel)) {
+            (Some(0xff_0000), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Bgrx,
+            (Some(0xff), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Rgbx,
+            other => {
+                tracing::warn!(?other, depth = root.root_depth, "the display's pixels are of an unknown kind");
+                return Err(DeviceProblem::Unsupported);
+            }
+        };
+        let root = root.root;
+        // Cursors need the version to be agreed on first; without the extension there is no cursor in the picture.
+        if let Err(error) = connection.xfixes_query_version(5, 0).map_err(ReplyError::from).and_then(|c| c.reply()) {
+            tracing::debug!(%error, "no cursor in the shared screen");
+        }
+        let connection = Arc::new(connection);
+        let (name, area) = locate(&connection, root, source)?;
+        let memory = memory_for(&connection, area)?;
+        Ok(Self {
+            connection,
+            root,
+            format,
+            source: source.clone(),
+            name,
+            area,
+            memory,
+            current: 0,
+            seen_before: false,
+            cursor: None,
+            until_check: CHECK_EVERY,
+        })
+    }
+
+    /// Follows a monitor that was resized, moved or taken away.
+    fn check_area(&mut self) -> Result<(), DeviceProblem> {
+        self.until_check = CHECK_EVERY;
+        let (name, area) = locate(&self.connection, self.root, &self.source)?;
+        if area != self.area {
+            tracing::info!(?area, name, "the shared monitor has changed");
+            self.memory = memory_for(&self.connection, area)?;
+            (self.name, self.area, self.seen_before) = (name, area, false);
+        }
+        Ok(())
+    }
+
+    /// The server writes the picture into the current memory.
+    fn fetch(&self) -> Result<(), DeviceProblem> {
+        let Area { x, y, width, height } = self.area;
+        let format = u8::from(ImageFormat::Z_PIXMAP);
+        let memory = self.memory[self.current].id();
+        let cookie = x11rb::protocol::shm::get_image(
+            &*self.connection, self.root, x, y, width, height, !0, format, memory, 0,
+        );
+        cookie.map_err(lost).and_then(|cookie| cookie.reply().map_err(failed)).map(drop)
+    }
+
+    fn fetch_cursor(&self) -> Option<GetCursorImageReply> {
+        self.connection.xfixes_get_cursor_image().ok()?.reply().ok()
+    }
+}
+
+/// Finds the monitor.
+fn locate(
+    connection: &RustConnection,
+    root: Window,
+    source: &ScreenSource,
+) -> Result<(String, Area), DeviceProblem> {
+    let mut all = monitors(connection, root).map_err(failed)?;
+    if let ScreenSource::Monitor(name) = source {
+        all = by_name(all, name, |(info, _)| info.name.clone());
+    }
+    let (info, area) = all.into_iter().next().ok_or(DeviceProblem::NotFound)?;
+    Ok((info.name, area))
+}
+
+fn memory_for(connection: &Arc<RustConnection>, area: Area) -> Result<[SharedMemory; 2], DeviceProblem> {
+    let len = usize::from(area.width) * usize::from(area.height) * 4;
+    let memory = || {
+        SharedMemory::new(connection, len).map_err(|error| {
+            tracing::warn!(%error, "no memory shared with the X server");
+            DeviceProblem::Unsupported
+        })
+    };
+    Ok([memory()?, memory()?])
+}
+
+fn lost(error: ConnectionError) -> DeviceProblem {
+    failed(error.into())
+}
+
+fn failed(error: ReplyError) -> DeviceProblem {
+    tracing::info!(%error, "the X server refused");
+    match error {
+        ReplyError::ConnectionError(_) => DeviceProblem::Unplugged,
+        ReplyError::X11Error(_) => DeviceProblem::Failed,
+    }
+}
+
+impl ScreenStream for X11Screen {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem> {
+        self.until_check -= 1;
+        if self.until_check == 0 {
+            self.check_area()?;
+        }
+        self.current = 1 - self.current;
+        let captured = now_us();
+        if let Err(problem) = self.fetch() {
+            // The monitor may have shrunk since the last check.
+            if problem != DeviceProblem::Failed {
+                return Err(problem);
+            }
+            self.check_area()?;
+            self.fetch()?;
+        }
+        let cursor = self.fetch_cursor();
+        let moved = match (&cursor, &self.cursor) {
+            (Some(now), Some(before)) => {
+                (now.x, now.y, now.cursor_serial) != (before.x, before.y, before.cursor_serial)
+            }
+            (now, before) => now.is_some() != before.is_some(),
+        };
+        self.cursor = cursor;
+        let [now, before] = [self.current, 1 - self.current].map(|i| self.memory[i].bytes());
+        let same = self.seen_before && !moved && now == before;
+        self.seen_before = true;
+        if same && !repeat {
+            return Ok(Look::Unchanged);
+        }
+        let Area { x, y, width, height } = self.area;
+        let stride = usize::from(width) * 4;
+        let frame = to_i420(self.format, now, stride, width.into(), height.into(), captured);
+        let mut frame = frame.ok_or(DeviceProblem::Unsupported)?;
+        if let Some(image) = &self.cursor {
+            frame = cursor::draw(frame, image, (x, y));
+        }
+        Ok(Look::Frame(frame))
+    }
+}

@@ -1,0 +1,122 @@
+//! A device's thread: opens it, delivers until something goes wrong, reports, waits, tries again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use super::{DeviceProblem, DeviceState};
+
+/// How long after a failure a device is tried again.
+pub(super) const RETRY_EVERY: Duration = Duration::from_secs(2);
+
+type OnState = Box<dyn Fn(DeviceState) + Send + Sync>;
+
+/// A device's running thread. Dropping it tells it to stop, and doesn't wait for it.
+#[derive(Debug)]
+pub(super) struct DeviceThread {
+    stop: Arc<AtomicBool>,
+    thread: Option<Thread>,
+}
+
+/// What the thread's work sees of it.
+pub(super) struct Session {
+    stop: Arc<AtomicBool>,
+    on_state: OnState,
+    state: DeviceState,
+    was_there: bool,
+}
+
+impl DeviceThread {
+    /// Starts the thread. `work` opens the device and delivers until it can't, or until [`Session::stopped`]; it is
+    /// called again every two seconds.
+    pub fn start(
+        name: &str,
+        on_state: impl Fn(DeviceState) + Send + Sync + 'static,
+        mut work: impl FnMut(&mut Session) -> DeviceProblem + Send + 'static,
+    ) -> Self {
+        let stop = Arc::<AtomicBool>::default();
+        let on_state = Arc::new(on_state);
+        let report = Arc::clone(&on_state);
+        let mut session = Session {
+            stop: Arc::clone(&stop),
+            on_state: Box::new(move |state| report(state)),
+            state: DeviceState::Off,
+            was_there: false,
+        };
+        let run = move || {
+            session.report(DeviceState::Starting);
+            while !session.stopped() {
+                let failed = Instant::now();
+                let problem = work(&mut session);
+                session.failed(problem);
+                // Work that filled the pause in its own way doesn't wait again.
+                session.wait_until(failed + RETRY_EVERY);
+            }
+        };
+        match std::thread::Builder::new().name(name.to_owned()).spawn(run) {
+            Ok(handle) => Self { stop, thread: Some(handle.thread().clone()) },
+            Err(error) => {
+                tracing::error!(%error, name, "no thread for a device");
+                on_state(DeviceState::Failed(DeviceProblem::Failed));
+                Self { stop, thread: None }
+            }
+        }
+    }
+}
+
+impl Drop for DeviceThread {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
+    }
+}
+
+impl Session {
+    /// Nobody wants the device any more.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Waits until unparked, stopped or `pause` is over, whichever comes first.
+    pub fn wait(&self, pause: Duration) {
+        if !self.stopped() {
+            std::thread::park_timeout(pause);
+        }
+    }
+
+    /// Waits until this moment, or until stopped.
+    pub fn wait_until(&self, end: Instant) {
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if self.stopped() {
+                return;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+
+    /// The device delivers.
+    pub fn on(&mut self, name: &str) {
+        self.was_there = true;
+        self.report(DeviceState::On { name: name.to_owned() });
+    }
+
+    /// The device doesn't deliver (any more).
+    pub fn failed(&mut self, problem: DeviceProblem) {
+        let problem = match problem {
+            DeviceProblem::NotFound if self.was_there => DeviceProblem::Unplugged,
+            problem => problem,
+        };
+        self.report(DeviceState::Failed(problem));
+    }
+
+    fn report(&mut self, state: DeviceState) {
+        if state != self.state && !self.stopped() {
+            tracing::debug!(?state, thread = std::thread::current().name(), "device");
+            self.state = state.clone();
+            (self.on_state)(state);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What one client measured in one call, for tests, the demo and the bench (`--report FILE`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use autamedica_api::Role;
+use autamedica_engine::VideoFrame;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::device::timecode;
+use crate::usage::{self, CpuTime};
+
+/// Frames a second are counted over this long.
+const FPS_WINDOW: Duration = Duration::from_secs(10);
+
+/// One client's figures; design.md's table says what each means.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClientReport {
+    role: Role,
+    join_ms: Option<u64>,
+    video_fps: f64,
+    video_width: u32,
+    video_height: u32,
+    latency_p50_ms: Option<f64>,
+    latency_p95_ms: Option<f64>,
+    audio_frames: u64,
+    audio_tone_hz: Option<f64>,
+    chat_received: bool,
+    cpu_percent: Option<f64>,
+    rss_mib: Option<f64>,
+    ui_fps: f64,
+    end: String,
+    /// Percent of a core by thread name, while the call was up.
+    threads: BTreeMap<String, f64>,
+}
+
+/// Collects what happens in a call. Clones share one collection; every method returns at once.
+#[derive(Clone)]
+pub struct Measurements {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    role: Role,
+    asked_at: Option<Instant>,
+    first_frame_at: Option<Instant>,
+    last_frame_size: (u32, u32),
+    shown: VecDeque<Instant>,
+    drawn: VecDeque<Instant>,
+    latencies_ms: Vec<f64>,
+    audio_frames: u64,
+    audio_tone_hz: Option<f64>,
+    chat_received: bool,
+    cpu_at_first_frame: Option<CpuTime>,
+    end: String,
+}
+
+impl Measurements {
+    /// Nothing measured yet.
+    pub fn new(role: Role) -> Self {
+        let inner = Inner {
+            role,
+            asked_at: None,
+            first_frame_at: None,
+            last_frame_size: (0, 0),
+            shown: VecDeque::new(),
+            drawn: VecDeque::new(),
+            latencies_ms: Vec::new(),
+            audio_frames: 0,
+            audio_tone_hz: None,
+            chat_received: false,
+            cpu_at_first_frame: None,
+            end: "never joined".to_owned(),
+        };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// Somebody asked to join: the clock of `join_ms` starts.
+    pub fn join_asked(&self) {
+        self.inner.lock().asked_at.get_or_insert_with(Instant::now);
+    }
+
+    /// The UI drew a frame of its own.
+    pub fn ui_drawn(&self) {
+        note(&mut self.inner.lock().drawn, Instant::now());
+    }
+
+    /// A remote camera's frame is on screen for the first time.
+    pub fn frame_shown(&self, frame: &VideoFrame) {
+        let (now, clock) = (Instant::now(), SystemTime::now());
+        let captured_us = timecode::read(frame);
+        let mut inner = self.inner.lock();
+        if inner.first_frame_at.is_none() {
+            inner.first_frame_at = Some(now);
+            inner.cpu_at_first_frame = usage::cpu_time();
+        }
+        inner.last_frame_size = (frame.width(), frame.height());
+        note(&mut inner.shown, now);
+        if let (Some(captured_us), Ok(clock)) = (captured_us, clock.duration_since(UNIX_EPOCH)) {
+            let latency_us = i64::try_from(clock.as_micros()).unwrap_or(i64::MAX).saturating_sub(captured_us);
+            inner.latencies_ms.push(latency_us as f64 / 1000.0);
+        }
+    }
+
+    /// How much sound has been played so far, and the tone found in it.
+    pub fn audio_played(&self, frames: u64, tone_hz: Option<f64>) {
+        let mut inner = self.inner.lock();
+        inner.audio_frames = frames;
+        inner.audio_tone_hz = tone_hz.or(inner.audio_tone_hz);
+    }
+
+    /// A chat message from somebody else arrived.
+    pub fn chat_received(&self) {
+        self.inner.lock().chat_received = true;
+    }
+
+    /// The call is over, for this reason.
+    pub fn ended(&self, reason: &str) {
+        reason.clone_into(&mut self.inner.lock().end);
+    }
+
+    /// The figures as they stand.
+    pub fn report(&self) -> ClientReport {
+        let now = Instant::now();
+        let inner = self.inner.lock();
+        let since_join = |at: Instant| inner.asked_at.map(|asked| at.saturating_duration_since(asked));
+        let mut sorted = inner.latencies_ms.clone();
+        sorted.sort_by(f64::total_cmp);
+        let in_call = inner.first_frame_at.map(|first| now.saturating_duration_since(first));
+        let cpu = in_call.zip(inner.cpu_at_first_frame.as_ref()).zip(usage::cpu_time());
+        let percent = |used: Duration, of: Duration| tenths(100.0 * used.as_secs_f64() / of.as_secs_f64().max(0.001));
+        ClientReport {
+            role: inner.role,
+            join_ms: inner
+                .first_frame_at
+                .and_then(since_join)
+                .and_then(|time| u64::try_from(time.as_millis()).ok()),
+            video_fps: rate(&inner.shown),
+            video_width: inner.last_frame_size.0,
+            video_height: inner.last_frame_size.1,
+            latency_p50_ms: percentile(&sorted, 0.50),
+            latency_p95_ms: percentile(&sorted, 0.95),
+            audio_frames: inner.audio_frames,
+            audio_tone_hz: inner.audio_tone_hz.map(tenths),
+            chat_received: inner.chat_received,
+            cpu_percent: cpu
+                .as_ref()
+                .map(|((of, before), after)| percent(after.total.saturating_sub(before.total), *of)),
+            rss_mib: usage::rss_mib().map(tenths),
+            ui_fps: rate(&inner.drawn),
+            end: inner.end.clone(),
+            threads: cpu.map_or_else(BTreeMap::new, |((of, before), after)| {
+                let used = |(name, time): (String, Duration)| {
+                    let before = before.by_thread.get(&name).copied().unwrap_or_default();
+                    (name, percent(time.saturating_sub(before), of))
+                };
+                after.by_thread.into_iter().map(used).filter(|(_, percent)| *percent >= 0.1).collect()
+            }),
+        }
+    }
+
+    /// Writes the figures to a file as `{"clients": [ … ]}`.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        let json = serde_json::json!({ "clients": [self.report()] });
+        let text = serde_json::to_string_pretty(&json).context("making the report")?;
+        std::fs::write(file, text).with_context(|| format!("writing the report to {}", file.display()))
+    }
+}
+
+fn note(times: &mut VecDeque<Instant>, now: Instant) {
+    times.push_back(now);
+    while times.front().is_some_and(|first| now.saturating_duration_since(*first) > FPS_WINDOW) {
+        times.pop_front();
+    }
+}
+
+/// Events a second between the first and the last one kept.
+fn rate(times: &VecDeque<Instant>) -> f64 {
+    let (Some(first), Some(last)) = (times.front(), times.back()) else { return 0.0 };
+    let seconds = last.saturating_duration_since(*first).as_secs_f64();
+    if seconds > 0.0 { tenths((times.len() - 1) as f64 / seconds) } else { 0.0 }
+}
+
+fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    sorted.get((last as f64 * share).round() as usize).copied().map(tenths)
+}
+
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_of_few_and_many() {
+        assert_eq!(percentile(&[], 0.5), None);
+        assert_eq!(percentile(&[7.0], 0.95), Some(7.0));
+        let hundred: Vec<f64> = (0..=100).map(f64::from).collect();
+        assert_eq!(percentile(&hundred, 0.5), Some(50.0));
+        assert_eq!(percentile(&hundred, 0.95), Some(95.0));
+    }
+
+    #[test]
+    fn a_rate_needs_two_events() {
+        let now = Instant::now();
+        assert_eq!(rate(&VecDeque::from([now])), 0.0);
+        let every_100_ms: VecDeque<_> = (0..=10).map(|i| now + Duration::from_millis(100 * i)).collect();
+        assert_eq!(rate(&every_100_ms), 10.0);
+    }
+}

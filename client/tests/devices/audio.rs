@@ -1,0 +1,203 @@
+//! cpal through PulseAudio: what the speaker plays, the microphone hears.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use autamedica_client::device::audio::{
+    AudioProcessing, CHUNK_LEN, Chunk, LevelMeter, Microphone, MicrophoneOptions, Mixer, Speaker, ToneMeter,
+    list_microphones, list_speakers,
+};
+use autamedica_client::device::{DeviceChoice, DeviceProblem};
+use autamedica_engine::AudioProcessingOptions;
+use autamedica_lab::{HANG_GUARD, SoundCard, wait_until};
+use parking_lot::Mutex;
+
+use crate::child::{Child, is_child, say};
+use crate::watch::Watch;
+
+const TONE_HZ: f64 = 440.0;
+
+fn options(choice: DeviceChoice) -> MicrophoneOptions {
+    MicrophoneOptions { choice, tone_hz: TONE_HZ, processing: None }
+}
+
+/// The test microphone's tone, put into a mixer in real time.
+fn tone_into(mixer: &Mixer) -> Microphone {
+    let mut input = mixer.add_stream();
+    Microphone::open(options(DeviceChoice::Test), move |chunk| input.push(chunk), |_| {})
+}
+
+/// What a microphone heard.
+#[derive(Clone, Default)]
+struct Heard {
+    tone: Arc<Mutex<ToneMeter>>,
+}
+
+impl Heard {
+    fn sink(&self) -> impl FnMut(&Chunk) + Send + 'static {
+        let tone = Arc::clone(&self.tone);
+        move |chunk| tone.lock().take(chunk)
+    }
+
+    fn hears_the_tone(&self) -> bool {
+        self.tone.lock().tone_hz().is_some_and(|hz| (hz - TONE_HZ).abs() < 1.0)
+    }
+}
+
+#[test]
+fn a_tone_goes_out_of_the_speaker_and_into_the_microphone() {
+    if is_child() {
+        let mixer = Mixer::new();
+        let _tone = tone_into(&mixer);
+        let (speaking, listening, heard) = (Watch::default(), Watch::default(), Heard::default());
+        let speaker = Speaker::open(DeviceChoice::Default, mixer, None, speaking.on_state());
+        let microphone = Microphone::open(options(DeviceChoice::Default), heard.sink(), listening.on_state());
+        wait_until("the tone", HANG_GUARD, || heard.hears_the_tone().then_some(())).expect("the tone is heard");
+        assert!(speaker.tone_hz().is_some_and(|hz| (hz - TONE_HZ).abs() < 1.0), "and measured where it is played");
+        // 0.3 of full scale went in.
+        wait_until("the loudness", HANG_GUARD, || {
+            let level = microphone.level();
+            ((level.rms - 0.3 / 2.0_f32.sqrt()).abs() < 0.01 && (level.peak - 0.3).abs() < 0.02).then_some(())
+        })
+        .expect("as loud as it was played");
+        let played = speaker.frames_played();
+        let started = Instant::now();
+        wait_until("two seconds", HANG_GUARD, || (speaker.frames_played() - played >= 200).then_some(())).expect("sound");
+        let seconds = started.elapsed().as_secs_f64();
+        assert!((1.7..2.6).contains(&seconds), "200 frames of 10 ms took {seconds} s");
+        return;
+    }
+    for rate in [48_000, 44_100] {
+        let card = SoundCard::start(rate).expect("sound card");
+        Child::start("audio::a_tone_goes_out_of_the_speaker_and_into_the_microphone", card.environment()).finish();
+    }
+}
+
+#[test]
+fn a_sound_card_that_is_pulled_out_comes_back() {
+    if is_child() {
+        let mixer = Mixer::new();
+        let _tone = tone_into(&mixer);
+        let (speaking, listening, heard) = (Watch::default(), Watch::default(), Heard::default());
+        let _speaker = Speaker::open(DeviceChoice::Default, mixer, None, speaking.on_state());
+        let _microphone = Microphone::open(options(DeviceChoice::Default), heard.sink(), listening.on_state());
+        wait_until("the tone", HANG_GUARD, || heard.hears_the_tone().then_some(())).expect("the tone is heard");
+        let (names, inputs) = (list_speakers(), list_microphones());
+        assert!(!names.is_empty() && !inputs.is_empty(), "{names:?} {inputs:?}");
+        say("heard");
+        let failed = |watch: &Watch| {
+            wait_until("the failure", HANG_GUARD, || {
+                use autamedica_client::device::DeviceState::Failed;
+                matches!(watch.states().last(), Some(Failed(_))).then_some(())
+            })
+            .expect("reported");
+        };
+        failed(&speaking);
+        failed(&listening);
+        *heard.tone.lock() = ToneMeter::default();
+        say("failed");
+        wait_until("the tone again", HANG_GUARD, || heard.hears_the_tone().then_some(())).expect("it comes back");
+        say("heard again");
+        return;
+    }
+    let mut card = SoundCard::start(48_000).expect("sound card");
+    let child = Child::start("audio::a_sound_card_that_is_pulled_out_comes_back", card.environment());
+    child.hear("heard");
+    card.kill();
+    child.hear("failed");
+    card.restart().expect("restart");
+    child.hear("heard again");
+    child.finish();
+}
+
+#[test]
+fn without_a_sound_card_the_call_goes_on() {
+    if is_child() {
+        let mixer = Mixer::new();
+        let _tone = tone_into(&mixer);
+        let (speaking, listening) = (Watch::default(), Watch::default());
+        let speaker = Speaker::open(DeviceChoice::Named("nothing".into()), mixer, None, speaking.on_state());
+        let _microphone = Microphone::open(options(DeviceChoice::Named("nothing".into())), |_| {}, listening.on_state());
+        speaking.wait_for_failure(DeviceProblem::NotFound);
+        listening.wait_for_failure(DeviceProblem::NotFound);
+        wait_until("sound", HANG_GUARD, || speaker.tone_hz().filter(|hz| (hz - TONE_HZ).abs() < 1.0))
+            .expect("what would have been played is measured");
+        return;
+    }
+    let nowhere = [("PULSE_SERVER", "unix:/nonexistent"), ("XDG_RUNTIME_DIR", "/nonexistent")];
+    Child::start("audio::without_a_sound_card_the_call_goes_on", nowhere).finish();
+}
+
+#[test]
+fn the_counting_speaker_counts_in_real_time() {
+    for choice in [DeviceChoice::Test, DeviceChoice::None] {
+        let mixer = Mixer::new();
+        let _tone = tone_into(&mixer);
+        let speaker = Speaker::open(choice, mixer, None, |_| {});
+        let started = Instant::now();
+        wait_until("150 frames", HANG_GUARD, || (speaker.frames_played() >= 150).then_some(())).expect("frames");
+        assert!(started.elapsed() >= Duration::from_millis(1400), "150 frames within {:?}", started.elapsed());
+        wait_until("the tone", HANG_GUARD, || speaker.tone_hz().filter(|hz| (hz - TONE_HZ).abs() < 1.0)).expect("tone");
+    }
+}
+
+/// Noise that comes and goes like speech: bursts with pauses, of changing loudness.
+fn babble() -> impl FnMut(&mut Chunk) {
+    let (mut state, mut count, mut smooth) = (1_u64, 0_u32, 0.0);
+    move |chunk| {
+        count += 1;
+        let loud = if count % 40 < 28 { 3000.0 + f64::from(count * 37 % 3000) } else { 0.0 };
+        for sample in chunk {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let noise = f64::from((state >> 40) as u32 % 2001) / 1000.0 - 1.0;
+            smooth += (noise - smooth) * 0.3;
+            *sample = (smooth * loud) as i16;
+        }
+    }
+}
+
+#[test]
+fn what_the_speaker_plays_does_not_come_back() {
+    if is_child() {
+        let cancel = AudioProcessingOptions { echo_cancellation: true, ..Default::default() };
+        let processing = AudioProcessing::with_options(cancel).expect("audio processing");
+        let mixer = Mixer::new();
+        let (mut input, mut babble) = (mixer.add_stream(), babble());
+        // The tone's clock, with other sound.
+        let _source = Microphone::open(
+            options(DeviceChoice::Test),
+            move |_| {
+                let mut chunk = [0; CHUNK_LEN];
+                babble(&mut chunk);
+                input.push(&chunk);
+            },
+            |_| {},
+        );
+        let watch = Watch::default();
+        let speaker = Speaker::open(DeviceChoice::Default, mixer, Some(processing.clone()), watch.on_state());
+        let energy = |meter: &LevelMeter| f64::from(meter.level().rms).powi(2);
+        let (raw, clean) = (LevelMeter::default(), LevelMeter::default());
+        let (raw_sink, clean_sink) = (raw.clone(), clean.clone());
+        let _raw = Microphone::open(options(DeviceChoice::Default), move |chunk| raw_sink.measure(chunk), |_| {});
+        let cleaned = MicrophoneOptions { processing: Some(processing.clone()), ..options(DeviceChoice::Default) };
+        let _clean = Microphone::open(cleaned, move |chunk| clean_sink.measure(chunk), |_| {});
+
+        // The canceller learns; then both are summed up for a while.
+        let (mut heard, mut left) = (0.0, 0.0);
+        let (learn, end) = (speaker.frames_played() + 500, speaker.frames_played() + 900);
+        wait_until("nine seconds of sound", HANG_GUARD, || {
+            if speaker.frames_played() > learn {
+                heard += energy(&raw);
+                left += energy(&clean);
+            }
+            (speaker.frames_played() > end).then_some(())
+        })
+        .expect("sound");
+        let decibels = 10.0 * (heard / left.max(f64::MIN_POSITIVE)).log10();
+        eprintln!("echo is {decibels:.1} dB lower, at a delay of {} ms", processing.delay_ms());
+        assert!(heard > 0.0 && decibels > 15.0, "the echo is only {decibels} dB lower");
+        return;
+    }
+    let card = SoundCard::start(48_000).expect("sound card");
+    Child::start("audio::what_the_speaker_plays_does_not_come_back", card.environment()).finish();
+}

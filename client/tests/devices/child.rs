@@ -1,0 +1,68 @@
+//! Parts of tests that need an environment of their own run in a child process: this test binary again.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+
+use autamedica_lab::{HANG_GUARD, Process};
+
+/// Set in the child.
+const CHILD: &str = "DEVICES_TEST_CHILD";
+/// Begins the lines that are for the parent; the test harness prints others.
+const MARK: &str = "@@ ";
+
+/// Whether this process is the child.
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// Says something to the parent.
+pub fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{MARK}{line}").and_then(|()| out.flush()).expect("the parent listens");
+}
+
+/// One test of this binary, running in a process of its own.
+pub struct Child {
+    process: Process,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Child {
+    /// Runs `test` (its path within this binary) in this environment.
+    pub fn start<K: AsRef<OsStr>, V: AsRef<OsStr>>(test: &str, environment: impl IntoIterator<Item = (K, V)>) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("this binary"));
+        command.args(["--exact", test, "--nocapture"]).env(CHILD, "1").envs(environment);
+        command.stdout(Stdio::piped());
+        let mut process = Process::spawn(test, command).expect("child");
+        let out = BufReader::new(process.child().stdout.take().expect("stdout"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if let Some(line) = line.strip_prefix(MARK) {
+                    // The parent may have heard enough.
+                    let _ = sender.send(line.to_owned());
+                }
+            }
+        });
+        Self { process, lines }
+    }
+
+    /// Waits until the child says this.
+    pub fn hear(&self, wanted: &str) {
+        loop {
+            match self.lines.recv_timeout(HANG_GUARD) {
+                Ok(line) if line == wanted => return,
+                Ok(line) => eprintln!("child: {line}"),
+                Err(error) => panic!("the child never said {wanted:?}: {error}"),
+            }
+        }
+    }
+
+    /// Waits for its end, which must be a success.
+    pub fn finish(mut self) {
+        let status = self.process.wait(HANG_GUARD).expect("the child ends");
+        assert!(status.success(), "the child failed");
+    }
+}

@@ -1,0 +1,9 @@
+//! Devices, for real: cameras through nokhwa, sound through cpal and PulseAudio, screens through X11.
+
+#![allow(clippy::unwrap_used)]
+
+mod audio;
+mod camera;
+mod child;
+mod screen;
+mod watch;

@@ -1,0 +1,150 @@
+//! Screen capture from a real X server.
+
+use std::time::{Duration, Instant};
+
+use autamedica_client::device::{DeviceProblem, Screen, ScreenInfo, ScreenOptions, ScreenSource, list_screens};
+use autamedica_lab::{Display, HANG_GUARD, wait_until};
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{ConnectionExt, CreateGCAux, CreateWindowAux, Gcontext, Rectangle, Window, WindowClass};
+use x11rb::rust_connection::RustConnection;
+use x11rb::wrapper::ConnectionExt as _;
+
+use crate::child::{Child, is_child, say};
+use crate::watch::{Watch, near, pixel, yuv};
+
+const COLOURS: [[u8; 3]; 4] = [[200, 30, 40], [20, 180, 60], [30, 50, 210], [240, 240, 230]];
+
+/// A window over the whole screen, in four colours.
+struct Pattern {
+    connection: RustConnection,
+    root: Window,
+    window: Window,
+    pen: Gcontext,
+    size: (u16, u16),
+}
+
+impl Pattern {
+    fn show() -> Self {
+        let (connection, screen) = RustConnection::connect(None).expect("display");
+        let screen = connection.setup().roots[screen].clone();
+        let size = (screen.width_in_pixels, screen.height_in_pixels);
+        let [window, pen] = [0; 2].map(|_| connection.generate_id().expect("id"));
+        // The window manager leaves it alone.
+        let alone = CreateWindowAux::new().override_redirect(1);
+        let class = WindowClass::INPUT_OUTPUT;
+        connection.create_window(0, window, screen.root, 0, 0, size.0, size.1, 0, class, 0, &alone).expect("window");
+        connection.create_gc(pen, window, &CreateGCAux::new()).expect("pen");
+        connection.map_window(window).expect("map");
+        let pattern = Self { connection, root: screen.root, window, pen, size };
+        COLOURS.into_iter().enumerate().for_each(|(i, colour)| pattern.fill(i, colour));
+        // Away from the places that are looked at.
+        pattern.point_at(pattern.size.0 / 2, pattern.size.1 / 2);
+        pattern
+    }
+
+    /// Fills one quarter: left top, right top, left bottom, right bottom.
+    fn fill(&self, quarter: usize, [r, g, b]: [u8; 3]) {
+        let (width, height) = (self.size.0 / 2, self.size.1 / 2);
+        let pixel = u32::from_be_bytes([0, r, g, b]);
+        let x = if quarter % 2 == 0 { 0 } else { width as i16 };
+        let y = if quarter < 2 { 0 } else { height as i16 };
+        let set = x11rb::protocol::xproto::ChangeGCAux::new().foreground(pixel);
+        self.connection.change_gc(self.pen, &set).expect("colour");
+        self.connection.poly_fill_rectangle(self.window, self.pen, &[Rectangle { x, y, width, height }]).expect("fill");
+        self.connection.sync().expect("sync");
+    }
+
+    fn point_at(&self, x: u16, y: u16) {
+        self.connection.warp_pointer(x11rb::NONE, self.root, 0, 0, 0, 0, x as i16, y as i16).expect("pointer");
+        self.connection.sync().expect("sync");
+    }
+}
+
+/// Waits until the captured picture shows this colour in the middle of a quarter.
+fn wait_for_colour(watch: &Watch, quarter: usize, colour: [u8; 3]) {
+    let mut found = [0; 3];
+    let shown = wait_until("the colour", HANG_GUARD, || {
+        let frame = watch.frames.newest()?;
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let (x, y) = (width / 4 + quarter % 2 * width / 2, height / 4 + quarter / 2 * height / 2);
+        found = pixel(&frame, x, y);
+        near(found, yuv(colour), 2).then_some(())
+    });
+    assert!(shown.is_ok(), "quarter {quarter} is {found:?}, not {:?}", yuv(colour));
+}
+
+#[test]
+fn the_screen_is_captured_with_the_right_colours_and_only_when_it_changes() {
+    if is_child() {
+        let pattern = Pattern::show();
+        let watch = Watch::default();
+        let screen = Screen::open(ScreenOptions::default(), watch.on_frame(), watch.on_state());
+        for (quarter, colour) in COLOURS.into_iter().enumerate() {
+            wait_for_colour(&watch, quarter, colour);
+        }
+        let frame = watch.frames.newest().expect("a frame");
+        assert_eq!((frame.width(), frame.height()), (1280, 720));
+        let [info] = list_screens().try_into().expect("one screen");
+        assert_eq!((info.width, info.height), (1280, 720));
+        watch.wait_for_on(&info.name);
+
+        // Nothing changes: one frame a second. The second is the time from one to the next of those.
+        let frames = watch.frames.count();
+        let started = Instant::now();
+        watch.wait_for_frames(3);
+        assert!(started.elapsed() > Duration::from_millis(1900), "three frames within {:?}", started.elapsed());
+        assert_eq!(watch.frames.count(), frames + 3);
+
+        pattern.fill(2, [250, 200, 10]);
+        wait_for_colour(&watch, 2, [250, 200, 10]);
+
+        // The cursor is in the picture, and moves.
+        let (x, y) = (pattern.size.0 / 4, pattern.size.1 / 4);
+        pattern.point_at(x, y);
+        wait_until("the cursor", HANG_GUARD, || {
+            let frame = watch.frames.newest()?;
+            let around = (0..24).flat_map(|dy| (0..24).map(move |dx| (dx, dy)));
+            let (x, y) = (usize::from(x) - 8, usize::from(y) - 8);
+            let wanted = yuv(COLOURS[0])[0];
+            around.map(|(dx, dy)| pixel(&frame, x + dx, y + dy)[0]).any(|luma| luma.abs_diff(wanted) > 20).then_some(())
+        })
+        .expect("the cursor is drawn");
+
+        let started = Instant::now();
+        drop(screen);
+        assert!(started.elapsed() < Duration::from_millis(50));
+        return;
+    }
+    let display = Display::start(1280, 720).expect("display");
+    let environment = [("DISPLAY", display.name()), ("WAYLAND_DISPLAY", "")];
+    Child::start("screen::the_screen_is_captured_with_the_right_colours_and_only_when_it_changes", environment).finish();
+}
+
+#[test]
+fn a_large_screen_is_scaled_and_a_lost_one_reported() {
+    if is_child() {
+        let _pattern = Pattern::show();
+        let watch = Watch::default();
+        let name = list_screens().into_iter().next().map(|ScreenInfo { name, .. }| name).expect("a screen");
+        let options = ScreenOptions { source: ScreenSource::Monitor(name), ..ScreenOptions::default() };
+        let _screen = Screen::open(options, watch.on_frame(), watch.on_state());
+        for (quarter, colour) in COLOURS.into_iter().enumerate() {
+            wait_for_colour(&watch, quarter, colour);
+        }
+        let frame = watch.frames.newest().expect("a frame");
+        assert_eq!((frame.width(), frame.height()), (1728, 1080));
+        let missing = ScreenOptions { source: ScreenSource::Monitor("nothing".into()), ..ScreenOptions::default() };
+        let other = Watch::default();
+        let _missing = Screen::open(missing, other.on_frame(), other.on_state());
+        other.wait_for_failure(DeviceProblem::NotFound);
+        say("captured");
+        watch.wait_for_failure(DeviceProblem::Unplugged);
+        return;
+    }
+    let display = Display::start(2560, 1600).expect("display");
+    let environment = [("DISPLAY", display.name()), ("WAYLAND_DISPLAY", "")];
+    let child = Child::start("screen::a_large_screen_is_scaled_and_a_lost_one_reported", environment);
+    child.hear("captured");
+    drop(display);
+    child.finish();
+}

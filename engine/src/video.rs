@@ -1,0 +1,297 @@
+//! Pictures into the engine, and out of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use proto::ffi_request::Message as Request;
+use proto::ffi_response::Message as Response;
+use proto::video_buffer_info::ComponentInfo;
+
+use crate::dispatch::{Engine, VideoSink, take};
+use crate::error::{CaptureError, EngineError, StreamError};
+use crate::ffi::{Handle, address};
+use crate::frame::{I420Memory, LatestFrame, Plane, VideoFrame, VideoRotation};
+use crate::proto;
+use crate::track::{RemoteCore, RemoteVideoTrack};
+
+/// No picture is taken that claims to be larger than this on a side: WebRTC's codecs end there.
+const MAX_SIDE: u32 = 16_384;
+
+/// The size of a video in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VideoResolution {
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+/// Takes the pictures of a [`LocalVideoTrack`](crate::LocalVideoTrack). Clones are the same source.
+#[derive(Clone)]
+pub struct NativeVideoSource {
+    pub(crate) handle: Arc<Handle>,
+    resolution: VideoResolution,
+    is_screencast: bool,
+}
+
+impl NativeVideoSource {
+    /// A source of pictures that are about this large; frames of another size may follow.
+    ///
+    /// `is_screencast` keeps text sharp at the cost of movement.
+    ///
+    /// # Errors
+    /// When the engine cannot.
+    pub fn new(resolution: VideoResolution, is_screencast: bool) -> Result<Self, EngineError> {
+        let request = proto::NewVideoSourceRequest {
+            r#type: proto::VideoSourceType::VideoSourceNative.into(),
+            resolution: proto::VideoSourceResolution { width: resolution.width, height: resolution.height },
+            is_screencast: Some(is_screencast),
+        };
+        let response = Engine::get()?.request("NewVideoSource", Request::NewVideoSource(request))?;
+        let response = take!(response, Response::NewVideoSource)?;
+        Ok(Self { handle: Arc::new(Handle::new(response.source.handle)), resolution, is_screencast })
+    }
+
+    /// Sends a picture, captured at `timestamp_us` (microseconds of any steady clock).
+    ///
+    /// The engine copies it before this returns, which takes 0.7 to 2.5 ms: not for a thread that draws.
+    ///
+    /// # Errors
+    /// When the engine cannot.
+    pub fn capture_frame(&self, frame: &VideoFrame, timestamp_us: i64) -> Result<(), CaptureError> {
+        let rows = [frame.height(), frame.height().div_ceil(2), frame.height().div_ceil(2)];
+        let planes = frame.planes();
+        let components = planes.iter().zip(rows).map(|(plane, rows)| ComponentInfo {
+            data_ptr: address(plane.data.as_ptr()),
+            stride: plane.stride as u32,
+            size: (plane.stride * rows as usize) as u32,
+        });
+        let rotation = match frame.rotation {
+            VideoRotation::Rotation0 => proto::VideoRotation::VideoRotation0,
+            VideoRotation::Rotation90 => proto::VideoRotation::VideoRotation90,
+            VideoRotation::Rotation180 => proto::VideoRotation::VideoRotation180,
+            VideoRotation::Rotation270 => proto::VideoRotation::VideoRotation270,
+        };
+        let request = proto::CaptureVideoFrameRequest {
+            source_handle: self.handle.id(),
+            buffer: proto::VideoBufferInfo {
+                r#type: proto::VideoBufferType::I420.into(),
+                width: frame.width(),
+                height: frame.height(),
+                data_ptr: address(planes[0].data.as_ptr()),
+                stride: Some(planes[0].stride as u32),
+                components: components.collect(),
+            },
+            timestamp_us,
+            rotation: rotation.into(),
+            metadata: None,
+        };
+        Engine::get()?.request("CaptureVideoFrame", Request::CaptureVideoFrame(request))?;
+        Ok(())
+    }
+
+    /// The size that it was made with.
+    pub fn video_resolution(&self) -> VideoResolution {
+        self.resolution
+    }
+
+    /// Whether it was made for a screen.
+    pub fn is_screencast(&self) -> bool {
+        self.is_screencast
+    }
+}
+
+impl fmt::Debug for NativeVideoSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let VideoResolution { width, height } = self.resolution;
+        write!(f, "NativeVideoSource({width}x{height})")
+    }
+}
+
+/// A remote video's newest picture, kept in a [`LatestFrame`] until this is dropped.
+///
+/// Pictures that nobody looks at are replaced, never queued. Their planes are the engine's own memory, which lives as
+/// long as the [`VideoFrame`].
+pub struct VideoStream {
+    handle: Handle,
+    sink: Arc<Sink>,
+}
+
+struct Sink {
+    frames: LatestFrame,
+    track: RemoteCore,
+    ended: AtomicBool,
+    damaged: AtomicU64,
+}
+
+impl VideoStream {
+    /// Starts to receive the track's pictures.
+    ///
+    /// # Errors
+    /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off.
+    pub fn new(track: &RemoteVideoTrack) -> Result<Self, StreamError> {
+        Self::into_slot(track, LatestFrame::new())
+    }
+
+    /// [`new`](Self::new), with a slot that is there already.
+    ///
+    /// # Errors
+    /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off.
+    pub fn into_slot(track: &RemoteVideoTrack, frames: LatestFrame) -> Result<Self, StreamError> {
+        if track.core.is_unreadable() {
+            return Err(StreamError::Encrypted);
+        }
+        let engine = Engine::get()?;
+        let request = proto::NewVideoStreamRequest {
+            track_handle: track.core.handle.id(),
+            r#type: proto::VideoStreamType::VideoStreamNative.into(),
+            format: Some(proto::VideoBufferType::I420.into()),
+            normalize_stride: Some(false),
+            queue_size_frames: Some(1),
+        };
+        let response = engine.request("NewVideoStream", Request::NewVideoStream(request))?;
+        let response = take!(response, Response::NewVideoStream)?;
+        let handle = Handle::new(response.stream.handle);
+        let sink =
+            Sink { frames, track: track.core.clone(), ended: AtomicBool::new(false), damaged: AtomicU64::new(0) };
+        let sink = Arc::new(sink);
+        engine.add_video(handle.id(), sink.clone());
+        Ok(Self { handle, sink })
+    }
+
+    /// The slot with the newest picture.
+    pub fn frames(&self) -> &LatestFrame {
+        &self.sink.frames
+    }
+
+    /// Whether the track has ended: no picture will come any more. The slot's hook is called when that happens.
+    pub fn is_ended(&self) -> bool {
+        self.sink.ended.load(Ordering::Acquire)
+    }
+
+    /// Pictures that the engine delivered with planes that do not fit their size, and that were thrown away.
+    pub fn damaged_frames(&self) -> u64 {
+        self.sink.damaged.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for VideoStream {
+    fn drop(&mut self) {
+        if let Ok(engine) = Engine::get() {
+            engine.remove_video(self.handle.id());
+        }
+    }
+}
+
+impl fmt::Debug for VideoStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VideoStream({:?}, ended: {})", self.sink.frames, self.is_ended())
+    }
+}
+
+impl VideoSink for Sink {
+    fn frame(&self, received: proto::VideoFrameReceived) {
+        let rotation = match received.rotation() {
+            proto::VideoRotation::VideoRotation0 => VideoRotation::Rotation0,
+            proto::VideoRotation::VideoRotation90 => VideoRotation::Rotation90,
+            proto::VideoRotation::VideoRotation180 => VideoRotation::Rotation180,
+            proto::VideoRotation::VideoRotation270 => VideoRotation::Rotation270,
+        };
+        let handle = Handle::new(received.buffer.handle);
+        let info = received.buffer.info;
+        if self.track.is_unreadable() {
+            return;
+        }
+        let Some(memory) = EngineMemory::new(handle, &info) else {
+            self.damaged.fetch_add(1, Ordering::Relaxed);
+            return tracing::warn!(width = info.width, height = info.height, "the engine delivered a damaged picture");
+        };
+        let (width, height) = (info.width, info.height);
+        let frame = VideoFrame::from_memory(width, height, received.timestamp_us, rotation, Box::new(memory));
+        self.frames.put(Arc::new(frame));
+    }
+
+    fn ended(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.frames.wake();
+    }
+}
+
+/// Planes in the engine's memory, given back with the handle.
+struct EngineMemory {
+    planes: [EnginePlane; 3],
+    _handle: Handle,
+}
+
+struct EnginePlane {
+    data: *const u8,
+    len: usize,
+    stride: usize,
+}
+
+// SAFETY: the engine never writes to a buffer that it has handed over, and any thread may drop its handle.
+unsafe impl Send for EngineMemory {}
+// SAFETY: as above; the planes are only read.
+unsafe impl Sync for EngineMemory {}
+
+impl EngineMemory {
+    /// `None` when the planes are not at least as large as the size asks for.
+    fn new(handle: Handle, info: &proto::VideoBufferInfo) -> Option<Self> {
+        let sizes_fit = (1..=MAX_SIDE).contains(&info.width) && (1..=MAX_SIDE).contains(&info.height);
+        let i420 = info.r#type() == proto::VideoBufferType::I420;
+        let components: &[ComponentInfo; 3] = info.components.as_slice().try_into().ok()?;
+        if !sizes_fit || !i420 {
+            return None;
+        }
+        let chroma = (info.width.div_ceil(2), info.height.div_ceil(2));
+        let [y, u, v] = components;
+        let planes = [
+            EnginePlane::new(y, info.width, info.height)?,
+            EnginePlane::new(u, chroma.0, chroma.1)?,
+            EnginePlane::new(v, chroma.0, chroma.1)?,
+        ];
+        Some(Self { planes, _handle: handle })
+    }
+}
+
+impl EnginePlane {
+    fn new(component: &ComponentInfo, width: u32, rows: u32) -> Option<Self> {
+        let stride = component.stride as usize;
+        let len = stride.checked_mul(rows as usize - 1)?.checked_add(width as usize)?;
+        let data = component.data_ptr as usize as *const u8;
+        let fits = !data.is_null() && stride >= width as usize && component.size as usize >= len;
+        fits.then_some(Self { data, len, stride })
+    }
+}
+
+impl I420Memory for EngineMemory {
+    fn planes(&self) -> [Plane<'_>; 3] {
+        self.planes.each_ref().map(|plane| Plane {
+            // SAFETY: the pointer is not null and the engine said that so many bytes are there, which `new` checked;
+            // they stay until the handle is dropped with `self`.
+            data: unsafe { std::slice::from_raw_parts(plane.data, plane.len) },
+            stride: plane.stride,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn component(bytes: &[u8], stride: u32) -> ComponentInfo {
+        ComponentInfo { data_ptr: address(bytes.as_ptr()), stride, size: bytes.len() as u32 }
+    }
+
+    #[test]
+    fn a_plane_must_hold_what_its_size_asks_for() {
+        let bytes = [7; 64];
+        // Three rows of five in strides of sixteen end at 2 * 16 + 5.
+        assert_eq!(EnginePlane::new(&component(&bytes, 16), 5, 3).map(|plane| plane.len), Some(37));
+        assert!(EnginePlane::new(&component(&bytes[..36], 16), 5, 3).is_none(), "one byte short");
+        assert!(EnginePlane::new(&component(&bytes, 4), 5, 3).is_none(), "rows overlap");
+        let null = ComponentInfo { data_ptr: 0, stride: 16, size: 64 };
+        assert!(EnginePlane::new(&null, 5, 3).is_none());
+    }
+}

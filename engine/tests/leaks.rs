@@ -1,0 +1,58 @@
+//! Joining and leaving again and again, with media, keeps neither memory nor threads. A process of its own.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use anyhow::{Context, Result};
+use autamedica_engine::{AudioStream, VideoStream};
+use autamedica_lab::Sfu;
+use common::{Peer, listen, soon};
+
+/// Resident memory in KiB, and threads.
+fn usage() -> Result<(u64, u64)> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).context("a field of /proc/self/status")?;
+        let number = line.split_whitespace().nth(1).context("its number")?;
+        anyhow::Ok(number.parse::<u64>()?)
+    };
+    Ok((field("VmRSS:")?, field("Threads:")?))
+}
+
+async fn call(sfu: &Sfu) -> Result<()> {
+    let mut ana = Peer::join(sfu, "room", "ana").await?;
+    let mut luis = Peer::join(sfu, "room", "luis").await?;
+    let (_camera, _published) = ana.publish_camera(640, 360).await?;
+    let video = VideoStream::new(&luis.subscribed_video().await?)?;
+    let (_tone, _published) = luis.publish_tone(440.0).await?;
+    let mut sound = AudioStream::new(&ana.subscribed_audio().await?, 48_000, 1)?;
+    listen(&mut sound, 30).await?;
+    let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
+    video.frames().on_frame(move || _ = woken.send(()));
+    for _ in 0..15 {
+        soon("a frame", wakes.recv()).await?.context("the slot is gone")?;
+    }
+    ana.room.local_participant().send_chat_message("adiós").await?;
+    ana.room.close().await?;
+    luis.room.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_calls_leave_nothing_behind() -> Result<()> {
+    let sfu = Sfu::start()?;
+    for _ in 0..5 {
+        call(&sfu).await?;
+    }
+    let (memory, threads) = usage()?;
+    for round in 0..20 {
+        call(&sfu).await?;
+        let (memory, threads) = usage()?;
+        eprintln!("call {round}: {memory} KiB, {threads} threads");
+    }
+    let (memory_after, threads_after) = usage()?;
+    // A call's own cost is some 20 MiB; keeping even a tenth of each would be seen.
+    assert!(memory_after < memory + 40 * 1024, "memory grew from {memory} to {memory_after} KiB");
+    assert!(threads_after <= threads + 4, "threads grew from {threads} to {threads_after}");
+    Ok(())
+}

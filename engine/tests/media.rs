@@ -1,0 +1,294 @@
+//! Pictures and sound between two rooms, through a real SFU.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use autamedica_engine::{
+    AudioStream, LatestFrame, NativeAudioSource, NativeVideoSource, RoomEvent, StreamError, TrackKind, VideoFrame,
+    VideoResolution, VideoStream,
+};
+use autamedica_lab::Sfu;
+use common::{GUARD, Peer, listen, read_counter, sides_are_painted, soon, tone_level};
+use tokio::sync::mpsc;
+
+/// Hands on each frame of a slot, as a screen would look at it.
+fn frames_of(slot: &LatestFrame) -> mpsc::UnboundedReceiver<Arc<VideoFrame>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let looked_at = slot.clone();
+    slot.on_frame(move || {
+        if let Some(frame) = looked_at.newest() {
+            drop(sender.send(frame));
+        }
+    });
+    receiver
+}
+
+/// Receives until the picture has its full size, then `count` frames more: their counters, and how long they took.
+async fn watch(stream: &VideoStream, width: u32, height: u32, count: usize) -> Result<(Vec<u32>, Duration)> {
+    let mut frames = frames_of(stream.frames());
+    let mut counters = Vec::new();
+    let mut started = Instant::now();
+    while counters.len() < count {
+        let frame = soon("a frame", frames.recv()).await?.context("the slot is gone")?;
+        if (frame.width(), frame.height()) != (width, height) {
+            assert!(counters.is_empty(), "the size changed to {frame:?}");
+            continue;
+        }
+        if counters.is_empty() {
+            started = Instant::now();
+        }
+        assert!(sides_are_painted(&frame), "{frame:?}");
+        counters.push(read_counter(&frame).context("a frame's counter cannot be read")?);
+    }
+    Ok((counters, started.elapsed()))
+}
+
+async fn both_ways(width: u32, height: u32) -> Result<()> {
+    let sfu = Sfu::start()?;
+    let mut ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (of_ana, _publication) = ana.publish_camera(width, height).await?;
+    let (of_luis, _publication) = luis.publish_camera(width, height).await?;
+    for (peer, camera) in [(&mut luis, &of_ana), (&mut ana, &of_luis)] {
+        let stream = VideoStream::new(&peer.subscribed_video().await?)?;
+        let (counters, took) = watch(&stream, width, height, 90).await?;
+        let sent = counters[89] - counters[0] + 1;
+        let fps = 89.0 / took.as_secs_f64();
+        eprintln!("{width}x{height}: received 90 of {sent} frames at {fps:.1} fps, camera at {}", camera.sent());
+        assert!(counters.windows(2).all(|pair| pair[0] < pair[1]), "frames come once and in order: {counters:?}");
+        assert!(sent <= 120, "more than a quarter of the frames was lost: {counters:?}");
+        assert_eq!(stream.damaged_frames(), 0);
+        assert!(stream.frames().count() >= 90);
+    }
+    let stats = luis.room.get_stats().await?;
+    let inbound = stats.inbound().find(|stream| stream.kind == Some(TrackKind::Video)).context("inbound video")?;
+    assert_eq!((inbound.frame_width, inbound.frame_height, inbound.codec.as_str()), (width, height, "video/VP8"));
+    assert!(inbound.frames_decoded >= 90 && inbound.packets_received > 90 && inbound.bytes_received > 9000);
+    let outbound = stats.outbound().find(|stream| stream.kind == Some(TrackKind::Video)).context("outbound video")?;
+    assert_eq!((outbound.frame_width, outbound.frame_height), (width, height));
+    assert!(outbound.frames_encoded >= 90 && outbound.bytes_sent > 9000 && outbound.target_bitrate > 0.0);
+    assert!(stats.round_trip_time().is_some_and(|seconds| seconds < 1.0), "{stats:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_pictures_arrive_whole_both_ways() -> Result<()> {
+    both_ways(640, 360).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_pictures_arrive_whole_both_ways() -> Result<()> {
+    both_ways(1280, 720).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_odd_size_arrive_whole() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (_camera, _publication) = ana.publish_camera(639, 361).await?;
+    let stream = VideoStream::new(&luis.subscribed_video().await?)?;
+    let mut frames = frames_of(stream.frames());
+    loop {
+        let frame = soon("a frame", frames.recv()).await?.context("the slot is gone")?;
+        let planes = frame.planes();
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        assert!(planes[0].data.len() >= planes[0].stride * (height - 1) + width);
+        assert!(planes[2].data.len() >= planes[2].stride * (height.div_ceil(2) - 1) + width.div_ceil(2));
+        assert!(sides_are_painted(&frame));
+        // Encoders may cut a side down to an even number of pixels.
+        if (638..=639).contains(&frame.width()) && (360..=361).contains(&frame.height()) {
+            assert!(read_counter(&frame).is_some());
+            return Ok(());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_newest_frame_is_kept() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (camera, _publication) = ana.publish_camera(320, 180).await?;
+    let stream = VideoStream::new(&luis.subscribed_video().await?)?;
+    let (counters, _) = watch(&stream, 320, 180, 30).await?;
+    // Nobody took one of those out of the slot, and a later one is there now.
+    let newest = stream.frames().newest().context("a frame")?;
+    assert!(read_counter(&newest) >= counters.last().copied());
+    drop(newest);
+    // The end of the track is told, and wakes who waits for a frame.
+    let (woken, mut wakes) = mpsc::unbounded_channel();
+    stream.frames().on_frame(move || _ = woken.send(()));
+    drop(camera);
+    drop(ana);
+    let ended = async {
+        while !stream.is_ended() {
+            wakes.recv().await;
+        }
+    };
+    soon("the end of the stream", ended).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tone_arrives_intact_both_ways() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let mut ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (_tone_a, _publication) = ana.publish_tone(440.0).await?;
+    let (_tone_l, _publication) = luis.publish_tone(1000.0).await?;
+    for (peer, hz, other_hz) in [(&mut luis, 440.0, 1000.0), (&mut ana, 1000.0, 440.0)] {
+        let mut stream = AudioStream::new(&peer.subscribed_audio().await?, 48_000, 1)?;
+        let deadline = Instant::now() + GUARD;
+        let mut best: f64 = 0.0;
+        // The first second may hold the silence before the tone; a busy machine makes gaps.
+        while best < 0.95 && Instant::now() < deadline {
+            let samples = listen(&mut stream, 50).await?;
+            let (part, rms) = tone_level(&samples, hz);
+            let (other, _) = tone_level(&samples, other_hz);
+            eprintln!("{hz} Hz: {part:.3} of the energy, rms {rms:.0}; {other_hz} Hz: {other:.3}");
+            assert!(other < 0.5);
+            // 10 000 at the peak is 7 071 on average.
+            if (5_000.0..9_000.0).contains(&rms) {
+                best = best.max(part);
+            }
+        }
+        assert!(best >= 0.95, "{hz} Hz: only {best}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_comes_in_the_format_asked_for_by_callback() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (_tone, _publication) = ana.publish_tone(440.0).await?;
+    let track = luis.subscribed_audio().await?;
+    let (sender, mut frames) = mpsc::unbounded_channel();
+    let stream = AudioStream::with_callback(&track, 44_100, 2, move |frame| drop(sender.send(frame.into_owned())))?;
+    for _ in 0..20 {
+        let frame = soon("a frame", frames.recv()).await?.context("the callback is gone")?;
+        assert_eq!((frame.sample_rate, frame.num_channels, frame.samples_per_channel), (44_100, 2, 441));
+        assert_eq!(frame.data.len(), 882);
+    }
+    assert!(stream.count() >= 20);
+    for (rate, channels) in [(0, 1), (48_000, 0), (48_000, 9), (11_025, 1)] {
+        let refused = AudioStream::new(&track, rate, channels).map(|_| ());
+        assert_eq!(refused, Err(StreamError::Format { sample_rate: rate, num_channels: channels }));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn muting_is_told_and_unmuting_too() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (_tone, published) = ana.publish_tone(440.0).await?;
+    let mut stream = AudioStream::new(&luis.subscribed_audio().await?, 48_000, 1)?;
+    published.mute()?;
+    let muted = luis
+        .wait("mute", |event| match event {
+            RoomEvent::TrackMuted { participant, publication } => Some((participant, publication)),
+            _ => None,
+        })
+        .await?;
+    assert_eq!((muted.0.identity(), muted.1.sid(), muted.1.is_muted()), ("ana".into(), published.sid(), true));
+    assert!(published.is_muted());
+    let silent = async {
+        loop {
+            let samples = listen(&mut stream, 20).await?;
+            if samples.iter().all(|sample| sample.abs() < 50) {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    soon("silence", silent).await??;
+    published.unmute()?;
+    let unmuted = luis
+        .wait("unmute", |event| match event {
+            RoomEvent::TrackUnmuted { publication, .. } => Some(publication),
+            _ => None,
+        })
+        .await?;
+    assert!(!unmuted.is_muted());
+    let heard = async {
+        loop {
+            if tone_level(&listen(&mut stream, 50).await?, 440.0).0 > 0.9 {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    soon("the tone again", heard).await?
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unpublishing_ends_the_stream() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let mut ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (_camera, published) = ana.publish_camera(320, 180).await?;
+    let stream = VideoStream::new(&luis.subscribed_video().await?)?;
+    let track = published.track().context("its track")?;
+    drop(track);
+    ana.room.local_participant().unpublish_track(&published.sid()).await?;
+    ana.wait("unpublishing", |event| matches!(event, RoomEvent::LocalTrackUnpublished { .. }).then_some(())).await?;
+    assert!(ana.room.local_participant().track_publications().is_empty());
+    luis.wait("the track's end", |event| matches!(event, RoomEvent::TrackUnpublished { .. }).then_some(())).await?;
+    assert!(luis.room.remote_participants()[0].track_publications().is_empty());
+    let ended = tokio::task::spawn_blocking(move || {
+        autamedica_lab::wait_until("the stream's end", GUARD, || stream.is_ended().then_some(()))
+    });
+    ended.await??;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_can_be_given_up_and_taken_again() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let ana = Peer::join(&sfu, "room", "ana").await?;
+    let mut luis = Peer::join(&sfu, "room", "luis").await?;
+    let (_camera, _published) = ana.publish_camera(320, 180).await?;
+    luis.subscribed_video().await?;
+    let publication = luis.room.remote_participants()[0].track_publications().into_values().next().context("one")?;
+    publication.set_subscribed(false)?;
+    luis.wait("the end", |event| matches!(event, RoomEvent::TrackUnsubscribed { .. }).then_some(())).await?;
+    assert!(!publication.is_subscribed());
+    publication.set_subscribed(true)?;
+    let stream = VideoStream::new(&luis.subscribed_video().await?)?;
+    watch(&stream, 320, 180, 5).await?;
+    Ok(())
+}
+
+#[test]
+fn sources_take_only_what_fits() {
+    let source = NativeAudioSource::new(48_000, 2, 0).unwrap();
+    for samples in [0, 1, 480, 961, 1920] {
+        let refused = source.try_capture_frame(&vec![0; samples]);
+        assert!(matches!(refused, Err(autamedica_engine::CaptureError::Length { .. })), "{samples}: {refused:?}");
+    }
+    source.try_capture_frame(&[0; 960]).unwrap();
+    let video = NativeVideoSource::new(VideoResolution { width: 16, height: 16 }, true).unwrap();
+    // Of another size than announced, and odd.
+    let frame = VideoFrame::from_packed(33, 17, vec![128; VideoFrame::packed_len(33, 17)], 0).unwrap();
+    video.capture_frame(&frame, 1).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audio_source_that_nobody_drains_drops_instead_of_growing() -> Result<()> {
+    let source = NativeAudioSource::new(48_000, 1, 20)?;
+    let full = Arc::new(AtomicBool::new(false));
+    // A second of sound at once: the queue takes 20 ms of it.
+    for _ in 0..100 {
+        if source.try_capture_frame(&[0; 480]) == Err(autamedica_engine::CaptureError::QueueFull) {
+            full.store(true, Ordering::Release);
+        }
+    }
+    assert!(full.load(Ordering::Acquire), "nothing was dropped");
+    Ok(())
+}

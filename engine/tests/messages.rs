@@ -1,0 +1,205 @@
+//! Chat, data, streams of text and bytes, and what participants say about themselves.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use autamedica_engine::{
+    CHAT_TOPIC, ChatMessage, DataPacket, DataStreamError, RoomError, RoomEvent, StreamByteOptions, StreamTextOptions,
+};
+use autamedica_lab::Sfu;
+use common::{Peer, grants, soon, token};
+use livekit_api::access_token::VideoGrants;
+
+async fn two(sfu: &Sfu) -> Result<(Peer, Peer)> {
+    let mut ana = Peer::join(sfu, "room", "ana").await?;
+    let luis = Peer::join(sfu, "room", "luis").await?;
+    ana.wait("luis", |event| matches!(event, RoomEvent::ParticipantActive(_)).then_some(())).await?;
+    Ok((ana, luis))
+}
+
+async fn chat(peer: &mut Peer) -> Result<(String, ChatMessage)> {
+    peer.wait("a message", |event| match event {
+        RoomEvent::ChatMessage { participant_identity, message } => Some((participant_identity, message)),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chat_goes_both_ways() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let (mut ana, mut luis) = two(&sfu).await?;
+    let sent = ana.room.local_participant().send_chat_message("¿Me oye, doctor? 👋").await?;
+    assert_eq!(chat(&mut luis).await?, ("ana".into(), sent.clone()));
+    assert!(sent.timestamp_ms > 1_700_000_000_000);
+    let long = "muy largo ".repeat(4000);
+    let sent = luis.room.local_participant().send_chat_message(&long).await?;
+    assert_eq!(chat(&mut ana).await?, ("luis".into(), sent));
+    // Too long for a person to have typed: dropped, and the next one comes.
+    ana.room.local_participant().send_chat_message(&"x".repeat(100_000)).await?;
+    ana.room.local_participant().send_chat_message("corto").await?;
+    assert_eq!(chat(&mut luis).await?.1.text, "corto");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_in_two_forms_is_told_once() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let (ana, mut luis) = two(&sfu).await?;
+    let me = ana.room.local_participant();
+    let packet = |id: &str, text: &str| DataPacket {
+        payload: format!(r#"{{"id":"{id}","timestamp":1700000000000,"message":"{text}"}}"#).into_bytes(),
+        topic: Some("lk-chat-topic".into()),
+        reliable: true,
+        ..Default::default()
+    };
+    // As LiveKit's web components send: a stream, and the same in the older form.
+    let options = StreamTextOptions { topic: CHAT_TOPIC.into(), id: Some("one".into()), ..Default::default() };
+    me.send_text("primero", options).await?;
+    me.publish_data(packet("one", "primero")).await?;
+    me.publish_data(packet("two", "segundo")).await?;
+    let mut texts = [chat(&mut luis).await?.1.text, chat(&mut luis).await?.1.text];
+    texts.sort();
+    assert_eq!(texts, ["primero", "segundo"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_arrives_with_its_topic() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let (ana, mut luis) = two(&sfu).await?;
+    for (payload, topic) in [(vec![0, 1, 255], Some("pulse".to_owned())), (vec![7; 10_000], None)] {
+        let packet = DataPacket { payload, topic, reliable: true, ..Default::default() };
+        ana.room.local_participant().publish_data(packet.clone()).await?;
+        let (payload, topic, from) = luis
+            .wait("data", |event| match event {
+                RoomEvent::DataReceived { payload, topic, participant, reliable: true } => {
+                    Some((payload, topic, participant))
+                }
+                _ => None,
+            })
+            .await?;
+        assert_eq!((payload, topic), (packet.payload, packet.topic));
+        assert_eq!(from.unwrap().identity(), "ana");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_and_bytes_of_any_length_arrive_whole() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let (ana, mut luis) = two(&sfu).await?;
+    let me = ana.room.local_participant();
+    let text = "nota: ñandú ".repeat(5000);
+    let attributes = HashMap::from([("kind".to_owned(), "note".to_owned())]);
+    let options = StreamTextOptions { topic: "notes".into(), attributes: attributes.clone(), ..Default::default() };
+    me.send_text(&text, options).await?;
+    let reader = luis
+        .wait("a text", |event| match event {
+            RoomEvent::TextStreamOpened { reader, .. } => reader.take(),
+            _ => None,
+        })
+        .await?;
+    assert_eq!((reader.info().topic.as_str(), &reader.info().attributes), ("notes", &attributes));
+    assert_eq!(soon("the text", reader.read_all(1 << 20)).await??, text);
+
+    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n * n >> 7) as u8).collect();
+    let folder = tempfile::tempdir()?;
+    let picture = folder.path().join("picture.jpg");
+    std::fs::write(&picture, &bytes)?;
+    let options = StreamByteOptions {
+        topic: "photos".into(),
+        name: Some("../../picture.jpg".into()),
+        mime_type: Some("image/jpeg".into()),
+        ..Default::default()
+    };
+    for way in 0..3 {
+        match way {
+            0 => me.send_file(&picture, options.clone()).await?,
+            _ => me.send_bytes(bytes.clone(), options.clone()).await?,
+        };
+        let (reader, from) = luis
+            .wait("bytes", |event| match event {
+                RoomEvent::ByteStreamOpened { reader, participant_identity } => {
+                    Some((reader.take()?, participant_identity))
+                }
+                _ => None,
+            })
+            .await?;
+        assert_eq!((from.as_str(), reader.info().mime_type.as_str()), ("ana", "image/jpeg"));
+        let saved = folder.path().join(format!("saved-{way}"));
+        match way {
+            0 => assert_eq!(soon("the bytes", reader.read_all(bytes.len())).await??, bytes),
+            1 => {
+                assert_eq!(soon("the file", reader.write_to_file(&saved, bytes.len())).await??, bytes.len() as u64);
+                assert_eq!(std::fs::read(&saved)?, bytes);
+            }
+            _ => {
+                let outcome = soon("the refusal", reader.write_to_file(&saved, 1000)).await?;
+                assert_eq!(outcome, Err(DataStreamError::TooLong { limit: 1000 }));
+                assert!(!saved.exists(), "an incomplete file is left");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_participants_say_about_themselves_is_told() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let (ana, mut luis) = two(&sfu).await?;
+    let me = ana.room.local_participant();
+    me.set_metadata(r#"{"role":"patient"}"#).await?;
+    let (who, before, now) = luis
+        .wait("metadata", |event| match event {
+            RoomEvent::ParticipantMetadataChanged { participant, old_metadata, metadata } => {
+                Some((participant, old_metadata, metadata))
+            }
+            _ => None,
+        })
+        .await?;
+    assert_eq!((before.as_str(), now.as_str()), ("", r#"{"role":"patient"}"#));
+    assert_eq!((who.identity(), who.metadata()), ("ana".into(), now));
+
+    me.set_name("Ana María").await?;
+    let name = luis
+        .wait("name", |event| match event {
+            RoomEvent::ParticipantNameChanged { participant, name, .. } => Some((participant.name(), name)),
+            _ => None,
+        })
+        .await?;
+    assert_eq!(name, ("Ana María".into(), "Ana María".into()));
+
+    for (key, value) in [("hand", "raised"), ("lang", "es")] {
+        me.set_attributes(HashMap::from([(key.to_owned(), value.to_owned())])).await?;
+        let (who, changed) = luis
+            .wait("attributes", |event| match event {
+                RoomEvent::ParticipantAttributesChanged { participant, changed_attributes } => {
+                    Some((participant, changed_attributes))
+                }
+                _ => None,
+            })
+            .await?;
+        assert_eq!(changed, HashMap::from([(key.to_owned(), value.to_owned())]));
+        assert_eq!(who.attributes().get(key).map(String::as_str), Some(value));
+    }
+    let attributes = luis.room.remote_participants()[0].attributes();
+    assert_eq!(attributes.len(), 2, "setting one attribute dropped another: {attributes:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_token_does_not_grant_is_refused() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let strict = VideoGrants { can_update_own_metadata: Some(false), ..grants("room") };
+    let ana = Peer::join_as(&sfu, &token("ana", strict)?, Default::default()).await?;
+    let me = ana.room.local_participant();
+    let permission = me.permission().context("the server tells")?;
+    assert!(permission.can_publish && permission.can_publish_data && !permission.can_update_metadata);
+    let refused = soon("an answer", me.set_metadata("x")).await?;
+    assert!(matches!(refused, Err(RoomError::NotAllowed(_))), "{refused:?}");
+    Ok(())
+}

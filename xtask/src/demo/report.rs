@@ -1,0 +1,112 @@
+//! Both clients' figures in one file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+/// What every client must have measured, each a number above zero.
+const FIGURES: [&str; 11] = [
+    "join_ms",
+    "video_fps",
+    "video_width",
+    "video_height",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "audio_frames",
+    "audio_tone_hz",
+    "cpu_percent",
+    "rss_mib",
+    "ui_fps",
+];
+
+/// Joins the clients of several reports into one, written to `file`.
+///
+/// # Errors
+/// When a part can't be read, or a client in it lacks a figure: the file is written all the same, for a look.
+pub fn merge(parts: &[PathBuf], file: &Path) -> Result<()> {
+    let mut clients = Vec::new();
+    for part in parts {
+        let text = fs::read_to_string(part).with_context(|| format!("a window left no report: {}", part.display()))?;
+        let report: Value = serde_json::from_str(&text).with_context(|| format!("reading {}", part.display()))?;
+        clients.extend(report["clients"].as_array().context("a report without clients")?.iter().cloned());
+    }
+    let gaps: Vec<_> = clients.iter().flat_map(gaps).collect();
+    let text = serde_json::to_string_pretty(&json!({ "clients": clients })).context("making the report")?;
+    fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
+    if clients.len() != parts.len() {
+        bail!("the report has {} clients instead of {}", clients.len(), parts.len());
+    }
+    if !gaps.is_empty() {
+        bail!("the report is incomplete: {}", gaps.join(", "));
+    }
+    Ok(())
+}
+
+/// What a client's report lacks, in words.
+fn gaps(client: &Value) -> Vec<String> {
+    let role = client["role"].as_str().unwrap_or("a client without a role");
+    let mut gaps: Vec<_> = FIGURES
+        .iter()
+        .filter(|figure| !client[**figure].as_f64().is_some_and(|value| value > 0.0))
+        .map(|figure| format!("{role} has no {figure}"))
+        .collect();
+    if client["chat_received"] != Value::Bool(true) {
+        gaps.push(format!("{role} got no chat message"));
+    }
+    if client["end"].as_str().is_none_or(str::is_empty) {
+        gaps.push(format!("{role} doesn't say how it ended"));
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(role: &str) -> Value {
+        let mut client = json!({ "role": role, "chat_received": true, "end": "hung up" });
+        for figure in FIGURES {
+            client[figure] = json!(1.5);
+        }
+        client
+    }
+
+    fn write(folder: &Path, name: &str, client: &Value) -> PathBuf {
+        let file = folder.join(name);
+        fs::write(&file, json!({ "clients": [client] }).to_string()).unwrap();
+        file
+    }
+
+    #[test]
+    fn two_whole_reports_become_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = [write(folder.path(), "d", &client("doctor")), write(folder.path(), "p", &client("patient"))];
+        let file = folder.path().join("both.json");
+        merge(&parts, &file).unwrap();
+        let both: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        assert_eq!(both, json!({ "clients": [client("doctor"), client("patient")] }));
+    }
+
+    #[test]
+    fn a_gap_is_named_and_the_file_still_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut deaf = client("patient");
+        deaf["audio_tone_hz"] = Value::Null;
+        deaf["audio_frames"] = json!(0);
+        deaf["chat_received"] = json!(false);
+        let file = folder.path().join("both.json");
+        let error = merge(&[write(folder.path(), "p", &deaf)], &file).unwrap_err().to_string();
+        for gap in ["patient has no audio_tone_hz", "patient has no audio_frames", "patient got no chat message"] {
+            assert!(error.contains(gap), "{error}");
+        }
+        assert!(file.exists());
+    }
+
+    #[test]
+    fn a_missing_report_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(merge(&[folder.path().join("none")], &folder.path().join("both")).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! Where the windows appear: on this screen, or in a display that nobody looks at.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use autamedica_lab::{Display, HANG_GUARD, Process, wait_until};
+
+use super::Role;
+use crate::step::say;
+
+/// The size of one window's inside, in pixels.
+const WINDOW: (u32, u32) = (1280, 720);
+/// Room around each for the window manager's frame.
+const FRAME: u32 = 40;
+
+/// One of both.
+pub struct Stage {
+    display: Option<Display>,
+}
+
+impl Stage {
+    /// A virtual display if asked for, or if there is no screen.
+    pub fn new(headless: bool) -> Result<Self> {
+        let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+        if has_screen && !headless {
+            return Ok(Self { display: None });
+        }
+        let display = Display::start(2 * (WINDOW.0 + FRAME), WINDOW.1 + FRAME)?;
+        say(format_args!("Windows are in virtual display {}", display.name()));
+        Ok(Self { display: Some(display) })
+    }
+
+    pub fn is_virtual(&self) -> bool {
+        self.display.is_some()
+    }
+
+    /// A command that will show its windows here.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        self.display.as_ref().map_or_else(|| Command::new(&program), |display| display.command(&program))
+    }
+
+    /// Waits for both windows and puts them side by side; on a real screen the person does that.
+    pub fn arrange(&self, windows: &[(Role, Process)]) -> Result<Vec<(Role, String)>> {
+        let Some(display) = &self.display else { return Ok(Vec::new()) };
+        let mut ids = Vec::new();
+        let mut left = 0;
+        for (role, process) in windows {
+            let id = window_of(display, process.id()).with_context(|| format!("the {}'s window", role.name()))?;
+            let (width, height) = (WINDOW.0.to_string(), WINDOW.1.to_string());
+            display.xdotool(&["windowsize", "--sync", &id, &width, &height])?;
+            display.xdotool(&["windowmove", &id, &left.to_string(), "0"])?;
+            left += WINDOW.0 + FRAME;
+            ids.push((*role, id));
+        }
+        Ok(ids)
+    }
+
+    /// Saves a picture of each window in a folder.
+    pub fn photograph(&self, windows: &[(Role, String)], folder: &Path) -> Result<()> {
+        let Some(display) = &self.display else { bail!("only a virtual display is photographed") };
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        for (role, id) in windows {
+            display.screenshot(id, &folder.join(format!("{}.png", role.name())))?;
+        }
+        say(format_args!("Pictures of both windows in {}", folder.display()));
+        Ok(())
+    }
+}
+
+/// The id of a process's window, once it shows one.
+fn window_of(display: &Display, process: u32) -> Result<String> {
+    wait_until("a window", HANG_GUARD, || {
+        let arguments = ["search", "--all", "--onlyvisible", "--pid", &process.to_string()];
+        display.xdotool(&arguments).ok()?.lines().next().map(str::to_owned)
+    })
+}

@@ -1,0 +1,187 @@
+//! System packages, on Debian and what descends from it.
+
+use std::process::{Command, Stdio};
+use std::sync::Once;
+
+use anyhow::{Context, Result, bail};
+
+use super::Needs;
+use crate::step::{self, say};
+use crate::workspace::find_program;
+
+/// A Debian package, and how to see that the machine can do without it.
+#[derive(Debug)]
+pub struct Package {
+    name: &'static str,
+    /// Any of these programs, when the package matters only for them: they may have come another way.
+    programs: &'static [&'static str],
+}
+
+const fn library(name: &'static str) -> Package {
+    Package { name, programs: &[] }
+}
+
+const fn program(name: &'static str, programs: &'static [&'static str]) -> Package {
+    Package { name, programs }
+}
+
+/// What the crates that bind to C libraries compile and link against.
+const BUILD: &[Package] = &[
+    program("gcc", &["cc"]),
+    program("pkg-config", &["pkg-config", "pkgconf"]),
+    library("libasound2-dev"),      // alsa-sys: cpal
+    library("libclang-dev"),        // bindgen: nokhwa's V4L2, PipeWire
+    library("libegl-dev"),          // khronos-egl: xcap on Wayland
+    library("libgbm-dev"),          // gbm-sys: xcap on Wayland
+    library("libpipewire-0.3-dev"), // pipewire-sys, libspa-sys: xcap's portal
+    library("libxcb-randr0-dev"),   // xcb: xcap on X11
+    library("libxcb1-dev"),
+];
+
+/// What a window needs that a desktop has and a server lacks, and a display that nobody looks at.
+const DEMO: &[Package] = &[
+    library("libasound2-plugins"), // ALSA programs over PulseAudio or PipeWire
+    library("libegl1"),
+    library("libgl1"),
+    library("libgl1-mesa-dri"), // OpenGL without a GPU
+    library("libx11-xcb1"),
+    library("libxcursor1"),
+    library("libxi6"),
+    library("libxkbcommon-x11-0"),
+    library("libxrandr2"),
+    program("imagemagick", &["import"]),
+    program("openbox", &["openbox"]),
+    program("x11-utils", &["xprop"]),
+    program("xdotool", &["xdotool"]),
+    program("xvfb", &["Xvfb"]),
+];
+
+/// A sound card and a browser.
+const TESTS: &[Package] = &[
+    program("chromium", super::web::BROWSERS),
+    program("nodejs", &["node"]),
+    program("npm", &["npm"]),
+    program("pulseaudio", &["pulseaudio"]),
+    program("pulseaudio-utils", &["pactl"]),
+];
+
+/// Python with its package installer, which fetches the media engine.
+pub const PYTHON: &[Package] = &[library("python3"), library("python3-pip")];
+
+/// Installs the packages for `needs` that are missing.
+pub fn install(needs: Needs) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        say(instructions());
+        return Ok(());
+    }
+    let mut packages: Vec<&Package> = BUILD.iter().collect();
+    if needs >= Needs::Demo {
+        packages.extend(DEMO);
+    }
+    if needs >= Needs::Tests {
+        packages.extend(TESTS);
+    }
+    ensure(&packages)
+}
+
+/// Installs those of `packages` that are missing. Where there is no apt, says what is wanted and goes on.
+///
+/// # Errors
+/// When one can't be installed, with the command to run by hand.
+pub fn ensure(packages: &[&Package]) -> Result<()> {
+    let wanted: Vec<_> = packages
+        .iter()
+        .filter(|package| !package.programs.iter().any(|program| find_program(program).is_some()))
+        .map(|package| package.name)
+        .collect();
+    if find_program("dpkg-query").is_none() || find_program("apt-get").is_none() {
+        if !wanted.is_empty() {
+            say(format_args!("No apt here: make sure you have what Debian calls {}", wanted.join(" ")));
+        }
+        return Ok(());
+    }
+    let missing = not_installed(&wanted)?;
+    if missing.is_empty() {
+        say(format_args!("All {} system packages are there", packages.len()));
+        return Ok(());
+    }
+
+    let by_hand =
+        format!("Run it by hand to see why: sudo apt-get update && sudo apt-get install {}", missing.join(" "));
+    static UPDATED: Once = Once::new();
+    let mut updated = Ok(String::new());
+    UPDATED.call_once(|| {
+        updated = apt(&["update"]).and_then(|apt| step::run("Updating the list of system packages", apt, &by_hand));
+    });
+    updated?;
+    let mut install = apt(&["install", "--yes", "--no-install-recommends"])?;
+    install.args(&missing);
+    step::run(&format!("Installing {}", missing.join(" ")), install, &by_hand)?;
+    match not_installed(&missing)?.as_slice() {
+        [] => Ok(()),
+        still => bail!("apt-get didn't install {}. {by_hand}", still.join(" ")),
+    }
+}
+
+/// Those of `names` that dpkg doesn't know as installed.
+fn not_installed<'a>(names: &[&'a str]) -> Result<Vec<&'a str>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"]).args(names);
+    // It fails when it has never heard of one of them, and lists the others all the same.
+    let answer = query.stderr(Stdio::null()).output().context("running dpkg-query")?;
+    let answer = String::from_utf8_lossy(&answer.stdout);
+    let is_installed = |name: &str| answer.lines().any(|line| line.split_once(' ') == Some((name, "installed")));
+    Ok(names.iter().copied().filter(|name| !is_installed(name)).collect())
+}
+
+/// `apt-get`, as root.
+fn apt(arguments: &[&str]) -> Result<Command> {
+    let id = Command::new("id").arg("-u").output().context("running id")?;
+    let mut command = if id.stdout.trim_ascii() == b"0" {
+        Command::new("apt-get")
+    } else if find_program("sudo").is_some() {
+        // Asks for the password now, where the person sees it; apt's own output is hidden.
+        step::show("Installing system packages needs sudo", Command::new("sudo").arg("--validate"))?;
+        let mut sudo = Command::new("sudo");
+        sudo.args(["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+        sudo
+    } else {
+        bail!("installing system packages needs root, and there is no sudo: run `cargo xtask setup` as root once");
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    // Another apt may be at work, as on a machine that has just booted.
+    command.args(["--quiet", "--option=DPkg::Lock::Timeout=300"]).args(arguments);
+    Ok(command)
+}
+
+/// What a person does on a system where we install nothing.
+fn instructions() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "macOS: the compiler comes with `xcode-select --install`, Go (for the SFU) with `brew install go`"
+    } else {
+        "Windows: install the C++ build tools and LLVM (`winget install LLVM.LLVM`), and Go for the SFU (`winget install GoLang.Go`)"
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_dpkg_lacks_is_found_missing() {
+        if find_program("dpkg-query").is_none() {
+            return;
+        }
+        assert_eq!(not_installed(&["dpkg", "no-such-package-here"]).unwrap(), ["no-such-package-here"]);
+    }
+
+    #[test]
+    fn a_package_is_not_wanted_where_its_program_is() {
+        // `sh` is everywhere, the package is nowhere: asking apt for it would fail.
+        ensure(&[&program("no-such-package-here", &["sh"])]).unwrap();
+    }
+}

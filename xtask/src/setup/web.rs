@@ -1,0 +1,47 @@
+//! The browser peer of the tests: its packages, pinned by `tests/web/package-lock.json`.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::{self, say};
+use crate::workspace::{find_program, root};
+
+/// Browsers that the tests can drive, best first.
+pub const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// The oldest Node.js that the driver runs on.
+const NODE_MAJOR: u32 = 18;
+
+/// Installs the packages of `tests/web`, unless those of this lock file are there.
+pub fn install() -> Result<()> {
+    let folder = root().join("tests/web");
+    let lock = fs::read(folder.join("package-lock.json")).context("reading tests/web/package-lock.json")?;
+    // Copied there after an installation went through.
+    let installed = folder.join("node_modules/.installed-lock.json");
+    if fs::read(&installed).is_ok_and(|installed| installed == lock) {
+        say("Browser test's packages are there");
+        return Ok(());
+    }
+    check_node()?;
+    if !BROWSERS.iter().any(|browser| find_program(browser).is_some()) {
+        bail!("a browser is missing for tests/web: install Chromium or Chrome");
+    }
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder);
+    step::run("Installing the browser test's packages", npm, "Check the network: `npm ping`.")?;
+    fs::write(&installed, lock).with_context(|| format!("writing {}", installed.display()))
+}
+
+fn check_node() -> Result<()> {
+    let answer = Command::new("node").arg("--version").stdin(Stdio::null()).output();
+    let version = answer.ok().map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned());
+    let major: Option<u32> =
+        version.as_deref().and_then(|version| version.trim_start_matches('v').split('.').next()?.parse().ok());
+    match (major, version) {
+        (Some(major), _) if major >= NODE_MAJOR => Ok(()),
+        (Some(_), Some(version)) => bail!("Node.js {version} is too old for tests/web: install {NODE_MAJOR} or newer"),
+        _ => bail!("Node.js is missing for tests/web: install {NODE_MAJOR} or newer, with npm"),
+    }
+}
