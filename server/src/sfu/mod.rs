@@ -1,6 +1,7 @@
 //! The SFU: its API, the tokens it believes, and the process when it is ours.
 
 mod managed;
+mod people;
 mod ports;
 mod program;
 
@@ -9,7 +10,8 @@ use std::time::Duration;
 use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
 use livekit_api::services::ServiceResult;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
-use livekit_protocol::{ParticipantInfo, Room};
+use livekit_api::webhooks::{WebhookError, WebhookReceiver};
+use livekit_protocol::{ParticipantInfo, Room, WebhookEvent};
 
 pub use managed::{ManagedSfu, SfuStartError};
 
@@ -103,5 +105,13 @@ impl Sfu {
     /// When it isn't.
     pub fn verify(&self, token: &str) -> Result<Claims, AccessTokenError> {
         self.verifier.verify(token)
+    }
+
+    /// Reads an event that LiveKit sent with a signature.
+    ///
+    /// # Errors
+    /// When the signature isn't the SFU's, or the body isn't an event.
+    pub fn receive_event(&self, body: &str, signature: &str) -> Result<WebhookEvent, WebhookError> {
+        WebhookReceiver::new(self.verifier.clone()).receive(body, signature)
     }
 }
