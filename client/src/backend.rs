@@ -105,7 +105,7 @@ impl Backend {
     /// # Errors
     /// When the backend doesn't answer, or answers no.
     pub async fn record(&self, place: &ConsultationPlace, token: &Secret, on: bool) -> Result<(), BackendError> {
-        let room_name = Id::new(&place.room_name).map_err(|_| BackendError::NotOurs)?;
+        let room_name = place.room_name.clone();
         let verb = if on { "start" } else { "stop" };
         let path = ["api", "consultations", place.id.as_str(), "recording", verb];
         let _: serde_json::Value = self.post(&place.server, &path, &StartRecording { room_name }, Some(token)).await?;

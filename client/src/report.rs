@@ -11,7 +11,9 @@ use autamedica_engine::VideoFrame;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::app::ScreenName;
 use crate::device::timecode;
+use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
 
 /// Frames a second are counted over this long.
@@ -34,6 +36,8 @@ pub struct ClientReport {
     rss_mib: Option<f64>,
     ui_fps: f64,
     end: String,
+    /// Which screens were drawn, and when each came, in milliseconds since 1970.
+    screens: Vec<(ScreenName, u64)>,
     /// Percent of a core by thread name, while the call was up.
     threads: BTreeMap<String, f64>,
 }
@@ -50,13 +54,16 @@ struct Inner {
     first_frame_at: Option<Instant>,
     last_frame_size: (u32, u32),
     shown: VecDeque<Instant>,
-    drawn: VecDeque<Instant>,
+    ui: Option<Arc<UiStats>>,
+    /// The figures as they were when the window closed.
+    last: Option<ClientReport>,
     latencies_ms: Vec<f64>,
     audio_frames: u64,
     audio_tone_hz: Option<f64>,
     chat_received: bool,
     cpu_at_first_frame: Option<CpuTime>,
     end: String,
+    screens: Vec<(ScreenName, u64)>,
 }
 
 impl Measurements {
@@ -68,13 +75,15 @@ impl Measurements {
             first_frame_at: None,
             last_frame_size: (0, 0),
             shown: VecDeque::new(),
-            drawn: VecDeque::new(),
+            ui: None,
+            last: None,
             latencies_ms: Vec::new(),
             audio_frames: 0,
             audio_tone_hz: None,
             chat_received: false,
             cpu_at_first_frame: None,
             end: "never joined".to_owned(),
+            screens: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
@@ -84,9 +93,22 @@ impl Measurements {
         self.inner.lock().asked_at.get_or_insert_with(Instant::now);
     }
 
-    /// The UI drew a frame of its own.
-    pub fn ui_drawn(&self) {
-        note(&mut self.inner.lock().drawn, Instant::now());
+    /// The window is there, and counts what it draws.
+    pub fn ui_ready(&self, stats: Arc<UiStats>) {
+        self.inner.lock().ui = Some(stats);
+    }
+
+    /// Another screen was drawn.
+    pub fn screen_shown(&self, screen: ScreenName) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.inner.lock().screens.push((screen, now_ms));
+    }
+
+    /// The window is closed: what comes after doesn't count.
+    pub fn ui_ended(&self) {
+        let report = self.report();
+        self.inner.lock().last = Some(report);
     }
 
     /// A remote camera's frame is on screen for the first time.
@@ -127,6 +149,9 @@ impl Measurements {
     pub fn report(&self) -> ClientReport {
         let now = Instant::now();
         let inner = self.inner.lock();
+        if let Some(last) = &inner.last {
+            return last.clone();
+        }
         let since_join = |at: Instant| inner.asked_at.map(|asked| at.saturating_duration_since(asked));
         let mut sorted = inner.latencies_ms.clone();
         sorted.sort_by(f64::total_cmp);
@@ -151,8 +176,9 @@ impl Measurements {
                 .as_ref()
                 .map(|((of, before), after)| percent(after.total.saturating_sub(before.total), *of)),
             rss_mib: usage::rss_mib().map(tenths),
-            ui_fps: rate(&inner.drawn),
+            ui_fps: inner.ui.as_ref().map_or(0.0, |ui| tenths(f64::from(ui.ui_fps()))),
             end: inner.end.clone(),
+            screens: inner.screens.clone(),
             threads: cpu.map_or_else(BTreeMap::new, |((of, before), after)| {
                 let used = |(name, time): (String, Duration)| {
                     let before = before.by_thread.get(&name).copied().unwrap_or_default();

@@ -1,6 +1,10 @@
 //! `cargo xtask`: everything a contributor or CI runs, from an empty machine to a running call.
 
 #[cfg(target_os = "linux")]
+mod backend;
+#[cfg(target_os = "linux")]
+mod bench;
+#[cfg(target_os = "linux")]
 mod demo;
 mod lint;
 mod setup;
@@ -32,6 +36,10 @@ enum Task {
     /// Show a consultation: SFU, backend, a doctor's and a patient's window.
     #[cfg(target_os = "linux")]
     Demo(demo::Options),
+    /// Measure, on this machine and today.
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run the whole suite, without a display.
     Test(test::Options),
     /// Check format, warnings, documentation, file lengths, and (with cargo-deny) licences.
@@ -46,6 +54,11 @@ fn main() -> Result<()> {
         Task::Demo(options) => {
             setup::run(Needs::Demo)?;
             demo::run(&options)
+        }
+        #[cfg(target_os = "linux")]
+        Task::Bench(bench) => {
+            setup::run(Needs::Tests)?;
+            bench::run(&bench)
         }
         Task::Test(options) => {
             setup::run(Needs::Tests)?;

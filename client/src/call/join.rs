@@ -21,8 +21,10 @@ pub type StartBackend = Arc<dyn Fn(Url) -> BoxFuture<'static, anyhow::Result<()>
 /// How to get into rooms.
 #[derive(Clone)]
 pub struct Entrance {
-    /// The backends we know.
+    /// Speaks to backends.
     pub backend: Backend,
+    /// Our own backend: where a consultation's id leads. A link names its own.
+    pub server: Url,
     /// What to do when nothing answers at a loopback address.
     pub start_backend: Option<StartBackend>,
 }
@@ -49,12 +51,12 @@ impl Entrance {
 
     async fn admission(&self, target: &JoinTarget) -> Result<Admission, EndReason> {
         match target {
-            JoinTarget::Consultation { server, id, role } => {
-                let answer = match self.backend.create(server, id, *role).await {
+            JoinTarget::Consultation { id, role } => {
+                let answer = match self.backend.create(&self.server, id, *role).await {
                     Err(BackendError::Unreachable(error)) => {
                         tracing::info!(%error, "nothing answers at the backend's address");
-                        self.start_bundled(server).await?;
-                        self.backend.create(server, id, *role).await
+                        self.start_bundled().await?;
+                        self.backend.create(&self.server, id, *role).await
                     }
                     other => other,
                 };
@@ -74,11 +76,11 @@ impl Entrance {
         }
     }
 
-    async fn start_bundled(&self, server: &Url) -> Result<(), EndReason> {
-        let Some(start) = self.start_backend.as_ref().filter(|_| is_loopback(server)) else {
+    async fn start_bundled(&self) -> Result<(), EndReason> {
+        let Some(start) = self.start_backend.as_ref().filter(|_| is_loopback(&self.server)) else {
             return Err(EndReason::ServerUnreachable);
         };
-        if let Err(error) = start(server.clone()).await {
+        if let Err(error) = start(self.server.clone()).await {
             // Another instance may have been faster: the next attempt shows whether somebody answers now.
             tracing::warn!(error = format!("{error:#}"), "the bundled backend didn't start");
         }

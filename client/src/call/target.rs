@@ -1,17 +1,14 @@
 //! Where a call leads.
 
 use autamedica_api::{Id, JoinLink, Role};
-use url::Url;
 
 /// What somebody wants to join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinTarget {
     /// A link, as people get it.
     Link(JoinLink),
-    /// A consultation by its id, at a backend that lets us create it (loopback, or a QA machine).
+    /// A consultation of our own backend, which lets us create it (on loopback, for QA).
     Consultation {
-        /// The backend.
-        server: Url,
         /// The consultation; made if it doesn't exist yet.
         id: Id,
         /// As whom.

@@ -140,7 +140,7 @@ impl Task {
                 Some(event) = inbox.recv() => self.on_event(event),
                 event = next_room_event(&mut self.session) => match event {
                     Some(event) => self.on_room_event(event),
-                    None => self.on_disconnected(DisconnectReason::Unknown),
+                    None => self.on_disconnected(DisconnectReason::UnknownReason),
                 },
                 Some(_) = self.jobs.join_next() => {}
                 _ = tick.tick() => self.on_tick(),

@@ -181,9 +181,8 @@ fn rgb<const N: usize, const R: usize, const B: usize>(source: &Source, y: &mut 
     for (pair, (u, v)) in u.chunks_exact_mut(w / 2).zip(v.chunks_exact_mut(w / 2)).enumerate() {
         let (top, bottom) = (source.row(2 * pair, len), source.row(2 * pair + 1, len));
         for (((t, b), u), v) in top.chunks_exact(2 * N).zip(bottom.chunks_exact(2 * N)).zip(u).zip(v) {
-            let mean = |i: usize| {
-                (i16::from(t[i]) + i16::from(t[N + i]) + i16::from(b[i]) + i16::from(b[N + i]) + 2) >> 2
-            };
+            let mean =
+                |i: usize| (i16::from(t[i]) + i16::from(t[N + i]) + i16::from(b[i]) + i16::from(b[N + i]) + 2) >> 2;
             let (red, green, blue) = (mean(R), mean(1), mean(B));
             *u = (((-38 * red - 74 * green + 112 * blue + 128) >> 8) + 128) as u8;
             *v = (((112 * red - 94 * green - 18 * blue + 128) >> 8) + 128) as u8;
@@ -269,7 +268,8 @@ mod tests {
 
     #[test]
     fn jpeg_yuv_becomes_video_range() {
-        let [y, u, v] = convert(PixelFormat::JpegYuv, &[255, 255, 0, 255, 255, 0, 0, 128, 128, 0, 128, 128].repeat(2), 12);
+        let [y, u, v] =
+            convert(PixelFormat::JpegYuv, &[255, 255, 0, 255, 255, 0, 0, 128, 128, 0, 128, 128].repeat(2), 12);
         assert_eq!(y, [235, 235, 16, 16, 235, 235, 16, 16]);
         assert_eq!((u, v), (vec![240, 128], vec![16, 128]));
     }

@@ -19,7 +19,6 @@ pub use i420::{PixelFormat, to_i420};
 pub use screen::{Screen, ScreenInfo, ScreenOptions, ScreenSource, list_screens};
 pub use test_card::{CardStyle, TestCard};
 
-
 /// Which device to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {

@@ -3,22 +3,19 @@
 mod report;
 mod stage;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use autamedica_lab::{HANG_GUARD, Process, built_program, free_port, wait_until};
+use anyhow::{Result, bail};
+use autamedica_lab::{Process, built_program};
 use clap::Args;
 
+use crate::backend::{Backend, log_to};
 use crate::step::{self, say};
 use crate::workspace::{cargo, root};
 use stage::Stage;
 
-/// The backend's usual port.
-const PORT: u16 = 8888;
 /// How long a window may take to come up, join and go, on top of the seconds asked for.
 const GRACE: Duration = Duration::from_secs(60);
 /// How long before the end of the call the windows are photographed.
@@ -70,6 +67,13 @@ impl Role {
     }
 }
 
+impl Options {
+    /// A call in a virtual display, for its figures.
+    pub fn measurement(seconds: u64, report: PathBuf) -> Self {
+        Self { headless: true, test_devices: true, seconds: Some(seconds), report: Some(report), screenshots: None }
+    }
+}
+
 /// Runs the demo to its end. Whatever it starts ends with this process, however that ends.
 ///
 /// # Errors
@@ -92,12 +96,12 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
     if options.screenshots.is_some() && !stage.is_virtual() {
         bail!("--screenshots needs --headless: a real screen shows more than the demo");
     }
-    let (mut server, url) = start_server(folder)?;
+    let mut backend = Backend::start(&folder.join("server.log"))?;
     // One consultation a run: a browser or a third window can join it by this id.
     let consultation = format!("demo-{}", std::process::id());
     let mut windows = Vec::new();
     for role in Role::ALL {
-        let command = app(&stage, options, role, &consultation, &url, folder)?;
+        let command = app(&stage, options, role, &consultation, &backend.url(), folder)?;
         windows.push((role, Process::spawn(role.name(), command)?));
     }
     let started = Instant::now();
@@ -119,9 +123,7 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
             bail!("the {}'s window failed ({status})", role.name());
         }
     }
-    if !server.is_running()? {
-        bail!("the backend ended before the call did");
-    }
+    backend.check()?;
     if let Some(file) = &options.report {
         let parts = Role::ALL.map(|role| report_file(folder, role));
         report::merge(&parts, file)?;
@@ -141,38 +143,6 @@ fn stay_in_call(windows: &mut [(Role, Process)], moment: Instant) -> Result<()> 
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
-}
-
-/// Starts the backend (which starts the SFU) and waits until it is well.
-fn start_server(folder: &Path) -> Result<(Process, String)> {
-    let is_free = TcpListener::bind(("127.0.0.1", PORT)).is_ok();
-    let port = if is_free { PORT } else { free_port()? };
-    let mut command = Command::new(built_program("autamedica-server")?);
-    command.env("AUTAMEDICA_PORT", port.to_string()).env("DATABASE_URL", "sqlite::memory:");
-    log_to(&mut command, &folder.join("server.log"))?;
-    let mut server = Process::spawn("autamedica-server", command)?;
-    wait_until("the backend", HANG_GUARD, || {
-        if !server.is_running().unwrap_or(false) {
-            return Some(Err(anyhow::anyhow!("the backend ended at once")));
-        }
-        is_healthy(port).then_some(Ok(()))
-    })??;
-    let url = format!("http://localhost:{port}");
-    say(format_args!("Backend and SFU are up: {url}"));
-    Ok((server, url))
-}
-
-/// Whether the backend says that it, its SFU and its database are well.
-fn is_healthy(port: u16) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 /// The app, as this person starts it.
@@ -201,12 +171,6 @@ fn app(
 
 fn report_file(folder: &Path, role: Role) -> PathBuf {
     folder.join(format!("{}.json", role.name()))
-}
-
-fn log_to(command: &mut Command, file: &Path) -> Result<()> {
-    let log = std::fs::File::create(file).with_context(|| format!("making {}", file.display()))?;
-    command.stdin(std::process::Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    Ok(())
 }
 
 /// Shows the end of what each program said.

@@ -56,9 +56,12 @@ const DEMO: &[Package] = &[
     program("xvfb", &["Xvfb"]),
 ];
 
-/// A sound card and a browser.
+const CHROMIUM: Package = program("chromium", super::web::BROWSERS);
+/// Ubuntu's package of this name installs the snap.
+const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROWSERS);
+
+/// A sound card, and what drives a browser.
 const TESTS: &[Package] = &[
-    program("chromium", super::web::BROWSERS),
     program("nodejs", &["node"]),
     program("npm", &["npm"]),
     program("pulseaudio", &["pulseaudio"]),
@@ -80,8 +83,13 @@ pub fn install(needs: Needs) -> Result<()> {
     }
     if needs >= Needs::Tests {
         packages.extend(TESTS);
+        packages.push(if is_ubuntu() { &CHROMIUM_OF_UBUNTU } else { &CHROMIUM });
     }
     ensure(&packages)
+}
+
+fn is_ubuntu() -> bool {
+    std::fs::read_to_string("/etc/os-release").is_ok_and(|text| text.lines().any(|line| line == "ID=ubuntu"))
 }
 
 /// Installs those of `packages` that are missing. Where there is no apt, says what is wanted and goes on.
@@ -108,13 +116,14 @@ pub fn ensure(packages: &[&Package]) -> Result<()> {
 
     let by_hand =
         format!("Run it by hand to see why: sudo apt-get update && sudo apt-get install {}", missing.join(" "));
+    let prefix = root_prefix()?;
     static UPDATED: Once = Once::new();
     let mut updated = Ok(String::new());
     UPDATED.call_once(|| {
-        updated = apt(&["update"]).and_then(|apt| step::run("Updating the list of system packages", apt, &by_hand));
+        updated = step::run("Updating the list of system packages", apt(prefix, &["update"]), &by_hand);
     });
     updated?;
-    let mut install = apt(&["install", "--yes", "--no-install-recommends"])?;
+    let mut install = apt(prefix, &["install", "--yes", "--no-install-recommends"]);
     install.args(&missing);
     step::run(&format!("Installing {}", missing.join(" ")), install, &by_hand)?;
     match not_installed(&missing)?.as_slice() {
@@ -137,24 +146,25 @@ fn not_installed<'a>(names: &[&'a str]) -> Result<Vec<&'a str>> {
     Ok(names.iter().copied().filter(|name| !is_installed(name)).collect())
 }
 
-/// `apt-get`, as root.
-fn apt(arguments: &[&str]) -> Result<Command> {
+/// How to run apt-get as root: by itself, or through sudo, which asks for the password now, where the person sees it.
+fn root_prefix() -> Result<&'static [&'static str]> {
     let id = Command::new("id").arg("-u").output().context("running id")?;
-    let mut command = if id.stdout.trim_ascii() == b"0" {
-        Command::new("apt-get")
-    } else if find_program("sudo").is_some() {
-        // Asks for the password now, where the person sees it; apt's own output is hidden.
-        step::show("Installing system packages needs sudo", Command::new("sudo").arg("--validate"))?;
-        let mut sudo = Command::new("sudo");
-        sudo.args(["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
-        sudo
-    } else {
+    if id.stdout.trim_ascii() == b"0" {
+        return Ok(&["apt-get"]);
+    }
+    if find_program("sudo").is_none() {
         bail!("installing system packages needs root, and there is no sudo: run `cargo xtask setup` as root once");
-    };
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    }
+    step::show("Installing system packages needs sudo", Command::new("sudo").arg("--validate"))?;
+    Ok(&["sudo", "--preserve-env=DEBIAN_FRONTEND", "apt-get"])
+}
+
+fn apt(prefix: &[&str], arguments: &[&str]) -> Command {
+    let mut command = Command::new(prefix[0]);
+    command.args(&prefix[1..]).env("DEBIAN_FRONTEND", "noninteractive");
     // Another apt may be at work, as on a machine that has just booted.
     command.args(["--quiet", "--option=DPkg::Lock::Timeout=300"]).args(arguments);
-    Ok(command)
+    command
 }
 
 /// What a person does on a system where we install nothing.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::literal::serialized_descriptor;
 use super::platform::{self, Platform};
-use super::python;
+use super::{partial_folder, python};
 use crate::step::say;
 use crate::workspace::root;
 
@@ -30,8 +30,7 @@ pub fn install() -> Result<()> {
     }
     let python = python::find_or_install()?;
     // A folder of our own beside the target: what stops half-way never counts, and the last step is one rename.
-    let partial = parent.join(format!("partial-{}", std::process::id()));
-    fs::create_dir_all(&partial).with_context(|| format!("making {}", partial.display()))?;
+    let partial = partial_folder(&parent)?;
     let result = python
         .fetch_wheel(REQUIREMENT, platform.engine_tag, platform.engine_sha256, &partial)
         .and_then(|wheel| extract(&wheel, platform, &partial.join("engine")))

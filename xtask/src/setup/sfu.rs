@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{platform, python};
+use super::{partial_folder, platform, python};
 use crate::step::{self, say};
 use crate::workspace::{find_program, tools};
 
@@ -30,8 +30,7 @@ pub fn install() -> Result<()> {
             return Ok(());
         }
     }
-    let partial = tools().join(format!("partial-{}", std::process::id()));
-    fs::create_dir_all(&partial).with_context(|| format!("making {}", partial.display()))?;
+    let partial = partial_folder(&tools())?;
     let result = build(&partial).and_then(|program| {
         ensure!(is_our_version(&program), "the livekit-server just built doesn't say that it is {VERSION}");
         fs::create_dir_all(tools().join("bin")).context("making .tools/bin")?;

@@ -1,6 +1,7 @@
 //! The browser peer of the tests: its packages, pinned by `tests/web/package-lock.json`.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,17 @@ pub const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome",
 /// The oldest Node.js that the driver runs on.
 const NODE_MAJOR: u32 = 18;
 
+/// The browser that the tests drive: the one that `AUTAMEDICA_BROWSER` names, else the first on the search path.
+///
+/// # Errors
+/// When there is none.
+pub fn browser() -> Result<PathBuf> {
+    let named = std::env::var_os("AUTAMEDICA_BROWSER").map(PathBuf::from);
+    named
+        .or_else(|| BROWSERS.iter().find_map(|name| find_program(name)))
+        .context("a browser is missing for tests/web: install Chromium or Chrome")
+}
+
 /// Installs the packages of `tests/web`, unless those of this lock file are there.
 pub fn install() -> Result<()> {
     let folder = root().join("tests/web");
@@ -25,9 +37,7 @@ pub fn install() -> Result<()> {
         return Ok(());
     }
     check_node()?;
-    if !BROWSERS.iter().any(|browser| find_program(browser).is_some()) {
-        bail!("a browser is missing for tests/web: install Chromium or Chrome");
-    }
+    browser()?;
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder);
     step::run("Installing the browser test's packages", npm, "Check the network: `npm ping`.")?;

@@ -194,13 +194,7 @@ pub(super) fn open_input(
         device.build_input_stream_raw(config, supported.sample_format(), data, error, Some(OPEN_TIMEOUT))
     };
     let stream = build_and_play(&device, &supported, period, build)?;
-    Ok(OpenDevice {
-        name: name_of(&device),
-        rate: supported.sample_rate(),
-        ring: consumer,
-        status,
-        _stream: stream,
-    })
+    Ok(OpenDevice { name: name_of(&device), rate: supported.sample_rate(), ring: consumer, status, _stream: stream })
 }
 
 /// Opens a speaker. `wake` is called after each callback.
@@ -226,13 +220,7 @@ pub(super) fn open_output(
         device.build_output_stream_raw(config, supported.sample_format(), data, error, Some(OPEN_TIMEOUT))
     };
     let stream = build_and_play(&device, &supported, period, build)?;
-    Ok(OpenDevice {
-        name: name_of(&device),
-        rate: supported.sample_rate(),
-        ring: producer,
-        status,
-        _stream: stream,
-    })
+    Ok(OpenDevice { name: name_of(&device), rate: supported.sample_rate(), ring: producer, status, _stream: stream })
 }
 
 fn ring(rate: u32) -> (Producer<f32>, Consumer<f32>) {

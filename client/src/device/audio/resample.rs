@@ -20,7 +20,15 @@ impl Resampler {
         let fft = if from == to {
             None
         } else {
-            Some(Fft::new_custom(from, to, from / 100, 1, 1, rubato::WindowFunction::BlackmanHarris2, FixedSync::Input)?)
+            Some(Fft::new_custom(
+                from,
+                to,
+                from / 100,
+                1,
+                1,
+                rubato::WindowFunction::BlackmanHarris2,
+                FixedSync::Input,
+            )?)
         };
         let converted = vec![0.0; fft.as_ref().map_or(0, |fft| fft.output_frames_max())];
         Ok(Self { fft, waiting: Vec::new(), converted })

@@ -48,10 +48,14 @@ impl Speaker {
         let played = Played::default();
         let silent = Playout { mixer, processing: None, played: played.clone() };
         let thread = match choice {
-            DeviceChoice::None => DeviceThread::start("speaker", |_| {}, move |session| {
-                silent.run(session);
-                DeviceProblem::Failed
-            }),
+            DeviceChoice::None => DeviceThread::start(
+                "speaker",
+                |_| {},
+                move |session| {
+                    silent.run(session);
+                    DeviceProblem::Failed
+                },
+            ),
             DeviceChoice::Test => DeviceThread::start("speaker", on_state, move |session| {
                 session.on("Test");
                 silent.run(session);

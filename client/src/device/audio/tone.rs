@@ -65,9 +65,8 @@ impl ToneMeter {
             return None;
         }
         let start = if self.filled < CHUNKS { 0 } else { self.next * CHUNK_LEN };
-        let heard: Vec<f64> = (0..self.filled * CHUNK_LEN)
-            .map(|i| f64::from(self.samples[(start + i) % self.samples.len()]))
-            .collect();
+        let heard: Vec<f64> =
+            (0..self.filled * CHUNK_LEN).map(|i| f64::from(self.samples[(start + i) % self.samples.len()])).collect();
         let rms = (heard.iter().map(|value| value * value).sum::<f64>() / heard.len() as f64).sqrt();
         if rms < MIN_RMS {
             return None;

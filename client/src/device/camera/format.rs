@@ -61,7 +61,10 @@ mod tests {
         // A usual USB camera: YUYV is too slow for 720p, so MJPEG it is.
         let usb = [(640, 480, YUYV, 30), (1280, 720, YUYV, 10), (1280, 720, MJPEG, 30), (1920, 1080, MJPEG, 30)];
         assert_eq!(best(&usb), (1280, 720, MJPEG, 30));
-        assert_eq!(best(&[(1280, 720, MJPEG, 30), (1280, 720, NV12, 30), (1280, 720, YUYV, 60)]), (1280, 720, NV12, 30));
+        assert_eq!(
+            best(&[(1280, 720, MJPEG, 30), (1280, 720, NV12, 30), (1280, 720, YUYV, 60)]),
+            (1280, 720, NV12, 30)
+        );
         assert_eq!(best(&[(640, 480, YUYV, 30), (1280, 720, YUYV, 10)]), (640, 480, YUYV, 30));
         assert_eq!(best(&[(1280, 720, GRAY, 30), (320, 240, MJPEG, 15)]), (320, 240, MJPEG, 15));
         assert_eq!(best(&[(1280, 720, YUYV, 60), (1280, 720, YUYV, 25)]), (1280, 720, YUYV, 25));

@@ -81,7 +81,15 @@ fn problem_of(error: &NokhwaError) -> DeviceProblem {
         DeviceProblem::Denied
     } else if says(&["os error 19)", "os error 6)", "os error 2)", "disconnected", "not found", "invalidated"]) {
         DeviceProblem::NotFound
-    } else if says(&["fufill", "fulfill", "rejected", "unsupported", "not whole number", "os error 25)", "os error 22)"]) {
+    } else if says(&[
+        "fufill",
+        "fulfill",
+        "rejected",
+        "unsupported",
+        "not whole number",
+        "os error 25)",
+        "os error 22)",
+    ]) {
         DeviceProblem::Unsupported
     } else {
         DeviceProblem::Failed

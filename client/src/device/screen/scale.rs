@@ -36,9 +36,11 @@ fn scale(plane: Plane<'_>, from: (usize, usize), to: (usize, usize), out: &mut V
         let mut halved = Vec::with_capacity(half.0 * half.1);
         for row in 0..half.1 {
             let [top, bottom] = [2 * row, 2 * row + 1].map(|row| &plane.data[row * plane.stride..][..half.0 * 2]);
-            halved.extend(top.chunks_exact(2).zip(bottom.chunks_exact(2)).map(|(t, b)| {
-                ((u16::from(t[0]) + u16::from(t[1]) + u16::from(b[0]) + u16::from(b[1]) + 2) / 4) as u8
-            }));
+            halved.extend(
+                top.chunks_exact(2).zip(bottom.chunks_exact(2)).map(|(t, b)| {
+                    ((u16::from(t[0]) + u16::from(t[1]) + u16::from(b[0]) + u16::from(b[1]) + 2) / 4) as u8
+                }),
+            );
         }
         if half == to {
             out.append(&mut halved);

@@ -134,9 +134,8 @@ impl X11Screen {
         let Area { x, y, width, height } = self.area;
         let format = u8::from(ImageFormat::Z_PIXMAP);
         let memory = self.memory[self.current].id();
-        let cookie = x11rb::protocol::shm::get_image(
-            &*self.connection, self.root, x, y, width, height, !0, format, memory, 0,
-        );
+        let cookie =
+            x11rb::protocol::shm::get_image(&*self.connection, self.root, x, y, width, height, !0, format, memory, 0);
         cookie.map_err(lost).and_then(|cookie| cookie.reply().map_err(failed)).map(drop)
     }
 
@@ -146,11 +145,7 @@ impl X11Screen {
 }
 
 /// Finds the monitor.
-fn locate(
-    connection: &RustConnection,
-    root: Window,
-    source: &ScreenSource,
-) -> Result<(String, Area), DeviceProblem> {
+fn locate(connection: &RustConnection, root: Window, source: &ScreenSource) -> Result<(String, Area), DeviceProblem> {
     let mut all = monitors(connection, root).map_err(failed)?;
     if let ScreenSource::Monitor(name) = source {
         all = by_name(all, name, |(info, _)| info.name.clone());

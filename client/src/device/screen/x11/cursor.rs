@@ -31,6 +31,5 @@ pub fn draw(frame: VideoFrame, cursor: &GetCursorImageReply, origin: (i16, i16))
             blend(&mut v[at], (112 * red - 94 * green - 18 * blue) >> 8, 128);
         }
     }
-    VideoFrame::from_packed(width as u32, height as u32, bytes, frame.timestamp_us)
-        .unwrap_or(frame)
+    VideoFrame::from_packed(width as u32, height as u32, bytes, frame.timestamp_us).unwrap_or(frame)
 }

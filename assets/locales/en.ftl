@@ -1,0 +1,179 @@
+# English texts. Short, kind and concrete; in the second person.
+# Every error says what to do next.
+
+app-name = AutaMedica
+language-switch = Language
+
+# Start
+start-title-doctor = Your video consultations
+start-title-patient = Welcome
+start-lead-doctor = Paste the link of the consultation, or type its code.
+start-lead-patient = Type the code of your appointment, or paste the link you received.
+start-code = Link or code
+start-code-hint = 4821
+start-paste = Paste
+start-enter = Join
+start-calm = Nobody sees or hears you until you join.
+start-code-missing = Please type the code first, or paste the link.
+start-code-wrong = That code doesn't look complete. Please check it and try again.
+start-link-wrong = This link doesn't lead to a consultation. Please copy it again, whole.
+
+# Joining
+joining-title = Joining the consultation…
+joining-lead = We are connecting your camera and your microphone. It takes a few seconds.
+joining-slow = It is taking longer than usual. You can keep waiting, or cancel and try again.
+joining-cancel = Cancel
+
+# People
+role-doctor = Doctor
+role-patient = Patient
+role-guest = Guest
+you = You
+person-you = { $name } (you)
+person-muted = Microphone off
+person-microphone-on = Microphone on
+person-speaking = Speaking
+person-camera-off = Camera off
+person-waiting-picture = The picture is on its way…
+video-of = Picture of { $name }
+screen-of = Screen of { $name }
+self-view = Your picture
+quality-excellent = Excellent connection
+quality-good = Good connection
+quality-poor = Weak connection
+quality-lost = No connection
+call-time = Time in the consultation: { $time }
+encrypted = End-to-end encrypted
+
+# Waiting for the other side
+alone-title-doctor = Waiting for the patient
+alone-lead-doctor = They haven't joined yet. You will see them here as soon as they do.
+alone-title-patient = Waiting for the doctor
+alone-lead-patient = You are in the consultation. You can leave this window open; the doctor will appear here.
+
+# Call buttons
+microphone-caption = Microphone
+microphone-mute = Mute the microphone
+microphone-unmute = Unmute the microphone
+camera-caption = Camera
+camera-stop = Turn the camera off
+camera-start = Turn the camera on
+share-caption = Share
+share-start = Share the screen
+share-stop = Stop sharing the screen
+record-caption = Record
+record-start = Record the consultation
+record-stop = Stop the recording
+chat-caption = Chat
+chat-open = Open the chat
+chat-open-unread = { $count ->
+    [one] Open the chat, 1 new message
+   *[other] Open the chat, { $count } new messages
+  }
+chat-close = Close the chat
+more-caption = More
+more-open = More options
+more-people = People
+more-hide-self = Hide my picture
+more-show-self = Show my picture
+more-full-screen = Full screen
+more-window = Leave full screen
+hang-up-caption = Hang up
+hang-up = Hang up and leave the consultation
+
+# Panel
+panel-chat = Chat
+panel-people = People
+panel-close = Close the panel
+chat-empty = Messages of this consultation will appear here.
+chat-hint = Type a message
+chat-input = Message
+chat-send = Send
+chat-failed = Not sent. Please type it again.
+chat-from-you = You, { $time }
+chat-from = { $name } at { $time }
+
+# States
+recording-on = RECORDING { $time }
+recording-starting = Starting to record…
+share-starting = Starting to share your screen…
+share-on = You are sharing your screen
+reconnecting = Restoring the connection… { $seconds } s
+reconnecting-lead = Please keep the window open. If you prefer, you can hang up and join again.
+notice-dismiss = Got it
+
+camera-problem-not-found = We can't find your camera
+camera-problem-busy = Another program is using your camera
+camera-problem-denied = We aren't allowed to use your camera
+camera-problem-unplugged = Your camera was unplugged
+camera-problem-silent = Your camera sends no picture
+camera-problem-unsupported = We can't use this camera
+camera-problem-failed = Your camera doesn't respond
+camera-advice-not-found = Plug it in and it will start by itself. Meanwhile they can hear you.
+camera-advice-busy = Close the other program and it will start by itself.
+camera-advice-denied = Allow the use of the camera in the settings of this computer.
+camera-advice-unplugged = Plug it in again and it will go on by itself.
+camera-advice-silent = Check that it isn't covered, or unplug it and plug it in again.
+camera-advice-unsupported = Try another camera. You can go on with your voice only.
+camera-advice-failed = Unplug it and plug it in again.
+microphone-problem-not-found = We can't find your microphone
+microphone-problem-busy = Another program is using your microphone
+microphone-problem-denied = We aren't allowed to use your microphone
+microphone-problem-unplugged = Your microphone was unplugged
+microphone-problem-silent = We can't hear your microphone
+microphone-problem-unsupported = We can't use this microphone
+microphone-problem-failed = Your microphone doesn't respond
+microphone-advice-not-found = Is it plugged in? They will hear you as soon as it is. You can also type in the chat.
+microphone-advice-busy = Close the other program and it will start by itself.
+microphone-advice-denied = Allow the use of the microphone in the settings of this computer.
+microphone-advice-unplugged = Plug it in again and it will go on by itself.
+microphone-advice-silent = Is it plugged in? Check that it has no switch of its own turned off.
+microphone-advice-unsupported = Try another microphone. You can also type in the chat.
+microphone-advice-failed = Unplug it and plug it in again.
+speaker-problem = We can't use your speaker
+speaker-advice = Plug in headphones or a speaker and turn up the volume. You can also read the chat.
+share-problem = The screen could not be shared
+share-advice = Try again. If it doesn't work, allow screen capture in the settings of this computer.
+record-problem = The recording did not start
+encryption-problem = We can't decrypt the picture and the sound
+encryption-advice = Please both hang up and join again with the link of this consultation.
+quality-problem = Your internet connection is weak
+quality-advice = Move closer to the router, or turn the camera off so that they hear you better.
+
+# Short messages
+toast-joined = { $name } joined the consultation
+toast-left = { $name } left the consultation
+toast-message = { $name } — { $text }
+toast-muted = Your microphone is off
+toast-unmuted = Your microphone is on
+toast-camera-stopped = Your camera is off
+toast-camera-started = Your camera is on
+toast-recording-on = The consultation is being recorded
+toast-recording-off = The recording has ended
+toast-back = The connection is back
+
+# End
+end-hung-up = The consultation has ended
+end-hung-up-next = Thank you. You can close this window now.
+end-room-closed = The consultation has ended
+end-room-closed-next = The doctor closed it for everybody. If you need anything else, call the clinic.
+end-removed = You are no longer in the consultation
+end-removed-next = You were removed from the consultation. If you think this is a mistake, call the clinic.
+end-joined-elsewhere = The consultation goes on at another computer
+end-joined-elsewhere-next = You joined with the same link from somewhere else. If it wasn't you, tell the clinic.
+end-connection-lost = The connection was lost
+end-connection-lost-next = Check your internet and join again. The consultation is waiting for you.
+end-server-unreachable = We can't reach the clinic
+end-server-unreachable-next = Check your internet and try again. If it stays like this, call the clinic.
+end-not-allowed = This link doesn't work
+end-not-allowed-next = It may be expired, used or incomplete. Ask the clinic for another link.
+end-join-failed = We could not join the consultation
+end-join-failed-next = Try again in a moment. If it stays like this, call the clinic.
+end-lasted = { $minutes ->
+    [one] It took 1 minute.
+   *[other] It took { $minutes } minutes.
+  }
+end-lasted-less = It took less than a minute.
+end-rejoin = Join again
+end-retry = Try again
+end-done = Done

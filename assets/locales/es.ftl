@@ -1,0 +1,179 @@
+# Textos en español. Frases cortas, amables y concretas; siempre de usted.
+# Todo error dice qué hacer después.
+
+app-name = AutaMedica
+language-switch = Idioma
+
+# Inicio
+start-title-doctor = Sus consultas por video
+start-title-patient = Le damos la bienvenida
+start-lead-doctor = Pegue el enlace de la consulta, o escriba su código.
+start-lead-patient = Escriba el código de su cita, o pegue el enlace que recibió.
+start-code = Enlace o código
+start-code-hint = 4821
+start-paste = Pegar
+start-enter = Entrar
+start-calm = Nadie le ve ni le oye hasta que usted entre.
+start-code-missing = Escriba primero el código, o pegue el enlace.
+start-code-wrong = Ese código no parece completo. Revíselo, por favor, e inténtelo otra vez.
+start-link-wrong = Este enlace no lleva a ninguna consulta. Cópielo otra vez, entero, por favor.
+
+# Entrando
+joining-title = Entrando en la consulta…
+joining-lead = Estamos conectando su cámara y su micrófono. Tarda unos segundos.
+joining-slow = Está tardando más de lo normal. Puede seguir esperando, o cancelar e intentarlo otra vez.
+joining-cancel = Cancelar
+
+# Personas
+role-doctor = Doctor
+role-patient = Paciente
+role-guest = Invitado
+you = Usted
+person-you = { $name } (usted)
+person-muted = Micrófono apagado
+person-microphone-on = Micrófono encendido
+person-speaking = Está hablando
+person-camera-off = Cámara apagada
+person-waiting-picture = La imagen llega enseguida…
+video-of = Imagen de { $name }
+screen-of = Pantalla de { $name }
+self-view = Su imagen
+quality-excellent = Conexión excelente
+quality-good = Conexión buena
+quality-poor = Conexión débil
+quality-lost = Sin conexión
+call-time = Tiempo de consulta: { $time }
+encrypted = Cifrado de extremo a extremo
+
+# Esperando al otro
+alone-title-doctor = Esperando al paciente
+alone-lead-doctor = Todavía no ha entrado. En cuanto llegue, le verá aquí.
+alone-title-patient = Esperando al doctor
+alone-lead-patient = Ya está en la consulta. Puede dejar esta ventana abierta; el doctor aparecerá aquí.
+
+# Botones de la llamada
+microphone-caption = Micrófono
+microphone-mute = Silenciar el micrófono
+microphone-unmute = Activar el micrófono
+camera-caption = Cámara
+camera-stop = Apagar la cámara
+camera-start = Encender la cámara
+share-caption = Compartir
+share-start = Compartir la pantalla
+share-stop = Dejar de compartir la pantalla
+record-caption = Grabar
+record-start = Grabar la consulta
+record-stop = Detener la grabación
+chat-caption = Chat
+chat-open = Abrir el chat
+chat-open-unread = { $count ->
+    [one] Abrir el chat, 1 mensaje nuevo
+   *[other] Abrir el chat, { $count } mensajes nuevos
+  }
+chat-close = Cerrar el chat
+more-caption = Más
+more-open = Más opciones
+more-people = Personas
+more-hide-self = Ocultar mi imagen
+more-show-self = Mostrar mi imagen
+more-full-screen = Pantalla completa
+more-window = Salir de pantalla completa
+hang-up-caption = Colgar
+hang-up = Colgar y salir de la consulta
+
+# Panel
+panel-chat = Chat
+panel-people = Personas
+panel-close = Cerrar el panel
+chat-empty = Aquí verá los mensajes de esta consulta.
+chat-hint = Escriba un mensaje
+chat-input = Mensaje
+chat-send = Enviar
+chat-failed = No se envió. Escríbalo otra vez, por favor.
+chat-from-you = Usted, { $time }
+chat-from = { $name }, { $time }
+
+# Avisos de estado
+recording-on = GRABANDO { $time }
+recording-starting = Empezando a grabar…
+share-starting = Empezando a compartir su pantalla…
+share-on = Está compartiendo su pantalla
+reconnecting = Recuperando la conexión… { $seconds } s
+reconnecting-lead = No cierre la ventana. Si prefiere, puede colgar y volver a entrar.
+notice-dismiss = Entendido
+
+camera-problem-not-found = No encontramos su cámara
+camera-problem-busy = Otro programa está usando su cámara
+camera-problem-denied = No tenemos permiso para usar su cámara
+camera-problem-unplugged = Su cámara se desconectó
+camera-problem-silent = Su cámara no envía imagen
+camera-problem-unsupported = No podemos usar esta cámara
+camera-problem-failed = Su cámara no responde
+camera-advice-not-found = Conéctela y se encenderá sola. Mientras tanto le oyen bien.
+camera-advice-busy = Cierre el otro programa y se encenderá sola.
+camera-advice-denied = Permita el uso de la cámara en los ajustes del equipo.
+camera-advice-unplugged = Vuelva a conectarla y seguirá sola.
+camera-advice-silent = Compruebe que no esté tapada, o desconéctela y vuelva a conectarla.
+camera-advice-unsupported = Pruebe con otra cámara. Puede seguir la consulta solo con la voz.
+camera-advice-failed = Desconéctela y vuelva a conectarla.
+microphone-problem-not-found = No encontramos su micrófono
+microphone-problem-busy = Otro programa está usando su micrófono
+microphone-problem-denied = No tenemos permiso para usar su micrófono
+microphone-problem-unplugged = Su micrófono se desconectó
+microphone-problem-silent = No escuchamos su micrófono
+microphone-problem-unsupported = No podemos usar este micrófono
+microphone-problem-failed = Su micrófono no responde
+microphone-advice-not-found = ¿Está conectado? En cuanto lo conecte le oirán. También puede escribir en el chat.
+microphone-advice-busy = Cierre el otro programa y se encenderá solo.
+microphone-advice-denied = Permita el uso del micrófono en los ajustes del equipo.
+microphone-advice-unplugged = Vuelva a conectarlo y seguirá solo.
+microphone-advice-silent = ¿Está conectado? Revise que no tenga apagado un botón propio.
+microphone-advice-unsupported = Pruebe con otro micrófono. También puede escribir en el chat.
+microphone-advice-failed = Desconéctelo y vuelva a conectarlo.
+speaker-problem = No podemos usar su altavoz
+speaker-advice = Conecte unos auriculares o un altavoz y suba el volumen. También puede leer el chat.
+share-problem = No se pudo compartir la pantalla
+share-advice = Inténtelo otra vez. Si no funciona, permita la captura de pantalla en los ajustes del equipo.
+record-problem = La grabación no empezó
+encryption-problem = No podemos descifrar la imagen y el sonido
+encryption-advice = Cuelguen los dos y entren otra vez con el enlace de esta consulta.
+quality-problem = Su conexión a internet es débil
+quality-advice = Acérquese al router, o apague la cámara para que se le oiga mejor.
+
+# Mensajes breves
+toast-joined = { $name } entró en la consulta
+toast-left = { $name } salió de la consulta
+toast-message = { $name }: { $text }
+toast-muted = Su micrófono está apagado
+toast-unmuted = Su micrófono está encendido
+toast-camera-stopped = Su cámara está apagada
+toast-camera-started = Su cámara está encendida
+toast-recording-on = La consulta se está grabando
+toast-recording-off = La grabación terminó
+toast-back = Conexión recuperada
+
+# Fin
+end-hung-up = La consulta terminó
+end-hung-up-next = Gracias. Ya puede cerrar esta ventana.
+end-room-closed = La consulta terminó
+end-room-closed-next = El doctor la cerró para todos. Si necesita algo más, llame a la clínica.
+end-removed = Ya no está en la consulta
+end-removed-next = Le sacaron de la consulta. Si cree que es un error, llame a la clínica.
+end-joined-elsewhere = La consulta sigue en otro equipo
+end-joined-elsewhere-next = Entró con el mismo enlace desde otro lugar. Si no fue usted, avise a la clínica.
+end-connection-lost = Se perdió la conexión
+end-connection-lost-next = Revise su internet y vuelva a entrar. La consulta le espera.
+end-server-unreachable = No podemos llegar a la clínica
+end-server-unreachable-next = Revise su internet e inténtelo otra vez. Si sigue igual, llame a la clínica.
+end-not-allowed = Este enlace no sirve
+end-not-allowed-next = Puede estar vencido, usado o incompleto. Pida otro enlace a la clínica.
+end-join-failed = No pudimos entrar en la consulta
+end-join-failed-next = Inténtelo otra vez en un momento. Si sigue igual, llame a la clínica.
+end-lasted = { $minutes ->
+    [one] Duró 1 minuto.
+   *[other] Duró { $minutes } minutos.
+  }
+end-lasted-less = Duró menos de un minuto.
+end-rejoin = Volver a entrar
+end-retry = Intentar otra vez
+end-done = Listo

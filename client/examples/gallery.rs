@@ -1,0 +1,319 @@
+//! Shows each screen in each state, with made-up calls and moving pictures: for looking at, and for measuring.
+//!
+//! `gallery SCENE [--lang es|en] [--role doctor|patient] [--kiosk] [--size WxH] [--seconds N]`; without arguments it
+//! lists the scenes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use autamedica_api::{Id, Role};
+use autamedica_client::app::{AppOptions, Call, Calls, Start, UiHandle};
+use autamedica_client::call::{
+    CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, ParticipantState,
+    RecordingState, ShareState, Wake,
+};
+use autamedica_client::device::{DeviceProblem, DeviceState};
+use autamedica_client::i18n::Language;
+use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
+use parking_lot::Mutex;
+
+const SCENES: &[&str] = &[
+    "start",
+    "joining",
+    "alone",
+    "call",
+    "muted",
+    "camera-off",
+    "devices",
+    "reconnecting",
+    "chat",
+    "people",
+    "recording",
+    "refused",
+    "sharing",
+    "screen",
+    "grid",
+    "portrait",
+    "encryption",
+    "end-hung-up",
+    "end-lost",
+    "end-unreachable",
+    "end-not-allowed",
+    "end-elsewhere",
+    "end-removed",
+];
+
+fn main() -> eframe::Result {
+    let mut args = std::env::args().skip(1);
+    let Some(scene) = args.next() else {
+        SCENES.iter().for_each(|scene| println!("{scene}"));
+        return Ok(());
+    };
+    let mut options = AppOptions { title: format!("gallery {scene}"), role: Role::Doctor, ..AppOptions::default() };
+    let mut seconds = None;
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--kiosk" => options.kiosk = true,
+            "--lang" => options.language = args.next().and_then(|l| l.parse().ok()).unwrap_or(Language::Spanish),
+            "--role" => options.role = args.next().and_then(|r| r.parse().ok()).unwrap_or(Role::Doctor),
+            "--seconds" => seconds = args.next().and_then(|s| s.parse::<u64>().ok()),
+            other => eprintln!("what is {other}?"),
+        }
+    }
+    if scene != "start" {
+        options.start = Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role });
+    }
+    let role = options.role;
+    options.on_ready = Some(Box::new(move |handle: UiHandle| {
+        let Some(seconds) = seconds else { return };
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(seconds));
+            let shown = handle.stats().all_frames_shown();
+            println!("ui_fps {:.1}, drawn {}, shown {shown:?}", handle.stats().ui_fps(), handle.stats().drawn());
+            println!("cpu {:.2} s of {seconds} s, rss {} MiB", cpu_seconds(), rss_mib());
+            handle.close();
+        });
+    }));
+    autamedica_client::ui::run(options, Box::new(Gallery { scene, role }))
+}
+
+struct Gallery {
+    scene: String,
+    role: Role,
+}
+
+struct Scene {
+    state: Mutex<Arc<CallState>>,
+    wake: Wake,
+    running: Arc<AtomicBool>,
+}
+
+impl Calls for Gallery {
+    fn join(&mut self, _: JoinTarget, wake: Wake) -> Box<dyn Call> {
+        let running = Arc::new(AtomicBool::new(true));
+        let state = scene(&self.scene, self.role, &running);
+        Box::new(Scene { state: Mutex::new(Arc::new(state)), wake, running })
+    }
+}
+
+impl Call for Scene {
+    fn state(&self) -> Arc<CallState> {
+        self.state.lock().clone()
+    }
+
+    /// Answers as a call would, so that buttons can be tried.
+    fn send(&self, command: CallCommand) {
+        let mut slot = self.state.lock();
+        let mut state = CallState::clone(&slot);
+        match command {
+            CallCommand::MuteCamera(muted) => state.camera.muted = muted,
+            CallCommand::MuteMicrophone(muted) => state.microphone.muted = muted,
+            CallCommand::ShareScreen(on) => state.screen = if on { ShareState::On } else { ShareState::Off },
+            CallCommand::Record(true) => state.recording = RecordingState::On(Instant::now()),
+            CallCommand::Record(false) => state.recording = RecordingState::Off,
+            CallCommand::SendChat(text) => {
+                let mut chat = state.chat.to_vec();
+                chat.push(line(&text, true, 0));
+                state.chat = Arc::new(chat);
+            }
+            CallCommand::HangUp => {
+                self.running.store(false, Ordering::Relaxed);
+                state.phase = CallPhase::Ended { reason: EndReason::HungUp, lasted: Duration::from_secs(724) };
+            }
+        }
+        *slot = Arc::new(state);
+        drop(slot);
+        (self.wake)();
+    }
+}
+
+fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
+    let other = if role == Role::Doctor { Role::Patient } else { Role::Doctor };
+    let video = |width, height, fps, look| Some(moving_picture(width, height, fps, look, running.clone()));
+    let person = |name: &str, role, camera| ParticipantState {
+        identity: name.to_lowercase().replace(' ', "-"),
+        name: name.to_owned(),
+        role,
+        camera,
+        screen: None,
+        microphone_muted: false,
+        speaking: false,
+        quality: ConnectionQuality::Excellent,
+    };
+    let mut state = CallState::joining(role);
+    if name == "joining" {
+        return state;
+    }
+    state.phase = CallPhase::InCall;
+    state.identity = "me".into();
+    state.joined_at = Some(Instant::now() - Duration::from_secs(724));
+    state.camera.device = DeviceState::On { name: "Test".into() };
+    state.microphone.device = DeviceState::On { name: "Test".into() };
+    state.self_view = moving_picture(1280, 720, 30, 1, running.clone());
+    let other_name = if role == Role::Doctor { "María Quispe" } else { "Dra. Gómez" };
+    state.participants = vec![person(other_name, Some(other), video(1280, 720, 30, 0))];
+    state.participants[0].identity = "other".into();
+    let ended = |reason| CallPhase::Ended { reason, lasted: Duration::from_secs(1085) };
+    let failed = |reason| CallPhase::Ended { reason, lasted: Duration::ZERO };
+    match name {
+        "alone" => state.participants.clear(),
+        "muted" => {
+            state.microphone.muted = true;
+            state.participants[0].microphone_muted = true;
+        }
+        "camera-off" => {
+            state.camera.muted = true;
+            state.participants[0].camera = None;
+            state.participants[0].speaking = true;
+        }
+        "devices" => {
+            state.camera.device = DeviceState::Failed(DeviceProblem::Busy);
+            state.microphone.device = DeviceState::Failed(DeviceProblem::Silent);
+        }
+        "reconnecting" => {
+            state.phase = CallPhase::Reconnecting { since: Instant::now() - Duration::from_secs(8) };
+        }
+        "chat" | "people" => {
+            state.chat = Arc::new(vec![
+                line("Buenos días. ¿Me escucha bien?", role == Role::Doctor, 240),
+                line("Sí, doctora, la escucho perfectamente.", role != Role::Doctor, 220),
+                line(
+                    "Le paso el nombre del medicamento: paracetamol de 500 mg, uno cada ocho horas.",
+                    role == Role::Doctor,
+                    60,
+                ),
+                line("Muchas gracias. ¿Puedo tomarlo con el estómago vacío?", role != Role::Doctor, 20),
+            ]);
+        }
+        "recording" => {
+            state.recording = RecordingState::On(Instant::now() - Duration::from_secs(192));
+            state.participants[0].speaking = true;
+        }
+        "refused" => {
+            state.recording = RecordingState::Refused("La grabación no está configurada en este servidor.".into())
+        }
+        "sharing" => state.screen = ShareState::On,
+        "screen" => state.participants[0].screen = video(1280, 800, 10, 2),
+        "grid" => {
+            state.participants.push(person("Intérprete Álvaro Núñez", None, video(640, 360, 30, 3)));
+            state.participants.push(person("Rosa Quispe", Some(Role::Patient), None));
+            state.participants[1].microphone_muted = true;
+            state.participants[0].speaking = true;
+        }
+        "portrait" => state.participants[0].camera = video(360, 640, 30, 0),
+        "encryption" => state.encryption = EncryptionState::On,
+        "end-hung-up" => state.phase = ended(EndReason::HungUp),
+        "end-lost" => state.phase = ended(EndReason::ConnectionLost),
+        "end-unreachable" => state.phase = failed(EndReason::ServerUnreachable),
+        "end-not-allowed" => state.phase = failed(EndReason::NotAllowed),
+        "end-elsewhere" => state.phase = ended(EndReason::JoinedElsewhere),
+        "end-removed" => state.phase = ended(EndReason::Removed),
+        _ => {}
+    }
+    state
+}
+
+fn line(text: &str, own: bool, seconds_ago: u64) -> ChatMessage {
+    ChatMessage {
+        from: if own { "me" } else { "other" }.into(),
+        role: None,
+        own,
+        text: text.into(),
+        at: SystemTime::now() - Duration::from_secs(seconds_ago),
+        failed: false,
+    }
+}
+
+/// A slot fed with a moving picture: a simple figure before a wall, or a page of text for a screen.
+fn moving_picture(width: u32, height: u32, fps: u32, look: u8, running: Arc<AtomicBool>) -> LatestFrame {
+    let slot = LatestFrame::new();
+    let feed = slot.clone();
+    std::thread::spawn(move || {
+        let still = paint(width, height, look);
+        let started = Instant::now();
+        for n in 0.. {
+            if !running.load(Ordering::Relaxed) {
+                return;
+            }
+            let mut bytes = still.clone();
+            // A small bar that moves, so that each frame differs.
+            let x = (n * 4) as usize % (width as usize - 40);
+            for row in 0..8 {
+                let start = (height as usize - 16 + row) * width as usize + x;
+                bytes[start..start + 40].fill(200);
+            }
+            if let Some(frame) = VideoFrame::from_packed(width, height, bytes, i64::from(n)) {
+                feed.put(Arc::new(frame));
+            }
+            let next = started + Duration::from_secs_f64(f64::from(n + 1) / f64::from(fps));
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+    });
+    slot
+}
+
+fn paint(width: u32, height: u32, look: u8) -> Vec<u8> {
+    let (w, h) = (width as f32, height as f32);
+    let color = |x: f32, y: f32| -> (f32, f32, f32) {
+        if look == 2 {
+            let line = (y / 28.0) as u32 % 3 != 0
+                && (y % 28.0) < 12.0
+                && x > w * 0.1
+                && x < w * (0.6 + 0.3 * (y * 0.013).sin());
+            return if line { (60.0, 70.0, 80.0) } else { (246.0, 246.0, 246.0) };
+        }
+        let (cx, s) = (w / 2.0, h.min(w));
+        let head = ((x - cx) / (s * 0.16)).powi(2) + ((y - h * 0.42) / (s * 0.21)).powi(2) < 1.0;
+        let hair = ((x - cx) / (s * 0.19)).powi(2) + ((y - h * 0.37) / (s * 0.23)).powi(2) < 1.0;
+        let body = ((x - cx) / (s * 0.42)).powi(2) + ((y - h * 1.08) / (s * 0.42)).powi(2) < 1.0;
+        let eye = |side: f32| (x - cx - side * s * 0.06).hypot(y - h * 0.41) < s * 0.013;
+        let smile =
+            (x - cx).hypot(y - h * 0.47) < s * 0.075 && (x - cx).hypot(y - h * 0.455) > s * 0.075 && y > h * 0.5;
+        let (coat, wall) = match look {
+            0 => ((70.0, 110.0, 150.0), (206.0, 214.0, 205.0)),
+            1 => ((235.0, 238.0, 240.0), (150.0, 178.0, 186.0)),
+            _ => ((120.0, 80.0, 110.0), (222.0, 205.0, 180.0)),
+        };
+        if eye(-1.0) || eye(1.0) || smile {
+            (60.0, 40.0, 40.0)
+        } else if head {
+            (205.0, 158.0, 128.0)
+        } else if hair {
+            (58.0, 42.0, 36.0)
+        } else if body {
+            coat
+        } else {
+            let shade = 1.0 - 0.25 * (x / w - 0.3).hypot(y / h - 0.2);
+            (wall.0 * shade, wall.1 * shade, wall.2 * shade)
+        }
+    };
+    let mut bytes = Vec::with_capacity(VideoFrame::packed_len(width, height));
+    for y in 0..height {
+        for x in 0..width {
+            let (r, g, b) = color(x as f32, y as f32);
+            bytes.push((16.0 + 0.257 * r + 0.504 * g + 0.098 * b) as u8);
+        }
+    }
+    for (kr, kg, kb) in [(-0.148, -0.291, 0.439), (0.439, -0.368, -0.071)] {
+        for y in 0..height.div_ceil(2) {
+            for x in 0..width.div_ceil(2) {
+                let (r, g, b) = color(2.0 * x as f32, 2.0 * y as f32);
+                bytes.push((128.0 + kr * r + kg * g + kb * b) as u8);
+            }
+        }
+    }
+    bytes
+}
+
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = |n: usize| stat.rsplit(')').next().and_then(|s| s.split_whitespace().nth(n)?.parse::<f64>().ok());
+    (ticks(11).unwrap_or_default() + ticks(12).unwrap_or_default()) / 100.0
+}
+
+fn rss_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or_default() / 1024
+}

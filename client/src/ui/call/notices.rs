@@ -1,0 +1,112 @@
+//! What is wrong right now, and what to do about it. A notice stays for as long as it is true.
+
+use std::collections::HashSet;
+
+use autamedica_engine::ConnectionQuality;
+use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
+use lucide_icons::Icon;
+
+use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
+use crate::device::DeviceState;
+use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
+use crate::ui::widgets::{Tone, announce, icon_button};
+use crate::ui::{Cx, wording};
+
+const WIDTH: f32 = 440.0;
+/// More would hide the other person.
+const MOST: usize = 2;
+
+/// Which ones the person has read and put away.
+#[derive(Default)]
+pub(super) struct Notices {
+    dismissed: HashSet<String>,
+}
+
+struct Notice {
+    icon: Icon,
+    title: String,
+    advice: String,
+    serious: bool,
+}
+
+impl Notices {
+    /// Draws the first ones from the top left of `within`.
+    pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, within: Rect) {
+        let all = notices(cx, state);
+        // One that is over comes back if it happens again.
+        self.dismissed.retain(|title| all.iter().any(|notice| notice.title == *title));
+        let mut top = within.top();
+        let waiting: Vec<_> = all.into_iter().filter(|notice| !self.dismissed.contains(&notice.title)).collect();
+        for notice in waiting.into_iter().take(MOST) {
+            let (bottom, dismissed) = card(ui, cx, &notice, within.with_min_y(top));
+            if dismissed {
+                self.dismissed.insert(notice.title);
+            }
+            top = bottom + space::XS;
+        }
+    }
+}
+
+fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
+    let texts = cx.texts;
+    let mut all = Vec::new();
+    let mut add = |icon, (title, advice): (&str, &str), serious| {
+        all.push(Notice { icon, title: texts.t(title).into_owned(), advice: texts.t(advice).into_owned(), serious });
+    };
+    if state.encryption == EncryptionState::KeyMismatch {
+        add(Icon::ShieldAlert, ("encryption-problem", "encryption-advice"), true);
+    }
+    // What a person switched off isn't missed.
+    if let (DeviceState::Failed(problem), false) = (&state.microphone.device, state.microphone.muted) {
+        add(Icon::MicOff, wording::microphone_problem(*problem), true);
+    }
+    if let (DeviceState::Failed(problem), false) = (&state.camera.device, state.camera.muted) {
+        add(Icon::VideoOff, wording::camera_problem(*problem), false);
+    }
+    if let DeviceState::Failed(_) = state.speaker {
+        add(Icon::VolumeX, ("speaker-problem", "speaker-advice"), true);
+    }
+    if state.screen == ShareState::Failed {
+        add(Icon::ScreenShareOff, ("share-problem", "share-advice"), false);
+    }
+    if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall {
+        add(Icon::Wifi, ("quality-problem", "quality-advice"), false);
+    }
+    if let RecordingState::Refused(why) = &state.recording {
+        let title = texts.t("record-problem").into_owned();
+        all.push(Notice { icon: Icon::CircleAlert, title, advice: why.clone(), serious: false });
+    }
+    all
+}
+
+/// Draws one, and returns its lower edge and whether it was put away.
+fn card(ui: &Ui, cx: &Cx, notice: &Notice, within: Rect) -> (f32, bool) {
+    let (palette, sizes) = (Palette::of(ui), cx.sizes);
+    let accent: Color32 = if notice.serious { palette.danger } else { palette.warning };
+    let painter = ui.painter();
+    let width = WIDTH.min(within.width());
+    let text_left = space::M + sizes.title + space::S;
+    let room = width - text_left - sizes.control - space::S;
+    let title = painter.layout(notice.title.clone(), bold_font(sizes.body), palette.text, room);
+    let advice = painter.layout(notice.advice.clone(), regular_font(sizes.body), palette.muted, room);
+    let height = (title.size().y + space::XXS + advice.size().y).max(sizes.title) + 2.0 * space::S;
+    let rect = Rect::from_min_size(within.min, Vec2::new(width, height));
+    painter.rect_filled(rect, corner::CARD, palette.tinted(accent));
+    painter.rect_stroke(rect, corner::CARD, egui::Stroke::new(1.0, accent), egui::StrokeKind::Inside);
+    let icon_at = pos2(rect.left() + space::M, rect.top() + space::S);
+    painter.text(icon_at, Align2::LEFT_TOP, char::from(notice.icon), icon_font(sizes.title), accent);
+    let at = rect.min + Vec2::new(text_left, space::S);
+    let below = at + Vec2::new(0.0, title.size().y + space::XXS);
+    let id = ui.scope_id().with(("notice", &notice.title));
+    announce(ui, id.with("title"), Rect::from_min_size(at, title.size()), &notice.title);
+    announce(ui, id.with("advice"), Rect::from_min_size(below, advice.size()), &notice.advice);
+    painter.galley(at, title, palette.text);
+    painter.galley(below, advice, palette.muted);
+    let button = Rect::from_min_size(
+        pos2(rect.right() - sizes.control - space::XXS, rect.top() + space::XXS),
+        Vec2::splat(sizes.control),
+    );
+    let dismiss = cx.texts.t("notice-dismiss");
+    let dismissed = icon_button(ui, id.with("dismiss"), button, Icon::X, &dismiss, Tone::Plain, &sizes).clicked();
+    (rect.bottom(), dismissed)
+}

@@ -1,0 +1,54 @@
+//! Between asking to join and being in the room.
+
+use std::time::{Duration, Instant};
+
+use egui::{RichText, Ui};
+
+use super::start::{centered, header};
+use super::widgets::{TextButton, Tone};
+use super::{Action, Cx};
+use crate::theme::{Palette, regular_font, space};
+
+/// From here on we say that it takes unusually long.
+const SLOW_AFTER: Duration = Duration::from_secs(8);
+
+/// Says what is happening, and lets the person stop it.
+pub struct JoiningScreen {
+    since: Instant,
+}
+
+impl JoiningScreen {
+    /// Joining begins now.
+    #[expect(clippy::new_without_default, reason = "it takes the time, which a default shouldn't")]
+    pub fn new() -> Self {
+        Self::since(Instant::now())
+    }
+
+    /// Joining began then.
+    pub fn since(since: Instant) -> Self {
+        Self { since }
+    }
+
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
+        header(ui, cx);
+        let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
+        let waited = cx.now.saturating_duration_since(self.since);
+        centered(ui, 520.0_f32.min(ui.max_rect().width() - 2.0 * space::L), |ui| {
+            ui.heading(texts.t("joining-title").as_ref());
+            ui.add_space(space::XS);
+            let lead = if waited < SLOW_AFTER { texts.t("joining-lead") } else { texts.t("joining-slow") };
+            ui.label(RichText::new(lead.as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
+            ui.add_space(space::L);
+            if TextButton::new(texts.t("joining-cancel"), Tone::Neutral).show(ui, &sizes).clicked() {
+                cx.actions.push(Action::Leave);
+            }
+        });
+        if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+            cx.actions.push(Action::Leave);
+        }
+        if let Some(left) = SLOW_AFTER.checked_sub(waited) {
+            ui.ctx().request_repaint_after(left + Duration::from_millis(1));
+        }
+    }
+}

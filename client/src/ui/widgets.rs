@@ -1,0 +1,242 @@
+//! The few controls that the screens are made of. Each has an accessible name.
+
+use std::borrow::Cow;
+
+use egui::{
+    Align2, Color32, CornerRadius, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+};
+use lucide_icons::Icon;
+
+use crate::theme::{FOCUS_WIDTH, Palette, Sizes, bold_font, corner, icon_font, regular_font, space};
+
+/// What a button is for, which decides its colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// One of several.
+    Neutral,
+    /// The thing to do.
+    Primary,
+    /// Ends or removes something.
+    Danger,
+    /// A source that is switched off: stands out, without shouting.
+    Inverted,
+    /// Something that is being kept: recording.
+    Live,
+    /// Lies on the background without a fill.
+    Plain,
+}
+
+impl Tone {
+    fn colors(self, palette: &Palette) -> (Color32, Color32) {
+        match self {
+            Self::Neutral => (palette.raised, palette.text),
+            Self::Primary => (palette.primary, palette.on_primary),
+            Self::Danger => (palette.danger, palette.on_danger),
+            Self::Inverted => (palette.text, palette.background),
+            Self::Live => (palette.raised, palette.danger),
+            Self::Plain => (Color32::TRANSPARENT, palette.text),
+        }
+    }
+}
+
+fn fill_for(palette: &Palette, response: &Response, fill: Color32) -> Color32 {
+    let fill_or_surface = if fill == Color32::TRANSPARENT { palette.surface } else { fill };
+    // An inverted button is already the colour of text: it answers the pointer by going the other way.
+    let toward = if fill == palette.text { palette.background } else { palette.text };
+    if response.is_pointer_button_down_on() {
+        fill_or_surface.lerp_to_gamma(toward, 0.18)
+    } else if response.hovered() {
+        fill_or_surface.lerp_to_gamma(toward, 0.10)
+    } else {
+        fill
+    }
+}
+
+/// The ring that shows where the keyboard is.
+pub fn focus_ring(ui: &Ui, response: &Response, corner: CornerRadius) {
+    if response.has_focus() {
+        let stroke = Stroke::new(FOCUS_WIDTH, Palette::of(ui).focus);
+        ui.painter().rect_stroke(response.rect.expand(FOCUS_WIDTH), corner, stroke, StrokeKind::Middle);
+    }
+}
+
+/// A round call button with a word under it.
+pub struct CallButton<'a> {
+    /// What it shows.
+    pub icon: Icon,
+    /// The word under it.
+    pub caption: &'a str,
+    /// What pressing it does: the accessible name, and the tooltip.
+    pub label: &'a str,
+    /// Its keyboard shortcut, for the tooltip.
+    pub shortcut: &'a str,
+    /// Its colours.
+    pub tone: Tone,
+    /// Whether what it switches is on; `None` for one that switches nothing.
+    pub on: Option<bool>,
+    /// A number in its corner; zero for none.
+    pub badge: usize,
+}
+
+impl CallButton<'_> {
+    /// Room that one takes, with its word.
+    pub fn size(sizes: &Sizes) -> Vec2 {
+        Vec2::new(sizes.call_button + space::L + space::XXS, sizes.call_button + space::XXS + sizes.caption * 1.4)
+    }
+
+    /// Draws it in `rect` (of [`size`](Self::size)). While `hidden` it can be reached by keyboard, but not pressed
+    /// by a pointer that can't see it.
+    pub fn show(self, ui: &Ui, id: Id, rect: Rect, sizes: &Sizes, hidden: bool) -> Response {
+        let palette = Palette::of(ui);
+        let sense = if hidden { Sense::focusable_noninteractive() } else { Sense::click() };
+        let response = ui.interact(rect, id, sense);
+        response.widget_info(|| WidgetInfo {
+            label: Some(self.label.to_owned()),
+            selected: self.on,
+            ..WidgetInfo::new(Role::Button)
+        });
+        let radius = sizes.call_button / 2.0;
+        let center = Pos2::new(rect.center().x, rect.top() + radius);
+        let (fill, ink) = self.tone.colors(palette);
+        let painter = ui.painter();
+        painter.circle_filled(center, radius, fill_for(palette, &response, fill));
+        painter.text(center, Align2::CENTER_CENTER, char::from(self.icon), icon_font(sizes.call_icon()), ink);
+        let caption_at = Pos2::new(center.x, rect.bottom());
+        painter.text(caption_at, Align2::CENTER_BOTTOM, self.caption, regular_font(sizes.caption), palette.muted);
+        if self.badge > 0 {
+            badge(ui, center + Vec2::new(radius * 0.72, -radius * 0.72), self.badge, sizes);
+        }
+        if response.has_focus() {
+            painter.circle_stroke(center, radius + FOCUS_WIDTH, Stroke::new(FOCUS_WIDTH, palette.focus));
+        }
+        if self.shortcut.is_empty() {
+            response.on_hover_text(self.label)
+        } else {
+            response.on_hover_text(format!("{} · {}", self.label, self.shortcut))
+        }
+    }
+}
+
+fn badge(ui: &Ui, center: Pos2, count: usize, sizes: &Sizes) {
+    let palette = Palette::of(ui);
+    let text = if count > 9 { "9+".to_owned() } else { count.to_string() };
+    let galley = ui.painter().layout_no_wrap(text, bold_font(sizes.caption), palette.on_primary);
+    let size = Vec2::new((galley.size().x + space::XS).max(galley.size().y), galley.size().y);
+    let rect = Rect::from_center_size(center, size);
+    ui.painter().rect_filled(rect.expand(2.0), corner::FULL, palette.surface);
+    ui.painter().rect_filled(rect, corner::FULL, palette.primary);
+    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, palette.on_primary);
+}
+
+/// A button with a word, and perhaps an icon before it.
+pub struct TextButton<'a> {
+    /// The word.
+    pub text: Cow<'a, str>,
+    /// Before the word.
+    pub icon: Option<Icon>,
+    /// Its colours.
+    pub tone: Tone,
+    /// At least this wide.
+    pub min_width: f32,
+}
+
+impl<'a> TextButton<'a> {
+    /// With a word only.
+    pub fn new(text: impl Into<Cow<'a, str>>, tone: Tone) -> Self {
+        Self { text: text.into(), icon: None, tone, min_width: 0.0 }
+    }
+
+    /// With an icon before the word.
+    pub fn icon(mut self, icon: Icon) -> Self {
+        self.icon = Some(icon);
+        self
+    }
+
+    /// At least this wide.
+    pub fn min_width(mut self, width: f32) -> Self {
+        self.min_width = width;
+        self
+    }
+
+    /// Draws it where `ui` is.
+    pub fn show(self, ui: &mut Ui, sizes: &Sizes) -> Response {
+        let palette = Palette::of(ui);
+        let (fill, ink) = self.tone.colors(palette);
+        let text = ui.painter().layout_no_wrap(self.text.to_string(), bold_font(sizes.body), ink);
+        let icon_size = sizes.body * 1.25;
+        let icon_room = if self.icon.is_some() { icon_size + space::XS } else { 0.0 };
+        let width = (text.size().x + icon_room + 2.0 * space::L).max(self.min_width);
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(width, sizes.control), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), &self.text));
+        let painter = ui.painter();
+        painter.rect_filled(rect, corner::CARD, fill_for(palette, &response, fill));
+        if self.tone == Tone::Neutral {
+            let edge = Stroke::new(1.0, palette.outline);
+            painter.rect_stroke(rect, corner::CARD, edge, StrokeKind::Inside);
+        }
+        let start = rect.center().x - (text.size().x + icon_room) / 2.0;
+        if let Some(icon) = self.icon {
+            let at = Pos2::new(start, rect.center().y);
+            painter.text(at, Align2::LEFT_CENTER, char::from(icon), icon_font(icon_size), ink);
+        }
+        painter.galley(Pos2::new(start + icon_room, rect.center().y - text.size().y / 2.0), text, ink);
+        focus_ring(ui, &response, CornerRadius::same(corner::CARD));
+        response
+    }
+}
+
+/// A small square button with an icon only, drawn in `rect`.
+pub fn icon_button(ui: &Ui, id: Id, rect: Rect, icon: Icon, label: &str, tone: Tone, sizes: &Sizes) -> Response {
+    let palette = Palette::of(ui);
+    let (fill, ink) = tone.colors(palette);
+    let response = ui.interact(rect, id, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), label));
+    let fill = fill_for(palette, &response, fill);
+    if fill != Color32::TRANSPARENT {
+        ui.painter().rect_filled(rect, corner::CARD, fill);
+    }
+    let font = icon_font(sizes.body * 1.25);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, char::from(icon), font, ink);
+    focus_ring(ui, &response, CornerRadius::same(corner::CARD));
+    response.on_hover_text(label)
+}
+
+/// Text painted at a place, which screen readers find there.
+pub fn words(ui: &Ui, id: Id, at: Pos2, anchor: Align2, text: &str, font: egui::FontId, color: Color32) -> Rect {
+    let rect = ui.painter().text(at, anchor, text, font, color);
+    announce(ui, id, rect, text);
+    rect
+}
+
+/// Tells screen readers that `text` is at `rect`.
+pub fn announce(ui: &Ui, id: Id, rect: Rect, text: &str) {
+    let response = ui.interact(rect, id, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+}
+
+/// Tells screen readers that a picture of `label` is at `rect`.
+pub fn announce_picture(ui: &Ui, id: Id, rect: Rect, label: &str) {
+    let response = ui.interact(rect, id, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, label));
+}
+
+/// Up to two initials of a name.
+pub fn initials(name: &str) -> String {
+    let mut words = name.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
+    let first = words.next();
+    let last = words.next_back();
+    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::initials;
+
+    #[test]
+    fn initials_are_the_first_and_last_words() {
+        assert_eq!(initials("María José Gómez"), "MG");
+        assert_eq!(initials("álvaro"), "Á");
+        assert_eq!(initials("patient-maria-123"), "P1");
+        assert_eq!(initials(""), "");
+    }
+}

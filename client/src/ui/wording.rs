@@ -1,0 +1,114 @@
+//! Which text a state is told with.
+
+use std::time::{Duration, SystemTime};
+
+use autamedica_api::Role;
+use autamedica_engine::ConnectionQuality;
+
+use crate::call::{CallState, EndReason, ParticipantState};
+use crate::device::DeviceProblem;
+use crate::i18n::Texts;
+
+/// What is wrong with the camera, and what to do about it.
+pub fn camera_problem(problem: DeviceProblem) -> (&'static str, &'static str) {
+    match problem {
+        DeviceProblem::NotFound => ("camera-problem-not-found", "camera-advice-not-found"),
+        DeviceProblem::Busy => ("camera-problem-busy", "camera-advice-busy"),
+        DeviceProblem::Denied => ("camera-problem-denied", "camera-advice-denied"),
+        DeviceProblem::Unplugged => ("camera-problem-unplugged", "camera-advice-unplugged"),
+        DeviceProblem::Silent => ("camera-problem-silent", "camera-advice-silent"),
+        DeviceProblem::Unsupported => ("camera-problem-unsupported", "camera-advice-unsupported"),
+        DeviceProblem::Failed => ("camera-problem-failed", "camera-advice-failed"),
+    }
+}
+
+/// What is wrong with the microphone, and what to do about it.
+pub fn microphone_problem(problem: DeviceProblem) -> (&'static str, &'static str) {
+    match problem {
+        DeviceProblem::NotFound => ("microphone-problem-not-found", "microphone-advice-not-found"),
+        DeviceProblem::Busy => ("microphone-problem-busy", "microphone-advice-busy"),
+        DeviceProblem::Denied => ("microphone-problem-denied", "microphone-advice-denied"),
+        DeviceProblem::Unplugged => ("microphone-problem-unplugged", "microphone-advice-unplugged"),
+        DeviceProblem::Silent => ("microphone-problem-silent", "microphone-advice-silent"),
+        DeviceProblem::Unsupported => ("microphone-problem-unsupported", "microphone-advice-unsupported"),
+        DeviceProblem::Failed => ("microphone-problem-failed", "microphone-advice-failed"),
+    }
+}
+
+/// Why a call is over, and what to do next.
+pub fn end(reason: &EndReason) -> (&'static str, &'static str) {
+    match reason {
+        EndReason::HungUp => ("end-hung-up", "end-hung-up-next"),
+        EndReason::RoomClosed => ("end-room-closed", "end-room-closed-next"),
+        EndReason::Removed => ("end-removed", "end-removed-next"),
+        EndReason::JoinedElsewhere => ("end-joined-elsewhere", "end-joined-elsewhere-next"),
+        EndReason::ConnectionLost => ("end-connection-lost", "end-connection-lost-next"),
+        EndReason::ServerUnreachable => ("end-server-unreachable", "end-server-unreachable-next"),
+        EndReason::NotAllowed => ("end-not-allowed", "end-not-allowed-next"),
+        EndReason::JoinFailed => ("end-join-failed", "end-join-failed-next"),
+    }
+}
+
+/// How a connection is.
+pub fn quality(quality: ConnectionQuality) -> &'static str {
+    match quality {
+        ConnectionQuality::Excellent => "quality-excellent",
+        ConnectionQuality::Good => "quality-good",
+        ConnectionQuality::Poor => "quality-poor",
+        ConnectionQuality::Lost => "quality-lost",
+    }
+}
+
+/// What somebody is in a consultation.
+pub fn role(role: Option<Role>) -> &'static str {
+    match role {
+        Some(Role::Doctor) => "role-doctor",
+        Some(Role::Patient) => "role-patient",
+        None => "role-guest",
+    }
+}
+
+/// What to call somebody: their name, or what they are.
+pub fn name(texts: &Texts, participant: &ParticipantState) -> String {
+    if participant.name.trim().is_empty() {
+        texts.t(role(participant.role)).into_owned()
+    } else {
+        participant.name.clone()
+    }
+}
+
+/// What to call the writer of a chat line who may have left.
+pub fn name_of(texts: &Texts, state: &CallState, identity: &str, fallback: Option<Role>) -> String {
+    match state.participants.iter().find(|participant| participant.identity == identity) {
+        Some(participant) => name(texts, participant),
+        None => texts.t(role(fallback)).into_owned(),
+    }
+}
+
+/// `mm:ss`, or `h:mm:ss` from an hour on.
+pub fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
+}
+
+/// The clinic's local time, `hh:mm`.
+pub fn time_of_day(at: SystemTime) -> String {
+    match jiff::Timestamp::try_from(at) {
+        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string(),
+        // Outside of the years that calendars know.
+        Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_like_a_clock() {
+        assert_eq!(clock(Duration::from_secs(5)), "00:05");
+        assert_eq!(clock(Duration::from_secs(724)), "12:04");
+        assert_eq!(clock(Duration::from_secs(3725)), "1:02:05");
+    }
+}

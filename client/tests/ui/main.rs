@@ -1,0 +1,7 @@
+//! The screens, driven by accessible name as a screen reader would, in both languages and without a display.
+
+mod call;
+mod chat;
+mod flow;
+mod harness;
+mod states;

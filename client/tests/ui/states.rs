@@ -1,0 +1,230 @@
+//! What is told about a call, state by state.
+
+use autamedica_api::Role;
+use autamedica_client::call::{CallPhase, EncryptionState, RecordingState, ShareState};
+use autamedica_client::device::{DeviceProblem, DeviceState};
+use autamedica_client::i18n::Language;
+use autamedica_engine::ConnectionQuality;
+
+use super::harness::{Stand, call, person, picture};
+
+#[test]
+fn the_other_person_is_named_with_role_connection_and_time() {
+    for (language, role, quality) in
+        [(Language::Spanish, "Paciente", "Conexión débil"), (Language::English, "Patient", "Weak connection")]
+    {
+        let mut state = call(Role::Doctor);
+        state.participants[0].quality = ConnectionQuality::Poor;
+        let stand = Stand::in_call(language, state);
+        for text in ["María Quispe", role, quality] {
+            assert!(stand.shows_text(text), "{text}");
+        }
+        let time = stand.text_with("call-time", &[("time", "12:04".into())]);
+        assert!(stand.shows_text(&time), "{time}");
+        assert!(stand.shows_text(&stand.text_with("video-of", &[("name", "María Quispe".into())])));
+    }
+}
+
+#[test]
+fn whoever_is_alone_is_told_whom_they_wait_for() {
+    for language in Language::ALL {
+        for (role, key) in [(Role::Doctor, "alone-title-doctor"), (Role::Patient, "alone-title-patient")] {
+            let mut state = call(role);
+            state.participants.clear();
+            let mut stand = Stand::in_call(language, state);
+            stand.assert_shows(key);
+            stand.change(|state| state.participants.push(person("Ana", None)));
+            assert!(!stand.shows(key));
+            assert!(stand.shows_text(&stand.text_with("toast-joined", &[("name", "Ana".into())])));
+            stand.change(|state| state.participants.clear());
+            stand.assert_shows(key);
+            assert!(stand.shows_text(&stand.text_with("toast-left", &[("name", "Ana".into())])));
+        }
+    }
+}
+
+#[test]
+fn a_picture_that_is_off_or_late_has_words_in_its_place() {
+    for language in Language::ALL {
+        let mut state = call(Role::Patient);
+        state.participants[0].camera = None;
+        state.participants[0].speaking = true;
+        let mut stand = Stand::in_call(language, state);
+        stand.assert_shows("person-camera-off");
+        stand.assert_shows("person-speaking");
+        stand.change(|state| state.participants[0].camera = Some(autamedica_engine::LatestFrame::new()));
+        stand.assert_shows("person-waiting-picture");
+    }
+}
+
+#[test]
+fn silence_is_marked() {
+    let mut state = call(Role::Patient);
+    state.participants[0].microphone_muted = true;
+    let stand = Stand::in_call(Language::Spanish, state);
+    stand.assert_shows("person-muted");
+}
+
+#[test]
+fn every_device_problem_says_what_to_do() {
+    use DeviceProblem::*;
+    let problems = [
+        (NotFound, "not-found"),
+        (Busy, "busy"),
+        (Denied, "denied"),
+        (Unplugged, "unplugged"),
+        (Silent, "silent"),
+        (Unsupported, "unsupported"),
+        (Failed, "failed"),
+    ];
+    for language in Language::ALL {
+        for (problem, name) in problems {
+            let mut state = call(Role::Patient);
+            state.camera.device = DeviceState::Failed(problem);
+            state.microphone.device = DeviceState::Failed(problem);
+            let mut stand = Stand::in_call(language, state);
+            for source in ["camera", "microphone"] {
+                stand.assert_shows(&format!("{source}-problem-{name}"));
+                stand.assert_shows(&format!("{source}-advice-{name}"));
+            }
+            // What is switched off on purpose isn't missed.
+            stand.change(|state| {
+                state.camera.muted = true;
+                state.microphone.muted = true;
+            });
+            assert!(!stand.shows(&format!("camera-problem-{name}")));
+            assert!(!stand.shows(&format!("microphone-problem-{name}")));
+        }
+    }
+}
+
+#[test]
+fn a_notice_can_be_put_away_and_comes_back_if_it_happens_again() {
+    let mut state = call(Role::Patient);
+    state.speaker = DeviceState::Failed(DeviceProblem::Unplugged);
+    let mut stand = Stand::in_call(Language::Spanish, state);
+    stand.assert_shows("speaker-problem");
+    stand.click("notice-dismiss");
+    assert!(!stand.shows("speaker-problem"));
+    stand.change(|state| state.speaker = DeviceState::On { name: "Speaker".into() });
+    stand.change(|state| state.speaker = DeviceState::Failed(DeviceProblem::Unplugged));
+    stand.assert_shows("speaker-problem");
+}
+
+#[test]
+fn recording_is_announced_to_everybody_with_its_time() {
+    for (language, role) in [(Language::Spanish, Role::Patient), (Language::English, Role::Doctor)] {
+        let mut stand = Stand::in_call(language, call(role));
+        stand.change(|state| state.recording = RecordingState::Starting);
+        stand.assert_shows("recording-starting");
+        let since = std::time::Instant::now() - std::time::Duration::from_secs(192);
+        stand.change(|state| state.recording = RecordingState::On(since));
+        assert!(stand.shows_text(&stand.text_with("recording-on", &[("time", "03:12".into())])));
+        stand.assert_shows("toast-recording-on");
+        stand.change(|state| state.recording = RecordingState::Off);
+        stand.assert_shows("toast-recording-off");
+    }
+}
+
+#[test]
+fn a_refused_recording_shows_the_servers_answer() {
+    let mut state = call(Role::Doctor);
+    state.recording = RecordingState::Refused("Recording isn't set up.".into());
+    let stand = Stand::in_call(Language::English, state);
+    stand.assert_shows("record-problem");
+    assert!(stand.shows_text("Recording isn't set up."));
+    stand.assert_shows("record-start");
+}
+
+#[test]
+fn sharing_is_announced_and_a_failure_explained() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Doctor));
+        for (state, key) in [
+            (ShareState::Starting, "share-starting"),
+            (ShareState::On, "share-on"),
+            (ShareState::Failed, "share-problem"),
+        ] {
+            stand.change(|call| call.screen = state.clone());
+            stand.assert_shows(key);
+        }
+        stand.assert_shows("share-advice");
+    }
+}
+
+#[test]
+fn a_shared_screen_takes_the_stage_with_the_face_beside_it() {
+    let mut state = call(Role::Patient);
+    state.participants[0].screen = Some(picture());
+    let stand = Stand::in_call(Language::Spanish, state);
+    let width = |key: &str| {
+        let label = stand.text_with(key, &[("name", "María Quispe".into())]);
+        egui_kittest::kittest::Queryable::get_by_label(&stand.harness, &label).rect().width()
+    };
+    assert!(width("screen-of") > 2.0 * width("video-of"));
+    stand.assert_shows("self-view");
+}
+
+#[test]
+fn three_people_share_the_stage() {
+    let mut state = call(Role::Doctor);
+    state.participants.push(person("Álvaro Núñez", None));
+    let stand = Stand::in_call(Language::English, state);
+    for name in ["María Quispe", "Álvaro Núñez"] {
+        assert!(stand.shows_text(name));
+        assert!(stand.shows_text(&stand.text_with("video-of", &[("name", name.into())])));
+    }
+    stand.assert_shows("self-view");
+}
+
+#[test]
+fn encryption_is_shown_and_a_wrong_key_explained() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Patient));
+        assert!(!stand.shows("encrypted"));
+        stand.change(|state| state.encryption = EncryptionState::On);
+        stand.assert_shows("encrypted");
+        stand.change(|state| state.encryption = EncryptionState::KeyMismatch);
+        assert!(!stand.shows("encrypted"));
+        stand.assert_shows("encryption-problem");
+        stand.assert_shows("encryption-advice");
+    }
+}
+
+#[test]
+fn our_own_weak_connection_is_told_with_advice() {
+    let mut stand = Stand::in_call(Language::Spanish, call(Role::Patient));
+    stand.change(|state| state.quality = ConnectionQuality::Poor);
+    stand.assert_shows("quality-problem");
+    stand.assert_shows("quality-advice");
+}
+
+#[test]
+fn coming_back_is_told() {
+    let mut stand = Stand::in_call(Language::English, call(Role::Patient));
+    stand.change(|state| state.phase = CallPhase::Reconnecting { since: std::time::Instant::now() });
+    stand.assert_shows("reconnecting-lead");
+    stand.assert_shows("quality-lost");
+    stand.change(|state| state.phase = CallPhase::InCall);
+    assert!(!stand.shows("reconnecting-lead"));
+    stand.assert_shows("toast-back");
+}
+
+#[test]
+fn it_fits_the_smallest_window_with_everything_open() {
+    for language in Language::ALL {
+        let mut state = call(Role::Doctor);
+        state.camera.device = DeviceState::Failed(DeviceProblem::Busy);
+        state.recording = RecordingState::On(std::time::Instant::now());
+        let mut stand = Stand::in_call(language, state);
+        stand.harness.set_size(egui::vec2(800.0, 600.0));
+        stand.settle();
+        stand.click("chat-open");
+        let window = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(800.0, 600.0));
+        for key in ["microphone-mute", "hang-up", "chat-send", "panel-close", "camera-problem-busy"] {
+            let text = stand.text(key);
+            let rect = egui_kittest::kittest::Queryable::get_by_label(&stand.harness, &text).rect();
+            assert!(window.contains_rect(rect), "{key} at {rect:?}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The bundled backend, started when nothing answers on this machine.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use autamedica_client::call::StartBackend;
+use autamedica_server::{Config, RunningServer, Server};
+use tokio::sync::Mutex;
+use url::Url;
+
+/// The backend inside this app, once it runs. Clones are the same.
+#[derive(Clone, Default)]
+pub struct BundledBackend {
+    running: Arc<Mutex<Option<RunningServer>>>,
+}
+
+impl BundledBackend {
+    /// Starts it on demand.
+    pub fn starter(&self) -> StartBackend {
+        let backend = self.clone();
+        Arc::new(move |server| {
+            let backend = backend.clone();
+            Box::pin(async move { backend.start(&server).await })
+        })
+    }
+
+    async fn start(&self, server: &Url) -> Result<()> {
+        let mut running = self.running.lock().await;
+        if running.is_some() {
+            return Ok(());
+        }
+        let mut config = Config::from_env().context("the backend's configuration")?;
+        config.port = server.port_or_known_default().context("the backend's address names no port")?;
+        *running = Some(Server::start(config).await.context("starting the bundled backend")?);
+        Ok(())
+    }
+
+    /// Ends it, with its SFU.
+    pub async fn stop(&self) {
+        if let Some(server) = self.running.lock().await.take() {
+            server.shutdown().await;
+        }
+    }
+}

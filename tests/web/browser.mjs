@@ -1,0 +1,67 @@
+// Serves the peer's page and opens it in a browser of its own, with a made-up camera and no network but loopback.
+
+import { createServer } from 'node:http';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const FILES = {
+  '/livekit-client.js': here('node_modules/livekit-client/dist/livekit-client.umd.js'),
+  '/peer.js': here('peer.js'),
+  '/bench.js': here('bench.js'),
+};
+const page = (script) => `<!doctype html><meta charset="utf-8"><title>Browser peer</title>
+<script src="/livekit-client.js"></script><script type="module" src="${script}"></script>`;
+
+/** Serves a page with this script on a free port: cameras and microphones need an origin, which a file has not. */
+async function serve(script) {
+  const server = createServer(async (request, response) => {
+    if (request.url === '/') {
+      response.writeHead(200, { 'content-type': 'text/html' }).end(page(script));
+    } else if (FILES[request.url]) {
+      response.writeHead(200, { 'content-type': 'text/javascript' }).end(await readFile(FILES[request.url]));
+    } else {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+/** Opens the page in `executable`, calls `use` with a function that calls the page's, and closes all of it again. */
+export async function withPage(executable, script, use) {
+  const server = await serve(script);
+  const profile = await mkdtemp(join(tmpdir(), 'browser-peer-'));
+  try {
+    const browser = await chromium.launchPersistentContext(profile, {
+      executablePath: executable,
+      headless: true,
+      args: [
+        '--no-sandbox', // CI runs as root
+        '--use-fake-device-for-media-stream=fps=30',
+        '--use-fake-ui-for-media-stream',
+        '--autoplay-policy=no-user-gesture-required',
+        '--allow-loopback-in-peer-connection', // the SFU may be on a machine without any other network
+        '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost', // and no other is asked for anything
+      ],
+    });
+    try {
+      const page = browser.pages()[0] ?? (await browser.newPage());
+      page.on('pageerror', (error) => console.error(`page: ${error.stack}`));
+      if (process.env.PEER_LOG) page.on('console', (message) => console.error(`console: ${message.text()}`));
+      await page.goto(`http://127.0.0.1:${server.address().port}/`);
+      await page.waitForFunction(() => globalThis.peer);
+      return await use((name, ...parameters) =>
+        page.evaluate(([name, parameters]) => globalThis.peer[name](...parameters), [name, parameters]),
+      );
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    server.close();
+    await rm(profile, { recursive: true, force: true });
+  }
+}
