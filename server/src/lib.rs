@@ -41,5 +41,6 @@ pub use outgoing::OutgoingConfig;
 pub use secret::Secret;
 pub use server::{RunningServer, Server, StartError, open_store};
 pub use sfu::SfuStartError;
+pub use sfu::find_program as find_sfu_program;
 pub use store::{ApiKey, AuditEntry, OpenError, Scope, Store, Tampering};
 pub use vault::VaultError;

@@ -4,14 +4,13 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
-use autamedica_lab::{HANG_GUARD, Process, wait_until};
+use autamedica_lab::{HANG_GUARD, wait_until};
 use autamedica_server::{Config, Server, StartError};
-use common::Backend;
+use common::{Backend, program, serve};
 use serde_json::json;
 
 /// The process ids of the children of `parent` (all threads of it) that run `livekit-server`.
@@ -37,26 +36,6 @@ fn is_alive(pid: i32) -> bool {
 fn kill(pid: i32) {
     // SAFETY: a plain system call on a process that this test started.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
-}
-
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_autamedica-server"));
-    command.current_dir(folder).env("AUTAMEDICA_DATA_DIR", folder).stdin(Stdio::null());
-    for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL"] {
-        command.env_remove(name);
-    }
-    command
-}
-
-/// Starts the program on a free port and waits for the address that it prints.
-fn serve(folder: &Path, arguments: &[&str]) -> (Process, String) {
-    let mut command = program(folder);
-    command.args(["--port", "0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut process = Process::spawn("autamedica-server", command).unwrap();
-    let mut line = String::new();
-    BufReader::new(process.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("AutaMedica serves on ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
-    (process, url)
 }
 
 fn fails(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {

@@ -14,6 +14,7 @@ use livekit_api::webhooks::{WebhookError, WebhookReceiver};
 use livekit_protocol::{ParticipantInfo, Room, WebhookEvent};
 
 pub use managed::{ManagedSfu, SfuStartError};
+pub use program::find as find_program;
 
 use crate::livekit_url::LiveKitUrl;
 use crate::secret::Secret;
