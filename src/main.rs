@@ -75,7 +75,7 @@ fn app_options(
     measurements: &Measurements,
     runtime: &tokio::runtime::Handle,
 ) -> AppOptions {
-    let (shown, drawn) = (measurements.clone(), measurements.clone());
+    let [shown, drawn, screens] = std::array::from_fn(|_| measurements.clone());
     let (seconds, runtime) = (cli.seconds, runtime.clone());
     AppOptions {
         language: cli.lang.unwrap_or_else(Language::of_system),
@@ -88,6 +88,7 @@ fn app_options(
                 shown.frame_shown(frame);
             }
         })),
+        on_screen: Some(Box::new(move |screen| screens.screen_shown(screen))),
         on_ready: Some(Box::new(move |window| {
             drawn.ui_ready(window.stats().clone());
             runtime.spawn(close_in_time(window, seconds));

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::Role;
+use autamedica_api::{Id, Role};
 use autamedica_client::app::{AppOptions, Call, Calls, Start, UiHandle};
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, ParticipantState, RecordingState,
-    ShareState,
+    CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, ParticipantState,
+    RecordingState, ShareState, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
@@ -62,7 +62,8 @@ fn main() -> eframe::Result {
         }
     }
     if scene != "start" {
-        options.start = Start::Join(JoinTarget::Consultation { id: autamedica_api::Id::new("4821").expect("a valid id"), role: options.role });
+        options.start =
+            Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role });
     }
     let role = options.role;
     options.on_ready = Some(Box::new(move |handle: UiHandle| {

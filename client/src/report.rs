@@ -11,6 +11,7 @@ use autamedica_engine::VideoFrame;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::app::ScreenName;
 use crate::device::timecode;
 use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
@@ -35,6 +36,8 @@ pub struct ClientReport {
     rss_mib: Option<f64>,
     ui_fps: f64,
     end: String,
+    /// Which screens were drawn, and when each came, in milliseconds since 1970.
+    screens: Vec<(ScreenName, u64)>,
     /// Percent of a core by thread name, while the call was up.
     threads: BTreeMap<String, f64>,
 }
@@ -60,6 +63,7 @@ struct Inner {
     chat_received: bool,
     cpu_at_first_frame: Option<CpuTime>,
     end: String,
+    screens: Vec<(ScreenName, u64)>,
 }
 
 impl Measurements {
@@ -79,6 +83,7 @@ impl Measurements {
             chat_received: false,
             cpu_at_first_frame: None,
             end: "never joined".to_owned(),
+            screens: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
@@ -91,6 +96,13 @@ impl Measurements {
     /// The window is there, and counts what it draws.
     pub fn ui_ready(&self, stats: Arc<UiStats>) {
         self.inner.lock().ui = Some(stats);
+    }
+
+    /// Another screen was drawn.
+    pub fn screen_shown(&self, screen: ScreenName) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.inner.lock().screens.push((screen, now_ms));
     }
 
     /// The window is closed: what comes after doesn't count.
@@ -166,6 +178,7 @@ impl Measurements {
             rss_mib: usage::rss_mib().map(tenths),
             ui_fps: inner.ui.as_ref().map_or(0.0, |ui| tenths(f64::from(ui.ui_fps()))),
             end: inner.end.clone(),
+            screens: inner.screens.clone(),
             threads: cpu.map_or_else(BTreeMap::new, |((of, before), after)| {
                 let used = |(name, time): (String, Duration)| {
                     let before = before.by_thread.get(&name).copied().unwrap_or_default();

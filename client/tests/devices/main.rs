@@ -5,5 +5,6 @@
 mod audio;
 mod camera;
 mod child;
+mod cost;
 mod screen;
 mod watch;

@@ -128,7 +128,7 @@ impl TestCard {
             let size = (34.0 - 3.0 * i as f32) * scale;
             card.disc(x, y, size, self.accent, if i == 0 { 1.0 } else { 0.5 - 0.06 * i as f32 });
         }
-        card.text(64.0 * scale, 452.0 * scale, 10.0 * scale, &clock_text(time_us), self.accent);
+        card.text(64.0 * scale, 452.0 * scale, 9.0 * scale, &clock_text(time_us), self.accent);
         let (width, height) = (card.width, card.height);
         timecode::draw(&mut card.bytes, width, width, height, time_us);
         VideoFrame::from_packed(width as u32, height as u32, card.bytes, time_us)
