@@ -46,7 +46,7 @@ fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::
             let browser = stats.participants.iter().filter(|one| one.identity == identity.as_str());
             sources.extend(browser.flat_map(|one| &one.tracks).map(|track| track.source.clone()));
         }
-        std::thread::sleep(Duration::from_millis(250));
+        std::thread::sleep(Duration::from_millis(500));
     }
     Ok((browser.seen()?, app.report()?, sources))
 }

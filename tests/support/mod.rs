@@ -24,7 +24,7 @@ impl Backend {
         let port = free_port()?;
         let mut command = Command::new(built_program("autamedica-server")?);
         command.env("AUTAMEDICA_PORT", port.to_string()).env("DATABASE_URL", "sqlite::memory:");
-        command.stdin(Stdio::null());
+        quiet(&mut command);
         let process = Process::spawn("autamedica-server", command)?;
         let backend = Self { _process: process, url: format!("http://127.0.0.1:{port}") };
         wait_until("the backend", HANG_GUARD, || {
@@ -75,6 +75,14 @@ impl Backend {
     }
 }
 
+/// Only what went wrong, unless somebody asked for more.
+fn quiet(command: &mut Command) {
+    command.stdin(Stdio::null());
+    if std::env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "warn,livekit_server=error");
+    }
+}
+
 /// The app with test devices, in a call that ends by itself after `seconds`.
 pub struct App {
     process: Process,
@@ -96,7 +104,8 @@ impl App {
         let mut app = display.command(built_program("autamedica")?);
         app.args(["--role", role.as_str(), "--consultation", consultation, "--server", backend.url()]);
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none", "--say", say]);
-        app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report).stdin(Stdio::null());
+        app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report);
+        quiet(&mut app);
         Ok(Self { process: Process::spawn("autamedica", app)?, report })
     }
 
