@@ -62,7 +62,8 @@ fn main() -> eframe::Result {
         }
     }
     if scene != "start" {
-        options.start = Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role });
+        options.start =
+            Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role });
     }
     let role = options.role;
     options.on_ready = Some(Box::new(move |handle: UiHandle| {

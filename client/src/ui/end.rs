@@ -58,9 +58,10 @@ impl EndScreen {
             ui.label(RichText::new(texts.t(next).as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
             if !self.lasted.is_zero() {
                 let minutes = (self.lasted.as_secs_f32() / 60.0).round() as u64;
-                let lasted = match minutes {
-                    0 => texts.t("end-lasted-less").into_owned(),
-                    minutes => texts.with("end-lasted", &[("minutes", minutes.into())]),
+                let lasted = if self.lasted < Duration::from_secs(60) {
+                    texts.t("end-lasted-less").into_owned()
+                } else {
+                    texts.with("end-lasted", &[("minutes", minutes.into())])
                 };
                 ui.label(RichText::new(lasted).color(palette.muted));
             }
