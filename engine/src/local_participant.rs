@@ -123,7 +123,8 @@ impl LocalParticipant {
         }
     }
 
-    async fn publish(
+    /// [`publish_track`](Self::publish_track) without asking first.
+    pub(crate) async fn publish(
         &self,
         track: LocalTrack,
         options: TrackPublishOptions,
@@ -278,41 +279,5 @@ impl PartialEq for LocalParticipant {
 impl fmt::Debug for LocalParticipant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalParticipant({})", self.identity())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use autamedica_lab::Sfu;
-    use livekit_api::access_token::{AccessToken, VideoGrants};
-
-    use super::*;
-    use crate::{LocalVideoTrack, NativeVideoSource, Room, RoomOptions, VideoResolution};
-
-    /// What a client meets that asks nobody: a token's grants are enforced by the SFU.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_sfu_refuses_what_the_token_does_not_grant() -> anyhow::Result<()> {
-        let sfu = Sfu::start()?;
-        let grants = VideoGrants {
-            room_join: true,
-            room: "room".into(),
-            can_publish_sources: vec!["camera".into(), "microphone".into()],
-            ..Default::default()
-        };
-        let token = AccessToken::with_api_key(Sfu::API_KEY, Sfu::API_SECRET).with_identity("patient");
-        let token = token.with_grants(grants).to_jwt()?;
-        let (room, _events) = Room::connect(&sfu.url(), &token, RoomOptions::default()).await?;
-        let source = NativeVideoSource::new(VideoResolution { width: 320, height: 180 }, true)?;
-        let screen = LocalVideoTrack::create_video_track("screen", source)?;
-        let options = TrackPublishOptions { source: TrackSource::Screenshare, ..Default::default() };
-        let started = Instant::now();
-        let refused = room.local_participant().publish(screen.into(), options).await;
-        assert!(matches!(refused, Err(RoomError::Timeout(_) | RoomError::NotAllowed(_))), "{refused:?}");
-        assert!(started.elapsed() < REQUEST_TIMEOUT + Duration::from_secs(5), "{:?}", started.elapsed());
-        let log = sfu.log()?;
-        assert!(log.contains("no permission to publish"), "the SFU says nothing of it: {log}");
-        Ok(())
     }
 }
