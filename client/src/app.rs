@@ -274,9 +274,11 @@ impl App {
             },
             Screen::End(_) => ScreenName::End,
         };
-        if self.shown.replace(name) != Some(name)
-            && let Some(on_screen) = &self.on_screen
-        {
+        if self.shown.replace(name) == Some(name) {
+            return;
+        }
+        tracing::info!(screen = ?name, "shown");
+        if let Some(on_screen) = &self.on_screen {
             on_screen(name);
         }
     }

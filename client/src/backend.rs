@@ -81,11 +81,11 @@ impl Backend {
     pub async fn create(&self, server: &Url, id: &Id, role: Role) -> Result<Admission, BackendError> {
         let person = |role: Role| Id::new(format!("{role}-{id}")).or_else(|_| Id::new(role.as_str()));
         let (patient_id, doctor_id) = (person(Role::Patient), person(Role::Doctor));
-        let request = CreateConsultation {
-            consultation_id: id.clone(),
-            patient_id: patient_id.expect("a role's name is a valid id"),
-            doctor_id: doctor_id.expect("a role's name is a valid id"),
-        };
+        let request = CreateConsultation::new(
+            id.clone(),
+            patient_id.expect("a role's name is a valid id"),
+            doctor_id.expect("a role's name is a valid id"),
+        );
         let made: Consultation = self.post(server, &["api", "consultations", "create"], &request, None).await?;
         let token = match role {
             Role::Patient => made.patient_token,

@@ -37,16 +37,19 @@ pub(crate) use take;
 
 type Completion = Box<dyn FnOnce(Message) + Send>;
 
-/// Who gets the frames of a stream, on the engine's thread.
-pub(crate) trait VideoSink: Send + Sync {
-    fn frame(&self, frame: proto::VideoFrameReceived);
+/// What ends with a track. May be told more than once.
+pub(crate) trait Ends: Send + Sync {
     fn ended(&self);
 }
 
 /// Who gets the frames of a stream, on the engine's thread.
-pub(crate) trait AudioSink: Send + Sync {
+pub(crate) trait VideoSink: Ends {
+    fn frame(&self, frame: proto::VideoFrameReceived);
+}
+
+/// Who gets the frames of a stream, on the engine's thread.
+pub(crate) trait AudioSink: Ends {
     fn frame(&self, frame: proto::AudioFrameReceived);
-    fn ended(&self);
 }
 
 /// What comes of a text or byte stream.

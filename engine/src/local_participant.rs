@@ -101,14 +101,33 @@ impl LocalParticipant {
     /// memory on some platforms.
     ///
     /// # Errors
-    /// [`RoomError::NotAllowed`] when the token does not grant it: known at once if the server told what it grants, and
-    /// otherwise when the server refuses.
+    /// [`RoomError::NotAllowed`] when the token does not grant it. The server refuses without a word, which takes ten
+    /// seconds to notice, so this asks what it granted first.
     pub async fn publish_track(
         &self,
         track: LocalTrack,
         options: TrackPublishOptions,
     ) -> Result<LocalTrackPublication, RoomError> {
+        self.check_grant(options.source)?;
         let source = options.source;
+        // The grants may have changed meanwhile.
+        self.publish(track, options).await.map_err(|error| self.check_grant(source).err().unwrap_or(error))
+    }
+
+    fn check_grant(&self, source: TrackSource) -> Result<(), RoomError> {
+        match self.permission() {
+            Some(permission) if !permission.may_publish(source) => {
+                Err(RoomError::NotAllowed(format!("the token does not grant publishing {source:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn publish(
+        &self,
+        track: LocalTrack,
+        options: TrackPublishOptions,
+    ) -> Result<LocalTrackPublication, RoomError> {
         let build = |async_id| {
             Request::PublishTrack(proto::PublishTrackRequest {
                 local_participant_handle: self.core.handle.id(),
@@ -131,18 +150,7 @@ impl LocalParticipant {
                 None => Err(crate::error::EngineError::Protocol("PublishTrack").into()),
             }
         };
-        let outcome = Engine::get()?.call_within(REQUEST_TIMEOUT, "PublishTrack", build, then).await;
-        outcome.map_err(|error| self.explain_refusal(source, error))
-    }
-
-    /// The engine does not always say that a publication was refused, but the grants tell.
-    fn explain_refusal(&self, source: TrackSource, error: RoomError) -> RoomError {
-        match self.permission() {
-            Some(permission) if !permission.may_publish(source) && !matches!(error, RoomError::Engine(_)) => {
-                RoomError::NotAllowed(format!("the token does not grant publishing {source:?}"))
-            }
-            _ => error,
-        }
+        Engine::get()?.call_within(REQUEST_TIMEOUT, "PublishTrack", build, then).await
     }
 
     /// Ends a publication. The track can be published again.
@@ -270,5 +278,41 @@ impl PartialEq for LocalParticipant {
 impl fmt::Debug for LocalParticipant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalParticipant({})", self.identity())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use autamedica_lab::Sfu;
+    use livekit_api::access_token::{AccessToken, VideoGrants};
+
+    use super::*;
+    use crate::{LocalVideoTrack, NativeVideoSource, Room, RoomOptions, VideoResolution};
+
+    /// What a client meets that asks nobody: a token's grants are enforced by the SFU.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_sfu_refuses_what_the_token_does_not_grant() -> anyhow::Result<()> {
+        let sfu = Sfu::start()?;
+        let grants = VideoGrants {
+            room_join: true,
+            room: "room".into(),
+            can_publish_sources: vec!["camera".into(), "microphone".into()],
+            ..Default::default()
+        };
+        let token = AccessToken::with_api_key(Sfu::API_KEY, Sfu::API_SECRET).with_identity("patient");
+        let token = token.with_grants(grants).to_jwt()?;
+        let (room, _events) = Room::connect(&sfu.url(), &token, RoomOptions::default()).await?;
+        let source = NativeVideoSource::new(VideoResolution { width: 320, height: 180 }, true)?;
+        let screen = LocalVideoTrack::create_video_track("screen", source)?;
+        let options = TrackPublishOptions { source: TrackSource::Screenshare, ..Default::default() };
+        let started = Instant::now();
+        let refused = room.local_participant().publish(screen.into(), options).await;
+        assert!(matches!(refused, Err(RoomError::Timeout(_) | RoomError::NotAllowed(_))), "{refused:?}");
+        assert!(started.elapsed() < REQUEST_TIMEOUT + Duration::from_secs(5), "{:?}", started.elapsed());
+        let log = sfu.log()?;
+        assert!(log.contains("no permission to publish"), "the SFU says nothing of it: {log}");
+        Ok(())
     }
 }

@@ -240,8 +240,7 @@ async fn recording_tells_doctor_patient_and_stranger_apart() {
         }
     }
     let wrong_room = json!({"roomName": "consultation-other"});
-    let (status, answer) =
-        backend.post("/api/consultations/rec/recording/start", Some(&doctor), &wrong_room).await;
+    let (status, answer) = backend.post("/api/consultations/rec/recording/start", Some(&doctor), &wrong_room).await;
     assert_eq!((status, error_code(&answer)), (StatusCode::BAD_REQUEST, "invalid_request"));
     backend.server.shutdown().await;
 }

@@ -82,6 +82,7 @@ impl Remotes {
                 let slot = LatestFrame::new();
                 let stream = VideoStream::into_slot(track, slot.clone())?;
                 remote.videos.retain(|video| video.publication.source() != publication.source());
+                tracing::info!(source = ?publication.source(), "a remote video opened");
                 remote.videos.push(Video { publication: publication.clone(), slot, _stream: stream });
             }
             RemoteTrack::Audio(track) => {
