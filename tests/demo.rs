@@ -35,7 +35,10 @@ fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result
 
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
     let clients = report["clients"].as_array().context("clients")?;
-    assert_eq!(clients.iter().map(|client| client["role"].as_str()).collect::<Vec<_>>(), [Some("doctor"), Some("patient")]);
+    assert_eq!(
+        clients.iter().map(|client| client["role"].as_str()).collect::<Vec<_>>(),
+        [Some("doctor"), Some("patient")]
+    );
     for client in clients {
         let number = |name: &str| client[name].as_f64().unwrap_or_else(|| panic!("no {name} in {client}"));
         assert_eq!((number("video_width"), number("video_height")), (1280.0, 720.0), "{client}");
@@ -57,7 +60,8 @@ fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result
 
 /// Large, and of many colours: neither a blank window nor a plain page.
 fn assert_is_a_window_with_a_picture(file: &Path) -> Result<()> {
-    let answer = Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;
+    let answer =
+        Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;
     let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
     let numbers: Vec<u32> = answer.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     assert!(matches!(numbers[..], [1280, 720, colours] if colours > 1000), "{}: {answer:?}", file.display());
@@ -101,7 +105,8 @@ fn assert_nothing_survives(end: impl FnOnce(&mut Process) -> Result<()>) -> Resu
     assert_eq!(family.values().filter(|(name, _)| name == "autamedica").count(), 2, "{family:?}");
     end(&mut demo)?;
     wait_until("the end of all its processes", HANG_GUARD, || {
-        let is_alive = |(id, identity): (&u32, &(String, String))| process(*id).is_some_and(|(now, _)| now == *identity);
+        let is_alive =
+            |(id, identity): (&u32, &(String, String))| process(*id).is_some_and(|(now, _)| now == *identity);
         (!family.iter().any(is_alive)).then_some(())
     })
 }
