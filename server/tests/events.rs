@@ -12,7 +12,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode as Status};
 use axum::routing::post;
 use base64::Engine as _;
-use common::{Backend, Peer, databases, error_code, soon, text};
+use common::{Backend, Peer, client, databases, error_code, soon, text};
 use livekit_api::access_token::AccessToken;
 use livekit_api::services::room::RoomClient;
 use reqwest::StatusCode;
@@ -94,7 +94,7 @@ async fn an_empty_consultation_ends_and_can_begin_again() {
             format!("webhook: {{api_key: {}, urls: ['http://127.0.0.1:{port}/webhooks/livekit']}}", Sfu::API_KEY);
         let sfu = Sfu::start_with(&webhook).unwrap();
         let server = autamedica_server::Server::start(Config { port, ..external(&sfu, config) }).await.unwrap();
-        let backend = Backend { server, http: reqwest::Client::new() };
+        let backend = Backend { server, http: client() };
         let data = backend.create("empty").await;
         let doctor = Peer::join(&data, text(&data, "doctorToken")).await;
         let patient = Peer::join(&data, text(&data, "patientToken")).await;

@@ -9,7 +9,7 @@ use std::path::Path;
 use autamedica_api::JoinLink;
 use autamedica_lab::Sfu;
 use autamedica_server::{Config, Database, LiveKitUrl, Scope, Secret, SfuConfig, open_store};
-use common::{Backend, Peer, databases, error_code, program, serve, serve_with, text};
+use common::{Backend, Peer, client, databases, error_code, program, serve, serve_with, text};
 use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ async fn a_web_page_on_another_name_cant_use_the_open_api() {
 async fn no_answered_create_is_lost_when_the_server_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let (mut server, url) = serve(folder.path(), &[]);
-    let http = reqwest::Client::new();
+    let http = client();
     let (sender, mut answers) = tokio::sync::mpsc::unbounded_channel();
     let creating: Vec<_> = (0..200)
         .map(|number| {
@@ -184,7 +184,7 @@ async fn the_operator_makes_lists_and_revokes_keys() {
             .success()
     );
     let (_server, url) = serve(folder.path(), &[]);
-    let http = reqwest::Client::new();
+    let http = client();
     let rooms = async || http.get(format!("{url}/api/rooms/active")).bearer_auth(&key).send().await.unwrap().status();
     assert_eq!(rooms().await, StatusCode::OK);
     run(folder.path(), &["key", "revoke", "front-desk"]);
@@ -196,7 +196,7 @@ async fn the_operator_makes_lists_and_revokes_keys() {
 async fn ten_thousand_wrong_codes_are_held_up_and_named_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, url) = serve(folder.path(), &[]);
-    let http = reqwest::Client::new();
+    let http = client();
     let wrong = |number: u32| format!("wrong-code-that-nobody-has-{number:05}");
     let tries = futures_util::stream::iter(0..10_000_u32).map(|number| {
         let request = http.post(format!("{url}/api/join")).json(&json!({"code": wrong(number)}));
@@ -260,7 +260,7 @@ async fn behind_a_proxy_keys_and_an_address_are_wanted_and_the_proxy_is_believed
     let mut command = program(folder.path());
     command.args(["--port", "0", "--behind-proxy", "--host", "0.0.0.0"]).env(public.0, public.1);
     let (_server, url) = serve_with(folder.path(), command);
-    let http = reqwest::Client::new();
+    let http = client();
     let body = json!({"consultationId": "proxied", "patientId": "p", "doctorId": "d"});
     let request = http.post(format!("{url}/api/consultations/create")).bearer_auth(&key).json(&body);
     let answer = request.header("x-forwarded-for", "198.51.100.7, 192.0.2.1").send().await.unwrap();

@@ -23,6 +23,12 @@ pub fn databases() -> [Config; 2] {
     [Config::default(), Config { database: postgres, master_key, ..Config::default() }]
 }
 
+/// A caller. The cryptography is chosen here, as a backend in this process would.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// A backend on a free port, with its own SFU and database.
 pub struct Backend {
     pub server: RunningServer,
@@ -37,7 +43,7 @@ impl Backend {
     pub async fn start_with(mut config: Config) -> Self {
         config.port = 0;
         let server = Server::start(config).await.unwrap();
-        Self { server, http: reqwest::Client::new() }
+        Self { server, http: client() }
     }
 
     pub fn url(&self, path: &str) -> String {

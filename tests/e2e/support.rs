@@ -1,32 +1,53 @@
 //! What the end-to-end tests share: our backend and our app as programs, and a browser as a foreign client.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use autamedica_api::{Consultation, CreateConsultation, Health, HealthStatus, Id, Role, RoomStats, Success};
-use autamedica_lab::{Display, HANG_GUARD, Process, built_program, free_port, wait_until, workspace_file};
+use autamedica_lab::{
+    Display, HANG_GUARD, Process, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Our backend, as an operator starts it with nothing configured, and the SFU that it starts.
+/// Milliseconds since 1970, as in reports.
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    u64::try_from(now.as_millis()).expect("and before the year 584 million")
+}
+
+/// Our backend, as an operator starts it.
 pub struct Backend {
-    _process: Process,
+    process: Process,
     url: String,
 }
 
 impl Backend {
-    /// Starts it on a free port and waits until it is well.
+    /// With nothing configured: it starts an SFU of its own. On a free port; waits until it is well.
     pub fn start() -> Result<Self> {
-        let port = free_port()?;
+        Self::spawn(Command::new(built_program("autamedica-server")?))
+    }
+
+    /// With an SFU that runs elsewhere.
+    pub fn start_with(sfu: &Sfu) -> Result<Self> {
         let mut command = Command::new(built_program("autamedica-server")?);
+        command.env("LIVEKIT_URL", sfu.url());
+        command.env("LIVEKIT_API_KEY", Sfu::API_KEY).env("LIVEKIT_API_SECRET", Sfu::API_SECRET);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self> {
+        let port = free_port()?;
         command.env("AUTAMEDICA_PORT", port.to_string()).env("DATABASE_URL", "sqlite::memory:");
         quiet(&mut command);
         let process = Process::spawn("autamedica-server", command)?;
-        let backend = Self { _process: process, url: format!("http://127.0.0.1:{port}") };
+        let backend = Self { process, url: format!("http://127.0.0.1:{port}") };
         wait_until("the backend", HANG_GUARD, || {
             let health: Health = backend.get("/health").ok()?;
             (health.status == HealthStatus::Ok).then_some(())
@@ -39,14 +60,29 @@ impl Backend {
         &self.url
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills (SIGKILL) the SFU that it started, not itself.
+    pub fn kill_sfu(&self) -> Result<()> {
+        let children = descendants(self.process.id());
+        let (sfu, _) = children.iter().find(|(_, child)| child.name == "livekit-server").context("it runs no SFU")?;
+        let status = Command::new("kill").args(["-KILL", &sfu.to_string()]).status().context("running kill")?;
+        ensure!(status.success(), "the SFU can't be killed: {status}");
+        Ok(())
+    }
+
     /// Creates a consultation between the people whom `autamedica --consultation` makes up for it.
     pub fn create(&self, id: &str) -> Result<Consultation> {
         let person = |role: Role| Id::new(format!("{role}-{id}"));
-        let body = CreateConsultation {
-            consultation_id: Id::new(id)?,
-            patient_id: person(Role::Patient)?,
-            doctor_id: person(Role::Doctor)?,
-        };
+        let body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
         self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
     }
 
@@ -86,7 +122,10 @@ fn quiet(command: &mut Command) {
 /// The app with test devices, in a call that ends by itself after `seconds`.
 pub struct App {
     process: Process,
+    role: Role,
+    title: String,
     report: PathBuf,
+    log: PathBuf,
 }
 
 impl App {
@@ -100,18 +139,94 @@ impl App {
         say: &str,
         folder: &Path,
     ) -> Result<Self> {
-        let report = folder.join(format!("{role}.json"));
+        Self::start_at(display, backend.url(), role, consultation, seconds, say, folder)
+    }
+
+    /// The same with any backend's address.
+    pub fn start_at(
+        display: &Display,
+        server: &str,
+        role: Role,
+        consultation: &str,
+        seconds: u64,
+        say: &str,
+        folder: &Path,
+    ) -> Result<Self> {
+        let (report, log) = (folder.join(format!("{role}.json")), folder.join(format!("{role}.log")));
+        let title = format!("{consultation} {role}");
         let mut app = display.command(built_program("autamedica")?);
-        app.args(["--role", role.as_str(), "--consultation", consultation, "--server", backend.url()]);
+        app.args(["--role", role.as_str(), "--consultation", consultation, "--server", server, "--title", &title]);
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none", "--say", say]);
         app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report);
-        quiet(&mut app);
-        Ok(Self { process: Process::spawn("autamedica", app)?, report })
+        app.env("DATABASE_URL", "sqlite::memory:").env("NO_COLOR", "1").env_remove("RUST_LOG");
+        app.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).context("making the app's log")?);
+        Ok(Self { process: Process::spawn("autamedica", app)?, role, title, report, log })
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Whether the call still goes on.
     pub fn is_running(&mut self) -> Result<bool> {
         self.process.is_running()
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Its window.
+    pub fn window(&self, display: &Display) -> Result<String> {
+        display.window(&self.title)
+    }
+
+    fn log_count(&self, text: &str) -> usize {
+        std::fs::read_to_string(&self.log).unwrap_or_default().matches(text).count()
+    }
+
+    /// Waits until a line was logged so many times.
+    pub fn wait_for_log(&mut self, text: &str, times: usize) -> Result<()> {
+        wait_until(&format!("the {}'s app to log {text:?} {times} times", self.role), HANG_GUARD, || {
+            (self.log_count(text) >= times).then_some(())
+        })
+        .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
+    }
+
+    /// Waits until a screen was shown so many times.
+    pub fn wait_for_screen(&mut self, screen: &str, times: usize) -> Result<()> {
+        self.wait_for_log(&format!("shown screen={screen}"), times)
+    }
+
+    /// Fails if it leaves the call within so long.
+    pub fn stays_in_call(&mut self, long: Duration) -> Result<()> {
+        let shown = self.log_count("shown screen=");
+        let end = Instant::now() + long;
+        while Instant::now() < end {
+            ensure!(self.process.is_running()?, "the {}'s app ended", self.role);
+            ensure!(self.log_count("shown screen=") == shown, "the {}'s app shows another screen", self.role);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// Moves the pointer onto the button that hangs up: the last one of the bar in the middle of the lower edge, which
+    /// is wider for a doctor.
+    pub fn point_at_hang_up(&self, display: &Display) -> Result<()> {
+        let window = self.window(display)?;
+        display.xdotool(&["windowactivate", "--sync", &window])?;
+        let x = if self.role == Role::Doctor { "908" } else { "824" };
+        // Two moves: the first one brings the bar back.
+        display.xdotool(&["mousemove", "--window", &window, "640", "400"])?;
+        display.xdotool(&["mousemove", "--window", &window, x, "632"])?;
+        Ok(())
+    }
+
+    /// Asks it to end, as the system does (SIGTERM); it hangs up, and leaves its report.
+    pub fn close(&mut self) -> Result<()> {
+        self.process.signal(libc::SIGTERM)
     }
 
     /// Waits for the end of the call, and returns what this client measured.

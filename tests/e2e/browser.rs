@@ -1,15 +1,13 @@
 //! A browser with LiveKit's own web SDK and a token of our backend, in one call with the native app: what an existing
 //! web client, or anybody with a token, can do and cannot.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Result;
 use autamedica_api::Role;
 use autamedica_lab::Display;
-use support::{App, Attempt, Backend, Browser, Instructions, Refusal, Seen};
+use crate::support::{App, Attempt, Backend, Browser, Instructions, Refusal, Seen};
 
 /// How long the native side stays. The browser starts, measures and tries what it may not in half of it, also when
 /// the machine is busy; the last ten seconds are the native side's measurement.

@@ -1,12 +1,11 @@
 //! `cargo xtask demo`, the command that the README begins with: what it promises, and what it leaves behind.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use autamedica_lab::{HANG_GUARD, Process, wait_until};
+use autamedica_lab::{HANG_GUARD, Process, descendants, wait_until, wait_until_gone};
 use serde_json::Value;
 
 /// Building what has changed since the tests were built, at worst.
@@ -35,10 +34,7 @@ fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result
 
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
     let clients = report["clients"].as_array().context("clients")?;
-    assert_eq!(
-        clients.iter().map(|client| client["role"].as_str()).collect::<Vec<_>>(),
-        [Some("doctor"), Some("patient")]
-    );
+    assert_eq!(clients.iter().map(|client| client["role"].as_str()).collect::<Vec<_>>(), [Some("doctor"), Some("patient")]);
     for client in clients {
         let number = |name: &str| client[name].as_f64().unwrap_or_else(|| panic!("no {name} in {client}"));
         assert_eq!((number("video_width"), number("video_height")), (1280.0, 720.0), "{client}");
@@ -60,38 +56,11 @@ fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result
 
 /// Large, and of many colours: neither a blank window nor a plain page.
 fn assert_is_a_window_with_a_picture(file: &Path) -> Result<()> {
-    let answer =
-        Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;
+    let answer = Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;
     let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
     let numbers: Vec<u32> = answer.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     assert!(matches!(numbers[..], [1280, 720, colours] if colours > 1000), "{}: {answer:?}", file.display());
     Ok(())
-}
-
-/// Every process below another one: its id, and its name with the moment it started, which tells it from a later one
-/// with the same id.
-fn descendants(of: u32) -> BTreeMap<u32, (String, String)> {
-    let mut known = BTreeMap::new();
-    let mut parents = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Some((identity, parent)) = process(id) else { continue };
-        known.insert(id, identity);
-        parents.insert(id, parent);
-    }
-    let is_below = |id: u32| std::iter::successors(Some(id), |id| parents.get(id).copied()).skip(1).any(|id| id == of);
-    known.retain(|id, _| is_below(*id));
-    known
-}
-
-/// A process's identity as above, and its parent; `None` when it is gone, or dead and waiting to be reaped.
-fn process(id: u32) -> Option<((String, String), u32)> {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let (before, after) = stat.rsplit_once(')')?;
-    let name = before.split_once('(')?.1.to_owned();
-    let fields: Vec<_> = after.split_whitespace().collect();
-    let is_dead = matches!(fields.first(), Some(&("Z" | "X")));
-    (!is_dead).then_some(((name, (*fields.get(19)?).to_owned()), fields.get(1)?.parse().ok()?))
 }
 
 fn assert_nothing_survives(end: impl FnOnce(&mut Process) -> Result<()>) -> Result<()> {
@@ -99,16 +68,12 @@ fn assert_nothing_survives(end: impl FnOnce(&mut Process) -> Result<()>) -> Resu
     let mut demo = demo(&[])?;
     let family = wait_until("all parts of the demo", PATIENCE, || {
         let family = descendants(demo.id());
-        let is_running = |part: &&str| family.values().any(|(name, _)| name == *part);
+        let is_running = |part: &&str| family.values().any(|process| process.name == *part);
         PARTS.iter().all(|part| is_running(&part)).then_some(family)
     })?;
-    assert_eq!(family.values().filter(|(name, _)| name == "autamedica").count(), 2, "{family:?}");
+    assert_eq!(family.values().filter(|process| process.name == "autamedica").count(), 2, "{family:?}");
     end(&mut demo)?;
-    wait_until("the end of all its processes", HANG_GUARD, || {
-        let is_alive =
-            |(id, identity): (&u32, &(String, String))| process(*id).is_some_and(|(now, _)| now == *identity);
-        (!family.iter().any(is_alive)).then_some(())
-    })
+    wait_until_gone(&family, HANG_GUARD)
 }
 
 #[test]
