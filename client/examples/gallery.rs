@@ -54,6 +54,7 @@ fn main() -> eframe::Result {
     let mut seconds = None;
     while let Some(arg) = args.next() {
         match arg.as_str() {
+            "--scale" => options.text_scale = args.next().and_then(|s| s.parse().ok()).unwrap_or(1.0),
             "--kiosk" => options.kiosk = true,
             "--lang" => options.language = args.next().and_then(|l| l.parse().ok()).unwrap_or(Language::Spanish),
             "--role" => options.role = args.next().and_then(|r| r.parse().ok()).unwrap_or(Role::Doctor),
@@ -258,7 +259,7 @@ fn paint(width: u32, height: u32, look: u8) -> Vec<u8> {
     let (w, h) = (width as f32, height as f32);
     let color = |x: f32, y: f32| -> (f32, f32, f32) {
         if look == 2 {
-            let line = (y / 28.0) as u32 % 3 != 0
+            let line = !((y / 28.0) as u32).is_multiple_of(3)
                 && (y % 28.0) < 12.0
                 && x > w * 0.1
                 && x < w * (0.6 + 0.3 * (y * 0.013).sin());

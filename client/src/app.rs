@@ -206,8 +206,12 @@ impl App {
     /// Hangs up, and shows what comes after it without waiting for anybody.
     fn leave(&mut self) {
         let home = Screen::Start(StartScreen::default());
-        let Screen::Call(Ongoing { call, target, .. }) = std::mem::replace(&mut self.screen, home) else {
-            return;
+        let (call, target) = match std::mem::replace(&mut self.screen, home) {
+            Screen::Call(Ongoing { call, target, .. }) => (call, target),
+            other => {
+                self.screen = other;
+                return;
+            }
         };
         let state = call.state();
         call.send(CallCommand::HangUp);

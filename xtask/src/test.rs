@@ -9,7 +9,7 @@ use crate::workspace::cargo;
 /// What to run of it.
 #[derive(Args)]
 pub struct Options {
-    /// Passed to `cargo test`, such as `-p autamedica-engine` or `--test browser`.
+    /// Passed to `cargo test`, such as `-p autamedica-engine` or `--test e2e`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::{RichText, Ui};
 use lucide_icons::Icon;
 
-use super::start::{centered, header};
+use super::page::{centered, header};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, wording};
 use crate::call::{EndReason, JoinTarget};
@@ -49,7 +49,7 @@ impl EndScreen {
         header(ui, cx);
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let (title, next) = wording::end(&self.reason);
-        centered(ui, 560.0_f32.min(ui.max_rect().width() - 2.0 * space::L), |ui| {
+        centered(ui, sizes, |ui| {
             let (icon, color) = self.sign(palette);
             ui.label(RichText::new(char::from(icon)).font(icon_font(space::XXL)).color(color));
             ui.add_space(space::XS);

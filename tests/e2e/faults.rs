@@ -1,14 +1,12 @@
 //! What a call does when the SFU, the backend or the app itself dies: whole programs, real windows, real kills.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use autamedica_api::Role;
 use autamedica_lab::{Display, HANG_GUARD, Listed, Sfu, descendants, free_port, wait_until_gone};
-use support::{App, Backend, now_ms};
+use crate::support::{App, Backend, now_ms};
 
 /// Long enough for any of these to play out; the windows are closed when the test is over.
 const SECONDS: u64 = 150;
@@ -29,8 +27,8 @@ impl Call {
         let start = |role| App::start(&display, backend, role, id, SECONDS, NOTHING_TO_SAY, folder.path());
         let mut apps = [start(Role::Doctor)?, start(Role::Patient)?];
         for app in &mut apps {
-            app.wait_for_screen("call", 1)?;
-            app.wait_for_log("remote video opened", 1)?;
+            app.wait_for_screen("Call", 1)?;
+            app.wait_for_log("a remote video opened", 1)?;
         }
         Ok(Self { display, apps, _folder: folder })
     }
@@ -65,10 +63,10 @@ fn a_killed_sfu_comes_back_and_the_call_goes_on() -> Result<()> {
     let backend = Backend::start()?;
     let mut call = Call::start(&backend, "sfu-returns")?;
     backend.kill_sfu()?;
-    call.wait_for_screen("reconnecting", 1)?;
-    call.wait_for_screen("call", 2)?;
+    call.wait_for_screen("Reconnecting", 1)?;
+    call.wait_for_screen("Call", 2)?;
     for app in &mut call.apps {
-        app.wait_for_log("remote video opened", 2)?;
+        app.wait_for_log("a remote video opened", 2)?;
     }
     for report in call.end()? {
         assert_eq!(screens(&report), ["joining", "call", "reconnecting", "call", "end"], "{report}");
@@ -83,8 +81,8 @@ fn without_an_sfu_the_call_ends_honestly_after_30_seconds() -> Result<()> {
     let backend = Backend::start_with(&sfu)?;
     let mut call = Call::start(&backend, "sfu-gone")?;
     sfu.kill();
-    call.wait_for_screen("reconnecting", 1)?;
-    call.wait_for_screen("end", 1)?;
+    call.wait_for_screen("Reconnecting", 1)?;
+    call.wait_for_screen("End", 1)?;
     for report in call.end()? {
         assert_eq!(screens(&report), ["joining", "call", "reconnecting", "end"], "{report}");
         assert_eq!(report["end"], "ConnectionLost", "{report}");
@@ -117,13 +115,13 @@ fn hanging_up_while_reconnecting_is_immediate() -> Result<()> {
     let backend = Backend::start_with(&sfu)?;
     let mut call = Call::start(&backend, "hang-up")?;
     sfu.kill();
-    call.wait_for_screen("reconnecting", 1)?;
+    call.wait_for_screen("Reconnecting", 1)?;
     let mut clicked = Vec::new();
     for app in &mut call.apps {
         app.point_at_hang_up(&call.display)?;
         clicked.push(now_ms());
         call.display.xdotool(&["click", "1"])?;
-        app.wait_for_screen("start", 1)?;
+        app.wait_for_screen("Start", 1)?;
     }
     for (report, clicked) in call.end()?.iter().zip(clicked) {
         assert_eq!(screens(report), ["joining", "call", "reconnecting", "start"], "{report}");
@@ -138,7 +136,7 @@ fn hanging_up_while_reconnecting_is_immediate() -> Result<()> {
 fn app_with_its_own_backend(display: &Display, folder: &std::path::Path) -> Result<(App, BTreeMap<u32, Listed>)> {
     let url = format!("http://localhost:{}", free_port()?);
     let mut app = App::start_at(display, &url, Role::Doctor, "alone", SECONDS, NOTHING_TO_SAY, folder)?;
-    app.wait_for_screen("call", 1)?;
+    app.wait_for_screen("Call", 1)?;
     let children = descendants(app.id());
     assert!(children.values().any(|process| process.name == "livekit-server"), "{children:?}");
     Ok((app, children))
@@ -155,7 +153,7 @@ fn a_killed_app_leaves_no_sfu_behind() -> Result<()> {
 #[test]
 fn a_closed_window_leaves_nothing_behind() -> Result<()> {
     let (display, folder) = (Display::start(1400, 800)?, tempfile::tempdir()?);
-    let (mut app, children) = app_with_its_own_backend(&display, folder.path())?;
+    let (app, children) = app_with_its_own_backend(&display, folder.path())?;
     let window = app.window(&display)?;
     // As a person closes it: the window manager asks, the app hangs up and goes.
     display.xdotool(&["windowactivate", "--sync", &window, "key", "--clearmodifiers", "alt+F4"])?;
