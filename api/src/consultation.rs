@@ -68,7 +68,7 @@ pub struct CreateConsultation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
     /// How long it is to last, in minutes. Default: 30.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub duration_minutes: Option<u32>,
 }
@@ -131,7 +131,7 @@ pub struct Consultation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
     /// How long it is to last, in minutes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
 }
 
@@ -176,7 +176,7 @@ pub struct ConsultationDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
     /// How long it is to last, in minutes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
     /// When it was created first.
     pub created_at: Timestamp,
@@ -198,7 +198,7 @@ pub struct MoveConsultation {
     /// When it is to begin now.
     pub scheduled_at: Timestamp,
     /// How long it is to last, in minutes. Default: as before, else 30.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub duration_minutes: Option<u32>,
 }

@@ -15,6 +15,7 @@ mod recording;
 mod role;
 mod room;
 mod timestamp;
+mod whole;
 
 pub use consultation::{
     Consultation, ConsultationDetails, ConsultationLinks, ConsultationState, CreateConsultation, MediaSource,

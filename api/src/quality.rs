@@ -28,10 +28,10 @@ pub struct QualityFigures {
     #[schema(minimum = 0)]
     pub fps: Option<f64>,
     /// Pixels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
     /// Pixels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
 }
 

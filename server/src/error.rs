@@ -61,9 +61,10 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::RoomNotFound
         | ErrorCode::ParticipantNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorCode::ConsultationConflict | ErrorCode::ConsultationEnded | ErrorCode::ConsultationCancelled => {
-            StatusCode::CONFLICT
-        }
+        ErrorCode::ConsultationConflict
+        | ErrorCode::SamePerson
+        | ErrorCode::ConsultationEnded
+        | ErrorCode::ConsultationCancelled => StatusCode::CONFLICT,
         ErrorCode::CodeExpired => StatusCode::GONE,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

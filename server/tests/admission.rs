@@ -221,7 +221,7 @@ async fn removal_holds() {
 
         // A doctor isn't removed, and nobody is removed from what isn't.
         let own = "/api/consultations/remove/participants/doctor-1/remove";
-        assert_eq!(backend.post(own, Some(doctor_token), &json!({})).await.0, StatusCode::BAD_REQUEST);
+        assert_eq!(backend.post(own, Some(doctor_token), &json!({})).await.0, StatusCode::FORBIDDEN);
         let (status, answer) = backend.post("/api/consultations/remove/refuse", Some(doctor_token), &json!({})).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         assert_eq!(join(&backend, &code).await.0, StatusCode::FORBIDDEN);

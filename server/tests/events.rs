@@ -87,6 +87,31 @@ async fn livekits_events_are_verified_idempotent_and_may_come_in_any_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_things_at_once_dont_block_each_other() {
+    for config in databases() {
+        let sfu = Sfu::start().unwrap();
+        let backend = Backend::start_with(external(&sfu, config)).await;
+        let room = &backend.create_with("busy", &json!({"waitingRoom": true})).await;
+        let doctor = room["doctorToken"].as_str();
+        let backend = &backend;
+        let busy = (0..60).map(|number| async move {
+            let (sid, id) = (format!("PA_{}", number / 4), format!("event-{number}"));
+            let who = if number % 3 == 0 { "doctor-1" } else { "patient-1" };
+            let (status, answer) = match number % 4 {
+                0 => {
+                    tell(backend, &event("participant_joined", &id, 1, room, Some((&sid, who))), Sfu::API_SECRET).await
+                }
+                1 => tell(backend, &event("participant_left", &id, 2, room, Some((&sid, who))), Sfu::API_SECRET).await,
+                2 => backend.post("/api/consultations/busy/participants/patient-1/remove", doctor, &json!({})).await,
+                _ => backend.post("/api/consultations/busy/admit", doctor, &json!({})).await,
+            };
+            assert_eq!(status, StatusCode::OK, "{number}: {answer}");
+        });
+        futures_util::future::join_all(busy).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_consultation_ends_and_can_begin_again() {
     for config in databases() {
         let port = free_port().unwrap();

@@ -36,7 +36,7 @@ pub(super) async fn create(
 ) -> Result<Json<Success<Consultation>>> {
     caller.must(&state, Permission::Manage).await?;
     if wanted.patient_id == wanted.doctor_id {
-        return Err(Error::refused(ErrorCode::InvalidRequest, "`patientId` and `doctorId` must differ"));
+        return Err(Error::refused(ErrorCode::SamePerson, "`patientId` and `doctorId` must differ"));
     }
     check_duration(wanted.duration_minutes)?;
     let event = caller.event("consultation.create");

@@ -69,10 +69,7 @@ pub(super) async fn remove(
     caller.must(&state, Permission::Direct(&id)).await?;
     let stored = find(&state, &id).await?;
     if identity == stored.doctor_id {
-        return Err(Error::refused(
-            ErrorCode::InvalidRequest,
-            "the doctor can't be removed; end the consultation instead",
-        ));
+        return Err(Error::refused(ErrorCode::Forbidden, "the doctor can't be removed; end the consultation instead"));
     }
     send_out(&state, &id, identity, caller.event("participant.remove")).await
 }

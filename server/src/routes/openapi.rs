@@ -1,3 +1,4 @@
+use autamedica_api::ErrorCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -10,16 +11,18 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/openapi.json", get(async || Json(Api::openapi())))
 }
 
-/// Video consultations between a patient and a doctor.
-///
-/// Every answer is `{"success": true, "data": …}` or `{"success": false, "error": {"code": …, "message": …}}`. Programs
-/// decide by `error.code`; the message is for people and may change. The codes are the values of ErrorCode.
-///
-/// While the operator has made no API key, callers on the server's own machine need none. Otherwise send
-/// `Authorization: Bearer` with an API key, or, in a consultation, with the participant's own token.
+/// What callers should know before anything else; the codes' list is added to it.
+const ABOUT: &str = r#"Video consultations between a patient and a doctor.
+
+Every answer is {"success": true, "data": …} or {"success": false, "error": {"code": …, "message": …}}. Programs decide by error.code; the message is for people and may change.
+
+While the operator has made no API key, callers on the server's own machine need none. Otherwise send Authorization: Bearer with an API key, or, in a consultation, with the participant's own token.
+
+"#;
+
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "AutaMedica", version = env!("CARGO_PKG_VERSION")),
+    info(title = "AutaMedica", version = env!("CARGO_PKG_VERSION"), description = "See `Describe`"),
     paths(
         health::health,
         consultations::create,
@@ -42,7 +45,7 @@ pub fn router() -> Router<AppState> {
         metrics::metrics,
         sfu_events::receive,
     ),
-    modifiers(&Security)
+    modifiers(&Security, &Describe)
 )]
 struct Api;
 
@@ -64,5 +67,17 @@ impl Modify for Security {
         components.add_security_scheme("token", bearer("A participant's own LiveKit token.", "JWT"));
         let livekit = ApiKeyValue::with_description("Authorization", "LiveKit's signature over the body.");
         components.add_security_scheme("livekit", SecurityScheme::ApiKey(ApiKey::Header(livekit)));
+    }
+}
+
+struct Describe;
+
+impl Modify for Describe {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let codes = ErrorCode::ALL.iter().map(|(code, about)| {
+            let code = serde_json::to_value(code).ok();
+            format!("{}: {about}", code.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default())
+        });
+        api.info.description = Some(format!("{ABOUT}{}", codes.collect::<Vec<_>>().join("\n\n")));
     }
 }

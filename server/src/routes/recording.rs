@@ -27,7 +27,7 @@ pub(super) async fn start(
 ) -> Result<()> {
     caller.must(&state, Permission::Direct(&id)).await?;
     if body.room_name != room_name(&id) {
-        return Err(Error::refused(ErrorCode::InvalidRequest, "`roomName` isn't this consultation's room"));
+        return Err(Error::refused(ErrorCode::RoomNotFound, "`roomName` isn't this consultation's room"));
     }
     unavailable(&state, &id).await
 }

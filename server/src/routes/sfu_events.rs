@@ -5,6 +5,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 
 use crate::error::{Error, Result};
+use crate::extract::Body;
 use crate::follow;
 use crate::state::AppState;
 
@@ -20,12 +21,14 @@ pub fn router() -> Router<AppState> {
 pub(super) async fn receive(
     State(state): State<AppState>,
     headers: HeaderMap,
-    body: String,
+    body: Body,
 ) -> Result<Json<Success<Done>>> {
     let refusal = || Error::refused(ErrorCode::Unauthorized, "this isn't signed with the SFU's key");
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refusal)?;
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
-    let event = state.sfu.receive_event(&body, token).map_err(|_| refusal())?;
+    let Body(body) = body;
+    let body = str::from_utf8(&body).map_err(|_| refusal())?;
+    let event = state.sfu.receive_event(body, token).map_err(|_| refusal())?;
     // Only an event that was taken in whole counts as noted, so that a failure is told again.
     if state.store.knows_sfu_event(&event.id).await? {
         return Ok(Json(Success::new(Done {})));

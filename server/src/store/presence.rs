@@ -1,4 +1,7 @@
 //! Who is in which room, and the states that follow from it.
+//!
+//! Every transaction of the store locks rows in one order, so that none waits for another in a circle: stays, the
+//! consultation, its removals and codes, and last the audit log's head.
 
 use autamedica_api::{ConsultationState, Id, Timestamp};
 use sqlx::{AnyConnection, Row};
@@ -47,11 +50,12 @@ impl Store {
     /// When the database fails.
     pub async fn joined(&self, id: &Id, stay: &Stay) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        if insert_stay(&mut transaction, id, stay, None).await? {
+        let is_new = insert_stay(&mut transaction, id, stay, None).await?;
+        self.follow(&mut transaction, id).await?;
+        if is_new {
             let event = Event::ok(format!("participant:{}", stay.identity), "room.join").consultation(id);
             append(&mut transaction, &self.vault, event).await?;
         }
-        self.follow(&mut transaction, id).await?;
         transaction.commit().await
     }
 
@@ -67,11 +71,11 @@ impl Store {
             .bind(&stay.participant_sid)
             .execute(&mut *transaction)
             .await?;
+        self.follow(&mut transaction, id).await?;
         if is_new || ended.rows_affected() == 1 {
             let event = Event::ok(format!("participant:{}", stay.identity), "room.leave").consultation(id);
             append(&mut transaction, &self.vault, event).await?;
         }
-        self.follow(&mut transaction, id).await?;
         transaction.commit().await
     }
 
@@ -173,6 +177,11 @@ impl Store {
     /// When the database fails.
     pub async fn remove(&self, id: &Id, identity: &str, by: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE consultations SET admitted_at = NULL WHERE id = $1 AND patient_id = $2")
+            .bind(id.as_str())
+            .bind(identity)
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query(
             "INSERT INTO removals (consultation_id, identity, removed_at) VALUES ($1, $2, $3) \
              ON CONFLICT (consultation_id, identity) DO NOTHING",
@@ -182,11 +191,6 @@ impl Store {
         .bind(Timestamp::now().as_millis())
         .execute(&mut *transaction)
         .await?;
-        sqlx::query("UPDATE consultations SET admitted_at = NULL WHERE id = $1 AND patient_id = $2")
-            .bind(id.as_str())
-            .bind(identity)
-            .execute(&mut *transaction)
-            .await?;
         append(&mut transaction, &self.vault, by.consultation(id).subject(identity)).await?;
         transaction.commit().await
     }
