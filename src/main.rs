@@ -59,7 +59,8 @@ fn run(cli: Cli) -> Result<()> {
         measurements: measurements.clone(),
         say: cli.say.clone(),
     };
-    let window = autamedica_client::ui::run(app_options(&cli, target, &measurements, runtime.handle()), Box::new(calls));
+    let window =
+        autamedica_client::ui::run(app_options(&cli, target, &measurements, runtime.handle()), Box::new(calls));
     measurements.ui_ended();
     runtime.block_on(bundled.stop());
     runtime.shutdown_timeout(LAST_WORK);
@@ -115,8 +116,7 @@ async fn close_in_time(window: UiHandle, seconds: Option<u64>) {
 #[cfg(unix)]
 async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return std::future::pending().await;
     };

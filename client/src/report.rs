@@ -62,6 +62,8 @@ struct Inner {
     audio_tone_hz: Option<f64>,
     chat_received: bool,
     cpu_at_first_frame: Option<CpuTime>,
+    /// When the call ended, and what had been used then: the media threads are gone soon after.
+    at_end: Option<(Instant, CpuTime)>,
     end: String,
     screens: Vec<(ScreenName, u64)>,
 }
@@ -82,6 +84,7 @@ impl Measurements {
             audio_tone_hz: None,
             chat_received: false,
             cpu_at_first_frame: None,
+            at_end: None,
             end: "never joined".to_owned(),
             screens: Vec::new(),
         };
@@ -142,7 +145,10 @@ impl Measurements {
 
     /// The call is over, for this reason.
     pub fn ended(&self, reason: &str) {
-        reason.clone_into(&mut self.inner.lock().end);
+        let used = usage::cpu_time();
+        let mut inner = self.inner.lock();
+        reason.clone_into(&mut inner.end);
+        inner.at_end = used.map(|used| (Instant::now(), used));
     }
 
     /// The figures as they stand.
@@ -155,15 +161,16 @@ impl Measurements {
         let since_join = |at: Instant| inner.asked_at.map(|asked| at.saturating_duration_since(asked));
         let mut sorted = inner.latencies_ms.clone();
         sorted.sort_by(f64::total_cmp);
-        let in_call = inner.first_frame_at.map(|first| now.saturating_duration_since(first));
-        let cpu = in_call.zip(inner.cpu_at_first_frame.as_ref()).zip(usage::cpu_time());
+        let (until, used) = match inner.at_end.clone() {
+            Some((at, used)) => (at, Some(used)),
+            None => (now, usage::cpu_time()),
+        };
+        let in_call = inner.first_frame_at.map(|first| until.saturating_duration_since(first));
+        let cpu = in_call.zip(inner.cpu_at_first_frame.as_ref()).zip(used);
         let percent = |used: Duration, of: Duration| tenths(100.0 * used.as_secs_f64() / of.as_secs_f64().max(0.001));
         ClientReport {
             role: inner.role,
-            join_ms: inner
-                .first_frame_at
-                .and_then(since_join)
-                .and_then(|time| u64::try_from(time.as_millis()).ok()),
+            join_ms: inner.first_frame_at.and_then(since_join).and_then(|time| u64::try_from(time.as_millis()).ok()),
             video_fps: rate(&inner.shown),
             video_width: inner.last_frame_size.0,
             video_height: inner.last_frame_size.1,

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::{App, Attempt, Backend, Browser, Instructions, Refusal, Seen};
 use anyhow::Result;
 use autamedica_api::Role;
 use autamedica_lab::Display;
-use crate::support::{App, Attempt, Backend, Browser, Instructions, Refusal, Seen};
 
 /// How long the native side stays. The browser starts, measures and tries what it may not in half of it, also when
 /// the machine is busy; the last ten seconds are the native side's measurement.

@@ -34,7 +34,10 @@ fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result
 
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
     let clients = report["clients"].as_array().context("clients")?;
-    assert_eq!(clients.iter().map(|client| client["role"].as_str()).collect::<Vec<_>>(), [Some("doctor"), Some("patient")]);
+    assert_eq!(
+        clients.iter().map(|client| client["role"].as_str()).collect::<Vec<_>>(),
+        [Some("doctor"), Some("patient")]
+    );
     for client in clients {
         let number = |name: &str| client[name].as_f64().unwrap_or_else(|| panic!("no {name} in {client}"));
         assert_eq!((number("video_width"), number("video_height")), (1280.0, 720.0), "{client}");
@@ -56,7 +59,8 @@ fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result
 
 /// Large, and of many colours: neither a blank window nor a plain page.
 fn assert_is_a_window_with_a_picture(file: &Path) -> Result<()> {
-    let answer = Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;
+    let answer =
+        Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;
     let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
     let numbers: Vec<u32> = answer.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     assert!(matches!(numbers[..], [1280, 720, colours] if colours > 1000), "{}: {answer:?}", file.display());

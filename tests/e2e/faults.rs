@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::support::{App, Backend, now_ms};
 use anyhow::{Context, Result};
 use autamedica_api::Role;
 use autamedica_lab::{Display, HANG_GUARD, Listed, Sfu, descendants, free_port, wait_until_gone};
-use crate::support::{App, Backend, now_ms};
 
 /// Long enough for any of these to play out; the windows are closed when the test is over.
 const SECONDS: u64 = 150;
@@ -170,4 +170,3 @@ fn a_killed_backend_leaves_no_sfu_behind() -> Result<()> {
     backend.kill();
     wait_until_gone(&children, HANG_GUARD)
 }
-

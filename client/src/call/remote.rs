@@ -87,8 +87,7 @@ impl Remotes {
             }
             RemoteTrack::Audio(track) => {
                 let mut input = mixer.add_stream();
-                let stream =
-                    AudioStream::with_callback(track, SAMPLE_RATE, 1, move |frame| input.push(&frame.data))?;
+                let stream = AudioStream::with_callback(track, SAMPLE_RATE, 1, move |frame| input.push(&frame.data))?;
                 remote.sounds.retain(|sound| sound.sid != sid);
                 remote.sounds.push(Sound { sid, _stream: stream });
             }
