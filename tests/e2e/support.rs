@@ -306,6 +306,7 @@ pub struct Browser {
 impl Browser {
     /// Starts it.
     pub fn start(instructions: &Instructions<'_>) -> Result<Self> {
+        workspace_file("tests/web/node_modules/playwright-core").context("run `cargo xtask setup --tests`")?;
         let mut node = Command::new("node");
         node.arg(workspace_file("tests/web/driver.mjs")?);
         node.stdin(Stdio::piped()).stdout(Stdio::piped());
