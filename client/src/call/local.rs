@@ -306,10 +306,10 @@ fn feed(
             size = Some(now);
             events.send(Event::Sized(source, now));
         }
-        if let Some(native) = outlet.get() {
-            if let Err(error) = native.capture_frame(&frame, frame.timestamp_us) {
-                tracing::trace!(?source, %error, "picture not sent");
-            }
+        if let Some(native) = outlet.get()
+            && let Err(error) = native.capture_frame(&frame, frame.timestamp_us)
+        {
+            tracing::trace!(?source, %error, "picture not sent");
         }
         if let Some(slot) = &self_view {
             slot.put(frame);

@@ -126,10 +126,10 @@ impl Task {
         // The person sees the end already; the room is told in our own time.
         self.local.close();
         self.jobs.abort_all();
-        if let Some(session) = self.session.take() {
-            if let Err(error) = session.room.close().await {
-                tracing::info!(%error, "left without the SFU's answer");
-            }
+        if let Some(session) = self.session.take()
+            && let Err(error) = session.room.close().await
+        {
+            tracing::info!(%error, "left without the SFU's answer");
         }
     }
 
