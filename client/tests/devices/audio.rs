@@ -62,7 +62,8 @@ fn a_tone_goes_out_of_the_speaker_and_into_the_microphone() {
         .expect("as loud as it was played");
         let played = speaker.frames_played();
         let started = Instant::now();
-        wait_until("two seconds", HANG_GUARD, || (speaker.frames_played() - played >= 200).then_some(())).expect("sound");
+        wait_until("two seconds", HANG_GUARD, || (speaker.frames_played() - played >= 200).then_some(()))
+            .expect("sound");
         let seconds = started.elapsed().as_secs_f64();
         assert!((1.7..2.6).contains(&seconds), "200 frames of 10 ms took {seconds} s");
         return;
@@ -117,7 +118,8 @@ fn without_a_sound_card_the_call_goes_on() {
         let _tone = tone_into(&mixer);
         let (speaking, listening) = (Watch::default(), Watch::default());
         let speaker = Speaker::open(DeviceChoice::Named("nothing".into()), mixer, None, speaking.on_state());
-        let _microphone = Microphone::open(options(DeviceChoice::Named("nothing".into())), |_| {}, listening.on_state());
+        let _microphone =
+            Microphone::open(options(DeviceChoice::Named("nothing".into())), |_| {}, listening.on_state());
         speaking.wait_for_failure(DeviceProblem::NotFound);
         listening.wait_for_failure(DeviceProblem::NotFound);
         wait_until("sound", HANG_GUARD, || speaker.tone_hz().filter(|hz| (hz - TONE_HZ).abs() < 1.0))

@@ -30,7 +30,14 @@ fn bars(format: &str) -> Vec<u8> {
     let colour = |x: usize| BARS[x * BARS.len() / width];
     let row = |of: &dyn Fn(usize) -> Vec<u8>, step: usize| (0..width).step_by(step).flat_map(of).collect::<Vec<u8>>();
     match format {
-        "YUYV" => row(&|x| { let [y, u, v] = yuv(colour(x)); vec![y, u, y, v] }, 2).repeat(height),
+        "YUYV" => row(
+            &|x| {
+                let [y, u, v] = yuv(colour(x));
+                vec![y, u, y, v]
+            },
+            2,
+        )
+        .repeat(height),
         "NV12" => {
             let luma = row(&|x| vec![yuv(colour(x))[0]], 1).repeat(height);
             let chroma = row(&|x| yuv(colour(x))[1..].to_vec(), 2).repeat(height / 2);
@@ -39,11 +46,10 @@ fn bars(format: &str) -> Vec<u8> {
         "RGB3" => row(&|x| colour(x).to_vec(), 1).repeat(height),
         "BGR3" => row(&|x| colour(x).iter().rev().copied().collect(), 1).repeat(height),
         "GRAY" => row(&|x| vec![colour(x)[1]], 1).repeat(height),
-        "MJPG" => [
-            include_bytes!("pictures/bars-420.jpg").as_slice(),
-            include_bytes!("pictures/bars-422.jpg").as_slice(),
-        ]
-        .concat(),
+        "MJPG" => {
+            [include_bytes!("pictures/bars-420.jpg").as_slice(), include_bytes!("pictures/bars-422.jpg").as_slice()]
+                .concat()
+        }
         other => panic!("no bars in {other}"),
     }
 }
@@ -170,7 +176,10 @@ fn dropping_a_stalled_camera_takes_no_time_and_closes_the_device() {
         watch.wait_for_frames(3);
         let open_devices = || {
             let files = std::fs::read_dir("/proc/self/fd").expect("files").flatten();
-            files.filter_map(|file| file.path().read_link().ok()).filter(|to| to.to_string_lossy().contains("virtual-camera")).count()
+            files
+                .filter_map(|file| file.path().read_link().ok())
+                .filter(|to| to.to_string_lossy().contains("virtual-camera"))
+                .count()
         };
         // One of them is the library's own.
         assert_eq!(open_devices(), 2);

@@ -83,7 +83,9 @@ fn pictures_of_the_cards() {
             for x in 0..frame.width() as usize {
                 let [y, u, v] = crate::watch::pixel(&frame, x, y).map(f64::from);
                 let (y, u, v) = (1.164 * (y - 16.0), u - 128.0, v - 128.0);
-                ppm.extend([y + 1.596 * v, y - 0.392 * u - 0.813 * v, y + 2.017 * u].map(|c| c.clamp(0.0, 255.0) as u8));
+                ppm.extend(
+                    [y + 1.596 * v, y - 0.392 * u - 0.813 * v, y + 2.017 * u].map(|c| c.clamp(0.0, 255.0) as u8),
+                );
             }
         }
         std::fs::write(std::path::Path::new(&folder).join(format!("card-{seed}.ppm")), ppm).expect("written");

@@ -117,7 +117,8 @@ fn the_screen_is_captured_with_the_right_colours_and_only_when_it_changes() {
     }
     let display = Display::start(1280, 720).expect("display");
     let environment = [("DISPLAY", display.name()), ("WAYLAND_DISPLAY", "")];
-    Child::start("screen::the_screen_is_captured_with_the_right_colours_and_only_when_it_changes", environment).finish();
+    Child::start("screen::the_screen_is_captured_with_the_right_colours_and_only_when_it_changes", environment)
+        .finish();
 }
 
 #[test]

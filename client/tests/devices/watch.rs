@@ -64,11 +64,7 @@ pub fn yuv([r, g, b]: [u8; 3]) -> [u8; 3] {
 /// The Y, U and V at a pixel.
 pub fn pixel(frame: &VideoFrame, x: usize, y: usize) -> [u8; 3] {
     let [luma, u, v] = frame.planes();
-    [
-        luma.data[y * luma.stride + x],
-        u.data[y / 2 * u.stride + x / 2],
-        v.data[y / 2 * v.stride + x / 2],
-    ]
+    [luma.data[y * luma.stride + x], u.data[y / 2 * u.stride + x / 2], v.data[y / 2 * v.stride + x / 2]]
 }
 
 /// Whether two colours are the same within `tolerance` in each of Y, U and V.
