@@ -59,7 +59,8 @@ fn run(cli: Cli) -> Result<()> {
         measurements: measurements.clone(),
         say: cli.say.clone(),
     };
-    let window = autamedica_client::ui::run(app_options(&cli, target, &measurements, runtime.handle()), Box::new(calls));
+    let window =
+        autamedica_client::ui::run(app_options(&cli, target, &measurements, runtime.handle()), Box::new(calls));
     measurements.ui_ended();
     runtime.block_on(bundled.stop());
     runtime.shutdown_timeout(LAST_WORK);
@@ -75,7 +76,7 @@ fn app_options(
     measurements: &Measurements,
     runtime: &tokio::runtime::Handle,
 ) -> AppOptions {
-    let (shown, drawn) = (measurements.clone(), measurements.clone());
+    let [shown, drawn, screens] = std::array::from_fn(|_| measurements.clone());
     let (seconds, runtime) = (cli.seconds, runtime.clone());
     AppOptions {
         language: cli.lang.unwrap_or_else(Language::of_system),
@@ -88,6 +89,7 @@ fn app_options(
                 shown.frame_shown(frame);
             }
         })),
+        on_screen: Some(Box::new(move |screen| screens.screen_shown(screen))),
         on_ready: Some(Box::new(move |window| {
             drawn.ui_ready(window.stats().clone());
             runtime.spawn(close_in_time(window, seconds));
@@ -114,8 +116,7 @@ async fn close_in_time(window: UiHandle, seconds: Option<u64>) {
 #[cfg(unix)]
 async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return std::future::pending().await;
     };

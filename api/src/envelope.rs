@@ -43,3 +43,7 @@ impl Failure {
         Self { success: false, error: FailureBody { code, message: message.into() } }
     }
 }
+
+/// The data of an answer that has nothing to say but that it was done: `{}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Done {}

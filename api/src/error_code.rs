@@ -27,6 +27,8 @@ pub enum ErrorCode {
     MethodNotAllowed,
     /// 409: the consultation exists with other people or other settings.
     ConsultationConflict,
+    /// 409: the patient and the doctor are one person.
+    SamePerson,
     /// 409: the consultation was ended for everybody.
     ConsultationEnded,
     /// 409: the consultation was cancelled.
@@ -56,4 +58,51 @@ pub enum ErrorCode {
     /// A code that this build doesn't know yet (only ever read, never sent).
     #[serde(other)]
     Unknown,
+}
+
+impl ErrorCode {
+    /// Every code that is sent, with its status and its meaning, for documentation.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::InvalidJson, "400: the body isn't JSON."),
+        (Self::InvalidRequest, "400: the JSON lacks a field, or a field breaks its rule."),
+        (Self::InvalidId, "400: an id isn't 1–128 letters, digits, `-`, `_` or `.`."),
+        (Self::Unauthorized, "401: no proof of who is calling, or one that isn't valid (any more)."),
+        (Self::Forbidden, "403: known, but not allowed to do this."),
+        (Self::NotFound, "404: no such route."),
+        (Self::ConsultationNotFound, "404: no such consultation."),
+        (Self::RoomNotFound, "404: no such room."),
+        (Self::ParticipantNotFound, "404: nobody of that identity is in the room."),
+        (Self::MethodNotAllowed, "405: the route exists, but not with this method."),
+        (Self::ConsultationConflict, "409: the consultation exists with other people or other settings."),
+        (Self::SamePerson, "409: the patient and the doctor are one person."),
+        (Self::ConsultationEnded, "409: the consultation was ended for everybody."),
+        (Self::ConsultationCancelled, "409: the consultation was cancelled."),
+        (Self::InvalidCode, "401: no such join code."),
+        (Self::CodeExpired, "410: the join code was revoked, used up or is too old."),
+        (Self::TooEarly, "403: it is too early; links work from 15 minutes before the appointment."),
+        (Self::BodyTooLarge, "413: the body is larger than the limit."),
+        (Self::UnsupportedMediaType, "415: the body must be `application/json`."),
+        (Self::RateLimited, "429: too many requests; `Retry-After` says when to come back."),
+        (Self::RecordingUnavailable, "501: this server records nothing."),
+        (Self::SfuUnavailable, "503: the SFU doesn't answer."),
+        (Self::DatabaseUnavailable, "503: the database doesn't answer."),
+        (Self::Timeout, "503: the request took too long."),
+        (Self::Internal, "500: a fault of the server; its log has the request's id."),
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_documented_and_none_twice() {
+        // The schema's list comes from the variants themselves.
+        let schema = serde_json::to_value(<ErrorCode as utoipa::PartialSchema>::schema()).unwrap();
+        let variants = schema["enum"].as_array().unwrap();
+        let documented: std::collections::BTreeSet<_> =
+            ErrorCode::ALL.iter().map(|(code, _)| serde_json::to_value(code).unwrap().to_string()).collect();
+        assert_eq!(documented.len(), ErrorCode::ALL.len());
+        assert_eq!(documented.len() + 1, variants.len(), "all but `unknown`");
+    }
 }

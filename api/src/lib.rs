@@ -8,20 +8,27 @@ mod envelope;
 mod error_code;
 mod health;
 mod id;
+mod join;
 mod join_link;
+mod quality;
+mod recording;
 mod role;
 mod room;
 mod timestamp;
+mod whole;
 
 pub use consultation::{
-    Consultation, CreateConsultation, ParticipantMetadata, RecordingStarted, RecordingStopped, StartRecording,
-    consultation_of, room_name,
+    Consultation, ConsultationDetails, ConsultationLinks, ConsultationState, CreateConsultation, MediaSource,
+    MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata, consultation_of, room_name,
 };
-pub use envelope::{Failure, FailureBody, Success};
+pub use envelope::{Done, Failure, FailureBody, Success};
 pub use error_code::ErrorCode;
 pub use health::{ComponentHealth, Health, HealthStatus, SfuHealth};
 pub use id::{Id, InvalidId};
+pub use join::{Join, Joined};
 pub use join_link::{InvalidJoinLink, JoinCode, JoinLink};
+pub use quality::{LatestQuality, QualityFigures, QualitySample, QualitySummary, TrackQuality};
+pub use recording::{RecordingStarted, RecordingStopped, StartRecording};
 pub use role::{Role, UnknownRole};
-pub use room::{ActiveRoom, ActiveRooms, ParticipantStats, QualitySummary, RoomStats, TrackStats};
-pub use timestamp::Timestamp;
+pub use room::{ActiveRoom, ActiveRooms, ParticipantStats, RoomStats, TrackStats};
+pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Id, Role, Timestamp};
+use crate::{Id, QualitySummary, Role, Timestamp};
 
 /// What `GET /api/rooms/active` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -95,12 +95,4 @@ pub struct TrackStats {
     pub mime_type: String,
     /// Whether its media is end-to-end encrypted.
     pub encrypted: bool,
-}
-
-/// Quality as clients measured it; fields are absent until there is a sample.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct QualitySummary {
-    /// How many samples it rests on.
-    pub samples: u64,
 }

@@ -20,9 +20,14 @@ impl Timestamp {
         Self(jiff::Timestamp::now().as_millisecond())
     }
 
-    /// From milliseconds since 1970; moments outside the calendar are held at its ends.
+    /// The year 0 begins; RFC 3339 has no earlier one.
+    const FIRST: i64 = -62_167_219_200_000;
+    /// The last second of 9999-12-29; RFC 3339 has little later, and some of that no calendar library takes.
+    const LAST: i64 = 253_402_127_999_999;
+
+    /// From milliseconds since 1970; moments outside the years 0 to 9999 are held at their ends.
     pub fn from_millis(millis: i64) -> Self {
-        Self(millis.clamp(jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond()))
+        Self(millis.clamp(Self::FIRST, Self::LAST))
     }
 
     /// Milliseconds since 1970.
@@ -48,7 +53,9 @@ impl TryFrom<String> for Timestamp {
     type Error = InvalidTimestamp;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(|moment: jiff::Timestamp| Self(moment.as_millisecond())).map_err(|_| InvalidTimestamp)
+        let moment: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
+        let millis = moment.as_millisecond();
+        if (Self::FIRST..=Self::LAST).contains(&millis) { Ok(Self(millis)) } else { Err(InvalidTimestamp) }
     }
 }
 

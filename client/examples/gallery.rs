@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::Role;
+use autamedica_api::{Id, Role};
 use autamedica_client::app::{AppOptions, Call, Calls, Start, UiHandle};
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, ParticipantState, RecordingState,
-    ShareState,
+    CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, ParticipantState,
+    RecordingState, ShareState, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
@@ -54,6 +54,7 @@ fn main() -> eframe::Result {
     let mut seconds = None;
     while let Some(arg) = args.next() {
         match arg.as_str() {
+            "--scale" => options.text_scale = args.next().and_then(|s| s.parse().ok()).unwrap_or(1.0),
             "--kiosk" => options.kiosk = true,
             "--lang" => options.language = args.next().and_then(|l| l.parse().ok()).unwrap_or(Language::Spanish),
             "--role" => options.role = args.next().and_then(|r| r.parse().ok()).unwrap_or(Role::Doctor),
@@ -62,7 +63,8 @@ fn main() -> eframe::Result {
         }
     }
     if scene != "start" {
-        options.start = Start::Join(JoinTarget::Consultation { id: autamedica_api::Id::new("4821").expect("a valid id"), role: options.role });
+        options.start =
+            Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role });
     }
     let role = options.role;
     options.on_ready = Some(Box::new(move |handle: UiHandle| {
@@ -257,7 +259,7 @@ fn paint(width: u32, height: u32, look: u8) -> Vec<u8> {
     let (w, h) = (width as f32, height as f32);
     let color = |x: f32, y: f32| -> (f32, f32, f32) {
         if look == 2 {
-            let line = (y / 28.0) as u32 % 3 != 0
+            let line = !((y / 28.0) as u32).is_multiple_of(3)
                 && (y % 28.0) < 12.0
                 && x > w * 0.1
                 && x < w * (0.6 + 0.3 * (y * 0.013).sin());

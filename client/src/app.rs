@@ -25,6 +25,25 @@ use crate::ui::{Action, Cx};
 /// How long closing the window may wait for the call to end.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
 
+/// Which screen a person sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScreenName {
+    /// Which consultation?
+    Start,
+    /// Getting in.
+    Joining,
+    /// The call.
+    Call,
+    /// The call, with its connection being restored.
+    Reconnecting,
+    /// Why it is over.
+    End,
+}
+
+/// Told which screen was drawn.
+pub type OnScreen = Box<dyn Fn(ScreenName) + Send>;
+
 /// What the app shows first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Start {
@@ -53,6 +72,8 @@ pub struct AppOptions {
     pub reduced_motion: bool,
     /// Called on the UI thread each time a new frame has been painted; must return at once.
     pub on_frame_shown: Option<FrameShown>,
+    /// Called on the UI thread each time another screen was drawn than before; must return at once.
+    pub on_screen: Option<OnScreen>,
     /// Called once, when the window is there.
     pub on_ready: Option<Box<dyn FnOnce(UiHandle) + Send>>,
 }
@@ -68,6 +89,7 @@ impl Default for AppOptions {
             text_scale: 1.0,
             reduced_motion: false,
             on_frame_shown: None,
+            on_screen: None,
             on_ready: None,
         }
     }
@@ -137,6 +159,8 @@ pub struct App {
     videos: Videos,
     pace: Arc<Pace>,
     stats: Arc<UiStats>,
+    on_screen: Option<OnScreen>,
+    shown: Option<ScreenName>,
 }
 
 impl App {
@@ -160,6 +184,8 @@ impl App {
             videos: Videos::new(pace.clone(), stats.clone(), options.on_frame_shown),
             pace,
             stats: stats.clone(),
+            on_screen: options.on_screen,
+            shown: None,
         };
         if let Start::Join(target) = options.start {
             app.join(target);
@@ -180,8 +206,12 @@ impl App {
     /// Hangs up, and shows what comes after it without waiting for anybody.
     fn leave(&mut self) {
         let home = Screen::Start(StartScreen::default());
-        let Screen::Call(Ongoing { call, target, .. }) = std::mem::replace(&mut self.screen, home) else {
-            return;
+        let (call, target) = match std::mem::replace(&mut self.screen, home) {
+            Screen::Call(Ongoing { call, target, .. }) => (call, target),
+            other => {
+                self.screen = other;
+                return;
+            }
         };
         let state = call.state();
         call.send(CallCommand::HangUp);
@@ -234,6 +264,25 @@ impl App {
         }
     }
 
+    fn note_screen(&mut self) {
+        let name = match &self.screen {
+            Screen::Start(_) => ScreenName::Start,
+            Screen::Call(ongoing) => match ongoing.call.state().phase {
+                CallPhase::Joining => ScreenName::Joining,
+                CallPhase::Reconnecting { .. } => ScreenName::Reconnecting,
+                CallPhase::InCall | CallPhase::Ended { .. } => ScreenName::Call,
+            },
+            Screen::End(_) => ScreenName::End,
+        };
+        if self.shown.replace(name) == Some(name) {
+            return;
+        }
+        tracing::info!(screen = ?name, "shown");
+        if let Some(on_screen) = &self.on_screen {
+            on_screen(name);
+        }
+    }
+
     fn end_if_over(&mut self) {
         let Screen::Call(ongoing) = &self.screen else { return };
         if let CallPhase::Ended { reason, lasted } = &ongoing.call.state().phase {
@@ -281,6 +330,7 @@ impl eframe::App for App {
         }
         let actions = cx.actions;
         self.videos.end_pass();
+        self.note_screen();
         let ctx = ui.ctx().clone();
         for action in actions {
             self.apply(&ctx, action);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use autamedica_api::{Consultation, CreateConsultation, ErrorCode, Failure, Id, Role, StartRecording, Success};
+use autamedica_api::{
+    Consultation, CreateConsultation, ErrorCode, Failure, Id, Join, JoinLink, Joined, Role, StartRecording, Success,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -81,12 +83,21 @@ impl Backend {
     pub async fn create(&self, server: &Url, id: &Id, role: Role) -> Result<Admission, BackendError> {
         let person = |role: Role| Id::new(format!("{role}-{id}")).or_else(|_| Id::new(role.as_str()));
         let (patient_id, doctor_id) = (person(Role::Patient), person(Role::Doctor));
-        let request = CreateConsultation {
-            consultation_id: id.clone(),
-            patient_id: patient_id.expect("a role's name is a valid id"),
-            doctor_id: doctor_id.expect("a role's name is a valid id"),
+        let mut request = CreateConsultation::new(
+            id.clone(),
+            patient_id.expect("a role's name is a valid id"),
+            doctor_id.expect("a role's name is a valid id"),
+        );
+        // What we make is encrypted end to end; what others made before stays as it is.
+        request.e2ee = Some(true);
+        let path = ["api", "consultations", "create"];
+        let made: Consultation = match self.post(server, &path, &request, None).await {
+            Err(BackendError::Refused { code: ErrorCode::ConsultationConflict, .. }) => {
+                request.e2ee = None;
+                self.post(server, &path, &request, None).await?
+            }
+            answer => answer?,
         };
-        let made: Consultation = self.post(server, &["api", "consultations", "create"], &request, None).await?;
         let token = match role {
             Role::Patient => made.patient_token,
             Role::Doctor => made.doctor_token,
@@ -95,8 +106,28 @@ impl Backend {
             url: made.livekit_url,
             token: Secret::new(token),
             role,
-            e2ee_key: None,
+            e2ee_key: made.e2ee_key.map(Secret::new),
             consultation: Some(ConsultationPlace { server: server.clone(), id: id.clone(), room_name: made.room_name }),
+        })
+    }
+
+    /// Uses a link.
+    ///
+    /// # Errors
+    /// When its backend doesn't answer, or answers no: the link is wrong, too early, expired or revoked.
+    pub async fn join(&self, link: &JoinLink) -> Result<Admission, BackendError> {
+        let request = Join { code: link.code().expose().to_owned() };
+        let joined: Joined = self.post(link.server(), &["api", "join"], &request, None).await?;
+        Ok(Admission {
+            url: joined.livekit_url,
+            token: Secret::new(joined.token),
+            role: joined.role,
+            e2ee_key: joined.e2ee_key.map(Secret::new),
+            consultation: Some(ConsultationPlace {
+                server: link.server().clone(),
+                id: joined.consultation_id,
+                room_name: joined.room_name,
+            }),
         })
     }
 

@@ -180,42 +180,39 @@ mod tests {
         entries
     }
 
-    /// All quoted strings in the client's sources, except this file.
-    fn literals_in_code() -> BTreeSet<String> {
-        fn walk(folder: &Path, found: &mut BTreeSet<String>) {
+    /// The client's sources, except this file.
+    fn sources() -> Vec<String> {
+        fn walk(folder: &Path, found: &mut Vec<String>) {
             for entry in fs::read_dir(folder).expect("the sources are there") {
                 let path = entry.expect("readable").path();
                 if path.is_dir() {
                     walk(&path, found);
                 } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("i18n.rs") {
-                    let text = fs::read_to_string(&path).expect("readable");
-                    found.extend(text.split('"').map(str::to_owned));
+                    found.push(fs::read_to_string(&path).expect("readable"));
                 }
             }
         }
-        let mut found = BTreeSet::new();
+        let mut found = Vec::new();
         walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
         found
     }
 
-    /// The literal keys handed to `t(…)` and `with(…)`.
+    /// All quoted strings in the code.
+    fn literals_in_code() -> BTreeSet<String> {
+        sources().iter().flat_map(|text| text.split('"').map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+
+    /// The literal keys handed to `t(…)` and `with(…)`, also those of an `if` between two.
     fn keys_asked_for() -> BTreeSet<String> {
-        fn walk(folder: &Path, found: &mut BTreeSet<String>) {
-            for entry in fs::read_dir(folder).expect("the sources are there") {
-                let path = entry.expect("readable").path();
-                if path.is_dir() {
-                    walk(&path, found);
-                } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("i18n.rs") {
-                    let text = fs::read_to_string(&path).expect("readable");
-                    for call in [".t(\"", "texts.with(\""] {
-                        let calls = text.split(call).skip(1);
-                        found.extend(calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
-                    }
+        let mut found = BTreeSet::new();
+        for text in sources() {
+            for call in [".t(", "texts.with("] {
+                for rest in text.split(call).skip(1) {
+                    let argument = rest.split([')', ',', '\n']).next().unwrap_or_default();
+                    found.extend(argument.split('"').skip(1).step_by(2).map(str::to_owned));
                 }
             }
         }
-        let mut found = BTreeSet::new();
-        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
         found
     }
 

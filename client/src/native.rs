@@ -3,9 +3,7 @@
 use tokio::runtime::Handle;
 
 use crate::app::{Call, Calls};
-use crate::call::{
-    self, CallCommand, CallHandle, CallOptions, CallState, DeviceChoices, Entrance, JoinTarget, Wake,
-};
+use crate::call::{self, CallCommand, CallHandle, CallOptions, CallState, DeviceChoices, Entrance, JoinTarget, Wake};
 use crate::report::Measurements;
 
 /// Joins real rooms.

@@ -11,6 +11,7 @@ use autamedica_engine::VideoFrame;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::app::ScreenName;
 use crate::device::timecode;
 use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
@@ -35,6 +36,8 @@ pub struct ClientReport {
     rss_mib: Option<f64>,
     ui_fps: f64,
     end: String,
+    /// Which screens were drawn, and when each came, in milliseconds since 1970.
+    screens: Vec<(ScreenName, u64)>,
     /// Percent of a core by thread name, while the call was up.
     threads: BTreeMap<String, f64>,
 }
@@ -59,7 +62,10 @@ struct Inner {
     audio_tone_hz: Option<f64>,
     chat_received: bool,
     cpu_at_first_frame: Option<CpuTime>,
+    /// When the call ended, and what had been used then: the media threads are gone soon after.
+    at_end: Option<(Instant, CpuTime)>,
     end: String,
+    screens: Vec<(ScreenName, u64)>,
 }
 
 impl Measurements {
@@ -78,7 +84,9 @@ impl Measurements {
             audio_tone_hz: None,
             chat_received: false,
             cpu_at_first_frame: None,
+            at_end: None,
             end: "never joined".to_owned(),
+            screens: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
@@ -91,6 +99,13 @@ impl Measurements {
     /// The window is there, and counts what it draws.
     pub fn ui_ready(&self, stats: Arc<UiStats>) {
         self.inner.lock().ui = Some(stats);
+    }
+
+    /// Another screen was drawn.
+    pub fn screen_shown(&self, screen: ScreenName) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.inner.lock().screens.push((screen, now_ms));
     }
 
     /// The window is closed: what comes after doesn't count.
@@ -130,7 +145,10 @@ impl Measurements {
 
     /// The call is over, for this reason.
     pub fn ended(&self, reason: &str) {
-        reason.clone_into(&mut self.inner.lock().end);
+        let used = usage::cpu_time();
+        let mut inner = self.inner.lock();
+        reason.clone_into(&mut inner.end);
+        inner.at_end = used.map(|used| (Instant::now(), used));
     }
 
     /// The figures as they stand.
@@ -143,15 +161,16 @@ impl Measurements {
         let since_join = |at: Instant| inner.asked_at.map(|asked| at.saturating_duration_since(asked));
         let mut sorted = inner.latencies_ms.clone();
         sorted.sort_by(f64::total_cmp);
-        let in_call = inner.first_frame_at.map(|first| now.saturating_duration_since(first));
-        let cpu = in_call.zip(inner.cpu_at_first_frame.as_ref()).zip(usage::cpu_time());
+        let (until, used) = match inner.at_end.clone() {
+            Some((at, used)) => (at, Some(used)),
+            None => (now, usage::cpu_time()),
+        };
+        let in_call = inner.first_frame_at.map(|first| until.saturating_duration_since(first));
+        let cpu = in_call.zip(inner.cpu_at_first_frame.as_ref()).zip(used);
         let percent = |used: Duration, of: Duration| tenths(100.0 * used.as_secs_f64() / of.as_secs_f64().max(0.001));
         ClientReport {
             role: inner.role,
-            join_ms: inner
-                .first_frame_at
-                .and_then(since_join)
-                .and_then(|time| u64::try_from(time.as_millis()).ok()),
+            join_ms: inner.first_frame_at.and_then(since_join).and_then(|time| u64::try_from(time.as_millis()).ok()),
             video_fps: rate(&inner.shown),
             video_width: inner.last_frame_size.0,
             video_height: inner.last_frame_size.1,
@@ -166,6 +185,7 @@ impl Measurements {
             rss_mib: usage::rss_mib().map(tenths),
             ui_fps: inner.ui.as_ref().map_or(0.0, |ui| tenths(f64::from(ui.ui_fps()))),
             end: inner.end.clone(),
+            screens: inner.screens.clone(),
             threads: cpu.map_or_else(BTreeMap::new, |((of, before), after)| {
                 let used = |(name, time): (String, Duration)| {
                     let before = before.by_thread.get(&name).copied().unwrap_or_default();

@@ -47,7 +47,7 @@ pub const DIMMED: f32 = 0.4;
 /// Width of the keyboard focus ring, in points.
 pub const FOCUS_WIDTH: f32 = 3.0;
 /// Opacity of a bar or label that lies on a picture.
-const OVERLAY_ALPHA: f32 = 0.90;
+const OVERLAY_ALPHA: f32 = 0.94;
 
 /// Sizes that grow by a step on a kiosk.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,15 +64,17 @@ pub struct Sizes {
     pub call_button: f32,
     /// Height of an ordinary button or field; never under 44.
     pub control: f32,
+    /// Width of the card in the middle of a light screen.
+    pub card: f32,
 }
 
 impl Sizes {
     /// For a clinic desktop or a home.
     pub const DESKTOP: Self =
-        Self { title: 28.0, lead: 20.0, body: 16.0, caption: 14.0, call_button: 56.0, control: 48.0 };
+        Self { title: 28.0, lead: 20.0, body: 16.0, caption: 14.0, call_button: 56.0, control: 48.0, card: 560.0 };
     /// For a kiosk: a step larger.
     pub const KIOSK: Self =
-        Self { title: 36.0, lead: 28.0, body: 20.0, caption: 16.0, call_button: 72.0, control: 64.0 };
+        Self { title: 36.0, lead: 28.0, body: 20.0, caption: 16.0, call_button: 72.0, control: 64.0, card: 720.0 };
 
     /// The icon inside a call button.
     pub fn call_icon(&self) -> f32 {
@@ -321,10 +323,6 @@ mod tests {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    fn on(backdrop: Color32, overlay: Color32) -> Color32 {
-        backdrop.blend(overlay)
-    }
-
     #[test]
     fn contrast_is_computed_as_the_standard_says() {
         assert!((contrast(Color32::BLACK, Color32::WHITE) - 21.0).abs() < 0.01);
@@ -371,7 +369,7 @@ mod tests {
     fn labels_are_legible_over_any_picture() {
         let p = Palette::DARK;
         for picture in [Color32::WHITE, Color32::BLACK, rgb(0x00FF00), rgb(0xFFFF00)] {
-            let back = on(picture, p.overlay());
+            let back = picture.blend(p.overlay());
             for (name, front) in [("text", p.text), ("muted", p.muted), ("danger", p.danger), ("ok", p.ok)] {
                 assert!(contrast(front, back) >= 4.5, "{name} over {picture:?} is {:.2}", contrast(front, back));
             }

@@ -12,11 +12,11 @@ use proto::ffi_request::Message as Request;
 use proto::ffi_response::Message as Response;
 use tokio::sync::Notify;
 
-use crate::dispatch::{AudioSink, Engine, take};
+use crate::dispatch::{AudioSink, Ends, Engine, take};
 use crate::error::{CaptureError, EngineError, StreamError};
 use crate::ffi::{Handle, address};
 use crate::proto;
-use crate::track::{RemoteAudioTrack, RemoteCore};
+use crate::track::{Gate, RemoteAudioTrack};
 
 /// Sound: interleaved 16-bit samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +195,7 @@ pub struct AudioStream {
 type OnFrame = Box<dyn FnMut(AudioFrame<'_>) + Send>;
 
 struct Sink {
-    track: RemoteCore,
+    gate: Arc<Gate>,
     on_frame: Mutex<OnFrame>,
     /// Told when the track has ended.
     queue: Option<Arc<FrameQueue>>,
@@ -263,7 +263,7 @@ impl AudioStream {
         {
             return Err(StreamError::Format { sample_rate, num_channels });
         }
-        if track.core.is_unreadable() {
+        if track.core.gate.is_unreadable() {
             return Err(StreamError::Encrypted);
         }
         let engine = Engine::get()?;
@@ -280,13 +280,15 @@ impl AudioStream {
         let response = take!(response, Response::NewAudioStream)?;
         let handle = Handle::new(response.stream.handle);
         let sink = Arc::new(Sink {
-            track: track.core.clone(),
+            gate: track.core.gate.clone(),
             on_frame: Mutex::new(on_frame),
             queue: queue.clone(),
             ended: AtomicBool::new(false),
             count: AtomicU64::new(0),
         });
         engine.add_audio(handle.id(), sink.clone());
+        let ends: Arc<dyn Ends> = sink.clone();
+        track.core.gate.on_end(Arc::downgrade(&ends));
         Ok(Self { handle, sink, queue })
     }
 
@@ -341,7 +343,7 @@ impl AudioSink for Sink {
         let samples = info.samples_per_channel as usize * info.num_channels as usize;
         let data = info.data_ptr as usize as *const i16;
         // Ciphertext would be full-scale noise.
-        if self.track.is_unreadable() || data.is_null() || !data.is_aligned() || samples > 192_000 {
+        if self.gate.is_unreadable() || data.is_null() || !data.is_aligned() || samples > 192_000 {
             return;
         }
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -354,7 +356,9 @@ impl AudioSink for Sink {
             samples_per_channel: info.samples_per_channel,
         });
     }
+}
 
+impl Ends for Sink {
     fn ended(&self) {
         self.ended.store(true, Ordering::Release);
         if let Some(queue) = &self.queue {

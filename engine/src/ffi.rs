@@ -172,9 +172,15 @@ fn find_library() -> Result<PathBuf, EngineError> {
 #[derive(Debug)]
 pub(crate) struct Handle(u64);
 
+/// Handles that are alive, so that a test sees whether all are given back.
+#[cfg(test)]
+pub(crate) static LIVE_HANDLES: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
 impl Handle {
     /// Takes the ownership that the engine hands over.
     pub(crate) fn new(owned: proto::FfiOwnedHandle) -> Self {
+        #[cfg(test)]
+        LIVE_HANDLES.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         Self(owned.id)
     }
 
@@ -185,6 +191,8 @@ impl Handle {
     /// Gives up the ownership, because the engine takes it back with the next request.
     pub(crate) fn into_id(self) -> u64 {
         let id = self.0;
+        #[cfg(test)]
+        LIVE_HANDLES.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         std::mem::forget(self);
         id
     }
@@ -192,6 +200,8 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        #[cfg(test)]
+        LIVE_HANDLES.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         if let Some(functions) = Engine::running() {
             functions.drop_handle(self.0);
         }

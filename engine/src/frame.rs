@@ -38,7 +38,8 @@ pub(crate) trait I420Memory: Send + Sync {
 pub struct VideoFrame {
     width: u32,
     height: u32,
-    /// When it was captured, in microseconds of the sender's clock.
+    /// When it was captured, in microseconds: of the clock that its source was given, and of this machine's steady clock
+    /// for one that was received.
     pub timestamp_us: i64,
     /// How it must be turned to stand upright.
     pub rotation: VideoRotation,

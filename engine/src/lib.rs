@@ -41,6 +41,8 @@ mod proto;
 mod publication;
 mod room;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod track;
 mod types;
 mod video;

@@ -101,14 +101,34 @@ impl LocalParticipant {
     /// memory on some platforms.
     ///
     /// # Errors
-    /// [`RoomError::NotAllowed`] when the token does not grant it: known at once if the server told what it grants, and
-    /// otherwise when the server refuses.
+    /// [`RoomError::NotAllowed`] when the token does not grant it. The server refuses without a word, which takes ten
+    /// seconds to notice, so this asks what it granted first.
     pub async fn publish_track(
         &self,
         track: LocalTrack,
         options: TrackPublishOptions,
     ) -> Result<LocalTrackPublication, RoomError> {
+        self.check_grant(options.source)?;
         let source = options.source;
+        // The grants may have changed meanwhile.
+        self.publish(track, options).await.map_err(|error| self.check_grant(source).err().unwrap_or(error))
+    }
+
+    fn check_grant(&self, source: TrackSource) -> Result<(), RoomError> {
+        match self.permission() {
+            Some(permission) if !permission.may_publish(source) => {
+                Err(RoomError::NotAllowed(format!("the token does not grant publishing {source:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// [`publish_track`](Self::publish_track) without asking first.
+    pub(crate) async fn publish(
+        &self,
+        track: LocalTrack,
+        options: TrackPublishOptions,
+    ) -> Result<LocalTrackPublication, RoomError> {
         let build = |async_id| {
             Request::PublishTrack(proto::PublishTrackRequest {
                 local_participant_handle: self.core.handle.id(),
@@ -131,18 +151,7 @@ impl LocalParticipant {
                 None => Err(crate::error::EngineError::Protocol("PublishTrack").into()),
             }
         };
-        let outcome = Engine::get()?.call_within(REQUEST_TIMEOUT, "PublishTrack", build, then).await;
-        outcome.map_err(|error| self.explain_refusal(source, error))
-    }
-
-    /// The engine does not always say that a publication was refused, but the grants tell.
-    fn explain_refusal(&self, source: TrackSource, error: RoomError) -> RoomError {
-        match self.permission() {
-            Some(permission) if !permission.may_publish(source) && !matches!(error, RoomError::Engine(_)) => {
-                RoomError::NotAllowed(format!("the token does not grant publishing {source:?}"))
-            }
-            _ => error,
-        }
+        Engine::get()?.call_within(REQUEST_TIMEOUT, "PublishTrack", build, then).await
     }
 
     /// Ends a publication. The track can be published again.

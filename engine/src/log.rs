@@ -7,19 +7,26 @@ use crate::proto;
 /// The `tracing` target of the engine's own lines.
 const TARGET: &str = "livekit_engine";
 
+/// The libraries that carry the engine's messages.
+const WIRE: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "h2", "reqwest"];
+
 /// Passes a batch of the engine's lines on.
 pub(crate) fn forward(batch: proto::LogBatch) {
     for record in batch.records {
-        let level = record.level();
-        // libwebrtc is talkative: what it calls a warning is an ordinary event of a network.
+        // They log what goes over the wire, tokens and all, in hexadecimal.
+        if WIRE.iter().any(|target| record.target.starts_with(target)) {
+            continue;
+        }
+        // What matters to a caller is returned or told as an event, so the engine's own levels are one too high; what
+        // libwebrtc calls a warning is an ordinary event of a network.
         let webrtc = record.target.starts_with("libwebrtc");
         let from = record.target.as_str();
-        match (level, webrtc) {
+        match (record.level(), webrtc) {
             (proto::LogLevel::LogError, false) => {
-                tracing::error!(target: TARGET, from, "{}", redact(&record.message));
+                tracing::warn!(target: TARGET, from, "{}", redact(&record.message));
             }
             (proto::LogLevel::LogWarn, false) | (proto::LogLevel::LogError, true) => {
-                tracing::warn!(target: TARGET, from, "{}", redact(&record.message));
+                tracing::info!(target: TARGET, from, "{}", redact(&record.message));
             }
             (proto::LogLevel::LogInfo, false) | (proto::LogLevel::LogWarn, true) => {
                 tracing::debug!(target: TARGET, from, "{}", redact(&record.message));

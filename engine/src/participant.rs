@@ -205,6 +205,14 @@ impl RemoteParticipant {
 
     participant_getters!();
 
+    /// No media comes from it any more.
+    pub(crate) fn end_tracks(&self) {
+        // No lock is held while the streams' hooks run.
+        for publication in self.track_publications().values() {
+            publication.end_track();
+        }
+    }
+
     /// What it publishes at the moment, by sid.
     pub fn track_publications(&self) -> BTreeMap<String, RemoteTrackPublication> {
         self.core.publications.read().clone()

@@ -176,6 +176,12 @@ impl RemoteTrackPublication {
         self.core.track.read().clone()
     }
 
+    /// Its media comes no more: ends the streams, and gives the track away.
+    pub(crate) fn end_track(&self) -> Option<RemoteTrack> {
+        let track = self.core.track.write().take();
+        track.inspect(RemoteTrack::end)
+    }
+
     /// Whether its media comes here.
     pub fn is_subscribed(&self) -> bool {
         self.core.track.read().is_some()

@@ -343,7 +343,14 @@ impl RoomInner {
             let mut info = self.info.write();
             std::mem::replace(&mut info.connection_state, ConnectionState::Disconnected)
         };
+        // The engine gives no reason when it has tried to reconnect for long enough.
+        let reason = match (before, reason) {
+            (ConnectionState::Reconnecting, DisconnectReason::UnknownReason) => DisconnectReason::ReconnectFailed,
+            (_, reason) => reason,
+        };
         if before != ConnectionState::Disconnected {
+            let remotes: Vec<_> = self.remotes.read().values().cloned().collect();
+            remotes.iter().for_each(RemoteParticipant::end_tracks);
             if let Ok(engine) = Engine::get() {
                 engine.end_readers(self.handle.id());
             }

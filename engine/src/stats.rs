@@ -7,8 +7,8 @@ use proto::rtc_stats::Stats;
 use crate::proto;
 use crate::types::TrackKind;
 
-/// A room's statistics: two connections to the SFU, of which one sends and one receives. With a single connection, which
-/// newer servers may choose, the publisher's has all.
+/// A room's statistics. Where there are two connections to the SFU, one sends and one receives; with newer servers there
+/// is a single one, the publisher's, for both: [`inbound`](Self::inbound) and [`outbound`](Self::outbound) look in both.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionStats {
     /// The connection that sends.
@@ -28,10 +28,10 @@ impl SessionStats {
         self.publisher.outbound.iter().chain(&self.subscriber.outbound)
     }
 
-    /// The round trip to the SFU in seconds.
+    /// The round trip to the SFU in seconds, to the millisecond; `None` while there is no connection.
     pub fn round_trip_time(&self) -> Option<f64> {
-        let pairs = [&self.publisher, &self.subscriber].into_iter().filter_map(|peer| peer.candidate_pair.as_ref());
-        pairs.map(|pair| pair.current_round_trip_time).find(|seconds| *seconds > 0.0)
+        let mut peers = [&self.publisher, &self.subscriber].into_iter();
+        peers.find_map(|peer| peer.candidate_pair.as_ref()).map(|pair| pair.current_round_trip_time)
     }
 }
 

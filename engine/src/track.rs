@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use proto::ffi_event::Message as Event;
 use proto::ffi_request::Message as Request;
 use proto::ffi_response::Message as Response;
 
 use crate::audio::NativeAudioSource;
-use crate::dispatch::{Engine, REQUEST_TIMEOUT, take};
+use crate::dispatch::{Ends, Engine, REQUEST_TIMEOUT, take};
 use crate::e2ee::E2eeSwitch;
 use crate::error::{EngineError, RoomError};
 use crate::ffi::Handle;
@@ -167,19 +168,51 @@ impl From<LocalVideoTrack> for LocalTrack {
 #[derive(Clone)]
 pub(crate) struct RemoteCore {
     pub handle: Arc<Handle>,
+    pub gate: Arc<Gate>,
+    sid: String,
+}
+
+/// What a track's streams ask before they let a frame out, and what tells them the end. Streams hold it instead of the
+/// track, whose handle would otherwise live as long as they do.
+pub(crate) struct Gate {
     /// For what it says about encryption; weak, since the publication holds the track.
     publication: Weak<PublicationCore<RemoteTrack>>,
     /// What the publication said when the track came.
     encrypted: bool,
     e2ee: Arc<E2eeSwitch>,
-    sid: String,
+    /// `None` once the track has ended.
+    streams: Mutex<Option<Vec<Weak<dyn Ends>>>>,
 }
 
-impl RemoteCore {
+impl Gate {
     /// Whether what comes is ciphertext that nothing here decrypts.
     pub(crate) fn is_unreadable(&self) -> bool {
         let encrypted = self.publication.upgrade().map_or(self.encrypted, |publication| publication.is_encrypted());
         encrypted && !self.e2ee.is_on()
+    }
+
+    /// Tells the stream when the track ends; at once if it has.
+    pub(crate) fn on_end(&self, stream: Weak<dyn Ends>) {
+        let mut streams = self.streams.lock();
+        match &mut *streams {
+            Some(streams) => {
+                streams.retain(|stream| stream.strong_count() > 0);
+                streams.push(stream);
+            }
+            None => {
+                drop(streams);
+                if let Some(stream) = stream.upgrade() {
+                    stream.ended();
+                }
+            }
+        }
+    }
+
+    fn end(&self) {
+        let streams = self.streams.lock().take();
+        for stream in streams.iter().flatten().filter_map(Weak::upgrade) {
+            stream.ended();
+        }
     }
 }
 
@@ -237,16 +270,25 @@ impl RemoteTrack {
         e2ee: Arc<E2eeSwitch>,
     ) -> Self {
         let kind = owned.info.kind();
-        let core = RemoteCore {
-            handle: Arc::new(Handle::new(owned.handle)),
+        let gate = Gate {
             publication: Arc::downgrade(publication),
             encrypted: publication.is_encrypted(),
             e2ee,
-            sid: owned.info.sid,
+            streams: Mutex::new(Some(Vec::new())),
         };
+        let core =
+            RemoteCore { handle: Arc::new(Handle::new(owned.handle)), gate: Arc::new(gate), sid: owned.info.sid };
         match kind {
             proto::TrackKind::KindVideo => Self::Video(RemoteVideoTrack { core }),
             proto::TrackKind::KindAudio | proto::TrackKind::KindUnknown => Self::Audio(RemoteAudioTrack { core }),
+        }
+    }
+
+    /// Ends its streams: no media comes any more.
+    pub(crate) fn end(&self) {
+        match self {
+            Self::Audio(track) => track.core.gate.end(),
+            Self::Video(track) => track.core.gate.end(),
         }
     }
 

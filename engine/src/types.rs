@@ -67,8 +67,8 @@ pub enum DisconnectReason {
     MediaFailure,
     /// An agent failed.
     AgentError,
-    /// The media engine of this process failed inside.
-    EngineFailure,
+    /// The connection was lost and could not be made again.
+    ReconnectFailed,
 }
 
 /// Sound or picture.

@@ -8,12 +8,12 @@ use proto::ffi_request::Message as Request;
 use proto::ffi_response::Message as Response;
 use proto::video_buffer_info::ComponentInfo;
 
-use crate::dispatch::{Engine, VideoSink, take};
+use crate::dispatch::{Ends, Engine, VideoSink, take};
 use crate::error::{CaptureError, EngineError, StreamError};
 use crate::ffi::{Handle, address};
 use crate::frame::{I420Memory, LatestFrame, Plane, VideoFrame, VideoRotation};
 use crate::proto;
-use crate::track::{RemoteCore, RemoteVideoTrack};
+use crate::track::{Gate, RemoteVideoTrack};
 
 /// No picture is taken that claims to be larger than this on a side: WebRTC's codecs end there.
 const MAX_SIDE: u32 = 16_384;
@@ -120,7 +120,7 @@ pub struct VideoStream {
 
 struct Sink {
     frames: LatestFrame,
-    track: RemoteCore,
+    gate: Arc<Gate>,
     ended: AtomicBool,
     damaged: AtomicU64,
 }
@@ -139,7 +139,7 @@ impl VideoStream {
     /// # Errors
     /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off.
     pub fn into_slot(track: &RemoteVideoTrack, frames: LatestFrame) -> Result<Self, StreamError> {
-        if track.core.is_unreadable() {
+        if track.core.gate.is_unreadable() {
             return Err(StreamError::Encrypted);
         }
         let engine = Engine::get()?;
@@ -154,9 +154,11 @@ impl VideoStream {
         let response = take!(response, Response::NewVideoStream)?;
         let handle = Handle::new(response.stream.handle);
         let sink =
-            Sink { frames, track: track.core.clone(), ended: AtomicBool::new(false), damaged: AtomicU64::new(0) };
+            Sink { frames, gate: track.core.gate.clone(), ended: AtomicBool::new(false), damaged: AtomicU64::new(0) };
         let sink = Arc::new(sink);
         engine.add_video(handle.id(), sink.clone());
+        let ends: Arc<dyn Ends> = sink.clone();
+        track.core.gate.on_end(Arc::downgrade(&ends));
         Ok(Self { handle, sink })
     }
 
@@ -200,7 +202,7 @@ impl VideoSink for Sink {
         };
         let handle = Handle::new(received.buffer.handle);
         let info = received.buffer.info;
-        if self.track.is_unreadable() {
+        if self.gate.is_unreadable() {
             return;
         }
         let Some(memory) = EngineMemory::new(handle, &info) else {
@@ -211,10 +213,13 @@ impl VideoSink for Sink {
         let frame = VideoFrame::from_memory(width, height, received.timestamp_us, rotation, Box::new(memory));
         self.frames.put(Arc::new(frame));
     }
+}
 
+impl Ends for Sink {
     fn ended(&self) {
-        self.ended.store(true, Ordering::Release);
-        self.frames.wake();
+        if !self.ended.swap(true, Ordering::AcqRel) {
+            self.frames.wake();
+        }
     }
 }
 

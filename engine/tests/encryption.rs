@@ -5,8 +5,8 @@ mod common;
 
 use anyhow::{Context, Result};
 use autamedica_engine::{
-    AudioStream, E2eeError, E2eeOptions, EncryptionKey, EncryptionState, RemoteTrack, RoomEvent, RoomOptions,
-    StreamError, VideoStream,
+    AudioStream, DataPacket, E2eeError, E2eeOptions, EncryptionKey, EncryptionState, RemoteTrack, RoomEvent,
+    RoomOptions, StreamError, VideoStream,
 };
 use autamedica_lab::Sfu;
 use common::{Peer, listen, soon, tone_level};
@@ -130,6 +130,20 @@ async fn without_encryption_an_encrypted_track_is_refused() -> Result<()> {
     assert_eq!(manager.set_enabled(true), Err(E2eeError::NotConfigured));
     // The other way round it is an ordinary, unencrypted call.
     let mut ana = ana;
+    // Chat that cannot be read is not shown, and chat in the clear is not believed.
+    ana.room.local_participant().send_chat_message("secreto").await?;
+    luis.room.local_participant().send_chat_message("en claro").await?;
+    let data = DataPacket { payload: b"end".to_vec(), reliable: true, ..Default::default() };
+    luis.room.local_participant().publish_data(data).await?;
+    ana.wait("what came after it", |event| match event {
+        RoomEvent::ChatMessage { message, .. } => panic!("{message:?}"),
+        RoomEvent::DataReceived { .. } => Some(()),
+        _ => None,
+    })
+    .await?;
+    while let Ok(event) = luis.events.try_recv() {
+        assert!(!matches!(event, RoomEvent::ChatMessage { .. }), "{event:?}");
+    }
     let (_tone, _published) = luis.publish_tone(1000.0).await?;
     let mut stream = AudioStream::new(&ana.subscribed_audio().await?, 48_000, 1)?;
     let heard = async {

@@ -45,6 +45,7 @@ async fn who_is_there_already_is_known_at_once() -> Result<()> {
     let publication = others[0].get_track_publication(&published.sid()).expect("her camera is known");
     assert_eq!(publication.source(), autamedica_engine::TrackSource::Camera);
     luis.subscribed_video().await?;
+    eprintln!("subscribed after {:?}", started.elapsed());
     assert!(publication.is_subscribed());
 
     let joined = ana
@@ -54,7 +55,9 @@ async fn who_is_there_already_is_known_at_once() -> Result<()> {
         })
         .await?;
     assert_eq!(joined.identity(), "luis");
+    let started = Instant::now();
     luis.room.close().await?;
+    eprintln!("left in {:?}", started.elapsed());
     luis.wait("his own leaving", |event| {
         matches!(event, RoomEvent::Disconnected { reason: DisconnectReason::ClientInitiated }).then_some(())
     })
@@ -66,6 +69,7 @@ async fn who_is_there_already_is_known_at_once() -> Result<()> {
             _ => None,
         })
         .await?;
+    eprintln!("known after {:?}", started.elapsed());
     assert_eq!((left, reason), (joined, DisconnectReason::ClientInitiated));
     assert!(ana.room.remote_participants().is_empty());
     Ok(())
@@ -76,6 +80,8 @@ async fn dropping_a_room_leaves_it() -> Result<()> {
     let sfu = Sfu::start()?;
     let mut ana = Peer::join(&sfu, "room", "ana").await?;
     let luis = Peer::join(&sfu, "room", "luis").await?;
+    // Who leaves before others were told that he came has never been there.
+    ana.wait("luis", |event| matches!(event, RoomEvent::ParticipantConnected(_)).then_some(())).await?;
     drop(luis);
     ana.wait("luis leaving", |event| matches!(event, RoomEvent::ParticipantDisconnected { .. }).then_some(())).await
 }

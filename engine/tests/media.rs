@@ -101,8 +101,8 @@ async fn pictures_of_odd_size_arrive_whole() -> Result<()> {
         assert!(planes[0].data.len() >= planes[0].stride * (height - 1) + width);
         assert!(planes[2].data.len() >= planes[2].stride * (height.div_ceil(2) - 1) + width.div_ceil(2));
         assert!(sides_are_painted(&frame));
-        // Encoders may cut a side down to an even number of pixels.
-        if (638..=639).contains(&frame.width()) && (360..=361).contains(&frame.height()) {
+        // Encoders cut a side down to a multiple of a few pixels.
+        if (632..=639).contains(&frame.width()) && (354..=361).contains(&frame.height()) {
             assert!(read_counter(&frame).is_some());
             return Ok(());
         }

@@ -106,7 +106,7 @@ async fn text_and_bytes_of_any_length_arrive_whole() -> Result<()> {
     assert_eq!((reader.info().topic.as_str(), &reader.info().attributes), ("notes", &attributes));
     assert_eq!(soon("the text", reader.read_all(1 << 20)).await??, text);
 
-    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n * n >> 7) as u8).collect();
+    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
     let folder = tempfile::tempdir()?;
     let picture = folder.path().join("picture.jpg");
     std::fs::write(&picture, &bytes)?;

@@ -50,7 +50,7 @@ async fn a_patient_cannot_share_a_screen() -> Result<()> {
         let (outcome, _screen) = publish(&patient, source).await?;
         eprintln!("{source:?}: {outcome:?} after {:?}", started.elapsed());
         assert!(matches!(outcome, Err(RoomError::NotAllowed(_))), "{outcome:?}");
-        assert!(started.elapsed() < Duration::from_secs(20));
+        assert!(started.elapsed() < Duration::from_secs(5));
         assert!(patient.room.local_participant().track_publications().is_empty());
     }
     // And after the refusals, what is granted still works, and is all that anybody sees.

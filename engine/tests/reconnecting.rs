@@ -155,6 +155,7 @@ async fn a_killed_sfu_that_stays_away_is_given_up() -> Result<()> {
     .await
     .context("the engine never gives up")?;
     eprintln!("given up after {:?}: {reason:?}", killed.elapsed());
+    assert_eq!(reason, DisconnectReason::ReconnectFailed);
     assert_eq!(ana.room.connection_state(), ConnectionState::Disconnected);
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! the tests; no part of the product.
 
 mod camera;
+mod descendants;
 mod display;
 mod process;
 mod sfu;
@@ -11,6 +12,7 @@ mod sound;
 mod wait;
 
 pub use camera::{CameraMode, VirtualCamera, set_camera_mode};
+pub use descendants::{Listed, descendants, listed, wait_until_gone};
 pub use display::Display;
 pub use process::Process;
 pub use sfu::Sfu;

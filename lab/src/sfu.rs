@@ -1,7 +1,7 @@
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -35,6 +35,18 @@ impl Sfu {
     /// # Errors
     /// When it isn't installed or doesn't come up.
     pub fn start_with(more_config: &str) -> Result<Self> {
+        // Somebody else may take a port that was free a moment ago, and then the server ends at once.
+        let mut outcome = Self::start_once(more_config);
+        for _ in 0..2 {
+            if outcome.is_ok() {
+                break;
+            }
+            outcome = Self::start_once(more_config);
+        }
+        outcome
+    }
+
+    fn start_once(more_config: &str) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for the SFU")?;
         let (port, tcp_port, udp_port) = (free_port()?, free_port()?, free_port()?);
         let config = format!(
@@ -58,8 +70,18 @@ impl Sfu {
         let mut command = Command::new(program);
         command.arg("--config").arg(folder.path().join("config.yaml"));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let process = Process::spawn("livekit-server", command)?;
-        wait_until("the SFU's port", HANG_GUARD, || TcpStream::connect(("127.0.0.1", port)).ok())?;
+        let mut process = Process::spawn("livekit-server", command)?;
+        let answers = || {
+            let ended = !process.is_running().unwrap_or(false);
+            let connected = TcpStream::connect(("127.0.0.1", port)).is_ok();
+            (ended || connected).then_some(connected && !ended)
+        };
+        let up = wait_until("the SFU's port", HANG_GUARD, answers)?;
+        ensure!(
+            up,
+            "the SFU ended at once: {}",
+            std::fs::read_to_string(folder.path().join("log")).unwrap_or_default()
+        );
         Ok(process)
     }
 

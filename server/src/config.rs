@@ -1,7 +1,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
+use url::Url;
+
+use crate::limits::RateLimit;
 use crate::livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
+use crate::outgoing::OutgoingConfig;
 use crate::secret::Secret;
 
 /// Where the backend serves when nothing else is said.
@@ -18,6 +24,20 @@ pub struct Config {
     pub sfu: SfuConfig,
     /// Which database.
     pub database: Database,
+    /// 64 hexadecimal digits that seal what is secret in the database. Without it: a file beside the SQLite database.
+    pub master_key: Option<Secret>,
+    /// Whether a proxy in front ends TLS and tells callers' addresses in `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// Where people reach the server, the beginning of links. Without it: this machine.
+    pub public_url: Option<Url>,
+    /// Whether new consultations are end-to-end encrypted when nobody says.
+    pub e2ee_default: bool,
+    /// Where the integrator wants to hear what happens.
+    pub outgoing: Option<OutgoingConfig>,
+    /// How many requests are taken from one address or with one key.
+    pub rate_limit: RateLimit,
+    /// How many codes one address or kiosk may try.
+    pub code_limit: RateLimit,
 }
 
 /// Which SFU the backend works with.
@@ -65,6 +85,9 @@ pub enum ConfigError {
     /// `DATABASE_URL` isn't understood.
     #[error("`DATABASE_URL` must start with `postgres://` or `sqlite:`")]
     Database,
+    /// Events can't be signed.
+    #[error("`WEBHOOK_URL` is set, so `WEBHOOK_SECRET` must be set too")]
+    NoWebhookSecret,
     /// A value isn't of the right form.
     #[error("`{name}` must be {expected}")]
     Value {
@@ -73,6 +96,17 @@ pub enum ConfigError {
         /// What it should look like.
         expected: &'static str,
     },
+    /// Servers that share a database must share its master key.
+    #[error(
+        "with PostgreSQL, set `AUTAMEDICA_MASTER_KEY` to 64 hexadecimal digits (`openssl rand -hex 32`), the same for every server"
+    )]
+    NoMasterKey,
+    /// Plain HTTP would leave this machine.
+    #[error("{0} isn't loopback: serve there only behind a proxy that ends TLS, and say so with `--behind-proxy`")]
+    NoTls(IpAddr),
+    /// Links must lead to the proxy.
+    #[error("`--behind-proxy` needs `PUBLIC_URL`, where people reach the proxy, such as `https://clinic.example`")]
+    NoPublicUrl,
     /// No place to keep the database in.
     #[error("there is no home folder to keep the database in: set `AUTAMEDICA_DATA_DIR` or `DATABASE_URL`")]
     NoDataDir,
@@ -86,6 +120,13 @@ impl Default for Config {
             port: DEFAULT_PORT,
             sfu: SfuConfig::Managed { program: None },
             database: Database::Memory,
+            master_key: None,
+            behind_proxy: false,
+            public_url: None,
+            e2ee_default: false,
+            outgoing: None,
+            rate_limit: RateLimit { burst: 500, period: Duration::from_millis(10) },
+            code_limit: RateLimit { burst: 20, period: Duration::from_secs(2) },
         }
     }
 }
@@ -123,20 +164,85 @@ impl Config {
             Some(url) => Database::parse(&url)?,
             None => Database::File(data_dir(&get).ok_or(ConfigError::NoDataDir)?.join("autamedica.db")),
         };
-        let host = match get("AUTAMEDICA_HOST") {
-            Some(host) => {
-                host.parse().map_err(|_| ConfigError::Value { name: "AUTAMEDICA_HOST", expected: "an IP address" })?
-            }
-            None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        let defaults = Self::default();
+        let outgoing = match get("WEBHOOK_URL") {
+            Some(url) => Some(OutgoingConfig {
+                url: web_address("WEBHOOK_URL", &url)?,
+                secret: Secret::new(get("WEBHOOK_SECRET").ok_or(ConfigError::NoWebhookSecret)?),
+            }),
+            None => None,
         };
-        let port = match get("AUTAMEDICA_PORT").or_else(|| get("PORT")) {
-            Some(port) => {
-                port.parse().map_err(|_| ConfigError::Value { name: "AUTAMEDICA_PORT", expected: "a port, 0 to 65535" })?
+        let rate = match get("RATE_LIMIT_PER_SECOND") {
+            Some(number) => {
+                let number =
+                    value("RATE_LIMIT_PER_SECOND", "a number from 1 to 100000", Some(number), |number: &u32| {
+                        (1..=100_000).contains(number)
+                    })?;
+                let number = number.unwrap_or(1);
+                RateLimit { burst: number.saturating_mul(5), period: Duration::from_secs(1) / number }
             }
-            None => DEFAULT_PORT,
+            None => defaults.rate_limit,
         };
-        Ok(Self { host, port, sfu, database })
+        Ok(Self {
+            host: value("AUTAMEDICA_HOST", "an IP address", get("AUTAMEDICA_HOST"), |_| true)?.unwrap_or(defaults.host),
+            port: value(
+                "AUTAMEDICA_PORT",
+                "a port, 0 to 65535",
+                get("AUTAMEDICA_PORT").or_else(|| get("PORT")),
+                |_| true,
+            )?
+            .unwrap_or(defaults.port),
+            sfu,
+            database,
+            master_key: get("AUTAMEDICA_MASTER_KEY").map(Secret::new),
+            behind_proxy: switch("BEHIND_PROXY", get("BEHIND_PROXY"))?,
+            public_url: get("PUBLIC_URL").map(|url| web_address("PUBLIC_URL", &url)).transpose()?,
+            e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
+            outgoing,
+            rate_limit: rate,
+            code_limit: defaults.code_limit,
+        })
     }
+
+    /// Whether the settings go together. The server asks before it starts.
+    ///
+    /// # Errors
+    /// When they would serve plain HTTP to the network, give out links that lead nowhere, or share no master key.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !self.host.is_loopback() && !self.behind_proxy {
+            return Err(ConfigError::NoTls(self.host));
+        }
+        if self.behind_proxy && self.public_url.is_none() {
+            return Err(ConfigError::NoPublicUrl);
+        }
+        if matches!(self.database, Database::Postgres(_)) && self.master_key.is_none() {
+            return Err(ConfigError::NoMasterKey);
+        }
+        Ok(())
+    }
+}
+
+fn value<T: FromStr>(
+    name: &'static str,
+    expected: &'static str,
+    text: Option<String>,
+    is_right: impl Fn(&T) -> bool,
+) -> Result<Option<T>, ConfigError> {
+    let read = |text: String| text.parse().ok().filter(|value| is_right(value));
+    text.map(|text| read(text).ok_or(ConfigError::Value { name, expected })).transpose()
+}
+
+fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
+    match text.as_deref() {
+        None | Some("0" | "false" | "off" | "no") => Ok(false),
+        Some("1" | "true" | "on" | "yes") => Ok(true),
+        Some(_) => Err(ConfigError::Value { name, expected: "`true` or `false`" }),
+    }
+}
+
+fn web_address(name: &'static str, text: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+    url.ok_or(ConfigError::Value { name, expected: "an address such as `https://clinic.example`" })
 }
 
 impl Database {
@@ -167,7 +273,9 @@ fn data_dir(get: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     } else if cfg!(target_os = "macos") {
         get("HOME").map(|home| PathBuf::from(home).join("Library/Application Support"))
     } else {
-        get("XDG_DATA_HOME").map(PathBuf::from).or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/share")))
+        get("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/share")))
     };
     base.map(|base| base.join("autamedica"))
 }
@@ -221,5 +329,17 @@ mod tests {
         let home = ("HOME", "/");
         assert!(read(&[home, ("AUTAMEDICA_PORT", "many")]).unwrap_err().to_string().contains("AUTAMEDICA_PORT"));
         assert!(read(&[home, ("AUTAMEDICA_HOST", "here")]).unwrap_err().to_string().contains("AUTAMEDICA_HOST"));
+    }
+
+    #[test]
+    fn unsafe_combinations_are_refused() {
+        let home = ("HOME", "/");
+        let check = |more: &[(&str, &str)]| read(&[&[home], more].concat()).unwrap().check();
+        assert!(check(&[]).is_ok());
+        assert!(matches!(check(&[("AUTAMEDICA_HOST", "0.0.0.0")]), Err(ConfigError::NoTls(_))));
+        let proxied = [("AUTAMEDICA_HOST", "0.0.0.0"), ("BEHIND_PROXY", "true")];
+        assert!(matches!(check(&proxied), Err(ConfigError::NoPublicUrl)));
+        assert!(check(&[&proxied[..], &[("PUBLIC_URL", "https://clinic.example")]].concat()).is_ok());
+        assert!(matches!(check(&[("DATABASE_URL", "postgres://h/d")]), Err(ConfigError::NoMasterKey)));
     }
 }

@@ -23,6 +23,9 @@ pub enum Error {
     /// The database didn't do what it should.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// A key that was sealed with another master key.
+    #[error("an end-to-end key can't be opened")]
+    Sealed(#[from] crate::vault::CannotOpen),
     /// A broken promise of our own.
     #[error("{0}")]
     Internal(&'static str),
@@ -42,7 +45,7 @@ impl Error {
             Self::Refused { code, .. } => *code,
             Self::Sfu(_) => ErrorCode::SfuUnavailable,
             Self::Database(_) => ErrorCode::DatabaseUnavailable,
-            Self::Token(_) | Self::Internal(_) => ErrorCode::Internal,
+            Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => ErrorCode::Internal,
         }
     }
 }
@@ -58,9 +61,10 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::RoomNotFound
         | ErrorCode::ParticipantNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorCode::ConsultationConflict | ErrorCode::ConsultationEnded | ErrorCode::ConsultationCancelled => {
-            StatusCode::CONFLICT
-        }
+        ErrorCode::ConsultationConflict
+        | ErrorCode::SamePerson
+        | ErrorCode::ConsultationEnded
+        | ErrorCode::ConsultationCancelled => StatusCode::CONFLICT,
         ErrorCode::CodeExpired => StatusCode::GONE,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -81,13 +85,14 @@ impl IntoResponse for Error {
             Self::Sfu(cause) => tracing::warn!(error = %cause, "the SFU failed"),
             Self::Token(cause) => tracing::error!(error = %cause, "a token couldn't be made"),
             Self::Database(cause) => tracing::error!(error = %cause, "the database failed"),
+            Self::Sealed(cause) => tracing::error!(error = %cause, "an end-to-end key can't be opened"),
             Self::Internal(cause) => tracing::error!(cause, "a broken promise"),
         }
         let message = match self {
             Self::Refused { message, .. } => message,
             Self::Sfu(_) => "the media server doesn't answer; try again in a moment".to_owned(),
             Self::Database(_) => "the database doesn't answer; try again in a moment".to_owned(),
-            Self::Token(_) | Self::Internal(_) => "something went wrong on our side".to_owned(),
+            Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => "something went wrong on our side".to_owned(),
         };
         let mut response = (status(code), Json(Failure::new(code, message))).into_response();
         if code == ErrorCode::Unauthorized {

@@ -1,6 +1,7 @@
 //! Extractors whose rejections are the API's own errors.
 
 use autamedica_api::{ErrorCode, Id, InvalidId, consultation_of};
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -31,6 +32,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             _ => (ErrorCode::InvalidRequest, "the body can't be read".to_owned()),
         };
         Err(Error::refused(code, message))
+    }
+}
+
+/// A body as it came.
+pub struct Body(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let body = Bytes::from_request(request, state).await;
+        // Nothing but its length can be wrong with it, unless the caller has hung up.
+        body.map(Self).map_err(|_| Error::refused(ErrorCode::BodyTooLarge, "the body is too large"))
     }
 }
 

@@ -1,11 +1,12 @@
 //! What every request passes through: an id, a log line, a time limit, and headers that keep browsers careful.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use autamedica_api::{ErrorCode, Id};
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use crate::error::Error;
+use crate::metrics::Metrics;
 
 /// Names a request in the log and in its answer. A proxy in front may give it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,13 +23,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// Puts the layers around `routes`.
-pub fn wrap(routes: Router) -> Router {
+pub fn wrap(routes: Router, metrics: Arc<Metrics>) -> Router {
     routes
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Error::Internal("a handler panicked").into_response()))
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn_with_state(metrics, guard))
 }
 
-async fn guard(mut request: Request, next: Next) -> Response {
+async fn guard(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).and_then(|id| Id::new(id).ok());
     let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), String::from);
     let id_header = HeaderValue::from_str(&id).expect("ids are plain ASCII");
@@ -38,11 +40,13 @@ async fn guard(mut request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", %id, method = %request.method(), route);
     async move {
         let start = Instant::now();
-        let mut response = timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| {
-            Error::refused(ErrorCode::Timeout, "the request took too long").into_response()
-        });
+        let mut response = timeout(TIME_LIMIT, next.run(request))
+            .await
+            .unwrap_or_else(|_| Error::refused(ErrorCode::Timeout, "the request took too long").into_response());
         let status = response.status().as_u16();
-        let millis = start.elapsed().as_millis();
+        let took = start.elapsed();
+        metrics.count(status, took);
+        let millis = took.as_millis();
         tracing::info!(status, millis, "answered");
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id_header);

@@ -85,7 +85,7 @@ mod tests {
         fn converts_either_way(
             secure in proptest::bool::ANY,
             web in proptest::bool::ANY,
-            host in "[a-z]([a-z0-9-]{0,10}[a-z0-9])?(\\.[a-z]{2,5}){0,2}",
+            host in "[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5})?(\\.[a-z]{2,5}){0,2}",
             port in proptest::option::of(1_u16..),
             path in "(/[a-z0-9]{1,8}){0,2}/?",
         ) {

@@ -1,5 +1,7 @@
 //! `autamedica-server`: the backend as a program of its own.
 
+mod commands;
+
 use std::net::IpAddr;
 use std::process::ExitCode;
 
@@ -10,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 /// The AutaMedica backend: REST API, tokens, rooms. Settings come from the environment and from `.env`.
 #[derive(Debug, Parser)]
-#[command(name = "autamedica-server", version)]
+#[command(name = "autamedica-server", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     /// The address to serve on [default: 127.0.0.1, or AUTAMEDICA_HOST].
     #[arg(long)]
@@ -21,9 +23,14 @@ struct Arguments {
     /// Start no SFU: one must be named by LIVEKIT_URL.
     #[arg(long)]
     no_sfu: bool,
+    /// A proxy in front ends TLS and tells callers' addresses in X-Forwarded-For.
+    #[arg(long)]
+    behind_proxy: bool,
     /// Only say whether the configuration is right.
     #[arg(long)]
     check: bool,
+    #[command(subcommand)]
+    command: Option<commands::Command>,
 }
 
 fn main() -> ExitCode {
@@ -34,7 +41,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     match run(Arguments::parse(), config) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // The one place where errors are told to the operator.
             eprintln!("autamedica-server: {error:#}");
@@ -43,33 +50,40 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments, config: Result<Config, ConfigError>) -> Result<()> {
+fn run(arguments: Arguments, config: Result<Config, ConfigError>) -> Result<ExitCode> {
     let mut config = config?;
     config.host = arguments.host.unwrap_or(config.host);
     config.port = arguments.port.unwrap_or(config.port);
+    config.behind_proxy |= arguments.behind_proxy;
     if arguments.no_sfu && matches!(config.sfu, SfuConfig::Managed { .. }) {
         return Err(ConfigError::NoSfu.into());
     }
-    if arguments.check {
-        println!("the configuration is right: {config:?}");
-        return Ok(());
-    }
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(async {
-        let mut signals = Signals::new().context("listening for signals")?;
-        let server = tokio::select! {
-            server = Server::start(config) => server?,
-            () = signals.next() => return Ok(()),
-        };
-        println!("AutaMedica serves on {}", server.url());
-        signals.next().await;
-        // A second signal doesn't wait.
-        tokio::select! {
-            () = server.shutdown() => {}
-            () = signals.next() => {}
-        }
-        Ok(())
-    })
+    if let Some(command) = arguments.command {
+        return runtime.block_on(command.run(&config));
+    }
+    config.check()?;
+    if arguments.check {
+        runtime.block_on(commands::check(&config))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    let mut signals = Signals::new().context("listening for signals")?;
+    let server = tokio::select! {
+        server = Server::start(config) => server?,
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
+    println!("AutaMedica serves on {}", server.url());
+    signals.next().await;
+    // A second signal doesn't wait.
+    tokio::select! {
+        () = server.shutdown() => {}
+        () = signals.next() => {}
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// SIGINT (Ctrl-C) and SIGTERM.

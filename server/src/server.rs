@@ -1,16 +1,20 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::config::{Config, SfuConfig};
-use crate::routes;
+use crate::config::{Config, ConfigError, Database, SfuConfig};
+use crate::files::private_folder;
+use crate::routes::{self, Limits};
 use crate::sfu::{ManagedSfu, Sfu, SfuStartError};
 use crate::state::AppState;
 use crate::store::{OpenError, Store};
+use crate::vault::{Vault, VaultError};
+use crate::{follow, outgoing};
 
 /// How long requests in flight may take to finish when the server ends.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -33,6 +37,15 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The settings don't go together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Behind a proxy everybody reaches the API, so it must know who calls.
+    #[error("behind a proxy the API needs keys: make one with `autamedica-server key create NAME --scope integrator`")]
+    NoKeys,
+    /// There is no master key.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -47,6 +60,8 @@ pub struct RunningServer {
     address: SocketAddr,
     end: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    /// What runs beside the requests; it ends with this value.
+    tasks: JoinSet<()>,
     store: Store,
     sfu: Arc<Sfu>,
     managed: Option<ManagedSfu>,
@@ -63,6 +78,7 @@ impl Server {
     pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         // An error means that the application has chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        config.check()?;
         let address = SocketAddr::new(config.host, config.port);
         // First of all, because it is what most often fails.
         let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
@@ -70,19 +86,39 @@ impl Server {
             _ => StartError::Bind { address, source },
         })?;
         let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
-        let store = Store::open(&config.database).await?;
+        let store = open_store(&config).await?;
+        if config.behind_proxy && !store.has_keys().await.map_err(OpenError::from)? {
+            return Err(StartError::NoKeys);
+        }
+        let here = local_url(address);
         let (managed, sfu) = match config.sfu {
             SfuConfig::Managed { program } => {
-                let (managed, sfu) = ManagedSfu::start(program, None).await?;
+                let (managed, sfu) = ManagedSfu::start(program, Some(format!("{here}/webhooks/livekit"))).await?;
                 (Some(managed), sfu)
             }
             SfuConfig::External { url, api_key, api_secret } => (None, Sfu::new(url, api_key, api_secret, false)),
         };
         let sfu = Arc::new(sfu);
-        let state = AppState { sfu: sfu.clone(), store: store.clone(), started: Instant::now() };
-        let (end, mut ended) = watch::channel(false);
-        let service = routes::router(state).into_make_service_with_connect_info::<SocketAddr>();
+        let state = AppState {
+            sfu: sfu.clone(),
+            store: store.clone(),
+            metrics: Arc::default(),
+            public_url: config.public_url.unwrap_or_else(|| here.parse().expect("an address makes a URL")),
+            e2ee_default: config.e2ee_default,
+            behind_proxy: config.behind_proxy,
+            started: Instant::now(),
+        };
+        let (end, ended) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow::reconcile(state.clone(), ended.clone()));
+        tasks.spawn(tidy(store.clone(), ended.clone()));
+        if let Some(outgoing) = config.outgoing {
+            tasks.spawn(outgoing::deliver(store.clone(), outgoing, ended.clone()));
+        }
+        let limits = Limits { all: config.rate_limit, codes: config.code_limit };
+        let service = routes::router(state, limits, &ended).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move {
+            let mut ended = ended;
             // A closed channel means that the RunningServer is gone.
             let signal = async move { drop(ended.wait_for(|end| *end).await) };
             if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(signal).await {
@@ -90,7 +126,7 @@ impl Server {
             }
         });
         tracing::info!(%address, "the backend serves");
-        Ok(RunningServer { address, end, serving, store, sfu, managed })
+        Ok(RunningServer { address, end, serving, tasks, store, sfu, managed })
     }
 }
 
@@ -102,12 +138,7 @@ impl RunningServer {
 
     /// Where callers on this machine reach it, such as `http://127.0.0.1:8888`.
     pub fn url(&self) -> String {
-        let ip = match self.address.ip() {
-            ip if !ip.is_unspecified() => ip,
-            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        format!("http://{}", SocketAddr::new(ip, self.address.port()))
+        local_url(self.address)
     }
 
     /// Where clients reach the SFU, `ws://…` or `wss://…`.
@@ -122,10 +153,53 @@ impl RunningServer {
             tracing::warn!("some requests didn't finish in time");
             self.serving.abort();
         }
+        self.tasks.shutdown().await;
         self.store.close().await;
         if let Some(managed) = self.managed.take() {
             managed.stop().await;
         }
         tracing::info!("the backend ended");
     }
+}
+
+/// Opens the configured database with the master key that goes with it.
+///
+/// # Errors
+/// When either can't be had.
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let vault = match (&config.master_key, &config.database) {
+        (Some(key), _) => Vault::from_hex(key)?,
+        (None, Database::Memory) => Vault::ephemeral(),
+        (None, Database::File(path)) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            private_folder(folder).map_err(VaultError::from)?;
+            Vault::from_file(&folder.join("master.key"))?
+        }
+        (None, Database::Postgres(_)) => return Err(ConfigError::NoMasterKey.into()),
+    };
+    Ok(Store::open(&config.database, Arc::new(vault)).await?)
+}
+
+/// Deletes what is too old, once an hour.
+async fn tidy(store: Store, mut ended: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = store.tidy().await {
+            tracing::warn!(%error, "old entries can't be deleted");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(60 * 60)) => {}
+            // A closed channel means that the server is gone.
+            _ = ended.wait_for(|end| *end) => return,
+        }
+    }
+}
+
+/// How this machine reaches itself at `address`.
+fn local_url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }

@@ -24,6 +24,8 @@ pub struct Holder<'a> {
     pub role: Role,
     /// Where.
     pub consultation: &'a Id,
+    /// Whether they may send and receive; who waits to be admitted may only be there.
+    pub admitted: bool,
 }
 
 /// Signs a token for `holder`.
@@ -46,13 +48,14 @@ pub fn sign(api_key: &str, api_secret: &str, holder: &Holder<'_>) -> Result<Stri
 }
 
 fn grants(holder: &Holder<'_>) -> VideoGrants {
+    let sources = if holder.admitted { publish_sources(holder.role) } else { &[] };
     VideoGrants {
         room_join: true,
         room: room_name(holder.consultation),
-        can_publish: Some(true),
-        can_subscribe: Some(true),
-        can_publish_data: Some(true),
-        can_publish_sources: publish_sources(holder.role).iter().map(|source| (*source).to_owned()).collect(),
+        can_publish: Some(holder.admitted),
+        can_subscribe: Some(holder.admitted),
+        can_publish_data: Some(holder.admitted),
+        can_publish_sources: sources.iter().map(|source| (*source).to_owned()).collect(),
         room_record: holder.role == Role::Doctor,
         ..VideoGrants::default()
     }

@@ -69,7 +69,8 @@ impl Vault {
     fn from_bytes(master: &[u8]) -> Self {
         let master = hmac::Key::new(HMAC_SHA256, master);
         let derive = |purpose: &str| hmac::sign(&master, purpose.as_bytes());
-        let seal = UnboundKey::new(&AES_256_GCM, derive("autamedica seal 1").as_ref()).expect("HMAC-SHA256 gives 32 bytes");
+        let seal =
+            UnboundKey::new(&AES_256_GCM, derive("autamedica seal 1").as_ref()).expect("HMAC-SHA256 gives 32 bytes");
         let mac = |purpose| hmac::Key::new(HMAC_SHA256, derive(purpose).as_ref());
         Self { seal: LessSafeKey::new(seal), codes: mac("autamedica codes 1"), audit: mac("autamedica audit 1") }
     }

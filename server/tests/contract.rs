@@ -126,7 +126,7 @@ async fn wrong_input_is_refused_with_a_code() {
         (whole(&too_long, "p", "d"), json_type, 400, "invalid_request"),
         (whole("c", &too_long, "d"), json_type, 400, "invalid_request"),
         (whole("c", "p", "d\n"), json_type, 400, "invalid_request"),
-        (whole("c", "same", "same"), json_type, 400, "invalid_request"),
+        (whole("c", "same", "same"), json_type, 409, "same_person"),
         (whole("c", "p", "d"), "text/plain", 415, "unsupported_media_type"),
         (whole("c", &"x".repeat(70_000), "d"), json_type, 413, "body_too_large"),
     ] {
@@ -240,8 +240,7 @@ async fn recording_tells_doctor_patient_and_stranger_apart() {
         }
     }
     let wrong_room = json!({"roomName": "consultation-other"});
-    let (status, answer) =
-        backend.post("/api/consultations/rec/recording/start", Some(&doctor), &wrong_room).await;
-    assert_eq!((status, error_code(&answer)), (StatusCode::BAD_REQUEST, "invalid_request"));
+    let (status, answer) = backend.post("/api/consultations/rec/recording/start", Some(&doctor), &wrong_room).await;
+    assert_eq!((status, error_code(&answer)), (StatusCode::NOT_FOUND, "room_not_found"));
     backend.server.shutdown().await;
 }

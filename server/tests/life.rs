@@ -4,14 +4,13 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
-use autamedica_lab::{HANG_GUARD, Process, wait_until};
+use autamedica_lab::{HANG_GUARD, wait_until};
 use autamedica_server::{Config, Server, StartError};
-use common::Backend;
+use common::{Backend, program, serve};
 use serde_json::json;
 
 /// The process ids of the children of `parent` (all threads of it) that run `livekit-server`.
@@ -20,7 +19,8 @@ fn sfus_of(parent: u32) -> Vec<i32> {
     for task in std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
         let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for pid in children.split_whitespace() {
-            if std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("livekit-server")) {
+            if std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("livekit-server"))
+            {
                 found.push(pid.parse().unwrap());
             }
         }
@@ -36,26 +36,6 @@ fn is_alive(pid: i32) -> bool {
 fn kill(pid: i32) {
     // SAFETY: a plain system call on a process that this test started.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
-}
-
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_autamedica-server"));
-    command.current_dir(folder).env("AUTAMEDICA_DATA_DIR", folder).stdin(Stdio::null());
-    for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL"] {
-        command.env_remove(name);
-    }
-    command
-}
-
-/// Starts the program on a free port and waits for the address that it prints.
-fn serve(folder: &Path, arguments: &[&str]) -> (Process, String) {
-    let mut command = program(folder);
-    command.args(["--port", "0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut process = Process::spawn("autamedica-server", command).unwrap();
-    let mut line = String::new();
-    BufReader::new(process.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("AutaMedica serves on ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
-    (process, url)
 }
 
 fn fails(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
@@ -86,16 +66,15 @@ async fn a_killed_sfu_comes_back_where_it_was_and_old_tokens_work() {
     let again = backend.create("crash").await;
     assert_eq!(again["livekitUrl"], data["livekitUrl"]);
     // The secret is the same: a token from before still proves the doctor.
-    let (status, answer) = backend
-        .post("/api/consultations/crash/recording/stop", data["doctorToken"].as_str(), &json!({}))
-        .await;
+    let (status, answer) =
+        backend.post("/api/consultations/crash/recording/stop", data["doctorToken"].as_str(), &json!({})).await;
     assert_eq!(status.as_u16(), 501, "{answer}");
 
     // The secret shows neither in the command line nor in the environment, and no file holds it any more.
     let [sfu] = sfus_of(std::process::id())[..] else { panic!("one SFU") };
     let line = std::fs::read_to_string(format!("/proc/{sfu}/cmdline")).unwrap();
     let file = line.split('\0').find(|part| part.ends_with("config.yaml")).unwrap().to_owned();
-    assert!(!Path::new(&file).exists(), "{file}");
+    wait_until("the configuration's end", HANG_GUARD, || (!Path::new(&file).exists()).then_some(())).unwrap();
 
     backend.server.shutdown().await;
     assert!(!is_alive(sfu), "the SFU ends with the server");

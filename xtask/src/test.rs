@@ -9,7 +9,7 @@ use crate::workspace::cargo;
 /// What to run of it.
 #[derive(Args)]
 pub struct Options {
-    /// Passed to `cargo test`, such as `-p autamedica-engine` or `--test browser`.
+    /// Passed to `cargo test`, such as `-p autamedica-engine` or `--test e2e`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -22,7 +22,8 @@ pub fn run(options: &Options) -> Result<()> {
     // Tests start our programs as a person does, and cargo builds only those of the package under test.
     step::show("Building all programs", cargo().args(["build", "--workspace", "--bins"]))?;
     let mut test = cargo();
-    test.arg("test");
+    // A run takes long enough to want to know all that fails.
+    test.args(["test", "--no-fail-fast"]);
     if !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
         test.arg("--workspace");
     }

@@ -19,6 +19,17 @@ pub fn tools() -> PathBuf {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // Cargo describes us to ourselves in these. Build scripts that look at them (ring's) would run again, and all that
+    // depends on them compile again, each time a person builds by hand and then through us.
+    for (name, _) in std::env::vars_os() {
+        let is_about_us = name.to_str().is_some_and(|name| {
+            let names = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
+            names.iter().any(|prefix| name.starts_with(prefix)) || name == "OUT_DIR"
+        });
+        if is_about_us {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

@@ -62,10 +62,7 @@ impl Entrance {
                 };
                 answer.map_err(|error| refusal(&error))
             }
-            JoinTarget::Link(_) => {
-                tracing::warn!("this backend does not exchange links");
-                Err(EndReason::NotAllowed)
-            }
+            JoinTarget::Link(link) => self.backend.join(link).await.map_err(|error| refusal(&error)),
             JoinTarget::Room { url, token, role } => Ok(Admission {
                 url: url.clone(),
                 token: token.clone(),

@@ -10,7 +10,7 @@ use autamedica_engine::{
 };
 use parking_lot::Mutex;
 
-use super::task::{Event, Events};
+use super::event::{Event, Events};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, SAMPLE_RATE, Speaker};
 use crate::device::{Camera, CameraFormat, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions};
 
@@ -116,13 +116,13 @@ impl LocalMedia {
     /// Opens speaker, microphone and camera. Returns at once; each reports through events.
     pub(super) fn open(&mut self, mixer: Mixer) {
         // Without the engine's processing a call still works, with whatever echo the room has.
-        self.processing = AudioProcessing::new()
-            .inspect_err(|error| tracing::warn!(%error, "no echo cancellation"))
-            .ok();
+        self.processing =
+            AudioProcessing::new().inspect_err(|error| tracing::warn!(%error, "no echo cancellation")).ok();
         let events = self.events.clone();
-        self.speaker = Some(Speaker::open(self.choices.speaker.clone(), mixer, self.processing.clone(), move |state| {
-            events.send(Event::Speaker(state));
-        }));
+        self.speaker =
+            Some(Speaker::open(self.choices.speaker.clone(), mixer, self.processing.clone(), move |state| {
+                events.send(Event::Speaker(state));
+            }));
         self.open_microphone();
         self.open_camera();
     }
@@ -154,13 +154,10 @@ impl LocalMedia {
         let (sizes, states) = (self.events.clone(), self.events.clone());
         let on_frame = feed(Source::Camera, self.camera_outlet.clone(), Some(self.self_view.clone()), sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
-        self.camera = Some(Camera::open(
-            self.choices.camera.clone(),
-            CameraFormat::default(),
-            style,
-            on_frame,
-            move |state| states.send(Event::Device(Source::Camera, state)),
-        ));
+        self.camera =
+            Some(Camera::open(self.choices.camera.clone(), CameraFormat::default(), style, on_frame, move |state| {
+                states.send(Event::Device(Source::Camera, state))
+            }));
     }
 
     /// Closes the camera, so that its light goes out.
@@ -199,7 +196,11 @@ impl LocalMedia {
     }
 
     /// What has to be published in this room now: sources that deliver and aren't there yet.
-    pub(super) fn publish(&mut self, source: Source, participant: &LocalParticipant) -> Result<Option<Job>, EngineError> {
+    pub(super) fn publish(
+        &mut self,
+        source: Source,
+        participant: &LocalParticipant,
+    ) -> Result<Option<Job>, EngineError> {
         if !matches!(self.publication(source), Publication::None) {
             return Ok(None);
         }
@@ -264,6 +265,14 @@ impl LocalMedia {
         self.publications = Default::default();
     }
 
+    /// Closes every device at once: the camera's light goes out, the microphone hears no more.
+    pub(super) fn close(&mut self) {
+        self.close_camera();
+        self.microphone = None;
+        self.screen = None;
+        self.speaker = None;
+    }
+
     fn publication(&mut self, source: Source) -> &mut Publication {
         &mut self.publications[source as usize]
     }
@@ -297,10 +306,10 @@ fn feed(
             size = Some(now);
             events.send(Event::Sized(source, now));
         }
-        if let Some(native) = outlet.get() {
-            if let Err(error) = native.capture_frame(&frame, frame.timestamp_us) {
-                tracing::trace!(?source, %error, "picture not sent");
-            }
+        if let Some(native) = outlet.get()
+            && let Err(error) = native.capture_frame(&frame, frame.timestamp_us)
+        {
+            tracing::trace!(?source, %error, "picture not sent");
         }
         if let Some(slot) = &self_view {
             slot.put(frame);

@@ -1,9 +1,11 @@
 //! A call: one task, fed with [`CallCommand`]s, publishing [`CallState`] snapshots.
 
+mod event;
 mod handle;
 mod join;
 mod local;
 mod remote;
+mod room_event;
 mod state;
 mod target;
 mod task;

@@ -82,12 +82,12 @@ impl Remotes {
                 let slot = LatestFrame::new();
                 let stream = VideoStream::into_slot(track, slot.clone())?;
                 remote.videos.retain(|video| video.publication.source() != publication.source());
+                tracing::info!(source = ?publication.source(), "a remote video opened");
                 remote.videos.push(Video { publication: publication.clone(), slot, _stream: stream });
             }
             RemoteTrack::Audio(track) => {
                 let mut input = mixer.add_stream();
-                let stream =
-                    AudioStream::with_callback(track, SAMPLE_RATE, 1, move |frame| input.push(&frame.data))?;
+                let stream = AudioStream::with_callback(track, SAMPLE_RATE, 1, move |frame| input.push(&frame.data))?;
                 remote.sounds.retain(|sound| sound.sid != sid);
                 remote.sounds.push(Sound { sid, _stream: stream });
             }

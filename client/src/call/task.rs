@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use autamedica_api::Role;
-use autamedica_engine::{
-    DisconnectReason, EncryptionState as FrameState, LocalTrackPublication, Participant, Room, RoomError, RoomEvent,
-    VideoResolution,
-};
+use autamedica_engine::{DisconnectReason, LocalTrackPublication, Room, RoomError, RoomEvent};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::event::{Event, Events};
 use super::handle::{CallHandle, Publisher, Wake};
 use super::join::{Entered, Entrance};
 use super::local::{DeviceChoices, LocalMedia, Source, delivers};
@@ -22,15 +20,15 @@ use super::{
     CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, MediaState, RecordingState,
     ShareState,
 };
-use crate::backend::{Admission, BackendError};
-use crate::device::audio::Mixer;
+use crate::backend::Admission;
 use crate::device::DeviceState;
+use crate::device::audio::Mixer;
 use crate::report::Measurements;
 
 /// A lost connection is honestly over after this long.
 const RECONNECT_FOR: Duration = Duration::from_secs(30);
 /// From one attempt to enter the room again to the next.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often deadlines are looked at and sound is counted.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -48,47 +46,26 @@ pub struct CallOptions {
     pub say: Option<String>,
 }
 
-/// What comes back from devices and from work beside the task.
-pub(super) enum Event {
-    Device(Source, DeviceState),
-    Speaker(DeviceState),
-    Sized(Source, VideoResolution),
-    /// Work for a room; `room` tells an earlier room's results from the present one's.
-    Entered(Result<Entered, EndReason>),
-    Published { room: u64, source: Source, result: Result<LocalTrackPublication, RoomError> },
-    ChatSent { line: usize, result: Result<(), RoomError> },
-    Recorded { on: bool, result: Result<(), BackendError> },
-}
-
-/// The way of events into the task.
-#[derive(Clone)]
-pub(super) struct Events(mpsc::UnboundedSender<Event>);
-
-impl Events {
-    pub(super) fn send(&self, event: Event) {
-        // Fails only when the task is gone, and with it everybody who would want to know.
-        let _ = self.0.send(event);
-    }
-}
-
-struct Session {
+/// The room that is up.
+pub(super) struct Session {
     admission: Admission,
     room: Room,
     events: mpsc::UnboundedReceiver<RoomEvent>,
 }
 
-struct Task {
+/// The call.
+pub(super) struct Task {
     publisher: Publisher,
     target: JoinTarget,
     entrance: Entrance,
-    measurements: Measurements,
-    say: Option<String>,
+    pub(super) measurements: Measurements,
+    pub(super) say: Option<String>,
     events: Events,
-    local: LocalMedia,
-    remotes: Remotes,
-    session: Option<Session>,
+    pub(super) local: LocalMedia,
+    pub(super) remotes: Remotes,
+    pub(super) session: Option<Session>,
     /// The newest admission, for coming back.
-    admission: Option<Admission>,
+    pub(super) admission: Option<Admission>,
     /// Counts the rooms entered.
     room: u64,
     jobs: JoinSet<()>,
@@ -98,8 +75,7 @@ struct Task {
 pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
     let role = options.target.role().unwrap_or(Role::Patient);
     let (publisher, handle, commands) = Publisher::new(role, wake);
-    let (sender, inbox) = mpsc::unbounded_channel();
-    let events = Events(sender);
+    let (events, inbox) = Events::new();
     let mixer = Mixer::new();
     let self_view = publisher.state.self_view.clone();
     let local = LocalMedia::new(options.devices, role, self_view, events.clone());
@@ -148,15 +124,16 @@ impl Task {
             self.publisher.publish();
         }
         // The person sees the end already; the room is told in our own time.
+        self.local.close();
         self.jobs.abort_all();
-        if let Some(session) = self.session.take() {
-            if let Err(error) = session.room.close().await {
-                tracing::info!(%error, "left without the SFU's answer");
-            }
+        if let Some(session) = self.session.take()
+            && let Err(error) = session.room.close().await
+        {
+            tracing::info!(%error, "left without the SFU's answer");
         }
     }
 
-    fn state(&mut self) -> &mut CallState {
+    pub(super) fn state(&mut self) -> &mut CallState {
         &mut self.publisher.state
     }
 
@@ -164,7 +141,7 @@ impl Task {
         matches!(self.publisher.state.phase, CallPhase::Ended { .. })
     }
 
-    fn end(&mut self, reason: EndReason) {
+    pub(super) fn end(&mut self, reason: EndReason) {
         self.count_sound();
         self.measurements.ended(&format!("{reason:?}"));
         tracing::info!(?reason, "the call is over");
@@ -173,7 +150,7 @@ impl Task {
     }
 
     /// Enters the room beside the task, after a pause.
-    fn enter(&mut self, pause: Duration) {
+    pub(super) fn enter(&mut self, pause: Duration) {
         let (entrance, target, known) = (self.entrance.clone(), self.target.clone(), self.admission.clone());
         let events = self.events.clone();
         self.jobs.spawn(async move {
@@ -273,8 +250,7 @@ impl Task {
         state.identity = me.identity();
         state.joined_at.get_or_insert_with(Instant::now);
         state.phase = CallPhase::InCall;
-        state.encryption =
-            if admission.e2ee_key.is_some() { EncryptionState::On } else { EncryptionState::Off };
+        state.encryption = if admission.e2ee_key.is_some() { EncryptionState::On } else { EncryptionState::Off };
         tracing::info!(room = room.name(), "in the room");
         self.admission = Some(admission.clone());
         self.session = Some(Session { admission, room, events });
@@ -284,88 +260,6 @@ impl Task {
         }
         self.publish(Source::Screen);
         self.show_people();
-    }
-
-    fn on_room_event(&mut self, event: RoomEvent) {
-        match event {
-            RoomEvent::ParticipantConnected(participant) | RoomEvent::ParticipantActive(participant) => {
-                self.remotes.joined(participant);
-            }
-            RoomEvent::ParticipantDisconnected { participant, .. } => self.remotes.left(&participant.identity()),
-            RoomEvent::TrackSubscribed { track, publication, participant } => {
-                if let Err(error) = self.remotes.subscribed(participant, &publication, &track) {
-                    tracing::warn!(%error, "a track can't be opened");
-                    if publication.is_encrypted() {
-                        self.state().encryption = EncryptionState::KeyMismatch;
-                    }
-                }
-                if self.remotes.anyone_heard_or_seen()
-                    && let Some(text) = self.say.take()
-                {
-                    self.send_chat(text);
-                }
-            }
-            RoomEvent::TrackUnsubscribed { publication, participant, .. }
-            | RoomEvent::TrackUnpublished { publication, participant } => {
-                self.remotes.unsubscribed(&participant.identity(), &publication.sid());
-            }
-            RoomEvent::ActiveSpeakersChanged { speakers } => self.remotes.speakers(&speakers),
-            RoomEvent::ConnectionQualityChanged { participant: Participant::Local(_), quality } => {
-                self.state().quality = quality;
-            }
-            RoomEvent::ChatMessage { participant_identity, message } => {
-                self.measurements.chat_received();
-                let role = self.remotes.role(&participant_identity);
-                let at = u64::try_from(message.timestamp_ms).unwrap_or(0);
-                Arc::make_mut(&mut self.state().chat).push(ChatMessage {
-                    from: participant_identity,
-                    role,
-                    own: false,
-                    text: message.text,
-                    at: SystemTime::UNIX_EPOCH + Duration::from_millis(at),
-                    failed: false,
-                });
-            }
-            RoomEvent::RoomUpdated { is_recording, .. } => self.show_recording(is_recording),
-            RoomEvent::E2eeStateChanged { state, .. } => self.show_encryption(state),
-            RoomEvent::Reconnecting => self.lost(),
-            RoomEvent::Reconnected => self.state().phase = CallPhase::InCall,
-            RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
-            RoomEvent::TokenRefreshed { token } => {
-                if let Some(admission) = &mut self.admission {
-                    admission.token = super::Secret::new(token.expose());
-                }
-            }
-            RoomEvent::EngineFailed { message } => {
-                tracing::error!(message, "the engine failed");
-                self.end(EndReason::ConnectionLost);
-            }
-            _ => {}
-        }
-        self.show_people();
-    }
-
-    /// The room is gone for good; unless somebody meant it, we try to enter it again.
-    fn on_disconnected(&mut self, reason: DisconnectReason) {
-        tracing::info!(?reason, "disconnected");
-        self.session = None;
-        self.local.room_left();
-        match reason {
-            DisconnectReason::ClientInitiated => self.end(EndReason::HungUp),
-            DisconnectReason::DuplicateIdentity => self.end(EndReason::JoinedElsewhere),
-            DisconnectReason::ParticipantRemoved => self.end(EndReason::Removed),
-            DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => self.end(EndReason::RoomClosed),
-            _ => {
-                self.lost();
-                self.enter(RETRY_AFTER);
-            }
-        }
-    }
-
-    fn lost(&mut self) {
-        if !matches!(self.state().phase, CallPhase::Reconnecting { .. }) {
-            self.state().phase = CallPhase::Reconnecting { since: Instant::now() };
-        }
     }
 
     fn on_tick(&mut self) {
@@ -445,7 +339,7 @@ impl Task {
         if source == Source::Camera { &mut state.camera } else { &mut state.microphone }
     }
 
-    fn send_chat(&mut self, text: String) {
+    pub(super) fn send_chat(&mut self, text: String) {
         let text = text.trim();
         if text.is_empty() {
             return;
@@ -487,28 +381,7 @@ impl Task {
         });
     }
 
-    fn show_recording(&mut self, is_recording: bool) {
-        let state = self.state();
-        match (is_recording, &state.recording) {
-            (true, RecordingState::On(_)) => {}
-            (true, _) => state.recording = RecordingState::On(Instant::now()),
-            (false, RecordingState::On(_)) => state.recording = RecordingState::Off,
-            (false, _) => {}
-        }
-    }
-
-    fn show_encryption(&mut self, frames: FrameState) {
-        let state = match frames {
-            FrameState::DecryptionFailed | FrameState::MissingKey | FrameState::EncryptionFailed => {
-                EncryptionState::KeyMismatch
-            }
-            FrameState::Ok | FrameState::KeyRatcheted => EncryptionState::On,
-            _ => return,
-        };
-        self.state().encryption = state;
-    }
-
-    fn show_people(&mut self) {
+    pub(super) fn show_people(&mut self) {
         self.publisher.state.participants = self.remotes.states();
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::{RichText, Ui};
 use lucide_icons::Icon;
 
-use super::start::{centered, header};
+use super::page::{centered, header};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, wording};
 use crate::call::{EndReason, JoinTarget};
@@ -49,7 +49,7 @@ impl EndScreen {
         header(ui, cx);
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let (title, next) = wording::end(&self.reason);
-        centered(ui, 560.0_f32.min(ui.max_rect().width() - 2.0 * space::L), |ui| {
+        centered(ui, sizes, |ui| {
             let (icon, color) = self.sign(palette);
             ui.label(RichText::new(char::from(icon)).font(icon_font(space::XXL)).color(color));
             ui.add_space(space::XS);
@@ -58,9 +58,10 @@ impl EndScreen {
             ui.label(RichText::new(texts.t(next).as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
             if !self.lasted.is_zero() {
                 let minutes = (self.lasted.as_secs_f32() / 60.0).round() as u64;
-                let lasted = match minutes {
-                    0 => texts.t("end-lasted-less").into_owned(),
-                    minutes => texts.with("end-lasted", &[("minutes", minutes.into())]),
+                let lasted = if self.lasted < Duration::from_secs(60) {
+                    texts.t("end-lasted-less").into_owned()
+                } else {
+                    texts.with("end-lasted", &[("minutes", minutes.into())])
                 };
                 ui.label(RichText::new(lasted).color(palette.muted));
             }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use egui::{RichText, Ui};
 
-use super::start::{centered, header};
+use super::page::{centered, header};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx};
 use crate::theme::{Palette, regular_font, space};
@@ -34,7 +34,7 @@ impl JoiningScreen {
         header(ui, cx);
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let waited = cx.now.saturating_duration_since(self.since);
-        centered(ui, 520.0_f32.min(ui.max_rect().width() - 2.0 * space::L), |ui| {
+        centered(ui, sizes, |ui| {
             ui.heading(texts.t("joining-title").as_ref());
             ui.add_space(space::XS);
             let lead = if waited < SLOW_AFTER { texts.t("joining-lead") } else { texts.t("joining-slow") };

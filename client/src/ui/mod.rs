@@ -4,6 +4,7 @@ pub mod call;
 pub mod end;
 pub mod joining;
 pub mod pace;
+mod page;
 pub mod start;
 pub mod stats;
 pub mod video;

@@ -46,7 +46,7 @@ impl Pattern {
     fn fill(&self, quarter: usize, [r, g, b]: [u8; 3]) {
         let (width, height) = (self.size.0 / 2, self.size.1 / 2);
         let pixel = u32::from_be_bytes([0, r, g, b]);
-        let x = if quarter % 2 == 0 { 0 } else { width as i16 };
+        let x = if quarter.is_multiple_of(2) { 0 } else { width as i16 };
         let y = if quarter < 2 { 0 } else { height as i16 };
         let set = x11rb::protocol::xproto::ChangeGCAux::new().foreground(pixel);
         self.connection.change_gc(self.pen, &set).expect("colour");

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use autamedica_api::Role;
-use autamedica_client::app::JoinTarget;
+use autamedica_api::{Id, JoinLink};
+use autamedica_client::call::JoinTarget;
 use autamedica_client::call::{CallCommand, CallPhase, EndReason};
 use autamedica_client::i18n::Language;
 use egui::{Key, Modifiers};
@@ -20,20 +21,22 @@ fn a_code_is_joined_as_who_the_app_is_for() {
         stand.harness.get_by_label(&field).type_text("4821");
         stand.settle();
         stand.press(Modifiers::NONE, Key::Enter);
-        assert_eq!(stand.joined(), [JoinTarget::Consultation { id: "4821".into(), role }]);
+        assert_eq!(stand.joined(), [JoinTarget::Consultation { id: Id::new("4821").unwrap(), role }]);
         stand.assert_shows("joining-title");
         stand.assert_shows("joining-lead");
     }
 }
 
+const LINK: &str = "https://clinic.example/join#a-secret-code-of-enough-letters";
+
 #[test]
-fn a_link_is_handed_on_as_it_is() {
+fn a_link_is_followed() {
     let mut stand = Stand::at_home(Language::Spanish, Role::Patient);
     let field = stand.text("start-code");
-    stand.harness.get_by_label(&field).type_text("https://clinic.example/j/abc#t=secret");
+    stand.harness.get_by_label(&field).type_text(LINK);
     stand.settle();
     stand.click("start-enter");
-    assert_eq!(stand.joined(), [JoinTarget::Link("https://clinic.example/j/abc#t=secret".into())]);
+    assert_eq!(stand.joined(), [JoinTarget::Link(JoinLink::parse(LINK).unwrap())]);
     assert!(!format!("{:?}", stand.joined()).contains("secret"));
 }
 
@@ -50,6 +53,11 @@ fn a_slip_is_explained_and_nothing_is_joined() {
         assert!(!stand.shows("start-code-missing"), "typing takes the complaint away");
         stand.click("start-enter");
         stand.assert_shows("start-code-wrong");
+        stand.harness.get_by_label(&field).focus();
+        stand.harness.get_by_label(&field).type_text("https://clinic.example/elsewhere");
+        stand.settle();
+        stand.click("start-enter");
+        stand.assert_shows("start-link-wrong");
         assert_eq!(stand.joined(), []);
     }
 }

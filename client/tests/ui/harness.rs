@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use autamedica_api::Role;
-use autamedica_client::app::{App, AppOptions, Call, Calls, JoinTarget, Start, Wake};
-use autamedica_client::call::{CallCommand, CallPhase, CallState, ParticipantState};
+use autamedica_api::{Id, Role};
+use autamedica_client::app::{App, AppOptions, Call, Calls, Start};
+use autamedica_client::call::{CallCommand, CallPhase, CallState, JoinTarget, ParticipantState, Wake};
 use autamedica_client::device::DeviceState;
 use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
@@ -53,7 +53,7 @@ impl Stand {
     /// In a call that stands like this.
     pub fn in_call(language: Language, state: CallState) -> Self {
         let role = state.role;
-        let start = Start::Join(JoinTarget::Consultation { id: "4821".into(), role });
+        let start = Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role });
         Self::with(AppOptions { language, role, start, ..AppOptions::default() }, state)
     }
 

@@ -51,6 +51,7 @@ impl RoomInner {
             Message::ParticipantDisconnected(event) => {
                 let reason = event.disconnect_reason().into();
                 let participant = self.remotes.write().remove(&event.participant_identity)?;
+                participant.end_tracks();
                 Some(RoomEvent::ParticipantDisconnected { participant, reason })
             }
             Message::ParticipantActive(event) => {
@@ -202,6 +203,7 @@ impl RoomInner {
             Message::TrackUnpublished(event) => {
                 let participant = self.remote(&event.participant_identity)?;
                 let publication = participant.core.publications.write().remove(&event.publication_sid)?;
+                publication.end_track();
                 Some(RoomEvent::TrackUnpublished { publication, participant })
             }
             Message::TrackSubscribed(event) => {
@@ -221,7 +223,7 @@ impl RoomInner {
             Message::TrackUnsubscribed(event) => {
                 let participant = self.remote(&event.participant_identity)?;
                 let publication = participant.get_track_publication(&event.track_sid)?;
-                let track = publication.core.track.write().take()?;
+                let track = publication.end_track()?;
                 Some(RoomEvent::TrackUnsubscribed { track, publication, participant })
             }
             _ => None,

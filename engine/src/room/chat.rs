@@ -42,6 +42,10 @@ impl RoomInner {
     /// Collects a message that comes as a stream.
     pub(super) fn on_chat_stream(&self, owned: proto::OwnedTextStreamReader, identity: String) {
         let (room, info) = (self.this.clone(), owned.info);
+        if self.e2ee.is_on() && info.encryption_type() == proto::EncryptionType::None {
+            drop(Handle::new(owned.handle));
+            return tracing::warn!("a chat message came in the clear and was dropped");
+        }
         let mut text = String::new();
         let sink = move |chunk| match chunk {
             Chunk::Text(piece) if text.len() + piece.len() <= MAX_BYTES => {
@@ -73,16 +77,22 @@ impl RoomInner {
     /// A message in the form that LiveKit's own clients sent before there were streams.
     pub(super) fn on_chat_packet(&self, received: proto::ChatMessageReceived) {
         let proto::ChatMessage { id, timestamp, message, deleted, .. } = received.message;
-        if deleted != Some(true) && message.len() <= MAX_BYTES {
+        if self.takes_packets() && deleted != Some(true) && message.len() <= MAX_BYTES {
             self.on_chat(received.participant_identity, ChatMessage { id, timestamp_ms: timestamp, text: message });
         }
     }
 
     /// A message in the form that LiveKit's web components sent before there were streams: JSON in a data packet.
     pub(super) fn on_chat_json(&self, identity: String, payload: &[u8]) {
-        if let Some(message) = parse_json(payload) {
+        if let Some(message) = parse_json(payload).filter(|_| self.takes_packets()) {
             self.on_chat(identity, message);
         }
+    }
+
+    /// Nothing tells of a packet whether it came encrypted, so that in an encrypted room only streams are taken: the SFU
+    /// could forge the rest.
+    fn takes_packets(&self) -> bool {
+        !self.e2ee.is_on()
     }
 }
 

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use autamedica_engine::{
     AudioStream, LocalAudioTrack, LocalTrack, LocalTrackPublication, LocalVideoTrack, NativeAudioSource,
     NativeVideoSource, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Room, RoomEvent, RoomOptions,
-    TrackPublishOptions, TrackSource, VideoResolution,
+    TrackPublishOptions, TrackSource, VideoEncoding, VideoResolution,
 };
 use autamedica_lab::Sfu;
 use livekit_api::access_token::{AccessToken, VideoGrants};
@@ -109,7 +109,10 @@ impl Peer {
     pub async fn publish_camera(&self, width: u32, height: u32) -> Result<(Camera, LocalTrackPublication)> {
         let source = NativeVideoSource::new(VideoResolution { width, height }, false)?;
         let track = LocalVideoTrack::create_video_track("camera", source.clone())?;
-        let options = TrackPublishOptions { source: TrackSource::Camera, simulcast: false, ..Default::default() };
+        // Left to itself, the engine sends small pictures 15 or 20 times a second only.
+        let video_encoding = Some(VideoEncoding { max_bitrate: 2_500_000, max_framerate: 30.0 });
+        let options =
+            TrackPublishOptions { source: TrackSource::Camera, simulcast: false, video_encoding, ..Default::default() };
         let me = self.room.local_participant();
         let publishing = me.publish_track(LocalTrack::Video(track), options);
         let publication = soon("publishing the camera", publishing).await??;

@@ -1,40 +1,244 @@
-use autamedica_api::{Consultation, CreateConsultation, ErrorCode, Role, Success, room_name};
+use autamedica_api::{
+    Consultation, ConsultationDetails, ConsultationLinks, CreateConsultation, ErrorCode, Failure, Id, MoveConsultation,
+    Role, Success, room_name,
+};
 use axum::extract::State;
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 
+use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
-use crate::extract;
+use crate::extract::{self, PathId};
+use crate::links;
 use crate::state::AppState;
+use crate::store::{Created, DEFAULT_DURATION_MINUTES, Finish, StoredConsultation};
 use crate::token::Holder;
 
 pub fn router() -> Router<AppState> {
-    Router::new().route("/api/consultations/create", post(create))
+    Router::new()
+        .route("/api/consultations/create", post(create))
+        .route("/api/consultations/{id}", get(details).patch(reschedule))
+        .route("/api/consultations/{id}/cancel", post(cancel))
+        .route("/api/consultations/{id}/links", post(fresh_links).delete(revoke_links))
 }
 
-/// Creates a consultation, or finds the one that is there, and gives both sides fresh tokens.
-async fn create(
+/// The longest appointment, in minutes.
+const LONGEST: u32 = 24 * 60;
+
+/// Creates a consultation, or finds the one that is there, and gives both sides fresh tokens and links.
+#[utoipa::path(post, path = "/api/consultations/create", tag = "consultations", request_body = CreateConsultation,
+    responses((status = 200, body = Success<Consultation>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn create(
     State(state): State<AppState>,
+    caller: Caller,
     extract::Json(wanted): extract::Json<CreateConsultation>,
 ) -> Result<Json<Success<Consultation>>> {
+    caller.must(&state, Permission::Manage).await?;
     if wanted.patient_id == wanted.doctor_id {
-        return Err(Error::refused(ErrorCode::InvalidRequest, "`patientId` and `doctorId` must differ"));
+        return Err(Error::refused(ErrorCode::SamePerson, "`patientId` and `doctorId` must differ"));
     }
-    let stored = state.store.create_consultation(&wanted).await?;
-    if (&stored.patient_id, &stored.doctor_id) != (&wanted.patient_id, &wanted.doctor_id) {
-        return Err(Error::refused(ErrorCode::ConsultationConflict, "this consultation exists with other people"));
-    }
+    check_duration(wanted.duration_minutes)?;
+    let event = caller.event("consultation.create");
+    let stored = match state.store.create_consultation(&wanted, state.e2ee_default, event).await? {
+        Created::New(stored) | Created::Same(stored) => stored,
+        Created::Conflict => {
+            let message = "this consultation exists with other people or other settings";
+            return Err(Error::refused(ErrorCode::ConsultationConflict, message));
+        }
+    };
+    not_over(&stored)?;
     let room = state.sfu.open_room(&room_name(&stored.id)).await?;
-    let token = |role, user| state.sfu.token(&Holder { user, role, consultation: &stored.id });
+    state.store.opened_room(&stored.id, &room.sid).await?;
+    let links = links::fresh(&state, &stored).await?;
+    let token = |role, user| {
+        state.sfu.token(&Holder {
+            user,
+            role,
+            consultation: &stored.id,
+            admitted: role == Role::Doctor || stored.is_admitted(),
+        })
+    };
+    let e2ee_key = state.store.e2ee_key(&stored)?;
     Ok(Json(Success::new(Consultation {
         patient_token: token(Role::Patient, &stored.patient_id)?,
         doctor_token: token(Role::Doctor, &stored.doctor_id)?,
         room_name: room.name,
         room_sid: room.sid,
         livekit_url: state.sfu.signaling_url().to_owned(),
+        state: stored.state,
+        waiting_room: stored.waiting_room,
+        patient_link: links.patient_link,
+        doctor_link: links.doctor_link,
+        patient_app_link: links.patient_app_link,
+        doctor_app_link: links.doctor_app_link,
+        kiosk_code: links.kiosk_code,
+        e2ee_key,
+        scheduled_at: stored.scheduled_at,
+        duration_minutes: stored.duration_minutes,
         consultation_id: stored.id,
         patient_id: stored.patient_id,
         doctor_id: stored.doctor_id,
         created_at: stored.created_at,
     })))
+}
+
+/// Tells how a consultation stands.
+#[utoipa::path(get, path = "/api/consultations/{id}", tag = "consultations", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = []), ("token" = [])))]
+pub(super) async fn details(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<ConsultationDetails>>> {
+    caller.must(&state, Permission::ReadOne(&id)).await?;
+    Ok(Json(Success::new(show(find(&state, &id).await?))))
+}
+
+/// Moves an appointment; its links move with it.
+#[utoipa::path(patch, path = "/api/consultations/{id}", tag = "consultations", params(("id" = Id, Path)),
+    request_body = MoveConsultation,
+    responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn reschedule(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+    extract::Json(wanted): extract::Json<MoveConsultation>,
+) -> Result<Json<Success<ConsultationDetails>>> {
+    caller.must(&state, Permission::Manage).await?;
+    check_duration(wanted.duration_minutes)?;
+    let stored = find(&state, &id).await?;
+    let duration = wanted.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
+    let event = caller.event("consultation.move");
+    match state.store.reschedule(&id, wanted.scheduled_at, duration, event).await? {
+        Some(moved) => Ok(Json(Success::new(show(moved)))),
+        None => Err(not_movable(&stored)),
+    }
+}
+
+/// Cancels a consultation: its links stop working, and whoever is in its room is out.
+#[utoipa::path(post, path = "/api/consultations/{id}/cancel", tag = "consultations", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn cancel(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<ConsultationDetails>>> {
+    caller.must(&state, Permission::Manage).await?;
+    finish(&state, &id, Finish::Cancelled, &caller).await
+}
+
+/// Makes fresh links and a fresh kiosk code; the earlier ones stop working.
+#[utoipa::path(post, path = "/api/consultations/{id}/links", tag = "consultations", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<ConsultationLinks>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn fresh_links(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<ConsultationLinks>>> {
+    caller.must(&state, Permission::Manage).await?;
+    let stored = find(&state, &id).await?;
+    not_over(&stored)?;
+    state.store.revoke_codes(&id, caller.event("links.renew")).await?;
+    Ok(Json(Success::new(links::fresh(&state, &stored).await?)))
+}
+
+/// Revokes every link and kiosk code of a consultation.
+#[utoipa::path(delete, path = "/api/consultations/{id}/links", tag = "consultations", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn revoke_links(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<ConsultationDetails>>> {
+    caller.must(&state, Permission::Manage).await?;
+    let stored = find(&state, &id).await?;
+    state.store.revoke_codes(&id, caller.event("links.revoke")).await?;
+    Ok(Json(Success::new(show(stored))))
+}
+
+/// Ends or cancels a consultation, and closes its room.
+pub(super) async fn finish(
+    state: &AppState,
+    id: &Id,
+    how: Finish,
+    caller: &Caller,
+) -> Result<Json<Success<ConsultationDetails>>> {
+    let stored = find(state, id).await?;
+    let action = match how {
+        Finish::Cancelled => "consultation.cancel",
+        Finish::EndedByDoctor => "consultation.end",
+    };
+    let finished = state.store.finish(id, how, caller.event(action)).await?;
+    let Some(finished) = finished else { return Err(over(&stored)) };
+    // The record stands even when the SFU doesn't answer now: whoever comes to the room later is sent out.
+    if let Err(error) = state.sfu.close_room(&room_name(id)).await {
+        tracing::warn!(%error, "a finished consultation's room can't be closed yet");
+    }
+    Ok(Json(Success::new(show(finished))))
+}
+
+/// The consultation of an id.
+///
+/// # Errors
+/// With 404.
+pub(super) async fn find(state: &AppState, id: &Id) -> Result<StoredConsultation> {
+    let unknown = || Error::refused(ErrorCode::ConsultationNotFound, "there is no such consultation");
+    state.store.consultation(id).await?.ok_or_else(unknown)
+}
+
+fn check_duration(minutes: Option<u32>) -> Result<()> {
+    if minutes.is_none_or(|minutes| (1..=LONGEST).contains(&minutes)) {
+        return Ok(());
+    }
+    Err(Error::refused(ErrorCode::InvalidRequest, format!("`durationMinutes` must be 1 to {LONGEST}")))
+}
+
+/// Refuses what can't be done in a consultation that won't come back.
+///
+/// # Errors
+/// With 409.
+pub(super) fn not_over(stored: &StoredConsultation) -> Result<()> {
+    if stored.is_over() { Err(over(stored)) } else { Ok(()) }
+}
+
+fn over(stored: &StoredConsultation) -> Error {
+    match stored.state {
+        autamedica_api::ConsultationState::Cancelled => {
+            Error::refused(ErrorCode::ConsultationCancelled, "this consultation was cancelled")
+        }
+        _ => Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended"),
+    }
+}
+
+fn not_movable(stored: &StoredConsultation) -> Error {
+    if stored.is_over() {
+        return over(stored);
+    }
+    Error::refused(ErrorCode::ConsultationConflict, "this consultation has begun already")
+}
+
+fn show(stored: StoredConsultation) -> ConsultationDetails {
+    ConsultationDetails {
+        room_name: room_name(&stored.id),
+        admitted: stored.is_admitted(),
+        e2ee: stored.sealed_key.is_some(),
+        consultation_id: stored.id,
+        patient_id: stored.patient_id,
+        doctor_id: stored.doctor_id,
+        state: stored.state,
+        cause: stored.cause,
+        waiting_room: stored.waiting_room,
+        scheduled_at: stored.scheduled_at,
+        duration_minutes: stored.duration_minutes,
+        created_at: stored.created_at,
+        waiting_at: stored.waiting_at,
+        live_at: stored.live_at,
+        ended_at: stored.ended_at,
+    }
 }

@@ -9,7 +9,9 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/health", get(health))
 }
 
-async fn health(State(state): State<AppState>) -> Json<Success<Health>> {
+/// Says whether the server lives, and whether the SFU and the database answer it.
+#[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, body = Success<Health>)))]
+pub(super) async fn health(State(state): State<AppState>) -> Json<Success<Health>> {
     let (sfu, database) = tokio::join!(state.sfu.answers(), state.store.answers());
     let component = |answers| if answers { HealthStatus::Ok } else { HealthStatus::Down };
     Json(Success::new(Health {

@@ -1,32 +1,61 @@
 //! One file per group of routes; each has its own `router()`.
 
 mod consultations;
+mod control;
 mod health;
+mod join;
+mod metrics;
+mod openapi;
+mod pages;
+mod quality;
 mod recording;
 mod rooms;
+mod sfu_events;
 
 use autamedica_api::ErrorCode;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use tokio::sync::watch;
 
 use crate::error::Error;
+use crate::limits::{RateLimit, limit};
 use crate::state::AppState;
 
 /// The largest body anybody needs, in bytes, with room to spare.
 const BODY_LIMIT: usize = 64 * 1024;
 
+/// How many requests are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of every kind.
+    pub all: RateLimit,
+    /// Tries of a code.
+    pub codes: RateLimit,
+}
+
 /// Every route, with the answers to what is no route.
-pub fn router(state: AppState) -> Router {
-    let routes = Router::new()
-        .merge(health::router())
+pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) -> Router {
+    let proxied = state.behind_proxy;
+    let limited = Router::new()
         .merge(consultations::router())
+        .merge(control::router())
+        .merge(limit(join::router(), limits.codes, proxied, ended))
+        .merge(metrics::router())
+        .merge(openapi::router())
+        .merge(pages::router())
+        .merge(quality::router())
         .merge(recording::router())
-        .merge(rooms::router())
+        .merge(rooms::router());
+    let metrics = state.metrics.clone();
+    let routes = limit(limited, limits.all, proxied, ended)
+        // Neither the proxy's probes nor the SFU's events are held up.
+        .merge(health::router())
+        .merge(sfu_events::router())
         .fallback(async || Error::refused(ErrorCode::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Error::refused(ErrorCode::MethodNotAllowed, "this address doesn't take this method")
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(state);
-    crate::layers::wrap(routes)
+    crate::layers::wrap(routes, metrics)
 }

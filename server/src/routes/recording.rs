@@ -1,9 +1,9 @@
-use autamedica_api::{ErrorCode, StartRecording, room_name};
+use autamedica_api::{ErrorCode, Failure, Id, RecordingStarted, RecordingStopped, StartRecording, Success, room_name};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 
-use crate::caller::Participant;
+use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{Json, PathId};
 use crate::state::AppState;
@@ -15,25 +15,33 @@ pub fn router() -> Router<AppState> {
 }
 
 /// Refused for now, after everything that will be checked then has been checked.
-async fn start(
+#[utoipa::path(post, path = "/api/consultations/{id}/recording/start", tag = "doctor", params(("id" = Id, Path)),
+    request_body = StartRecording,
+    responses((status = 200, body = Success<RecordingStarted>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn start(
     State(state): State<AppState>,
     PathId(id): PathId,
-    caller: Participant,
+    caller: Caller,
     Json(body): Json<StartRecording>,
 ) -> Result<()> {
-    caller.must_be_doctor_of(&id)?;
+    caller.must(&state, Permission::Direct(&id)).await?;
     if body.room_name != room_name(&id) {
-        return Err(Error::refused(ErrorCode::InvalidRequest, "`roomName` isn't this consultation's room"));
+        return Err(Error::refused(ErrorCode::RoomNotFound, "`roomName` isn't this consultation's room"));
     }
     unavailable(&state, &id).await
 }
 
-async fn stop(State(state): State<AppState>, PathId(id): PathId, caller: Participant) -> Result<()> {
-    caller.must_be_doctor_of(&id)?;
+/// Refused for now, like starting.
+#[utoipa::path(post, path = "/api/consultations/{id}/recording/stop", tag = "doctor", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<RecordingStopped>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn stop(State(state): State<AppState>, PathId(id): PathId, caller: Caller) -> Result<()> {
+    caller.must(&state, Permission::Direct(&id)).await?;
     unavailable(&state, &id).await
 }
 
-async fn unavailable(state: &AppState, id: &autamedica_api::Id) -> Result<()> {
+async fn unavailable(state: &AppState, id: &Id) -> Result<()> {
     if state.store.consultation(id).await?.is_none() {
         return Err(Error::refused(ErrorCode::ConsultationNotFound, "there is no such consultation"));
     }

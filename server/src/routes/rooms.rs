@@ -1,5 +1,5 @@
 use autamedica_api::{
-    ActiveRoom, ActiveRooms, ErrorCode, Id, ParticipantMetadata, ParticipantStats, QualitySummary, RoomStats, Success,
+    ActiveRoom, ActiveRooms, ErrorCode, Failure, Id, ParticipantMetadata, ParticipantStats, RoomStats, Success,
     Timestamp, TrackStats, consultation_of, room_name,
 };
 use axum::extract::State;
@@ -7,16 +7,22 @@ use axum::routing::get;
 use axum::{Json, Router};
 use livekit_protocol::{ParticipantInfo, Room, TrackInfo, encryption};
 
+use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::PathRoom;
 use crate::state::AppState;
+use crate::store::{StoredSample, summarize};
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/rooms/active", get(active)).route("/api/rooms/{roomName}/stats", get(stats))
 }
 
 /// The consultations' rooms that are open at the SFU. Rooms of others that share the SFU aren't ours to show.
-async fn active(State(state): State<AppState>) -> Result<Json<Success<ActiveRooms>>> {
+#[utoipa::path(get, path = "/api/rooms/active", tag = "rooms",
+    responses((status = 200, body = Success<ActiveRooms>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn active(State(state): State<AppState>, caller: Caller) -> Result<Json<Success<ActiveRooms>>> {
+    caller.must(&state, Permission::Read).await?;
     let mut rooms = Vec::new();
     for room in state.sfu.open_rooms(Vec::new()).await? {
         let Some(consultation_id) = consultation_of(&room.name) else { continue };
@@ -28,7 +34,16 @@ async fn active(State(state): State<AppState>) -> Result<Json<Success<ActiveRoom
     Ok(Json(Success::new(ActiveRooms { count: rooms.len(), rooms })))
 }
 
-async fn stats(State(state): State<AppState>, PathRoom(id): PathRoom) -> Result<Json<Success<RoomStats>>> {
+/// Tells who is in a room, what they publish, and how well it goes: what clients measured in the last ten minutes.
+#[utoipa::path(get, path = "/api/rooms/{roomName}/stats", tag = "rooms", params(("roomName" = String, Path)),
+    responses((status = 200, body = Success<RoomStats>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = []), ("token" = [])))]
+pub(super) async fn stats(
+    State(state): State<AppState>,
+    PathRoom(id): PathRoom,
+    caller: Caller,
+) -> Result<Json<Success<RoomStats>>> {
+    caller.must(&state, Permission::ReadOne(&id)).await?;
     if state.store.consultation(&id).await?.is_none() {
         return Err(Error::refused(ErrorCode::RoomNotFound, "there is no such room"));
     }
@@ -38,7 +53,8 @@ async fn stats(State(state): State<AppState>, PathRoom(id): PathRoom) -> Result<
         Some(_) => state.sfu.participants(&name).await?,
         None => Vec::new(),
     };
-    let participants: Vec<_> = participants.into_iter().map(participant_stats).collect();
+    let samples = state.store.recent_samples(&id).await?;
+    let participants: Vec<_> = participants.into_iter().map(|info| participant_stats(info, &samples)).collect();
     let tracks: usize = participants.iter().map(|participant| participant.tracks.len()).sum();
     Ok(Json(Success::new(RoomStats {
         room_name: name,
@@ -48,7 +64,7 @@ async fn stats(State(state): State<AppState>, PathRoom(id): PathRoom) -> Result<
         num_participants: count(participants.len()),
         num_tracks: count(tracks),
         participants,
-        quality: QualitySummary::default(),
+        quality: summarize(samples.iter().map(|sample| &sample.latest)),
     })))
 }
 
@@ -58,7 +74,8 @@ fn count(number: usize) -> u32 {
 
 fn active_room(room: Room, consultation_id: Id) -> ActiveRoom {
     // Older SFUs say the moment in seconds only.
-    let millis = if room.creation_time_ms > 0 { room.creation_time_ms } else { room.creation_time.saturating_mul(1000) };
+    let millis =
+        if room.creation_time_ms > 0 { room.creation_time_ms } else { room.creation_time.saturating_mul(1000) };
     ActiveRoom {
         room_name: room.name,
         room_sid: room.sid,
@@ -69,7 +86,9 @@ fn active_room(room: Room, consultation_id: Id) -> ActiveRoom {
     }
 }
 
-fn participant_stats(info: ParticipantInfo) -> ParticipantStats {
+fn participant_stats(info: ParticipantInfo, samples: &[StoredSample]) -> ParticipantStats {
+    let own = samples.iter().filter(|sample| sample.identity == info.identity).map(|sample| &sample.latest);
+    let quality = summarize(own);
     let role = serde_json::from_str::<ParticipantMetadata>(&info.metadata).ok().map(|metadata| metadata.role);
     let millis = if info.joined_at_ms > 0 { info.joined_at_ms } else { info.joined_at.saturating_mul(1000) };
     ParticipantStats {
@@ -79,7 +98,7 @@ fn participant_stats(info: ParticipantInfo) -> ParticipantStats {
         role,
         joined_at: Timestamp::from_millis(millis),
         tracks: info.tracks.into_iter().map(track_stats).collect(),
-        quality: QualitySummary::default(),
+        quality,
     }
 }
 

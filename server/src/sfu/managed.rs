@@ -31,7 +31,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum SfuStartError {
     /// The program isn't there.
-    #[error("`livekit-server` isn't installed: run `cargo xtask setup`, or set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to one that runs elsewhere")]
+    #[error(
+        "`livekit-server` isn't installed: run `cargo xtask setup`, or set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to one that runs elsewhere"
+    )]
     NotFound,
     /// It can't be started.
     #[error("`livekit-server` can't be started")]

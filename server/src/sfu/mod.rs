@@ -1,6 +1,7 @@
 //! The SFU: its API, the tokens it believes, and the process when it is ours.
 
 mod managed;
+mod people;
 mod ports;
 mod program;
 
@@ -9,9 +10,11 @@ use std::time::Duration;
 use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
 use livekit_api::services::ServiceResult;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
-use livekit_protocol::{ParticipantInfo, Room};
+use livekit_api::webhooks::{WebhookError, WebhookReceiver};
+use livekit_protocol::{ParticipantInfo, Room, WebhookEvent};
 
 pub use managed::{ManagedSfu, SfuStartError};
+pub use program::find as find_program;
 
 use crate::livekit_url::LiveKitUrl;
 use crate::secret::Secret;
@@ -38,7 +41,8 @@ pub struct Sfu {
 impl Sfu {
     /// Nothing is asked of the SFU yet.
     pub fn new(url: LiveKitUrl, api_key: String, api_secret: Secret, managed: bool) -> Self {
-        let rooms = RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
+        let rooms =
+            RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
         let verifier = TokenVerifier::with_api_key(&api_key, api_secret.expose());
         Self { url, api_key, api_secret, rooms, verifier, managed }
     }
@@ -102,5 +106,13 @@ impl Sfu {
     /// When it isn't.
     pub fn verify(&self, token: &str) -> Result<Claims, AccessTokenError> {
         self.verifier.verify(token)
+    }
+
+    /// Reads an event that LiveKit sent with a signature.
+    ///
+    /// # Errors
+    /// When the signature isn't the SFU's, or the body isn't an event.
+    pub fn receive_event(&self, body: &str, signature: &str) -> Result<WebhookEvent, WebhookError> {
+        WebhookReceiver::new(self.verifier.clone()).receive(body, signature)
     }
 }

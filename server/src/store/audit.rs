@@ -224,3 +224,64 @@ impl Store {
         Ok(if hash == end_hash { Ok(last) } else { Err(Tampering::Changed(last)) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Database;
+
+    async fn log_of(entries: usize) -> Store {
+        let store = Store::open(&Database::Memory, Arc::new(Vault::ephemeral())).await.unwrap();
+        for number in 0..entries {
+            store.audit(Event::ok("server", "test").subject(number)).await.unwrap();
+        }
+        assert_eq!(store.verify_audit().await.unwrap(), Ok(i64::try_from(entries).unwrap()));
+        store
+    }
+
+    /// What `verify` says after this SQL.
+    async fn after(sql: &'static str) -> Result<i64, Tampering> {
+        let store = log_of(5).await;
+        sqlx::raw_sql(sql).execute(&store.pool).await.unwrap();
+        store.verify_audit().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn tampering_is_found() {
+        let changed = |entry| Err(Tampering::Changed(entry));
+        assert_eq!(after("UPDATE audit SET outcome = 'denied' WHERE seq = 3").await, changed(3));
+        assert_eq!(after("UPDATE audit SET at = at + 1 WHERE seq = 5").await, changed(5));
+        assert_eq!(after("UPDATE audit SET subject = NULL WHERE seq = 1").await, changed(1));
+        let swap = "UPDATE audit SET seq = -2 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; \
+                    UPDATE audit SET seq = 3 WHERE seq = -2";
+        assert_eq!(after(swap).await, changed(2));
+        let missing = |expected, found| Err(Tampering::Missing { expected, found });
+        assert_eq!(after("DELETE FROM audit WHERE seq = 1").await, missing(1, 2));
+        assert_eq!(after("DELETE FROM audit WHERE seq = 4").await, missing(4, 5));
+        assert_eq!(after("DELETE FROM audit WHERE seq > 3").await, Err(Tampering::Cut { expected: 5, found: 3 }));
+        assert_eq!(after("DELETE FROM audit").await, Err(Tampering::Cut { expected: 5, found: 0 }));
+        let copy = "INSERT INTO audit SELECT 6, at, actor, action, consultation_id, subject, origin, outcome, hash \
+                    FROM audit WHERE seq = 5; UPDATE audit_head SET seq = 6";
+        assert_eq!(after(copy).await, changed(6));
+    }
+
+    #[tokio::test]
+    async fn a_log_longer_than_a_page_verifies() {
+        log_of(2 * usize::try_from(PAGE).unwrap() + 1).await;
+    }
+
+    #[tokio::test]
+    async fn entries_made_at_once_make_one_chain() {
+        let store = log_of(0).await;
+        let appends = (0..50).map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move { store.audit(Event::ok("server", "test").subject(number)).await })
+        });
+        for append in appends.collect::<Vec<_>>() {
+            append.await.unwrap().unwrap();
+        }
+        assert_eq!(store.verify_audit().await.unwrap(), Ok(50));
+    }
+}

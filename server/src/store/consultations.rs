@@ -1,8 +1,9 @@
-use autamedica_api::{CreateConsultation, Id, Timestamp};
-use sqlx::Row;
+use autamedica_api::{ConsultationState, CreateConsultation, Id, Timestamp};
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
-use super::Store;
+use super::{Event, OutgoingEvent, Store, append, enqueue};
+use crate::secret::Secret;
 
 /// A consultation as the database holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,28 +14,129 @@ pub struct StoredConsultation {
     pub patient_id: Id,
     /// Who treats.
     pub doctor_id: Id,
+    /// How far it has come.
+    pub state: ConsultationState,
+    /// Why it ended.
+    pub cause: Option<String>,
+    /// Whether the doctor must admit the patient.
+    pub waiting_room: bool,
+    /// When the doctor did.
+    pub admitted_at: Option<Timestamp>,
+    /// The end-to-end key, still sealed.
+    pub sealed_key: Option<Secret>,
+    /// When it is to begin.
+    pub scheduled_at: Option<Timestamp>,
+    /// How long it is to last, in minutes.
+    pub duration_minutes: Option<u32>,
+    /// The SFU's id of the room that was opened last.
+    pub room_sid: Option<String>,
     /// When it was created first.
     pub created_at: Timestamp,
+    /// When somebody came first.
+    pub waiting_at: Option<Timestamp>,
+    /// When both were there first.
+    pub live_at: Option<Timestamp>,
+    /// When it ended or was cancelled.
+    pub ended_at: Option<Timestamp>,
 }
 
+impl StoredConsultation {
+    /// Whether it can't come back: ended by somebody, or cancelled. One that ended because all had left can.
+    pub fn is_over(&self) -> bool {
+        match self.state {
+            ConsultationState::Cancelled => true,
+            ConsultationState::Ended => self.cause.as_deref() != Some(CAUSE_EMPTY),
+            _ => false,
+        }
+    }
+
+    /// Whether the patient may send and receive media.
+    pub fn is_admitted(&self) -> bool {
+        !self.waiting_room || self.admitted_at.is_some()
+    }
+}
+
+/// The cause of a consultation that ended because nobody was left in its room.
+pub const CAUSE_EMPTY: &str = "empty";
+
+/// How a consultation comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It won't take place.
+    Cancelled,
+    /// Somebody ended it for everybody.
+    EndedByDoctor,
+}
+
+/// What `create` found.
+pub enum Created {
+    /// It wasn't there before.
+    New(StoredConsultation),
+    /// It was there, with the same people and settings.
+    Same(StoredConsultation),
+    /// It was there, with others.
+    Conflict,
+}
+
+const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, scheduled_at, \
+     duration_minutes, room_sid, created_at, waiting_at, live_at, ended_at";
+
 impl Store {
-    /// Creates a consultation unless there is one of this id, and says which one there is now.
+    /// Creates a consultation unless there is one of this id, together with its audit entry.
+    ///
+    /// `e2ee_key` is used when it is new and the wish (or, without a wish, `e2ee_default`) is to encrypt.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn create_consultation(&self, wanted: &CreateConsultation) -> sqlx::Result<StoredConsultation> {
-        sqlx::query(
-            "INSERT INTO consultations (id, patient_id, doctor_id, state, waiting_room, created_at) \
-             VALUES ($1, $2, $3, 'created', 0, $4) \
+    pub async fn create_consultation(
+        &self,
+        wanted: &CreateConsultation,
+        e2ee_default: bool,
+        by: Event,
+    ) -> sqlx::Result<Created> {
+        let mut transaction = self.pool.begin().await?;
+        let e2ee = wanted.e2ee.unwrap_or(e2ee_default);
+        let key = e2ee.then(|| self.vault.seal(wanted.consultation_id.as_str(), Secret::random::<32>().expose()));
+        let inserted = sqlx::query(
+            "INSERT INTO consultations (id, patient_id, doctor_id, state, waiting_room, e2ee_key, scheduled_at, \
+             duration_minutes, created_at) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8) \
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(wanted.consultation_id.as_str())
         .bind(wanted.patient_id.as_str())
         .bind(wanted.doctor_id.as_str())
+        .bind(i64::from(wanted.waiting_room.unwrap_or(false)))
+        .bind(key)
+        .bind(wanted.scheduled_at.map(Timestamp::as_millis))
+        .bind(wanted.duration_minutes.map(i64::from))
         .bind(Timestamp::now().as_millis())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        self.consultation(&wanted.consultation_id).await?.ok_or(sqlx::Error::RowNotFound)
+        let stored = get(&mut transaction, &wanted.consultation_id).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let is_new = inserted.rows_affected() == 1;
+        let same = stored.patient_id == wanted.patient_id
+            && stored.doctor_id == wanted.doctor_id
+            && wanted.waiting_room.is_none_or(|wish| wish == stored.waiting_room)
+            && wanted.e2ee.is_none_or(|wish| wish == stored.sealed_key.is_some())
+            && wanted.scheduled_at.is_none_or(|wish| Some(wish) == stored.scheduled_at)
+            && wanted.duration_minutes.is_none_or(|wish| Some(wish) == stored.duration_minutes);
+        let outcome = if is_new {
+            "ok"
+        } else if same {
+            "exists"
+        } else {
+            "conflict"
+        };
+        append(&mut transaction, &self.vault, by.consultation(&stored.id).outcome(outcome)).await?;
+        if is_new {
+            enqueue(&mut transaction, &OutgoingEvent::state(&stored)).await?;
+        }
+        transaction.commit().await?;
+        Ok(match (is_new, same) {
+            (true, _) => Created::New(stored),
+            (false, true) => Created::Same(stored),
+            (false, false) => Created::Conflict,
+        })
     }
 
     /// The consultation of an id.
@@ -42,20 +144,140 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn consultation(&self, id: &Id) -> sqlx::Result<Option<StoredConsultation>> {
-        let row = sqlx::query("SELECT id, patient_id, doctor_id, created_at FROM consultations WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(read).transpose()
+        get(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// Those that are neither ended nor cancelled and that somebody may be in: every one whose room was opened.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_consultations(&self) -> sqlx::Result<Vec<StoredConsultation>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM consultations WHERE state IN ('created', 'waiting', 'live') AND room_sid IS NOT NULL"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Notes which room was opened for it. One that had ended because it was empty begins anew.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn opened_room(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
+        sqlx::query(
+            "UPDATE consultations SET room_sid = $1, \
+             state = CASE WHEN state = 'ended' AND cause = 'empty' THEN 'created' ELSE state END WHERE id = $2",
+        )
+        .bind(room_sid)
+        .bind(id.as_str())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Moves an appointment that hasn't ended, and the time in which its links work; `None` when it is over or absent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reschedule(
+        &self,
+        id: &Id,
+        scheduled_at: Timestamp,
+        duration_minutes: u32,
+        by: Event,
+    ) -> sqlx::Result<Option<StoredConsultation>> {
+        let mut transaction = self.pool.begin().await?;
+        let done = sqlx::query(
+            "UPDATE consultations SET scheduled_at = $1, duration_minutes = $2 \
+             WHERE id = $3 AND state IN ('created', 'waiting')",
+        )
+        .bind(scheduled_at.as_millis())
+        .bind(i64::from(duration_minutes))
+        .bind(id.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        super::codes::move_window(&mut transaction, id, scheduled_at, duration_minutes).await?;
+        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        let stored = get(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    /// Ends a consultation for good, or cancels it, and revokes its links. `None` when it is over already or absent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish(&self, id: &Id, how: Finish, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
+        let (state, cause) = match how {
+            Finish::Cancelled => (ConsultationState::Cancelled, None),
+            Finish::EndedByDoctor => (ConsultationState::Ended, Some("doctor")),
+        };
+        let now = Timestamp::now();
+        let mut transaction = self.pool.begin().await?;
+        let done = sqlx::query(
+            "UPDATE consultations SET state = $1, cause = $2, ended_at = $3 \
+             WHERE id = $4 AND (state IN ('created', 'waiting', 'live') OR (state = 'ended' AND cause = 'empty'))",
+        )
+        .bind(state.as_str())
+        .bind(cause)
+        .bind(now.as_millis())
+        .bind(id.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        super::codes::revoke_all(&mut transaction, id, now).await?;
+        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        let stored = get(&mut transaction, id).await?.ok_or(sqlx::Error::RowNotFound)?;
+        enqueue(&mut transaction, &OutgoingEvent::state(&stored)).await?;
+        transaction.commit().await?;
+        Ok(Some(stored))
+    }
+
+    /// The end-to-end key in the clear, when the consultation has one.
+    ///
+    /// # Errors
+    /// When it can't be opened: the master key isn't the one it was sealed with.
+    pub fn e2ee_key(&self, consultation: &StoredConsultation) -> Result<Option<String>, crate::vault::CannotOpen> {
+        let open = |sealed: &Secret| self.vault.open(consultation.id.as_str(), sealed.expose());
+        consultation.sealed_key.as_ref().map(open).transpose()
     }
 }
 
+pub(super) async fn get(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<Option<StoredConsultation>> {
+    let sql = format!("SELECT {COLUMNS} FROM consultations WHERE id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    row.as_ref().map(read).transpose()
+}
+
 fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
-    let id = |column: &str| Id::new(row.try_get::<String, _>(column)?).map_err(|error| sqlx::Error::Decode(error.into()));
+    let id =
+        |column: &str| Id::new(row.try_get::<String, _>(column)?).map_err(|error| sqlx::Error::Decode(error.into()));
+    let moment =
+        |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis));
+    let state: String = row.try_get("state")?;
     Ok(StoredConsultation {
         id: id("id")?,
         patient_id: id("patient_id")?,
         doctor_id: id("doctor_id")?,
+        state: ConsultationState::parse(&state)
+            .ok_or_else(|| sqlx::Error::Decode(format!("unknown state `{state}`").into()))?,
+        cause: row.try_get("cause")?,
+        waiting_room: row.try_get::<i64, _>("waiting_room")? != 0,
+        admitted_at: moment("admitted_at")?,
+        sealed_key: row.try_get::<Option<String>, _>("e2ee_key")?.map(Secret::new),
+        scheduled_at: moment("scheduled_at")?,
+        duration_minutes: row
+            .try_get::<Option<i64>, _>("duration_minutes")?
+            .and_then(|minutes| minutes.try_into().ok()),
+        room_sid: row.try_get("room_sid")?,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
+        waiting_at: moment("waiting_at")?,
+        live_at: moment("live_at")?,
+        ended_at: moment("ended_at")?,
     })
 }

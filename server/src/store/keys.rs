@@ -77,7 +77,8 @@ impl Store {
             .bind(Timestamp::now().as_millis())
             .execute(&mut *transaction)
             .await?;
-        append(&mut transaction, &self.vault, Event::ok("operator", "key.create").subject(format!("key:{name}"))).await?;
+        append(&mut transaction, &self.vault, Event::ok("operator", "key.create").subject(format!("key:{name}")))
+            .await?;
         transaction.commit().await?;
         Ok(Secret::new(key))
     }
@@ -96,7 +97,8 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        append(&mut transaction, &self.vault, Event::ok("operator", "key.revoke").subject(format!("key:{name}"))).await?;
+        append(&mut transaction, &self.vault, Event::ok("operator", "key.revoke").subject(format!("key:{name}")))
+            .await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -106,9 +108,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn keys(&self) -> sqlx::Result<Vec<ApiKey>> {
-        let rows = sqlx::query("SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at, name")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at, name")
+                .fetch_all(&self.pool)
+                .await?;
         rows.iter().map(read).collect()
     }
 

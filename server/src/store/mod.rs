@@ -1,16 +1,37 @@
 //! The database: SQLite in a file or in memory, or PostgreSQL; the same SQL on each.
 
+mod audit;
+mod codes;
 mod consultations;
+mod housekeeping;
+mod keys;
 mod open;
+mod outbox;
+mod presence;
+mod quality;
+
+use std::sync::Arc;
 
 use sqlx::AnyPool;
 
+use crate::vault::Vault;
+use audit::append;
+use outbox::{OutgoingEvent, enqueue};
+
+pub use audit::{AuditEntry, Event, Tampering};
+pub use codes::{CodeKind, DEFAULT_DURATION_MINUTES, StoredCode};
+pub use consultations::{Created, Finish, StoredConsultation};
+pub use keys::{ApiKey, PREFIX as KEY_PREFIX, Scope};
 pub use open::OpenError;
+pub use outbox::Delivery;
+pub use presence::Stay;
+pub use quality::{StoredSample, summarize};
 
 /// The database's connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
+    vault: Arc<Vault>,
 }
 
 impl Store {

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
@@ -8,6 +9,7 @@ use sqlx::{Executor, SqlSafeStr};
 use super::Store;
 use crate::config::Database;
 use crate::files::private_folder;
+use crate::vault::Vault;
 
 /// Why the database can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     /// When it can't be reached, opened or migrated.
-    pub async fn open(database: &Database) -> Result<Self, OpenError> {
+    pub async fn open(database: &Database, vault: Arc<Vault>) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
         let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = match database {
@@ -43,7 +45,7 @@ impl Store {
             Database::File(path) => sqlite(options).connect(&file_url(path)?).await?,
         };
         migrator().run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, vault })
     }
 }
 
@@ -83,12 +85,16 @@ fn migrator() -> Migrator {
 mod tests {
     use super::*;
 
+    async fn open(database: &Database) -> Result<Store, OpenError> {
+        Store::open(database, Arc::new(Vault::ephemeral())).await
+    }
+
     #[tokio::test]
     async fn a_file_with_a_strange_name_opens_twice() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::File(folder.path().join("new folder/100%? #1.db"));
         for _ in 0..2 {
-            let store = Store::open(&database).await.unwrap();
+            let store = open(&database).await.unwrap();
             assert!(store.answers().await);
             store.close().await;
         }
@@ -97,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn databases_in_memory_are_apart() {
-        let (one, other) = (Store::open(&Database::Memory).await.unwrap(), Store::open(&Database::Memory).await.unwrap());
+        let (one, other) = (open(&Database::Memory).await.unwrap(), open(&Database::Memory).await.unwrap());
         let insert = "INSERT INTO outbox VALUES ('a', '{}', 0, 0, NULL)";
         sqlx::query(insert).execute(&one.pool).await.unwrap();
         sqlx::query(insert).execute(&other.pool).await.unwrap();

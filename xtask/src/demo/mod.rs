@@ -79,9 +79,8 @@ impl Options {
 /// # Errors
 /// When something doesn't come up, a window fails, or a report that was asked for lacks a figure.
 pub fn run(options: &Options) -> Result<()> {
-    let mut build = cargo();
-    build.args(["build", "--package", "autamedica", "--package", "autamedica-server", "--bins"]);
-    step::show("Building the app and the backend", &mut build)?;
+    // The same selection as for the tests, so that nothing compiles twice.
+    step::show("Building the app and the backend", cargo().args(["build", "--workspace", "--bins"]))?;
 
     let folder = tempfile::Builder::new().prefix("demo-").tempdir_in(root().join("target"))?;
     let result = run_call(options, folder.path());

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use autamedica_lab::{Display, HANG_GUARD, Process, wait_until};
@@ -14,6 +15,9 @@ use crate::step::say;
 const WINDOW: (u32, u32) = (1280, 720);
 /// Room around each for the window manager's frame.
 const FRAME: u32 = 40;
+
+/// More than the time in which the call's controls appear.
+const FADE: Duration = Duration::from_millis(400);
 
 /// One of both.
 pub struct Stage {
@@ -62,6 +66,11 @@ impl Stage {
         let Some(display) = &self.display else { bail!("only a virtual display is photographed") };
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         for (role, id) in windows {
+            // A hand on the mouse brings up the call's controls, which fade in.
+            for position in ["600", "640"] {
+                display.xdotool(&["mousemove", "--window", id, position, "400"])?;
+            }
+            std::thread::sleep(FADE);
             display.screenshot(id, &folder.join(format!("{}.png", role.name())))?;
         }
         say(format_args!("Pictures of both windows in {}", folder.display()));

@@ -60,12 +60,16 @@ const CHROMIUM: Package = program("chromium", super::web::BROWSERS);
 /// Ubuntu's package of this name installs the snap.
 const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROWSERS);
 
-/// A sound card, and what drives a browser.
+/// A sound card, what drives a browser, and what the backend is deployed with.
 const TESTS: &[Package] = &[
+    library("nginx-light"),
     program("nodejs", &["node"]),
     program("npm", &["npm"]),
+    program("openssl", &["openssl"]),
+    library("postgresql"),
     program("pulseaudio", &["pulseaudio"]),
     program("pulseaudio-utils", &["pactl"]),
+    program("redis-server", &["redis-server"]),
 ];
 
 /// Python with its package installer, which fetches the media engine.

@@ -5,6 +5,7 @@ mod engine;
 mod literal;
 mod platform;
 mod python;
+mod schemathesis;
 mod sfu;
 mod web;
 
@@ -41,6 +42,7 @@ pub fn run(needs: Needs) -> Result<()> {
     }
     if needs >= Needs::Tests {
         web::install()?;
+        schemathesis::install()?;
     }
     Ok(())
 }

@@ -86,4 +86,16 @@ impl Python {
         step::run("Unpacking it", unzip, "Is the disk full? Try again.")?;
         Ok(unpacked)
     }
+
+    /// Installs `requirement` and what it needs into `folder`, for `PYTHONPATH`.
+    ///
+    /// # Errors
+    /// When the registry can't be reached or hasn't got it.
+    pub fn install_packages(&self, requirement: &str, folder: &Path) -> Result<()> {
+        let mut pip = self.command(&["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
+        pip.args(["--only-binary=:all:", "--progress-bar=off", "--target"]).arg(folder).arg(requirement);
+        let fix = "Check the network, or where pip looks for packages: `python3 -m pip config list`.";
+        step::run(&format!("Installing {requirement}"), pip, fix)?;
+        Ok(())
+    }
 }

@@ -176,7 +176,7 @@ fn doctors(row: &mut Row, state: &CallState) -> Vec<Action> {
     let sharing = matches!(state.screen, ShareState::Starting | ShareState::On);
     let button = CallButton {
         icon: if sharing { Icon::ScreenShareOff } else { Icon::ScreenShare },
-        caption: &texts.t("share-caption"),
+        caption: &texts.t(if sharing { "stop-caption" } else { "share-caption" }),
         label: &texts.t(if sharing { "share-stop" } else { "share-start" }),
         shortcut: "Ctrl+Shift+S",
         tone: if sharing { Tone::Primary } else { Tone::Neutral },
@@ -189,7 +189,7 @@ fn doctors(row: &mut Row, state: &CallState) -> Vec<Action> {
     let recording = matches!(state.recording, RecordingState::Starting | RecordingState::On(_));
     let button = CallButton {
         icon: if recording { Icon::CircleStop } else { Icon::CircleDot },
-        caption: &texts.t("record-caption"),
+        caption: &texts.t(if recording { "stop-caption" } else { "record-caption" }),
         label: &texts.t(if recording { "record-stop" } else { "record-start" }),
         shortcut: "",
         tone: if recording { Tone::Live } else { Tone::Neutral },

@@ -98,7 +98,7 @@ impl CallScreen {
         let bar = Rect::from_center_size(center, Vec2::new(bar_size.x, bar_size.y));
         let panel = window.with_min_x(window.right() - panel_width);
         let panel = if narrow { panel.with_max_y(bar.top() - space::S) } else { panel };
-        Places { stage, bar, panel, label_height: top::label_height(cx) + space::S }
+        Places { stage, bar, panel, label_height: top::label_height(cx) + space::S + space::XS }
     }
 
     fn bar_is_visible(&mut self, ui: &Ui, state: &CallState) -> bool {
@@ -141,10 +141,12 @@ impl CallScreen {
             cx.actions.push(Action::FullScreen(!full_screen));
         }
         // An open menu closes itself on Escape.
-        if !egui::Popup::is_any_open(ui.ctx()) && pressed(Modifiers::NONE, Key::Escape) {
-            if self.panel.tab.take().is_none() && full_screen {
-                cx.actions.push(Action::FullScreen(false));
-            }
+        if !egui::Popup::is_any_open(ui.ctx())
+            && pressed(Modifiers::NONE, Key::Escape)
+            && self.panel.tab.take().is_none()
+            && full_screen
+        {
+            cx.actions.push(Action::FullScreen(false));
         }
     }
 }

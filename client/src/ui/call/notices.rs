@@ -13,8 +13,9 @@ use crate::ui::widgets::{Tone, announce, icon_button};
 use crate::ui::{Cx, wording};
 
 const WIDTH: f32 = 440.0;
-/// More would hide the other person.
+/// More would hide the other person; in a low window even one fewer.
 const MOST: usize = 2;
+const LOW: f32 = 600.0;
 
 /// Which ones the person has read and put away.
 #[derive(Default)]
@@ -37,7 +38,8 @@ impl Notices {
         self.dismissed.retain(|title| all.iter().any(|notice| notice.title == *title));
         let mut top = within.top();
         let waiting: Vec<_> = all.into_iter().filter(|notice| !self.dismissed.contains(&notice.title)).collect();
-        for notice in waiting.into_iter().take(MOST) {
+        let most = if within.height() < LOW { MOST - 1 } else { MOST };
+        for notice in waiting.into_iter().take(most) {
             let (bottom, dismissed) = card(ui, cx, &notice, within.with_min_y(top));
             if dismissed {
                 self.dismissed.insert(notice.title);

@@ -1,14 +1,12 @@
 //! At the right: the chat, and who is here.
 
-use std::time::SystemTime;
-
 use autamedica_engine::ConnectionQuality;
 use egui::{Align2, Key, Rect, ScrollArea, Sense, Stroke, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::top::bars;
 use crate::call::{CallCommand, CallState, ChatMessage};
-use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
+use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::{Tone, announce, focus_ring, icon_button, initials};
 use crate::ui::{Cx, wording};
 
@@ -92,25 +90,15 @@ impl Panel {
             };
             let current = self.last == Some(tab);
             response.widget_info(|| WidgetInfo::selected(egui::Role::Tab, true, current, &text));
-            let color = if current { palette.text } else { palette.muted };
-            let font = if current { bold_font(sizes.body) } else { regular_font(sizes.body) };
+            if response.hovered() && !current {
+                ui.painter().rect_filled(rect, corner::CARD, palette.hovered(palette.surface));
+            }
+            let (font, color) =
+                if current { (bold_font(sizes.body), palette.text) } else { (regular_font(sizes.body), palette.muted) };
             let seen = ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, color);
             if current {
-                let under =
-                    Rect::from_min_max(pos2(seen.left(), rect.bottom() - 3.0), pos2(seen.right(), rect.bottom()));
-                ui.painter().rect_filled(under, 1.5, palette.primary);
-            } else if response.hovered() {
-                ui.painter().rect_filled(rect, corner::CARD, palette.hovered(palette.surface));
-                ui.painter().text(
-                    rect.center(),
-                    Align2::CENTER_CENTER,
-                    match tab {
-                        Tab::Chat => cx.texts.t("panel-chat").into_owned(),
-                        Tab::People => format!("{} ({})", cx.texts.t("panel-people"), state.participants.len() + 1),
-                    },
-                    regular_font(sizes.body),
-                    palette.text,
-                );
+                let line = Rect::from_x_y_ranges(seen.x_range(), rect.bottom() - FOCUS_WIDTH..=rect.bottom());
+                ui.painter().rect_filled(line, FOCUS_WIDTH / 2.0, palette.primary);
             }
             focus_ring(ui, &response, corner::CARD.into());
             if response.clicked() {
@@ -208,16 +196,12 @@ fn bubble(ui: &mut Ui, cx: &Cx, state: &CallState, index: usize, message: &ChatM
 }
 
 fn writer_and_time(cx: &Cx, state: &CallState, message: &ChatMessage) -> String {
-    let time = time_of(message.at);
+    let time = wording::time_of_day(message.at);
     if message.own {
         return cx.texts.with("chat-from-you", &[("time", time.as_str().into())]);
     }
     let name = wording::name_of(cx.texts, state, &message.from, message.role);
     cx.texts.with("chat-from", &[("name", name.as_str().into()), ("time", time.as_str().into())])
-}
-
-fn time_of(at: SystemTime) -> String {
-    wording::time_of_day(at)
 }
 
 /// Who is here, ourselves first.

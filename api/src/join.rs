@@ -1,0 +1,55 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Id, Role};
+
+/// The body of `POST /api/join`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Join {
+    /// A join link's code, or the eight digits that a patient types at a kiosk. A secret.
+    pub code: String,
+}
+
+impl std::fmt::Debug for Join {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Join(…)")
+    }
+}
+
+/// What `POST /api/join` answers: everything a client needs to come in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Joined {
+    /// Which consultation.
+    pub consultation_id: Id,
+    /// As whom.
+    pub role: Role,
+    /// The user's id, the identity in the room.
+    pub user_id: Id,
+    /// The room at the SFU.
+    pub room_name: String,
+    /// Where to connect, `wss://…` or `ws://…`.
+    pub livekit_url: String,
+    /// A fresh LiveKit token, good for two hours. A secret.
+    pub token: String,
+    /// Whether the doctor must admit the patient before media flows.
+    pub waiting_room: bool,
+    /// Whether media may flow now.
+    pub admitted: bool,
+    /// The end-to-end key, 64 hexadecimal digits, when media is encrypted end to end. A secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2ee_key: Option<String>,
+}
+
+impl std::fmt::Debug for Joined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Joined")
+            .field("consultation_id", &self.consultation_id)
+            .field("role", &self.role)
+            .field("livekit_url", &self.livekit_url)
+            .field("waiting_room", &self.waiting_room)
+            .field("admitted", &self.admitted)
+            .finish_non_exhaustive()
+    }
+}

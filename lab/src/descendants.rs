@@ -1,0 +1,48 @@
+use std::collections::BTreeMap;
+
+/// A process as the kernel lists it (proc(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name, of which the kernel keeps fifteen letters.
+    pub name: String,
+    /// When it started, in clock ticks since boot: with its id, tells it from a later one.
+    pub started: u64,
+    parent: u32,
+}
+
+/// A process that lives; `None` when it is gone, or dead and waiting to be reaped.
+pub fn listed(id: u32) -> Option<Listed> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (before, after) = stat.rsplit_once(')')?;
+    let fields: Vec<_> = after.split_whitespace().collect();
+    if matches!(fields.first(), Some(&("Z" | "X"))) {
+        return None;
+    }
+    Some(Listed {
+        name: before.split_once('(')?.1.to_owned(),
+        started: fields.get(19)?.parse().ok()?,
+        parent: fields.get(1)?.parse().ok()?,
+    })
+}
+
+/// Every living process below another one, by id.
+pub fn descendants(of: u32) -> BTreeMap<u32, Listed> {
+    let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let all: BTreeMap<u32, Listed> = ids.filter_map(|id| Some((id, listed(id)?))).collect();
+    let is_below = |id: u32| {
+        let parent = |id: &u32| all.get(id).map(|process| process.parent).filter(|parent| *parent != 0);
+        std::iter::successors(parent(&id), parent).any(|id| id == of)
+    };
+    all.iter().filter(|(id, _)| is_below(**id)).map(|(id, process)| (*id, process.clone())).collect()
+}
+
+/// Waits until none of these lives any more; one with the same id that started later is another.
+///
+/// # Errors
+/// When one still does after the guard; the message names it.
+pub fn wait_until_gone(family: &BTreeMap<u32, Listed>, guard: std::time::Duration) -> anyhow::Result<()> {
+    let alive = || family.iter().find(|(id, process)| listed(**id).is_some_and(|now| now.started == process.started));
+    crate::wait_until("the end of all processes", guard, || alive().is_none().then_some(()))
+        .map_err(|error| error.context(format!("{:?} still lives", alive())))
+}

@@ -1,0 +1,133 @@
+//! Rate limits: of each address, and of each API key wherever it is used.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use autamedica_api::ErrorCode;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
+use governor::middleware::NoOpMiddleware;
+use tokio::sync::watch;
+use tower_governor::governor::{GovernorConfig, GovernorConfigBuilder};
+use tower_governor::key_extractor::KeyExtractor;
+use tower_governor::{GovernorError, GovernorLayer};
+
+use crate::caller::origin;
+use crate::error::Error;
+use crate::store::KEY_PREFIX;
+
+/// How many requests are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// So many in a row are fine.
+    pub burst: u32,
+    /// After that one each so often.
+    pub period: Duration,
+}
+
+/// Whom a limit holds for.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Address,
+    ApiKey,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Extractor {
+    by: By,
+    behind_proxy: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum RateKey {
+    Address(IpAddr),
+    /// A hash, so that no secret stays in memory for it.
+    ApiKey(u64),
+}
+
+impl KeyExtractor for Extractor {
+    type Key = RateKey;
+
+    fn extract<T>(&self, request: &Request<T>) -> Result<RateKey, GovernorError> {
+        let address = || RateKey::Address(network(origin(request.headers(), request.extensions(), self.behind_proxy)));
+        Ok(match self.by {
+            By::Address => address(),
+            By::ApiKey => {
+                let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+                let key = value.and_then(|value| value.split_once(' ')).map(|(_, key)| key.trim());
+                key.filter(|key| key.starts_with(KEY_PREFIX)).map_or_else(address, |key| {
+                    let mut hasher = DefaultHasher::new();
+                    key.hash(&mut hasher);
+                    RateKey::ApiKey(hasher.finish())
+                })
+            }
+        })
+    }
+}
+
+/// One line has a whole /64 of IPv6 addresses to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => IpAddr::V4(address),
+            None => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        },
+    }
+}
+
+/// Puts a limit for each address, and the same for each API key, around `routes`. It forgets who was quiet for a while,
+/// until the server ends.
+pub fn limit<S>(routes: Router<S>, limit: RateLimit, behind_proxy: bool, ended: &watch::Receiver<bool>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    [By::Address, By::ApiKey].into_iter().fold(routes, |routes, by| {
+        let config = config(limit, Extractor { by, behind_proxy });
+        tokio::spawn(forget(config.clone(), ended.clone()));
+        routes.layer(GovernorLayer::new(config).error_handler(too_many))
+    })
+}
+
+type Limiter = GovernorConfig<Extractor, NoOpMiddleware<governor::clock::QuantaInstant>>;
+
+fn config(limit: RateLimit, extractor: Extractor) -> Arc<Limiter> {
+    let period = limit.period.max(Duration::from_nanos(1));
+    let mut builder = GovernorConfigBuilder::default().key_extractor(extractor);
+    builder.period(period).burst_size(limit.burst.max(1));
+    Arc::new(builder.finish().expect("neither the period nor the burst is zero"))
+}
+
+async fn forget(config: Arc<Limiter>, mut ended: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(60)) => config.limiter().retain_recent(),
+            // A closed channel means that the server is gone.
+            _ = ended.wait_for(|end| *end) => return,
+        }
+    }
+}
+
+fn too_many(error: GovernorError) -> Response<Body> {
+    let GovernorError::TooManyRequests { wait_time, .. } = error else {
+        return Error::Internal("a rate limit has no key").into_response();
+    };
+    let mut response = Error::refused(ErrorCode::RateLimited, "too many requests; wait a little").into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_time.max(1)));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_ipv6_line_counts_as_one() {
+        let network = |text: &str| super::network(text.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+}

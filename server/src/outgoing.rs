@@ -1,0 +1,98 @@
+//! Tells the integrator what happened: signed, repeated until it arrives.
+
+use std::time::Duration;
+
+use autamedica_api::Timestamp;
+use reqwest::header::CONTENT_TYPE;
+use ring::hmac;
+use tokio::sync::watch;
+use url::Url;
+
+use crate::secret::{Secret, hex};
+use crate::store::{Delivery, Store};
+
+/// Where events go, and how they are signed.
+#[derive(Clone, Debug)]
+pub struct OutgoingConfig {
+    /// The integrator's address.
+    pub url: Url,
+    /// Shared with the integrator.
+    pub secret: Secret,
+}
+
+/// How long the integrator may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one server holds an event for itself: longer than a delivery takes.
+const LEASE: i64 = 30_000;
+/// How often the outbox is looked into.
+const EVERY: Duration = Duration::from_millis(500);
+/// Pauses between attempts grow fourfold from 2 s: after ten attempts, some ten hours have passed.
+const ATTEMPTS: u32 = 10;
+const LONGEST_PAUSE: i64 = 4 * 60 * 60 * 1000;
+
+/// Delivers until the server ends.
+pub async fn deliver(store: Store, config: OutgoingConfig, mut ended: watch::Receiver<bool>) {
+    let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => return tracing::error!(%error, "events for the integrator can't be sent"),
+    };
+    loop {
+        let delivery = store.take_delivery(LEASE).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the outbox can't be read");
+            None
+        });
+        let Some(delivery) = delivery else {
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => continue,
+                // A closed channel means that the server is gone.
+                _ = ended.wait_for(|end| *end) => return,
+            }
+        };
+        if let Err(error) = attempt(&store, &client, &config, &delivery).await {
+            tracing::warn!(%error, "the outbox can't be written");
+        }
+    }
+}
+
+async fn attempt(
+    store: &Store,
+    client: &reqwest::Client,
+    config: &OutgoingConfig,
+    delivery: &Delivery,
+) -> sqlx::Result<()> {
+    let signature = sign(&config.secret, Timestamp::now().as_millis() / 1000, &delivery.body);
+    let request = client.post(config.url.clone()).header(CONTENT_TYPE, "application/json");
+    let sent = request.header("autamedica-signature", signature).body(delivery.body.clone()).send().await;
+    match sent.and_then(reqwest::Response::error_for_status) {
+        Ok(_) => return store.delivered(&delivery.id).await,
+        // Without the address, which may hold a secret of the integrator's.
+        Err(error) => {
+            tracing::warn!(error = %error.without_url(), attempt = delivery.attempts, "an event didn't arrive")
+        }
+    }
+    if delivery.attempts >= ATTEMPTS {
+        tracing::error!(event = delivery.id, "an event is given up");
+        return store.delivered(&delivery.id).await;
+    }
+    let pause = (2000 * 4_i64.saturating_pow(delivery.attempts.saturating_sub(1))).min(LONGEST_PAUSE);
+    store.retry_delivery(&delivery.id, Timestamp::from_millis(Timestamp::now().as_millis() + pause)).await
+}
+
+/// `t=SECONDS,v1=HEX`: an HMAC-SHA256 over the seconds, a full stop and the body.
+fn sign(secret: &Secret, seconds: i64, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    format!("t={seconds},v1={}", hex(hmac::sign(&key, format!("{seconds}.{body}").as_bytes()).as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_the_documented_one() {
+        // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac topsecret
+        let signature = sign(&Secret::new("topsecret"), 1_700_000_000, r#"{"a":1}"#);
+        assert_eq!(signature, "t=1700000000,v1=6a939b0c71853d606167625a15168ee9188c6a511c773ef4f42d307f3849e50f");
+    }
+}

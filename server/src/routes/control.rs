@@ -1,0 +1,135 @@
+//! The doctor's controls: each is theirs alone, proved by their own token or by their desk's key.
+
+use autamedica_api::{
+    ConsultationDetails, ErrorCode, Failure, Id, InvalidId, MediaSource, MuteParticipant, ParticipantChanged, Success,
+    room_name,
+};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::routing::post;
+use axum::{Json, Router};
+
+use super::consultations::{find, finish, not_over};
+use crate::caller::{Caller, Permission};
+use crate::error::{Error, Result};
+use crate::extract::{self, PathId};
+use crate::state::AppState;
+use crate::store::{Event, Finish};
+
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/consultations/{id}/admit", post(admit))
+        .route("/api/consultations/{id}/refuse", post(refuse))
+        .route("/api/consultations/{id}/end", post(end))
+        .route("/api/consultations/{id}/participants/{identity}/remove", post(remove))
+        .route("/api/consultations/{id}/participants/{identity}/mute", post(mute))
+}
+
+/// Lets the patient in: out of the waiting room, and in again after a removal.
+#[utoipa::path(post, path = "/api/consultations/{id}/admit", tag = "doctor", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn admit(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<ParticipantChanged>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    not_over(&find(&state, &id).await?)?;
+    let admitted = state.store.admit(&id, caller.event("participant.admit")).await?;
+    let patient = admitted.ok_or(Error::Internal("a consultation ended while its patient was admitted"))?.patient_id;
+    let present = state.sfu.permit(&room_name(&id), patient.as_str(), Some(autamedica_api::Role::Patient)).await?;
+    Ok(Json(Success::new(ParticipantChanged { identity: patient, present })))
+}
+
+/// Sends the waiting patient away. Admitting them later lets them in again.
+#[utoipa::path(post, path = "/api/consultations/{id}/refuse", tag = "doctor", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn refuse(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<ParticipantChanged>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    let stored = find(&state, &id).await?;
+    send_out(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
+}
+
+/// Removes somebody. None of their tokens and links lets them in again until they are admitted.
+#[utoipa::path(post, path = "/api/consultations/{id}/participants/{identity}/remove", tag = "doctor",
+    params(("id" = Id, Path), ("identity" = Id, Path)),
+    responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn remove(
+    State(state): State<AppState>,
+    Somebody { id, identity }: Somebody,
+    caller: Caller,
+) -> Result<Json<Success<ParticipantChanged>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    let stored = find(&state, &id).await?;
+    if identity == stored.doctor_id {
+        return Err(Error::refused(ErrorCode::Forbidden, "the doctor can't be removed; end the consultation instead"));
+    }
+    send_out(&state, &id, identity, caller.event("participant.remove")).await
+}
+
+/// Mutes somebody's microphone, camera or screen. They can unmute it themselves.
+#[utoipa::path(post, path = "/api/consultations/{id}/participants/{identity}/mute", tag = "doctor",
+    params(("id" = Id, Path), ("identity" = Id, Path)), request_body = MuteParticipant,
+    responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn mute(
+    State(state): State<AppState>,
+    Somebody { id, identity }: Somebody,
+    caller: Caller,
+    extract::Json(body): extract::Json<MuteParticipant>,
+) -> Result<Json<Success<ParticipantChanged>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    find(&state, &id).await?;
+    let source = body.source.unwrap_or(MediaSource::Microphone);
+    if !state.sfu.mute(&room_name(&id), identity.as_str(), source).await? {
+        return Err(Error::refused(
+            ErrorCode::ParticipantNotFound,
+            "nobody of that identity publishes that in the room",
+        ));
+    }
+    state.store.audit(caller.event("participant.mute").consultation(&id).subject(&identity)).await?;
+    Ok(Json(Success::new(ParticipantChanged { identity, present: true })))
+}
+
+/// Ends the consultation for everybody, for good.
+#[utoipa::path(post, path = "/api/consultations/{id}/end", tag = "doctor", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn end(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<ConsultationDetails>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    finish(&state, &id, Finish::EndedByDoctor, &caller).await
+}
+
+/// The record comes first: should the SFU fail now, whoever is removed is sent out when they are seen next.
+async fn send_out(state: &AppState, id: &Id, identity: Id, by: Event) -> Result<Json<Success<ParticipantChanged>>> {
+    state.store.remove(id, identity.as_str(), by).await?;
+    let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
+    Ok(Json(Success::new(ParticipantChanged { identity, present })))
+}
+
+/// A consultation and somebody in it, from the path.
+pub(super) struct Somebody {
+    id: Id,
+    identity: Id,
+}
+
+impl FromRequestParts<AppState> for Somebody {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
+        path.and_then(|Path((id, identity))| Some(Self { id: Id::new(id).ok()?, identity: Id::new(identity).ok()? }))
+            .ok_or_else(|| Error::refused(ErrorCode::InvalidId, format!("an id in the path {InvalidId}")))
+    }
+}

@@ -1,0 +1,238 @@
+//! Join codes: the secrets of links, and the eight digits that are typed at a kiosk.
+
+use autamedica_api::{Id, Role, Timestamp};
+use sqlx::{AnyConnection, Row};
+
+use super::{Event, Store, append};
+use crate::secret::{Secret, random_bytes};
+
+/// Links and kiosk codes work from this long before the appointment.
+const EARLY: i64 = 15 * MINUTE;
+/// Links still work this long after it should have ended; doctors run late.
+const LINK_AFTER: i64 = 12 * 60 * MINUTE;
+/// Eight digits are weaker, so they live shorter.
+const KIOSK_AFTER: i64 = 60 * MINUTE;
+/// Without an appointment, links work for a day and kiosk codes for two hours.
+const UNSCHEDULED_LINK: i64 = 24 * 60 * MINUTE;
+const UNSCHEDULED_KIOSK: i64 = 120 * MINUTE;
+const MINUTE: i64 = 60_000;
+/// When no duration is said.
+pub const DEFAULT_DURATION_MINUTES: u32 = 30;
+/// How often a free eight-digit code is looked for: even with a million in use, one try in a hundred hits one.
+const KIOSK_ATTEMPTS: u32 = 10;
+
+/// What kind of code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeKind {
+    /// In a link: 256 random bits.
+    Link,
+    /// Typed: eight digits.
+    Kiosk,
+}
+
+impl CodeKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Kiosk => "kiosk",
+        }
+    }
+}
+
+/// The codes of one consultation, fresh, the only time that they are seen.
+#[derive(Debug)]
+pub struct FreshCodes {
+    /// For the patient's link.
+    pub patient: Secret,
+    /// For the doctor's link.
+    pub doctor: Secret,
+    /// The patient's, typed at a kiosk.
+    pub kiosk: Secret,
+}
+
+/// What a code that exists stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCode {
+    /// Where it leads.
+    pub consultation: Id,
+    /// As whom.
+    pub role: Role,
+    /// From when it works.
+    pub valid_from: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// When codes of this kind work, in milliseconds since 1970.
+fn window(kind: CodeKind, now: Timestamp, scheduled_at: Option<Timestamp>, duration_minutes: u32) -> (i64, i64) {
+    let Some(start) = scheduled_at.map(Timestamp::as_millis) else {
+        let life = if kind == CodeKind::Link { UNSCHEDULED_LINK } else { UNSCHEDULED_KIOSK };
+        return (now.as_millis(), now.as_millis().saturating_add(life));
+    };
+    let after = if kind == CodeKind::Link { LINK_AFTER } else { KIOSK_AFTER };
+    let end = start.saturating_add(i64::from(duration_minutes) * MINUTE).saturating_add(after);
+    (start.saturating_sub(EARLY), end)
+}
+
+impl Store {
+    /// Makes fresh codes for a consultation; the earlier ones stay good.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_codes(
+        &self,
+        id: &Id,
+        scheduled_at: Option<Timestamp>,
+        duration_minutes: Option<u32>,
+    ) -> sqlx::Result<FreshCodes> {
+        let now = Timestamp::now();
+        let when = |kind| window(kind, now, scheduled_at, duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES));
+        let mut transaction = self.pool.begin().await?;
+        let (patient, doctor) = (Secret::random::<32>(), Secret::random::<32>());
+        for (role, code) in [(Role::Patient, &patient), (Role::Doctor, &doctor)] {
+            self.insert_code(&mut transaction, CodeKind::Link, code, id, role, when(CodeKind::Link), now).await?;
+        }
+        for _ in 0..KIOSK_ATTEMPTS {
+            let kiosk = eight_digits();
+            let when = when(CodeKind::Kiosk);
+            if self.insert_code(&mut transaction, CodeKind::Kiosk, &kiosk, id, Role::Patient, when, now).await? {
+                transaction.commit().await?;
+                return Ok(FreshCodes { patient, doctor, kiosk });
+            }
+        }
+        Err(sqlx::Error::Protocol("no eight-digit code is free".to_owned()))
+    }
+
+    /// `false` when the code is somebody's already. One that can't work any more is taken over.
+    #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
+    async fn insert_code(
+        &self,
+        connection: &mut AnyConnection,
+        kind: CodeKind,
+        code: &Secret,
+        id: &Id,
+        role: Role,
+        (valid_from, expires_at): (i64, i64),
+        now: Timestamp,
+    ) -> sqlx::Result<bool> {
+        let done = sqlx::query(
+            "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, \
+             valid_from = excluded.valid_from, expires_at = excluded.expires_at, created_at = excluded.created_at, \
+             revoked_at = NULL WHERE join_codes.expires_at < $7",
+        )
+        .bind(self.vault.hash_code(code.expose()))
+        .bind(kind.as_str())
+        .bind(id.as_str())
+        .bind(role.as_str())
+        .bind(valid_from)
+        .bind(expires_at)
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// What a code stands for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_code(&self, kind: CodeKind, code: &str) -> sqlx::Result<Option<StoredCode>> {
+        let row = sqlx::query(
+            "SELECT consultation_id, role, valid_from, expires_at, revoked_at FROM join_codes \
+             WHERE hash = $1 AND kind = $2",
+        )
+        .bind(self.vault.hash_code(code))
+        .bind(kind.as_str())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let consultation = Id::new(row.try_get::<String, _>("consultation_id")?);
+        let role: Result<Role, _> = row.try_get::<String, _>("role")?.parse();
+        Ok(Some(StoredCode {
+            consultation: consultation.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            role: role.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            valid_from: Timestamp::from_millis(row.try_get("valid_from")?),
+            expires_at: Timestamp::from_millis(row.try_get("expires_at")?),
+            revoked: row.try_get::<Option<i64>, _>("revoked_at")?.is_some(),
+        }))
+    }
+
+    /// Revokes every link and kiosk code of a consultation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_codes(&self, id: &Id, by: Event) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        revoke_all(&mut transaction, id, Timestamp::now()).await?;
+        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        transaction.commit().await
+    }
+}
+
+pub(super) async fn revoke_all(connection: &mut AnyConnection, id: &Id, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("UPDATE join_codes SET revoked_at = $1 WHERE consultation_id = $2 AND revoked_at IS NULL")
+        .bind(now.as_millis())
+        .bind(id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn move_window(
+    connection: &mut AnyConnection,
+    id: &Id,
+    scheduled_at: Timestamp,
+    duration_minutes: u32,
+) -> sqlx::Result<()> {
+    for kind in [CodeKind::Link, CodeKind::Kiosk] {
+        let (valid_from, expires_at) = window(kind, Timestamp::now(), Some(scheduled_at), duration_minutes);
+        sqlx::query("UPDATE join_codes SET valid_from = $1, expires_at = $2 WHERE consultation_id = $3 AND kind = $4")
+            .bind(valid_from)
+            .bind(expires_at)
+            .bind(id.as_str())
+            .bind(kind.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Each of the hundred million codes as likely as any other.
+fn eight_digits() -> Secret {
+    const CODES: u32 = 100_000_000;
+    // Numbers above the last whole multiple would make small codes likelier.
+    const FAIR: u32 = u32::MAX - u32::MAX % CODES;
+    loop {
+        let number = u32::from_be_bytes(random_bytes());
+        if number < FAIR {
+            return Secret::new(format!("{:08}", number % CODES));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_work_around_the_appointment() {
+        let now = Timestamp::from_millis(0);
+        let start = Timestamp::from_millis(100 * 60 * MINUTE);
+        assert_eq!(window(CodeKind::Link, now, None, 30), (0, 24 * 60 * MINUTE));
+        assert_eq!(window(CodeKind::Kiosk, now, None, 30), (0, 120 * MINUTE));
+        let begin = start.as_millis() - 15 * MINUTE;
+        assert_eq!(window(CodeKind::Link, now, Some(start), 30), (begin, start.as_millis() + (30 + 720) * MINUTE));
+        assert_eq!(window(CodeKind::Kiosk, now, Some(start), 30), (begin, start.as_millis() + 90 * MINUTE));
+    }
+
+    #[test]
+    fn kiosk_codes_have_eight_digits() {
+        for _ in 0..1000 {
+            let code = eight_digits();
+            assert!(code.expose().len() == 8 && code.expose().bytes().all(|byte| byte.is_ascii_digit()));
+        }
+    }
+}

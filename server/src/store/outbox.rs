@@ -1,0 +1,115 @@
+//! Events for the integrator: written with the change they tell of, delivered later, by whichever server comes first.
+
+use autamedica_api::{ConsultationState, Timestamp};
+use serde::Serialize;
+use sqlx::{AnyConnection, Row};
+
+use super::{Store, StoredConsultation};
+
+/// What the integrator's address receives.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutgoingEvent {
+    /// The same in every attempt, so that the receiver can tell a repetition.
+    pub id: String,
+    /// Such as `consultation.live`.
+    pub event: String,
+    /// Which consultation.
+    pub consultation_id: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Why, for an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl OutgoingEvent {
+    /// The consultation has come to the state it is in.
+    pub fn state(consultation: &StoredConsultation) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            event: format!("consultation.{}", consultation.state.as_str()),
+            consultation_id: consultation.id.to_string(),
+            at: Timestamp::now(),
+            cause: consultation.cause.clone().filter(|_| consultation.state == ConsultationState::Ended),
+        }
+    }
+}
+
+/// A body that is to be delivered.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The event's id.
+    pub id: String,
+    /// The JSON to send.
+    pub body: String,
+    /// How often it was tried before.
+    pub attempts: u32,
+}
+
+/// Writes an event into the outbox within the caller's transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn enqueue(connection: &mut AnyConnection, event: &OutgoingEvent) -> sqlx::Result<()> {
+    let body = serde_json::to_string(event).expect("plain texts always become JSON");
+    sqlx::query("INSERT INTO outbox (id, body, attempts, next_at) VALUES ($1, $2, 0, $3)")
+        .bind(&event.id)
+        .bind(body)
+        .bind(event.at.as_millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Takes the event that is due longest, for `lease` milliseconds: no other server delivers it meanwhile.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_delivery(&self, lease: i64) -> sqlx::Result<Option<Delivery>> {
+        let now = Timestamp::now().as_millis();
+        let row = sqlx::query(
+            "UPDATE outbox SET next_at = $1, attempts = attempts + 1 WHERE delivered_at IS NULL AND next_at <= $2 AND id = \
+             (SELECT id FROM outbox WHERE delivered_at IS NULL AND next_at <= $2 ORDER BY next_at, id LIMIT 1) \
+             RETURNING id, body, attempts",
+        )
+        .bind(now.saturating_add(lease))
+        .bind(now)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let attempts: i64 = row.try_get("attempts")?;
+        Ok(Some(Delivery {
+            id: row.try_get("id")?,
+            body: row.try_get("body")?,
+            attempts: attempts.try_into().unwrap_or(u32::MAX),
+        }))
+    }
+
+    /// It has arrived, or nobody wants it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delivered(&self, id: &str) -> sqlx::Result<()> {
+        sqlx::query("UPDATE outbox SET delivered_at = $1 WHERE id = $2")
+            .bind(Timestamp::now().as_millis())
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// It is to be tried again then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retry_delivery(&self, id: &str, at: Timestamp) -> sqlx::Result<()> {
+        sqlx::query("UPDATE outbox SET next_at = $1 WHERE id = $2")
+            .bind(at.as_millis())
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! Who is in which room, and the states that follow from it.
+//!
+//! Every transaction of the store locks rows in one order, so that none waits for another in a circle: stays, the
+//! consultation, its removals and codes, and last the audit log's head.
+
+use autamedica_api::{ConsultationState, Id, Timestamp};
+use sqlx::{AnyConnection, Row};
+
+use super::consultations::{CAUSE_EMPTY, get};
+use super::{Event, OutgoingEvent, Store, StoredConsultation, append, enqueue};
+
+/// Somebody's stay in a room, as the SFU tells it.
+#[derive(Clone, Debug)]
+pub struct Stay {
+    /// The SFU's id of the stay.
+    pub participant_sid: String,
+    /// The SFU's id of the room.
+    pub room_sid: String,
+    /// Who.
+    pub identity: String,
+    /// Since when.
+    pub joined_at: Timestamp,
+}
+
+impl Store {
+    /// Whether an event of the SFU was taken in before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn knows_sfu_event(&self, id: &str) -> sqlx::Result<bool> {
+        Ok(sqlx::query("SELECT 1 FROM sfu_events WHERE id = $1").bind(id).fetch_optional(&self.pool).await?.is_some())
+    }
+
+    /// Notes that an event of the SFU was taken in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_sfu_event(&self, id: &str) -> sqlx::Result<()> {
+        sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+            .bind(id)
+            .bind(Timestamp::now().as_millis())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Somebody is in a room. Told twice, or after the end of the stay, it changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn joined(&self, id: &Id, stay: &Stay) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        let is_new = insert_stay(&mut transaction, id, stay, None).await?;
+        self.follow(&mut transaction, id).await?;
+        if is_new {
+            let event = Event::ok(format!("participant:{}", stay.identity), "room.join").consultation(id);
+            append(&mut transaction, &self.vault, event).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Somebody left a room. It may be told before their coming is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn left(&self, id: &Id, stay: &Stay, left_at: Timestamp) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        let is_new = insert_stay(&mut transaction, id, stay, Some(left_at)).await?;
+        let ended = sqlx::query("UPDATE stays SET left_at = $1 WHERE participant_sid = $2 AND left_at IS NULL")
+            .bind(left_at.as_millis())
+            .bind(&stay.participant_sid)
+            .execute(&mut *transaction)
+            .await?;
+        self.follow(&mut transaction, id).await?;
+        if is_new || ended.rows_affected() == 1 {
+            let event = Event::ok(format!("participant:{}", stay.identity), "room.leave").consultation(id);
+            append(&mut transaction, &self.vault, event).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// A room was closed: everybody is out of it, and a consultation that had begun has ended. News of a room that was
+    /// opened again since are old news.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn room_closed(&self, id: &Id, room_sid: &str, at: Timestamp) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE stays SET left_at = $1 WHERE consultation_id = $2 AND room_sid = $3 AND left_at IS NULL")
+            .bind(at.as_millis())
+            .bind(id.as_str())
+            .bind(room_sid)
+            .execute(&mut *transaction)
+            .await?;
+        // Cancelling and ending close the room too; their state stays.
+        let done = sqlx::query(
+            "UPDATE consultations SET state = 'ended', cause = $1, ended_at = $2 \
+             WHERE id = $3 AND room_sid = $4 AND state IN ('waiting', 'live')",
+        )
+        .bind(CAUSE_EMPTY)
+        .bind(at.as_millis())
+        .bind(id.as_str())
+        .bind(room_sid)
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() == 1
+            && let Some(stored) = get(&mut transaction, id).await?
+        {
+            append(&mut transaction, &self.vault, Event::ok("sfu", "room.closed").consultation(id)).await?;
+            enqueue(&mut transaction, &OutgoingEvent::state(&stored)).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// The stays that haven't ended, as far as is known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn present(&self, id: &Id) -> sqlx::Result<Vec<Stay>> {
+        let rows = sqlx::query(
+            "SELECT participant_sid, room_sid, identity, joined_at FROM stays \
+             WHERE consultation_id = $1 AND left_at IS NULL",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row: &sqlx::any::AnyRow| {
+            Ok(Stay {
+                participant_sid: row.try_get("participant_sid")?,
+                room_sid: row.try_get("room_sid")?,
+                identity: row.try_get("identity")?,
+                joined_at: Timestamp::from_millis(row.try_get("joined_at")?),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// When somebody was last in the consultation's room; `None` when nobody ever was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_left(&self, id: &Id) -> sqlx::Result<Option<Timestamp>> {
+        let row = sqlx::query("SELECT MAX(left_at) AS at FROM stays WHERE consultation_id = $1")
+            .bind(id.as_str())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get::<Option<i64>, _>("at")?.map(Timestamp::from_millis))
+    }
+
+    /// The doctor lets the patient in (again). `None` when it is over or absent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn admit(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
+        let mut transaction = self.pool.begin().await?;
+        let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_over()) else { return Ok(None) };
+        sqlx::query("UPDATE consultations SET admitted_at = COALESCE(admitted_at, $1) WHERE id = $2")
+            .bind(Timestamp::now().as_millis())
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM removals WHERE consultation_id = $1 AND identity = $2")
+            .bind(id.as_str())
+            .bind(stored.patient_id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        append(&mut transaction, &self.vault, by.consultation(id).subject(&stored.patient_id)).await?;
+        self.follow(&mut transaction, id).await?;
+        let stored = get(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    /// From here on none of this person's tokens lets them in. A patient is no longer admitted either.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove(&self, id: &Id, identity: &str, by: Event) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE consultations SET admitted_at = NULL WHERE id = $1 AND patient_id = $2")
+            .bind(id.as_str())
+            .bind(identity)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO removals (consultation_id, identity, removed_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (consultation_id, identity) DO NOTHING",
+        )
+        .bind(id.as_str())
+        .bind(identity)
+        .bind(Timestamp::now().as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        append(&mut transaction, &self.vault, by.consultation(id).subject(identity)).await?;
+        transaction.commit().await
+    }
+
+    /// Whether the doctor removed this person.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_removed(&self, id: &Id, identity: &str) -> sqlx::Result<bool> {
+        let row = sqlx::query("SELECT 1 FROM removals WHERE consultation_id = $1 AND identity = $2")
+            .bind(id.as_str())
+            .bind(identity)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// Moves the consultation's state on to what the people in its room make it, and tells the integrator.
+    async fn follow(&self, connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
+        let Some(stored) = get(connection, id).await? else { return Ok(()) };
+        if stored.is_over() {
+            return Ok(());
+        }
+        let rows = sqlx::query("SELECT DISTINCT identity FROM stays WHERE consultation_id = $1 AND left_at IS NULL")
+            .bind(id.as_str())
+            .fetch_all(&mut *connection)
+            .await?;
+        let present: Vec<String> = rows.iter().map(|row| row.try_get("identity")).collect::<Result<_, _>>()?;
+        let is_in = |user: &Id| present.iter().any(|identity| identity == user.as_str());
+        let (patient, doctor) = (is_in(&stored.patient_id), is_in(&stored.doctor_id));
+        let next = match stored.state {
+            _ if patient && doctor && stored.is_admitted() => ConsultationState::Live,
+            ConsultationState::Created | ConsultationState::Ended if patient || doctor => ConsultationState::Waiting,
+            _ => return Ok(()),
+        };
+        if next == stored.state {
+            return Ok(());
+        }
+        let now = Timestamp::now().as_millis();
+        sqlx::query(
+            "UPDATE consultations SET state = $1, cause = NULL, ended_at = NULL, waiting_at = COALESCE(waiting_at, $2), \
+             live_at = CASE WHEN $1 = 'live' THEN COALESCE(live_at, $2) ELSE live_at END WHERE id = $3",
+        )
+        .bind(next.as_str())
+        .bind(now)
+        .bind(id.as_str())
+        .execute(&mut *connection)
+        .await?;
+        let moved = get(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?;
+        enqueue(connection, &OutgoingEvent::state(&moved)).await
+    }
+}
+
+async fn insert_stay(
+    connection: &mut AnyConnection,
+    id: &Id,
+    stay: &Stay,
+    left_at: Option<Timestamp>,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "INSERT INTO stays (participant_sid, consultation_id, room_sid, identity, joined_at, left_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (participant_sid) DO NOTHING",
+    )
+    .bind(&stay.participant_sid)
+    .bind(id.as_str())
+    .bind(&stay.room_sid)
+    .bind(&stay.identity)
+    .bind(stay.joined_at.as_millis())
+    .bind(left_at.map(Timestamp::as_millis))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

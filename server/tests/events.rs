@@ -1,0 +1,250 @@
+//! What LiveKit tells, what the integrator hears, what clients measure.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use autamedica_lab::{Sfu, free_port};
+use autamedica_server::{Config, LiveKitUrl, OutgoingConfig, Secret, SfuConfig};
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode as Status};
+use axum::routing::post;
+use base64::Engine as _;
+use common::{Backend, Peer, client, databases, error_code, soon, text};
+use livekit_api::access_token::AccessToken;
+use livekit_api::services::room::RoomClient;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+/// `config` with an SFU that this server doesn't manage.
+fn external(sfu: &Sfu, config: Config) -> Config {
+    let url = LiveKitUrl::parse(&sfu.url()).unwrap();
+    let (api_key, api_secret) = (Sfu::API_KEY.to_owned(), Secret::new(Sfu::API_SECRET));
+    Config { sfu: SfuConfig::External { url, api_key, api_secret }, ..config }
+}
+
+/// Sends an event as LiveKit would, signed with `secret`.
+async fn tell(backend: &Backend, event: &Value, secret: &str) -> (StatusCode, Value) {
+    let body = event.to_string();
+    let hash = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
+    let hash = base64::engine::general_purpose::STANDARD.encode(hash);
+    let token = AccessToken::with_api_key(Sfu::API_KEY, secret).with_sha256(&hash).to_jwt().unwrap();
+    let request = backend.http.post(backend.url("/webhooks/livekit")).header("authorization", token);
+    let request = request.header("content-type", "application/webhook+json").body(body);
+    common::read(request.send().await.unwrap()).await
+}
+
+fn event(kind: &str, id: &str, at: i64, room: &Value, who: Option<(&str, &str)>) -> Value {
+    let room = json!({"sid": room["roomSid"], "name": room["roomName"]});
+    let mut event = json!({"event": kind, "id": id, "createdAt": at.to_string(), "room": room});
+    if let Some((sid, identity)) = who {
+        event["participant"] = json!({"sid": sid, "identity": identity, "joinedAt": at.to_string()});
+    }
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn livekits_events_are_verified_idempotent_and_may_come_in_any_order() {
+    for config in databases() {
+        let sfu = Sfu::start().unwrap();
+        let backend = Backend::start_with(external(&sfu, config)).await;
+        let room = backend.create("events").await;
+        let state = async || backend.get("/api/consultations/events").await.1["data"]["state"].clone();
+        let doctor = Some(("PA_doctor", "doctor-1"));
+        let patient = Some(("PA_patient", "patient-1"));
+
+        let came = event("participant_joined", "1", 100, &room, doctor);
+        let (status, answer) = tell(&backend, &came, "somebody else's secret").await;
+        assert_eq!((status, error_code(&answer)), (StatusCode::UNAUTHORIZED, "unauthorized"));
+        assert_eq!(state().await, "created");
+
+        // The patient's leaving is told before their coming: they are not there.
+        for told in [
+            came.clone(),
+            came,
+            event("participant_left", "2", 300, &room, patient),
+            event("participant_joined", "3", 200, &room, patient),
+        ] {
+            let (status, answer) = tell(&backend, &told, Sfu::API_SECRET).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+        }
+        assert_eq!(state().await, "waiting");
+        let again = event("participant_joined", "4", 400, &room, Some(("PA_patient_2", "patient-1")));
+        tell(&backend, &again, Sfu::API_SECRET).await;
+        assert_eq!(state().await, "live");
+
+        // An old room's end is no news; this room's is.
+        let old = json!({"roomSid": "RM_old", "roomName": room["roomName"]});
+        tell(&backend, &event("room_finished", "5", 500, &old, None), Sfu::API_SECRET).await;
+        assert_eq!(state().await, "live");
+        tell(&backend, &event("room_finished", "6", 500, &room, None), Sfu::API_SECRET).await;
+        assert_eq!(state().await, "ended");
+        backend.server.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_things_at_once_dont_block_each_other() {
+    for config in databases() {
+        let sfu = Sfu::start().unwrap();
+        let backend = Backend::start_with(external(&sfu, config)).await;
+        let room = &backend.create_with("busy", &json!({"waitingRoom": true})).await;
+        let doctor = room["doctorToken"].as_str();
+        let backend = &backend;
+        let busy = (0..60).map(|number| async move {
+            let (sid, id) = (format!("PA_{}", number / 4), format!("event-{number}"));
+            let who = if number % 3 == 0 { "doctor-1" } else { "patient-1" };
+            let (status, answer) = match number % 4 {
+                0 => {
+                    tell(backend, &event("participant_joined", &id, 1, room, Some((&sid, who))), Sfu::API_SECRET).await
+                }
+                1 => tell(backend, &event("participant_left", &id, 2, room, Some((&sid, who))), Sfu::API_SECRET).await,
+                2 => backend.post("/api/consultations/busy/participants/patient-1/remove", doctor, &json!({})).await,
+                _ => backend.post("/api/consultations/busy/admit", doctor, &json!({})).await,
+            };
+            assert_eq!(status, StatusCode::OK, "{number}: {answer}");
+        });
+        futures_util::future::join_all(busy).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_consultation_ends_and_can_begin_again() {
+    for config in databases() {
+        let port = free_port().unwrap();
+        let webhook =
+            format!("webhook: {{api_key: {}, urls: ['http://127.0.0.1:{port}/webhooks/livekit']}}", Sfu::API_KEY);
+        let sfu = Sfu::start_with(&webhook).unwrap();
+        let server = autamedica_server::Server::start(Config { port, ..external(&sfu, config) }).await.unwrap();
+        let backend = Backend { server, http: client() };
+        let data = backend.create("empty").await;
+        let doctor = Peer::join(&data, text(&data, "doctorToken")).await;
+        let patient = Peer::join(&data, text(&data, "patientToken")).await;
+        let live = backend.until("/api/consultations/empty", |data| data["state"] == "live").await;
+        assert!(live["liveAt"].is_string() && live["waitingAt"].is_string(), "{live}");
+        doctor.room.close().await.unwrap();
+        patient.room.close().await.unwrap();
+        // The SFU closes an empty room by itself after a while; not everybody has that long.
+        let admin =
+            RoomClient::with_api_key(&format!("http://127.0.0.1:{}", sfu.port()), Sfu::API_KEY, Sfu::API_SECRET);
+        admin.delete_room(text(&data, "roomName")).await.unwrap();
+        let ended = backend.until("/api/consultations/empty", |data| data["state"] == "ended").await;
+        assert_eq!(ended["cause"], "empty");
+        backend.create("empty").await;
+        assert_eq!(backend.get("/api/consultations/empty").await.1["data"]["state"], "created");
+        backend.server.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_webhooks_the_reconciler_finds_out() {
+    let sfu = Sfu::start().unwrap();
+    let backend = Backend::start_with(external(&sfu, Config::default())).await;
+    let data = backend.create_with("ask", &json!({"waitingRoom": true})).await;
+    let doctor = Peer::join(&data, text(&data, "doctorToken")).await;
+    let _patient = Peer::join(&data, text(&data, "patientToken")).await;
+    backend.until("/api/consultations/ask", |data| data["state"] == "waiting").await;
+    let admit = "/api/consultations/ask/admit";
+    backend.post(admit, Some(text(&data, "doctorToken")), &json!({})).await;
+    backend.until("/api/consultations/ask", |data| data["state"] == "live").await;
+    doctor.room.close().await.unwrap();
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_integrator_hears_what_happens_signed_and_in_spite_of_failures() {
+    for config in databases() {
+        let (sender, mut received) = mpsc::unbounded_channel::<(HeaderMap, String)>();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let receive = post(move |headers: HeaderMap, body: String| async move {
+            // The first attempt fails.
+            if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+                return Status::SERVICE_UNAVAILABLE;
+            }
+            sender.send((headers, body)).unwrap();
+            Status::NO_CONTENT
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/hook", receive)).await });
+
+        let sfu = Sfu::start().unwrap();
+        let secret = Secret::new("shared with the integrator");
+        let outgoing = Some(OutgoingConfig { url, secret });
+        let backend = Backend::start_with(Config { outgoing, ..external(&sfu, config) }).await;
+        let room = backend.create("told").await;
+        backend.create("told").await;
+        tell(&backend, &event("participant_joined", "1", 1, &room, Some(("PA_1", "doctor-1"))), Sfu::API_SECRET).await;
+        tell(&backend, &event("participant_joined", "2", 2, &room, Some(("PA_2", "patient-1"))), Sfu::API_SECRET).await;
+        let end = "/api/consultations/told/end";
+        assert_eq!(backend.post(end, Some(text(&room, "doctorToken")), &json!({})).await.0, StatusCode::OK);
+
+        let mut heard = Vec::new();
+        while heard.len() < 4 {
+            let (headers, body) = soon("an event", received.recv()).await.unwrap();
+            let signature = headers["autamedica-signature"].to_str().unwrap();
+            let (time, mac) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
+            let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"shared with the integrator");
+            let expected = ring::hmac::sign(&key, format!("{time}.{body}").as_bytes());
+            assert_eq!(mac, expected.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            let event: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(event["consultationId"], "told");
+            heard.push(text(&event, "event").to_owned());
+        }
+        // The first one came late; each came once.
+        heard.sort();
+        assert_eq!(
+            heard,
+            ["consultation.created", "consultation.ended", "consultation.live", "consultation.waiting"]
+                .map(str::to_owned)
+                .into_iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+        );
+        backend.server.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stats_join_the_sfus_view_with_what_clients_measured() {
+    for config in databases() {
+        let backend = Backend::start_with(config).await;
+        let data = backend.create("stats").await;
+        let token = text(&data, "patientToken");
+        let _patient = Peer::join(&data, token).await;
+        let quality = "/api/consultations/stats/quality";
+        for ms in 1..=20 {
+            let sample = json!({"roundTripMs": ms, "packetLossPercent": 0.5, "fps": 30, "width": 1280, "height": 720,
+                "tracks": [{"sid": "TR_1", "jitterMs": 2.5}]});
+            let (status, answer) = backend.post(quality, Some(token), &sample).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+        }
+        for (wrong, token, status) in [
+            (json!({"roundTripMs": -1}), Some(token), 400),
+            (json!({"packetLossPercent": 101}), Some(token), 400),
+            (json!({"tracks": vec![json!({"sid": "TR"}); 17]}), Some(token), 400),
+            (json!({}), Some("nonsense"), 401),
+            (json!({}), None, 401),
+        ] {
+            assert_eq!(backend.post(quality, token, &wrong).await.0.as_u16(), status, "{wrong}");
+        }
+        let stats = backend.until("/api/rooms/consultation-stats/stats", |data| data["numParticipants"] == 1).await;
+        let patient = &stats["participants"][0];
+        assert_eq!((&patient["identity"], &patient["role"]), (&json!("patient-1"), &json!("patient")));
+        for quality in [&stats["quality"], &patient["quality"]] {
+            assert_eq!(quality["samples"], 20);
+            assert_eq!((&quality["p50"]["roundTripMs"], &quality["p95"]["roundTripMs"]), (&json!(10.0), &json!(19.0)));
+            assert_eq!(quality["latest"]["roundTripMs"], 20.0);
+            assert_eq!(quality["latest"]["tracks"], json!([{"sid": "TR_1", "jitterMs": 2.5}]));
+            assert_eq!(quality["p50"]["width"], 1280);
+        }
+        let metrics = backend.http.get(backend.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        assert!(metrics.contains("autamedica_sfu_up 1"), "{metrics}");
+        assert!(metrics.contains("autamedica_consultations{state="), "{metrics}");
+        backend.server.shutdown().await;
+    }
+}

@@ -1,0 +1,92 @@
+//! A browser with LiveKit's own web SDK and a token of our backend, in one call with the native app: what an existing
+//! web client, or anybody with a token, can do and cannot.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::support::{App, Attempt, Backend, Browser, Instructions, Refusal, Seen};
+use anyhow::Result;
+use autamedica_api::Role;
+use autamedica_lab::Display;
+
+/// How long the native side stays. The browser starts, measures and tries what it may not in half of it, also when
+/// the machine is busy; the last ten seconds are the native side's measurement.
+const SECONDS: u64 = 40;
+const BROWSER_TONE_HZ: f64 = 700.0;
+const BROWSER_SAYS: &str = "¿Me lee desde el navegador? ✓";
+const NATIVE_SAYS: &str = "Sí, le leo. — AutaMedica";
+
+/// One call between a native `role` and a browser that holds the other one's token.
+fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::Value, BTreeSet<String>)> {
+    let backend = Backend::start()?;
+    let display = Display::start(1280, 800)?;
+    let folder = tempfile::tempdir()?;
+    let consultation = backend.create(id)?;
+    let (token, identity) = match native {
+        Role::Doctor => (&consultation.patient_token, &consultation.patient_id),
+        Role::Patient => (&consultation.doctor_token, &consultation.doctor_id),
+    };
+    let mut app = App::start(&display, &backend, native, id, SECONDS, NATIVE_SAYS, folder.path())?;
+    let browser = Browser::start(&Instructions {
+        url: &consultation.livekit_url,
+        token,
+        tone_hz: BROWSER_TONE_HZ,
+        say: BROWSER_SAYS,
+        width: 1280,
+        watch_ms: 3000,
+        patience_ms: 60_000,
+        attempts,
+    })?;
+    // While the call lasts: every source that the SFU has from the browser.
+    let mut sources = BTreeSet::new();
+    while app.is_running()? {
+        if let Ok(stats) = backend.stats(&consultation.room_name) {
+            let browser = stats.participants.iter().filter(|one| one.identity == identity.as_str());
+            sources.extend(browser.flat_map(|one| &one.tracks).map(|track| track.source.clone()));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Ok((browser.seen()?, app.report()?, sources))
+}
+
+/// Both saw a moving picture, heard the other's tone and read the other's line.
+fn assert_both_ways(seen: &Seen, report: &serde_json::Value, native_identity: &str) {
+    assert_eq!(seen.published, ["camera", "microphone"]);
+    assert_eq!((seen.video.width, seen.video.height), (1280, 720));
+    assert!(seen.video.fps >= 10.0, "{:?}", seen.video);
+    assert!((20.0..235.0).contains(&seen.video.mean_luma), "neither black nor white: {:?}", seen.video);
+    assert!(seen.video.changed > 0.005, "the picture stands still: {:?}", seen.video);
+    assert!([440.0, 660.0].iter().any(|hz| (seen.audio.tone_hz - hz).abs() < 4.0), "{:?}", seen.audio);
+    let line = seen.chat.first().expect("the driver waits for one");
+    assert_eq!((line.from.as_str(), line.text.as_str()), (native_identity, NATIVE_SAYS));
+
+    let number = |name: &str| report[name].as_f64().unwrap_or_else(|| panic!("no {name} in {report}"));
+    assert!(number("video_fps") >= 10.0, "{report}");
+    assert!(number("video_width") >= 640.0 && number("video_height") >= 360.0, "{report}");
+    assert!(number("audio_frames") > 500.0, "at least five seconds: {report}");
+    assert!((number("audio_tone_hz") - BROWSER_TONE_HZ).abs() < 14.0, "{report}");
+    assert_eq!(report["chat_received"], true, "{report}");
+}
+
+#[test]
+fn a_browser_patient_and_a_native_doctor_meet_and_the_sfu_refuses_a_patients_screen() -> Result<()> {
+    const FORBIDDEN: [&str; 3] = ["screen_share", "screen_share_audio", "unknown"];
+    let (seen, report, sources) = call("browser-patient", Role::Doctor, &FORBIDDEN)?;
+    assert_both_ways(&seen, &report, "doctor-browser-patient");
+    for source in FORBIDDEN {
+        let refusal = Refusal { request: "addTrack".to_owned(), reason: "NOT_ALLOWED".to_owned() };
+        assert_eq!(seen.attempts[source], Attempt { published: false, sfu: Some(refusal) }, "{source}");
+    }
+    assert!(sources.iter().eq(["camera", "microphone"]), "{sources:?}");
+    Ok(())
+}
+
+/// The same attempt with a doctor's token works, so the refusal above is the role's and not the browser's.
+#[test]
+fn a_browser_doctor_and_a_native_patient_meet_and_the_doctor_may_share_the_screen() -> Result<()> {
+    let (seen, report, sources) = call("browser-doctor", Role::Patient, &["screen_share"])?;
+    assert_both_ways(&seen, &report, "patient-browser-doctor");
+    assert_eq!(seen.attempts["screen_share"], Attempt { published: true, sfu: None });
+    assert!(sources.iter().eq(["camera", "microphone", "screen_share"]), "{sources:?}");
+    Ok(())
+}

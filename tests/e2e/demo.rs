@@ -1,0 +1,94 @@
+//! `cargo xtask demo`, the command that the README begins with: what it promises, and what it leaves behind.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use autamedica_lab::{HANG_GUARD, Process, descendants, wait_until, wait_until_gone};
+use serde_json::Value;
+
+/// Building what has changed since the tests were built, at worst.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+fn demo(arguments: &[&str]) -> Result<Process> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["xtask", "demo", "--headless"]).args(arguments);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    Process::spawn("cargo xtask demo", cargo)
+}
+
+#[test]
+fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (report, pictures) = (folder.path().join("r.json"), folder.path().join("shots"));
+    let mut demo = demo(&[
+        "--seconds",
+        "20",
+        "--report",
+        report.to_str().context("a path")?,
+        "--screenshots",
+        pictures.to_str().context("a path")?,
+    ])?;
+    assert!(demo.wait(PATIENCE)?.success());
+
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
+    let clients = report["clients"].as_array().context("clients")?;
+    assert_eq!(
+        clients.iter().map(|client| client["role"].as_str()).collect::<Vec<_>>(),
+        [Some("doctor"), Some("patient")]
+    );
+    for client in clients {
+        let number = |name: &str| client[name].as_f64().unwrap_or_else(|| panic!("no {name} in {client}"));
+        assert_eq!((number("video_width"), number("video_height")), (1280.0, 720.0), "{client}");
+        assert!(number("video_fps") >= 25.0, "{client}");
+        assert!(number("latency_p50_ms") < 80.0, "{client}");
+        assert!(number("latency_p95_ms") < 200.0, "{client}");
+        assert!(number("rss_mib") < 300.0, "{client}");
+        assert!(number("audio_frames") > 500.0, "{client}");
+        assert_eq!(client["chat_received"], true, "{client}");
+    }
+    // The two tones are far apart: each heard the other's, not its own.
+    let tone = |client: usize| clients[client]["audio_tone_hz"].as_f64().context("a tone");
+    assert!((tone(0)? - tone(1)?).abs() > 50.0, "{clients:?}");
+    for role in ["doctor", "patient"] {
+        assert_is_a_window_with_a_picture(&pictures.join(format!("{role}.png")))?;
+    }
+    Ok(())
+}
+
+/// Large, and of many colours: neither a blank window nor a plain page.
+fn assert_is_a_window_with_a_picture(file: &Path) -> Result<()> {
+    let answer =
+        Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;
+    let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
+    let numbers: Vec<u32> = answer.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    assert!(matches!(numbers[..], [1280, 720, colours] if colours > 1000), "{}: {answer:?}", file.display());
+    Ok(())
+}
+
+fn assert_nothing_survives(end: impl FnOnce(&mut Process) -> Result<()>) -> Result<()> {
+    const PARTS: [&str; 5] = ["Xvfb", "openbox", "livekit-server", "autamedica-serv", "autamedica"];
+    let mut demo = demo(&[])?;
+    let family = wait_until("all parts of the demo", PATIENCE, || {
+        let family = descendants(demo.id());
+        let is_running = |part: &&str| family.values().any(|process| process.name == *part);
+        PARTS.iter().all(is_running).then_some(family)
+    })?;
+    assert_eq!(family.values().filter(|process| process.name == "autamedica").count(), 2, "{family:?}");
+    end(&mut demo)?;
+    wait_until_gone(&family, HANG_GUARD)
+}
+
+#[test]
+fn nothing_survives_a_killed_demo() -> Result<()> {
+    assert_nothing_survives(|demo| {
+        demo.kill();
+        Ok(())
+    })
+}
+
+#[test]
+fn nothing_survives_ctrl_c() -> Result<()> {
+    assert_nothing_survives(|demo| demo.signal(libc::SIGINT))
+}

@@ -1,0 +1,345 @@
+//! What the end-to-end tests share: our backend and our app as programs, and a browser as a foreign client.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail, ensure};
+use autamedica_api::{Consultation, CreateConsultation, Health, HealthStatus, Id, Role, RoomStats, Success};
+use autamedica_lab::{
+    Display, HANG_GUARD, Process, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Milliseconds since 1970, as in reports.
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    u64::try_from(now.as_millis()).expect("and before the year 584 million")
+}
+
+/// Our backend, as an operator starts it.
+pub struct Backend {
+    process: Process,
+    url: String,
+}
+
+impl Backend {
+    /// With nothing configured: it starts an SFU of its own. On a free port; waits until it is well.
+    pub fn start() -> Result<Self> {
+        Self::spawn(Command::new(built_program("autamedica-server")?))
+    }
+
+    /// With an SFU that runs elsewhere.
+    pub fn start_with(sfu: &Sfu) -> Result<Self> {
+        let mut command = Command::new(built_program("autamedica-server")?);
+        command.env("LIVEKIT_URL", sfu.url());
+        command.env("LIVEKIT_API_KEY", Sfu::API_KEY).env("LIVEKIT_API_SECRET", Sfu::API_SECRET);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self> {
+        let port = free_port()?;
+        command.env("AUTAMEDICA_PORT", port.to_string()).env("DATABASE_URL", "sqlite::memory:");
+        quiet(&mut command);
+        let process = Process::spawn("autamedica-server", command)?;
+        let backend = Self { process, url: format!("http://127.0.0.1:{port}") };
+        wait_until("the backend", HANG_GUARD, || {
+            let health: Health = backend.get("/health").ok()?;
+            (health.status == HealthStatus::Ok).then_some(())
+        })?;
+        Ok(backend)
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills (SIGKILL) the SFU that it started, not itself.
+    pub fn kill_sfu(&self) -> Result<()> {
+        let children = descendants(self.process.id());
+        let (sfu, _) = children.iter().find(|(_, child)| child.name == "livekit-server").context("it runs no SFU")?;
+        let status = Command::new("kill").args(["-KILL", &sfu.to_string()]).status().context("running kill")?;
+        ensure!(status.success(), "the SFU can't be killed: {status}");
+        Ok(())
+    }
+
+    /// Creates a consultation between the people whom `autamedica --consultation` makes up for it.
+    pub fn create(&self, id: &str) -> Result<Consultation> {
+        let person = |role: Role| Id::new(format!("{role}-{id}"));
+        let body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
+        self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
+    }
+
+    /// Who is in a room, and what they publish, as the SFU tells the backend.
+    pub fn stats(&self, room: &str) -> Result<RoomStats> {
+        self.get(&format!("/api/rooms/{room}/stats"))
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.request(reqwest::Method::GET, path, None)
+    }
+
+    fn request<T: DeserializeOwned>(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Result<T> {
+        // A test has one thread of its own and no use for an executor that outlives a question.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            // Another test of this process may have installed it.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.url));
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            let answer = request.send().await?.error_for_status()?.json::<Success<T>>().await?;
+            Ok(answer.data)
+        })
+    }
+}
+
+/// Only what went wrong, unless somebody asked for more.
+fn quiet(command: &mut Command) {
+    command.stdin(Stdio::null());
+    if std::env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "warn,livekit_server=error");
+    }
+}
+
+/// The app with test devices, in a call that ends by itself after `seconds`.
+pub struct App {
+    process: Process,
+    role: Role,
+    title: String,
+    report: PathBuf,
+    log: PathBuf,
+}
+
+impl App {
+    /// Starts it in a display.
+    pub fn start(
+        display: &Display,
+        backend: &Backend,
+        role: Role,
+        consultation: &str,
+        seconds: u64,
+        say: &str,
+        folder: &Path,
+    ) -> Result<Self> {
+        Self::start_at(display, backend.url(), role, consultation, seconds, say, folder)
+    }
+
+    /// The same with any backend's address.
+    pub fn start_at(
+        display: &Display,
+        server: &str,
+        role: Role,
+        consultation: &str,
+        seconds: u64,
+        say: &str,
+        folder: &Path,
+    ) -> Result<Self> {
+        let (report, log) = (folder.join(format!("{role}.json")), folder.join(format!("{role}.log")));
+        let title = format!("{consultation} {role}");
+        let mut app = display.command(built_program("autamedica")?);
+        app.args(["--role", role.as_str(), "--consultation", consultation, "--server", server, "--title", &title]);
+        app.args(["--camera", "test", "--microphone", "test", "--speaker", "none", "--say", say]);
+        app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report);
+        app.env("DATABASE_URL", "sqlite::memory:").env("NO_COLOR", "1").env_remove("RUST_LOG");
+        app.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).context("making the app's log")?);
+        Ok(Self { process: Process::spawn("autamedica", app)?, role, title, report, log })
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether the call still goes on.
+    pub fn is_running(&mut self) -> Result<bool> {
+        self.process.is_running()
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Its window.
+    pub fn window(&self, display: &Display) -> Result<String> {
+        display.window(&self.title)
+    }
+
+    fn log_count(&self, text: &str) -> usize {
+        std::fs::read_to_string(&self.log).unwrap_or_default().matches(text).count()
+    }
+
+    /// Waits until a line was logged so many times.
+    pub fn wait_for_log(&mut self, text: &str, times: usize) -> Result<()> {
+        wait_until(&format!("the {}'s app to log {text:?} {times} times", self.role), HANG_GUARD, || {
+            (self.log_count(text) >= times).then_some(())
+        })
+        .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
+    }
+
+    /// Waits until a screen was shown so many times.
+    pub fn wait_for_screen(&mut self, screen: &str, times: usize) -> Result<()> {
+        self.wait_for_log(&format!("shown screen={screen}"), times)
+    }
+
+    /// Fails if it leaves the call within so long.
+    pub fn stays_in_call(&mut self, long: Duration) -> Result<()> {
+        let shown = self.log_count("shown screen=");
+        let end = Instant::now() + long;
+        while Instant::now() < end {
+            ensure!(self.process.is_running()?, "the {}'s app ended", self.role);
+            ensure!(self.log_count("shown screen=") == shown, "the {}'s app shows another screen", self.role);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// Moves the pointer onto the button that hangs up: the last one of the bar in the middle of the lower edge, which
+    /// is wider for a doctor.
+    pub fn point_at_hang_up(&self, display: &Display) -> Result<()> {
+        let window = self.window(display)?;
+        display.xdotool(&["windowactivate", "--sync", &window])?;
+        let x = if self.role == Role::Doctor { "908" } else { "824" };
+        // Two moves: the first one brings the bar back.
+        display.xdotool(&["mousemove", "--window", &window, "640", "400"])?;
+        display.xdotool(&["mousemove", "--window", &window, x, "632"])?;
+        Ok(())
+    }
+
+    /// Asks it to end, as the system does (SIGTERM); it hangs up, and leaves its report.
+    pub fn close(&mut self) -> Result<()> {
+        self.process.signal(libc::SIGTERM)
+    }
+
+    /// Waits for the end of the call, and returns what this client measured.
+    pub fn report(mut self) -> Result<Value> {
+        let status = self.process.wait(2 * HANG_GUARD)?;
+        ensure!(status.success(), "the app failed: {status}");
+        let text = std::fs::read_to_string(&self.report).context("reading the app's report")?;
+        let mut report: Value = serde_json::from_str(&text)?;
+        Ok(report["clients"][0].take())
+    }
+}
+
+/// What the browser shall do; `tests/web/driver.mjs` says it in detail.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Instructions<'a> {
+    pub url: &'a str,
+    pub token: &'a str,
+    pub tone_hz: f64,
+    pub say: &'a str,
+    pub width: u32,
+    pub watch_ms: u32,
+    pub patience_ms: u32,
+    pub attempts: &'a [&'a str],
+}
+
+/// What it saw, heard and was answered.
+#[derive(Debug, Deserialize)]
+pub struct Seen {
+    pub published: Vec<String>,
+    pub video: SeenVideo,
+    pub audio: Heard,
+    pub chat: Vec<ChatLine>,
+    pub attempts: BTreeMap<String, Attempt>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenVideo {
+    pub width: u32,
+    pub height: u32,
+    pub fps: f64,
+    pub mean_luma: f64,
+    pub changed: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heard {
+    pub tone_hz: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ChatLine {
+    pub from: String,
+    pub text: String,
+}
+
+/// An attempt to publish: whether it worked, else what the SFU answered.
+#[derive(Debug, Deserialize, PartialEq)]
+pub struct Attempt {
+    pub published: bool,
+    pub sfu: Option<Refusal>,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+pub struct Refusal {
+    pub request: String,
+    pub reason: String,
+}
+
+/// A browser that takes part in a call by itself, as the driver tells it to.
+pub struct Browser {
+    process: Process,
+}
+
+impl Browser {
+    /// Starts it.
+    pub fn start(instructions: &Instructions<'_>) -> Result<Self> {
+        workspace_file("tests/web/node_modules/playwright-core").context("run `cargo xtask setup --tests`")?;
+        let mut node = Command::new("node");
+        node.arg(workspace_file("tests/web/driver.mjs")?);
+        node.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::spawn("node", node)?;
+        let mut instructions = serde_json::to_value(instructions)?;
+        instructions["browser"] = browser_program()?.display().to_string().into();
+        let mut stdin = process.child().stdin.take().context("the driver's input")?;
+        stdin.write_all(instructions.to_string().as_bytes()).context("instructing the driver")?;
+        Ok(Self { process })
+    }
+
+    /// Waits until the other side has left, and returns what the browser saw.
+    pub fn seen(mut self) -> Result<Seen> {
+        let mut output = String::new();
+        let mut stdout = self.process.child().stdout.take().context("the driver's output")?;
+        // Its own patience ends this.
+        stdout.read_to_string(&mut output)?;
+        let status = self.process.wait(HANG_GUARD)?;
+        ensure!(status.success(), "the browser's driver failed: {status}");
+        serde_json::from_str(&output).with_context(|| format!("reading {output:?}"))
+    }
+}
+
+/// The browser that `cargo xtask setup --tests` installed, or `AUTAMEDICA_BROWSER`.
+fn browser_program() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("AUTAMEDICA_BROWSER") {
+        return Ok(named.into());
+    }
+    let folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
+    for name in ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"] {
+        if let Some(program) = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file()) {
+            return Ok(program);
+        }
+    }
+    bail!("no Chromium or Chrome on the search path: run `cargo xtask setup --tests`")
+}
