@@ -132,6 +132,41 @@ mod tests {
         ((f32::from(value) - 128.0) * gain + 128.0 + offset + noise as f32).clamp(0.0, 255.0) as u8
     }
 
+    /// One pixel of a picture scaled down to a quarter.
+    fn mean_of_16(y: &[u8], x: usize, line: usize) -> u8 {
+        let sum: u32 = (0..4).flat_map(|row| &y[(line + row) * 1280 + x..][..4]).map(|value| u32::from(*value)).sum();
+        (sum / 16) as u8
+    }
+
+    /// What a codec does at a low bitrate: each 8x8 block's cosine transform, rounded to multiples of `step`.
+    fn quantise(y: &mut [u8], width: usize, step: f32) {
+        let wave = |k: usize, n: usize| {
+            let scale = if k == 0 { 0.125_f32.sqrt() } else { 0.5 };
+            scale * (std::f32::consts::PI / 8.0 * (n as f32 + 0.5) * k as f32).cos()
+        };
+        // Rows, then columns; back the same way with the transposed waves.
+        let along = |block: &[f32; 64], inverse: bool| {
+            let mut out = [0.0; 64];
+            for (i, value) in out.iter_mut().enumerate() {
+                let (row, k) = (i / 8, i % 8);
+                // Written transposed, so that doing it twice does both directions.
+                *value = (0..8).map(|n| block[n * 8 + row] * if inverse { wave(n, k) } else { wave(k, n) }).sum();
+            }
+            out
+        };
+        for top in (0..y.len() / width / 8 * 8).step_by(8) {
+            for left in (0..width).step_by(8) {
+                let at = |i: usize| (top + i / 8) * width + left + i % 8;
+                let block = std::array::from_fn(|i| f32::from(y[at(i)]));
+                let mut waves = along(&along(&block, false), false);
+                waves.iter_mut().for_each(|value| *value = (*value / step).round() * step);
+                for (i, value) in along(&along(&waves, true), true).into_iter().enumerate() {
+                    y[at(i)] = value.clamp(0.0, 255.0) as u8;
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -157,6 +192,14 @@ mod tests {
                 y[line * 720 / height as usize * 1280 + x * 1280 / width as usize]
             });
             prop_assert_eq!(read(&frame), Some(time / STEP_US * STEP_US));
+        }
+
+        #[test]
+        fn survives_a_codec_at_the_smallest_layer(time in 0..YEAR_2081) {
+            let y = drawn(1280, 720, time);
+            let mut small: Vec<u8> = (0..320 * 180).map(|i| mean_of_16(&y, i % 320 * 4, i / 320 * 4)).collect();
+            quantise(&mut small, 320, 90.0);
+            prop_assert_eq!(read(&picture(320, 180, |i| small[i])), Some(time / STEP_US * STEP_US));
         }
 
         #[test]

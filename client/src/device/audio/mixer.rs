@@ -11,8 +11,12 @@ use super::{CHUNK_LEN, Chunk};
 const CAPACITY: usize = 50 * CHUNK_LEN;
 /// A stream plays once so much is waiting. The engine has a jitter buffer of its own; this one only evens out threads.
 const START_AT: usize = 2 * CHUNK_LEN;
-/// With more than this waiting, the oldest is dropped down to [`START_AT`]: late sound delays all that follows.
-const LATE_AT: usize = 10 * CHUNK_LEN;
+/// Each gap makes the stream wait for 10 ms more before it plays again, up to this.
+const START_AT_MOST: usize = 8 * CHUNK_LEN;
+/// With more than this waiting, the oldest is dropped: late sound delays all that follows.
+const LATE_AT: usize = 12 * CHUNK_LEN;
+/// What was never needed over so many chunks (2 s) is dropped, too.
+const WINDOW: u32 = 200;
 /// A gap is faded into and out of over so many samples (2.5 ms), so that it doesn't click.
 const FADE: usize = CHUNK_LEN / 4;
 
@@ -31,6 +35,12 @@ struct Stream {
     ring: Consumer<i16>,
     playing: bool,
     last: i16,
+    /// How much must be waiting to start.
+    start_at: usize,
+    /// The least that was left after a chunk, in this window.
+    lowest: usize,
+    /// Chunks of this window so far.
+    chunks: u32,
 }
 
 impl Mixer {
@@ -42,7 +52,7 @@ impl Mixer {
     /// One more stream.
     pub fn add_stream(&self) -> MixerInput {
         let (producer, consumer) = RingBuffer::new(CAPACITY);
-        self.streams.lock().push(Stream { ring: consumer, playing: false, last: 0 });
+        self.streams.lock().push(Stream::new(consumer));
         MixerInput { ring: producer }
     }
 
@@ -75,14 +85,18 @@ impl MixerInput {
 }
 
 impl Stream {
+    fn new(ring: Consumer<i16>) -> Self {
+        Self { ring, playing: false, last: 0, start_at: START_AT, lowest: usize::MAX, chunks: 0 }
+    }
+
     fn add_to(&mut self, sum: &mut [i32; CHUNK_LEN]) {
         let waiting = self.ring.slots();
         let fade_in = !self.playing;
-        if fade_in && waiting < START_AT && !self.ring.is_abandoned() {
+        if fade_in && waiting < self.start_at && !self.ring.is_abandoned() {
             return;
         }
         if waiting > LATE_AT {
-            self.skip(waiting - START_AT);
+            self.skip(waiting - self.start_at);
         }
         let mut samples = [0; CHUNK_LEN];
         let len = self.ring.pop_partial_slice(&mut samples).0.len();
@@ -98,10 +112,27 @@ impl Stream {
                 *sample = (i32::from(self.last) * (FADE - i) as i32 / FADE as i32) as i16;
             }
             self.last = 0;
+            self.start_at = (self.start_at + CHUNK_LEN).min(START_AT_MOST);
+            (self.lowest, self.chunks) = (usize::MAX, 0);
         }
+        self.drop_surplus();
         for (sum, sample) in sum.iter_mut().zip(samples) {
             *sum += i32::from(sample);
         }
+    }
+
+    /// Keeps the delay as low as the last window shows that it can be.
+    fn drop_surplus(&mut self) {
+        self.lowest = self.lowest.min(self.ring.slots());
+        self.chunks += 1;
+        if self.chunks < WINDOW {
+            return;
+        }
+        if self.lowest >= 2 * CHUNK_LEN {
+            self.skip(self.lowest - CHUNK_LEN);
+            self.start_at = (self.start_at - CHUNK_LEN).max(START_AT);
+        }
+        (self.lowest, self.chunks) = (usize::MAX, 0);
     }
 
     fn skip(&mut self, count: usize) {
@@ -171,6 +202,37 @@ mod tests {
         }
         assert_eq!(mixed(&mixer)[FADE..], [1900; CHUNK_LEN - FADE]);
         assert_eq!(mixed(&mixer), [2000; CHUNK_LEN]);
+    }
+
+    #[test]
+    fn delay_that_is_never_needed_is_dropped() {
+        let mixer = Mixer::new();
+        let mut input = mixer.add_stream();
+        input.push(&[0; 8 * CHUNK_LEN]);
+        // From now on each sample says when it was put in; `late` is how many chunks ago that was.
+        let mut late = |count: i16| {
+            input.push(&[count; CHUNK_LEN]);
+            count - mixed(&mixer)[CHUNK_LEN - 1]
+        };
+        assert_eq!((1..=100).map(&mut late).last(), Some(8));
+        assert_eq!((101..=300).map(&mut late).last(), Some(1));
+    }
+
+    #[test]
+    fn gaps_make_a_stream_wait_for_more() {
+        let mixer = Mixer::new();
+        let mut input = mixer.add_stream();
+        let mut chunks_to_start = || {
+            (1..).find(|_| {
+                input.push(&[9; CHUNK_LEN]);
+                mixed(&mixer)[CHUNK_LEN - 1] == 9
+            })
+        };
+        let mut run_dry = || while mixed(&mixer) != [0; CHUNK_LEN] {};
+        for wanted in [2, 3, 4, 5, 6, 7, 8, 8] {
+            assert_eq!(chunks_to_start(), Some(wanted));
+            run_dry();
+        }
     }
 
     #[test]

@@ -51,6 +51,7 @@ fn query() -> Vec<CameraInfo> {
 /// # Errors
 /// Why the best candidate failed: busy and denied say more than unsupported.
 pub(super) fn open(choice: &DeviceChoice, wanted: CameraFormat) -> Result<Box<dyn CameraStream>, DeviceProblem> {
+    ask_permission()?;
     let mut cameras = query();
     if let DeviceChoice::Named(name) = choice {
         cameras = by_name(cameras, name, CameraInfo::human_name);
@@ -69,6 +70,16 @@ pub(super) fn open(choice: &DeviceChoice, wanted: CameraFormat) -> Result<Box<dy
         }
     }
     Err(problem)
+}
+
+/// macOS lets the person decide first: denied until they have, and found out at a later try. Elsewhere always granted.
+fn ask_permission() -> Result<(), DeviceProblem> {
+    static ASK: std::sync::Once = std::sync::Once::new();
+    if cfg!(target_os = "macos") && !nokhwa::nokhwa_check() {
+        ASK.call_once(|| nokhwa::nokhwa_initialize(|granted| tracing::info!(granted, "permission to use cameras")));
+        return Err(DeviceProblem::Denied);
+    }
+    Ok(())
 }
 
 /// nokhwa gives the system's error as text only; the numbers are Linux's, the words macOS' and Windows'.
