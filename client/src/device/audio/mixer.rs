@@ -228,7 +228,7 @@ mod tests {
                 mixed(&mixer)[CHUNK_LEN - 1] == 9
             })
         };
-        let mut run_dry = || while mixed(&mixer) != [0; CHUNK_LEN] {};
+        let run_dry = || while mixed(&mixer) != [0; CHUNK_LEN] {};
         for wanted in [2, 3, 4, 5, 6, 7, 8, 8] {
             assert_eq!(chunks_to_start(), Some(wanted));
             run_dry();
