@@ -44,6 +44,8 @@ quality-poor = Weak connection
 quality-lost = No connection
 call-time = Time in the consultation: { $time }
 encrypted = End-to-end encrypted
+encryption-code = Security code: { $code }
+encryption-code-advice = The other person must see the same code. You can read it out to each other.
 
 # Waiting for the other side
 alone-title-doctor = Waiting for the patient

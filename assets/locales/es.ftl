@@ -44,6 +44,8 @@ quality-poor = Conexión débil
 quality-lost = Sin conexión
 call-time = Tiempo de consulta: { $time }
 encrypted = Cifrado de extremo a extremo
+encryption-code = Código de seguridad: { $code }
+encryption-code-advice = La otra persona debe ver el mismo código. Pueden leerlo en voz alta.
 
 # Esperando al otro
 alone-title-doctor = Esperando al paciente

@@ -32,6 +32,8 @@ pub struct ClientReport {
     audio_frames: u64,
     audio_tone_hz: Option<f64>,
     chat_received: bool,
+    /// Media was encrypted end to end when the room was entered.
+    encrypted: bool,
     cpu_percent: Option<f64>,
     rss_mib: Option<f64>,
     ui_fps: f64,
@@ -61,6 +63,7 @@ struct Inner {
     audio_frames: u64,
     audio_tone_hz: Option<f64>,
     chat_received: bool,
+    encrypted: bool,
     cpu_at_first_frame: Option<CpuTime>,
     /// When the call ended, and what had been used then: the media threads are gone soon after.
     at_end: Option<(Instant, CpuTime)>,
@@ -83,6 +86,7 @@ impl Measurements {
             audio_frames: 0,
             audio_tone_hz: None,
             chat_received: false,
+            encrypted: false,
             cpu_at_first_frame: None,
             at_end: None,
             end: "never joined".to_owned(),
@@ -143,6 +147,11 @@ impl Measurements {
         self.inner.lock().chat_received = true;
     }
 
+    /// The room was entered, with or without end-to-end encryption.
+    pub fn entered(&self, encrypted: bool) {
+        self.inner.lock().encrypted = encrypted;
+    }
+
     /// The call is over, for this reason.
     pub fn ended(&self, reason: &str) {
         let used = usage::cpu_time();
@@ -179,6 +188,7 @@ impl Measurements {
             audio_frames: inner.audio_frames,
             audio_tone_hz: inner.audio_tone_hz.map(tenths),
             chat_received: inner.chat_received,
+            encrypted: inner.encrypted,
             cpu_percent: cpu
                 .as_ref()
                 .map(|((of, before), after)| percent(after.total.saturating_sub(before.total), *of)),

@@ -58,8 +58,9 @@ fn nginx(folder: &Path, backends: &[u16], sfu: u16) -> (Process, u16) {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {};\n", path(kind)))
         .concat();
+    // One process: workers would outlive a master that is killed.
     let whole = format!(
-        "daemon off; pid {}; error_log {};\nevents {{}}\nhttp {{\naccess_log {};\n{temporary}{site}\n}}\n",
+        "daemon off; master_process off; pid {}; error_log {};\nevents {{}}\nhttp {{\naccess_log {};\n{temporary}{site}\n}}\n",
         path("pid"),
         path("error.log"),
         path("access.log"),

@@ -47,6 +47,7 @@ fn both_windows_see_hear_and_read_each_other_at_the_promised_quality() -> Result
         assert!(number("rss_mib") < 300.0, "{client}");
         assert!(number("audio_frames") > 500.0, "{client}");
         assert_eq!(client["chat_received"], true, "{client}");
+        assert_eq!(client["encrypted"], true, "{client}");
     }
     // The two tones are far apart: each heard the other's, not its own.
     let tone = |client: usize| clients[client]["audio_tone_hz"].as_f64().context("a tone");

@@ -39,6 +39,8 @@ pub struct CallState {
     pub recording: RecordingState,
     /// Media is end-to-end encrypted, and with the right key as far as we can tell.
     pub encryption: EncryptionState,
+    /// Six digits made from the end-to-end key: the same on both sides when they hold the same key.
+    pub comparison_code: Option<String>,
 }
 
 /// Where a call stands.
@@ -188,6 +190,7 @@ impl CallState {
             chat: Arc::default(),
             recording: RecordingState::default(),
             encryption: EncryptionState::default(),
+            comparison_code: None,
         }
     }
 }

@@ -47,12 +47,38 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Six digits that two people read to each other to find out whether they hold the same key. They tell nothing of it.
+pub(super) fn comparison_code(key: &Secret) -> String {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(b"AutaMedica comparison code\0");
+    context.update(key.expose().as_bytes());
+    let digest = context.finish();
+    let number = digest.as_ref().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) % 1_000_000;
+    format!("{:03} {:03}", number / 1000, number % 1000)
+}
+
 impl JoinTarget {
     /// As whom we join, as far as known before joining; a link tells only when it is used.
     pub fn role(&self) -> Option<Role> {
         match self {
             Self::Link(_) => None,
             Self::Consultation { role, .. } | Self::Room { role, .. } => Some(*role),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_code_is_six_digits_and_tells_keys_apart() {
+        let code = |key: &str| comparison_code(&Secret::new(key));
+        assert_eq!(code("a"), code("a"));
+        assert_ne!(code("a"), code("b"));
+        for key in 0..100 {
+            let code = code(&key.to_string());
+            assert!(code.len() == 7 && code.bytes().filter(u8::is_ascii_digit).count() == 6, "{code}");
         }
     }
 }

@@ -16,6 +16,7 @@ use super::handle::{CallHandle, Publisher, Wake};
 use super::join::{Entered, Entrance};
 use super::local::{DeviceChoices, LocalMedia, Source, delivers};
 use super::remote::{Remotes, role_of};
+use super::target::comparison_code;
 use super::{
     CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, MediaState, RecordingState,
     ShareState,
@@ -251,6 +252,8 @@ impl Task {
         state.joined_at.get_or_insert_with(Instant::now);
         state.phase = CallPhase::InCall;
         state.encryption = if admission.e2ee_key.is_some() { EncryptionState::On } else { EncryptionState::Off };
+        state.comparison_code = admission.e2ee_key.as_ref().map(comparison_code);
+        self.measurements.entered(admission.e2ee_key.is_some());
         tracing::info!(room = room.name(), "in the room");
         self.admission = Some(admission.clone());
         self.session = Some(Session { admission, room, events });

@@ -171,9 +171,12 @@ fn the_menu_hides_and_shows_our_own_picture() {
 fn people_are_listed_with_their_state() {
     let mut state = call(Role::Doctor);
     state.participants[0].microphone_muted = true;
+    state.comparison_code = Some("482 193".to_owned());
     let mut stand = Stand::in_call(Language::English, state);
     stand.click("more-open");
     stand.click("more-people");
+    assert!(stand.shows_text(&stand.text_with("encryption-code", &[("code", "482 193".into())])));
+    stand.assert_shows("encryption-code-advice");
     assert!(stand.shows_text("María Quispe, Patient, Microphone off, Excellent connection"));
     stand.click("panel-close");
     assert!(!stand.shows("panel-close"));

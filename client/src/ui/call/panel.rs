@@ -217,6 +217,14 @@ fn people(ui: &mut Ui, cx: &Cx, state: &CallState, place: Rect) {
                 let role = texts.t(wording::role(other.role));
                 person(ui, cx, &name, &role, other.microphone_muted, other.quality);
             }
+            if let Some(code) = &state.comparison_code {
+                ui.add_space(space::L);
+                let palette = Palette::of(ui);
+                let text = texts.with("encryption-code", &[("code", code.as_str().into())]);
+                ui.label(egui::RichText::new(text).font(regular_font(cx.sizes.body)).color(palette.text));
+                let advice = texts.t("encryption-code-advice");
+                ui.label(egui::RichText::new(advice).font(regular_font(cx.sizes.caption)).color(palette.muted));
+            }
         });
     });
 }
