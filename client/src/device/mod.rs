@@ -2,6 +2,17 @@
 //!
 //! Each device is opened with a [`DeviceChoice`] and callbacks, runs on a thread of its own, reports a [`DeviceState`]
 //! on each change, and stops when it is dropped, which never waits for a driver. Knows nothing of calls or of the UI.
+//!
+//! What they cost (CPU time of one thread, dev profile; `cargo test --test devices cost -- --ignored --nocapture`):
+//!
+//! | work | each | of a core |
+//! | --- | --- | --- |
+//! | test card, 1280x720 at 30 a second | 0.36 ms | 1.1 % |
+//! | reading its time code | 0.012 ms | 0.04 % |
+//! | YUYV, NV12, decoded JPEG to I420, 1280x720 at 30 a second | 0.57, 0.30, 0.73 ms | 1.7, 0.9, 2.2 % |
+//! | RGB or BGRX (screens) to I420, 1280x720 at 30 a second | 2.3 ms | 6.8 % |
+//! | mixing four streams, 10 ms | 0.004 ms | 0.04 % |
+//! | finding the tone of the last second | 0.5 ms | when asked |
 
 pub mod audio;
 mod camera;
