@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use proto::e2ee_request::Message;
 
 use crate::dispatch::Engine;
@@ -129,11 +131,25 @@ impl From<proto::EncryptionState> for EncryptionState {
 pub(crate) struct E2eeSwitch {
     configured: bool,
     enabled: AtomicBool,
+    /// When it was last switched on.
+    since: Mutex<Instant>,
 }
 
 impl E2eeSwitch {
     pub(crate) fn new(configured: bool) -> Self {
-        Self { configured, enabled: AtomicBool::new(configured) }
+        Self { configured, enabled: AtomicBool::new(configured), since: Mutex::new(Instant::now()) }
+    }
+
+    /// For how long it has been on; nothing while off.
+    pub(crate) fn on_for(&self) -> Duration {
+        if self.is_on() { self.since.lock().elapsed() } else { Duration::ZERO }
+    }
+
+    fn set(&self, on: bool) {
+        if on {
+            *self.since.lock() = Instant::now();
+        }
+        self.enabled.store(on, Ordering::Release);
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -170,13 +186,13 @@ impl E2eeManager {
     pub fn set_enabled(&self, enabled: bool) -> Result<(), E2eeError> {
         // Off before the engine stops to decrypt and on after it starts, so that no ciphertext is ever played.
         if !enabled {
-            self.switch.enabled.store(false, Ordering::Release);
+            self.switch.set(false);
         }
         self.request(
             "E2eeManagerSetEnabled",
             Message::ManagerSetEnabled(proto::E2eeManagerSetEnabledRequest { enabled }),
         )?;
-        self.switch.enabled.store(enabled, Ordering::Release);
+        self.switch.set(enabled);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use proto::ffi_event::Message as Event;
@@ -164,6 +165,10 @@ impl From<LocalVideoTrack> for LocalTrack {
     }
 }
 
+/// How long sound that was not decrypted can go on after decryption has started: the ten frames of 20 ms that may fail
+/// before a key is given up, and what the jitter buffer holds.
+const SETTLING: Duration = Duration::from_millis(500);
+
 /// What both kinds of remote track hold.
 #[derive(Clone)]
 pub(crate) struct RemoteCore {
@@ -180,15 +185,26 @@ pub(crate) struct Gate {
     /// What the publication said when the track came.
     encrypted: bool,
     e2ee: Arc<E2eeSwitch>,
+    /// When the track came.
+    since: Instant,
     /// `None` once the track has ended.
     streams: Mutex<Option<Vec<Weak<dyn Ends>>>>,
 }
 
 impl Gate {
+    fn is_encrypted(&self) -> bool {
+        self.publication.upgrade().map_or(self.encrypted, |publication| publication.is_encrypted())
+    }
+
     /// Whether what comes is ciphertext that nothing here decrypts.
     pub(crate) fn is_unreadable(&self) -> bool {
-        let encrypted = self.publication.upgrade().map_or(self.encrypted, |publication| publication.is_encrypted());
-        encrypted && !self.e2ee.is_on()
+        self.is_encrypted() && !self.e2ee.is_on()
+    }
+
+    /// Whether what is heard may be ciphertext: sound flows a moment before the engine starts to decrypt it, and what came
+    /// until then is still played, as noise.
+    pub(crate) fn may_be_noise(&self) -> bool {
+        self.is_encrypted() && self.e2ee.on_for().min(self.since.elapsed()) < SETTLING
     }
 
     /// Tells the stream when the track ends; at once if it has.
@@ -274,6 +290,7 @@ impl RemoteTrack {
             publication: Arc::downgrade(publication),
             encrypted: publication.is_encrypted(),
             e2ee,
+            since: Instant::now(),
             streams: Mutex::new(Some(Vec::new())),
         };
         let core =

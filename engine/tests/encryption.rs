@@ -159,3 +159,21 @@ fn keys_are_never_shown() {
     assert!(!format!("{options:?}").contains("very"));
     assert!(!format!("{options:?}").contains("118"), "its bytes");
 }
+
+/// Sound flows a moment before the engine starts to decrypt it: what is played then must not be ciphertext.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_sound_of_an_encrypted_track_is_no_noise() -> Result<()> {
+    let sfu = Sfu::start()?;
+    for round in 0..6 {
+        let key = if round % 2 == 0 { "a shared key" } else { "another key" };
+        let ana = Peer::join_with(&sfu, "room", "ana", with_key("a shared key")).await?;
+        let mut luis = Peer::join_with(&sfu, "room", "luis", with_key(key)).await?;
+        let (_tone, _published) = ana.publish_tone(440.0).await?;
+        let track = luis.subscribed_audio().await?;
+        let mut sound = AudioStream::new(&track, 48_000, 1)?;
+        // Past what is left out, so that it is the engine's own silence or the tone that is heard.
+        let loudest = listen(&mut sound, 100).await?.iter().map(|sample| sample.unsigned_abs()).max();
+        assert!(loudest < Some(20_000), "round {round}: {loudest:?}");
+    }
+    Ok(())
+}
