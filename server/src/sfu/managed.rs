@@ -287,28 +287,21 @@ fn terminate(child: &Child) {
 
 /// Its log lines become ours: the message and a few fields that are known to hold no secret.
 async fn forward_log(pipe: impl AsyncRead + Unpin) {
-    #[derive(serde::Deserialize)]
-    struct Line {
-        #[serde(default)]
-        level: String,
-        #[serde(default)]
-        msg: String,
-        #[serde(default)]
-        room: String,
-        #[serde(default)]
-        error: String,
-    }
     let mut lines = BufReader::new(pipe).lines();
     // A line that can't be read means that the pipe is gone, and with it the child.
     while let Ok(Some(text)) = lines.next_line().await {
-        match serde_json::from_str::<Line>(&text) {
-            Ok(Line { level, msg, room, error }) => match level.as_str() {
-                "error" | "fatal" | "panic" => tracing::error!(target: "livekit_server", room, error, "{msg}"),
-                "warn" => tracing::warn!(target: "livekit_server", room, error, "{msg}"),
-                _ => tracing::debug!(target: "livekit_server", room, error, "{msg}"),
-            },
+        // As a map, because it names some fields twice, which a struct would refuse.
+        let Ok(line) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text) else {
             // Before its logger is up it writes plain text, such as why its configuration is wrong.
-            Err(_) => tracing::warn!(target: "livekit_server", "{text}"),
+            tracing::warn!(target: "livekit_server", "{text}");
+            continue;
+        };
+        let [level, msg, room, error] =
+            ["level", "msg", "room", "error"].map(|name| line.get(name).and_then(|value| value.as_str()).unwrap_or(""));
+        match level {
+            "error" | "fatal" | "panic" => tracing::error!(target: "livekit_server", room, error, "{msg}"),
+            "warn" => tracing::warn!(target: "livekit_server", room, error, "{msg}"),
+            _ => tracing::debug!(target: "livekit_server", room, error, "{msg}"),
         }
     }
 }
