@@ -23,9 +23,11 @@ impl Process {
     /// When it can't be started.
     pub fn spawn(name: &str, mut command: Command) -> Result<Self> {
         let owner = std::process::id();
-        // SAFETY: between fork and exec only prctl, getppid and _exit run, all async-signal-safe.
+        // SAFETY: between fork and exec only signal, prctl, getppid and _exit run, all async-signal-safe.
         unsafe {
             command.pre_exec(move || {
+                // A shell's background job ignores Ctrl-C, and its children inherit that.
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 // The owner may have died before the line above took effect.
                 if u32::try_from(libc::getppid()).ok() != Some(owner) {
