@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use url::Url;
 
 use crate::limits::RateLimit;
@@ -34,6 +35,8 @@ pub struct Config {
     pub e2ee_default: bool,
     /// Where the integrator wants to hear what happens.
     pub outgoing: Option<OutgoingConfig>,
+    /// The web pages, by origin, whose scripts may call the API; none unless named.
+    pub cors_origins: Vec<HeaderValue>,
     /// How many requests are taken from one address or with one key.
     pub rate_limit: RateLimit,
     /// How many codes one address or kiosk may try.
@@ -125,6 +128,7 @@ impl Default for Config {
             public_url: None,
             e2ee_default: false,
             outgoing: None,
+            cors_origins: Vec::new(),
             rate_limit: RateLimit { burst: 500, period: Duration::from_millis(10) },
             code_limit: RateLimit { burst: 20, period: Duration::from_secs(2) },
         }
@@ -199,6 +203,7 @@ impl Config {
             public_url: get("PUBLIC_URL").map(|url| web_address("PUBLIC_URL", &url)).transpose()?,
             e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
             outgoing,
+            cors_origins: origins(get("CORS_ORIGINS"))?,
             rate_limit: rate,
             code_limit: defaults.code_limit,
         })
@@ -238,6 +243,22 @@ fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigError>
         Some("1" | "true" | "on" | "yes") => Ok(true),
         Some(_) => Err(ConfigError::Value { name, expected: "`true` or `false`" }),
     }
+}
+
+/// Origins with commas between them, as browsers write them: no path, not even a slash at the end.
+fn origins(text: Option<String>) -> Result<Vec<HeaderValue>, ConfigError> {
+    let wrong = || ConfigError::Value {
+        name: "CORS_ORIGINS",
+        expected: "origins such as `https://clinic.example`, with commas between them",
+    };
+    let text = text.unwrap_or_default();
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    origins
+        .map(|origin| {
+            let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
+            HeaderValue::from_str(origin).ok().filter(|_| is_origin).ok_or_else(wrong)
+        })
+        .collect()
 }
 
 fn web_address(name: &'static str, text: &str) -> Result<Url, ConfigError> {
@@ -341,5 +362,16 @@ mod tests {
         assert!(matches!(check(&proxied), Err(ConfigError::NoPublicUrl)));
         assert!(check(&[&proxied[..], &[("PUBLIC_URL", "https://clinic.example")]].concat()).is_ok());
         assert!(matches!(check(&[("DATABASE_URL", "postgres://h/d")]), Err(ConfigError::NoMasterKey)));
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        let origins = |text| read(&[("HOME", "/"), ("CORS_ORIGINS", text)]).map(|config| config.cors_origins);
+        let named = origins("https://a.example, http://localhost:3000").unwrap();
+        assert_eq!(named, ["https://a.example", "http://localhost:3000"]);
+        assert!(read(&[("HOME", "/")]).unwrap().cors_origins.is_empty());
+        for wrong in ["*", "a.example", "https://a.example/", "https://a.example/path", "null"] {
+            assert!(origins(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use autamedica_api::{ErrorCode, Id};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tokio::time::{Instant, timeout};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 use tracing::Instrument;
 
 use crate::error::Error;
@@ -23,7 +24,21 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// Puts the layers around `routes`.
-pub fn wrap(routes: Router, metrics: Arc<Metrics>) -> Router {
+///
+/// Scripts of the pages at `origins` may call; browsers keep all others away. No cookie proves anybody here, so none is let
+/// through either.
+pub fn wrap(routes: Router, metrics: Arc<Metrics>, origins: Vec<HeaderValue>) -> Router {
+    let cors = (!origins.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+            .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+    });
+    let routes = match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
     routes
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Error::Internal("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(metrics, guard))

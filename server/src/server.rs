@@ -115,7 +115,7 @@ impl Server {
         if let Some(outgoing) = config.outgoing {
             tasks.spawn(outgoing::deliver(store.clone(), outgoing, ended.clone()));
         }
-        let limits = Limits { all: config.rate_limit, codes: config.code_limit };
+        let limits = Limits { all: config.rate_limit, codes: config.code_limit, origins: config.cors_origins };
         let service = routes::router(state, limits, &ended).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move {
             let mut ended = ended;

@@ -3,6 +3,7 @@
 
 mod common;
 
+use autamedica_server::Config;
 use common::{Backend, claims, error_code, read};
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
@@ -178,6 +179,23 @@ async fn every_answer_carries_its_request_id_and_careful_headers() {
     let bad = get("a b; drop").await.unwrap();
     assert_eq!(bad.headers()["x-request-id"].len(), 36, "a fresh one replaces what can't stand in a log");
     assert!(bad.headers().get("access-control-allow-origin").is_none());
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_named_pages_may_call_from_a_browser() {
+    let config = Config { cors_origins: vec!["https://doctors.example".parse().unwrap()], ..Config::default() };
+    let backend = Backend::start_with(config).await;
+    for (origin, allowed) in [("https://doctors.example", true), ("https://evil.example", false)] {
+        let preflight = backend.http.request(reqwest::Method::OPTIONS, backend.url("/api/consultations/create"));
+        let preflight = preflight.header("origin", origin).header("access-control-request-method", "POST");
+        let answer = preflight.header("access-control-request-headers", "content-type").send().await.unwrap();
+        let named = answer.headers().get("access-control-allow-origin").map(|origin| origin.to_str().unwrap());
+        assert_eq!(named, allowed.then_some(origin));
+        let answer = backend.http.get(backend.url("/health")).header("origin", origin).send().await.unwrap();
+        assert_eq!(answer.headers().contains_key("access-control-allow-origin"), allowed, "{origin}");
+        assert!(!answer.headers().contains_key("access-control-allow-credentials"));
+    }
     backend.server.shutdown().await;
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::backend::Backend;
 use crate::step::say;
 use crate::workspace::root;
-use crate::{demo, setup};
+use crate::{bench_server, demo, setup};
 
 /// What the browser may take to start and stop, on top of the call.
 const GRACE: Duration = Duration::from_secs(60);
@@ -30,6 +30,8 @@ pub enum Bench {
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
     },
+    /// Our backend, then the web stack's token server, creating consultations as fast as they can.
+    Server(bench_server::Options),
 }
 
 /// The columns: a figure's name in the reports, and its heading.
@@ -47,7 +49,10 @@ const COLUMNS: [(&str, &str); 6] = [
 /// # Errors
 /// When a call fails.
 pub fn run(bench: &Bench) -> Result<()> {
-    let Bench::Client { seconds, report } = bench;
+    let (seconds, report) = match bench {
+        Bench::Client { seconds, report } => (seconds, report),
+        Bench::Server(options) => return bench_server::run(options),
+    };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(root().join("target"))?;
     let native = native(*seconds, folder.path())?;
     let web = web(*seconds, folder.path())?;

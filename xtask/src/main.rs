@@ -5,6 +5,8 @@ mod backend;
 #[cfg(target_os = "linux")]
 mod bench;
 #[cfg(target_os = "linux")]
+mod bench_server;
+#[cfg(target_os = "linux")]
 mod demo;
 mod lint;
 mod setup;

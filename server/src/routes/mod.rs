@@ -15,6 +15,7 @@ mod sfu_events;
 use autamedica_api::ErrorCode;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
 use tokio::sync::watch;
 
 use crate::error::Error;
@@ -24,13 +25,15 @@ use crate::state::AppState;
 /// The largest body anybody needs, in bytes, with room to spare.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// How many requests are taken.
-#[derive(Clone, Copy, Debug)]
+/// Who may call, and how often.
+#[derive(Clone, Debug)]
 pub struct Limits {
-    /// Of every kind.
+    /// Requests of every kind.
     pub all: RateLimit,
     /// Tries of a code.
     pub codes: RateLimit,
+    /// The web pages whose scripts may call.
+    pub origins: Vec<HeaderValue>,
 }
 
 /// Every route, with the answers to what is no route.
@@ -57,5 +60,5 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(state);
-    crate::layers::wrap(routes, metrics)
+    crate::layers::wrap(routes, metrics, limits.origins)
 }

@@ -8,7 +8,7 @@ use sqlx::{Executor, SqlSafeStr};
 
 use super::Store;
 use crate::config::Database;
-use crate::files::private_folder;
+use crate::files::{private_folder, write_private};
 use crate::vault::Vault;
 
 /// Why the database can't be used.
@@ -70,6 +70,10 @@ fn file_url(path: &Path) -> std::io::Result<String> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;
     }
+    // SQLite gives its other files the same permissions.
+    if !path.exists() {
+        write_private(&path, "")?;
+    }
     let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
     Ok(format!("sqlite://{path}?mode=rwc"))
 }
@@ -98,7 +102,13 @@ mod tests {
             assert!(store.answers().await);
             store.close().await;
         }
-        assert!(folder.path().join("new folder/100%? #1.db").is_file());
+        let file = folder.path().join("new folder/100%? #1.db");
+        assert!(file.is_file());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[tokio::test]

@@ -1,0 +1,205 @@
+//! Our backend beside the web stack's token server (`bench/web`), with the same load and the same SFU.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use autamedica_lab::{HANG_GUARD, Process, Sfu, free_port, wait_until};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::step::{self, say};
+use crate::workspace::{cargo, root};
+
+/// How to measure.
+#[derive(Args)]
+pub struct Options {
+    /// How long each server is under load.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=600))]
+    seconds: u64,
+    /// How many callers ask at once, each as soon as it has its answer.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=256))]
+    callers: u32,
+    /// Measure this build of the backend instead of a fresh release build.
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Write the figures to this file too, as JSON.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+struct Figures {
+    per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    memory_mib: f64,
+}
+
+/// Measures, and prints a table.
+///
+/// # Errors
+/// When a server doesn't start, or an answer isn't a consultation.
+pub fn run(options: &Options) -> Result<()> {
+    let ours = match &options.server {
+        Some(program) => program.clone(),
+        None => {
+            let mut build = cargo();
+            step::show("Building the backend", build.args(["build", "--release", "-p", "autamedica-server"]))?;
+            root().join("target/release/autamedica-server")
+        }
+    };
+    let web = root().join("bench/web");
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&web);
+    step::run("Installing the rival's packages", npm, "Check the network: `npm ping`.")?;
+
+    let sfu = Sfu::start()?;
+    let stub = stub_sfu()?;
+    let folder = tempfile::tempdir().context("making a folder")?;
+    let mut rows = Vec::new();
+    for (name, sfu) in [("SFU", sfu.url()), ("no SFU", stub)] {
+        for server in ["autamedica-server", "express"] {
+            let port = free_port()?;
+            let mut command = if server == "express" {
+                let mut node = Command::new("node");
+                node.arg(web.join("server.mjs"))
+                    .env("NODE_ENV", "production")
+                    .env("LIVEKIT_URL", sfu.replace("ws:", "http:"));
+                node
+            } else {
+                let mut command = Command::new(&ours);
+                let file = folder.path().join(format!("{name}.db"));
+                command.env("DATABASE_URL", format!("sqlite:{}", file.display())).env("LIVEKIT_URL", &sfu);
+                command.env("RATE_LIMIT_PER_SECOND", "100000").env("RUST_LOG", "warn");
+                command
+            };
+            command.env("PORT", port.to_string()).env("AUTAMEDICA_PORT", port.to_string());
+            command.env("LIVEKIT_API_KEY", Sfu::API_KEY).env("LIVEKIT_API_SECRET", Sfu::API_SECRET);
+            command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+            let process = Process::spawn(server, command)?;
+            wait_until(server, HANG_GUARD, || TcpStream::connect(("127.0.0.1", port)).ok())?;
+            say(format_args!("{server}, {name}: {} callers for {} s", options.callers, options.seconds));
+            // Warm: the first seconds are a just-in-time compiler's.
+            load(port, options.callers, Duration::from_secs(2))?;
+            let mut latencies = load(port, options.callers, Duration::from_secs(options.seconds))?;
+            latencies.sort_unstable();
+            #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+            let figures = Figures {
+                per_second: latencies.len() as f64 / options.seconds as f64,
+                p50_ms: percentile(&latencies, 50),
+                p99_ms: percentile(&latencies, 99),
+                memory_mib: resident_mib(process.id())?,
+            };
+            rows.push((server, name, figures));
+        }
+    }
+
+    println!("\nPOST /api/consultations/create: two tokens and a room; ours with its database, links and audit log");
+    println!("{:20}{:>8}{:>12}{:>10}{:>10}{:>10}", "", "", "requests/s", "p50 ms", "p99 ms", "MiB");
+    for (server, name, Figures { per_second, p50_ms, p99_ms, memory_mib }) in &rows {
+        println!("{server:20}{name:>8}{per_second:12.0}{p50_ms:10.2}{p99_ms:10.2}{memory_mib:10.1}");
+    }
+    if let Some(file) = &options.report {
+        let row = |(server, name, figures): &(&str, &str, Figures)| {
+            json!({"server": server, "sfu": name, "per_second": figures.per_second, "p50_ms": figures.p50_ms,
+                "p99_ms": figures.p99_ms, "memory_mib": figures.memory_mib})
+        };
+        let rows: Vec<Value> = rows.iter().map(row).collect();
+        std::fs::write(file, serde_json::to_string_pretty(&rows)? + "\n")
+            .with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Asks for new consultations again and again, and gives how long each answer took, in microseconds.
+fn load(port: u16, callers: u32, duration: Duration) -> Result<Vec<u64>> {
+    let end = Instant::now() + duration;
+    let callers: Vec<_> = (0..callers).map(|caller| std::thread::spawn(move || call(port, caller, end))).collect();
+    let mut all = Vec::new();
+    for caller in callers {
+        all.extend(caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))??);
+    }
+    ensure!(!all.is_empty(), "no answer came");
+    Ok(all)
+}
+
+fn call(port: u16, caller: u32, end: Instant) -> Result<Vec<u64>> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).context("connecting")?;
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut took = Vec::new();
+    let run = std::process::id();
+    while Instant::now() < end {
+        let id = format!("{run}-{caller}-{}-{}", end.elapsed().as_nanos(), took.len());
+        let body = json!({"consultationId": id, "patientId": "patient", "doctorId": "doctor"}).to_string();
+        let head = "POST /api/consultations/create HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json";
+        let start = Instant::now();
+        write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
+        let answer = read_answer(&mut reader)?;
+        took.push(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
+        ensure!(answer.contains("patientToken"), "this isn't a consultation: {answer}");
+    }
+    Ok(took)
+}
+
+/// Reads one message whose length is said, and gives its body.
+fn read_answer(reader: &mut impl BufRead) -> Result<String> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        ensure!(reader.read_line(&mut line)? > 0, "the connection was closed");
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((_, value)) = line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+            length = value.trim().parse().context("content-length")?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// An SFU that opens every room at no cost, so that the servers themselves are measured; gives its address.
+fn stub_sfu() -> Result<String> {
+    // A `livekit.Room` with a sid and a name.
+    const ROOM: &[u8] = b"\x0a\x07RM_stub\x12\x04stub";
+    let listener = TcpListener::bind("127.0.0.1:0").context("listening")?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || -> Result<()> {
+                stream.set_nodelay(true)?;
+                let mut reader = BufReader::new(stream.try_clone()?);
+                let mut writer = stream;
+                loop {
+                    // livekit-server-sdk speaks JSON here, livekit-api protobuf.
+                    let is_json = read_answer(&mut reader)?.starts_with('{');
+                    let (kind, body) = match is_json {
+                        true => ("application/json", br#"{"sid":"RM_stub","name":"stub"}"#.as_slice()),
+                        false => ("application/protobuf", ROOM),
+                    };
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+                    writer.write_all(&[head.as_bytes(), body].concat())?;
+                }
+            });
+        }
+    });
+    Ok(format!("ws://{address}"))
+}
+
+fn percentile(sorted: &[u64], percent: usize) -> f64 {
+    let micros = sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1)];
+    Duration::from_micros(micros).as_secs_f64() * 1000.0
+}
+
+fn resident_mib(pid: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().context("VmRSS")?;
+    Ok(kib / 1024.0)
+}
