@@ -1,11 +1,12 @@
 //! The two ends of a call: what the UI holds, and how the task publishes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use autamedica_api::Role;
 use tokio::sync::{mpsc, watch};
 
-use super::{CallCommand, CallState};
+use super::{CallCommand, CallPhase, CallState, EndReason};
 
 /// Called after each change of the state; must return at once.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -62,6 +63,17 @@ impl Publisher {
         });
         if changed {
             (self.wake)();
+        }
+    }
+}
+
+impl Drop for Publisher {
+    /// A task that panicked leaves an honest end, not a frozen call.
+    fn drop(&mut self) {
+        if !matches!(self.state.phase, CallPhase::Ended { .. }) {
+            let lasted = self.state.joined_at.map_or(Duration::ZERO, |at| at.elapsed());
+            self.state.phase = CallPhase::Ended { reason: EndReason::ConnectionLost, lasted };
+            self.publish();
         }
     }
 }

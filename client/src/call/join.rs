@@ -112,7 +112,17 @@ fn refusal(error: &BackendError) -> EndReason {
     tracing::warn!(%error, "the backend doesn't admit us");
     match error {
         BackendError::Unreachable(_) | BackendError::NotOurs => EndReason::ServerUnreachable,
-        BackendError::Refused { code: ErrorCode::SfuUnavailable | ErrorCode::Timeout, .. } => EndReason::JoinFailed,
+        // Troubles of its own, not a judgement of us: to be tried again.
+        BackendError::Refused {
+            code:
+                ErrorCode::SfuUnavailable
+                | ErrorCode::DatabaseUnavailable
+                | ErrorCode::RateLimited
+                | ErrorCode::Timeout
+                | ErrorCode::Internal
+                | ErrorCode::Unknown,
+            ..
+        } => EndReason::JoinFailed,
         BackendError::Refused { .. } => EndReason::NotAllowed,
     }
 }

@@ -1,6 +1,7 @@
 //! What we send: our devices, and their publications in the room that is up at the moment.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use autamedica_api::Role;
 use autamedica_engine::{
@@ -40,20 +41,30 @@ pub(super) enum Source {
     Screen,
 }
 
-/// A device thread's way into the room that is up: filled when one is entered, emptied when it is left.
-struct Outlet<S>(Arc<Mutex<Option<S>>>);
+/// A device thread's way into the room that is up: filled when one is entered, emptied when it is left, and shut while
+/// its source is muted, so that nothing gets out whatever the engine makes of the muting.
+struct Outlet<S>(Arc<Way<S>>);
+
+struct Way<S> {
+    source: Mutex<Option<S>>,
+    shut: AtomicBool,
+}
 
 impl<S: Clone> Outlet<S> {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(None)))
+        Self(Arc::new(Way { source: Mutex::new(None), shut: AtomicBool::new(false) }))
     }
 
     fn set(&self, source: Option<S>) {
-        *self.0.lock() = source;
+        *self.0.source.lock() = source;
+    }
+
+    fn shut(&self, shut: bool) {
+        self.0.shut.store(shut, Ordering::Release);
     }
 
     fn get(&self) -> Option<S> {
-        self.0.lock().clone()
+        if self.0.shut.load(Ordering::Acquire) { None } else { self.0.source.lock().clone() }
     }
 }
 
@@ -242,13 +253,24 @@ impl LocalMedia {
             Err(error) => {
                 tracing::warn!(?source, %error, "the room doesn't take it");
                 *self.publication(source) = Publication::None;
+                // The engine may still publish it, late and with nobody to mute it: it gets nothing.
+                match source {
+                    Source::Camera => self.camera_outlet.set(None),
+                    Source::Microphone => self.microphone_outlet.set(None),
+                    Source::Screen => self.screen_outlet.set(None),
+                }
                 false
             }
         }
     }
 
-    /// Mutes (`true`) or unmutes a source in the room, if it is there.
+    /// Mutes (`true`) or unmutes a source: at its device at once, and in the room if it is there.
     pub(super) fn mute(&mut self, source: Source, mute: bool) {
+        match source {
+            Source::Camera => self.camera_outlet.shut(mute),
+            Source::Microphone => self.microphone_outlet.shut(mute),
+            Source::Screen => self.screen_outlet.shut(mute),
+        }
         if let Publication::There(publication) = self.publication(source) {
             let result = if mute { publication.mute() } else { publication.unmute() };
             if let Err(error) = result {

@@ -14,14 +14,24 @@ impl Task {
             RoomEvent::ParticipantConnected(participant) | RoomEvent::ParticipantActive(participant) => {
                 self.remotes.joined(participant);
             }
-            RoomEvent::ParticipantDisconnected { participant, .. } => self.remotes.left(&participant.identity()),
+            RoomEvent::ParticipantDisconnected { participant, .. } => {
+                self.remotes.left(&participant.identity());
+                self.unreadable.remove(&participant.identity());
+                self.show_encryption();
+            }
             RoomEvent::TrackSubscribed { track, publication, participant } => {
-                if let Err(error) = self.remotes.subscribed(participant, &publication, &track) {
+                let identity = participant.identity();
+                if self.state().comparison_code.is_some() && !publication.is_encrypted() {
+                    // Whoever could put it here without the key is not who we talk to.
+                    tracing::warn!("a track in the clear isn't taken in an encrypted call");
+                    self.unreadable.insert(identity);
+                } else if let Err(error) = self.remotes.subscribed(participant, &publication, &track) {
                     tracing::warn!(%error, "a track can't be opened");
                     if publication.is_encrypted() {
-                        self.state().encryption = EncryptionState::KeyMismatch;
+                        self.unreadable.insert(identity);
                     }
                 }
+                self.show_encryption();
                 if self.remotes.anyone_heard_or_seen()
                     && let Some(text) = self.say.take()
                 {
@@ -45,14 +55,19 @@ impl Task {
                     role,
                     own: false,
                     text: message.text,
-                    at: SystemTime::UNIX_EPOCH + Duration::from_millis(at),
+                    // The sender's clock may say anything.
+                    at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(at)).unwrap_or(SystemTime::UNIX_EPOCH),
                     failed: false,
                 });
             }
             RoomEvent::RoomUpdated { is_recording, .. } => self.show_recording(is_recording),
-            RoomEvent::E2eeStateChanged { state, .. } => self.show_encryption(state),
+            RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
             RoomEvent::Reconnecting => self.lost(),
-            RoomEvent::Reconnected => self.state().phase = CallPhase::InCall,
+            RoomEvent::Reconnected => {
+                self.state().phase = CallPhase::InCall;
+                // What came while the connection was down could not be published then.
+                self.publish_all();
+            }
             RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
             RoomEvent::TokenRefreshed { token } => {
                 if let Some(admission) = &mut self.admission {
@@ -91,7 +106,7 @@ impl Task {
         }
     }
 
-    fn show_recording(&mut self, is_recording: bool) {
+    pub(super) fn show_recording(&mut self, is_recording: bool) {
         let state = self.state();
         match (is_recording, &state.recording) {
             (true, RecordingState::On(_)) => {}
@@ -101,14 +116,26 @@ impl Task {
         }
     }
 
-    fn show_encryption(&mut self, frames: FrameState) {
-        let state = match frames {
+    fn on_frames(&mut self, of: String, frames: FrameState) {
+        match frames {
             FrameState::DecryptionFailed | FrameState::MissingKey | FrameState::EncryptionFailed => {
-                EncryptionState::KeyMismatch
+                self.unreadable.insert(of);
             }
-            FrameState::Ok | FrameState::KeyRatcheted => EncryptionState::On,
-            _ => return,
+            FrameState::Ok | FrameState::KeyRatcheted => {
+                self.unreadable.remove(&of);
+            }
+            _ => {}
+        }
+        self.show_encryption();
+    }
+
+    fn show_encryption(&mut self) {
+        let has_key = self.state().comparison_code.is_some();
+        let all_read = self.unreadable.is_empty();
+        self.state().encryption = match (has_key, all_read) {
+            (true, true) => EncryptionState::On,
+            (false, true) => EncryptionState::Off,
+            (_, false) => EncryptionState::KeyMismatch,
         };
-        self.state().encryption = state;
     }
 }

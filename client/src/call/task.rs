@@ -1,6 +1,7 @@
 //! The call task: the only place that knows the room. It never waits for anything but its inboxes, so that hanging up
 //! always works at once; whatever takes time runs beside it and comes back as an [`Event`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -67,6 +68,8 @@ pub(super) struct Task {
     pub(super) session: Option<Session>,
     /// The newest admission, for coming back.
     pub(super) admission: Option<Admission>,
+    /// Who has media here that doesn't decrypt, or isn't encrypted where it must be, by identity.
+    pub(super) unreadable: BTreeSet<String>,
     /// Counts the rooms entered.
     room: u64,
     jobs: JoinSet<()>,
@@ -91,6 +94,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         remotes: Remotes::new(mixer.clone()),
         session: None,
         admission: None,
+        unreadable: BTreeSet::new(),
         room: 0,
         jobs: JoinSet::new(),
     };
@@ -212,6 +216,8 @@ impl Task {
                 self.mute_as_is(source);
             }
             Event::Speaker(state) => self.state().speaker = state,
+            // A picture that was under way when the share was stopped.
+            Event::Sized(Source::Screen, _) if matches!(self.state().screen, ShareState::Off | ShareState::Failed) => {}
             Event::Sized(source, size) => {
                 self.local.sized(source, size);
                 self.publish(source);
@@ -227,11 +233,12 @@ impl Task {
                 }
             }
             Event::Recorded { on, result } => {
-                self.state().recording = match (on, result) {
-                    (true, Ok(())) => RecordingState::On(Instant::now()),
-                    (false, Ok(())) => RecordingState::Off,
-                    (_, Err(error)) => RecordingState::Refused(error.to_string()),
-                };
+                match (on, result) {
+                    (on, Ok(())) => self.show_recording(on),
+                    (true, Err(error)) => self.state().recording = RecordingState::Refused(error.to_string()),
+                    // It goes on, and everybody must go on to see that.
+                    (false, Err(error)) => tracing::warn!(%error, "the recording wasn't stopped"),
+                }
             }
         }
     }
@@ -240,9 +247,11 @@ impl Task {
         let Entered { admission, room, events } = entered;
         let me = room.local_participant();
         let token_role = role_of(&me.metadata());
+        let recording = room.is_recording();
         self.room += 1;
         self.local.room_left();
         self.remotes.clear();
+        self.unreadable.clear();
         for participant in room.remote_participants() {
             self.remotes.joined(participant);
         }
@@ -257,12 +266,18 @@ impl Task {
         tracing::info!(room = room.name(), "in the room");
         self.admission = Some(admission.clone());
         self.session = Some(Session { admission, room, events });
+        self.publish_all();
+        self.show_recording(recording);
+        self.show_people();
+    }
+
+    /// Publishes what delivers and isn't in the room yet.
+    pub(super) fn publish_all(&mut self) {
         self.publish(Source::Camera);
         if delivers(&self.publisher.state.microphone.device) {
             self.publish(Source::Microphone);
         }
         self.publish(Source::Screen);
-        self.show_people();
     }
 
     fn on_tick(&mut self) {

@@ -1,5 +1,6 @@
 //! A device's thread: opens it, delivers until something goes wrong, reports, waits, tries again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
@@ -48,7 +49,12 @@ impl DeviceThread {
             session.report(DeviceState::Starting);
             while !session.stopped() {
                 let failed = Instant::now();
-                let problem = work(&mut session);
+                // A driver's or decoder's panic is a failure like others, to be told and tried again.
+                let result = catch_unwind(AssertUnwindSafe(|| work(&mut session)));
+                let problem = result.unwrap_or_else(|_| {
+                    tracing::error!("a device's thread panicked");
+                    DeviceProblem::Failed
+                });
                 session.failed(problem);
                 // Work that filled the pause in its own way doesn't wait again.
                 session.wait_until(failed + RETRY_EVERY);
