@@ -203,6 +203,14 @@ pub struct MoveConsultation {
     pub duration_minutes: Option<u32>,
 }
 
+/// What `GET /api/consultations?day=2026-11-24&zone=America/Argentina/Buenos_Aires` answers: the consultations of a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsultationList {
+    /// By the time at which they are to begin, or were created.
+    pub consultations: Vec<ConsultationDetails>,
+}
+
 /// Fresh links to a consultation.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Id, Role};
+use crate::{Id, Role, Timestamp};
 
 /// The body of `POST /api/join`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,6 +37,12 @@ pub struct Joined {
     pub waiting_room: bool,
     /// Whether media may flow now.
     pub admitted: bool,
+    /// When the consultation is to begin, if it was scheduled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<Timestamp>,
+    /// How long it is to last, in minutes, if it was scheduled.
+    #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
+    pub duration_minutes: Option<u32>,
     /// The end-to-end key, 64 hexadecimal digits, when media is encrypted end to end. A secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2ee_key: Option<String>,

@@ -3,9 +3,11 @@
 //! Only plain data lives here, so that neither side drags in the other's machinery. Every body is camelCase JSON, and
 //! every answer is wrapped in [`Success`] or [`Failure`].
 
+mod check;
 mod consultation;
 mod envelope;
 mod error_code;
+mod feedback;
 mod health;
 mod id;
 mod join;
@@ -17,12 +19,15 @@ mod room;
 mod timestamp;
 mod whole;
 
+pub use check::{Check, CheckRoom};
 pub use consultation::{
-    Consultation, ConsultationDetails, ConsultationLinks, ConsultationState, CreateConsultation, MediaSource,
-    MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata, consultation_of, room_name,
+    Consultation, ConsultationDetails, ConsultationLinks, ConsultationList, ConsultationState, CreateConsultation,
+    MediaSource, MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata, consultation_of,
+    room_name,
 };
 pub use envelope::{Done, Failure, FailureBody, Success};
 pub use error_code::ErrorCode;
+pub use feedback::{Feedback, FeedbackReason};
 pub use health::{ComponentHealth, Health, HealthStatus, SfuHealth};
 pub use id::{Id, InvalidId};
 pub use join::{Join, Joined};

@@ -13,6 +13,11 @@ pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32
     whole.map(Some).ok_or_else(|| de::Error::custom("expected a whole number, not negative and not too large"))
 }
 
+/// Reads a whole number, also one written as `5.0`.
+pub fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    optional(deserializer)?.ok_or_else(|| de::Error::custom("expected a whole number"))
+}
+
 #[cfg(test)]
 mod tests {
     #[derive(serde::Deserialize)]

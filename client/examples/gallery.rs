@@ -111,7 +111,8 @@ impl Call for Scene {
         match command {
             CallCommand::MuteCamera(muted) => state.camera.muted = muted,
             CallCommand::MuteMicrophone(muted) => state.microphone.muted = muted,
-            CallCommand::ShareScreen(on) => state.screen = if on { ShareState::On } else { ShareState::Off },
+            CallCommand::ShareScreen(_) => state.screen = ShareState::On,
+            CallCommand::StopSharing => state.screen = ShareState::Off,
             CallCommand::Record(true) => state.recording = RecordingState::On(Instant::now()),
             CallCommand::Record(false) => state.recording = RecordingState::Off,
             CallCommand::SendChat(text) => {
@@ -119,10 +120,11 @@ impl Call for Scene {
                 chat.push(line(&text, true, 0));
                 state.chat = Arc::new(chat);
             }
-            CallCommand::HangUp => {
+            CallCommand::HangUp | CallCommand::EndForAll => {
                 self.running.store(false, Ordering::Relaxed);
                 state.phase = CallPhase::Ended { reason: EndReason::HungUp, lasted: Duration::from_secs(724) };
             }
+            _ => {}
         }
         *slot = Arc::new(state);
         drop(slot);
@@ -141,6 +143,8 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         screen: None,
         microphone_muted: false,
         speaking: false,
+        waiting_since: None,
+        joined_at: None,
         quality: ConnectionQuality::Excellent,
     };
     let mut state = CallState::joining(role);
@@ -224,6 +228,7 @@ fn line(text: &str, own: bool, seconds_ago: u64) -> ChatMessage {
         text: text.into(),
         at: SystemTime::now() - Duration::from_secs(seconds_ago),
         failed: false,
+        file: None,
     }
 }
 

@@ -33,6 +33,8 @@ pub enum ScreenName {
     Start,
     /// Getting in.
     Joining,
+    /// In the waiting room.
+    Waiting,
     /// The call.
     Call,
     /// The call, with its connection being restored.
@@ -269,6 +271,7 @@ impl App {
             Screen::Start(_) => ScreenName::Start,
             Screen::Call(ongoing) => match ongoing.call.state().phase {
                 CallPhase::Joining => ScreenName::Joining,
+                CallPhase::Waiting { .. } => ScreenName::Waiting,
                 CallPhase::Reconnecting { .. } => ScreenName::Reconnecting,
                 CallPhase::InCall | CallPhase::Ended { .. } => ScreenName::Call,
             },

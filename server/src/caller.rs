@@ -119,7 +119,7 @@ impl FromRequestParts<AppState> for Caller {
             if parts.headers.contains_key(header::AUTHORIZATION) || state.store.has_keys().await? {
                 return Err(unauthorized());
             }
-            return if origin.is_loopback() && is_addressed_locally(parts) {
+            return if origin.is_loopback() && is_addressed_locally(parts) && is_asked_locally(parts) {
                 Ok(Self { who: Who::Local, origin })
             } else {
                 Err(unauthorized())
@@ -200,8 +200,17 @@ pub fn origin(headers: &HeaderMap, extensions: &Extensions, behind_proxy: bool) 
 /// Whether the caller meant this machine: a web page on another name that leads here (DNS rebinding) did not.
 fn is_addressed_locally(parts: &Parts) -> bool {
     let authority = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let url = authority.and_then(|authority| url::Url::parse(&format!("http://{authority}")).ok());
-    match url.as_ref().and_then(url::Url::host) {
+    authority.is_some_and(|authority| is_local_url(&format!("http://{authority}")))
+}
+
+/// Whether no web page from elsewhere is behind this request: a browser names the page's origin in every request that
+/// changes something, and lets pages send some of them without asking.
+fn is_asked_locally(parts: &Parts) -> bool {
+    parts.headers.get(header::ORIGIN).is_none_or(|origin| origin.to_str().is_ok_and(is_local_url))
+}
+
+fn is_local_url(text: &str) -> bool {
+    match url::Url::parse(text).ok().as_ref().and_then(url::Url::host) {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -110,6 +110,9 @@ pub enum ConfigError {
     /// Links must lead to the proxy.
     #[error("`--behind-proxy` needs `PUBLIC_URL`, where people reach the proxy, such as `https://clinic.example`")]
     NoPublicUrl,
+    /// `.env` isn't understood.
+    #[error("`.env` {0} (a value with spaces wants quotes)")]
+    DotEnv(&'static str),
     /// No place to keep the database in.
     #[error("there is no home folder to keep the database in: set `AUTAMEDICA_DATA_DIR` or `DATABASE_URL`")]
     NoDataDir,
@@ -141,11 +144,14 @@ impl Config {
     /// # Errors
     /// When a setting is wrong or one that goes with it is missing.
     pub fn from_env() -> Result<Self, ConfigError> {
-        // No `.env` is the usual case; one that can't be read shows in what it fails to set.
-        if let Err(error) = dotenvy::dotenv()
-            && !error.not_found()
-        {
-            tracing::warn!(%error, "`.env` can't be read");
+        // No `.env` is the usual case. One of which only a part is understood must not pass for a small one: what is missing
+        // would mean the embedded defaults. Its line isn't repeated, because it may hold a secret.
+        match dotenvy::dotenv() {
+            Err(dotenvy::Error::LineParse(..)) => {
+                return Err(ConfigError::DotEnv("has a line that isn't `NAME=value`"));
+            }
+            Err(error) if !error.not_found() => return Err(ConfigError::DotEnv("can't be read")),
+            Ok(_) | Err(_) => {}
         }
         Self::from_vars(|name| std::env::var(name).ok())
     }

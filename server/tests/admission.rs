@@ -210,6 +210,11 @@ async fn removal_holds() {
             stats["data"]["participants"].as_array().unwrap().iter().map(|who| &who["identity"]).collect();
         assert_eq!(people, [&json!("doctor-1")]);
 
+        // Creating it again gives no way around that.
+        let again = backend.create("remove").await;
+        assert_eq!(claims(text(&again, "patientToken"))["video"]["canPublish"], false, "{again}");
+        assert_eq!(claims(text(&again, "doctorToken"))["video"]["canPublish"], true);
+
         // Until the doctor says otherwise.
         let (status, _) = backend.post("/api/consultations/remove/admit", Some(doctor_token), &json!({})).await;
         assert_eq!(status, StatusCode::OK);

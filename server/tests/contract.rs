@@ -199,6 +199,21 @@ async fn only_named_pages_may_call_from_a_browser() {
     backend.server.shutdown().await;
 }
 
+/// A server without keys trusts this machine, not the web pages that are open on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_page_is_not_this_machine() {
+    let backend = Backend::start().await;
+    backend.create("page").await;
+    for (origin, allowed) in
+        [("https://evil.example", false), ("null", false), ("http://localhost:3000", true), ("http://127.0.0.1", true)]
+    {
+        let request = backend.http.post(backend.url("/api/consultations/page/links")).header("origin", origin);
+        let status = request.send().await.unwrap().status();
+        assert_eq!(status != StatusCode::UNAUTHORIZED, allowed, "{origin}: {status}");
+    }
+    backend.server.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_rooms() {
     let backend = Backend::start().await;

@@ -10,12 +10,17 @@ mod state;
 mod target;
 mod task;
 
+use std::path::PathBuf;
+
+use crate::device::{DeviceChoice, ScreenSource};
+
 pub use handle::{CallHandle, Wake};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;
 pub use state::{
-    CallPhase, CallState, ChatMessage, EncryptionState, EndReason, MediaState, ParticipantState, RecordingState,
-    ShareState,
+    CallPhase, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest, DeviceKind, DeviceLists,
+    DeviceOffer, EncryptionState, EndReason, FileProgress, MediaState, ParticipantState, RecordingState, ShareState,
+    SharedFile, StatisticsSample, TrackStatistics,
 };
 pub use target::{JoinTarget, Secret};
 pub use task::{CallOptions, start};
@@ -27,12 +32,56 @@ pub enum CallCommand {
     MuteCamera(bool),
     /// Stop (`true`) or go on sending our microphone.
     MuteMicrophone(bool),
-    /// Start (`true`) or stop sharing our screen.
-    ShareScreen(bool),
+    /// Use another device from now on.
+    UseCamera(DeviceChoice),
+    /// Use another device from now on.
+    UseMicrophone(DeviceChoice),
+    /// Use another device from now on.
+    UseSpeaker(DeviceChoice),
+    /// The newly found device that is offered isn't wanted.
+    DismissOffer,
+    /// Share this of our screen.
+    ShareScreen(ScreenSource),
+    /// Share nothing any more.
+    StopSharing,
     /// Start (`true`) or stop recording.
     Record(bool),
     /// Send a chat line.
     SendChat(String),
+    /// Send a file or photo to everybody here.
+    SendFile(PathBuf),
+    /// Keep a file that came, at this place.
+    SaveFile {
+        /// Which: [`SharedFile::id`].
+        id: String,
+        /// Where to.
+        to: PathBuf,
+    },
+    /// What the screen shows of the others, and how large, after each change. What isn't named is paused.
+    Show(Vec<Tile>),
+    /// Doctor: let somebody in who waits, by identity.
+    Admit(String),
+    /// Doctor: send somebody away who waits.
+    Refuse(String),
+    /// Doctor: send somebody out of the room for good.
+    Remove(String),
+    /// Doctor: mute somebody's microphone.
+    MuteOther(String),
+    /// Doctor: end the consultation for everybody.
+    EndForAll,
     /// Leave. Always works, at once.
     HangUp,
+}
+
+/// A picture of somebody else as it is shown now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Whose.
+    pub identity: String,
+    /// Their screen, not their camera.
+    pub screen: bool,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
 }

@@ -150,6 +150,8 @@ impl Remote {
             screen: picture(TrackSource::Screenshare),
             microphone_muted: microphone.is_none_or(|publication| publication.is_muted()),
             speaking: self.speaking,
+            waiting_since: None,
+            joined_at: None,
             quality: self.participant.connection_quality(),
         }
     }

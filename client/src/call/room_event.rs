@@ -58,6 +58,7 @@ impl Task {
                     // The sender's clock may say anything.
                     at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(at)).unwrap_or(SystemTime::UNIX_EPOCH),
                     failed: false,
+                    file: None,
                 });
             }
             RoomEvent::RoomUpdated { is_recording, .. } => self.show_recording(is_recording),

@@ -1,10 +1,12 @@
 //! What the call task tells the UI: one snapshot, replaced as a whole.
 
+use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use autamedica_api::Role;
-use autamedica_engine::{ConnectionQuality, LatestFrame};
+use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 
 use crate::device::DeviceState;
 
@@ -41,6 +43,18 @@ pub struct CallState {
     pub encryption: EncryptionState,
     /// Six digits made from the end-to-end key: the same on both sides when they hold the same key.
     pub comparison_code: Option<String>,
+    /// When the consultation is to end, if it was scheduled.
+    pub planned_end: Option<SystemTime>,
+    /// The devices that there are, for choosing another.
+    pub devices: Arc<DeviceLists>,
+    /// A device that was plugged in during the call and isn't in use.
+    pub offer: Option<DeviceOffer>,
+    /// The connection is too weak for pictures just now: sound goes on.
+    pub video_held_back: bool,
+    /// What was measured in the last minute, oldest first, one a second.
+    pub statistics: Arc<CallStatistics>,
+    /// What the doctor asked of the backend last, and it didn't do.
+    pub control_failure: Option<ControlFailure>,
 }
 
 /// Where a call stands.
@@ -48,6 +62,11 @@ pub struct CallState {
 pub enum CallPhase {
     /// Asking the backend for the consultation and the SFU for the room.
     Joining,
+    /// In the room, but the doctor hasn't let us in yet: nothing is sent or received.
+    Waiting {
+        /// Since when.
+        since: Instant,
+    },
     /// In the room.
     InCall,
     /// The connection is gone and being restored.
@@ -73,6 +92,8 @@ pub enum EndReason {
     RoomClosed,
     /// We were removed by the doctor or the backend.
     Removed,
+    /// The doctor didn't let us in.
+    Refused,
     /// The same person joined from elsewhere.
     JoinedElsewhere,
     /// The connection could not be restored in time.
@@ -125,6 +146,10 @@ pub struct ParticipantState {
     pub microphone_muted: bool,
     /// They are speaking now.
     pub speaking: bool,
+    /// They wait to be let in, since then: nothing is sent to them or received from them.
+    pub waiting_since: Option<SystemTime>,
+    /// When they joined.
+    pub joined_at: Option<SystemTime>,
     /// Their connection as the SFU sees it.
     pub quality: ConnectionQuality,
 }
@@ -144,6 +169,146 @@ pub struct ChatMessage {
     pub at: SystemTime,
     /// It could not be sent (own lines only).
     pub failed: bool,
+    /// The file or photo that this line is; `text` is its name then.
+    pub file: Option<SharedFile>,
+}
+
+/// A file or photo in the chat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedFile {
+    /// Of its stream.
+    pub id: String,
+    /// Its type, as far as its bytes (not its name) tell.
+    pub mime_type: String,
+    /// Bytes, whole.
+    pub size: u64,
+    /// How far it is.
+    pub progress: FileProgress,
+    /// An image small enough to show: its encoded bytes.
+    pub preview: Option<Arc<[u8]>>,
+}
+
+/// How far a file is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FileProgress {
+    /// On its way: so many bytes so far.
+    Moving(u64),
+    /// All of it is here (or there).
+    Done,
+    /// Kept at this place.
+    Saved(PathBuf),
+    /// Not sent: it is larger than allowed.
+    TooLarge,
+    /// Not sent or taken: of a type that isn't allowed.
+    WrongType,
+    /// It didn't arrive whole, or could not be saved.
+    Failed,
+}
+
+/// The devices of each kind, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceLists {
+    /// Cameras.
+    pub cameras: Vec<String>,
+    /// Microphones.
+    pub microphones: Vec<String>,
+    /// Speakers.
+    pub speakers: Vec<String>,
+}
+
+/// A kind of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// A camera.
+    Camera,
+    /// A microphone.
+    Microphone,
+    /// A speaker or headphones.
+    Speaker,
+}
+
+/// A device that appeared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceOffer {
+    /// Of which kind.
+    pub kind: DeviceKind,
+    /// Its name, as a [`DeviceChoice::Named`](crate::device::DeviceChoice::Named) takes it.
+    pub name: String,
+}
+
+/// What was measured in the last minute.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallStatistics {
+    /// One a second, oldest first, sixty at most.
+    pub samples: VecDeque<StatisticsSample>,
+}
+
+/// What was measured in one second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatisticsSample {
+    /// When.
+    pub at: Instant,
+    /// To the SFU and back, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Packets lost of those that the others sent us, of a hundred.
+    pub loss_percent: f64,
+    /// The largest of the tracks received, in milliseconds.
+    pub jitter_ms: f64,
+    /// Thousand bits a second.
+    pub sent_kbps: f64,
+    /// Thousand bits a second.
+    pub received_kbps: f64,
+    /// Each track, ours first.
+    pub tracks: Vec<TrackStatistics>,
+}
+
+/// One track in one second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackStatistics {
+    /// The SFU's id of the track.
+    pub sid: String,
+    /// Whose; `None` for our own.
+    pub identity: Option<String>,
+    /// Which of theirs.
+    pub source: TrackSource,
+    /// Such as `VP8`.
+    pub codec: String,
+    /// Thousand bits a second.
+    pub kbps: f64,
+    /// Pixels; 0 for sound.
+    pub width: u32,
+    /// Pixels; 0 for sound.
+    pub height: u32,
+    /// Frames a second; 0 for sound.
+    pub fps: f64,
+    /// Of a hundred.
+    pub loss_percent: f64,
+    /// In milliseconds.
+    pub jitter_ms: f64,
+}
+
+/// What only a doctor may ask of the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlRequest {
+    /// To let somebody in.
+    Admit,
+    /// To send somebody away who waits.
+    Refuse,
+    /// To send somebody out.
+    Remove,
+    /// To mute somebody.
+    Mute,
+    /// To end the consultation.
+    End,
+}
+
+/// What a doctor asked for and the backend didn't do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlFailure {
+    /// What was asked.
+    pub asked: ControlRequest,
+    /// Counts up, so that the same failure twice is told twice.
+    pub number: u64,
 }
 
 /// The recording of the consultation.
@@ -191,6 +356,12 @@ impl CallState {
             recording: RecordingState::default(),
             encryption: EncryptionState::default(),
             comparison_code: None,
+            planned_end: None,
+            devices: Arc::default(),
+            offer: None,
+            video_held_back: false,
+            statistics: Arc::default(),
+            control_failure: None,
         }
     }
 }

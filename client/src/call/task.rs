@@ -181,15 +181,16 @@ impl Task {
                 self.state().microphone.muted = mute;
                 self.mute_as_is(Source::Microphone);
             }
-            CallCommand::ShareScreen(true) => {
+            CallCommand::ShareScreen(_) => {
                 if matches!(self.state().screen, ShareState::Off | ShareState::Failed) {
                     self.state().screen = ShareState::Starting;
                     self.local.open_screen();
                 }
             }
-            CallCommand::ShareScreen(false) => self.stop_sharing(ShareState::Off),
+            CallCommand::StopSharing => self.stop_sharing(ShareState::Off),
             CallCommand::Record(on) => self.record(on),
             CallCommand::SendChat(text) => self.send_chat(text),
+            other => tracing::warn!(?other, "asked for too early"),
         }
     }
 
@@ -370,6 +371,7 @@ impl Task {
             text: text.to_owned(),
             at: SystemTime::now(),
             failed: self.session.is_none(),
+            file: None,
         };
         let chat = Arc::make_mut(&mut self.publisher.state.chat);
         chat.push(line);

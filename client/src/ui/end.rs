@@ -29,7 +29,7 @@ impl EndScreen {
         match self.reason {
             EndReason::HungUp | EndReason::ConnectionLost | EndReason::JoinedElsewhere => Some("end-rejoin"),
             EndReason::ServerUnreachable | EndReason::JoinFailed => Some("end-retry"),
-            EndReason::RoomClosed | EndReason::Removed | EndReason::NotAllowed => None,
+            EndReason::RoomClosed | EndReason::Removed | EndReason::Refused | EndReason::NotAllowed => None,
         }
     }
 
@@ -37,7 +37,7 @@ impl EndScreen {
         match self.reason {
             EndReason::HungUp | EndReason::RoomClosed => (Icon::CircleCheck, palette.ok),
             EndReason::JoinedElsewhere => (Icon::MonitorSmartphone, palette.primary),
-            EndReason::Removed | EndReason::NotAllowed => (Icon::CircleAlert, palette.danger),
+            EndReason::Removed | EndReason::Refused | EndReason::NotAllowed => (Icon::CircleAlert, palette.danger),
             EndReason::ConnectionLost | EndReason::ServerUnreachable | EndReason::JoinFailed => {
                 (Icon::WifiOff, palette.warning)
             }

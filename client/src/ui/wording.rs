@@ -41,6 +41,7 @@ pub fn end(reason: &EndReason) -> (&'static str, &'static str) {
         EndReason::HungUp => ("end-hung-up", "end-hung-up-next"),
         EndReason::RoomClosed => ("end-room-closed", "end-room-closed-next"),
         EndReason::Removed => ("end-removed", "end-removed-next"),
+        EndReason::Refused => ("end-refused", "end-refused-next"),
         EndReason::JoinedElsewhere => ("end-joined-elsewhere", "end-joined-elsewhere-next"),
         EndReason::ConnectionLost => ("end-connection-lost", "end-connection-lost-next"),
         EndReason::ServerUnreachable => ("end-server-unreachable", "end-server-unreachable-next"),

@@ -2,6 +2,7 @@
 
 use autamedica_api::Role;
 use autamedica_client::call::{CallCommand, CallPhase, RecordingState, ShareState};
+use autamedica_client::device::ScreenSource;
 use autamedica_client::i18n::Language;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
@@ -15,7 +16,7 @@ fn each_button_sends_its_command_in_both_languages() {
         for (button, command) in [
             ("microphone-mute", CallCommand::MuteMicrophone(true)),
             ("camera-stop", CallCommand::MuteCamera(true)),
-            ("share-start", CallCommand::ShareScreen(true)),
+            ("share-start", CallCommand::ShareScreen(ScreenSource::Primary)),
             ("record-start", CallCommand::Record(true)),
         ] {
             stand.click(button);
@@ -37,7 +38,7 @@ fn what_is_on_can_be_switched_off_again() {
     for (button, command) in [
         ("microphone-unmute", CallCommand::MuteMicrophone(false)),
         ("camera-start", CallCommand::MuteCamera(false)),
-        ("share-stop", CallCommand::ShareScreen(false)),
+        ("share-stop", CallCommand::StopSharing),
         ("record-stop", CallCommand::Record(false)),
     ] {
         stand.click(button);
@@ -66,7 +67,11 @@ fn keys_do_what_the_buttons_do() {
     stand.press(Modifiers::COMMAND, Key::D);
     stand.press(Modifiers::COMMAND, Key::E);
     stand.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
-    let expected = [CallCommand::MuteMicrophone(true), CallCommand::MuteCamera(true), CallCommand::ShareScreen(true)];
+    let expected = [
+        CallCommand::MuteMicrophone(true),
+        CallCommand::MuteCamera(true),
+        CallCommand::ShareScreen(ScreenSource::Primary),
+    ];
     assert_eq!(stand.sent(), expected);
     // Keys act where nobody looks, so they also say what they did.
     stand.assert_shows("toast-muted");

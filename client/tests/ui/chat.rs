@@ -13,7 +13,15 @@ use super::harness::{Stand, call};
 
 fn line(text: &str, own: bool) -> ChatMessage {
     let from = if own { "me" } else { "id of María Quispe" };
-    ChatMessage { from: from.into(), role: None, own, text: text.into(), at: SystemTime::now(), failed: false }
+    ChatMessage {
+        from: from.into(),
+        role: None,
+        own,
+        text: text.into(),
+        at: SystemTime::now(),
+        failed: false,
+        file: None,
+    }
 }
 
 fn say(state: &mut CallState, message: ChatMessage) {

@@ -166,6 +166,8 @@ pub fn person(name: &str, role: Option<Role>) -> ParticipantState {
         screen: None,
         microphone_muted: false,
         speaking: false,
+        waiting_since: None,
+        joined_at: None,
         quality: ConnectionQuality::Excellent,
     }
 }

@@ -51,13 +51,10 @@ pub(super) async fn create(
     let room = state.sfu.open_room(&room_name(&stored.id)).await?;
     state.store.opened_room(&stored.id, &room.sid).await?;
     let links = links::fresh(&state, &stored).await?;
+    // Who was removed gets a token that grants nothing until the doctor admits them again.
+    let patient_in = stored.is_admitted() && !state.store.is_removed(&stored.id, stored.patient_id.as_str()).await?;
     let token = |role, user| {
-        state.sfu.token(&Holder {
-            user,
-            role,
-            consultation: &stored.id,
-            admitted: role == Role::Doctor || stored.is_admitted(),
-        })
+        state.sfu.token(&Holder { user, role, consultation: &stored.id, admitted: role == Role::Doctor || patient_in })
     };
     let e2ee_key = state.store.e2ee_key(&stored)?;
     Ok(Json(Success::new(Consultation {

@@ -84,6 +84,8 @@ async fn exchange(state: &AppState, found: &StoredCode) -> Result<Joined> {
         waiting_room: stored.waiting_room,
         admitted,
         e2ee_key: state.store.e2ee_key(&stored)?,
+        scheduled_at: stored.scheduled_at,
+        duration_minutes: stored.duration_minutes,
         consultation_id: stored.id,
     })
 }

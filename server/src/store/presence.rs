@@ -210,6 +210,11 @@ impl Store {
 
     /// Moves the consultation's state on to what the people in its room make it, and tells the integrator.
     async fn follow(&self, connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
+        // The row is locked first: what is read after it includes what others have committed, an end or the other's arrival.
+        sqlx::query("UPDATE consultations SET state = state WHERE id = $1")
+            .bind(id.as_str())
+            .execute(&mut *connection)
+            .await?;
         let Some(stored) = get(connection, id).await? else { return Ok(()) };
         if stored.is_over() {
             return Ok(());

@@ -7,6 +7,7 @@ use lucide_icons::Icon;
 use super::panel::Tab;
 use super::{CallScreen, is_full_screen};
 use crate::call::{CallCommand, CallState, RecordingState, ShareState};
+use crate::device::ScreenSource;
 use crate::theme::{Palette, corner, icon_font, regular_font, space};
 use crate::ui::widgets::{CallButton, Tone, focus_ring};
 use crate::ui::{Action, Cx};
@@ -184,7 +185,7 @@ fn doctors(row: &mut Row, state: &CallState) -> Vec<Action> {
         badge: 0,
     };
     if row.add("share", button).clicked() {
-        asked.push(Action::Command(CallCommand::ShareScreen(!sharing)));
+        asked.push(Action::Command(share(sharing)));
     }
     let recording = matches!(state.recording, RecordingState::Starting | RecordingState::On(_));
     let button = CallButton {
@@ -200,6 +201,11 @@ fn doctors(row: &mut Row, state: &CallState) -> Vec<Action> {
         asked.push(Action::Command(CallCommand::Record(!recording)));
     }
     asked
+}
+
+/// What the share button and its shortcut ask for.
+pub(super) fn share(sharing: bool) -> CallCommand {
+    if sharing { CallCommand::StopSharing } else { CallCommand::ShareScreen(ScreenSource::Primary) }
 }
 
 fn menu_item(ui: &mut Ui, cx: &Cx, icon: Icon, text: &str) -> Response {

@@ -122,8 +122,7 @@ impl CallScreen {
         let share = pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
         // A patient's app has no such control: the call's own role decides.
         if share && state.role == Role::Doctor {
-            let on = matches!(state.screen, ShareState::Off | ShareState::Failed);
-            cx.command(CallCommand::ShareScreen(on));
+            cx.command(bar::share(matches!(state.screen, ShareState::Starting | ShareState::On)));
         }
         if pressed(Modifiers::COMMAND, Key::D) {
             let mute = !state.microphone.muted;
