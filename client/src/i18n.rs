@@ -7,12 +7,14 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
 /// A language the app speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Language {
     /// Español: the first language of the clinics.
     #[default]
+    #[serde(rename = "es")]
     Spanish,
     /// English.
+    #[serde(rename = "en")]
     English,
 }
 
@@ -47,10 +49,19 @@ impl Language {
         }
     }
 
-    const fn source(self) -> &'static str {
+    /// What everybody reads, and what only doctors do, which a kiosk doesn't hold.
+    const fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Spanish => include_str!("../../assets/locales/es.ftl"),
-            Self::English => include_str!("../../assets/locales/en.ftl"),
+            Self::Spanish => &[
+                include_str!("../../assets/locales/es.ftl"),
+                #[cfg(not(feature = "kiosk"))]
+                include_str!("../../assets/locales/es-doctor.ftl"),
+            ],
+            Self::English => &[
+                include_str!("../../assets/locales/en.ftl"),
+                #[cfg(not(feature = "kiosk"))]
+                include_str!("../../assets/locales/en-doctor.ftl"),
+            ],
         }
     }
 
@@ -81,13 +92,15 @@ pub struct Texts {
 impl Texts {
     /// Loads a language; the texts are compiled in, so this can't fail at run time.
     pub fn new(language: Language) -> Self {
-        let resource = FluentResource::try_new(language.source().to_owned())
-            .map_err(|(_, errors)| errors)
-            .expect("invariant: the compiled-in locales parse, which a test checks");
         let mut bundle = FluentBundle::new_concurrent(vec![language.identifier()]);
         // Isolation marks are for mixed writing directions, which we don't have, and fonts show them as boxes.
         bundle.set_use_isolating(false);
-        bundle.add_resource(resource).expect("invariant: no key is defined twice, which a test checks");
+        for source in language.sources() {
+            let resource = FluentResource::try_new((*source).to_owned())
+                .map_err(|(_, errors)| errors)
+                .expect("invariant: the compiled-in locales parse, which a test checks");
+            bundle.add_resource(resource).expect("invariant: no key is defined twice, which a test checks");
+        }
         Self { language, bundle }
     }
 
@@ -167,7 +180,7 @@ mod tests {
     fn entries(language: Language) -> BTreeMap<String, String> {
         let mut entries: BTreeMap<String, String> = BTreeMap::new();
         let mut last = None;
-        for line in language.source().lines() {
+        for line in language.sources().iter().flat_map(|source| source.lines()) {
             if line.starts_with(' ') {
                 let key: &String = last.as_ref().expect("a continuation follows a key");
                 entries.get_mut(key).expect("inserted").push_str(line);

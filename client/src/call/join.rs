@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::ErrorCode;
+use autamedica_api::{ErrorCode, Role};
 use autamedica_engine::{E2eeOptions, EncryptionKey, Room, RoomError, RoomEvent, RoomOptions};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{EndReason, JoinTarget};
+use super::{EndReason, JoinTarget, Secret};
 use crate::backend::{Admission, Backend, BackendError};
+use crate::pairing::is_this_machine;
 
 /// How long the SFU may take to let us in; the engine tries several times within.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -27,6 +28,8 @@ pub struct Entrance {
     pub server: Url,
     /// What to do when nothing answers at a loopback address.
     pub start_backend: Option<StartBackend>,
+    /// The key that this app is paired with our backend by: a desk's or a kiosk's.
+    pub key: Option<Secret>,
 }
 
 /// A room just entered.
@@ -62,7 +65,16 @@ impl Entrance {
                 };
                 answer.map_err(|error| refusal(&error))
             }
-            JoinTarget::Link(link) => self.backend.join(link).await.map_err(|error| refusal(&error)),
+            JoinTarget::Link(link) => {
+                let code = Secret::new(link.code().expose());
+                self.admitted(self.backend.join(link.server(), code, None).await)
+            }
+            JoinTarget::Digits(digits) => {
+                self.admitted(self.backend.join(&self.server, digits.clone(), self.key.as_ref()).await)
+            }
+            JoinTarget::Scheduled { id } => {
+                self.admitted(self.backend.enter(&self.server, id, self.key.as_ref()).await)
+            }
             JoinTarget::Room { url, token, role } => Ok(Admission {
                 url: url.clone(),
                 token: token.clone(),
@@ -73,8 +85,18 @@ impl Entrance {
         }
     }
 
-    async fn start_bundled(&self) -> Result<(), EndReason> {
-        let Some(start) = self.start_backend.as_ref().filter(|_| is_loopback(&self.server)) else {
+    fn admitted(&self, answer: Result<Admission, BackendError>) -> Result<Admission, EndReason> {
+        let admission = answer.map_err(|error| refusal(&error))?;
+        // A kiosk has no doctor's functions, whatever a link or code would allow.
+        if cfg!(feature = "kiosk") && admission.role == Role::Doctor {
+            tracing::warn!("a doctor can't enter at a kiosk");
+            return Err(EndReason::NotAllowed);
+        }
+        Ok(admission)
+    }
+
+    pub(crate) async fn start_bundled(&self) -> Result<(), EndReason> {
+        let Some(start) = self.start_backend.as_ref().filter(|_| is_this_machine(&self.server)) else {
             return Err(EndReason::ServerUnreachable);
         };
         if let Err(error) = start(self.server.clone()).await {
@@ -124,14 +146,5 @@ fn refusal(error: &BackendError) -> EndReason {
             ..
         } => EndReason::JoinFailed,
         BackendError::Refused { .. } => EndReason::NotAllowed,
-    }
-}
-
-fn is_loopback(server: &Url) -> bool {
-    match server.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

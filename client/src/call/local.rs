@@ -13,17 +13,16 @@ use parking_lot::Mutex;
 
 use super::event::{Event, Events};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, SAMPLE_RATE, Speaker};
-use crate::device::{Camera, CameraFormat, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions};
+use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions};
+use crate::settings::{SoundCleaning, VideoSetting};
 
-/// The mission's ceiling for a camera: 2.5 Mbps, 30 frames a second.
-const CAMERA_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 30.0 };
 /// Text must stay sharp; half the camera's rate is enough for it.
 const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 15.0 };
 /// The engine keeps so much sound at most before it is sent.
 const AUDIO_QUEUE_MS: u32 = 100;
 
-/// Which devices to use.
-#[derive(Clone, Debug, Default)]
+/// Which devices to use, and what is done to what they deliver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceChoices {
     /// The camera.
     pub camera: DeviceChoice,
@@ -31,6 +30,10 @@ pub struct DeviceChoices {
     pub microphone: DeviceChoice,
     /// The speaker.
     pub speaker: DeviceChoice,
+    /// How the microphone's sound is cleaned.
+    pub sound: SoundCleaning,
+    /// How good the camera's picture is at most.
+    pub video: VideoSetting,
 }
 
 /// Which of our sources.
@@ -128,7 +131,7 @@ impl LocalMedia {
     pub(super) fn open(&mut self, mixer: Mixer) {
         // Without the engine's processing a call still works, with whatever echo the room has.
         self.processing =
-            AudioProcessing::new().inspect_err(|error| tracing::warn!(%error, "no echo cancellation")).ok();
+            AudioProcessing::with_options(self.choices.sound.options()).inspect_err(|error| tracing::warn!(%error, "no echo cancellation")).ok();
         let events = self.events.clone();
         self.speaker =
             Some(Speaker::open(self.choices.speaker.clone(), mixer, self.processing.clone(), move |state| {
@@ -166,7 +169,7 @@ impl LocalMedia {
         let on_frame = feed(Source::Camera, self.camera_outlet.clone(), Some(self.self_view.clone()), sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
         self.camera =
-            Some(Camera::open(self.choices.camera.clone(), CameraFormat::default(), style, on_frame, move |state| {
+            Some(Camera::open(self.choices.camera.clone(), self.choices.video.format(), style, on_frame, move |state| {
                 states.send(Event::Device(Source::Camera, state))
             }));
     }
@@ -221,7 +224,7 @@ impl LocalMedia {
                 let native = NativeVideoSource::new(size, false)?;
                 self.camera_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("camera", native)?);
-                (track, video_options(TrackSource::Camera, CAMERA_ENCODING, true))
+                (track, video_options(TrackSource::Camera, camera_encoding(self.choices.video), true))
             }
             Source::Screen => {
                 let Some(size) = self.screen_size else { return Ok(None) };
@@ -337,6 +340,10 @@ fn feed(
             slot.put(frame);
         }
     }
+}
+
+fn camera_encoding(video: VideoSetting) -> VideoEncoding {
+    VideoEncoding { max_bitrate: video.max_bitrate(), max_framerate: f64::from(video.format().fps) }
 }
 
 fn video_options(source: TrackSource, encoding: VideoEncoding, simulcast: bool) -> TrackPublishOptions {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use autamedica_api::Role;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 
+use crate::backend::Admission;
 use crate::device::DeviceState;
 
 /// Everything a screen needs to know about the call, at one moment.
@@ -55,6 +56,8 @@ pub struct CallState {
     pub statistics: Arc<CallStatistics>,
     /// What the doctor asked of the backend last, and it didn't do.
     pub control_failure: Option<ControlFailure>,
+    /// What we came in with, for what follows the call: telling how it was.
+    pub admission: Option<Arc<Admission>>,
 }
 
 /// Where a call stands.
@@ -362,6 +365,7 @@ impl CallState {
             video_held_back: false,
             statistics: Arc::default(),
             control_failure: None,
+            admission: None,
         }
     }
 }

@@ -265,6 +265,7 @@ impl Task {
         state.comparison_code = admission.e2ee_key.as_ref().map(comparison_code);
         self.measurements.entered(admission.e2ee_key.is_some());
         tracing::info!(room = room.name(), "in the room");
+        self.state().admission = Some(Arc::new(admission.clone()));
         self.admission = Some(admission.clone());
         self.session = Some(Session { admission, room, events });
         self.publish_all();
