@@ -68,6 +68,7 @@ struct Ongoing {
 
 /// The app: screens, and the call that they show.
 pub struct App {
+    title: String,
     role: Role,
     kiosk: bool,
     sizes: Sizes,
@@ -108,6 +109,7 @@ impl App {
         let pace = Arc::new(Pace::new(ctx.clone()));
         let settings = options.settings;
         let mut app = Self {
+            title: options.title,
             role: options.role,
             kiosk: options.kiosk,
             sizes,
@@ -175,27 +177,26 @@ impl App {
         if self.role == Role::Doctor && self.settings.skip_check {
             return self.join(target);
         }
-        let check = self.calls.check(&target, &self.devices, self.waker());
+        let check = self.calls.check(&target, &self.devices, self.settings.call, self.waker());
         self.screen = Screen::Check(Checking { check, target, screen: CheckScreen::default(), entering: None });
     }
 
     fn join(&mut self, target: JoinTarget) {
-        let call = self.calls.join(target.clone(), &self.devices, self.waker());
+        let call = self.calls.join(target.clone(), &self.devices, self.settings.call, self.waker());
         let screen = CallScreen::new(&call.state());
         self.screen = Screen::Call(Ongoing { call, target, joining: JoiningScreen::new(), screen });
     }
 
     /// Hangs up, and shows what comes after it without waiting for anybody.
     fn leave(&mut self) {
+        if !matches!(self.screen, Screen::Call(_) | Screen::Check(_)) {
+            return;
+        }
         let home = self.home();
         let (call, target) = match std::mem::replace(&mut self.screen, home) {
             Screen::Call(Ongoing { call, target, .. }) => (call, target),
             // Dropping a check ends it.
-            Screen::Check(_) => return,
-            other => {
-                self.screen = other;
-                return;
-            }
+            _ => return,
         };
         let state = call.state();
         call.send(CallCommand::HangUp);
@@ -438,6 +439,7 @@ impl eframe::App for App {
         if ui.visuals().dark_mode != (theme == Theme::Dark) {
             ui.set_style(ctx.style_of(theme));
         }
+        ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label(self.title.as_str()));
         let actions = self.show(ui);
         self.videos.end_pass();
         self.note_screen();

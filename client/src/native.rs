@@ -16,7 +16,8 @@ use crate::app::DoctorsAgenda;
 use crate::app::{Call, Calls, Check, PinAnswer};
 use crate::backend::Admission;
 use crate::call::{
-    self, CallCommand, CallHandle, CallOptions, CallState, DeviceChoices, Entrance, JoinTarget, Secret, Wake,
+    self, CallCommand, CallHandle, CallOptions, CallSettings, CallState, DeviceChoices, Entrance, JoinTarget, Secret,
+    Wake,
 };
 use crate::check::{self, CheckCommand, CheckHandle, CheckOptions, CheckState};
 use crate::device::audio::Level;
@@ -60,20 +61,37 @@ impl NativeCalls {
 }
 
 impl Calls for NativeCalls {
-    fn join(&mut self, target: JoinTarget, devices: &DeviceChoices, wake: Wake) -> Box<dyn Call> {
+    fn join(
+        &mut self,
+        target: JoinTarget,
+        devices: &DeviceChoices,
+        settings: CallSettings,
+        wake: Wake,
+    ) -> Box<dyn Call> {
         let options = CallOptions {
             target,
             entrance: self.entrance.clone(),
             devices: devices.clone(),
+            settings,
             measurements: self.measurements.clone(),
             say: self.say.take(),
         };
         Box::new(call::start(&self.runtime, options, wake))
     }
 
-    fn check(&mut self, target: &JoinTarget, devices: &DeviceChoices, wake: Wake) -> Box<dyn Check> {
-        let options =
-            CheckOptions { target: target.clone(), entrance: self.entrance.clone(), devices: devices.clone() };
+    fn check(
+        &mut self,
+        target: &JoinTarget,
+        devices: &DeviceChoices,
+        settings: CallSettings,
+        wake: Wake,
+    ) -> Box<dyn Check> {
+        let options = CheckOptions {
+            target: target.clone(),
+            entrance: self.entrance.clone(),
+            devices: devices.clone(),
+            picture: settings.picture,
+        };
         Box::new(check::start(&self.runtime, options, wake))
     }
 

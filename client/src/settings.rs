@@ -3,11 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use autamedica_engine::AudioProcessingOptions;
 use serde::{Deserialize, Serialize};
 
-use crate::call::DeviceChoices;
-use crate::device::{CameraFormat, DeviceChoice};
+use crate::call::{CallSettings, DeviceChoices};
+use crate::device::DeviceChoice;
 use crate::i18n::Language;
 use crate::storage::{self, Kept};
 
@@ -29,10 +28,8 @@ pub struct Settings {
     /// Which speaker.
     #[serde(with = "Choice")]
     pub speaker: DeviceChoice,
-    /// How our own sound is cleaned.
-    pub sound: SoundCleaning,
-    /// How good our own picture is at most.
-    pub video: VideoSetting,
+    /// How calls treat sound and picture.
+    pub call: CallSettings,
     /// Doctors: join without the check.
     pub skip_check: bool,
     /// Everything this much larger, in percent: 100 to 200.
@@ -50,8 +47,7 @@ impl Default for Settings {
             camera: DeviceChoice::Default,
             microphone: DeviceChoice::Default,
             speaker: DeviceChoice::Default,
-            sound: SoundCleaning::default(),
-            video: VideoSetting::default(),
+            call: CallSettings::default(),
             skip_check: false,
             text_percent: 100,
             reduced_motion: false,
@@ -69,79 +65,12 @@ impl Settings {
         f32::from(self.text_percent.clamp(100, 200)) / 100.0
     }
 
-    /// The devices, and what is done to what they deliver.
+    /// The devices.
     pub fn devices(&self) -> DeviceChoices {
         DeviceChoices {
             camera: self.camera.clone(),
             microphone: self.microphone.clone(),
             speaker: self.speaker.clone(),
-            sound: self.sound,
-            video: self.video,
-        }
-    }
-}
-
-/// How our own sound is cleaned before it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct SoundCleaning {
-    /// Take out what the speaker plays.
-    pub echo_cancellation: bool,
-    /// Take out steady noise.
-    pub noise_suppression: bool,
-    /// Make quiet voices louder, and loud ones quieter.
-    pub gain_control: bool,
-}
-
-impl SoundCleaning {
-    /// What the engine is asked for; rumble always goes.
-    pub const fn options(self) -> AudioProcessingOptions {
-        AudioProcessingOptions {
-            echo_cancellation: self.echo_cancellation,
-            noise_suppression: self.noise_suppression,
-            auto_gain_control: self.gain_control,
-            high_pass_filter: true,
-        }
-    }
-}
-
-impl Default for SoundCleaning {
-    fn default() -> Self {
-        Self { echo_cancellation: true, noise_suppression: true, gain_control: true }
-    }
-}
-
-/// How good our own picture is at most; a weak network gets less by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum VideoSetting {
-    /// 640x360, for slow connections and computers.
-    Saving,
-    /// 1280x720.
-    #[default]
-    Standard,
-    /// 1920x1080.
-    High,
-}
-
-impl VideoSetting {
-    /// All of them, the smallest first.
-    pub const ALL: [Self; 3] = [Self::Saving, Self::Standard, Self::High];
-
-    /// What is asked of the camera.
-    pub const fn format(self) -> CameraFormat {
-        match self {
-            Self::Saving => CameraFormat { width: 640, height: 360, fps: 24 },
-            Self::Standard => CameraFormat { width: 1280, height: 720, fps: 30 },
-            Self::High => CameraFormat { width: 1920, height: 1080, fps: 30 },
-        }
-    }
-
-    /// Bits a second at most. 2.5 million is what the clinic's network is planned for.
-    pub const fn max_bitrate(self) -> u64 {
-        match self {
-            Self::Saving => 700_000,
-            Self::Standard | Self::High => 2_500_000,
         }
     }
 }
@@ -193,6 +122,7 @@ pub fn save(folder: &Path, settings: &Settings) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::PictureQuality;
 
     #[test]
     fn settings_come_back_as_they_were() {
@@ -202,7 +132,7 @@ mod tests {
             language: Some(Language::English),
             camera: DeviceChoice::Named("Logitech".into()),
             speaker: DeviceChoice::None,
-            video: VideoSetting::High,
+            call: CallSettings { picture: PictureQuality::High, ..CallSettings::default() },
             text_percent: 150,
             theme: ThemeSetting::System,
             ..Settings::default()
@@ -215,9 +145,9 @@ mod tests {
     fn an_older_or_newer_file_is_understood() {
         let read = |text| serde_json::from_str::<Settings>(text).unwrap();
         assert_eq!(read("{}"), Settings::default());
-        let newer = r#"{"skipCheck": true, "someday": [1], "sound": {"echoCancellation": false}, "camera": {"named": "test"}}"#;
+        let newer = r#"{"skipCheck": true, "someday": [1], "call": {"echo_cancellation": false}, "camera": {"named": "test"}}"#;
         let settings = read(newer);
-        assert!(settings.skip_check && !settings.sound.echo_cancellation && settings.sound.gain_control);
+        assert!(settings.skip_check && !settings.call.echo_cancellation && settings.call.auto_gain_control);
         assert_eq!(settings.camera, DeviceChoice::Named("test".into()), "a device may be called so");
     }
 

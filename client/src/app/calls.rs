@@ -6,7 +6,7 @@ use autamedica_api::Feedback;
 
 use crate::answer::Answer;
 use crate::backend::Admission;
-use crate::call::{CallCommand, CallState, DeviceChoices, JoinTarget, Secret, Wake};
+use crate::call::{CallCommand, CallSettings, CallState, DeviceChoices, JoinTarget, Secret, Wake};
 use crate::check::{CheckCommand, CheckState};
 use crate::device::audio::Level;
 #[cfg(not(feature = "kiosk"))]
@@ -16,10 +16,16 @@ use crate::{agenda::Agenda, call::DeviceLists, settings::Settings};
 /// whenever there is something new to show.
 pub trait Calls {
     /// Begins to join. What goes wrong is told by the call itself: it ends, with a reason.
-    fn join(&mut self, target: JoinTarget, devices: &DeviceChoices, wake: Wake) -> Box<dyn Call>;
+    fn join(&mut self, target: JoinTarget, devices: &DeviceChoices, settings: CallSettings, wake: Wake) -> Box<dyn Call>;
 
     /// Begins the check before a call to `target`.
-    fn check(&mut self, target: &JoinTarget, devices: &DeviceChoices, wake: Wake) -> Box<dyn Check>;
+    fn check(
+        &mut self,
+        target: &JoinTarget,
+        devices: &DeviceChoices,
+        settings: CallSettings,
+        wake: Wake,
+    ) -> Box<dyn Check>;
 
     /// Tells the backend how a call was. Whether it took it.
     fn tell(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool>;

@@ -78,7 +78,6 @@ impl App {
             self.devices.speaker = settings.speaker.clone();
             commands.push(CallCommand::UseSpeaker(settings.speaker.clone()));
         }
-        (self.devices.sound, self.devices.video) = (settings.sound, settings.video);
         if let Screen::Call(ongoing) = &self.screen {
             commands.into_iter().for_each(|command| ongoing.call.send(command));
         }

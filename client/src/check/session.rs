@@ -14,7 +14,7 @@ use super::chime::Chime;
 use super::network::{NetworkState, NetworkStep, test_network};
 use super::voice::{Voice, VoiceJudge};
 use super::{CheckCommand, CheckState, TestSound};
-use crate::call::{DeviceChoices, DeviceLists, Entrance, JoinTarget, Wake};
+use crate::call::{DeviceChoices, DeviceLists, Entrance, JoinTarget, PictureQuality, Wake};
 use crate::device::audio::{
     Chunk, Level, LevelMeter, Microphone, MicrophoneOptions, Mixer, MixerInput, SAMPLE_RATE, Speaker, list_microphones,
     list_speakers,
@@ -36,6 +36,8 @@ pub struct CheckOptions {
     pub entrance: Entrance,
     /// With which devices.
     pub devices: DeviceChoices,
+    /// With which picture.
+    pub picture: PictureQuality,
 }
 
 /// What the UI holds of a running check. Dropping it ends the check.
@@ -84,6 +86,7 @@ struct Task {
     wake: Wake,
     target: JoinTarget,
     entrance: Entrance,
+    picture: PictureQuality,
     meter: LevelMeter,
     events: mpsc::UnboundedSender<Event>,
     /// Cloned into each device: all gone means that the devices are closed.
@@ -99,7 +102,7 @@ struct Task {
 
 /// Starts a check. Returns at once; `wake` is called after each change of its state.
 pub fn start(runtime: &Handle, options: CheckOptions, wake: Wake) -> CheckHandle {
-    let CheckOptions { target, entrance, devices } = options;
+    let CheckOptions { target, entrance, devices, picture } = options;
     let network = match target {
         JoinTarget::Room { .. } => NetworkState::NoServer,
         _ => NetworkState::Running(NetworkStep::Connecting),
@@ -116,6 +119,7 @@ pub fn start(runtime: &Handle, options: CheckOptions, wake: Wake) -> CheckHandle
         wake,
         target,
         entrance,
+        picture,
         meter: meter.clone(),
         events,
         open,
@@ -244,7 +248,7 @@ impl Task {
             preview.put(frame);
         };
         let on_state = move |state| report(&events, Event::Camera(state));
-        let (choice, format) = (self.state.chosen.camera.clone(), self.state.chosen.video.format());
+        let (choice, format) = (self.state.chosen.camera.clone(), self.picture.format());
         self.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
     }
 

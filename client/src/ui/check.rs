@@ -6,7 +6,7 @@ use autamedica_api::Role;
 use egui::{Align, Layout, Rect, RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
-use super::controls::{along_meter, caption, choice, meter, note, sign, switch};
+use super::controls::{along_meter, caption, choice, meter, note, remark, switch};
 use super::page::{header, wide};
 use super::video::{Fit, Look, PictureId, PictureKind, Videos};
 use super::widgets::{TextButton, Tone, announce_picture};
@@ -286,7 +286,7 @@ fn verdict(ui: &mut Ui, cx: &Cx, is: Sign, title: &str, advice: Option<&str>) {
         Sign::Wait => (Icon::Info, palette.muted),
         Sign::Warn => (Icon::TriangleAlert, palette.warning),
     };
-    sign(ui, &cx.sizes, icon, color, title);
+    remark(ui, &cx.sizes, icon, color, title);
     if let Some(advice) = advice {
         note(ui, &cx.sizes, advice, palette.muted);
     }

@@ -162,7 +162,7 @@ pub fn stars(ui: &mut Ui, sizes: &Sizes, given: u32, name: impl Fn(u32) -> Strin
 }
 
 /// A sign and words beside it, wrapping; read as the words.
-pub fn sign(ui: &mut Ui, sizes: &Sizes, icon: Icon, color: Color32, text: &str) {
+pub fn remark(ui: &mut Ui, sizes: &Sizes, icon: Icon, color: Color32, text: &str) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS;
         let side = sizes.body * 1.25;

@@ -7,14 +7,14 @@ use autamedica_api::{Feedback, FeedbackReason};
 use egui::{RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
-use super::controls::{chip, note, sign, stars};
+use super::controls::{chip, note, remark, stars};
 use super::page::{centered, header};
-use super::widgets::{TextButton, Tone};
+use super::widgets::{TextButton, Tone, sign};
 use super::{Action, Cx, wording};
 use crate::answer::Answer;
 use crate::backend::Admission;
 use crate::call::{EndReason, JoinTarget};
-use crate::theme::{Palette, bold_font, icon_font, regular_font, space};
+use crate::theme::{Palette, bold_font, regular_font, space};
 
 /// So many stars or fewer: something wasn't good, and we ask what.
 const ASK_WHY_UP_TO: u32 = 3;
@@ -83,7 +83,7 @@ impl EndScreen {
         // Nobody closes a kiosk's window.
         let next = if cx.kiosk && self.reason == EndReason::HungUp { "end-kiosk-next" } else { next };
         let (icon, color) = self.sign(palette);
-        ui.label(RichText::new(char::from(icon)).font(icon_font(space::XXL)).color(color));
+        sign(ui, icon, space::XXL, color);
         ui.add_space(space::XS);
         ui.heading(texts.t(title).as_ref());
         ui.add_space(space::XXS);
@@ -108,10 +108,10 @@ impl EndScreen {
     fn feedback(&mut self, ui: &mut Ui, cx: &mut Cx) {
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         match self.told.as_ref().map(Answer::get) {
-            Some(None) => return sign(ui, &sizes, Icon::Info, palette.muted, &texts.t("end-telling")),
-            Some(Some(true)) => return sign(ui, &sizes, Icon::CircleCheck, palette.ok, &texts.t("end-told")),
+            Some(None) => return remark(ui, &sizes, Icon::Info, palette.muted, &texts.t("end-telling")),
+            Some(Some(true)) => return remark(ui, &sizes, Icon::CircleCheck, palette.ok, &texts.t("end-told")),
             Some(Some(false)) => {
-                sign(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t("end-not-told"));
+                remark(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t("end-not-told"));
                 ui.add_space(space::XS);
             }
             None => {}

@@ -6,7 +6,7 @@ use egui::{RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::check::own_picture;
-use super::controls::{note, sign};
+use super::controls::{note, remark};
 use super::page::{header, wide};
 use super::video::Videos;
 use super::widgets::{TextButton, Tone};
@@ -60,13 +60,13 @@ fn words(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant) {
     if let DeviceState::Failed(problem) = state.camera.device {
         let (title, advice) = wording::camera_problem(problem);
         ui.add_space(space::S);
-        sign(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t(title));
+        remark(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t(title));
         note(ui, &sizes, &texts.t(advice), palette.muted);
     }
     if let DeviceState::Failed(problem) = state.microphone.device {
         let (title, advice) = wording::microphone_problem(problem);
         ui.add_space(space::S);
-        sign(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t(title));
+        remark(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t(title));
         note(ui, &sizes, &texts.t(advice), palette.muted);
     }
     ui.add_space(space::L);
