@@ -21,7 +21,7 @@ pub struct Pairing {
 /// As it stands in the file.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    server: Url,
+    server: String,
     key: String,
 }
 
@@ -54,7 +54,7 @@ impl Pairing {
         if !is_safe(&self.server) {
             return Err(PairingError::NotSafe(self.server.clone()));
         }
-        let stored = Stored { server: self.server.clone(), key: self.key.expose().to_owned() };
+        let stored = Stored { server: self.server.to_string(), key: self.key.expose().to_owned() };
         Ok(storage::save(&folder.join(Self::FILE), &stored)?)
     }
 
@@ -72,10 +72,11 @@ impl Pairing {
         if storage::is_open_to_others(&file) {
             return Err(PairingError::Open(file));
         }
-        if !is_safe(&stored.server) {
-            return Err(PairingError::NotSafe(stored.server));
+        let server = Url::parse(&stored.server).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if !is_safe(&server) {
+            return Err(PairingError::NotSafe(server));
         }
-        Ok(Some(Self { server: stored.server, key: Secret::new(stored.key) }))
+        Ok(Some(Self { server, key: Secret::new(stored.key) }))
     }
 }
 

@@ -105,7 +105,8 @@ impl CheckScreen {
     }
 }
 
-fn column(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui)) {
+/// A column of this width.
+pub(super) fn column(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui)) {
     ui.allocate_ui_with_layout(Vec2::new(width, 0.0), Layout::top_down(Align::Min), |ui| {
         ui.set_width(width);
         content(ui);

@@ -138,12 +138,14 @@ pub struct TextButton<'a> {
     pub tone: Tone,
     /// At least this wide.
     pub min_width: f32,
+    /// What a screen reader says, where the word alone says too little.
+    pub name: Option<String>,
 }
 
 impl<'a> TextButton<'a> {
     /// With a word only.
     pub fn new(text: impl Into<Cow<'a, str>>, tone: Tone) -> Self {
-        Self { text: text.into(), icon: None, tone, min_width: 0.0 }
+        Self { text: text.into(), icon: None, tone, min_width: 0.0, name: None }
     }
 
     /// With an icon before the word.
@@ -158,6 +160,12 @@ impl<'a> TextButton<'a> {
         self
     }
 
+    /// A screen reader says this instead of the word.
+    pub fn named(mut self, name: String) -> Self {
+        self.name = Some(name);
+        self
+    }
+
     /// Draws it where `ui` is.
     pub fn show(self, ui: &mut Ui, sizes: &Sizes) -> Response {
         let palette = Palette::of(ui);
@@ -167,7 +175,8 @@ impl<'a> TextButton<'a> {
         let icon_room = if self.icon.is_some() { icon_size + space::XS } else { 0.0 };
         let width = (text.size().x + icon_room + 2.0 * space::L).max(self.min_width);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, sizes.control), Sense::click());
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), &self.text));
+        let name = self.name.as_deref().unwrap_or(&self.text);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
         let painter = ui.painter();
         painter.rect_filled(rect, corner::CARD, fill_for(palette, &response, fill));
         if self.tone == Tone::Neutral {

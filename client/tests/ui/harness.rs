@@ -3,11 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use autamedica_api::{Id, Role};
-use autamedica_client::app::{App, AppOptions, Call, Calls, Start};
-use autamedica_client::call::{CallCommand, CallPhase, CallState, JoinTarget, ParticipantState, Wake};
+use autamedica_api::{Feedback, Id, Role};
+use autamedica_client::agenda::Agenda;
+use autamedica_client::answer::{Answer, Reply, pending};
+use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, PinAnswer, Start};
+use autamedica_client::backend::Admission;
+use autamedica_client::call::{
+    CallCommand, CallPhase, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, ParticipantState, Secret,
+    Wake,
+};
+use autamedica_client::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
+use autamedica_client::device::audio::Level;
 use autamedica_client::device::DeviceState;
 use autamedica_client::i18n::{Language, Texts, Value};
+use autamedica_client::settings::Settings;
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
@@ -20,15 +29,119 @@ struct Log {
     joined: Vec<JoinTarget>,
     sent: Vec<CallCommand>,
     state: Option<Arc<CallState>>,
+    joined_with: Vec<DeviceChoices>,
+    checked: Vec<JoinTarget>,
+    check_first: Option<CheckState>,
+    check: Option<Arc<CheckState>>,
+    asked: Vec<CheckCommand>,
+    told: Vec<Feedback>,
+    reply: Option<Reply<bool>>,
+    agenda: Option<Arc<Agenda>>,
+    kept: Vec<Settings>,
+    disk_is_full: bool,
+    recent: Option<Vec<Id>>,
 }
 
 #[derive(Clone, Default)]
 struct Fake(Arc<Mutex<Log>>);
 
 impl Calls for Fake {
-    fn join(&mut self, target: JoinTarget, _: Wake) -> Box<dyn Call> {
-        self.0.lock().joined.push(target);
+    fn join(&mut self, target: JoinTarget, devices: &DeviceChoices, _: CallSettings, _: Wake) -> Box<dyn Call> {
+        let mut log = self.0.lock();
+        log.joined.push(target);
+        log.joined_with.push(devices.clone());
         Box::new(self.clone())
+    }
+
+    fn check(&mut self, target: &JoinTarget, devices: &DeviceChoices, _: CallSettings, _: Wake) -> Box<dyn Check> {
+        let mut log = self.0.lock();
+        log.checked.push(target.clone());
+        let mut state = log.check_first.take().unwrap_or_else(|| checked_well(devices.clone()));
+        state.chosen = devices.clone();
+        log.check = Some(Arc::new(state));
+        Box::new(FakeCheck(self.clone()))
+    }
+
+    fn tell(&mut self, _: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
+        let (answer, reply) = pending(wake);
+        let mut log = self.0.lock();
+        log.told.push(feedback);
+        log.reply = Some(reply);
+        answer
+    }
+
+    fn operator_pin(&mut self, pin: Secret, _: Wake) -> Answer<PinAnswer> {
+        let right = pin.expose() == PIN;
+        Answer::ready(if right { PinAnswer::Right } else { PinAnswer::Wrong })
+    }
+
+    fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
+        Box::new(self.clone())
+    }
+
+    fn list_devices(&mut self, _: Wake) -> Answer<DeviceLists> {
+        Answer::ready(devices())
+    }
+
+    fn keep(&mut self, settings: &Settings, _: Wake) -> Answer<bool> {
+        let mut log = self.0.lock();
+        log.kept.push(settings.clone());
+        Answer::ready(!log.disk_is_full)
+    }
+
+    fn keep_recent(&mut self, ids: &[Id], _: Wake) -> Answer<bool> {
+        self.0.lock().recent = Some(ids.to_vec());
+        Answer::ready(true)
+    }
+}
+
+/// The operator's.
+pub const PIN: &str = "704219";
+
+/// What can be chosen.
+pub fn devices() -> DeviceLists {
+    DeviceLists {
+        cameras: vec!["Logitech".into(), "Integrada".into()],
+        microphones: vec!["USB".into()],
+        speakers: vec!["Auriculares".into()],
+    }
+}
+
+/// A check that found nothing to complain about.
+pub fn checked_well(chosen: DeviceChoices) -> CheckState {
+    let report =
+        NetworkReport { connect_ms: 80, round_trip_ms: 24, loss_percent: 0.0, up_kbps: 2400, down_kbps: 2300 };
+    let on = |name: &str| DeviceState::On { name: name.into() };
+    CheckState {
+        devices: Arc::new(devices()),
+        camera: on("Logitech"),
+        preview: picture(),
+        microphone: on("USB"),
+        voice: Voice::Heard,
+        speaker: on("Auriculares"),
+        ..CheckState::new(chosen, NetworkState::Done(report))
+    }
+}
+
+struct FakeCheck(Fake);
+
+impl Check for FakeCheck {
+    fn state(&self) -> Arc<CheckState> {
+        self.0.0.lock().check.clone().expect("a check was begun")
+    }
+
+    fn level(&self) -> Level {
+        Level { rms: 0.05, peak: 0.1 }
+    }
+
+    fn send(&self, command: CheckCommand) {
+        self.0.0.lock().asked.push(command);
+    }
+}
+
+impl DoctorsAgenda for Fake {
+    fn now(&self) -> Arc<Agenda> {
+        self.0.lock().agenda.clone().unwrap_or_else(|| Arc::new(Agenda::Asking))
     }
 }
 
@@ -140,6 +253,63 @@ impl Stand {
 
     pub fn joined(&self) -> Vec<JoinTarget> {
         self.log.0.lock().joined.clone()
+    }
+
+    /// The devices that the last call was begun with.
+    pub fn joined_with(&self) -> Option<DeviceChoices> {
+        self.log.0.lock().joined_with.last().cloned()
+    }
+
+    /// Towards where checks were begun.
+    pub fn checked(&self) -> Vec<JoinTarget> {
+        self.log.0.lock().checked.clone()
+    }
+
+    /// What was asked of the check since the last look.
+    pub fn asked(&self) -> Vec<CheckCommand> {
+        std::mem::take(&mut self.log.0.lock().asked)
+    }
+
+    /// The check changes.
+    pub fn change_check(&mut self, change: impl FnOnce(&mut CheckState)) {
+        let mut log = self.log.0.lock();
+        let mut state = CheckState::clone(log.check.as_ref().expect("a check was begun"));
+        change(&mut state);
+        log.check = Some(Arc::new(state));
+        drop(log);
+        self.settle();
+    }
+
+    /// The doctor's day changes.
+    pub fn change_agenda(&mut self, agenda: Agenda) {
+        self.log.0.lock().agenda = Some(Arc::new(agenda));
+        self.settle();
+    }
+
+    /// The feedback given so far.
+    pub fn told(&self) -> Vec<Feedback> {
+        self.log.0.lock().told.clone()
+    }
+
+    /// The backend takes the feedback, or doesn't.
+    pub fn answer_feedback(&mut self, taken: bool) {
+        self.log.0.lock().reply.take().expect("it was asked").give(taken);
+        self.settle();
+    }
+
+    /// The settings as they were kept, the newest last.
+    pub fn kept(&self) -> Vec<Settings> {
+        self.log.0.lock().kept.clone()
+    }
+
+    /// The disk takes nothing from now on.
+    pub fn fill_the_disk(&mut self) {
+        self.log.0.lock().disk_is_full = true;
+    }
+
+    /// The recent consultations as they were kept last.
+    pub fn kept_recent(&self) -> Option<Vec<Id>> {
+        self.log.0.lock().recent.clone()
     }
 }
 
