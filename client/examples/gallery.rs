@@ -15,8 +15,8 @@ use autamedica_client::answer::Answer;
 use autamedica_client::app::{AppOptions, Call, Calls, Check, DoctorsAgenda, PinAnswer, Start, UiHandle};
 use autamedica_client::backend::{Admission, ConsultationPlace};
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallSettings, CallState, ChatMessage, DeviceChoices, DeviceLists, EncryptionState, EndReason,
-    JoinTarget, ParticipantState, RecordingState, Secret, ShareState, Wake,
+    CallCommand, CallPhase, CallSettings, CallState, ChatMessage, DeviceChoices, DeviceLists, EncryptionState,
+    EndReason, JoinTarget, ParticipantState, RecordingState, Secret, ShareState, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;

@@ -98,6 +98,8 @@ pub struct App {
     stats: Arc<UiStats>,
     on_screen: Option<OnScreen>,
     shown: Option<ScreenName>,
+    /// To be done in the next pass.
+    asked: Vec<Action>,
 }
 
 impl App {
@@ -135,6 +137,7 @@ impl App {
             stats: stats.clone(),
             on_screen: options.on_screen,
             shown: None,
+            asked: Vec::new(),
         };
         app.apply_look(ctx);
         match options.start {
@@ -208,6 +211,11 @@ impl App {
         }
     }
 
+    /// Asks as a screen would, with the next pass: for what no screen of this build asks for yet, and for tests.
+    pub fn ask(&mut self, action: Action) {
+        self.asked.push(action);
+    }
+
     fn apply(&mut self, ctx: &egui::Context, action: Action) {
         match action {
             Action::Begin(target) => self.begin(target),
@@ -269,10 +277,7 @@ impl App {
                 self.devices.speaker = choice.clone();
                 self.settings.speaker = choice.clone();
             }
-            CheckCommand::PlaySound
-            | CheckCommand::Heard(_)
-            | CheckCommand::TestNetwork
-            | CheckCommand::Finish => {}
+            CheckCommand::PlaySound | CheckCommand::Heard(_) | CheckCommand::TestNetwork | CheckCommand::Finish => {}
         }
         checking.check.send(command);
     }
@@ -364,8 +369,7 @@ impl App {
                 let state = ongoing.call.state();
                 if let CallPhase::Ended { reason, lasted } = &state.phase {
                     let target = ongoing.target.clone();
-                    self.screen =
-                        Screen::End(EndScreen::new(reason.clone(), *lasted, target, state.admission.clone()));
+                    self.screen = Screen::End(EndScreen::new(reason.clone(), *lasted, target, state.admission.clone()));
                 }
                 #[cfg(not(feature = "kiosk"))]
                 self.remember(&state);
@@ -440,7 +444,8 @@ impl eframe::App for App {
             ui.set_style(ctx.style_of(theme));
         }
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label(self.title.as_str()));
-        let actions = self.show(ui);
+        let mut actions = std::mem::take(&mut self.asked);
+        actions.extend(self.show(ui));
         self.videos.end_pass();
         self.note_screen();
         for action in actions {

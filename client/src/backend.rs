@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use autamedica_api::{
-    Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, Id, Join, Joined,
-    Role, StartRecording, Success,
+    Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, Id, Join,
+    Joined, Role, StartRecording, Success,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -145,7 +145,8 @@ mod tests {
     fn an_older_or_newer_file_is_understood() {
         let read = |text| serde_json::from_str::<Settings>(text).unwrap();
         assert_eq!(read("{}"), Settings::default());
-        let newer = r#"{"skipCheck": true, "someday": [1], "call": {"echo_cancellation": false}, "camera": {"named": "test"}}"#;
+        let newer =
+            r#"{"skipCheck": true, "someday": [1], "call": {"echo_cancellation": false}, "camera": {"named": "test"}}"#;
         let settings = read(newer);
         assert!(settings.skip_check && !settings.call.echo_cancellation && settings.call.auto_gain_control);
         assert_eq!(settings.camera, DeviceChoice::Named("test".into()), "a device may be called so");

@@ -16,7 +16,13 @@ use crate::{agenda::Agenda, call::DeviceLists, settings::Settings};
 /// whenever there is something new to show.
 pub trait Calls {
     /// Begins to join. What goes wrong is told by the call itself: it ends, with a reason.
-    fn join(&mut self, target: JoinTarget, devices: &DeviceChoices, settings: CallSettings, wake: Wake) -> Box<dyn Call>;
+    fn join(
+        &mut self,
+        target: JoinTarget,
+        devices: &DeviceChoices,
+        settings: CallSettings,
+        wake: Wake,
+    ) -> Box<dyn Call>;
 
     /// Begins the check before a call to `target`.
     fn check(

@@ -135,8 +135,10 @@ async fn run(
         }
     })?;
     let asked = Instant::now();
-    let (sender, receiver) =
-        tokio::try_join!(connect(&room.livekit_url, &room.sender_token), connect(&room.livekit_url, &room.receiver_token))?;
+    let (sender, receiver) = tokio::try_join!(
+        connect(&room.livekit_url, &room.sender_token),
+        connect(&room.livekit_url, &room.receiver_token)
+    )?;
     let connect_ms = asked.elapsed().as_millis() as u32;
     step(NetworkStep::Measuring);
     let media = Media::publish(&sender.local_participant()).await.map_err(|error| {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use autamedica_api::Role;
 use egui::{Align, Layout, Rect, RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
-use super::controls::{along_meter, caption, choice, meter, note, remark, switch};
-use super::page::{header, wide};
+#[cfg(not(feature = "kiosk"))]
+use super::controls::switch;
+use super::controls::{along_meter, caption, choice, meter, note, remark};
+use super::page::{header, wide_with_footer};
 use super::video::{Fit, Look, PictureId, PictureKind, Videos};
 use super::widgets::{TextButton, Tone, announce_picture};
 use super::{Action, Cx, wording};
@@ -40,37 +41,39 @@ impl CheckScreen {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CheckState, level: Level, videos: &mut Videos) {
         header(ui, cx);
         self.shown_level = along_meter(level.rms).max(self.shown_level - 0.06);
-        wide(ui, cx.sizes, |ui| {
-            let (texts, sizes, palette) = (cx.texts, cx.sizes, Palette::of(ui));
-            ui.heading(texts.t("check-title").as_ref());
-            let lead = RichText::new(texts.t("check-lead").as_ref());
-            ui.label(lead.font(regular_font(sizes.lead)).color(palette.muted));
-            ui.add_space(space::M);
-            let width = ui.available_width();
-            if width >= SIDE_BY_SIDE {
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::L;
-                    let half = (width - space::L) / 2.0;
-                    column(ui, half, |ui| {
-                        preview(ui, cx, state, videos);
-                        ui.add_space(space::S);
-                        network(ui, cx, state);
-                    });
-                    column(ui, half, |ui| self.devices(ui, cx, state));
-                });
-            } else {
-                preview(ui, cx, state, videos);
-                ui.add_space(space::S);
-                self.devices(ui, cx, state);
-                network(ui, cx, state);
-            }
-            ui.add_space(space::M);
-            buttons(ui, cx);
-        });
+        wide_with_footer(ui, cx, |ui, cx| self.body(ui, cx, state, videos), buttons);
         if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
             cx.actions.push(Action::Home);
         }
         ui.ctx().request_repaint_after(METER_EVERY);
+    }
+
+    fn body(&self, ui: &mut Ui, cx: &mut Cx, state: &CheckState, videos: &mut Videos) {
+        let (texts, sizes, palette) = (cx.texts, cx.sizes, Palette::of(ui));
+        ui.heading(texts.t("check-title").as_ref());
+        let lead = RichText::new(texts.t("check-lead").as_ref());
+        ui.label(lead.font(regular_font(sizes.lead)).color(palette.muted));
+        ui.add_space(space::M);
+        let width = ui.available_width();
+        if width >= SIDE_BY_SIDE {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::L;
+                let half = (width - space::L) / 2.0;
+                column(ui, half, |ui| {
+                    preview(ui, cx, state, videos);
+                    ui.add_space(space::S);
+                    network(ui, cx, state);
+                });
+                column(ui, half, |ui| self.devices(ui, cx, state));
+            });
+        } else {
+            preview(ui, cx, state, videos);
+            ui.add_space(space::S);
+            self.devices(ui, cx, state);
+            network(ui, cx, state);
+        }
+        #[cfg(not(feature = "kiosk"))]
+        skip_next_time(ui, cx);
     }
 
     fn devices(&self, ui: &mut Ui, cx: &mut Cx, state: &CheckState) {
@@ -130,7 +133,7 @@ pub(super) fn own_picture(ui: &Ui, cx: &Cx, place: Rect, slot: &autamedica_engin
 
 fn preview(ui: &mut Ui, cx: &Cx, state: &CheckState, videos: &mut Videos) {
     let width = ui.available_width();
-    let (place, _) = ui.allocate_exact_size(Vec2::new(width, (width * 9.0 / 16.0).min(340.0)), Sense::hover());
+    let (place, _) = ui.allocate_exact_size(Vec2::new(width, (width * 9.0 / 16.0).min(300.0)), Sense::hover());
     own_picture(ui, cx, place, &state.preview, videos);
 }
 
@@ -295,18 +298,22 @@ fn verdict(ui: &mut Ui, cx: &Cx, is: Sign, title: &str, advice: Option<&str>) {
 
 fn buttons(ui: &mut Ui, cx: &mut Cx) {
     let (texts, sizes) = (cx.texts, cx.sizes);
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = Vec2::splat(space::M);
-        let enter = TextButton::new(texts.t("check-enter"), Tone::Primary).icon(Icon::ArrowRight).min_width(180.0);
-        if enter.show(ui, &sizes).clicked() {
-            cx.actions.push(Action::Enter);
-        }
-        if TextButton::new(texts.t("check-back"), Tone::Neutral).show(ui, &sizes).clicked() {
-            cx.actions.push(Action::Home);
-        }
-    });
-    #[cfg(not(feature = "kiosk"))]
-    if cx.role == Role::Doctor && switch(ui, &sizes, &texts.t("settings-skip-check"), cx.settings.skip_check) {
+    let enter = TextButton::new(texts.t("check-enter"), Tone::Primary).icon(Icon::ArrowRight).min_width(180.0);
+    if enter.show(ui, &sizes).clicked() {
+        cx.actions.push(Action::Enter);
+    }
+    if TextButton::new(texts.t("check-back"), Tone::Neutral).show(ui, &sizes).clicked() {
+        cx.actions.push(Action::Home);
+    }
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn skip_next_time(ui: &mut Ui, cx: &mut Cx) {
+    if cx.role != autamedica_api::Role::Doctor {
+        return;
+    }
+    ui.add_space(space::S);
+    if switch(ui, &cx.sizes, &cx.texts.t("settings-skip-check"), cx.settings.skip_check) {
         let settings = crate::settings::Settings { skip_check: !cx.settings.skip_check, ..cx.settings.clone() };
         cx.actions.push(Action::Change(Box::new(settings)));
     }

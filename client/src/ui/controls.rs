@@ -78,7 +78,8 @@ pub fn segments(ui: &mut Ui, sizes: &Sizes, label: &str, options: &[String], sel
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = Vec2::splat(space::XS);
         for (n, option) in options.iter().enumerate() {
-            if chip(ui, sizes, &format!("{label}: {option}"), option, Role::RadioButton, n == selected) && n != selected {
+            if chip(ui, sizes, &format!("{label}: {option}"), option, Role::RadioButton, n == selected) && n != selected
+            {
                 chosen = Some(n);
             }
         }

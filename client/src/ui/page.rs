@@ -62,20 +62,42 @@ fn language_button(ui: &mut Ui, cx: &mut Cx, language: Language) {
 
 /// A card in the middle of the screen, as high as its content was when it was last drawn; longer ones scroll.
 pub fn centered(ui: &mut Ui, sizes: Sizes, content: impl FnOnce(&mut Ui)) {
-    card(ui, sizes.card, content);
+    card(ui, sizes.card, 0.0, content);
 }
 
 /// A wider card, for screens with two columns.
 pub fn wide(ui: &mut Ui, sizes: Sizes, content: impl FnOnce(&mut Ui)) {
-    card(ui, sizes.card * WIDE, content);
+    card(ui, sizes.card * WIDE, 0.0, content);
+}
+
+/// A wider card, and below it, always in sight however long the card is, what to press.
+pub fn wide_with_footer(
+    ui: &mut Ui,
+    cx: &mut Cx,
+    content: impl FnOnce(&mut Ui, &mut Cx),
+    footer: impl FnOnce(&mut Ui, &mut Cx),
+) {
+    let screen = ui.max_rect();
+    let high = cx.sizes.control + 2.0 * space::S;
+    card(ui, cx.sizes.card * WIDE, high, |ui| content(ui, cx));
+    let palette = Palette::of(ui);
+    let bar = screen.with_min_y(screen.bottom() - high);
+    ui.painter().rect_filled(bar, 0, palette.surface);
+    ui.painter().hline(bar.x_range(), bar.top(), Stroke::new(1.0, palette.divider()));
+    let width = (cx.sizes.card * WIDE).min(bar.width() - 2.0 * space::M);
+    let row = Rect::from_center_size(bar.center(), Vec2::new(width, cx.sizes.control));
+    ui.scope_builder(UiBuilder::new().max_rect(row).layout(Layout::left_to_right(Align::Center)), |ui| {
+        ui.spacing_mut().item_spacing.x = space::M;
+        footer(ui, cx);
+    });
 }
 
 /// How much wider a wide card is.
 const WIDE: f32 = 1.9;
 
-fn card(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui)) {
+fn card(ui: &mut Ui, width: f32, below: f32, content: impl FnOnce(&mut Ui)) {
     let screen = ui.max_rect();
-    let body = screen.with_min_y(screen.top() + header_room(ui));
+    let body = screen.with_min_y(screen.top() + header_room(ui)).with_max_y(screen.bottom() - below);
     ui.scope_builder(UiBuilder::new().max_rect(body), |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let palette = Palette::of(ui);
@@ -86,7 +108,7 @@ fn card(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui)) {
             let height_id = ui.scope_id().with("card height");
             let known: Option<f32> = ui.data(|data| data.get_temp(height_id));
             let left = ui.max_rect().center().x - width / 2.0;
-            let middle = screen.center().y - body.top() - known.unwrap_or(320.0) / 2.0;
+            let middle = (screen.bottom() - below + screen.top()) / 2.0 - body.top() - known.unwrap_or(320.0) / 2.0;
             let above = middle.max(space::XXS);
             let at = Pos2::new(left, ui.max_rect().top() + above);
             let mut builder = UiBuilder::new().max_rect(Rect::from_min_size(at, Vec2::new(width, 0.0)));

@@ -5,8 +5,8 @@ use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
 use lucide_icons::Icon;
 
 use super::check::column;
-use super::day;
 use super::controls::remark;
+use super::day;
 use super::page::{centered, header, wide};
 use super::widgets::{TextButton, Tone, focus_ring};
 use super::{Action, Cx};

@@ -13,8 +13,8 @@ use autamedica_client::call::{
     Wake,
 };
 use autamedica_client::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
-use autamedica_client::device::audio::Level;
 use autamedica_client::device::DeviceState;
+use autamedica_client::device::audio::Level;
 use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_client::settings::Settings;
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
@@ -109,8 +109,7 @@ pub fn devices() -> DeviceLists {
 
 /// A check that found nothing to complain about.
 pub fn checked_well(chosen: DeviceChoices) -> CheckState {
-    let report =
-        NetworkReport { connect_ms: 80, round_trip_ms: 24, loss_percent: 0.0, up_kbps: 2400, down_kbps: 2300 };
+    let report = NetworkReport { connect_ms: 80, round_trip_ms: 24, loss_percent: 0.0, up_kbps: 2400, down_kbps: 2300 };
     let on = |name: &str| DeviceState::On { name: name.into() };
     CheckState {
         devices: Arc::new(devices()),
@@ -188,8 +187,9 @@ impl Stand {
         stand
     }
 
+    /// Draws until what has happened is shown. A screen with a meter or a picture would go on for ever.
     pub fn settle(&mut self) {
-        self.harness.run();
+        self.harness.run_steps(6);
     }
 
     /// The call changes.
@@ -263,6 +263,21 @@ impl Stand {
     /// Towards where checks were begun.
     pub fn checked(&self) -> Vec<JoinTarget> {
         self.log.0.lock().checked.clone()
+    }
+
+    /// The settings over a call, as the call's screen asks for them.
+    pub fn open_settings_in_call(&mut self) {
+        self.harness.state_mut().ask(autamedica_client::ui::Action::Settings);
+        self.settle();
+    }
+
+    /// From the check into the call.
+    #[track_caller]
+    pub fn go_in(&mut self) {
+        self.click("check-enter");
+        assert_eq!(self.asked().last(), Some(&CheckCommand::Finish));
+        self.assert_shows("joining-title");
+        self.change_check(|check| check.finished = true);
     }
 
     /// What was asked of the check since the last look.
