@@ -27,7 +27,7 @@ pub use consultation::{
 };
 pub use envelope::{Done, Failure, FailureBody, Success};
 pub use error_code::ErrorCode;
-pub use feedback::{Feedback, FeedbackReason};
+pub use feedback::{Feedback, FeedbackReason, GivenFeedback};
 pub use health::{ComponentHealth, Health, HealthStatus, SfuHealth};
 pub use id::{Id, InvalidId};
 pub use join::{Join, Joined};

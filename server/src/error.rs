@@ -94,9 +94,13 @@ impl IntoResponse for Error {
             Self::Database(_) => "the database doesn't answer; try again in a moment".to_owned(),
             Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => "something went wrong on our side".to_owned(),
         };
+        let wait = (code == ErrorCode::RateLimited).then(|| HeaderValue::from_static("5"));
         let mut response = (status(code), Json(Failure::new(code, message))).into_response();
         if code == ErrorCode::Unauthorized {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
         response
     }

@@ -9,6 +9,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::{Config, ConfigError, Database, SfuConfig};
 use crate::files::private_folder;
+use crate::limits::Refusals;
+use crate::proxies::Proxies;
 use crate::routes::{self, Limits};
 use crate::sfu::{ManagedSfu, Sfu, SfuStartError};
 use crate::state::AppState;
@@ -87,8 +89,13 @@ impl Server {
         })?;
         let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
         let store = open_store(&config).await?;
-        if config.behind_proxy && !store.has_keys().await.map_err(OpenError::from)? {
-            return Err(StartError::NoKeys);
+        if !store.has_keys().await.map_err(OpenError::from)? {
+            if config.behind_proxy {
+                return Err(StartError::NoKeys);
+            }
+            tracing::warn!(
+                "no API key was made yet: everybody on this machine may do everything, and nobody else gets in"
+            );
         }
         let here = local_url(address);
         let (managed, sfu) = match config.sfu {
@@ -105,7 +112,8 @@ impl Server {
             metrics: Arc::default(),
             public_url: config.public_url.unwrap_or_else(|| here.parse().expect("an address makes a URL")),
             e2ee_default: config.e2ee_default,
-            behind_proxy: config.behind_proxy,
+            proxies: if config.behind_proxy { Proxies::new(config.trusted_proxies) } else { Proxies::default() },
+            refusals: Arc::new(Refusals::new(config.refusal_limit)),
             started: Instant::now(),
         };
         let (end, ended) = watch::channel(false);
@@ -115,7 +123,12 @@ impl Server {
         if let Some(outgoing) = config.outgoing {
             tasks.spawn(outgoing::deliver(store.clone(), outgoing, ended.clone()));
         }
-        let limits = Limits { all: config.rate_limit, codes: config.code_limit, origins: config.cors_origins };
+        let limits = Limits {
+            all: config.rate_limit,
+            codes: config.code_limit,
+            checks: config.check_limit,
+            origins: config.cors_origins,
+        };
         let service = routes::router(state, limits, &ended).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move {
             let mut ended = ended;

@@ -53,6 +53,7 @@ pub(super) async fn stats(
         Some(_) => state.sfu.participants(&name).await?,
         None => Vec::new(),
     };
+    let feedback = state.store.feedback(&id).await?;
     let samples = state.store.recent_samples(&id).await?;
     let participants: Vec<_> = participants.into_iter().map(|info| participant_stats(info, &samples)).collect();
     let tracks: usize = participants.iter().map(|participant| participant.tracks.len()).sum();
@@ -65,6 +66,7 @@ pub(super) async fn stats(
         num_tracks: count(tracks),
         participants,
         quality: summarize(samples.iter().map(|sample| &sample.latest)),
+        feedback,
     })))
 }
 

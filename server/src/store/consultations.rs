@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use autamedica_api::{ConsultationState, CreateConsultation, Id, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -147,16 +149,54 @@ impl Store {
         get(&mut *self.pool.acquire().await?, id).await
     }
 
-    /// Those that are neither ended nor cancelled and that somebody may be in: every one whose room was opened.
+    /// Those that are to begin between two moments, or were created then when they have no appointment, in order of that;
+    /// `most` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consultations_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: u32,
+    ) -> sqlx::Result<Vec<StoredConsultation>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM consultations WHERE (scheduled_at >= $1 AND scheduled_at < $2) \
+             OR (scheduled_at IS NULL AND created_at >= $1 AND created_at < $2) \
+             ORDER BY COALESCE(scheduled_at, created_at), id LIMIT $3"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
+        query.bind(i64::from(most)).fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// Those that are neither ended nor cancelled and that somebody came to. Appointments to which nobody comes stay
+    /// `created` for ever, so they don't count.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open_consultations(&self) -> sqlx::Result<Vec<StoredConsultation>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM consultations WHERE state IN ('created', 'waiting', 'live') AND room_sid IS NOT NULL"
+            "SELECT {COLUMNS} FROM consultations WHERE room_sid IS NOT NULL AND (state IN ('waiting', 'live') OR \
+             (state = 'created' AND id IN (SELECT consultation_id FROM stays WHERE left_at IS NULL)))"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Those that were ended for good or cancelled since then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn over_since(&self, since: Timestamp) -> sqlx::Result<HashSet<Id>> {
+        let rows = sqlx::query(
+            "SELECT id FROM consultations WHERE ended_at >= $1 AND (state = 'cancelled' OR (state = 'ended' AND cause <> $2))",
+        )
+        .bind(since.as_millis())
+        .bind(CAUSE_EMPTY)
+        .fetch_all(&self.pool)
+        .await?;
+        let id = |row: &AnyRow| Id::new(row.try_get::<String, _>("id")?).map_err(|e| sqlx::Error::Decode(e.into()));
+        rows.iter().map(id).collect()
     }
 
     /// Notes which room was opened for it. One that had ended because it was empty begins anew.

@@ -3,6 +3,7 @@
 mod audit;
 mod codes;
 mod consultations;
+mod feedback;
 mod housekeeping;
 mod keys;
 mod open;
