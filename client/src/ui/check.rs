@@ -72,8 +72,6 @@ impl CheckScreen {
             self.devices(ui, cx, state);
             network(ui, cx, state);
         }
-        #[cfg(not(feature = "kiosk"))]
-        skip_next_time(ui, cx);
     }
 
     fn devices(&self, ui: &mut Ui, cx: &mut Cx, state: &CheckState) {
@@ -109,11 +107,12 @@ impl CheckScreen {
 }
 
 /// A column of this width.
-pub(super) fn column(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui)) {
+pub(super) fn column<R>(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
     ui.allocate_ui_with_layout(Vec2::new(width, 0.0), Layout::top_down(Align::Min), |ui| {
         ui.set_width(width);
-        content(ui);
-    });
+        content(ui)
+    })
+    .inner
 }
 
 /// Our own picture, as in a mirror.
@@ -305,6 +304,8 @@ fn buttons(ui: &mut Ui, cx: &mut Cx) {
     if TextButton::new(texts.t("check-back"), Tone::Neutral).show(ui, &sizes).clicked() {
         cx.actions.push(Action::Home);
     }
+    #[cfg(not(feature = "kiosk"))]
+    skip_next_time(ui, cx);
 }
 
 #[cfg(not(feature = "kiosk"))]
@@ -312,7 +313,6 @@ fn skip_next_time(ui: &mut Ui, cx: &mut Cx) {
     if cx.role != autamedica_api::Role::Doctor {
         return;
     }
-    ui.add_space(space::S);
     if switch(ui, &cx.sizes, &cx.texts.t("settings-skip-check"), cx.settings.skip_check) {
         let settings = crate::settings::Settings { skip_check: !cx.settings.skip_check, ..cx.settings.clone() };
         cx.actions.push(Action::Change(Box::new(settings)));

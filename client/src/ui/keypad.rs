@@ -3,8 +3,9 @@
 use egui::{Align2, CornerRadius, Key, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
+use super::check::column;
 use super::controls::note;
-use super::page::{centered, header};
+use super::page::{header, wide};
 use super::widgets::{TextButton, Tone, focus_ring};
 use super::{Action, Cx, OperatorRequest};
 use crate::call::{JoinTarget, Secret};
@@ -12,6 +13,8 @@ use crate::theme::{Palette, Sizes, bold_font, corner, regular_font, space};
 
 /// A code has so many digits.
 const DIGITS: usize = 8;
+/// From this width on, the rest stands beside the keys.
+const SIDE_BY_SIDE: f32 = 700.0;
 
 /// What was typed so far.
 #[derive(Default)]
@@ -30,7 +33,7 @@ impl KeypadScreen {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
-        centered(ui, cx.sizes, |ui| self.card(ui, cx));
+        wide(ui, cx.sizes, |ui| self.card(ui, cx));
         if let Some(pressed) = typed(ui) {
             self.press(pressed, cx);
         }
@@ -42,26 +45,28 @@ impl KeypadScreen {
         ui.add_space(space::XS);
         let spoken = texts.with("keypad-typed", &[("count", (self.digits.len() as u64).into())]);
         boxes(ui, &sizes, &self.digits, DIGITS, false, &spoken);
-        ui.add_space(space::XS);
-        if self.problem {
-            note(ui, &sizes, &texts.t("keypad-incomplete"), palette.danger);
-        }
-        if let Some(pressed) = keys(ui, cx, Some(Pressed::Help)) {
-            self.press(pressed, cx);
-        }
-        ui.add_space(space::XS);
-        let width = ui.available_width();
-        let go = TextButton::new(texts.t("keypad-continue"), Tone::Primary).icon(Icon::ArrowRight).min_width(width);
-        if go.show(ui, &sizes).clicked() {
-            self.press(Pressed::Enter, cx);
-        }
-        if self.help {
-            ui.add_space(space::S);
-            note(ui, &sizes, &texts.t("keypad-help-text"), palette.muted);
-            ui.add_space(space::XS);
-            if TextButton::new(texts.t("keypad-staff"), Tone::Plain).show(ui, &sizes).clicked() {
-                cx.actions.push(Action::Operator(OperatorRequest::Open));
+        ui.add_space(space::M);
+        let (keys, ()) = beside_keys(ui, cx, Some(Pressed::Help), |ui, cx| {
+            let width = ui.available_width();
+            let go = TextButton::new(texts.t("keypad-continue"), Tone::Primary).icon(Icon::ArrowRight);
+            if go.min_width(width).show(ui, &sizes).clicked() {
+                self.press(Pressed::Enter, cx);
             }
+            if self.problem {
+                ui.add_space(space::XS);
+                note(ui, &sizes, &texts.t("keypad-incomplete"), palette.danger);
+            }
+            if self.help {
+                ui.add_space(space::XS);
+                note(ui, &sizes, &texts.t("keypad-help-text"), palette.text);
+                ui.add_space(space::XS);
+                if TextButton::new(texts.t("keypad-staff"), Tone::Neutral).show(ui, &sizes).clicked() {
+                    cx.actions.push(Action::Operator(OperatorRequest::Open));
+                }
+            }
+        });
+        if let Some(pressed) = keys {
+            self.press(pressed, cx);
         }
     }
 
@@ -129,8 +134,30 @@ pub(super) fn boxes(ui: &mut Ui, sizes: &Sizes, typed: &str, count: usize, hidde
     }
 }
 
+/// The keys, and beside them (or below, where there is little room) the rest. Returns the key pressed.
+pub(super) fn beside_keys<R>(
+    ui: &mut Ui,
+    cx: &mut Cx,
+    extra: Option<Pressed>,
+    rest: impl FnOnce(&mut Ui, &mut Cx) -> R,
+) -> (Option<Pressed>, R) {
+    let width = ui.available_width();
+    if width < SIDE_BY_SIDE {
+        let pressed = keys(ui, cx, extra);
+        ui.add_space(space::S);
+        return (pressed, rest(ui, cx));
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = space::XL;
+        let half = (width - space::XL) / 2.0;
+        let pressed = column(ui, half, |ui| keys(ui, cx, extra));
+        (pressed, column(ui, half, |ui| rest(ui, cx)))
+    })
+    .inner
+}
+
 /// The keys: digits in the order of a telephone. `extra` is the key at the lower right. Returns the one pressed.
-pub(super) fn keys(ui: &mut Ui, cx: &Cx, extra: Option<Pressed>) -> Option<Pressed> {
+fn keys(ui: &mut Ui, cx: &Cx, extra: Option<Pressed>) -> Option<Pressed> {
     let mut pressed = None;
     let texts = cx.texts;
     let rows = [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]];

@@ -6,8 +6,8 @@ use egui::Ui;
 use lucide_icons::Icon;
 
 use super::controls::remark;
-use super::keypad::{Pressed, boxes, keys, lead, typed};
-use super::page::{centered, header};
+use super::keypad::{Pressed, beside_keys, boxes, lead, typed};
+use super::page::{header, wide};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, OperatorRequest};
 use crate::answer::Answer;
@@ -52,7 +52,7 @@ impl OperatorScreen {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
-        centered(ui, cx.sizes, |ui| self.card(ui, cx));
+        wide(ui, cx.sizes, |ui| self.card(ui, cx));
         if let Some(pressed) = typed(ui) {
             self.press(pressed, cx);
         }
@@ -68,23 +68,8 @@ impl OperatorScreen {
         ui.add_space(space::XS);
         let spoken = texts.with("keypad-typed", &[("count", (self.digits.len() as u64).into())]);
         boxes(ui, &sizes, &self.digits, *pin::LENGTHS.end(), true, &spoken);
-        ui.add_space(space::XS);
-        let locked = self.locked_until.and_then(|until| until.checked_duration_since(cx.now));
-        if let Some(left) = locked.filter(|left| !left.is_zero()) {
-            remark(ui, &sizes, Icon::Lock, palette.danger, &texts.t("operator-locked"));
-            ui.ctx().request_repaint_after(left);
-        } else if self.answer.is_some() {
-            remark(ui, &sizes, Icon::Info, palette.muted, &texts.t("operator-trying"));
-        } else if let Some(refused) = self.refused {
-            let key = if refused == PinAnswer::NoneSet { "operator-none" } else { "operator-wrong" };
-            remark(ui, &sizes, Icon::CircleAlert, palette.danger, &texts.t(key));
-        }
-        if let Some(pressed) = keys(ui, cx, None) {
-            self.press(pressed, cx);
-        }
-        ui.add_space(space::XS);
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = egui::Vec2::splat(space::M);
+        ui.add_space(space::M);
+        let (keys, ()) = beside_keys(ui, cx, None, |ui, cx| {
             let go = TextButton::new(texts.t("operator-leave"), Tone::Danger).icon(Icon::LogOut);
             if go.show(ui, &sizes).clicked() {
                 self.press(Pressed::Enter, cx);
@@ -92,7 +77,21 @@ impl OperatorScreen {
             if TextButton::new(texts.t("operator-back"), Tone::Neutral).show(ui, &sizes).clicked() {
                 cx.actions.push(Action::Operator(OperatorRequest::Close));
             }
+            ui.add_space(space::XS);
+            let locked = self.locked_until.and_then(|until| until.checked_duration_since(cx.now));
+            if let Some(left) = locked.filter(|left| !left.is_zero()) {
+                remark(ui, &sizes, Icon::Lock, palette.danger, &texts.t("operator-locked"));
+                ui.ctx().request_repaint_after(left);
+            } else if self.answer.is_some() {
+                remark(ui, &sizes, Icon::Info, palette.muted, &texts.t("operator-trying"));
+            } else if let Some(refused) = self.refused {
+                let key = if refused == PinAnswer::NoneSet { "operator-none" } else { "operator-wrong" };
+                remark(ui, &sizes, Icon::CircleAlert, palette.danger, &texts.t(key));
+            }
         });
+        if let Some(pressed) = keys {
+            self.press(pressed, cx);
+        }
     }
 
     fn press(&mut self, pressed: Pressed, cx: &mut Cx) {

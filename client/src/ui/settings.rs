@@ -7,7 +7,7 @@ use lucide_icons::Icon;
 
 use super::check::{column, device};
 use super::controls::{caption, note, remark, segments, switch};
-use super::page::{header, wide};
+use super::page::{header, wide_with_footer};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx};
 use crate::answer::Answer;
@@ -44,23 +44,24 @@ impl SettingsScreen {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, in_call: bool, not_kept: bool, broken: Option<&Path>) {
         header(ui, cx);
         let mut settings = cx.settings.clone();
-        wide(ui, cx.sizes, |ui| {
+        let body = |ui: &mut Ui, cx: &mut Cx| {
             ui.heading(cx.texts.t("settings-title").as_ref());
             ui.add_space(space::XS);
             told(ui, cx, not_kept, broken);
             let width = ui.available_width();
-            if width >= SIDE_BY_SIDE {
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::XL;
-                    let half = (width - space::XL) / 2.0;
-                    column(ui, half, |ui| self.devices(ui, cx, &mut settings));
-                    column(ui, half, |ui| look(ui, cx, &mut settings));
-                });
-            } else {
+            if width < SIDE_BY_SIDE {
                 self.devices(ui, cx, &mut settings);
                 look(ui, cx, &mut settings);
+                return;
             }
-            ui.add_space(space::M);
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::XL;
+                let half = (width - space::XL) / 2.0;
+                column(ui, half, |ui| self.devices(ui, cx, &mut settings));
+                column(ui, half, |ui| look(ui, cx, &mut settings));
+            });
+        };
+        wide_with_footer(ui, cx, body, |ui, cx| {
             let back = if in_call { "settings-back-to-call" } else { "settings-back" };
             let back = TextButton::new(cx.texts.t(back), Tone::Primary).icon(Icon::ArrowLeft);
             if back.show(ui, &cx.sizes).clicked() {

@@ -228,7 +228,15 @@ impl Stand {
     #[track_caller]
     pub fn click(&mut self, key: &str) {
         let text = self.text(key);
-        self.harness.get_by_label(&text).click();
+        self.click_text(&text);
+    }
+
+    /// Clicks what has this name, wherever it has to be scrolled to.
+    #[track_caller]
+    pub fn click_text(&mut self, text: &str) {
+        self.harness.get_by_label(text).scroll_to_me();
+        self.settle();
+        self.harness.get_by_label(text).click();
         self.settle();
     }
 
