@@ -49,6 +49,7 @@ pub fn choice(ui: &mut Ui, label: &str, options: &[String], selected: Option<usi
 }
 
 /// Something that is on or off, with its words beside it. Returns whether it was switched.
+#[cfg(not(feature = "kiosk"))]
 pub fn switch(ui: &mut Ui, sizes: &Sizes, label: &str, on: bool) -> bool {
     let palette = Palette::of(ui);
     let knob = Vec2::new(44.0, 26.0);
@@ -73,6 +74,7 @@ pub fn switch(ui: &mut Ui, sizes: &Sizes, label: &str, on: bool) -> bool {
 }
 
 /// One of a few, side by side. Returns the index of a new choice.
+#[cfg(not(feature = "kiosk"))]
 pub fn segments(ui: &mut Ui, sizes: &Sizes, label: &str, options: &[String], selected: usize) -> Option<usize> {
     let mut chosen = None;
     ui.horizontal_wrapped(|ui| {

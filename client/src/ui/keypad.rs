@@ -96,6 +96,8 @@ pub(super) enum Pressed {
 
 /// What was typed on a real keyboard in this pass: digits, backspace, enter.
 pub(super) fn typed(ui: &Ui) -> Option<Pressed> {
+    // Asked before the input is held: egui has one lock for both.
+    let keyboard_is_free = ui.memory(|memory| memory.focused().is_none());
     ui.input(|input| {
         input.events.iter().find_map(|event| match event {
             egui::Event::Text(text) => {
@@ -105,9 +107,7 @@ pub(super) fn typed(ui: &Ui) -> Option<Pressed> {
             }
             egui::Event::Key { key: Key::Backspace, pressed: true, .. } => Some(Pressed::Back),
             // With the keyboard on a key, Enter presses that key.
-            egui::Event::Key { key: Key::Enter, pressed: true, .. } if ui.memory(|it| it.focused().is_none()) => {
-                Some(Pressed::Enter)
-            }
+            egui::Event::Key { key: Key::Enter, pressed: true, .. } if keyboard_is_free => Some(Pressed::Enter),
             _ => None,
         })
     })

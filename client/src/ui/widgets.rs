@@ -161,6 +161,7 @@ impl<'a> TextButton<'a> {
     }
 
     /// A screen reader says this instead of the word.
+    #[cfg(not(feature = "kiosk"))]
     pub fn named(mut self, name: String) -> Self {
         self.name = Some(name);
         self
