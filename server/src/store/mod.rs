@@ -10,6 +10,7 @@ mod open;
 mod outbox;
 mod presence;
 mod quality;
+mod recordings;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use keys::{ApiKey, PREFIX as KEY_PREFIX, Scope};
 pub use open::OpenError;
 pub use outbox::Delivery;
 pub use presence::Stay;
+pub use recordings::{PartState, Requested, StoredPart, StoredRecording};
 pub use quality::{StoredSample, summarize};
 
 /// The database's connections. Cheap to clone.
