@@ -3,12 +3,14 @@
 mod audit;
 mod codes;
 mod consultations;
+mod feedback;
 mod housekeeping;
 mod keys;
 mod open;
 mod outbox;
 mod presence;
 mod quality;
+mod recordings;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub use keys::{ApiKey, PREFIX as KEY_PREFIX, Scope};
 pub use open::OpenError;
 pub use outbox::Delivery;
 pub use presence::Stay;
+pub use recordings::{PartState, Requested, StoredPart, StoredRecording};
 pub use quality::{StoredSample, summarize};
 
 /// The database's connections. Cheap to clone.
