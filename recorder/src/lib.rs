@@ -1,0 +1,1 @@
+//! Records one room to one file.
