@@ -105,9 +105,6 @@ pub struct InboundRtpStats {
     pub concealed_samples: u64,
     /// What decodes it.
     pub decoder_implementation: String,
-    /// When what is played now was captured, in milliseconds by the sender's clock as the SFU passes it on; `None` until
-    /// the sender has told. The difference between a participant's sound and picture is how far apart they play.
-    pub estimated_playout_ms: Option<f64>,
 }
 
 /// One media stream that is sent. Counters run from its start.
@@ -301,7 +298,6 @@ impl Index {
             total_samples_received: inbound.total_samples_received,
             concealed_samples: inbound.concealed_samples,
             decoder_implementation: inbound.decoder_implementation,
-            estimated_playout_ms: Some(inbound.estimated_playout_timestamp).filter(|ms| *ms > 0.0),
         }
     }
 

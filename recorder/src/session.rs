@@ -192,7 +192,7 @@ impl Stay {
     ) -> Option<DisconnectReason> {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (measured, mut measures) = mpsc::channel(1);
+        let (measured, mut measures) = mpsc::channel::<Vec<_>>(1);
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -200,9 +200,9 @@ impl Stay {
                     Some(RoomEvent::Disconnected { reason }) => return Some(reason),
                     Some(event) => self.happened(event),
                 },
-                Some(stats) = measures.recv() => self.leads.measured(&stats, &self.tracks),
+                Some(waits) = measures.recv() => self.leads.measured(&waits, &self.tracks),
                 _ = look.tick() => if let Ok(slot) = measured.clone().try_reserve_owned() {
-                    sync::measure(room.get_stats(), slot).await;
+                    tokio::spawn(sync::measure(self.tracks.all(), slot));
                 },
                 _ = left.changed() => return None,
             }

@@ -24,7 +24,7 @@ fn assert_in_step(film: &Film, index: usize, hz: f64, at_least: usize) {
     );
     assert!(beeps.len() >= at_least, "{} beeps of {hz} Hz, not {at_least}", beeps.len());
     for pair in beeps.windows(2) {
-        assert!((pair[1].0 - pair[0].0 - 1.0).abs() < 0.03, "a beep is missing after {:.2} s", pair[0].0);
+        assert!((pair[1].0 - pair[0].0 - 1.0).abs() < 0.1, "a beep is missing after {:.2} s", pair[0].0);
     }
     for (at, off) in beeps {
         assert!(off.abs() < IN_STEP, "at {at:.2} s sound is {:.0} ms after the picture", off * 1000.0);

@@ -25,6 +25,7 @@ pub(super) struct Tracks {
 struct Video {
     identity: String,
     source: TrackSource,
+    track: RemoteVideoTrack,
     stream: VideoStream,
     feed: Feed,
     muted: bool,
@@ -34,6 +35,7 @@ struct Video {
 struct Sound {
     identity: String,
     source: TrackSource,
+    track: RemoteAudioTrack,
     stream: AudioStream,
     lane: u64,
 }
@@ -47,7 +49,7 @@ impl Video {
                 filled.put(frame, Instant::now());
             }
         });
-        Ok(Self { identity, source, stream, feed, muted: false })
+        Ok(Self { identity, source, track: track.clone(), stream, feed, muted: false })
     }
 }
 
@@ -129,7 +131,8 @@ impl Tracks {
             let mut input = mixer.add(lane, leads.delay(identity, source));
             let stream =
                 AudioStream::with_callback(track, RATE, CHANNELS as u32, move |frame| input.push(&frame.data))?;
-            self.sounds.insert(sid.to_owned(), Sound { identity: identity.to_owned(), source, stream, lane });
+            let sound = Sound { identity: identity.to_owned(), source, track: track.clone(), stream, lane };
+            self.sounds.insert(sid.to_owned(), sound);
         }
         Ok(())
     }
@@ -139,6 +142,13 @@ impl Tracks {
         let identity = participant.identity();
         let shown = |video: &&Video| video.source == source && video.identity == identity && !video.muted;
         self.videos.values().find(shown).map(|video| video.feed.clone())
+    }
+
+    /// All tracks, by sid.
+    pub(super) fn all(&self) -> Vec<(String, RemoteTrack)> {
+        let videos = self.videos.iter().map(|(sid, video)| (sid.clone(), RemoteTrack::Video(video.track.clone())));
+        let sounds = self.sounds.iter().map(|(sid, sound)| (sid.clone(), RemoteTrack::Audio(sound.track.clone())));
+        videos.chain(sounds).collect()
     }
 
     /// Whose track it is, and from which source.

@@ -94,11 +94,16 @@ impl Lane {
             if level < self.wanted && !self.ring.is_abandoned() {
                 return;
             }
-            self.skip((level - self.wanted).max(0.0) as usize);
+            let surplus = (level - self.wanted).max(0.0) as usize;
+            tracing::debug!(surplus, "a lane starts");
+            self.skip(surplus);
             self.off = 0.0;
             self.playing = true;
         } else {
             self.off += (level - self.wanted - self.off) / MEAN_OVER;
+            if self.off.abs() > FAR_OFF {
+                tracing::debug!(off = self.off, "a lane is far off");
+            }
             if self.off > FAR_OFF {
                 self.skip(self.off as usize);
                 self.off = 0.0;
@@ -116,6 +121,7 @@ impl Lane {
         if played < BLOCK {
             let from = played.saturating_sub(FADE);
             fade(&mut block[from * CHANNELS..played * CHANNELS], |i| 1.0 - i as f32 / FADE as f32);
+            tracing::debug!(played, "a lane runs dry");
             self.stop();
         } else if block.iter().all(|sample| sample.saturating_abs() < SILENCE) {
             self.adjust_in_silence();
