@@ -3,30 +3,55 @@
 use autamedica_engine::{LocalTrackPublication, RoomError, VideoResolution};
 use tokio::sync::mpsc;
 
-use super::EndReason;
 use super::join::Entered;
 use super::local::Source;
+use super::{ControlRequest, EndReason};
 use crate::backend::BackendError;
 use crate::device::DeviceState;
 
 /// What comes back from devices and from work beside the task.
+///
+/// A number tells what belongs to a device, publication or room that is no more: `device` counts the devices opened for
+/// a source, `asked` the publications asked for, `room` the rooms entered.
 pub(super) enum Event {
-    Device(Source, DeviceState),
-    Speaker(DeviceState),
-    Sized(Source, VideoResolution),
-    /// Work for a room; `room` tells an earlier room's results from the present one's.
+    Device {
+        source: Source,
+        device: u64,
+        state: DeviceState,
+    },
+    Speaker {
+        device: u64,
+        state: DeviceState,
+    },
+    /// Pictures of this size come from now on.
+    Sized {
+        source: Source,
+        device: u64,
+        size: VideoResolution,
+    },
     Entered(Result<Entered, EndReason>),
     Published {
         room: u64,
         source: Source,
+        asked: u64,
         result: Result<LocalTrackPublication, RoomError>,
     },
+    /// The pause after a refused publication is over.
+    PublishAgain {
+        room: u64,
+        source: Source,
+    },
+    /// With the message's id.
     ChatSent {
-        line: usize,
-        result: Result<(), RoomError>,
+        line: u64,
+        result: Result<String, RoomError>,
     },
     Recorded {
         on: bool,
+        result: Result<(), BackendError>,
+    },
+    Controlled {
+        asked: ControlRequest,
         result: Result<(), BackendError>,
     },
 }

@@ -1,12 +1,17 @@
 //! A call: one task, fed with [`CallCommand`]s, publishing [`CallState`] snapshots.
 
+mod chat;
+mod control;
 mod event;
 mod handle;
 mod join;
 mod local;
+mod outlet;
 mod remote;
 mod room_event;
+mod sending;
 mod settings;
+mod sharing;
 mod state;
 mod target;
 mod task;

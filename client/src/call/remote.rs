@@ -7,6 +7,7 @@ use autamedica_engine::{
 };
 
 use super::ParticipantState;
+use super::chat::time_of;
 use crate::device::audio::{Mixer, SAMPLE_RATE};
 
 /// Everybody else in the room, in the order they came.
@@ -141,6 +142,9 @@ impl Remote {
             let shown = |video: &&Video| video.publication.source() == source && !video.publication.is_muted();
             self.videos.iter().find(shown).map(|video| video.slot.clone())
         };
+        let permission = self.participant.permission();
+        let waits = permission.is_some_and(|may| !may.can_publish && !may.can_subscribe && !may.hidden);
+        let joined_at = Some(self.participant.joined_at_ms()).filter(|at| *at > 0).map(time_of);
         let microphone = self.participant.get_track_publication_by_source(TrackSource::Microphone);
         ParticipantState {
             identity: self.participant.identity(),
@@ -150,8 +154,8 @@ impl Remote {
             screen: picture(TrackSource::Screenshare),
             microphone_muted: microphone.is_none_or(|publication| publication.is_muted()),
             speaking: self.speaking,
-            waiting_since: None,
-            joined_at: None,
+            waiting_since: joined_at.filter(|_| waits),
+            joined_at,
             quality: self.participant.connection_quality(),
         }
     }

@@ -1,12 +1,11 @@
 //! What the room tells, and what the call makes of it.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use autamedica_engine::{DisconnectReason, EncryptionState as FrameState, Participant, RoomEvent};
 
 use super::task::{RETRY_AFTER, Task};
-use super::{CallPhase, ChatMessage, EncryptionState, EndReason, RecordingState, Secret};
+use super::{CallPhase, EncryptionState, EndReason, RecordingState, Secret};
 
 impl Task {
     pub(super) fn on_room_event(&mut self, event: RoomEvent) {
@@ -47,28 +46,22 @@ impl Task {
                 self.state().quality = quality;
             }
             RoomEvent::ChatMessage { participant_identity, message } => {
-                self.measurements.chat_received();
-                let role = self.remotes.role(&participant_identity);
-                let at = u64::try_from(message.timestamp_ms).unwrap_or(0);
-                Arc::make_mut(&mut self.state().chat).push(ChatMessage {
-                    from: participant_identity,
-                    role,
-                    own: false,
-                    text: message.text,
-                    // The sender's clock may say anything.
-                    at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(at)).unwrap_or(SystemTime::UNIX_EPOCH),
-                    failed: false,
-                    file: None,
-                });
+                // What is said while we wait isn't meant for us.
+                if self.waiting_since.is_none() {
+                    self.on_chat(participant_identity, message);
+                }
+            }
+            RoomEvent::ParticipantPermissionChanged { participant: Participant::Local(_), .. } => {
+                self.show_admission();
+            }
+            RoomEvent::TrackMuted { participant: Participant::Local(_), publication } => {
+                self.on_own_muted(publication.source());
             }
             RoomEvent::RoomUpdated { is_recording, .. } => self.show_recording(is_recording),
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
             RoomEvent::Reconnecting => self.lost(),
-            RoomEvent::Reconnected => {
-                self.state().phase = CallPhase::InCall;
-                // What came while the connection was down could not be published then.
-                self.publish_all();
-            }
+            // What came while the connection was down could not be published then.
+            RoomEvent::Reconnected => self.show_admission(),
             RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
             RoomEvent::TokenRefreshed { token } => {
                 if let Some(admission) = &mut self.admission {
@@ -92,6 +85,7 @@ impl Task {
         match reason {
             DisconnectReason::ClientInitiated => self.end(EndReason::HungUp),
             DisconnectReason::DuplicateIdentity => self.end(EndReason::JoinedElsewhere),
+            DisconnectReason::ParticipantRemoved if self.waiting_since.is_some() => self.end(EndReason::Refused),
             DisconnectReason::ParticipantRemoved => self.end(EndReason::Removed),
             DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => self.end(EndReason::RoomClosed),
             _ => {

@@ -1,0 +1,6 @@
+//! What happens behind the call screen: call tasks without a window, against our backend as a program and a real SFU.
+
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+mod waiting;
