@@ -32,6 +32,27 @@ impl Lines {
         self.count
     }
 
+    /// The id of each line's message, if it has one yet.
+    pub(super) fn ids(&self) -> impl DoubleEndedIterator<Item = Option<&str>> + ExactSizeIterator {
+        self.known.iter().map(|known| known.id.as_deref())
+    }
+
+    /// Whether the line is there already.
+    fn has(&self, chat: &[ChatMessage], from: &str, id: &str) -> bool {
+        chat.iter().zip(self.ids()).any(|(line, known)| line.from == from && known == Some(id))
+    }
+
+    /// Puts a line where it belongs by its time, unless it is there already.
+    pub(super) fn merge(&mut self, chat: &mut Vec<ChatMessage>, id: String, message: ChatMessage) {
+        if self.has(chat, &message.from, &id) {
+            return;
+        }
+        let at = chat.iter().position(|line| line.at > message.at).unwrap_or(chat.len());
+        self.count += 1;
+        chat.insert(at, message);
+        self.known.insert(at, Known { line: self.count, id: Some(id) });
+    }
+
     /// Where a line is.
     pub(super) fn find(&self, line: u64) -> Option<usize> {
         self.known.iter().position(|known| known.line == line)
@@ -98,6 +119,9 @@ impl Task {
     }
 
     pub(super) fn on_chat(&mut self, from: String, message: Message) {
+        if self.lines.has(&self.publisher.state.chat, &from, &message.id) {
+            return;
+        }
         self.measurements.chat_received();
         let line = ChatMessage {
             role: self.remotes.role(&from),

@@ -1,13 +1,16 @@
 //! What comes back to the call task from devices and from work beside it.
 
-use autamedica_engine::{LocalTrackPublication, RoomError, VideoResolution};
+use autamedica_engine::{DataStreamError, LocalTrackPublication, RoomError, VideoResolution};
 use tokio::sync::mpsc;
 
+use super::files::Arrived;
+use super::history::History;
 use super::join::Entered;
 use super::local::Source;
-use super::{ControlRequest, EndReason};
+use super::statistics::Measured;
+use super::{ControlRequest, EndReason, FileProgress};
 use crate::backend::BackendError;
-use crate::device::DeviceState;
+use crate::device::{DeviceLists, DeviceState};
 
 /// What comes back from devices and from work beside the task.
 ///
@@ -53,6 +56,26 @@ pub(super) enum Event {
     Controlled {
         asked: ControlRequest,
         result: Result<(), BackendError>,
+    },
+    Measured {
+        room: u64,
+        result: Result<Measured, RoomError>,
+    },
+    QualitySent(Result<(), BackendError>),
+    Devices(DeviceLists),
+    History(Result<History, DataStreamError>),
+    /// So many bytes of a line's file are there.
+    FileMoved {
+        line: u64,
+        bytes: u64,
+    },
+    FileEnded {
+        line: u64,
+        result: Result<Arrived, FileProgress>,
+    },
+    FileSaved {
+        id: String,
+        saved: FileProgress,
     },
 }
 

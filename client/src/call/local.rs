@@ -1,5 +1,8 @@
 //! What we send: our devices, and their publications in the room that is up at the moment.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use autamedica_api::Role;
 use autamedica_engine::{
     EngineError, LatestFrame, LocalAudioTrack, LocalParticipant, LocalTrack, LocalTrackPublication, LocalVideoTrack,
@@ -68,6 +71,8 @@ pub(super) struct LocalMedia {
     camera_outlet: Outlet<NativeVideoSource>,
     microphone_outlet: Outlet<NativeAudioSource>,
     screen_outlet: Outlet<NativeVideoSource>,
+    /// The connection is too bad for the camera's full picture.
+    held: Arc<AtomicBool>,
     /// The size of the pictures, once one came.
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
@@ -105,6 +110,7 @@ impl LocalMedia {
             camera_outlet: Outlet::new(),
             microphone_outlet: Outlet::new(),
             screen_outlet: Outlet::new(),
+            held: Arc::default(),
             camera_size: None,
             screen_size: None,
             publications: Default::default(),
@@ -170,7 +176,8 @@ impl LocalMedia {
         let (sizes, states) = (self.events.clone(), self.events.clone());
         let source = Source::Camera;
         let device = self.next_device(source as usize);
-        let on_frame = feed_pictures((source, device), self.camera_outlet.clone(), Some(self.self_view.clone()), sizes);
+        let (outlet, self_view, held) = (self.camera_outlet.clone(), self.self_view.clone(), self.held.clone());
+        let on_frame = feed_pictures((source, device), outlet, Some(self_view), held, sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
         let (choice, format) = (self.choices.camera.clone(), self.settings.picture.format());
         let on_state = move |state| states.send(Event::Device { source, device, state });
@@ -184,6 +191,11 @@ impl LocalMedia {
             Source::Microphone => self.retiring.1 = None,
             Source::Screen => {}
         }
+    }
+
+    /// Sends little (`true`) of the camera's picture, or all of it again.
+    pub(super) fn hold_camera_back(&self, hold: bool) {
+        self.held.store(hold, Ordering::Relaxed);
     }
 
     /// Whether the camera is open, or being opened.
@@ -204,7 +216,7 @@ impl LocalMedia {
         let (sizes, states) = (self.events.clone(), self.events.clone());
         let source = Source::Screen;
         let device = self.next_device(source as usize);
-        let on_frame = feed_pictures((source, device), self.screen_outlet.clone(), None, sizes);
+        let on_frame = feed_pictures((source, device), self.screen_outlet.clone(), None, Arc::default(), sizes);
         let options = ScreenOptions { source: screen, ..ScreenOptions::default() };
         let on_state = move |state| states.send(Event::Device { source, device, state });
         self.screen = Some(Screen::open(options, on_frame, on_state));

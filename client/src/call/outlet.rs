@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::event::{Event, Events};
 use super::local::Source;
 use crate::device::audio::Chunk;
+use crate::device::shrink;
 
 /// A device thread's way into the room that is up: filled when one is entered, emptied when it is left, and shut while
 /// its source is muted, so that nothing gets out whatever the engine makes of the muting.
@@ -52,14 +53,30 @@ impl<S> Clone for Outlet<S> {
     }
 }
 
-/// What a camera's or screen's thread does with each picture.
+/// What a camera that is held back sends at most: pixels, and one picture of so many.
+const HELD_SIZE: (u32, u32) = (320, 180);
+const HELD_EVERY: u32 = 3;
+
+/// What a camera's or screen's thread does with each picture. While `held`, little of it is sent.
 pub(super) fn feed_pictures(
     (source, device): (Source, u64),
     outlet: Outlet<NativeVideoSource>,
     self_view: Option<LatestFrame>,
+    held: Arc<AtomicBool>,
     events: Events,
 ) -> impl FnMut(Arc<VideoFrame>) + Send + 'static {
-    let mut size = None;
+    let (mut size, mut count) = (None, 0_u32);
+    let mut send = move |native: &NativeVideoSource, frame: &VideoFrame| {
+        count = count.wrapping_add(1);
+        if !held.load(Ordering::Relaxed) {
+            return native.capture_frame(frame, frame.timestamp_us);
+        }
+        if !count.is_multiple_of(HELD_EVERY) {
+            return Ok(());
+        }
+        let smaller = shrink(frame, HELD_SIZE);
+        native.capture_frame(smaller.as_ref().unwrap_or(frame), frame.timestamp_us)
+    };
     move |frame| {
         if !outlet.is_for(device) {
             return;
@@ -70,7 +87,7 @@ pub(super) fn feed_pictures(
             events.send(Event::Sized { source, device, size: now });
         }
         if let Some(native) = outlet.get()
-            && let Err(error) = native.capture_frame(&frame, frame.timestamp_us)
+            && let Err(error) = send(&native, &frame)
         {
             tracing::trace!(?source, %error, "picture not sent");
         }

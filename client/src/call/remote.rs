@@ -117,6 +117,26 @@ impl Remotes {
         self.people.iter().any(|remote| !remote.videos.is_empty() || !remote.sounds.is_empty())
     }
 
+    /// Every picture that comes, and whose it is.
+    pub(super) fn videos(&self) -> impl Iterator<Item = (String, &RemoteTrackPublication)> {
+        self.people.iter().flat_map(|remote| {
+            let identity = remote.participant.identity();
+            remote.videos.iter().map(move |video| (identity.clone(), &video.publication))
+        })
+    }
+
+    /// Every track that comes.
+    pub(super) fn tracks(&self) -> impl Iterator<Item = RemoteTrack> {
+        let of = |remote: &Remote| remote.participant.track_publications().into_values();
+        self.people.iter().flat_map(of).filter_map(|publication| publication.track())
+    }
+
+    /// Whose a track is, by its sid, and which.
+    pub(super) fn whose(&self, sid: &str) -> Option<(String, TrackSource)> {
+        let of = |remote: &Remote| remote.participant.get_track_publication(sid).map(|track| track.source());
+        self.people.iter().find_map(|remote| Some((remote.participant.identity(), of(remote)?)))
+    }
+
     /// The role of somebody by identity.
     pub(super) fn role(&self, identity: &str) -> Option<Role> {
         self.people.iter().find(|remote| remote.participant.identity() == identity).and_then(Remote::role)

@@ -11,6 +11,7 @@ impl Task {
     pub(super) fn on_room_event(&mut self, event: RoomEvent) {
         match event {
             RoomEvent::ParticipantConnected(participant) | RoomEvent::ParticipantActive(participant) => {
+                self.tell_history(&participant);
                 self.remotes.joined(participant);
             }
             RoomEvent::ParticipantDisconnected { participant, .. } => {
@@ -30,6 +31,7 @@ impl Task {
                         self.unreadable.insert(identity);
                     }
                 }
+                self.tiles.arrived();
                 self.show_encryption();
                 if self.remotes.anyone_heard_or_seen()
                     && let Some(text) = self.say.take()
@@ -54,6 +56,19 @@ impl Task {
             RoomEvent::ParticipantPermissionChanged { participant: Participant::Local(_), .. } => {
                 self.show_admission();
             }
+            RoomEvent::ParticipantPermissionChanged { participant: Participant::Remote(participant), .. } => {
+                self.tell_history(&participant);
+            }
+            RoomEvent::TextStreamOpened { reader, participant_identity } => {
+                if let Some(reader) = reader.take().filter(|_| self.waiting_since.is_none()) {
+                    self.on_text(&participant_identity, reader);
+                }
+            }
+            RoomEvent::ByteStreamOpened { reader, participant_identity } => {
+                if let Some(reader) = reader.take().filter(|_| self.waiting_since.is_none()) {
+                    self.on_bytes(participant_identity, reader);
+                }
+            }
             RoomEvent::TrackMuted { participant: Participant::Local(_), publication } => {
                 self.on_own_muted(publication.source());
             }
@@ -61,7 +76,10 @@ impl Task {
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
             RoomEvent::Reconnecting => self.lost(),
             // What came while the connection was down could not be published then.
-            RoomEvent::Reconnected => self.show_admission(),
+            RoomEvent::Reconnected => {
+                self.show_admission();
+                self.tiles.forget();
+            }
             RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
             RoomEvent::TokenRefreshed { token } => {
                 if let Some(admission) = &mut self.admission {

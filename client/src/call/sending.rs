@@ -66,6 +66,9 @@ impl Task {
         if source == Source::Screen {
             return self.on_screen(state);
         }
+        if self.fell_back(source, &state) {
+            return;
+        }
         if !matches!(state, DeviceState::Starting) {
             self.local.settled(source);
         }

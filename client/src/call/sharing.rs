@@ -2,7 +2,7 @@
 
 use super::ShareState;
 use super::task::Task;
-use crate::device::{DeviceState, ScreenSource};
+use crate::device::{DeviceProblem, DeviceState, ScreenSource};
 
 impl Task {
     /// Shares this; what is shared already gives way without a gap in the publication.
@@ -16,6 +16,8 @@ impl Task {
     /// The newest capture reports.
     pub(super) fn on_screen(&mut self, state: DeviceState) {
         match state {
+            // The window was closed, or the monitor pulled out: there is nothing more to share.
+            DeviceState::Failed(DeviceProblem::Unplugged) => self.stop_sharing(ShareState::Off),
             DeviceState::Failed(problem) => {
                 tracing::warn!(?problem, "the screen can't be captured");
                 self.stop_sharing(ShareState::Failed);

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_api::Role;
@@ -15,15 +16,22 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::chat::Lines;
+use super::devices::Hotplug;
 use super::event::{Event, Events};
+use super::files::Files;
 use super::handle::{CallHandle, Publisher, Wake};
+use super::history::Told;
+use super::hold::Hold;
 use super::join::{Entered, Entrance};
 use super::local::{DeviceChoices, LocalMedia};
 use super::remote::{Remotes, role_of};
 use super::sending::Refusals;
+use super::statistics::Statistics;
 use super::target::comparison_code;
+use super::tiles::Tiles;
 use super::{
-    CallCommand, CallPhase, CallSettings, CallState, ControlRequest, EncryptionState, EndReason, JoinTarget, ShareState,
+    CallCommand, CallPhase, CallSettings, CallState, ControlRequest, DeviceKind, EncryptionState, EndReason,
+    JoinTarget, ShareState,
 };
 use crate::backend::Admission;
 use crate::device::audio::Mixer;
@@ -54,7 +62,7 @@ pub struct CallOptions {
 
 /// The room that is up.
 pub(super) struct Session {
-    pub(super) room: Room,
+    pub(super) room: Arc<Room>,
     events: mpsc::UnboundedReceiver<RoomEvent>,
 }
 
@@ -67,7 +75,7 @@ impl Session {
 
 /// The call.
 pub(super) struct Task {
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     target: JoinTarget,
     pub(super) entrance: Entrance,
     pub(super) measurements: Measurements,
@@ -83,7 +91,13 @@ pub(super) struct Task {
     /// Who has media here that doesn't decrypt, or isn't encrypted where it must be, by identity.
     pub(super) unreadable: BTreeSet<String>,
     pub(super) lines: Lines,
+    pub(super) told: Told,
+    pub(super) files: Files,
     pub(super) refusals: Refusals,
+    pub(super) tiles: Tiles,
+    pub(super) hold: Hold,
+    pub(super) statistics: Statistics,
+    pub(super) hotplug: Hotplug,
     /// Counts the rooms entered.
     pub(super) rooms: u64,
     pub(super) jobs: JoinSet<()>,
@@ -111,7 +125,13 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         waiting_since: None,
         unreadable: BTreeSet::new(),
         lines: Lines::default(),
+        told: Told::default(),
+        files: Files::default(),
         refusals: Refusals::default(),
+        tiles: Tiles::default(),
+        hold: Hold::default(),
+        statistics: Statistics::default(),
+        hotplug: Hotplug::default(),
         rooms: 0,
         jobs: JoinSet::new(),
     };
@@ -128,6 +148,7 @@ impl Task {
         self.measurements.join_asked();
         self.enter(Duration::ZERO);
         self.local.open();
+        self.watch_devices();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_over() {
@@ -170,6 +191,11 @@ impl Task {
         self.state().phase = CallPhase::Ended { reason, lasted };
     }
 
+    /// The way of events into the task.
+    pub(super) fn events(&self) -> Events {
+        self.events.clone()
+    }
+
     /// Does work beside the task; it comes back as an event.
     pub(super) fn beside(&mut self, work: impl Future<Output = Event> + Send + 'static) {
         let events = self.events.clone();
@@ -199,7 +225,13 @@ impl Task {
             CallCommand::Remove(identity) => self.control(ControlRequest::Remove, &identity),
             CallCommand::MuteOther(identity) => self.control(ControlRequest::Mute, &identity),
             CallCommand::EndForAll => self.end_for_all(),
-            other => tracing::warn!(?other, "asked for too early"),
+            CallCommand::UseCamera(choice) => self.use_device(DeviceKind::Camera, choice),
+            CallCommand::UseMicrophone(choice) => self.use_device(DeviceKind::Microphone, choice),
+            CallCommand::UseSpeaker(choice) => self.use_device(DeviceKind::Speaker, choice),
+            CallCommand::DismissOffer => self.dismiss_offer(),
+            CallCommand::SendFile(path) => self.send_file(path),
+            CallCommand::SaveFile { id, to } => self.save_file(&id, to),
+            CallCommand::Show(tiles) => self.show_tiles(tiles),
         }
     }
 
@@ -211,11 +243,7 @@ impl Task {
                 _ => self.end(reason),
             },
             Event::Device { source, device, state } => self.on_device(source, device, state),
-            Event::Speaker { device, state } => {
-                if self.local.is_newest_speaker(device) {
-                    self.state().speaker = state;
-                }
-            }
+            Event::Speaker { device, state } => self.on_speaker(device, state),
             Event::Sized { source, device, size } => self.on_sized(source, device, size),
             Event::Published { room, source, asked, result } if room == self.rooms => {
                 self.on_published(source, asked, result);
@@ -225,6 +253,13 @@ impl Task {
             Event::ChatSent { line, result } => self.on_chat_sent(line, result),
             Event::Recorded { on, result } => self.on_recorded(on, result),
             Event::Controlled { asked, result } => self.on_controlled(asked, result),
+            Event::Measured { room, result } => self.on_measured(room, result),
+            Event::QualitySent(result) => self.on_quality_sent(result),
+            Event::Devices(lists) => self.on_devices(lists),
+            Event::History(history) => self.on_history(history),
+            Event::FileMoved { line, bytes } => self.on_file_moved(line, bytes),
+            Event::FileEnded { line, result } => self.on_file_ended(line, result),
+            Event::FileSaved { id, saved } => self.on_file_saved(&id, saved),
         }
     }
 
@@ -237,6 +272,8 @@ impl Task {
         self.local.room_left();
         self.remotes.clear();
         self.unreadable.clear();
+        self.tiles.forget();
+        self.restart_statistics();
         for participant in room.remote_participants() {
             self.remotes.joined(participant);
         }
@@ -249,7 +286,7 @@ impl Task {
         self.measurements.entered(admission.e2ee_key.is_some());
         tracing::info!(room = room.name(), "in the room");
         self.admission = Some(admission);
-        self.session = Some(Session { room, events });
+        self.session = Some(Session { room: Arc::new(room), events });
         self.show_admission();
         self.show_recording(recording);
         self.show_people();
@@ -278,6 +315,8 @@ impl Task {
             self.end(EndReason::ConnectionLost);
         }
         self.count_sound();
+        self.tend_tiles();
+        self.tend_statistics();
         // Some of what is known of the others changes without an event.
         self.show_people();
     }

@@ -9,12 +9,12 @@ use std::time::Instant;
 use autamedica_api::{Consultation, CreateConsultation, Id, JoinLink, Role, Success};
 use autamedica_client::backend::Backend;
 use autamedica_client::call::{
-    self, CallCommand, CallHandle, CallOptions, CallPhase, CallSettings, CallState, ChatMessage, DeviceChoices,
-    Entrance, JoinTarget, ParticipantState,
+    self, CallCommand, CallHandle, CallOptions, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage,
+    DeviceChoices, Entrance, JoinTarget, ParticipantState, SharedFile,
 };
 use autamedica_client::device::{DeviceChoice, DeviceState};
 use autamedica_client::report::Measurements;
-use autamedica_lab::{HANG_GUARD, Process, built_program};
+use autamedica_lab::{HANG_GUARD, Process, built_program, descendants};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -58,9 +58,12 @@ impl Clinic {
         Self { process, url: url.parse().unwrap(), _folder: folder }
     }
 
-    /// Takes the backend away, and its SFU with it.
-    pub fn close(&mut self) {
-        self.process.kill();
+    /// Kills the SFU that the backend started, which starts another.
+    pub fn kill_sfu(&mut self) {
+        let children = descendants(self.process.id());
+        let (sfu, _) = children.iter().find(|(_, child)| child.name == "livekit-server").expect("it runs an SFU");
+        // SAFETY: a plain system call with the id of our own child's child.
+        assert_eq!(unsafe { libc::kill((*sfu).try_into().unwrap(), libc::SIGKILL) }, 0);
     }
 
     /// A consultation between `patient-1` and `doctor-1`, with these settings.
@@ -149,7 +152,7 @@ impl Person {
             if let Some(found) = look(&state) {
                 return found;
             }
-            assert!(started.elapsed() < HANG_GUARD, "{what}: not within {HANG_GUARD:?}: {state:#?}");
+            assert!(started.elapsed() < HANG_GUARD, "{what}: not within {HANG_GUARD:?}: {}", in_short(&state));
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
@@ -171,6 +174,17 @@ impl Person {
     pub fn wait_for_line(&self, text: &str) -> ChatMessage {
         self.wait(text, |state| state.chat.iter().find(|line| line.text == text).cloned())
     }
+}
+
+/// A state without what is long.
+fn in_short(state: &CallState) -> String {
+    let mut short = CallState { devices: Arc::default(), ..state.clone() };
+    short.statistics =
+        Arc::new(CallStatistics { samples: state.statistics.samples.iter().rev().take(1).cloned().collect() });
+    for line in Arc::make_mut(&mut short.chat) {
+        line.file = line.file.take().map(|file| SharedFile { preview: None, ..file });
+    }
+    format!("{short:?} {:?}", state.devices)
 }
 
 /// Whether a device delivers.

@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod chatting;
+#[path = "../devices/child.rs"]
+mod child;
 mod harness;
+mod plugging;
+mod receiving;
 mod waiting;

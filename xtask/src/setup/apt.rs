@@ -60,8 +60,9 @@ const CHROMIUM: Package = program("chromium", super::web::BROWSERS);
 /// Ubuntu's package of this name installs the snap.
 const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROWSERS);
 
-/// A sound card, what drives a browser, and what the backend is deployed with.
+/// A sound card, voices for it, what drives a browser, and what the backend is deployed with.
 const TESTS: &[Package] = &[
+    program("espeak-ng", &["espeak-ng"]), // voices, for the echo
     library("nginx-light"),
     program("nodejs", &["node"]),
     program("npm", &["npm"]),
