@@ -47,11 +47,9 @@ impl Task {
             RoomEvent::ConnectionQualityChanged { participant: Participant::Local(_), quality } => {
                 self.state().quality = quality;
             }
-            RoomEvent::ChatMessage { participant_identity, message } => {
-                // What is said while we wait isn't meant for us.
-                if self.waiting_since.is_none() {
-                    self.on_chat(participant_identity, message);
-                }
+            // What is said while we wait isn't meant for us.
+            RoomEvent::ChatMessage { participant_identity, message } if self.waiting_since.is_none() => {
+                self.on_chat(participant_identity, message);
             }
             RoomEvent::ParticipantPermissionChanged { participant: Participant::Local(_), .. } => {
                 self.show_admission();

@@ -189,6 +189,14 @@ impl Program {
         self.connection.sync().expect("sync");
     }
 
+    /// Where it is on the screen.
+    fn place(&self) -> (usize, usize) {
+        let root = self.connection.setup().roots[0].root;
+        let place =
+            self.connection.translate_coordinates(self.window, root, 0, 0).expect("place").reply().expect("place");
+        (place.dst_x.try_into().expect("on the screen"), place.dst_y.try_into().expect("on the screen"))
+    }
+
     fn fill(&self, [r, g, b]: [u8; 3]) {
         let set = x11rb::protocol::xproto::ChangeGCAux::new().foreground(u32::from_be_bytes([0, r, g, b]));
         self.connection.change_gc(self.pen, &set).expect("colour");
@@ -240,7 +248,9 @@ fn a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes() {
         let _all = Screen::open(ScreenOptions::default(), covering.on_frame(), covering.on_state());
         wait_until("being covered", HANG_GUARD, || {
             let frame = covering.frames.newest()?;
-            near(pixel(&frame, 640, 360), yuv(red), 2).then_some(())
+            // Where the report is, away from the cursor in the middle.
+            let place = report.place();
+            near(pixel(&frame, place.0 + 20, place.1 + 20), yuv(red), 2).then_some(())
         })
         .expect("covered");
         report.fill(green);
