@@ -69,10 +69,11 @@ const CHROMIUM: Package = program("chromium", super::web::BROWSERS);
 /// Ubuntu's package of this name installs the snap.
 const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROWSERS);
 
-/// A sound card, what drives a browser, and what the backend is deployed with.
+/// A sound card, voices for it, what drives a browser, and what the backend is deployed with.
 const TESTS: &[Package] = &[
     library("at-spi2-core"), // what a screen reader hears
     program("dbus", &["dbus-daemon"]),
+    program("espeak-ng", &["espeak-ng"]), // voices, for the echo
     library("gir1.2-atspi-2.0"),
     library("nginx-light"),
     program("nodejs", &["node"]),
