@@ -235,7 +235,8 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.recording = RecordingState::Refused("La grabación no está configurada en este servidor.".into())
         }
         "grid-6" | "grid-12" | "grid-20" | "screen-many" => {
-            let names = ["Álvaro Núñez", "Rosa Quispe", "Dr. Iván Paz", "Eva Ríos", "Noé Gil", "Sofía Vega", "Luz Mora"];
+            let names =
+                ["Álvaro Núñez", "Rosa Quispe", "Dr. Iván Paz", "Eva Ríos", "Noé Gil", "Sofía Vega", "Luz Mora"];
             let count = match name {
                 "grid-6" => 5,
                 "grid-12" => 11,
@@ -244,7 +245,8 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             };
             for n in 1..count {
                 let camera = if n % 4 == 3 { None } else { video(320, 180, 15, (n % 4) as u8) };
-                let mut who = person(names[n % names.len()], if n % 3 == 0 { None } else { Some(Role::Patient) }, camera);
+                let mut who =
+                    person(names[n % names.len()], if n % 3 == 0 { None } else { Some(Role::Patient) }, camera);
                 who.identity = format!("person-{n}");
                 who.microphone_muted = n % 3 == 1;
                 who.speaking = n == 2;
@@ -313,7 +315,8 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
 /// A photo as a phone would send it, small.
 fn photo() -> Arc<[u8]> {
     let picture = image::RgbImage::from_fn(640, 480, |x, y| {
-        let spot = (f64::from(x) - 330.0).hypot(f64::from(y) - 230.0) < 60.0 + 14.0 * (f64::from(x + 2 * y) * 0.07).sin();
+        let spot =
+            (f64::from(x) - 330.0).hypot(f64::from(y) - 230.0) < 60.0 + 14.0 * (f64::from(x + 2 * y) * 0.07).sin();
         if spot { image::Rgb([196, 96, 88]) } else { image::Rgb([220, (178 - y / 12) as u8, 150]) }
     });
     let mut bytes = std::io::Cursor::new(Vec::new());

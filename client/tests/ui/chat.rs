@@ -104,14 +104,14 @@ fn escape_closes_the_panel() {
     assert!(!stand.shows("panel-close"));
 }
 
+/// Also where there are new lines, which the button then tells of.
+fn open_chat(stand: &mut Stand) {
+    stand.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::C);
+}
+
 fn file(own: bool, progress: FileProgress) -> ChatMessage {
-    let shared = SharedFile {
-        id: "f1".into(),
-        mime_type: "application/pdf".into(),
-        size: 1_440_000,
-        progress,
-        preview: None,
-    };
+    let shared =
+        SharedFile { id: "f1".into(), mime_type: "application/pdf".into(), size: 1_440_000, progress, preview: None };
     ChatMessage { file: Some(shared), ..line("receta.pdf", own) }
 }
 
@@ -126,7 +126,7 @@ fn a_file_is_picked_and_sent() {
     for language in Language::ALL {
         let mut stand = Stand::in_call(language, call(Role::Patient));
         *stand.desktop.picks.lock() = Some(Picked::File("/home/ana/foto.jpg".into()));
-        stand.click("chat-open");
+        open_chat(&mut stand);
         stand.click("file-attach");
         assert_eq!(stand.wait_for_command(), CallCommand::SendFile("/home/ana/foto.jpg".into()));
     }
@@ -136,7 +136,7 @@ fn a_file_is_picked_and_sent() {
 fn without_a_file_dialog_the_path_is_typed() {
     for language in Language::ALL {
         let mut stand = Stand::in_call(language, call(Role::Patient));
-        stand.click("chat-open");
+        open_chat(&mut stand);
         stand.click("file-attach");
         let field = stand.text("file-path-send");
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
@@ -173,7 +173,8 @@ fn a_dropped_file_is_sent() {
         let options = AppOptions { kiosk, ..Stand::options(Language::Spanish, Role::Patient) };
         let mut stand = Stand::with(options, call(Role::Patient));
         stand.harness.input_mut().hovered_files = vec![egui::HoveredFile::default()];
-        stand.settle();
+        // It is drawn all the time while something hovers.
+        stand.harness.run_steps(3);
         assert_eq!(stand.shows("file-drop"), !kiosk);
         stand.harness.input_mut().hovered_files.clear();
         stand.harness.input_mut().dropped_files.push(Arc::new(Dropped));
@@ -188,7 +189,7 @@ fn a_file_that_came_is_kept_where_the_person_says() {
     for language in Language::ALL {
         let mut stand = Stand::in_call(language, with_file(false, FileProgress::Done));
         *stand.desktop.picks.lock() = Some(Picked::File("/home/ana/receta.pdf".into()));
-        stand.click("chat-open");
+        open_chat(&mut stand);
         assert!(stand.shows_text(if language == Language::Spanish { "1,4 MB" } else { "1.4 MB" }));
         let save = stand.text_with("file-save-named", &[("name", "receta.pdf".into())]);
         stand.click_text(&save);
@@ -206,11 +207,11 @@ fn how_far_a_file_is_and_what_went_wrong_is_told_in_words() {
             (FileProgress::Failed, "file-failed"),
         ] {
             let mut stand = Stand::in_call(language, with_file(true, progress));
-            stand.click("chat-open");
+            open_chat(&mut stand);
             stand.assert_shows(key);
         }
         let mut stand = Stand::in_call(language, with_file(false, FileProgress::Moving(720_000)));
-        stand.click("chat-open");
+        open_chat(&mut stand);
         assert!(stand.shows_text(&stand.text_with("file-moving", &[("percent", 50.into())])));
         stand.change(|state| state.chat = Arc::new(vec![file(false, FileProgress::Saved("/home/ana/r.pdf".into()))]));
         assert!(stand.shows_text(&stand.text_with("file-saved", &[("path", "/home/ana/r.pdf".into())])));
@@ -226,7 +227,7 @@ fn a_photo_is_shown_in_the_chat() {
     let mut state = call(Role::Doctor);
     say(&mut state, message);
     let mut stand = Stand::in_call(Language::Spanish, state);
-    stand.click("chat-open");
+    open_chat(&mut stand);
     let label = stand.text_with("file-picture", &[("name", "receta.pdf".into())]);
     // A grey place at first, then the picture in its own size.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
@@ -244,7 +245,7 @@ fn only_honest_addresses_are_links_and_the_system_opens_them() {
         say(&mut state, line(text, false));
         let options = AppOptions { kiosk, ..Stand::options(Language::Spanish, Role::Patient) };
         let mut stand = Stand::with(options, state);
-        stand.click("chat-open");
+        open_chat(&mut stand);
         assert!(stand.shows_text(text));
         let links: Vec<_> = stand
             .harness

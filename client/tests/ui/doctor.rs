@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::Role;
-use autamedica_client::call::{CallCommand, CallPhase, CallState, ControlFailure, ControlRequest, EndReason, ShareState};
+use autamedica_client::call::{
+    CallCommand, CallPhase, CallState, ControlFailure, ControlRequest, EndReason, ShareState,
+};
 use autamedica_client::device::ScreenSource;
 use autamedica_client::i18n::Language;
 use autamedica_client::sound::Sound;

@@ -73,9 +73,8 @@ impl Desktop for FakeDesktop {
     }
 
     fn shareables(&self) -> Vec<Shareable> {
-        let monitor = |name: &str| {
-            Shareable::new(ScreenSource::Monitor(name.into()), name.into(), (1920, 1080), picture())
-        };
+        let monitor =
+            |name: &str| Shareable::new(ScreenSource::Monitor(name.into()), name.into(), (1920, 1080), picture());
         vec![monitor("HDMI-1"), monitor("DP-2")]
     }
 
@@ -214,6 +213,7 @@ impl Stand {
             std::thread::yield_now();
             self.harness.step();
         }
+        self.settle();
     }
 
     /// Draws until a command was sent, and returns it.

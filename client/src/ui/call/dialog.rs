@@ -40,11 +40,16 @@ pub(super) fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: i
     let shown = Modal::new(id).area(area).frame(frame).show(ctx, |ui| {
         ui.set_width(width);
         ui.spacing_mut().item_spacing = Vec2::splat(space::S);
-        ScrollArea::vertical().max_height(window.height() - 2.0 * space::L - 2.0 * space::S).show(ui, |ui| {
-            ui.heading(title);
-            content(ui)
-        })
-        .inner
+        // As high as its content, not as it was when it was last drawn.
+        let height = window.height() - 2.0 * space::L - 2.0 * space::S;
+        ScrollArea::vertical()
+            .max_height(height)
+            .min_scrolled_height(height)
+            .show(ui, |ui| {
+                ui.heading(title);
+                content(ui)
+            })
+            .inner
     });
     (!shown.should_close()).then_some(shown.inner)
 }

@@ -96,13 +96,13 @@ impl CallScreen {
     }
 
     /// The sheet, if it is open.
-    pub(super) fn sheet(&mut self, ui: &Ui, cx: &Cx) {
+    pub(super) fn sheet(&mut self, ui: &Ui, cx: &Cx, state: &CallState) {
         if !self.keys.sheet {
             return;
         }
         let texts = cx.texts;
         let closed = dialog(ui, "keys", &texts.t("keys-title"), 520.0, |ui| {
-            let extra = super::doctor::keys();
+            let extra = super::doctor::keys(state, cx);
             for (keys, does) in SHEET.iter().chain(extra) {
                 let keys = if keys.starts_with("keys-") { texts.t(keys) } else { (*keys).into() };
                 row(ui, cx, &keys, &texts.t(does));
@@ -119,16 +119,18 @@ impl CallScreen {
 /// A key in a box, and what it does.
 fn row(ui: &mut Ui, cx: &Cx, keys: &str, does: &str) {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
+    ui.spacing_mut().interact_size.y = 0.0;
     ui.horizontal(|ui| {
         let galley = ui.painter().layout_no_wrap(keys.to_owned(), bold_font(sizes.caption), palette.text);
         let column = (sizes.body * 9.0).max(galley.size().x + space::M);
-        let (rect, _) = ui.allocate_exact_size(Vec2::new(column, sizes.body * 2.0), egui::Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(column, sizes.body * 1.9), egui::Sense::hover());
         let size = galley.size() + Vec2::new(space::M, space::XS);
         let cap = egui::Rect::from_min_size(egui::pos2(rect.left(), rect.center().y - size.y / 2.0), size);
         ui.painter().rect_filled(cap, corner::CARD / 2, palette.raised);
         ui.painter().galley(cap.min + Vec2::new(space::XS, space::XXS), galley, palette.text);
         announce(ui, ui.scope_id().with(("keys", does)), cap, keys);
-        ui.label(RichText::new(does).font(regular_font(sizes.body)).color(palette.text));
+        let words = RichText::new(does).font(regular_font(sizes.body)).color(palette.text);
+        ui.add(egui::Label::new(words).wrap());
     });
 }
 

@@ -17,8 +17,9 @@ pub(super) fn menu_width(cx: &Cx) -> f32 {
 /// A menu's content, which scrolls where the window is too low for it.
 pub(super) fn menu_body(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     ui.spacing_mut().item_spacing.y = space::XXS;
-    let room = ui.ctx().content_rect().height() - 2.0 * space::XXL;
-    ScrollArea::vertical().max_height(room.max(120.0)).show(ui, content);
+    // As high as its content, as far as the window has room above the bar.
+    let room = (ui.ctx().content_rect().height() - 3.0 * space::XXL).max(120.0);
+    ScrollArea::vertical().max_height(room).min_scrolled_height(room).show(ui, content);
 }
 
 /// One line of a menu.
@@ -68,10 +69,8 @@ fn line(ui: &mut Ui, cx: &Cx, icon: Option<Icon>, text: &str) -> Response {
     if let Some(icon) = icon {
         ui.painter().text(at, Align2::LEFT_CENTER, char::from(icon), icon_font(icon_size), palette.muted);
     }
-    let words = Rect::from_min_size(
-        pos2(at.x + icon_size + space::S, rect.center().y - galley.size().y / 2.0),
-        galley.size(),
-    );
+    let words =
+        Rect::from_min_size(pos2(at.x + icon_size + space::S, rect.center().y - galley.size().y / 2.0), galley.size());
     ui.painter().galley(words.min, galley, palette.text);
     focus_ring(ui, &response, corner::CARD.into());
     response

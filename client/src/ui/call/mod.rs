@@ -29,8 +29,8 @@ use super::video::Videos;
 use super::{Action, Cx};
 use crate::call::{CallCommand, CallPhase, CallState, ParticipantState};
 use crate::theme::FADE_SECONDS;
-pub use doctor::Unsaved;
 use doctor::Doctor;
+pub use doctor::Unsaved;
 use keys::Keys;
 use notices::Notices;
 use panel::{Panel, Tab};
@@ -108,7 +108,7 @@ impl CallScreen {
         }
         self.panel.dropped(ui, cx, places.stage);
         self.doctor.dialogs(ui, cx, state);
-        self.sheet(ui, cx);
+        self.sheet(ui, cx, state);
 
         let minimised = is_minimised(ui.ctx());
         self.floating.follow_window(minimised);

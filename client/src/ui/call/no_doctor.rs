@@ -11,7 +11,7 @@ use crate::ui::{Action, Cx};
 /// The name of a tab that isn't there.
 pub(super) const NOTES: &str = "app-name";
 
-pub(super) fn keys() -> &'static [(&'static str, &'static str)] {
+pub(super) fn keys(_: &CallState, _: &Cx) -> &'static [(&'static str, &'static str)] {
     &[]
 }
 

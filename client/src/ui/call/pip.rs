@@ -3,8 +3,8 @@
 use egui::{Rect, Ui, Vec2, ViewportBuilder, ViewportClass, ViewportId, pos2, vec2};
 use lucide_icons::Icon;
 
-use super::stage::{Pin, pixels};
 use super::present;
+use super::stage::{Pin, pixels};
 use crate::call::{CallCommand, CallState, ParticipantState, Tile};
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::video::{Fit, Look, PictureId, PictureKind, Videos};

@@ -18,7 +18,12 @@ pub(super) struct Shown {
 
 impl Shown {
     /// What to tell the call now that `tiles` are on screen, and when to look again.
-    pub fn follow(&mut self, state: &CallState, tiles: Vec<Tile>, now: Instant) -> (Option<CallCommand>, Option<Duration>) {
+    pub fn follow(
+        &mut self,
+        state: &CallState,
+        tiles: Vec<Tile>,
+        now: Instant,
+    ) -> (Option<CallCommand>, Option<Duration>) {
         if state.phase != CallPhase::InCall {
             // After a reconnection the room knows nothing of it any more.
             *self = Self::default();
@@ -59,9 +64,9 @@ fn names(tiles: &[Tile]) -> impl Iterator<Item = (&str, bool)> {
 
 fn alike(a: &[Tile], b: &[Tile]) -> bool {
     names(a).eq(names(b))
-        && a.iter().zip(b).all(|(a, b)| {
-            a.width.abs_diff(b.width) < NOTICEABLE && a.height.abs_diff(b.height) < NOTICEABLE
-        })
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| a.width.abs_diff(b.width) < NOTICEABLE && a.height.abs_diff(b.height) < NOTICEABLE)
 }
 
 #[cfg(test)]

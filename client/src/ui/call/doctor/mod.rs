@@ -30,8 +30,8 @@ pub(super) use waiting::waiting_list;
 pub(super) const NOTES: &str = "panel-notes";
 
 /// A doctor's keys, for the sheet.
-pub(super) fn keys() -> &'static [(&'static str, &'static str)] {
-    &[("Ctrl+Shift+S", "keys-share"), ("Ctrl+Shift+A", "keys-admit")]
+pub(super) fn keys(state: &CallState, cx: &Cx) -> &'static [(&'static str, &'static str)] {
+    if is_here(state, cx) { &[("Ctrl+Shift+S", "keys-share"), ("Ctrl+Shift+A", "keys-admit")] } else { &[] }
 }
 
 /// Whether there are notes in this call.
@@ -102,8 +102,14 @@ impl Doctor {
             ControlRequest::End => "control-failed-end",
         };
         let (texts, number) = (cx.texts, failure.number);
-        let (left, dismissed) =
-            super::notices::warning(ui, cx, within, Icon::CircleAlert, &texts.t(title), &texts.t("control-failed-next"));
+        let (left, dismissed) = super::notices::warning(
+            ui,
+            cx,
+            within,
+            Icon::CircleAlert,
+            &texts.t(title),
+            &texts.t("control-failed-next"),
+        );
         if dismissed {
             self.failure_read = number;
         }

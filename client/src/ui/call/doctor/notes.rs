@@ -56,7 +56,8 @@ impl Notes {
         let top = lead_rect.bottom() + space::XS;
         ui.painter().galley(place.min, galley, palette.muted);
         let below = self.saving.height(cx);
-        let field = Rect::from_min_max(pos2(place.left(), top), pos2(place.right(), place.bottom() - below - space::XS));
+        let field =
+            Rect::from_min_max(pos2(place.left(), top), pos2(place.right(), place.bottom() - below - space::XS));
         ui.painter().rect_filled(field, corner::CARD, palette.raised);
         let builder = UiBuilder::new().max_rect(field.shrink(space::XXS)).id_salt("notes field");
         ui.scope_builder(builder, |ui| {
@@ -103,7 +104,8 @@ impl Saving {
     fn show(&mut self, ui: &mut Ui, cx: &Cx, text: &str) {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         if let Some(path) = &mut self.typed {
-            let (place, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), sizes.control), egui::Sense::hover());
+            let (place, _) =
+                ui.allocate_exact_size(Vec2::new(ui.available_width(), sizes.control), egui::Sense::hover());
             let id = ui.scope_id().with("notes path");
             let edit = TextEdit::singleline(path).id(id);
             text_field(ui, cx, place, edit, &texts.t("notes-path")).accessible_name(texts.t("notes-path"));
@@ -214,4 +216,3 @@ impl Unsaved {
         dropped == Some(true)
     }
 }
-

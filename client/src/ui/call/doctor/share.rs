@@ -1,6 +1,9 @@
 //! What of the screen to share, chosen from what it looks like now.
 
-use egui::{Align2, Color32, ColorImage, Rect, RichText, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, Vec2, WidgetInfo};
+use egui::{
+    Align2, Color32, ColorImage, Rect, RichText, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, Vec2,
+    WidgetInfo,
+};
 use lucide_icons::Icon;
 
 use autamedica_engine::VideoFrame;
@@ -136,7 +139,10 @@ impl Picker {
         let mut job = egui::text::LayoutJob::simple_singleline(caption, bold_font(sizes.caption), palette.text);
         job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - 2.0 * space::XS);
         let galley = ui.painter().layout_job(job);
-        let at = egui::pos2(rect.center().x - galley.size().x / 2.0, rect.bottom() - caption_height / 2.0 - galley.size().y / 2.0);
+        let at = egui::pos2(
+            rect.center().x - galley.size().x / 2.0,
+            rect.bottom() - caption_height / 2.0 - galley.size().y / 2.0,
+        );
         ui.painter().galley(at, galley, palette.text);
         if chosen {
             ui.painter().rect_stroke(rect, corner::CARD, Stroke::new(2.0, palette.primary), StrokeKind::Inside);
@@ -183,7 +189,11 @@ fn rgb(frame: &VideoFrame) -> ColorImage {
             let u = f32::from(u_plane.data[chroma]) - 128.0;
             let v = f32::from(v_plane.data[chroma]) - 128.0;
             let level = |value: f32| value.clamp(0.0, 255.0) as u8;
-            pixels.push(Color32::from_rgb(level(y + 1.596 * v), level(y - 0.392 * u - 0.813 * v), level(y + 2.017 * u)));
+            pixels.push(Color32::from_rgb(
+                level(y + 1.596 * v),
+                level(y - 0.392 * u - 0.813 * v),
+                level(y + 2.017 * u),
+            ));
         }
     }
     ColorImage::new([width, height], pixels)

@@ -87,7 +87,8 @@ fn card(ui: &mut Ui, cx: &mut Cx, person: &ParticipantState, within: Rect) -> (f
     let name = wording::name(texts, person);
     let text = since(cx, &name, person);
     let left = space::M + sizes.title + space::S;
-    let galley = ui.painter().layout(text.clone(), bold_font(sizes.body), palette.text, within.width() - left - space::M);
+    let galley =
+        ui.painter().layout(text.clone(), bold_font(sizes.body), palette.text, within.width() - left - space::M);
     let height = galley.size().y + space::XS + sizes.control + 2.0 * space::S;
     let rect = Rect::from_min_size(within.min, Vec2::new(within.width(), height));
     ui.painter().rect_filled(rect, corner::CARD, palette.tinted(palette.primary));

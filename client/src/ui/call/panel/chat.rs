@@ -96,7 +96,13 @@ impl Chat {
             ui.painter().rect_stroke(stage, corner::VIDEO, edge, egui::StrokeKind::Inside);
             let at = stage.center();
             let icon = char::from(Icon::Upload);
-            ui.painter().text(at - vec2(0.0, space::L), Align2::CENTER_BOTTOM, icon, icon_font(space::XXL), palette.primary);
+            ui.painter().text(
+                at - vec2(0.0, space::L),
+                Align2::CENTER_BOTTOM,
+                icon,
+                icon_font(space::XXL),
+                palette.primary,
+            );
             let id = ui.scope_id().with("drop");
             words(ui, id, at, Align2::CENTER_TOP, &text, bold_font(sizes.lead), palette.text);
         }

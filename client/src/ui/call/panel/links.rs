@@ -10,7 +10,8 @@ pub(super) fn links(text: &str) -> Vec<Range<usize>> {
     let mut from = 0;
     while let Some(start) = next_start(text, from) {
         let rest = &text[start..];
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '«' | '»')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '«' | '»')).unwrap_or(rest.len());
         let candidate = without_trailing_marks(&rest[..end]);
         if is_honest(candidate) {
             found.push(start..start + candidate.len());
@@ -78,7 +79,10 @@ mod tests {
     fn addresses_are_found_whole_and_without_the_sentence_around_them() {
         assert_eq!(found("Mire https://clinic.example/a?b=c#d, por favor."), ["https://clinic.example/a?b=c#d"]);
         assert_eq!(found("(HTTP://Clinic.example)."), ["HTTP://Clinic.example"]);
-        assert_eq!(found("https://es.example/Ibu_(x) y https://b.example"), ["https://es.example/Ibu_(x)", "https://b.example"]);
+        assert_eq!(
+            found("https://es.example/Ibu_(x) y https://b.example"),
+            ["https://es.example/Ibu_(x)", "https://b.example"]
+        );
         assert_eq!(found("«https://clínica.example/ñ»"), ["https://clínica.example/ñ"]);
     }
 

@@ -138,7 +138,8 @@ impl Panel {
         for (index, tab) in tabs.into_iter().enumerate() {
             let text = tab.name(cx, state);
             let current = self.last == Some(tab);
-            let galley = current.then(|| ui.painter().layout_no_wrap(text.clone(), bold_font(sizes.body), palette.text));
+            let galley =
+                current.then(|| ui.painter().layout_no_wrap(text.clone(), bold_font(sizes.body), palette.text));
             let icon_size = sizes.lead;
             let words = galley.as_ref().map_or(0.0, |galley| galley.size().x + space::XS);
             let width = sizes.control.max(icon_size + words + 2.0 * space::S);
@@ -156,7 +157,8 @@ impl Panel {
             if let Some(galley) = galley {
                 let at = pos2(start + icon_size + space::XS, rect.center().y - galley.size().y / 2.0);
                 ui.painter().galley(at, galley, color);
-                let line = Rect::from_x_y_ranges(rect.shrink(space::S).x_range(), rect.bottom() - FOCUS_WIDTH..=rect.bottom());
+                let line =
+                    Rect::from_x_y_ranges(rect.shrink(space::S).x_range(), rect.bottom() - FOCUS_WIDTH..=rect.bottom());
                 ui.painter().rect_filled(line, FOCUS_WIDTH / 2.0, palette.primary);
             }
             focus_ring(ui, &response, corner::CARD.into());

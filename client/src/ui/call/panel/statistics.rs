@@ -37,24 +37,44 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &CallState, place: Rect) {
             let whole = |value: f64| value.round().max(0.0) as u64;
             let sent = texts.with("statistics-sent", &[("kbps", whole(newest.sent_kbps).into())]);
             let received = texts.with("statistics-received", &[("kbps", whole(newest.received_kbps).into())]);
-            plot(ui, cx, state, "statistics-rate", &[
-                Curve { text: sent, color: palette.primary, value: &|sample| sample.sent_kbps },
-                Curve { text: received, color: palette.focus, value: &|sample| sample.received_kbps },
-            ]);
+            plot(
+                ui,
+                cx,
+                state,
+                "statistics-rate",
+                &[
+                    Curve { text: sent, color: palette.primary, value: &|sample| sample.sent_kbps },
+                    Curve { text: received, color: palette.focus, value: &|sample| sample.received_kbps },
+                ],
+            );
             let loss = decimal(cx, newest.loss_percent);
             let loss = texts.with("statistics-loss-now", &[("percent", loss.as_str().into())]);
-            plot(ui, cx, state, "statistics-loss", &[
-                Curve { text: loss, color: palette.warning, value: &|sample| sample.loss_percent },
-            ]);
+            plot(
+                ui,
+                cx,
+                state,
+                "statistics-loss",
+                &[Curve { text: loss, color: palette.warning, value: &|sample| sample.loss_percent }],
+            );
             let round_trip = match newest.round_trip_ms {
                 Some(ms) => texts.with("statistics-round-trip", &[("ms", whole(ms).into())]),
                 None => texts.t("statistics-round-trip-unknown").into_owned(),
             };
             let jitter = texts.with("statistics-jitter", &[("ms", whole(newest.jitter_ms).into())]);
-            plot(ui, cx, state, "statistics-delay", &[
-                Curve { text: round_trip, color: palette.ok, value: &|sample| sample.round_trip_ms.unwrap_or_default() },
-                Curve { text: jitter, color: palette.muted, value: &|sample| sample.jitter_ms },
-            ]);
+            plot(
+                ui,
+                cx,
+                state,
+                "statistics-delay",
+                &[
+                    Curve {
+                        text: round_trip,
+                        color: palette.ok,
+                        value: &|sample| sample.round_trip_ms.unwrap_or_default(),
+                    },
+                    Curve { text: jitter, color: palette.muted, value: &|sample| sample.jitter_ms },
+                ],
+            );
             ui.add_space(space::XS);
             for (index, one) in newest.tracks.iter().enumerate() {
                 track(ui, cx, state, index, one);
@@ -86,10 +106,8 @@ fn plot(ui: &mut Ui, cx: &Cx, state: &CallState, title: &str, curves: &[Curve]) 
         };
         samples.iter().map(|sample| [-age(sample), value(sample)]).collect()
     };
-    let highest = curves
-        .iter()
-        .flat_map(|curve| samples.iter().map(|sample| (curve.value)(sample)))
-        .fold(1.0_f64, f64::max);
+    let highest =
+        curves.iter().flat_map(|curve| samples.iter().map(|sample| (curve.value)(sample))).fold(1.0_f64, f64::max);
     let lines: Vec<(Vec<[f64; 2]>, Color32, String)> =
         curves.iter().map(|curve| (points(curve.value), curve.color, curve.text.clone())).collect();
     let font = regular_font(sizes.caption);

@@ -42,8 +42,11 @@ impl OwnView {
         let size = vec2(width, (width / WIDESCREEN).round());
         let within = places.stage.shrink(space::S);
         let left = if self.is_right() { within.right() - size.x } else { within.left() };
-        let beside_bar =
-            if self.is_right() { left >= places.bar.right() + space::S } else { left + size.x + space::S <= places.bar.left() };
+        let beside_bar = if self.is_right() {
+            left >= places.bar.right() + space::S
+        } else {
+            left + size.x + space::S <= places.bar.left()
+        };
         let lowest = if beside_bar { within.bottom() } else { within.bottom().min(places.bar.top() - space::S) };
         let top = if self.is_low() { lowest - size.y } else { places.stage.top() + places.label_height };
         Rect::from_min_size(pos2(left, top), size)
@@ -86,10 +89,12 @@ impl OwnView {
             Vec2::splat(cx.sizes.control),
         );
         let hide_id = id.with("hide");
-        let wanted = response.contains_pointer() || response.has_focus() || ui.memory(|memory| memory.has_focus(hide_id));
+        let wanted =
+            response.contains_pointer() || response.has_focus() || ui.memory(|memory| memory.has_focus(hide_id));
         if wanted && self.dragged == Vec2::ZERO {
             ui.painter().rect_filled(hide, corner::CARD, Palette::of(ui).overlay());
-            let button = icon_button(ui, hide_id, hide, Icon::EyeOff, &texts.t("more-hide-self"), Tone::Plain, &cx.sizes);
+            let button =
+                icon_button(ui, hide_id, hide, Icon::EyeOff, &texts.t("more-hide-self"), Tone::Plain, &cx.sizes);
             self.hidden = button.clicked();
         }
         response.on_hover_text(texts.t("self-view-move"));

@@ -53,14 +53,7 @@ impl Stage<'_> {
     }
 
     /// One of the others. With `labelled`, their name is on the tile, which can be pinned.
-    pub(super) fn person(
-        &mut self,
-        place: Rect,
-        person: &ParticipantState,
-        fit: Fit,
-        radius: f32,
-        labelled: bool,
-    ) {
+    pub(super) fn person(&mut self, place: Rect, person: &ParticipantState, fit: Fit, radius: f32, labelled: bool) {
         let palette = Palette::of(self.ui);
         let name = wording::name(self.cx.texts, person);
         let shown = self.picture(place, person, false, fit, radius);
