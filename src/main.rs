@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use autamedica_client::app::{AppOptions, Start, UiHandle};
 use autamedica_client::backend::Backend;
-use autamedica_client::call::{Entrance, JoinTarget};
+use autamedica_client::call::{CallSettings, Entrance, JoinTarget};
 use autamedica_client::device::audio::{list_microphones, list_speakers};
 use autamedica_client::device::{list_cameras, list_screens};
 use autamedica_client::i18n::Language;
@@ -56,6 +56,7 @@ fn run(cli: Cli) -> Result<()> {
             start_backend: Some(bundled.starter()),
         },
         devices: cli.devices(),
+        settings: CallSettings::default(),
         measurements: measurements.clone(),
         say: cli.say.clone(),
     };

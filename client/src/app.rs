@@ -155,6 +155,7 @@ struct Ongoing {
 
 /// The app: screens, and the call that they show.
 pub struct App {
+    title: String,
     role: Role,
     kiosk: bool,
     sizes: Sizes,
@@ -185,6 +186,7 @@ impl App {
         let stats = Arc::new(UiStats::default());
         let pace = Arc::new(Pace::new(ctx.clone()));
         let mut app = Self {
+            title: options.title,
             role: options.role,
             kiosk: options.kiosk,
             sizes,
@@ -368,6 +370,7 @@ impl eframe::App for App {
         if ui.visuals().dark_mode != (theme == Theme::Dark) {
             ui.set_style(ui.ctx().style_of(theme));
         }
+        ui.ctx().accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label(self.title.as_str()));
         let mut cx = Cx {
             texts: &self.texts,
             sizes: self.sizes,

@@ -3,7 +3,9 @@
 use tokio::runtime::Handle;
 
 use crate::app::{Call, Calls};
-use crate::call::{self, CallCommand, CallHandle, CallOptions, CallState, DeviceChoices, Entrance, JoinTarget, Wake};
+use crate::call::{
+    self, CallCommand, CallHandle, CallOptions, CallSettings, CallState, DeviceChoices, Entrance, JoinTarget, Wake,
+};
 use crate::report::Measurements;
 
 /// Joins real rooms.
@@ -14,6 +16,8 @@ pub struct NativeCalls {
     pub entrance: Entrance,
     /// With which devices.
     pub devices: DeviceChoices,
+    /// How they treat sound and picture.
+    pub settings: CallSettings,
     /// What they measure.
     pub measurements: Measurements,
     /// A chat line for the first call, sent once somebody else is there.
@@ -26,6 +30,7 @@ impl Calls for NativeCalls {
             target,
             entrance: self.entrance.clone(),
             devices: self.devices.clone(),
+            settings: self.settings,
             measurements: self.measurements.clone(),
             say: self.say.take(),
         };

@@ -22,6 +22,8 @@ use crate::metrics::Metrics;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer than the SFU's API may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// Work that its caller has been told is too slow may still finish, so long; a body that never comes holds no longer.
+const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// Puts the layers around `routes`.
 ///
@@ -55,9 +57,13 @@ async fn guard(State(metrics): State<Arc<Metrics>>, mut request: Request, next: 
     let span = tracing::info_span!("request", %id, method = %request.method(), route);
     async move {
         let start = Instant::now();
-        let mut response = timeout(TIME_LIMIT, next.run(request))
-            .await
-            .unwrap_or_else(|_| Error::refused(ErrorCode::Timeout, "the request took too long").into_response());
+        // In a task of its own: a caller who hangs up doesn't cut a piece of work in the middle.
+        let work = tokio::spawn(timeout(GIVE_UP, next.run(request)).in_current_span());
+        let mut response = match timeout(TIME_LIMIT, work).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(_)) => Error::Internal("a request's task ended early").into_response(),
+            Err(_) | Ok(Ok(Err(_))) => Error::refused(ErrorCode::Timeout, "the request took too long").into_response(),
+        };
         let status = response.status().as_u16();
         let took = start.elapsed();
         metrics.count(status, took);

@@ -1,5 +1,6 @@
 //! Whole programs together: our backend, our app in real windows, a browser, the SFU, and what happens when one dies.
 
+mod accessibility;
 mod browser;
 mod demo;
 mod faults;

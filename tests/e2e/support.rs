@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use autamedica_api::{Consultation, CreateConsultation, Health, HealthStatus, Id, Role, RoomStats, Success};
 use autamedica_lab::{
-    Display, HANG_GUARD, Process, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
+    Display, HANG_GUARD, Process, ScreenReader, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -152,9 +152,37 @@ impl App {
         say: &str,
         folder: &Path,
     ) -> Result<Self> {
+        let app = display.command(built_program("autamedica")?);
+        Self::spawn(app, server, role, consultation, seconds, say, folder)
+    }
+
+    /// In English, with a screen reader that listens.
+    pub fn start_heard(
+        display: &Display,
+        backend: &Backend,
+        role: Role,
+        consultation: &str,
+        seconds: u64,
+        reader: &ScreenReader,
+        folder: &Path,
+    ) -> Result<Self> {
+        let mut app = display.command(built_program("autamedica")?);
+        app.args(["--lang", "en"]);
+        reader.listen_to(&mut app);
+        Self::spawn(app, backend.url(), role, consultation, seconds, "hello", folder)
+    }
+
+    fn spawn(
+        mut app: Command,
+        server: &str,
+        role: Role,
+        consultation: &str,
+        seconds: u64,
+        say: &str,
+        folder: &Path,
+    ) -> Result<Self> {
         let (report, log) = (folder.join(format!("{role}.json")), folder.join(format!("{role}.log")));
         let title = format!("{consultation} {role}");
-        let mut app = display.command(built_program("autamedica")?);
         app.args(["--role", role.as_str(), "--consultation", consultation, "--server", server, "--title", &title]);
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none", "--say", say]);
         app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report);

@@ -11,8 +11,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::backend::Backend;
-use crate::step::say;
-use crate::workspace::root;
+use crate::step::{self, say};
+use crate::workspace::{cargo, root};
 use crate::{bench_server, demo, setup};
 
 /// What the browser may take to start and stop, on top of the call.
@@ -29,6 +29,12 @@ pub enum Bench {
         /// Write the figures to this file too, as JSON.
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
+    },
+    /// Twelve people in one room: what the doctor's window costs, and what is paused while nobody looks.
+    Crowd {
+        /// How long the call lasts.
+        #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(30..=36_000))]
+        seconds: u64,
     },
     /// Our backend, then the web stack's token server, creating consultations as fast as they can.
     Server(bench_server::Options),
@@ -51,6 +57,7 @@ const COLUMNS: [(&str, &str); 6] = [
 pub fn run(bench: &Bench) -> Result<()> {
     let (seconds, report) = match bench {
         Bench::Client { seconds, report } => (seconds, report),
+        Bench::Crowd { seconds } => return crowd(*seconds),
         Bench::Server(options) => return bench_server::run(options),
     };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(root().join("target"))?;
@@ -76,6 +83,14 @@ pub fn run(bench: &Bench) -> Result<()> {
         std::fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
+}
+
+fn crowd(seconds: u64) -> Result<()> {
+    let build = ["build", "--workspace", "--bins", "--example", "crowd"];
+    step::show("Building the app and the crowd", cargo().args(build))?;
+    let mut crowd = Command::new(root().join("target/debug/examples/crowd"));
+    crowd.args(["--seconds", &seconds.to_string()]);
+    step::show(&format!("Twelve people in one room for {seconds} s"), &mut crowd)
 }
 
 fn native(seconds: u64, folder: &Path) -> Result<Vec<Value>> {

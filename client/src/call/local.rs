@@ -11,12 +11,11 @@ use autamedica_engine::{
 };
 use parking_lot::Mutex;
 
+use super::CallSettings;
 use super::event::{Event, Events};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, SAMPLE_RATE, Speaker};
-use crate::device::{Camera, CameraFormat, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions};
+use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions};
 
-/// The mission's ceiling for a camera: 2.5 Mbps, 30 frames a second.
-const CAMERA_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 30.0 };
 /// Text must stay sharp; half the camera's rate is enough for it.
 const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 15.0 };
 /// The engine keeps so much sound at most before it is sent.
@@ -86,6 +85,7 @@ enum Publication {
 /// Our devices and what the room has of them.
 pub(super) struct LocalMedia {
     choices: DeviceChoices,
+    settings: CallSettings,
     role: Role,
     events: Events,
     self_view: LatestFrame,
@@ -104,9 +104,16 @@ pub(super) struct LocalMedia {
 }
 
 impl LocalMedia {
-    pub(super) fn new(choices: DeviceChoices, role: Role, self_view: LatestFrame, events: Events) -> Self {
+    pub(super) fn new(
+        choices: DeviceChoices,
+        settings: CallSettings,
+        role: Role,
+        self_view: LatestFrame,
+        events: Events,
+    ) -> Self {
         Self {
             choices,
+            settings,
             role,
             events,
             self_view,
@@ -127,8 +134,9 @@ impl LocalMedia {
     /// Opens speaker, microphone and camera. Returns at once; each reports through events.
     pub(super) fn open(&mut self, mixer: Mixer) {
         // Without the engine's processing a call still works, with whatever echo the room has.
-        self.processing =
-            AudioProcessing::new().inspect_err(|error| tracing::warn!(%error, "no echo cancellation")).ok();
+        self.processing = AudioProcessing::with_options(self.settings.processing())
+            .inspect_err(|error| tracing::warn!(%error, "no echo cancellation"))
+            .ok();
         let events = self.events.clone();
         self.speaker =
             Some(Speaker::open(self.choices.speaker.clone(), mixer, self.processing.clone(), move |state| {
@@ -165,10 +173,13 @@ impl LocalMedia {
         let (sizes, states) = (self.events.clone(), self.events.clone());
         let on_frame = feed(Source::Camera, self.camera_outlet.clone(), Some(self.self_view.clone()), sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
-        self.camera =
-            Some(Camera::open(self.choices.camera.clone(), CameraFormat::default(), style, on_frame, move |state| {
-                states.send(Event::Device(Source::Camera, state))
-            }));
+        self.camera = Some(Camera::open(
+            self.choices.camera.clone(),
+            self.settings.picture.format(),
+            style,
+            on_frame,
+            move |state| states.send(Event::Device(Source::Camera, state)),
+        ));
     }
 
     /// Closes the camera, so that its light goes out.
@@ -221,7 +232,7 @@ impl LocalMedia {
                 let native = NativeVideoSource::new(size, false)?;
                 self.camera_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("camera", native)?);
-                (track, video_options(TrackSource::Camera, CAMERA_ENCODING, true))
+                (track, video_options(TrackSource::Camera, self.settings.picture.encoding(), true))
             }
             Source::Screen => {
                 let Some(size) = self.screen_size else { return Ok(None) };

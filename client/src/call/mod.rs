@@ -6,6 +6,7 @@ mod join;
 mod local;
 mod remote;
 mod room_event;
+mod settings;
 mod state;
 mod target;
 mod task;
@@ -17,6 +18,7 @@ use crate::device::{DeviceChoice, ScreenSource};
 pub use handle::{CallHandle, Wake};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;
+pub use settings::{CallSettings, PictureQuality};
 pub use state::{
     CallPhase, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest, DeviceKind, DeviceLists,
     DeviceOffer, EncryptionState, EndReason, FileProgress, MediaState, ParticipantState, RecordingState, ShareState,

@@ -19,8 +19,8 @@ use super::local::{DeviceChoices, LocalMedia, Source, delivers};
 use super::remote::{Remotes, role_of};
 use super::target::comparison_code;
 use super::{
-    CallCommand, CallPhase, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, MediaState, RecordingState,
-    ShareState,
+    CallCommand, CallPhase, CallSettings, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, MediaState,
+    RecordingState, ShareState,
 };
 use crate::backend::Admission;
 use crate::device::DeviceState;
@@ -42,6 +42,8 @@ pub struct CallOptions {
     pub entrance: Entrance,
     /// With which devices.
     pub devices: DeviceChoices,
+    /// How sound and picture are treated.
+    pub settings: CallSettings,
     /// Where to count what happens.
     pub measurements: Measurements,
     /// A chat line to send once somebody else is there (for the demo and tests).
@@ -82,7 +84,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
     let (events, inbox) = Events::new();
     let mixer = Mixer::new();
     let self_view = publisher.state.self_view.clone();
-    let local = LocalMedia::new(options.devices, role, self_view, events.clone());
+    let local = LocalMedia::new(options.devices, options.settings, role, self_view, events.clone());
     let task = Task {
         publisher,
         target: options.target,

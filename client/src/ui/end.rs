@@ -6,10 +6,10 @@ use egui::{RichText, Ui};
 use lucide_icons::Icon;
 
 use super::page::{centered, header};
-use super::widgets::{TextButton, Tone};
+use super::widgets::{TextButton, Tone, sign};
 use super::{Action, Cx, wording};
 use crate::call::{EndReason, JoinTarget};
-use crate::theme::{Palette, icon_font, regular_font, space};
+use crate::theme::{Palette, regular_font, space};
 
 /// A call that is over.
 pub struct EndScreen {
@@ -51,7 +51,7 @@ impl EndScreen {
         let (title, next) = wording::end(&self.reason);
         centered(ui, sizes, |ui| {
             let (icon, color) = self.sign(palette);
-            ui.label(RichText::new(char::from(icon)).font(icon_font(space::XXL)).color(color));
+            sign(ui, icon, space::XXL, color);
             ui.add_space(space::XS);
             ui.heading(texts.t(title).as_ref());
             ui.add_space(space::XXS);

@@ -3,10 +3,10 @@
 use egui::{Align, Frame, Layout, Rect, Stroke, Ui, UiBuilder, Vec2};
 use lucide_icons::Icon;
 
-use super::widgets::focus_ring;
+use super::widgets::{focus_ring, sign};
 use super::{Action, Cx};
 use crate::i18n::Language;
-use crate::theme::{Palette, Sizes, bold_font, corner, icon_font, space};
+use crate::theme::{Palette, Sizes, bold_font, corner, space};
 
 /// The name of the app, and the languages.
 pub fn header(ui: &mut Ui, cx: &mut Cx) {
@@ -14,7 +14,7 @@ pub fn header(ui: &mut Ui, cx: &mut Cx) {
     let bar = Rect::from_min_size(ui.max_rect().min, Vec2::new(ui.max_rect().width(), sizes.control + 2.0 * space::M));
     let layout = Layout::left_to_right(Align::Center);
     ui.scope_builder(UiBuilder::new().max_rect(bar.shrink2(Vec2::new(space::XL, space::M))).layout(layout), |ui| {
-        ui.label(egui::RichText::new(char::from(Icon::HeartPulse)).font(icon_font(sizes.title)).color(palette.primary));
+        sign(ui, Icon::HeartPulse, sizes.title, palette.primary);
         let name = cx.texts.t("app-name");
         ui.label(egui::RichText::new(name.as_ref()).font(bold_font(sizes.lead)).color(palette.text));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

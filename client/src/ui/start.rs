@@ -5,10 +5,10 @@ use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
 use lucide_icons::Icon;
 
 use super::page::{centered, header};
-use super::widgets::{TextButton, Tone, focus_ring};
+use super::widgets::{TextButton, Tone, focus_ring, sign};
 use super::{Action, Cx};
 use crate::call::JoinTarget;
-use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
+use crate::theme::{Palette, bold_font, corner, regular_font, space};
 
 /// What the person has typed so far.
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl StartScreen {
         });
         ui.add_space(space::L);
         ui.horizontal(|ui| {
-            ui.label(egui::RichText::new(char::from(Icon::ShieldCheck)).font(icon_font(sizes.lead)).color(palette.ok));
+            sign(ui, Icon::ShieldCheck, sizes.lead, palette.ok);
             ui.label(egui::RichText::new(texts.t("start-calm").as_ref()).color(palette.muted));
         });
     }

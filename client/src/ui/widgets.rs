@@ -214,6 +214,13 @@ pub fn icon_button(ui: &Ui, id: Id, rect: Rect, icon: Icon, label: &str, tone: T
     response.on_hover_text(label)
 }
 
+/// An icon beside words that say the same: seen, and not read out.
+pub fn sign(ui: &mut Ui, icon: Icon, size: f32, color: Color32) {
+    let galley = ui.painter().layout_no_wrap(char::from(icon).to_string(), icon_font(size), color);
+    let (rect, _) = ui.allocate_exact_size(galley.size(), Sense::hover());
+    ui.painter().galley(rect.min, galley, color);
+}
+
 /// Text painted at a place, which screen readers find there.
 pub fn words(ui: &Ui, id: Id, at: Pos2, anchor: Align2, text: &str, font: egui::FontId, color: Color32) -> Rect {
     let rect = ui.painter().text(at, anchor, text, font, color);

@@ -62,6 +62,9 @@ const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROW
 
 /// A sound card, what drives a browser, and what the backend is deployed with.
 const TESTS: &[Package] = &[
+    library("at-spi2-core"), // what a screen reader hears
+    program("dbus", &["dbus-daemon"]),
+    library("gir1.2-atspi-2.0"),
     library("nginx-light"),
     program("nodejs", &["node"]),
     program("npm", &["npm"]),
@@ -69,6 +72,7 @@ const TESTS: &[Package] = &[
     library("postgresql"),
     program("pulseaudio", &["pulseaudio"]),
     program("pulseaudio-utils", &["pactl"]),
+    library("python3-gi"),
     program("redis-server", &["redis-server"]),
 ];
 

@@ -1,0 +1,93 @@
+//! What a person can set about calls.
+
+use autamedica_engine::{AudioProcessingOptions, VideoEncoding};
+use serde::{Deserialize, Serialize};
+
+use crate::device::CameraFormat;
+
+/// How a call treats sound and picture; kept between calls by whoever starts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallSettings {
+    /// Take out of the microphone what the speaker plays.
+    pub echo_cancellation: bool,
+    /// Take steady noise out of the microphone.
+    pub noise_suppression: bool,
+    /// Keep the microphone about equally loud.
+    pub auto_gain_control: bool,
+    /// How fine our own camera's picture is at best; a weak connection makes it less.
+    pub picture: PictureQuality,
+}
+
+impl Default for CallSettings {
+    /// All processing on, and the standard picture.
+    fn default() -> Self {
+        Self {
+            echo_cancellation: true,
+            noise_suppression: true,
+            auto_gain_control: true,
+            picture: PictureQuality::default(),
+        }
+    }
+}
+
+impl CallSettings {
+    /// What the audio processing is to do. The high-pass filter has no drawback that a person would switch it off for.
+    pub(super) fn processing(&self) -> AudioProcessingOptions {
+        AudioProcessingOptions {
+            echo_cancellation: self.echo_cancellation,
+            noise_suppression: self.noise_suppression,
+            auto_gain_control: self.auto_gain_control,
+            high_pass_filter: true,
+        }
+    }
+}
+
+/// How fine our own camera's picture is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureQuality {
+    /// 640x360, up to 600 kbps.
+    Low,
+    /// 1280x720, up to 2.5 Mbps.
+    #[default]
+    Standard,
+    /// 1920x1080, up to 2.5 Mbps.
+    High,
+}
+
+impl PictureQuality {
+    /// Each of them, from the least.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Standard, Self::High];
+
+    pub(super) fn format(self) -> CameraFormat {
+        let (width, height) = match self {
+            Self::Low => (640, 360),
+            Self::Standard => (1280, 720),
+            Self::High => (1920, 1080),
+        };
+        CameraFormat { width, height, fps: 30 }
+    }
+
+    /// The mission's range: 500 kbps to 2.5 Mbps, 30 frames a second.
+    pub(super) fn encoding(self) -> VideoEncoding {
+        let max_bitrate = match self {
+            Self::Low => 600_000,
+            Self::Standard | Self::High => 2_500_000,
+        };
+        VideoEncoding { max_bitrate, max_framerate: 30.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_an_older_version_are_completed() {
+        let old: CallSettings = serde_json::from_str(r#"{"noise_suppression": false, "picture": "high"}"#).unwrap();
+        let expected =
+            CallSettings { noise_suppression: false, picture: PictureQuality::High, ..CallSettings::default() };
+        assert_eq!(old, expected);
+    }
+}
