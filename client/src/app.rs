@@ -13,7 +13,8 @@ use egui::{Theme, ViewportCommand};
 use crate::call::{CallCommand, CallPhase, CallState, EndReason, JoinTarget, Wake};
 use crate::i18n::{Language, Texts};
 use crate::theme::{self, Sizes};
-use crate::ui::call::CallScreen;
+use crate::ui::call::{CallScreen, Unsaved, is_minimised};
+use crate::ui::desktop::{self, Desktop};
 use crate::ui::end::EndScreen;
 use crate::ui::joining::JoiningScreen;
 use crate::ui::pace::Pace;
@@ -72,6 +73,10 @@ pub struct AppOptions {
     pub text_scale: f32,
     /// No fades.
     pub reduced_motion: bool,
+    /// A small window with the call comes by itself when the main one is minimised; the person may switch.
+    pub float_when_minimised: bool,
+    /// The machine around the window: file dialogs, screens to share, sounds.
+    pub desktop: Arc<dyn Desktop>,
     /// Called on the UI thread each time a new frame has been painted; must return at once.
     pub on_frame_shown: Option<FrameShown>,
     /// Called on the UI thread each time another screen was drawn than before; must return at once.
@@ -90,6 +95,8 @@ impl Default for AppOptions {
             title: "AutaMedica".to_owned(),
             text_scale: 1.0,
             reduced_motion: false,
+            float_when_minimised: true,
+            desktop: desktop::system(),
             on_frame_shown: None,
             on_screen: None,
             on_ready: None,
@@ -153,6 +160,10 @@ pub struct App {
     kiosk: bool,
     sizes: Sizes,
     reduced_motion: bool,
+    float_when_minimised: bool,
+    desktop: Arc<dyn Desktop>,
+    /// Notes of the call that is over, until it is settled what becomes of them.
+    unsaved: Option<Unsaved>,
     texts: Texts,
     calls: Box<dyn Calls>,
     screen: Screen,
@@ -180,6 +191,9 @@ impl App {
             kiosk: options.kiosk,
             sizes,
             reduced_motion: options.reduced_motion,
+            float_when_minimised: options.float_when_minimised && !options.kiosk,
+            desktop: options.desktop,
+            unsaved: None,
             texts: Texts::new(options.language),
             calls,
             screen: Screen::Start(StartScreen::default()),
@@ -203,7 +217,7 @@ impl App {
     fn join(&mut self, target: JoinTarget) {
         let pace = self.pace.clone();
         let call = self.calls.join(target.clone(), Arc::new(move || pace.wake()));
-        let screen = CallScreen::new(&call.state());
+        let screen = CallScreen::new(&call.state(), self.float_when_minimised);
         self.screen = Screen::Call(Ongoing { call, target, joining: JoiningScreen::new(), screen });
     }
 
@@ -211,7 +225,10 @@ impl App {
     fn leave(&mut self) {
         let home = Screen::Start(StartScreen::default());
         let (call, target) = match std::mem::replace(&mut self.screen, home) {
-            Screen::Call(Ongoing { call, target, .. }) => (call, target),
+            Screen::Call(Ongoing { call, target, screen, .. }) => {
+                self.unsaved = screen.unsaved().or(self.unsaved.take());
+                (call, target)
+            }
             other => {
                 self.screen = other;
                 return;
@@ -240,6 +257,14 @@ impl App {
             Action::Speak(language) => self.texts = Texts::new(language),
             Action::FullScreen(on) if !self.kiosk => ctx.send_viewport_cmd(ViewportCommand::Fullscreen(on)),
             Action::FullScreen(_) => {}
+            Action::Focus => {
+                ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Minimized(false));
+                ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Focus);
+            }
+            Action::DrawHidden => ctx.send_viewport_cmd(ViewportCommand::RequestPaintWhileHidden),
+            Action::OpenLink(address) if !self.kiosk => ctx.open_url(egui::OpenUrl::new_tab(address)),
+            Action::OpenLink(_) => {}
+            Action::Play(sound) => self.desktop.play(sound),
         }
     }
 
@@ -251,6 +276,12 @@ impl App {
         }
         self.leaving.retain(|call| !matches!(call.state().phase, CallPhase::Ended { .. }));
         let Some(since) = self.closing_since else { return };
+        if self.unsaved.is_some() {
+            // The window stays until it is settled what becomes of the notes.
+            self.closing_since = None;
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            return;
+        }
         let patience_left = CLOSE_PATIENCE.saturating_sub(since.elapsed());
         if self.leaving.is_empty() || patience_left.is_zero() {
             ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -290,8 +321,34 @@ impl App {
 
     fn end_if_over(&mut self) {
         let Screen::Call(ongoing) = &self.screen else { return };
-        if let CallPhase::Ended { reason, lasted } = &ongoing.call.state().phase {
-            self.screen = Screen::End(EndScreen::new(reason.clone(), *lasted, ongoing.target.clone()));
+        let CallPhase::Ended { reason, lasted } = ongoing.call.state().phase.clone() else { return };
+        let end = Screen::End(EndScreen::new(reason, lasted, ongoing.target.clone()));
+        if let Screen::Call(ongoing) = std::mem::replace(&mut self.screen, end) {
+            self.unsaved = ongoing.screen.unsaved().or(self.unsaved.take());
+        }
+    }
+}
+
+impl App {
+    /// A minimised window isn't drawn: its call's pictures are paused, or move to a window of their own.
+    fn tell_unseen(&mut self, ctx: &egui::Context) {
+        let Screen::Call(ongoing) = &mut self.screen else { return };
+        if !is_minimised(ctx) {
+            return;
+        }
+        let mut cx = Cx {
+            texts: &self.texts,
+            sizes: self.sizes,
+            role: self.role,
+            kiosk: self.kiosk,
+            reduced_motion: self.reduced_motion,
+            desktop: &self.desktop,
+            now: Instant::now(),
+            actions: Vec::new(),
+        };
+        ongoing.screen.unseen(&mut cx, &ongoing.call.state());
+        for action in cx.actions {
+            self.apply(ctx, action);
         }
     }
 }
@@ -300,6 +357,7 @@ impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.close_politely(ctx);
         self.end_if_over();
+        self.tell_unseen(ctx);
         ctx.set_theme(self.theme());
     }
 
@@ -319,6 +377,7 @@ impl eframe::App for App {
             role: self.role,
             kiosk: self.kiosk,
             reduced_motion: self.reduced_motion,
+            desktop: &self.desktop,
             now: Instant::now(),
             actions: Vec::new(),
         };
@@ -333,6 +392,11 @@ impl eframe::App for App {
                 }
             }
             Screen::End(screen) => screen.show(ui, &mut cx),
+        }
+        if let Some(unsaved) = &mut self.unsaved
+            && unsaved.show(ui, &mut cx)
+        {
+            self.unsaved = None;
         }
         let actions = cx.actions;
         self.videos.end_pass();

@@ -47,10 +47,21 @@ impl Language {
         }
     }
 
-    const fn source(self) -> &'static str {
+    /// Its texts, file by file. A kiosk is built without those that only a doctor sees.
+    const fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Spanish => include_str!("../../assets/locales/es.ftl"),
-            Self::English => include_str!("../../assets/locales/en.ftl"),
+            #[cfg(not(feature = "kiosk"))]
+            Self::Spanish => {
+                &[include_str!("../../assets/locales/es.ftl"), include_str!("../../assets/locales/doctor.es.ftl")]
+            }
+            #[cfg(not(feature = "kiosk"))]
+            Self::English => {
+                &[include_str!("../../assets/locales/en.ftl"), include_str!("../../assets/locales/doctor.en.ftl")]
+            }
+            #[cfg(feature = "kiosk")]
+            Self::Spanish => &[include_str!("../../assets/locales/es.ftl")],
+            #[cfg(feature = "kiosk")]
+            Self::English => &[include_str!("../../assets/locales/en.ftl")],
         }
     }
 
@@ -81,13 +92,15 @@ pub struct Texts {
 impl Texts {
     /// Loads a language; the texts are compiled in, so this can't fail at run time.
     pub fn new(language: Language) -> Self {
-        let resource = FluentResource::try_new(language.source().to_owned())
-            .map_err(|(_, errors)| errors)
-            .expect("invariant: the compiled-in locales parse, which a test checks");
         let mut bundle = FluentBundle::new_concurrent(vec![language.identifier()]);
         // Isolation marks are for mixed writing directions, which we don't have, and fonts show them as boxes.
         bundle.set_use_isolating(false);
-        bundle.add_resource(resource).expect("invariant: no key is defined twice, which a test checks");
+        for source in language.sources() {
+            let resource = FluentResource::try_new((*source).to_owned())
+                .map_err(|(_, errors)| errors)
+                .expect("invariant: the compiled-in locales parse, which a test checks");
+            bundle.add_resource(resource).expect("invariant: no key is defined twice, which a test checks");
+        }
         Self { language, bundle }
     }
 
@@ -167,7 +180,7 @@ mod tests {
     fn entries(language: Language) -> BTreeMap<String, String> {
         let mut entries: BTreeMap<String, String> = BTreeMap::new();
         let mut last = None;
-        for line in language.source().lines() {
+        for line in language.sources().iter().flat_map(|source| source.lines()) {
             if line.starts_with(' ') {
                 let key: &String = last.as_ref().expect("a continuation follows a key");
                 entries.get_mut(key).expect("inserted").push_str(line);
@@ -240,7 +253,7 @@ mod tests {
     fn nothing_is_left_untranslated() {
         let [spanish, english] = Language::ALL.map(entries);
         // Names, and words that are the same in both languages.
-        let same = ["app-name", "role-doctor", "chat-caption", "panel-chat", "start-code-hint"];
+        let same = ["app-name", "role-doctor", "chat-caption", "panel-chat", "start-code-hint", "statistics-kbps"];
         for (key, pattern) in &spanish {
             if !same.contains(&key.as_str()) {
                 assert_ne!(pattern, &english[key], "{key} reads the same in both languages");

@@ -7,6 +7,7 @@ pub mod device;
 pub mod i18n;
 pub mod native;
 pub mod report;
+pub mod sound;
 pub mod theme;
 pub mod ui;
 mod usage;

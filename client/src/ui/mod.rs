@@ -1,6 +1,7 @@
 //! The screens: each takes a snapshot, draws it, and says what the person asked for.
 
 pub mod call;
+pub mod desktop;
 pub mod end;
 pub mod joining;
 pub mod pace;
@@ -12,6 +13,7 @@ mod widgets;
 mod window;
 mod wording;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use autamedica_api::Role;
@@ -19,7 +21,9 @@ use autamedica_api::Role;
 pub use crate::app::{App, AppOptions, Call, Calls, Start, UiHandle};
 use crate::call::{CallCommand, JoinTarget};
 use crate::i18n::{Language, Texts};
+use crate::sound::Sound;
 use crate::theme::Sizes;
+use desktop::Desktop;
 pub use window::run;
 
 /// What a person asked for.
@@ -37,6 +41,14 @@ pub enum Action {
     Speak(Language),
     /// Fill the whole screen (`true`), or a window again.
     FullScreen(bool),
+    /// Bring the main window back to the front.
+    Focus,
+    /// Draw the minimised window once more, so that a window of its own can appear.
+    DrawHidden,
+    /// Let the system open this address (`http` or `https`).
+    OpenLink(String),
+    /// Play a short sound.
+    Play(Sound),
 }
 
 /// What every screen needs to draw itself, and where it puts what the person asked for.
@@ -51,6 +63,8 @@ pub struct Cx<'a> {
     pub kiosk: bool,
     /// No fades.
     pub reduced_motion: bool,
+    /// The machine around the window.
+    pub desktop: &'a Arc<dyn Desktop>,
     /// When this pass began.
     pub now: Instant,
     /// What the person asked for in this pass, in order.

@@ -2,6 +2,10 @@
 
 mod call;
 mod chat;
+mod devices;
+mod doctor;
+mod fits;
 mod flow;
 mod harness;
+mod stage;
 mod states;
