@@ -80,7 +80,7 @@ speaker-caption = Speaker
 # The waiting room
 waiting-title = The doctor knows that you are here
 waiting-since-now = You have just arrived.
-waiting-since = { $minutes ->
+waited-for = { $minutes ->
     [one] Waiting for 1 minute.
    *[other] Waiting for { $minutes } minutes.
   }
@@ -144,12 +144,6 @@ microphone-unmute = Unmute the microphone
 camera-caption = Camera
 camera-stop = Turn the camera off
 camera-start = Turn the camera on
-share-caption = Share
-share-start = Share the screen
-share-stop = Stop sharing the screen
-record-caption = Record
-record-start = Record the consultation
-record-stop = Stop the recording
 stop-caption = Stop
 chat-caption = Chat
 chat-open = Open the chat
@@ -227,6 +221,101 @@ encryption-advice = Please both hang up and join again with the link of this con
 quality-problem = Your internet connection is weak
 quality-advice = Move closer to the router, or turn the camera off so that they hear you better.
 
+# In the call
+person-held-back = Picture paused: the connection is weak
+person-options = Options for { $name }
+people-more = and { $count } more
+page-of = Page { $page } of { $pages }
+page-before = Page before
+page-after = Next page
+tile-pin = Keep large
+tile-unpin = Stop keeping large
+self-view-move = Drag it to another corner, or move it with the arrow keys
+planned-until = until { $time }
+planned-left = { $minutes ->
+    [one] 1 min left
+   *[other] { $minutes } min left
+  }
+planned-over = { $minutes ->
+    [0] time is up
+    [one] 1 min longer than planned
+   *[other] { $minutes } min longer than planned
+  }
+talking = They hear you. Let go of the space bar to be silent
+more-statistics = Call quality
+more-float = Small window, always on top
+more-float-minimised = Small window when minimised
+more-keys = Keyboard shortcuts
+float-title = AutaMedica: call in progress
+float-back = Back to the large window
+dialog-cancel = Cancel
+dialog-close = Close
+
+# Devices
+sound-devices = Choose microphone and speaker
+camera-devices = Choose camera
+devices-microphones = Microphone
+devices-speakers = Speaker
+devices-cameras = Camera
+devices-default = Whatever the system uses
+offer-camera = We found the camera “{ $name }”. Do you want to use it?
+offer-microphone = We found the microphone “{ $name }”. Do you want to use it?
+offer-speaker = We found “{ $name }” to listen with. Do you want to use it?
+offer-use = Use it
+offer-not-now = Not now
+
+# Files in the chat
+file-attach = Send a file or a photo
+file-attach-title = Choose the file or photo
+file-drop = Drop the file here to send it to everybody
+file-path-send = Type where the file is:
+file-path-save = Type where to save the file:
+file-save = Save as…
+file-save-named = Save { $name } as…
+file-save-title = Save the file
+file-saved = Saved in { $path }
+file-moving = On its way: { $percent } %
+file-picture = Photo: { $name }
+file-too-large = Not sent: it is too large. Please send a smaller file.
+file-wrong-type = Not sent: this type of file isn't accepted. Please send a photo or a PDF.
+file-failed = It didn't arrive whole. Please send it again.
+toast-file = sent { $file }
+
+# Quality
+panel-statistics = Quality
+statistics-none = Nothing has been measured yet. It takes a few seconds.
+statistics-rate = Rate
+statistics-sent = Sent { $kbps } kbit/s
+statistics-received = Received { $kbps } kbit/s
+statistics-loss = Loss
+statistics-loss-now = { $percent } % lost
+statistics-delay = Delay
+statistics-round-trip = Round trip { $ms } ms
+statistics-round-trip-unknown = Round trip: not measured
+statistics-jitter = Jitter { $ms } ms
+statistics-fps = { $fps } frames/s
+statistics-kbps = { $kbps } kbit/s
+statistics-track = loss { $loss } %, jitter { $jitter } ms
+track-camera = Camera
+track-microphone = Microphone
+track-screen = Screen
+track-screen-sound = Sound of the screen
+track-other = Another signal
+
+# Keyboard shortcuts
+keys-title = Keyboard shortcuts
+keys-microphone = Mute or unmute the microphone
+keys-camera = Stop or start the camera
+keys-space = Space bar
+keys-talk = With the microphone muted: talk while you hold it
+keys-chat = Open or close the chat
+keys-full-screen = Full screen
+keys-escape = Close what is open
+keys-tab = Go from button to button
+keys-double-click = Double click
+keys-pin = On a picture: keep it large
+keys-sheet = See these shortcuts
+
 # Short messages
 toast-joined = { $name } joined the consultation
 toast-left = { $name } left the consultation
@@ -237,6 +326,10 @@ toast-camera-stopped = Your camera is off
 toast-camera-started = Your camera is on
 toast-recording-on = The consultation is being recorded
 toast-recording-off = The recording has ended
+toast-held-back = The connection is weak: the voice goes on, and the picture will come back
+toast-pictures-back = The connection is better: the picture is back
+toast-time-soon = 5 minutes are left of the planned time
+toast-time-over = The planned time is up. You may go on if you need to
 toast-back = The connection is back
 
 # End

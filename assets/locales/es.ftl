@@ -80,7 +80,7 @@ speaker-caption = Altavoz
 # Sala de espera
 waiting-title = El doctor ya sabe que usted está aquí
 waiting-since-now = Acaba de llegar.
-waiting-since = { $minutes ->
+waited-for = { $minutes ->
     [one] Espera: 1 minuto.
    *[other] Espera: { $minutes } minutos.
   }
@@ -144,12 +144,6 @@ microphone-unmute = Activar el micrófono
 camera-caption = Cámara
 camera-stop = Apagar la cámara
 camera-start = Encender la cámara
-share-caption = Compartir
-share-start = Compartir la pantalla
-share-stop = Dejar de compartir la pantalla
-record-caption = Grabar
-record-start = Grabar la consulta
-record-stop = Detener la grabación
 stop-caption = Detener
 chat-caption = Chat
 chat-open = Abrir el chat
@@ -227,6 +221,101 @@ encryption-advice = Cuelguen los dos y entren otra vez con el enlace de esta con
 quality-problem = Su conexión a internet es débil
 quality-advice = Acérquese al router, o apague la cámara para que se le oiga mejor.
 
+# En la llamada
+person-held-back = Imagen en pausa: la conexión es débil
+person-options = Opciones de { $name }
+people-more = y { $count } más
+page-of = Página { $page } de { $pages }
+page-before = Página anterior
+page-after = Página siguiente
+tile-pin = Mantener en grande
+tile-unpin = Dejar de mantener en grande
+self-view-move = Arrástrela a otra esquina, o muévala con las flechas
+planned-until = hasta las { $time }
+planned-left = { $minutes ->
+    [one] queda 1 min
+   *[other] quedan { $minutes } min
+  }
+planned-over = { $minutes ->
+    [0] hora cumplida
+    [one] 1 min más de lo previsto
+   *[other] { $minutes } min más de lo previsto
+  }
+talking = Le oyen. Suelte la barra espaciadora para callar
+more-statistics = Calidad de la llamada
+more-float = Ventana pequeña, siempre visible
+more-float-minimised = Ventana pequeña al minimizar
+more-keys = Atajos de teclado
+float-title = AutaMedica: llamada en curso
+float-back = Volver a la ventana grande
+dialog-cancel = Cancelar
+dialog-close = Cerrar
+
+# Aparatos
+sound-devices = Elegir micrófono y altavoz
+camera-devices = Elegir cámara
+devices-microphones = Micrófono
+devices-speakers = Altavoz
+devices-cameras = Cámara
+devices-default = El que use el sistema
+offer-camera = Encontramos la cámara «{ $name }». ¿Quiere usarla?
+offer-microphone = Encontramos el micrófono «{ $name }». ¿Quiere usarlo?
+offer-speaker = Encontramos «{ $name }» para escuchar. ¿Quiere usarlo?
+offer-use = Usar
+offer-not-now = Ahora no
+
+# Archivos en el chat
+file-attach = Enviar un archivo o una foto
+file-attach-title = Elija el archivo o la foto
+file-drop = Suelte el archivo aquí para enviarlo a todos
+file-path-send = Escriba dónde está el archivo:
+file-path-save = Escriba dónde guardar el archivo:
+file-save = Guardar como…
+file-save-named = Guardar { $name } como…
+file-save-title = Guardar el archivo
+file-saved = Guardado en { $path }
+file-moving = En camino: { $percent } %
+file-picture = Foto: { $name }
+file-too-large = No se envió: es demasiado grande. Envíe un archivo más pequeño, por favor.
+file-wrong-type = No se envió: este tipo de archivo no se acepta. Envíe una foto o un PDF, por favor.
+file-failed = No llegó entero. Envíelo otra vez, por favor.
+toast-file = envió { $file }
+
+# Calidad
+panel-statistics = Calidad
+statistics-none = Todavía no hay mediciones. Aparecerán en unos segundos.
+statistics-rate = Velocidad
+statistics-sent = Envío { $kbps } kbit/s
+statistics-received = Recepción { $kbps } kbit/s
+statistics-loss = Pérdida
+statistics-loss-now = { $percent } % perdido
+statistics-delay = Demora
+statistics-round-trip = Ida y vuelta { $ms } ms
+statistics-round-trip-unknown = Ida y vuelta: sin medir
+statistics-jitter = Variación { $ms } ms
+statistics-fps = { $fps } imágenes/s
+statistics-kbps = { $kbps } kbit/s
+statistics-track = pérdida { $loss } %, variación { $jitter } ms
+track-camera = Cámara
+track-microphone = Micrófono
+track-screen = Pantalla
+track-screen-sound = Sonido de la pantalla
+track-other = Otra señal
+
+# Atajos de teclado
+keys-title = Atajos de teclado
+keys-microphone = Silenciar o activar el micrófono
+keys-camera = Apagar o encender la cámara
+keys-space = Barra espaciadora
+keys-talk = Con el micrófono apagado: hablar mientras la mantiene pulsada
+keys-chat = Abrir o cerrar el chat
+keys-full-screen = Pantalla completa
+keys-escape = Cerrar lo que esté abierto
+keys-tab = Ir de un botón a otro
+keys-double-click = Doble clic
+keys-pin = Sobre una imagen: mantenerla en grande
+keys-sheet = Ver estos atajos
+
 # Mensajes breves
 toast-joined = { $name } entró en la consulta
 toast-left = { $name } salió de la consulta
@@ -237,6 +326,10 @@ toast-camera-stopped = Su cámara está apagada
 toast-camera-started = Su cámara está encendida
 toast-recording-on = La consulta se está grabando
 toast-recording-off = La grabación terminó
+toast-held-back = La conexión es débil: seguimos con la voz, y la imagen volverá sola
+toast-pictures-back = La conexión mejoró: vuelve la imagen
+toast-time-soon = Quedan 5 minutos de la hora prevista
+toast-time-over = Llegó la hora prevista. Pueden seguir si lo necesitan
 toast-back = Conexión recuperada
 
 # Fin

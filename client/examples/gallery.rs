@@ -15,13 +15,14 @@ use autamedica_client::answer::Answer;
 use autamedica_client::app::{AppOptions, Call, Calls, Check, DoctorsAgenda, PinAnswer, Start, UiHandle};
 use autamedica_client::backend::{Admission, ConsultationPlace};
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallSettings, CallState, ChatMessage, DeviceChoices, DeviceLists, EncryptionState,
-    EndReason, JoinTarget, ParticipantState, RecordingState, Secret, ShareState, Wake,
+    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest,
+    DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress, JoinTarget,
+    ParticipantState, RecordingState, Secret, ShareState, SharedFile, StatisticsSample, TrackStatistics, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
 use autamedica_client::settings::Settings;
-use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
+use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource, VideoFrame};
 use parking_lot::Mutex;
 
 const SCENES: &[&str] = &[
@@ -41,6 +42,18 @@ const SCENES: &[&str] = &[
     "sharing",
     "screen",
     "grid",
+    "grid-6",
+    "grid-12",
+    "grid-20",
+    "screen-many",
+    "waiting",
+    "offer",
+    "held-back",
+    "planned",
+    "over",
+    "files",
+    "statistics",
+    "failure",
     "portrait",
     "encryption",
     "end-hung-up",
@@ -157,6 +170,21 @@ impl Call for Scene {
             CallCommand::StopSharing => state.screen = ShareState::Off,
             CallCommand::Record(true) => state.recording = RecordingState::On(Instant::now()),
             CallCommand::Record(false) => state.recording = RecordingState::Off,
+            CallCommand::Admit(identity) => {
+                for person in state.participants.iter_mut().filter(|person| person.identity == identity) {
+                    person.waiting_since = None;
+                }
+            }
+            CallCommand::Refuse(identity) | CallCommand::Remove(identity) => {
+                state.participants.retain(|person| person.identity != identity);
+            }
+            CallCommand::MuteOther(identity) => {
+                for person in state.participants.iter_mut().filter(|person| person.identity == identity) {
+                    person.microphone_muted = true;
+                }
+            }
+            CallCommand::DismissOffer | CallCommand::UseMicrophone(_) => state.offer = None,
+            CallCommand::Show(tiles) => println!("shown: {tiles:?}"),
             CallCommand::SendChat(text) => {
                 let mut chat = state.chat.to_vec();
                 chat.push(line(&text, true, 0));
@@ -198,6 +226,13 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
     state.joined_at = Some(Instant::now() - Duration::from_secs(724));
     state.camera.device = DeviceState::On { name: "Test".into() };
     state.microphone.device = DeviceState::On { name: "Test".into() };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    state.devices = Arc::new(DeviceLists {
+        cameras: names(&["Logitech C920", "Cámara integrada"]),
+        microphones: names(&["Jabra Evolve2 30", "Micrófono interno"]),
+        speakers: names(&["Jabra Evolve2 30", "Altavoces HDMI"]),
+    });
+    state.speaker = DeviceState::On { name: "Altavoces HDMI".into() };
     state.self_view = moving_picture(1280, 720, 30, 1, running.clone());
     let other_name = if role == Role::Doctor { "María Quispe" } else { "Dra. Gómez" };
     state.participants = vec![person(other_name, Some(other), video(1280, 720, 30, 0))];
@@ -214,6 +249,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             id: Id::new("4821").expect("a valid id"),
             room_name: "consultation-4821".into(),
         }),
+        planned_end: None,
     }));
     match name {
         "waiting" => state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED },
@@ -253,6 +289,63 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         "refused" => {
             state.recording = RecordingState::Refused("La grabación no está configurada en este servidor.".into())
         }
+        "grid-6" | "grid-12" | "grid-20" | "screen-many" => {
+            let names =
+                ["Álvaro Núñez", "Rosa Quispe", "Dr. Iván Paz", "Eva Ríos", "Noé Gil", "Sofía Vega", "Luz Mora"];
+            let count = match name {
+                "grid-6" => 5,
+                "grid-12" => 11,
+                "grid-20" => 19,
+                _ => 9,
+            };
+            for n in 1..count {
+                let camera = if n % 4 == 3 { None } else { video(320, 180, 15, (n % 4) as u8) };
+                let mut who =
+                    person(names[n % names.len()], if n % 3 == 0 { None } else { Some(Role::Patient) }, camera);
+                who.identity = format!("person-{n}");
+                who.microphone_muted = n % 3 == 1;
+                who.speaking = n == 2;
+                who.quality = if n == 4 { ConnectionQuality::Poor } else { ConnectionQuality::Good };
+                state.participants.push(who);
+            }
+            if name == "screen-many" {
+                state.participants[0].screen = video(1280, 800, 10, 2);
+            }
+        }
+        "waiting" => {
+            for (n, name) in ["Rosa Quispe", "Luis Paredes", "Eva Ríos"].into_iter().enumerate() {
+                let mut who = person(name, Some(Role::Patient), None);
+                who.waiting_since = Some(SystemTime::now() - Duration::from_secs(200 - 60 * n as u64));
+                state.participants.push(who);
+            }
+        }
+        "offer" => {
+            state.offer = Some(DeviceOffer { kind: DeviceKind::Microphone, name: "Jabra Evolve2 30".into() });
+        }
+        "held-back" => {
+            state.participants[0].camera = Some(LatestFrame::new());
+            state.video_held_back = true;
+        }
+        "planned" => state.planned_end = Some(SystemTime::now() + Duration::from_secs(4 * 60)),
+        "over" => state.planned_end = Some(SystemTime::now() - Duration::from_secs(130)),
+        "failure" => {
+            state.control_failure = Some(ControlFailure { asked: ControlRequest::Admit, number: 1 });
+        }
+        "files" => {
+            let file = |id: &str, name: &str, own: bool, size: u64, progress, preview| ChatMessage {
+                file: Some(SharedFile { id: id.into(), mime_type: String::new(), size, progress, preview }),
+                ..line(name, own, 30)
+            };
+            let doctor = role == Role::Doctor;
+            state.chat = Arc::new(vec![
+                line("Le mando la foto de la erupción.", !doctor, 90),
+                file("a", "foto-brazo.png", !doctor, 412_000, FileProgress::Done, Some(photo())),
+                file("b", "receta.pdf", doctor, 1_440_000, FileProgress::Moving(930_000), None),
+                file("c", "estudio-completo.zip", doctor, 48_000_000, FileProgress::WrongType, None),
+                line("Lea esto: https://clinica.example/cuidados/piel, por favor.", doctor, 10),
+            ]);
+        }
+        "statistics" => state.statistics = Arc::new(statistics()),
         "sharing" => state.screen = ShareState::On,
         "screen" => state.participants[0].screen = video(1280, 800, 10, 2),
         "grid" => {
@@ -272,6 +365,54 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         _ => {}
     }
     state
+}
+
+/// A photo as a phone would send it, small.
+fn photo() -> Arc<[u8]> {
+    let picture = image::RgbImage::from_fn(640, 480, |x, y| {
+        let spot =
+            (f64::from(x) - 330.0).hypot(f64::from(y) - 230.0) < 60.0 + 14.0 * (f64::from(x + 2 * y) * 0.07).sin();
+        if spot { image::Rgb([196, 96, 88]) } else { image::Rgb([220, (178 - y / 12) as u8, 150]) }
+    });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("a picture encodes");
+    bytes.into_inner().into()
+}
+
+/// A minute with a bad moment in it.
+fn statistics() -> CallStatistics {
+    let now = Instant::now();
+    let sample = |n: u64| {
+        let x = n as f64;
+        let bad = (x - 34.0).abs() < 6.0;
+        let track = |identity: Option<&str>, source, codec: &str, kbps, width: u32, fps| TrackStatistics {
+            sid: format!("TR_{codec}"),
+            identity: identity.map(Into::into),
+            source,
+            codec: codec.into(),
+            kbps,
+            width,
+            height: width * 9 / 16,
+            fps,
+            loss_percent: if bad { 3.4 } else { 0.1 },
+            jitter_ms: 3.0,
+        };
+        StatisticsSample {
+            at: now.checked_sub(Duration::from_secs(60 - n)).unwrap_or(now),
+            round_trip_ms: Some(if bad { 120.0 } else { 24.0 + 4.0 * (x * 0.6).sin() }),
+            loss_percent: if bad { 3.4 } else { 0.1 + 0.1 * (x * 0.9).sin().abs() },
+            jitter_ms: if bad { 31.0 } else { 3.0 + (x * 0.4).cos() },
+            sent_kbps: if bad { 700.0 } else { 1500.0 + 120.0 * (x * 0.3).sin() },
+            received_kbps: if bad { 420.0 } else { 1780.0 + 150.0 * (x * 0.2).cos() },
+            tracks: vec![
+                track(None, TrackSource::Camera, "VP8", 1470.0, 1280, 30.0),
+                track(None, TrackSource::Microphone, "Opus", 32.0, 0, 0.0),
+                track(Some("other"), TrackSource::Camera, "VP8", 1730.0, 1280, 29.8),
+                track(Some("other"), TrackSource::Microphone, "Opus", 31.0, 0, 0.0),
+            ],
+        }
+    };
+    CallStatistics { samples: (0..60).map(sample).collect() }
 }
 
 fn line(text: &str, own: bool, seconds_ago: u64) -> ChatMessage {

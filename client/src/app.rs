@@ -22,8 +22,9 @@ use crate::check::CheckCommand;
 use crate::i18n::{Language, Texts};
 use crate::settings::{Settings, ThemeSetting};
 use crate::theme::{self, Sizes};
-use crate::ui::call::CallScreen;
+use crate::ui::call::{CallScreen, Unsaved, is_minimised};
 use crate::ui::check::CheckScreen;
+use crate::ui::desktop::Desktop;
 use crate::ui::end::EndScreen;
 use crate::ui::joining::JoiningScreen;
 use crate::ui::keypad::KeypadScreen;
@@ -76,6 +77,10 @@ pub struct App {
     text_scale: f32,
     reduced_motion: bool,
     language: Language,
+    float_when_minimised: bool,
+    desktop: Arc<dyn Desktop>,
+    /// Notes of the call that is over, until it is settled what becomes of them.
+    unsaved: Option<Unsaved>,
     texts: Texts,
     calls: Box<dyn Calls>,
     screen: Screen,
@@ -118,6 +123,9 @@ impl App {
             text_scale: options.text_scale,
             reduced_motion: options.reduced_motion,
             language: options.language,
+            float_when_minimised: options.float_when_minimised && !options.kiosk,
+            desktop: options.desktop,
+            unsaved: None,
             texts: Texts::new(options.language),
             calls,
             screen: Screen::Keypad(KeypadScreen::default()),
@@ -186,7 +194,7 @@ impl App {
 
     fn join(&mut self, target: JoinTarget) {
         let call = self.calls.join(target.clone(), &self.devices, self.settings.call, self.waker());
-        let screen = CallScreen::new(&call.state());
+        let screen = CallScreen::new(&call.state(), self.float_when_minimised);
         self.screen = Screen::Call(Ongoing { call, target, joining: JoiningScreen::new(), screen });
     }
 
@@ -197,7 +205,10 @@ impl App {
         }
         let home = self.home();
         let (call, target) = match std::mem::replace(&mut self.screen, home) {
-            Screen::Call(Ongoing { call, target, .. }) => (call, target),
+            Screen::Call(Ongoing { call, target, screen, .. }) => {
+                self.unsaved = screen.unsaved().or(self.unsaved.take());
+                (call, target)
+            }
             // Dropping a check ends it.
             _ => return,
         };
@@ -258,6 +269,14 @@ impl App {
             }
             #[cfg(feature = "kiosk")]
             Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {}
+            Action::Focus => {
+                ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Minimized(false));
+                ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Focus);
+            }
+            Action::DrawHidden => ctx.send_viewport_cmd(ViewportCommand::RequestPaintWhileHidden),
+            Action::OpenLink(address) if !self.kiosk => ctx.open_url(egui::OpenUrl::new_tab(address)),
+            Action::OpenLink(_) => {}
+            Action::Play(sound) => self.desktop.play(sound),
         }
     }
 
@@ -295,6 +314,12 @@ impl App {
             self.closing_since = Some(Instant::now());
         }
         let Some(since) = self.closing_since else { return };
+        if self.unsaved.is_some() {
+            // The window stays until it is settled what becomes of the notes.
+            self.closing_since = None;
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            return;
+        }
         let patience_left = CLOSE_PATIENCE.saturating_sub(since.elapsed());
         if self.leaving.is_empty() || patience_left.is_zero() {
             ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -369,12 +394,40 @@ impl App {
                 let state = ongoing.call.state();
                 if let CallPhase::Ended { reason, lasted } = &state.phase {
                     let target = ongoing.target.clone();
-                    self.screen = Screen::End(EndScreen::new(reason.clone(), *lasted, target, state.admission.clone()));
+                    let end = EndScreen::new(reason.clone(), *lasted, target, state.admission.clone());
+                    if let Screen::Call(ongoing) = std::mem::replace(&mut self.screen, Screen::End(end)) {
+                        self.unsaved = ongoing.screen.unsaved().or(self.unsaved.take());
+                    }
                 }
                 #[cfg(not(feature = "kiosk"))]
                 self.remember(&state);
             }
             _ => {}
+        }
+    }
+
+    /// A minimised window isn't drawn: its call's pictures are paused, or move to a window of their own.
+    fn tell_unseen(&mut self, ctx: &egui::Context) {
+        let Screen::Call(ongoing) = &mut self.screen else { return };
+        if !is_minimised(ctx) {
+            return;
+        }
+        let mut cx = Cx {
+            texts: &self.texts,
+            sizes: self.sizes,
+            role: self.role,
+            kiosk: self.kiosk,
+            reduced_motion: self.reduced_motion || self.settings.reduced_motion,
+            settings: &self.settings,
+            recent: &self.recent,
+            paired: self.paired,
+            desktop: &self.desktop,
+            now: Instant::now(),
+            actions: Vec::new(),
+        };
+        ongoing.screen.unseen(&mut cx, &ongoing.call.state());
+        for action in cx.actions {
+            self.apply(ctx, action);
         }
     }
 
@@ -389,6 +442,7 @@ impl App {
             settings: &self.settings,
             recent: &self.recent,
             paired: self.paired,
+            desktop: &self.desktop,
             actions: Vec::new(),
         };
         if let Some(operator) = &mut self.operator {
@@ -417,6 +471,11 @@ impl App {
             }
             Screen::End(screen) => screen.show(ui, &mut cx),
         }
+        if let Some(unsaved) = &mut self.unsaved
+            && unsaved.show(ui, &mut cx)
+        {
+            self.unsaved = None;
+        }
         cx.actions
     }
 }
@@ -425,6 +484,7 @@ impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.close_politely(ctx);
         self.advance();
+        self.tell_unseen(ctx);
         if self.kiosk {
             self.mind_the_kiosk(ctx);
         }

@@ -1,10 +1,10 @@
 //! The backend, as a client sees it: admission to a room, and recording.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
     Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, Id, Join,
-    Joined, Role, StartRecording, Success,
+    Joined, MuteParticipant, QualitySample, Role, StartRecording, Success, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,8 @@ pub struct Admission {
     pub e2ee_key: Option<Secret>,
     /// Where to ask for more about this consultation; `None` in a room without a backend.
     pub consultation: Option<ConsultationPlace>,
+    /// When the consultation is to end, if it was scheduled.
+    pub planned_end: Option<SystemTime>,
 }
 
 /// A consultation and the backend that keeps it.
@@ -109,6 +111,7 @@ impl Backend {
             role,
             e2ee_key: made.e2ee_key.map(Secret::new),
             consultation: Some(ConsultationPlace { server: server.clone(), id: id.clone(), room_name: made.room_name }),
+            planned_end: planned_end(made.scheduled_at, made.duration_minutes),
         })
     }
 
@@ -188,6 +191,72 @@ impl Backend {
         Ok(())
     }
 
+    /// Lets the waiting patient in, with the doctor's own token.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no; so for the other controls.
+    pub async fn admit(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
+        self.control(place, token, &["admit"], &serde_json::json!({})).await
+    }
+
+    /// Sends the waiting patient away.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn refuse(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
+        self.control(place, token, &["refuse"], &serde_json::json!({})).await
+    }
+
+    /// Sends somebody out of the room.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn remove(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
+        self.control(place, token, &["participants", identity.as_str(), "remove"], &serde_json::json!({})).await
+    }
+
+    /// Mutes somebody's microphone.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn mute(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
+        let microphone = MuteParticipant { source: None };
+        self.control(place, token, &["participants", identity.as_str(), "mute"], &microphone).await
+    }
+
+    /// Ends the consultation for everybody.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn end(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
+        self.control(place, token, &["end"], &serde_json::json!({})).await
+    }
+
+    /// Tells what a call measured, with the participant's own token.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn send_quality(
+        &self,
+        place: &ConsultationPlace,
+        token: &Secret,
+        sample: &QualitySample,
+    ) -> Result<(), BackendError> {
+        self.control(place, token, &["quality"], sample).await
+    }
+
+    /// Asks for something about a consultation whose answer says nothing more.
+    async fn control(
+        &self,
+        place: &ConsultationPlace,
+        token: &Secret,
+        what: &[&str],
+        body: &impl Serialize,
+    ) -> Result<(), BackendError> {
+        let path: Vec<&str> = ["api", "consultations", place.id.as_str()].iter().chain(what).copied().collect();
+        self.post::<serde_json::Value>(&place.server, &path, body, Some(token)).await.map(drop)
+    }
+
     async fn post<T: DeserializeOwned>(
         &self,
         server: &Url,
@@ -236,5 +305,15 @@ fn admission(server: &Url, joined: Joined) -> Admission {
             id: joined.consultation_id,
             room_name: joined.room_name,
         }),
+        planned_end: planned_end(joined.scheduled_at, joined.duration_minutes),
     }
+}
+
+/// The backend's default for a consultation without a duration.
+const USUAL_MINUTES: u32 = 30;
+
+fn planned_end(scheduled_at: Option<Timestamp>, minutes: Option<u32>) -> Option<SystemTime> {
+    let begins = Duration::from_millis(u64::try_from(scheduled_at?.as_millis()).ok()?);
+    let lasts = Duration::from_secs(60 * u64::from(minutes.unwrap_or(USUAL_MINUTES)));
+    SystemTime::UNIX_EPOCH.checked_add(begins)?.checked_add(lasts)
 }

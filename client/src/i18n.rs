@@ -49,19 +49,21 @@ impl Language {
         }
     }
 
-    /// What everybody reads, and what only doctors do, which a kiosk doesn't hold.
+    /// Its texts, file by file. A kiosk is built without those that only a doctor sees.
     const fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Spanish => &[
-                include_str!("../../assets/locales/es.ftl"),
-                #[cfg(not(feature = "kiosk"))]
-                include_str!("../../assets/locales/es-doctor.ftl"),
-            ],
-            Self::English => &[
-                include_str!("../../assets/locales/en.ftl"),
-                #[cfg(not(feature = "kiosk"))]
-                include_str!("../../assets/locales/en-doctor.ftl"),
-            ],
+            #[cfg(not(feature = "kiosk"))]
+            Self::Spanish => {
+                &[include_str!("../../assets/locales/es.ftl"), include_str!("../../assets/locales/doctor.es.ftl")]
+            }
+            #[cfg(not(feature = "kiosk"))]
+            Self::English => {
+                &[include_str!("../../assets/locales/en.ftl"), include_str!("../../assets/locales/doctor.en.ftl")]
+            }
+            #[cfg(feature = "kiosk")]
+            Self::Spanish => &[include_str!("../../assets/locales/es.ftl")],
+            #[cfg(feature = "kiosk")]
+            Self::English => &[include_str!("../../assets/locales/en.ftl")],
         }
     }
 
@@ -253,7 +255,7 @@ mod tests {
     fn nothing_is_left_untranslated() {
         let [spanish, english] = Language::ALL.map(entries);
         // Names, and words that are the same in both languages.
-        let same = ["app-name", "role-doctor", "chat-caption", "panel-chat", "start-code-hint"];
+        let same = ["app-name", "role-doctor", "chat-caption", "panel-chat", "start-code-hint", "statistics-kbps"];
         for (key, pattern) in &spanish {
             if !same.contains(&key.as_str()) {
                 assert_ne!(pattern, &english[key], "{key} reads the same in both languages");

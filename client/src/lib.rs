@@ -16,6 +16,7 @@ pub mod pin;
 pub mod recent;
 pub mod report;
 pub mod settings;
+pub mod sound;
 pub mod storage;
 pub mod theme;
 pub mod ui;

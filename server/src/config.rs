@@ -10,6 +10,7 @@ use crate::limits::RateLimit;
 use crate::livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
 use crate::outgoing::OutgoingConfig;
 use crate::proxies::Network;
+use crate::recording::{RecordingConfig, S3Config};
 use crate::secret::Secret;
 
 /// Where the backend serves when nothing else is said.
@@ -36,6 +37,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Whether new consultations are end-to-end encrypted when nobody says.
     pub e2ee_default: bool,
+    /// How consultations are recorded.
+    pub recording: RecordingConfig,
     /// Where the integrator wants to hear what happens.
     pub outgoing: Option<OutgoingConfig>,
     /// The web pages, by origin, whose scripts may call the API; none unless named.
@@ -106,6 +109,9 @@ pub enum ConfigError {
         /// What it should look like.
         expected: &'static str,
     },
+    /// A bucket is named, but not who may use it.
+    #[error("`AWS_S3_BUCKET` is set, so `{0}` must be set too")]
+    MissingForBucket(&'static str),
     /// Servers that share a database must share its master key.
     #[error(
         "with PostgreSQL, set `AUTAMEDICA_MASTER_KEY` to 64 hexadecimal digits (`openssl rand -hex 32`), the same for every server"
@@ -145,6 +151,7 @@ impl Default for Config {
             public_url: None,
             e2ee_default: false,
             outgoing: None,
+            recording: RecordingConfig::default(),
             cors_origins: Vec::new(),
             rate_limit: RateLimit { burst: 500, period: Duration::from_millis(10) },
             code_limit: RateLimit { burst: 20, period: Duration::from_secs(2) },
@@ -232,6 +239,7 @@ impl Config {
             public_url: get("PUBLIC_URL").map(|url| public_address(&url)).transpose()?,
             e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
             outgoing,
+            recording: recording_config(&get)?,
             cors_origins: origins(get("CORS_ORIGINS"))?,
             rate_limit: rate,
             code_limit: defaults.code_limit,
@@ -345,6 +353,49 @@ impl Database {
             path => Ok(Self::File(path.into())),
         }
     }
+}
+
+/// How to record: `RECORDING`, `RECORDER_BIN`, `RECORDINGS_DIR`, and the bucket's settings by Amazon's names.
+fn recording_config(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, ConfigError> {
+    let is_on = match get("RECORDING").as_deref() {
+        None | Some("local") => true,
+        Some("off") => false,
+        Some(_) => return Err(ConfigError::Value { name: "RECORDING", expected: "`local` or `off`" }),
+    };
+    let folder =
+        get("RECORDINGS_DIR").map(PathBuf::from).or_else(|| Some(data_dir(get)?.join("recordings"))).filter(|_| is_on);
+    let days =
+        value("RECORDING_RETENTION_DAYS", "a number of days, 1 or more", get("RECORDING_RETENTION_DAYS"), |days| {
+            *days >= 1
+        })?;
+    let bucket = |bucket: String| {
+        let missing = |name| ConfigError::MissingForBucket(name);
+        let endpoint = get("AWS_ENDPOINT_URL").map(|url| web_address("AWS_ENDPOINT_URL", &url)).transpose()?;
+        let ca = get("AWS_CA_BUNDLE")
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|_| ConfigError::Value { name: "AWS_CA_BUNDLE", expected: "a file that can be read" })?;
+        Ok::<_, ConfigError>(S3Config {
+            region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            access_key: get("AWS_ACCESS_KEY_ID").ok_or(missing("AWS_ACCESS_KEY_ID"))?,
+            secret_key: Secret::new(get("AWS_SECRET_ACCESS_KEY").ok_or(missing("AWS_SECRET_ACCESS_KEY"))?),
+            // Other servers than Amazon's rarely have a name for each bucket.
+            path_style: match get("AWS_S3_FORCE_PATH_STYLE") {
+                None => endpoint.is_some(),
+                set => switch("AWS_S3_FORCE_PATH_STYLE", set)?,
+            },
+            kms_key: get("AWS_S3_KMS_KEY_ID"),
+            bucket,
+            endpoint,
+            ca,
+        })
+    };
+    Ok(RecordingConfig {
+        folder,
+        program: get("RECORDER_BIN").map(PathBuf::from),
+        s3: get("AWS_S3_BUCKET").map(bucket).transpose()?,
+        retention_days: days,
+    })
 }
 
 /// Where the server's own files live: named, else systemd's state folder, else the user's data folder.

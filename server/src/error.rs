@@ -59,20 +59,25 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound
         | ErrorCode::ConsultationNotFound
         | ErrorCode::RoomNotFound
-        | ErrorCode::ParticipantNotFound => StatusCode::NOT_FOUND,
+        | ErrorCode::ParticipantNotFound
+        | ErrorCode::RecordingNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::ConsultationConflict
         | ErrorCode::SamePerson
         | ErrorCode::ConsultationEnded
-        | ErrorCode::ConsultationCancelled => StatusCode::CONFLICT,
+        | ErrorCode::ConsultationCancelled
+        | ErrorCode::RecordingActive
+        | ErrorCode::RecordingNotActive
+        | ErrorCode::ConsentRefused => StatusCode::CONFLICT,
         ErrorCode::CodeExpired => StatusCode::GONE,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::RecordingUnavailable => StatusCode::NOT_IMPLEMENTED,
-        ErrorCode::SfuUnavailable | ErrorCode::DatabaseUnavailable | ErrorCode::Timeout => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        ErrorCode::SfuUnavailable
+        | ErrorCode::DatabaseUnavailable
+        | ErrorCode::StorageUnavailable
+        | ErrorCode::Timeout => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::sfu::is_check_room;
 use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
+use crate::token::RECORDER;
 
 /// How often the SFU is asked.
 const EVERY: Duration = Duration::from_secs(5);
@@ -33,6 +34,10 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
     let Some(room) = &event.room else { return Ok(()) };
     let Some(id) = consultation_of(&room.name) else { return Ok(()) };
     let Some(stored) = state.store.consultation(&id).await? else { return Ok(()) };
+    // Our recorder is nobody who came.
+    if event.participant.as_ref().is_some_and(|participant| participant.identity.starts_with(RECORDER)) {
+        return Ok(());
+    }
     let at = Timestamp::from_millis(event.created_at.saturating_mul(1000));
     match (event.event.as_str(), &event.participant) {
         ("participant_joined", Some(participant)) => {
@@ -176,7 +181,9 @@ async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) ->
     }
     let asked_at = Timestamp::now();
     let mut there = state.sfu.participants(&room.name).await?;
-    there.retain(|participant| participant.state() != participant_info::State::Disconnected);
+    there.retain(|participant| {
+        participant.state() != participant_info::State::Disconnected && !participant.identity.starts_with(RECORDER)
+    });
     for participant in &there {
         if is_welcome(state, &stored, room, participant).await? {
             state.store.seen(id, &stay(&room.sid, participant), asked_at).await?;

@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError, Database, SfuConfig};
 use crate::files::private_folder;
 use crate::limits::Refusals;
 use crate::proxies::Proxies;
+use crate::recording::{self, RecordingError, Recordings, supervise};
 use crate::routes::{self, Limits};
 use crate::sfu::{ManagedSfu, Sfu, SfuStartError};
 use crate::state::AppState;
@@ -18,6 +19,8 @@ use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
 use crate::{follow, outgoing};
 
+/// How long recorders may take to finish when the server ends; they finish without it, too.
+const RECORDERS_END: Duration = Duration::from_secs(7);
 /// How long requests in flight may take to finish when the server ends.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -51,6 +54,9 @@ pub enum StartError {
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// Recordings have no place.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The SFU can't be started.
     #[error(transparent)]
     Sfu(#[from] SfuStartError),
@@ -64,6 +70,8 @@ pub struct RunningServer {
     serving: JoinHandle<()>,
     /// What runs beside the requests; it ends with this value.
     tasks: JoinSet<()>,
+    /// What looks after recorders; it ends after they have.
+    recording: Option<JoinHandle<()>>,
     store: Store,
     sfu: Arc<Sfu>,
     managed: Option<ManagedSfu>,
@@ -106,6 +114,7 @@ impl Server {
             SfuConfig::External { url, api_key, api_secret } => (None, Sfu::new(url, api_key, api_secret, false)),
         };
         let sfu = Arc::new(sfu);
+        let recordings = Recordings::open(config.recording)?.map(Arc::new);
         let state = AppState {
             sfu: sfu.clone(),
             store: store.clone(),
@@ -114,12 +123,14 @@ impl Server {
             e2ee_default: config.e2ee_default,
             proxies: if config.behind_proxy { Proxies::new(config.trusted_proxies) } else { Proxies::default() },
             refusals: Arc::new(Refusals::new(config.refusal_limit)),
+            recordings: recordings.clone(),
             started: Instant::now(),
         };
         let (end, ended) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(follow::reconcile(state.clone(), ended.clone()));
-        tasks.spawn(tidy(store.clone(), ended.clone()));
+        tasks.spawn(tidy(state.clone(), ended.clone()));
+        let recording = recordings.map(|recordings| tokio::spawn(supervise(state.clone(), recordings, ended.clone())));
         if let Some(outgoing) = config.outgoing {
             tasks.spawn(outgoing::deliver(store.clone(), outgoing, ended.clone()));
         }
@@ -139,7 +150,7 @@ impl Server {
             }
         });
         tracing::info!(%address, "the backend serves");
-        Ok(RunningServer { address, end, serving, tasks, store, sfu, managed })
+        Ok(RunningServer { address, end, serving, tasks, recording, store, sfu, managed })
     }
 }
 
@@ -167,6 +178,11 @@ impl RunningServer {
             self.serving.abort();
         }
         self.tasks.shutdown().await;
+        if let Some(mut recording) = self.recording.take()
+            && tokio::time::timeout(RECORDERS_END, &mut recording).await.is_err()
+        {
+            recording.abort();
+        }
         self.store.close().await;
         if let Some(managed) = self.managed.take() {
             managed.stop().await;
@@ -194,10 +210,13 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
 }
 
 /// Deletes what is too old, once an hour.
-async fn tidy(store: Store, mut ended: watch::Receiver<bool>) {
+async fn tidy(state: AppState, mut ended: watch::Receiver<bool>) {
     loop {
-        if let Err(error) = store.tidy().await {
+        if let Err(error) = state.store.tidy().await {
             tracing::warn!(%error, "old entries can't be deleted");
+        }
+        if let Some(recordings) = &state.recordings {
+            recording::expire(&state, recordings).await;
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(60 * 60)) => {}

@@ -6,6 +6,7 @@ use url::Url;
 use crate::limits::Refusals;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
+use crate::recording::Recordings;
 use crate::sfu::Sfu;
 use crate::store::Store;
 
@@ -26,6 +27,8 @@ pub struct AppState {
     pub proxies: Proxies,
     /// What keeps refusals from filling the audit log.
     pub refusals: Arc<Refusals>,
+    /// What records, when this server does.
+    pub recordings: Option<Arc<Recordings>>,
     /// When the server started.
     pub started: Instant,
 }

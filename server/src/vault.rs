@@ -16,6 +16,7 @@ pub struct Vault {
     seal: LessSafeKey,
     codes: hmac::Key,
     audit: hmac::Key,
+    links: hmac::Key,
     check: String,
 }
 
@@ -72,6 +73,7 @@ impl Vault {
             seal: LessSafeKey::new(seal),
             codes: mac("autamedica codes 1"),
             audit: mac("autamedica audit 1"),
+            links: mac("autamedica links 1"),
             check: hex(derive("autamedica check 1").as_ref()),
         }
     }
@@ -102,6 +104,16 @@ impl Vault {
     /// Tells this master key from any other, and tells nothing else about it.
     pub fn check_value(&self) -> &str {
         &self.check
+    }
+
+    /// Signs what a link says.
+    pub fn sign_link(&self, text: &str) -> String {
+        hex(hmac::sign(&self.links, text.as_bytes()).as_ref())
+    }
+
+    /// Whether a link says what was signed.
+    pub fn is_link(&self, text: &str, signature: &str) -> bool {
+        unhex(signature).is_some_and(|signature| hmac::verify(&self.links, text.as_bytes(), &signature).is_ok())
     }
 
     /// What is kept of a join code. Keyed, because eight digits could be guessed from a plain hash.

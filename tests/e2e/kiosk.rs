@@ -40,7 +40,7 @@ fn the_kiosk_holds_no_text_of_a_doctors_screen() -> Result<()> {
     let mut looked_for = 0;
     for language in ["es", "en"] {
         let common = texts(language)?;
-        for text in texts(&format!("{language}-doctor"))? {
+        for text in texts(&format!("doctor.{language}"))? {
             if common.iter().any(|it| it.contains(&text)) {
                 continue;
             }

@@ -10,6 +10,7 @@ use egui::ViewportCommand;
 use crate::call::{DeviceChoices, JoinTarget};
 use crate::i18n::Language;
 use crate::settings::Settings;
+use crate::ui::desktop::{self, Desktop};
 use crate::ui::stats::UiStats;
 use crate::ui::video::FrameShown;
 
@@ -78,6 +79,10 @@ pub struct AppOptions {
     pub text_scale: f32,
     /// No fades, whatever the settings say.
     pub reduced_motion: bool,
+    /// A small window with the call comes by itself when the main one is minimised; the person may switch.
+    pub float_when_minimised: bool,
+    /// The machine around the window: file dialogs, screens to share, sounds.
+    pub desktop: Arc<dyn Desktop>,
     /// Called on the UI thread each time a new frame has been painted; must return at once.
     pub on_frame_shown: Option<FrameShown>,
     /// Called on the UI thread each time another screen was drawn than before; must return at once.
@@ -101,6 +106,8 @@ impl Default for AppOptions {
             paired: false,
             text_scale: 1.0,
             reduced_motion: false,
+            float_when_minimised: true,
+            desktop: desktop::system(),
             on_frame_shown: None,
             on_screen: None,
             on_ready: None,

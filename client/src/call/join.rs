@@ -41,22 +41,27 @@ pub(super) struct Entered {
 
 impl Entrance {
     /// Asks for admission and enters. `known` is an earlier admission to the same room, tried first: its token outlives
-    /// a backend that is away. When it is refused, a fresh one is asked for.
+    /// a backend that is away. When it is refused, or its SFU doesn't answer, a fresh one is asked for.
     pub(super) async fn enter(&self, target: &JoinTarget, known: Option<Admission>) -> Result<Entered, EndReason> {
-        if let Some(admission) = known {
-            match connect(admission).await {
-                Err(EndReason::NotAllowed) => {}
-                other => return other,
-            }
+        let Some(known) = known else { return connect(self.admission(target, true).await?).await };
+        let address = known.url.clone();
+        match connect(known).await {
+            Err(EndReason::NotAllowed) => connect(self.admission(target, false).await?).await,
+            // The backend may know another SFU by now; what it thinks of us is asked when one answers.
+            Err(EndReason::ServerUnreachable) => match self.admission(target, false).await {
+                Ok(fresh) if fresh.url != address => connect(fresh).await,
+                Ok(_) | Err(_) => Err(EndReason::ServerUnreachable),
+            },
+            other => other,
         }
-        connect(self.admission(target).await?).await
     }
 
-    async fn admission(&self, target: &JoinTarget) -> Result<Admission, EndReason> {
+    /// `first`: nobody has joined yet, so that a backend on this machine may have to be started.
+    async fn admission(&self, target: &JoinTarget, first: bool) -> Result<Admission, EndReason> {
         match target {
             JoinTarget::Consultation { id, role } => {
                 let answer = match self.backend.create(&self.server, id, *role).await {
-                    Err(BackendError::Unreachable(error)) => {
+                    Err(BackendError::Unreachable(error)) if first => {
                         tracing::info!(%error, "nothing answers at the backend's address");
                         self.start_bundled().await?;
                         self.backend.create(&self.server, id, *role).await
@@ -81,6 +86,7 @@ impl Entrance {
                 role: *role,
                 e2ee_key: None,
                 consultation: None,
+                planned_end: None,
             }),
         }
     }

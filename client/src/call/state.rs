@@ -9,7 +9,7 @@ use autamedica_api::Role;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 
 use crate::backend::Admission;
-use crate::device::DeviceState;
+use crate::device::{DeviceLists, DeviceState};
 
 /// Everything a screen needs to know about the call, at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -206,17 +206,6 @@ pub enum FileProgress {
     WrongType,
     /// It didn't arrive whole, or could not be saved.
     Failed,
-}
-
-/// The devices of each kind, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeviceLists {
-    /// Cameras.
-    pub cameras: Vec<String>,
-    /// Microphones.
-    pub microphones: Vec<String>,
-    /// Speakers.
-    pub speakers: Vec<String>,
 }
 
 /// A kind of device.

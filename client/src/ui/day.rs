@@ -75,7 +75,7 @@ fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
     let button = |ui: &mut Ui, cx: &mut Cx| {
         let enter = TextButton::new(cx.texts.t("day-enter"), Tone::Primary);
         let label = cx.texts.with("day-enter-which", &[("time", time.as_str().into()), ("id", id.into())]);
-        if enter.named(label).show(ui, &sizes).clicked() {
+        if enter.label(label).show(ui, &sizes).clicked() {
             cx.actions.push(Action::Begin(JoinTarget::Scheduled { id: consultation.consultation_id.clone() }));
         }
     };

@@ -5,6 +5,7 @@ pub mod check;
 mod controls;
 #[cfg(not(feature = "kiosk"))]
 mod day;
+pub mod desktop;
 pub mod end;
 pub mod joining;
 pub mod keypad;
@@ -22,6 +23,7 @@ mod widgets;
 mod window;
 mod wording;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use autamedica_api::{Feedback, Id, Role};
@@ -31,7 +33,9 @@ use crate::call::{CallCommand, JoinTarget, Secret};
 use crate::check::CheckCommand;
 use crate::i18n::{Language, Texts};
 use crate::settings::Settings;
+use crate::sound::Sound;
 use crate::theme::Sizes;
+use desktop::Desktop;
 pub use window::run;
 
 /// What a person asked for.
@@ -67,6 +71,14 @@ pub enum Action {
     Operator(OperatorRequest),
     /// Fill the whole screen (`true`), or a window again.
     FullScreen(bool),
+    /// Bring the main window back to the front.
+    Focus,
+    /// Draw the minimised window once more, so that a window of its own can appear.
+    DrawHidden,
+    /// Let the system open this address (`http` or `https`).
+    OpenLink(String),
+    /// Play a short sound.
+    Play(Sound),
 }
 
 /// What somebody asked for who wants to end a kiosk.
@@ -98,6 +110,8 @@ pub struct Cx<'a> {
     pub recent: &'a [Id],
     /// This app holds a key of a backend.
     pub paired: bool,
+    /// The machine around the window.
+    pub desktop: &'a Arc<dyn Desktop>,
     /// When this pass began.
     pub now: Instant,
     /// What the person asked for in this pass, in order.

@@ -52,7 +52,7 @@ fn words(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant) {
     let waited = if minutes == 0 {
         texts.t("waiting-since-now").into_owned()
     } else {
-        texts.with("waiting-since", &[("minutes", minutes.into())])
+        texts.with("waited-for", &[("minutes", minutes.into())])
     };
     ui.label(RichText::new(waited).font(regular_font(sizes.lead)).color(palette.muted));
     ui.add_space(space::XS);

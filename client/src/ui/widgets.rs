@@ -101,8 +101,10 @@ impl CallButton<'_> {
         let painter = ui.painter();
         painter.circle_filled(center, radius, fill_for(palette, &response, fill));
         painter.text(center, Align2::CENTER_CENTER, char::from(self.icon), icon_font(sizes.call_icon()), ink);
-        let caption_at = Pos2::new(center.x, rect.bottom());
-        painter.text(caption_at, Align2::CENTER_BOTTOM, self.caption, regular_font(sizes.caption), palette.muted);
+        if !self.caption.is_empty() {
+            let caption_at = Pos2::new(center.x, rect.bottom());
+            painter.text(caption_at, Align2::CENTER_BOTTOM, self.caption, regular_font(sizes.caption), palette.muted);
+        }
         if self.badge > 0 {
             badge(ui, center + Vec2::new(radius * 0.72, -radius * 0.72), self.badge, sizes);
         }
@@ -138,14 +140,14 @@ pub struct TextButton<'a> {
     pub tone: Tone,
     /// At least this wide.
     pub min_width: f32,
-    /// What a screen reader says, where the word alone says too little.
-    pub name: Option<String>,
+    /// What it is called where its word alone doesn't say enough.
+    pub label: Option<Cow<'a, str>>,
 }
 
 impl<'a> TextButton<'a> {
     /// With a word only.
     pub fn new(text: impl Into<Cow<'a, str>>, tone: Tone) -> Self {
-        Self { text: text.into(), icon: None, tone, min_width: 0.0, name: None }
+        Self { text: text.into(), icon: None, tone, min_width: 0.0, label: None }
     }
 
     /// With an icon before the word.
@@ -154,16 +156,15 @@ impl<'a> TextButton<'a> {
         self
     }
 
-    /// At least this wide.
-    pub fn min_width(mut self, width: f32) -> Self {
-        self.min_width = width;
+    /// Called so, where its word alone doesn't say enough.
+    pub fn label(mut self, label: impl Into<Cow<'a, str>>) -> Self {
+        self.label = Some(label.into());
         self
     }
 
-    /// A screen reader says this instead of the word.
-    #[cfg(not(feature = "kiosk"))]
-    pub fn named(mut self, name: String) -> Self {
-        self.name = Some(name);
+    /// At least this wide.
+    pub fn min_width(mut self, width: f32) -> Self {
+        self.min_width = width;
         self
     }
 
@@ -176,8 +177,10 @@ impl<'a> TextButton<'a> {
         let icon_room = if self.icon.is_some() { icon_size + space::XS } else { 0.0 };
         let width = (text.size().x + icon_room + 2.0 * space::L).max(self.min_width);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, sizes.control), Sense::click());
-        let name = self.name.as_deref().unwrap_or(&self.text);
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
+        response.widget_info(|| {
+            let label = self.label.as_deref().unwrap_or(&self.text);
+            WidgetInfo::labeled(Role::Button, ui.is_enabled(), label)
+        });
         let painter = ui.painter();
         painter.rect_filled(rect, corner::CARD, fill_for(palette, &response, fill));
         if self.tone == Tone::Neutral {
@@ -229,6 +232,12 @@ pub fn words(ui: &Ui, id: Id, at: Pos2, anchor: Align2, text: &str, font: egui::
 pub fn announce(ui: &Ui, id: Id, rect: Rect, text: &str) {
     let response = ui.interact(rect, id, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+}
+
+/// The same for news: a screen reader says it when it is free.
+pub fn announce_live(ui: &Ui, id: Id, rect: Rect, text: &str) {
+    announce(ui, id, rect, text);
+    ui.ctx().accesskit_node_builder(id, |node| node.set_live(egui::accesskit::Live::Polite));
 }
 
 /// Tells screen readers that a picture of `label` is at `rect`.

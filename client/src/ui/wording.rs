@@ -8,7 +8,7 @@ use autamedica_engine::ConnectionQuality;
 use crate::call::{CallState, EndReason, ParticipantState};
 use crate::check::{NetworkProblem, NetworkStep, NetworkVerdict};
 use crate::device::DeviceProblem;
-use crate::i18n::Texts;
+use crate::i18n::{Language, Texts};
 
 /// What is wrong with the camera, and what to do about it.
 pub fn camera_problem(problem: DeviceProblem) -> (&'static str, &'static str) {
@@ -141,6 +141,25 @@ pub fn name_of(texts: &Texts, state: &CallState, identity: &str, fallback: Optio
     }
 }
 
+/// One digit after the point, or after the comma, as the language writes it.
+pub fn decimal(texts: &Texts, value: f64) -> String {
+    let text = format!("{value:.1}");
+    match texts.language() {
+        Language::Spanish => text.replace('.', ","),
+        Language::English => text,
+    }
+}
+
+/// How large a file is: `820 kB`, `1.4 MB`.
+pub fn file_size(texts: &Texts, bytes: u64) -> String {
+    const MEGA: u64 = 1_000_000;
+    if bytes >= MEGA {
+        format!("{} MB", decimal(texts, bytes as f64 / MEGA as f64))
+    } else {
+        format!("{} kB", bytes.div_ceil(1000))
+    }
+}
+
 /// `mm:ss`, or `h:mm:ss` from an hour on.
 pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -160,6 +179,15 @@ pub fn time_of_day(at: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_written_as_the_language_does() {
+        let [spanish, english] = Language::ALL.map(Texts::new);
+        assert_eq!(file_size(&english, 1_440_000), "1.4 MB");
+        assert_eq!(file_size(&spanish, 1_440_000), "1,4 MB");
+        assert_eq!(file_size(&spanish, 819_200), "820 kB");
+        assert_eq!(file_size(&spanish, 1), "1 kB");
+    }
 
     #[test]
     fn durations_read_like_a_clock() {

@@ -200,7 +200,7 @@ fn whoever_waits_sees_themselves_and_since_when_and_can_leave() {
         for key in ["waiting-title", "waiting-lead", "self-view"] {
             stand.assert_shows(key);
         }
-        assert!(stand.shows_text(&stand.text_with("waiting-since", &[("minutes", 3.into())])));
+        assert!(stand.shows_text(&stand.text_with("waited-for", &[("minutes", 3.into())])));
         stand.change(|state| state.camera.device = DeviceState::Failed(DeviceProblem::Busy));
         stand.assert_shows("camera-problem-busy");
         stand.assert_shows("camera-advice-busy");
@@ -299,6 +299,7 @@ fn admission(role: Role) -> Arc<Admission> {
             id: Id::new("4821").unwrap(),
             room_name: "consultation-4821".into(),
         }),
+        planned_end: None,
     })
 }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use autamedica_api::Role;
-use autamedica_client::call::{CallCommand, CallState, ChatMessage};
+use autamedica_client::app::AppOptions;
+use autamedica_client::call::{CallCommand, CallState, ChatMessage, FileProgress, SharedFile};
 use autamedica_client::i18n::Language;
+use autamedica_client::ui::desktop::Picked;
 use egui::{Key, Modifiers};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::harness::{Stand, call};
 
@@ -100,4 +102,171 @@ fn escape_closes_the_panel() {
     stand.press(Modifiers::NONE, Key::Escape);
     stand.assert_shows("chat-open");
     assert!(!stand.shows("panel-close"));
+}
+
+/// Also where there are new lines, which the button then tells of.
+fn open_chat(stand: &mut Stand) {
+    stand.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::C);
+}
+
+fn file(own: bool, progress: FileProgress) -> ChatMessage {
+    let shared =
+        SharedFile { id: "f1".into(), mime_type: "application/pdf".into(), size: 1_440_000, progress, preview: None };
+    ChatMessage { file: Some(shared), ..line("receta.pdf", own) }
+}
+
+fn with_file(own: bool, progress: FileProgress) -> CallState {
+    let mut state = call(Role::Patient);
+    say(&mut state, file(own, progress));
+    state
+}
+
+#[test]
+fn a_file_is_picked_and_sent() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Patient));
+        *stand.desktop.picks.lock() = Some(Picked::File("/home/ana/foto.jpg".into()));
+        open_chat(&mut stand);
+        stand.click("file-attach");
+        assert_eq!(stand.wait_for_command(), CallCommand::SendFile("/home/ana/foto.jpg".into()));
+    }
+}
+
+#[test]
+fn without_a_file_dialog_the_path_is_typed() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Patient));
+        open_chat(&mut stand);
+        stand.click("file-attach");
+        let field = stand.text("file-path-send");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while stand.harness.query_all_by_label(&field).count() < 2 {
+            assert!(std::time::Instant::now() < deadline, "no field for the path");
+            stand.harness.step();
+        }
+        let typed = |stand: &mut Stand, text: &str| {
+            let node = stand.harness.get_by_role_and_label(egui::accesskit::Role::TextInput, &field);
+            node.focus();
+            node.type_text(text);
+            stand.settle();
+        };
+        typed(&mut stand, "/tmp/foto.png");
+        stand.press(Modifiers::NONE, Key::Enter);
+        assert_eq!(stand.sent(), [CallCommand::SendFile("/tmp/foto.png".into())]);
+        assert!(!stand.shows_text(&field));
+    }
+}
+
+#[test]
+fn a_dropped_file_is_sent() {
+    #[derive(Debug)]
+    struct Dropped;
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &std::path::Path {
+            std::path::Path::new("/home/ana/placa.png")
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            Err("only its path is asked for".into())
+        }
+    }
+    for kiosk in [false, true] {
+        let options = AppOptions { kiosk, ..Stand::options(Language::Spanish, Role::Patient) };
+        let mut stand = Stand::with(options, call(Role::Patient));
+        stand.harness.input_mut().hovered_files = vec![egui::HoveredFile::default()];
+        // It is drawn all the time while something hovers.
+        stand.harness.run_steps(3);
+        assert_eq!(stand.shows("file-drop"), !kiosk);
+        stand.harness.input_mut().hovered_files.clear();
+        stand.harness.input_mut().dropped_files.push(Arc::new(Dropped));
+        stand.settle();
+        let expected = CallCommand::SendFile("/home/ana/placa.png".into());
+        assert_eq!(stand.sent(), if kiosk { vec![] } else { vec![expected] });
+    }
+}
+
+#[test]
+fn a_file_that_came_is_kept_where_the_person_says() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, with_file(false, FileProgress::Done));
+        *stand.desktop.picks.lock() = Some(Picked::File("/home/ana/receta.pdf".into()));
+        open_chat(&mut stand);
+        assert!(stand.shows_text(if language == Language::Spanish { "1,4 MB" } else { "1.4 MB" }));
+        let save = stand.text_with("file-save-named", &[("name", "receta.pdf".into())]);
+        stand.click_text(&save);
+        let to = "/home/ana/receta.pdf".into();
+        assert_eq!(stand.wait_for_command(), CallCommand::SaveFile { id: "f1".into(), to });
+    }
+}
+
+#[test]
+fn how_far_a_file_is_and_what_went_wrong_is_told_in_words() {
+    for language in Language::ALL {
+        for (progress, key) in [
+            (FileProgress::TooLarge, "file-too-large"),
+            (FileProgress::WrongType, "file-wrong-type"),
+            (FileProgress::Failed, "file-failed"),
+        ] {
+            let mut stand = Stand::in_call(language, with_file(true, progress));
+            open_chat(&mut stand);
+            stand.assert_shows(key);
+        }
+        let mut stand = Stand::in_call(language, with_file(false, FileProgress::Moving(720_000)));
+        open_chat(&mut stand);
+        assert!(stand.shows_text(&stand.text_with("file-moving", &[("percent", 50.into())])));
+        stand.change(|state| state.chat = Arc::new(vec![file(false, FileProgress::Saved("/home/ana/r.pdf".into()))]));
+        assert!(stand.shows_text(&stand.text_with("file-saved", &[("path", "/home/ana/r.pdf".into())])));
+    }
+}
+
+#[test]
+fn a_photo_is_shown_in_the_chat() {
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(40, 30).write_to(&mut png, image::ImageFormat::Png).expect("a picture encodes");
+    let mut message = file(false, FileProgress::Done);
+    message.file.as_mut().expect("a file").preview = Some(png.into_inner().into());
+    let mut state = call(Role::Doctor);
+    say(&mut state, message);
+    let mut stand = Stand::in_call(Language::Spanish, state);
+    open_chat(&mut stand);
+    let label = stand.text_with("file-picture", &[("name", "receta.pdf".into())]);
+    // A grey place at first, then the picture in its own size.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while (stand.rect(&label).size() - egui::vec2(40.0, 30.0)).length() > 1.0 {
+        assert!(std::time::Instant::now() < deadline, "the photo doesn't come: {:?}", stand.rect(&label));
+        stand.harness.step();
+    }
+}
+
+#[test]
+fn only_honest_addresses_are_links_and_the_system_opens_them() {
+    let text = "Mire https://clinic.example/receta y no javascript:alert(1)";
+    for kiosk in [false, true] {
+        let mut state = call(Role::Patient);
+        say(&mut state, line(text, false));
+        let options = AppOptions { kiosk, ..Stand::options(Language::Spanish, Role::Patient) };
+        let mut stand = Stand::with(options, state);
+        open_chat(&mut stand);
+        assert!(stand.shows_text(text));
+        let links: Vec<_> = stand
+            .harness
+            .query_all_by_role(egui::accesskit::Role::Link)
+            .map(|node| node.accesskit_node().label().unwrap_or_default())
+            .collect();
+        if kiosk {
+            assert_eq!(links, [""; 0]);
+            assert!(!stand.shows("file-attach"));
+            continue;
+        }
+        assert_eq!(links, ["https://clinic.example/receta"]);
+        stand.harness.get_by_role(egui::accesskit::Role::Link).click();
+        let mut opened = Vec::new();
+        for _ in 0..4 {
+            stand.harness.step();
+            opened.extend(stand.harness.output().platform_output.commands.iter().filter_map(|command| match command {
+                egui::OutputCommand::OpenUrl(open) => Some(open.url.clone()),
+                _ => None,
+            }));
+        }
+        assert_eq!(opened, ["https://clinic.example/receta"]);
+    }
 }

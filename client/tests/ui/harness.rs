@@ -10,13 +10,15 @@ use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda,
 use autamedica_client::backend::Admission;
 use autamedica_client::call::{
     CallCommand, CallPhase, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, ParticipantState, Secret,
-    Wake,
+    Tile, Wake,
 };
 use autamedica_client::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
-use autamedica_client::device::DeviceState;
 use autamedica_client::device::audio::Level;
+use autamedica_client::device::{DeviceState, ScreenSource};
 use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_client::settings::Settings;
+use autamedica_client::sound::Sound;
+use autamedica_client::ui::desktop::{Desktop, Picked, Shareable};
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
@@ -28,6 +30,7 @@ use parking_lot::Mutex;
 struct Log {
     joined: Vec<JoinTarget>,
     sent: Vec<CallCommand>,
+    shown: Option<Vec<Tile>>,
     state: Option<Arc<CallState>>,
     joined_with: Vec<DeviceChoices>,
     checked: Vec<JoinTarget>,
@@ -150,7 +153,45 @@ impl Call for Fake {
     }
 
     fn send(&self, command: CallCommand) {
-        self.0.lock().sent.push(command);
+        let mut log = self.0.lock();
+        match command {
+            CallCommand::Show(tiles) => log.shown = Some(tiles),
+            command => log.sent.push(command),
+        }
+    }
+}
+
+/// A desktop whose dialogs answer by themselves, and which plays nothing.
+#[derive(Default)]
+pub struct FakeDesktop {
+    /// What each file dialog says; `None` means that there are no dialogs.
+    pub picks: Mutex<Option<Picked>>,
+    pub played: Mutex<Vec<Sound>>,
+}
+
+impl FakeDesktop {
+    fn pick(&self) -> Picked {
+        self.picks.lock().clone().unwrap_or(Picked::Unavailable)
+    }
+}
+
+impl Desktop for FakeDesktop {
+    fn pick_file(&self, _: &str) -> Picked {
+        self.pick()
+    }
+
+    fn pick_place(&self, _: &str, _: &str) -> Picked {
+        self.pick()
+    }
+
+    fn shareables(&self) -> Vec<Shareable> {
+        let monitor =
+            |name: &str| Shareable::new(ScreenSource::Monitor(name.into()), name.into(), (1920, 1080), picture());
+        vec![monitor("HDMI-1"), monitor("DP-2")]
+    }
+
+    fn play(&self, sound: Sound) {
+        self.played.lock().push(sound);
     }
 }
 
@@ -158,15 +199,20 @@ impl Call for Fake {
 pub struct Stand {
     pub harness: Harness<'static, App>,
     pub texts: Texts,
+    pub desktop: Arc<FakeDesktop>,
     log: Fake,
 }
 
 impl Stand {
     /// In a call that stands like this.
     pub fn in_call(language: Language, state: CallState) -> Self {
-        let role = state.role;
+        Self::with(Self::options(language, state.role), state)
+    }
+
+    /// For an app that joins at once.
+    pub fn options(language: Language, role: Role) -> AppOptions {
         let start = Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role });
-        Self::with(AppOptions { language, role, start, ..AppOptions::default() }, state)
+        AppOptions { language, role, start, ..AppOptions::default() }
     }
 
     /// On the start screen; a call would begin by joining.
@@ -174,15 +220,19 @@ impl Stand {
         Self::with(AppOptions { language, role, ..AppOptions::default() }, CallState::joining(role))
     }
 
-    pub fn with(options: AppOptions, state: CallState) -> Self {
+    pub fn with(mut options: AppOptions, state: CallState) -> Self {
         let log = Fake::default();
+        let desktop = Arc::new(FakeDesktop::default());
+        options.desktop = desktop.clone();
+        // Fades would only be waited for.
+        options.reduced_motion = true;
         log.0.lock().state = Some(Arc::new(state));
         let (texts, calls) = (Texts::new(options.language), log.clone());
         let harness = Harness::builder()
             .with_size([1280.0, 720.0])
             .with_max_steps(8)
             .build_eframe(|cc| App::new(&cc.egui_ctx, options, Box::new(calls)));
-        let mut stand = Self { harness, texts, log };
+        let mut stand = Self { harness, texts, desktop, log };
         stand.settle();
         stand
     }
@@ -257,6 +307,60 @@ impl Stand {
     /// The commands sent since the last look.
     pub fn sent(&self) -> Vec<CallCommand> {
         std::mem::take(&mut self.log.0.lock().sent)
+    }
+
+    /// What the call was last told is on screen.
+    #[track_caller]
+    pub fn tiles(&self) -> Vec<Tile> {
+        self.log.0.lock().shown.clone().expect("the call was told what is shown")
+    }
+
+    pub fn forget_tiles(&self) {
+        self.log.0.lock().shown = None;
+    }
+
+    /// Draws until something with the text of `key` is there: for what is done on another thread.
+    #[track_caller]
+    pub fn wait_for(&mut self, key: &str) {
+        let text = self.text(key);
+        self.wait_for_text(&text);
+    }
+
+    #[track_caller]
+    pub fn wait_for_text(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.shows_text(text) {
+            assert!(Instant::now() < deadline, "{text:?} doesn't come:\n{:#?}", self.harness.root());
+            std::thread::yield_now();
+            self.harness.step();
+        }
+        self.settle();
+    }
+
+    /// Draws until a command was sent, and returns it.
+    #[track_caller]
+    pub fn wait_for_command(&mut self) -> CallCommand {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(command) = self.sent().into_iter().next() {
+                return command;
+            }
+            assert!(Instant::now() < deadline, "nothing is sent");
+            std::thread::yield_now();
+            self.harness.step();
+        }
+    }
+
+    /// Where what `text` names is.
+    #[track_caller]
+    pub fn rect(&self, text: &str) -> egui::Rect {
+        self.harness.get_by_label(text).rect()
+    }
+
+    #[track_caller]
+    pub fn click_text(&mut self, text: &str) {
+        self.harness.get_by_label(text).click();
+        self.settle();
     }
 
     pub fn joined(&self) -> Vec<JoinTarget> {

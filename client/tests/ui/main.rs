@@ -3,8 +3,12 @@
 mod before;
 mod call;
 mod chat;
+mod devices;
+mod doctor;
+mod fits;
 mod flow;
 mod harness;
 mod kiosk;
 mod settings;
+mod stage;
 mod states;

@@ -7,6 +7,7 @@ mod program;
 
 use std::time::Duration;
 
+use autamedica_api::Id;
 use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
 use livekit_api::services::ServiceResult;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
@@ -129,6 +130,15 @@ impl Sfu {
     /// When the key or secret is unusable.
     pub fn token(&self, holder: &Holder<'_>) -> Result<String, AccessTokenError> {
         token::sign(&self.api_key, self.api_secret.expose(), holder)
+    }
+
+    /// A token for the recorder of a consultation: it is hidden, sends nothing, and makes the SFU tell everybody in the room
+    /// that they are recorded.
+    ///
+    /// # Errors
+    /// When the key or secret is unusable.
+    pub fn recorder_token(&self, consultation: &Id, recording: &str) -> Result<String, AccessTokenError> {
+        token::sign_recorder(&self.api_key, self.api_secret.expose(), consultation, recording)
     }
 
     /// What a token says, when it is ours and good now.

@@ -30,6 +30,8 @@ pub struct StoredConsultation {
     pub scheduled_at: Option<Timestamp>,
     /// How long it is to last, in minutes.
     pub duration_minutes: Option<u32>,
+    /// Whether an integrator vouches for the patient's consent to recordings.
+    pub recording_consent: bool,
     /// The SFU's id of the room that was opened last.
     pub room_sid: Option<String>,
     /// When it was created first.
@@ -81,7 +83,7 @@ pub enum Created {
 }
 
 const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, scheduled_at, \
-     duration_minutes, room_sid, created_at, waiting_at, live_at, ended_at";
+     duration_minutes, recording_consent, room_sid, created_at, waiting_at, live_at, ended_at";
 
 impl Store {
     /// Creates a consultation unless there is one of this id, together with its audit entry.
@@ -101,7 +103,7 @@ impl Store {
         let key = e2ee.then(|| self.vault.seal(wanted.consultation_id.as_str(), Secret::random::<32>().expose()));
         let inserted = sqlx::query(
             "INSERT INTO consultations (id, patient_id, doctor_id, state, waiting_room, e2ee_key, scheduled_at, \
-             duration_minutes, created_at) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8) \
+             duration_minutes, created_at, recording_consent) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(wanted.consultation_id.as_str())
@@ -112,6 +114,7 @@ impl Store {
         .bind(wanted.scheduled_at.map(Timestamp::as_millis))
         .bind(wanted.duration_minutes.map(i64::from))
         .bind(Timestamp::now().as_millis())
+        .bind(i64::from(wanted.recording_consent.is_some()))
         .execute(&mut *transaction)
         .await?;
         let stored = get(&mut transaction, &wanted.consultation_id).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -121,6 +124,7 @@ impl Store {
             && wanted.waiting_room.is_none_or(|wish| wish == stored.waiting_room)
             && wanted.e2ee.is_none_or(|wish| wish == stored.sealed_key.is_some())
             && wanted.scheduled_at.is_none_or(|wish| Some(wish) == stored.scheduled_at)
+            && wanted.recording_consent.is_none_or(|_| stored.recording_consent)
             && wanted.duration_minutes.is_none_or(|wish| Some(wish) == stored.duration_minutes);
         let outcome = if is_new {
             "ok"
@@ -314,6 +318,7 @@ fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
         duration_minutes: row
             .try_get::<Option<i64>, _>("duration_minutes")?
             .and_then(|minutes| minutes.try_into().ok()),
+        recording_consent: row.try_get::<i64, _>("recording_consent")? != 0,
         room_sid: row.try_get("room_sid")?,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         waiting_at: moment("waiting_at")?,

@@ -10,6 +10,7 @@ mod open;
 mod outbox;
 mod presence;
 mod quality;
+mod recordings;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use open::OpenError;
 pub use outbox::Delivery;
 pub use presence::Stay;
 pub use quality::{StoredSample, summarize};
+pub use recordings::{PartState, Requested, StoredPart, StoredRecording};
 
 /// The database's connections. Cheap to clone.
 #[derive(Clone, Debug)]

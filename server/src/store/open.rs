@@ -105,6 +105,7 @@ fn migrator() -> Migrator {
         up(1, "initial", include_str!("../../migrations/0001_initial.sql")),
         up(2, "day and feedback", include_str!("../../migrations/0002_day_and_feedback.sql")),
         up(3, "key check", include_str!("../../migrations/0003_key_check.sql")),
+        up(4, "recordings", include_str!("../../migrations/0004_recordings.sql")),
     ])
 }
 

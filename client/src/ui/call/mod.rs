@@ -1,23 +1,43 @@
 //! The call: the others large, ourselves small, and everything else only when it is needed.
 
 mod bar;
+mod dialog;
+mod keys;
+mod menu;
 mod notices;
+mod offer;
 mod panel;
+mod pip;
+mod places;
+mod shown;
 mod stage;
 mod toasts;
 mod top;
 
+// What only a doctor has is a room of its own, which a kiosk is built without.
+#[cfg(not(feature = "kiosk"))]
+mod doctor;
+#[cfg(feature = "kiosk")]
+#[path = "no_doctor.rs"]
+mod doctor;
+
 use std::sync::Arc;
 
-use autamedica_api::Role;
-use egui::{Key, Modifiers, Rect, Ui, UiBuilder, Vec2};
+use egui::{Ui, UiBuilder};
 
 use super::video::Videos;
 use super::{Action, Cx};
-use crate::call::{CallCommand, CallPhase, CallState, ShareState};
-use crate::theme::{FADE_SECONDS, space};
+use crate::call::{CallCommand, CallPhase, CallState, ParticipantState};
+use crate::theme::FADE_SECONDS;
+use doctor::Doctor;
+pub use doctor::Unsaved;
+use keys::Keys;
 use notices::Notices;
 use panel::{Panel, Tab};
+use pip::Floating;
+use places::Places;
+use shown::Shown;
+use stage::{StageView, TileAsk};
 use toasts::Toasts;
 
 /// Without movement for this long, the bar goes away.
@@ -28,31 +48,27 @@ pub struct CallScreen {
     panel: Panel,
     notices: Notices,
     toasts: Toasts,
-    self_view_hidden: bool,
+    stage: StageView,
+    shown: Shown,
+    floating: Floating,
+    keys: Keys,
+    doctor: Doctor,
     /// When the person last moved something, on egui's clock; `None` before the first pass.
     last_movement: Option<f64>,
 }
 
-/// The places of one pass.
-struct Places {
-    /// Where pictures go.
-    stage: Rect,
-    /// The round buttons.
-    bar: Rect,
-    /// Chat and people; empty when closed.
-    panel: Rect,
-    /// How far the labels reach into the stage from above.
-    label_height: f32,
-}
-
 impl CallScreen {
-    /// For a call that stands like this.
-    pub fn new(state: &Arc<CallState>) -> Self {
+    /// For a call that stands like this. `float_when_minimised`: the small window comes by itself.
+    pub fn new(state: &Arc<CallState>, float_when_minimised: bool) -> Self {
         Self {
             panel: Panel::default(),
             notices: Notices::default(),
             toasts: Toasts::new(state.clone()),
-            self_view_hidden: false,
+            stage: StageView::default(),
+            shown: Shown::default(),
+            floating: Floating::new(float_when_minimised),
+            keys: Keys::default(),
+            doctor: Doctor::default(),
             last_movement: None,
         }
     }
@@ -62,43 +78,80 @@ impl CallScreen {
         self.shortcuts(ui, cx, state);
         self.toasts.follow(cx, state, self.panel.shows(Tab::Chat));
         self.panel.follow(state);
+        self.doctor.follow(cx, state);
 
         let open = fade(ui, cx, "panel fade", self.panel.tab.is_some());
-        let places = self.places(ui, cx, state.role == Role::Doctor, open);
+        let panel_width = self.panel.width(cx);
+        let places = Places::new(ui, cx, state.role, open, panel_width);
         let bar_visible = self.bar_is_visible(ui, state);
 
-        stage::show(ui, cx, state, videos, &places, self.self_view_hidden);
-        let below = top::show(ui, cx, state, places.stage);
+        let drawn = self.stage.show(ui, cx, state, videos, &places);
+        let below = top::show(ui, cx, state, places.stage, self.keys.talking);
+        let below = self.doctor.waiting(ui, cx, state, below);
+        let below = offer::show(ui, cx, state, below);
+        let below = self.doctor.failure(ui, cx, state, below);
         self.notices.show(ui, cx, state, below);
         self.toasts.show(ui, cx, &places);
         let bar = fade(ui, cx, "bar fade", bar_visible);
         ui.scope_builder(UiBuilder::new().max_rect(places.bar), |ui| {
             ui.set_opacity(bar);
-            self.bar(ui, cx, state, places.bar, !bar_visible);
+            self.bar(ui, cx, state, &places, !bar_visible);
         });
+        if self.stage.own_is_in_corner(state) {
+            self.stage.own.corner(ui, cx, state, videos, &places);
+        }
         if open > 0.0 {
             ui.scope_builder(UiBuilder::new().max_rect(places.panel), |ui| {
                 ui.set_opacity(open);
-                self.panel.show(ui, cx, state, places.panel);
+                self.panel.show(ui, cx, state, &mut self.doctor, places.panel);
             });
+        }
+        self.panel.dropped(ui, cx, places.stage);
+        self.doctor.dialogs(ui, cx, state);
+        self.sheet(ui, cx, state);
+
+        let minimised = is_minimised(ui.ctx());
+        self.floating.follow_window(minimised);
+        let floating = self.floating.show(ui, cx, state, videos, self.stage.pin.as_ref());
+        let on_screen = drawn.tiles.into_iter().filter(|_| !minimised);
+        self.tell_shown(ui.ctx(), cx, state, on_screen.chain(floating).collect());
+        let asked = drawn.asked.into_iter().chain(self.panel.asked.drain(..));
+        for ask in asked {
+            match ask {
+                TileAsk::Pin(pin) => self.stage.pin = pin,
+                ask => self.doctor.asked(cx, ask),
+            }
         }
         tick(ui, state);
     }
 
-    fn places(&self, ui: &Ui, cx: &Cx, doctor: bool, open: f32) -> Places {
-        let window = ui.max_rect().shrink(space::S);
-        let bar_size = bar::size(cx, doctor);
-        let panel_width = if open > 0.0 { panel::WIDTH.min(window.width() * 0.45) } else { 0.0 };
-        let gap = if open > 0.0 { space::S } else { 0.0 };
-        let stage = window.with_max_x(window.right() - panel_width - gap);
-        // In a small window the bar keeps its room, and the panel stops above it.
-        let narrow = stage.width() < bar_size.x + 2.0 * space::S;
-        let around = if narrow { window } else { stage };
-        let center = egui::pos2(around.center().x, around.bottom() - space::S - bar_size.y / 2.0);
-        let bar = Rect::from_center_size(center, Vec2::new(bar_size.x, bar_size.y));
-        let panel = window.with_min_x(window.right() - panel_width);
-        let panel = if narrow { panel.with_max_y(bar.top() - space::S) } else { panel };
-        Places { stage, bar, panel, label_height: top::label_height(cx) + space::S + space::XS }
+    /// The window is minimised, and nothing is drawn. Says what is to be done about that.
+    pub fn unseen(&mut self, cx: &mut Cx, state: &CallState) {
+        self.floating.follow_window(true);
+        if self.floating.open {
+            // It is drawn by the main window's pass, which has to happen once for it to appear.
+            cx.actions.push(Action::DrawHidden);
+        } else if let (Some(command), _) = self.shown.follow(state, Vec::new(), cx.now) {
+            cx.command(command);
+        }
+    }
+
+    /// What would be lost when this screen goes, such as notes that weren't saved.
+    pub fn unsaved(self) -> Option<Unsaved> {
+        self.doctor.unsaved()
+    }
+
+    fn tell_shown(&mut self, ctx: &egui::Context, cx: &mut Cx, state: &CallState, mut tiles: Vec<crate::call::Tile>) {
+        // One picture on stage and in the small window is one picture, as large as the larger.
+        tiles.sort_by(|a, b| (&a.identity, a.screen, b.width).cmp(&(&b.identity, b.screen, a.width)));
+        tiles.dedup_by(|a, b| (&a.identity, a.screen) == (&b.identity, b.screen));
+        let (command, look_again) = self.shown.follow(state, tiles, cx.now);
+        if let Some(command) = command {
+            cx.command(command);
+        }
+        if let Some(after) = look_again {
+            ctx.request_repaint_after(after);
+        }
     }
 
     fn bar_is_visible(&mut self, ui: &Ui, state: &CallState) -> bool {
@@ -109,44 +162,12 @@ impl CallScreen {
             || ui.memory(|memory| memory.focused().is_some())
             || egui::Popup::is_any_open(ui.ctx())
             || state.phase != CallPhase::InCall
-            || state.participants.is_empty();
+            || present(state).next().is_none();
         let left = BAR_STAYS_SECONDS - (now - last);
         if !busy && left > 0.0 {
             ui.ctx().request_repaint_after_secs(left as f32 + 0.01);
         }
         busy || left > 0.0
-    }
-
-    fn shortcuts(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState) {
-        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
-        let share = pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
-        // A patient's app has no such control: the call's own role decides.
-        if share && state.role == Role::Doctor {
-            cx.command(bar::share(matches!(state.screen, ShareState::Starting | ShareState::On)));
-        }
-        if pressed(Modifiers::COMMAND, Key::D) {
-            let mute = !state.microphone.muted;
-            cx.command(CallCommand::MuteMicrophone(mute));
-            self.toasts.say(cx.texts.t(if mute { "toast-muted" } else { "toast-unmuted" }).into_owned(), cx.now);
-        }
-        if pressed(Modifiers::COMMAND, Key::E) {
-            let mute = !state.camera.muted;
-            cx.command(CallCommand::MuteCamera(mute));
-            let text = cx.texts.t(if mute { "toast-camera-stopped" } else { "toast-camera-started" });
-            self.toasts.say(text.into_owned(), cx.now);
-        }
-        let full_screen = is_full_screen(ui);
-        if pressed(Modifiers::NONE, Key::F11) {
-            cx.actions.push(Action::FullScreen(!full_screen));
-        }
-        // An open menu closes itself on Escape.
-        if !egui::Popup::is_any_open(ui.ctx())
-            && pressed(Modifiers::NONE, Key::Escape)
-            && self.panel.tab.take().is_none()
-            && full_screen
-        {
-            cx.actions.push(Action::FullScreen(false));
-        }
     }
 }
 
@@ -154,6 +175,11 @@ impl Cx<'_> {
     fn command(&mut self, command: CallCommand) {
         self.actions.push(Action::Command(command));
     }
+}
+
+/// Those who are in the call, not before its door.
+fn present(state: &CallState) -> impl Iterator<Item = &ParticipantState> {
+    state.participants.iter().filter(|person| person.waiting_since.is_none())
 }
 
 /// How far something has come or gone, 0 to 1.
@@ -164,6 +190,11 @@ fn fade(ui: &Ui, cx: &Cx, name: &str, shown: bool) -> f32 {
 
 fn is_full_screen(ui: &Ui) -> bool {
     ui.input(|input| input.viewport().fullscreen.unwrap_or(false))
+}
+
+/// Whether the window is minimised: nobody sees its pictures.
+pub fn is_minimised(ctx: &egui::Context) -> bool {
+    ctx.input(|input| input.viewport().minimized.unwrap_or(false))
 }
 
 fn is_movement(event: &egui::Event) -> bool {

@@ -71,7 +71,8 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     if state.screen == ShareState::Failed {
         add(Icon::ScreenShareOff, ("share-problem", "share-advice"), false);
     }
-    if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall {
+    // One of the two is enough to say.
+    if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_held_back {
         add(Icon::Wifi, ("quality-problem", "quality-advice"), false);
     }
     if let RecordingState::Refused(why) = &state.recording {
@@ -79,6 +80,13 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
         all.push(Notice { icon: Icon::CircleAlert, title, advice: why.clone(), serious: false });
     }
     all
+}
+
+/// One that belongs to another part of the screen. Returns what is left below it, and whether it was put away.
+pub(super) fn warning(ui: &Ui, cx: &Cx, within: Rect, icon: Icon, title: &str, advice: &str) -> (Rect, bool) {
+    let notice = Notice { icon, title: title.to_owned(), advice: advice.to_owned(), serious: false };
+    let (bottom, dismissed) = card(ui, cx, &notice, within);
+    (within.with_min_y(bottom + space::XS), dismissed)
 }
 
 /// Draws one, and returns its lower edge and whether it was put away.

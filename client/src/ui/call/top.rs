@@ -1,9 +1,13 @@
 //! Over the stage: who, how well, for how long; and whether this is being recorded or restored.
 
+use std::time::{Duration, SystemTime};
+
 use autamedica_engine::ConnectionQuality;
 use egui::{Align2, Color32, Pos2, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
+use super::present;
+use super::toasts::SOON;
 use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::announce;
@@ -15,13 +19,13 @@ pub(super) fn label_height(cx: &Cx) -> f32 {
 }
 
 /// Draws it over `stage`, and returns what is left of the stage below it.
-pub(super) fn show(ui: &Ui, cx: &Cx, state: &CallState, stage: Rect) -> Rect {
+pub(super) fn show(ui: &Ui, cx: &Cx, state: &CallState, stage: Rect, talking: bool) -> Rect {
     let mut left = stage.shrink(space::S);
     if let CallPhase::Reconnecting { since } = state.phase {
         let seconds = cx.now.saturating_duration_since(since).as_secs();
         left.min.y = band(ui, cx, left, seconds) + space::XS;
     }
-    let right = states(ui, cx, state, left);
+    let right = states(ui, cx, state, left, talking);
     let height = who(ui, cx, state, left.with_max_x(right - space::XS));
     left.with_min_y(left.top() + height + space::XS)
 }
@@ -77,7 +81,8 @@ enum Part {
 fn who(ui: &Ui, cx: &Cx, state: &CallState, within: Rect) -> f32 {
     let (palette, texts) = (Palette::of(ui), cx.texts);
     let mut parts = Vec::new();
-    let quality = if let [other] = &state.participants[..] {
+    let people: Vec<_> = present(state).collect();
+    let quality = if let [other] = people[..] {
         let name = wording::name(texts, other);
         let role = texts.t(wording::role(other.role)).into_owned();
         if name != role {
@@ -106,18 +111,37 @@ fn who(ui: &Ui, cx: &Cx, state: &CallState, within: Rect) -> f32 {
         let time = wording::clock(cx.now.saturating_duration_since(since));
         let means = texts.with("call-time", &[("time", time.as_str().into())]);
         parts.push(Part::Time { text: time, means });
+        parts.extend(planned_end(cx, state, palette));
     }
     label(ui, cx, "who", within.min, Align2::LEFT_TOP, within.width(), parts).height()
 }
 
+/// Until when it was planned; near the end how long that is.
+fn planned_end(cx: &Cx, state: &CallState, palette: &Palette) -> Option<Part> {
+    let (texts, end) = (cx.texts, state.planned_end?);
+    let minutes = |duration: Duration| duration.as_secs().div_ceil(60);
+    let (text, color) = match end.duration_since(SystemTime::now()) {
+        Ok(left) if left > SOON => {
+            let time = wording::time_of_day(end);
+            (texts.with("planned-until", &[("time", time.as_str().into())]), palette.muted)
+        }
+        Ok(left) => (texts.with("planned-left", &[("minutes", minutes(left).max(1).into())]), palette.warning),
+        Err(over) => (texts.with("planned-over", &[("minutes", minutes(over.duration()).into())]), palette.warning),
+    };
+    Some(Part::Words { text, bold: false, color })
+}
+
 /// The labels at the right: recording and sharing. Returns their left edge.
-fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect) -> f32 {
+fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect, talking: bool) -> f32 {
     let (palette, texts) = (Palette::of(ui), cx.texts);
     let mut at = within.right_top();
     let mut add = |name: &str, icon: Icon, color: Color32, text: String| {
         let parts = vec![Part::Icon { icon, color, means: String::new() }, Part::Words { text, bold: true, color }];
         at.x = label(ui, cx, name, at, Align2::RIGHT_TOP, within.width() / 2.0, parts).left() - space::XS;
     };
+    if talking {
+        add("talking", Icon::Mic, palette.primary, texts.t("talking").into_owned());
+    }
     match state.recording {
         RecordingState::On(since) => {
             let time = wording::clock(cx.now.saturating_duration_since(since));

@@ -1,0 +1,97 @@
+//! The app's own short sounds, made rather than recorded, and played beside the call.
+
+use std::time::{Duration, Instant};
+
+use crate::device::DeviceChoice;
+use crate::device::audio::{CHUNK_LEN, Mixer, SAMPLE_RATE, Speaker};
+
+/// A short sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// Somebody waits to be let in: two soft notes, rising.
+    Waiting,
+}
+
+/// A note: hertz, and when it begins in seconds.
+const WAITING: [(f64, f64); 2] = [(659.26, 0.0), (880.0, 0.16)];
+/// How long a note rings.
+const NOTE_SECONDS: f64 = 0.55;
+/// Of full scale: it must not startle anybody who wears headphones.
+const LOUDNESS: f64 = 0.12;
+/// A speaker that doesn't open within this time plays nothing.
+const OPENS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Plays it through the system's speaker, on a thread of its own. What can't be heard is no error.
+pub fn play(sound: Sound) {
+    let spawned = std::thread::Builder::new().name("sound".into()).spawn(move || play_here(sound));
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "no thread for a sound");
+    }
+}
+
+fn play_here(sound: Sound) {
+    let samples = samples(sound);
+    let (opened, is_open) = std::sync::mpsc::channel();
+    let mixer = Mixer::new();
+    let mut input = mixer.add_stream();
+    let speaker = Speaker::open(DeviceChoice::Default, mixer, None, move |state| {
+        let _ = opened.send(state);
+    });
+    let deadline = Instant::now() + OPENS_WITHIN;
+    loop {
+        match is_open.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(crate::device::DeviceState::On { .. }) => break,
+            Ok(crate::device::DeviceState::Failed(_)) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+    let mut next = Instant::now();
+    for chunk in samples.chunks(CHUNK_LEN) {
+        input.push(chunk);
+        // Real time: the mixer drops what comes much too early.
+        next += Duration::from_millis(10);
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    // What lies in the mixer and the device still has to be heard.
+    std::thread::sleep(Duration::from_millis(300));
+    drop(speaker);
+}
+
+/// 48 kHz mono.
+fn samples(sound: Sound) -> Vec<i16> {
+    let Sound::Waiting = sound;
+    let rate = f64::from(SAMPLE_RATE);
+    let last = WAITING.iter().map(|(_, start)| *start).fold(0.0, f64::max);
+    let count = ((last + NOTE_SECONDS) * rate) as usize;
+    (0..count)
+        .map(|n| {
+            let t = n as f64 / rate;
+            let level: f64 = WAITING
+                .iter()
+                .filter(|(_, start)| t >= *start)
+                .map(|(hertz, start)| {
+                    let t = t - start;
+                    // A soft start without a click, then it dies away.
+                    let envelope = (t / 0.012).min(1.0) * (-t * 7.0).exp();
+                    envelope * (t * hertz * std::f64::consts::TAU).sin()
+                })
+                .sum();
+            (level * LOUDNESS * f64::from(i16::MAX)) as i16
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sound_is_soft_short_and_ends_in_silence() {
+        let samples = samples(Sound::Waiting);
+        let seconds = samples.len() as f64 / f64::from(SAMPLE_RATE);
+        assert!((0.5..1.0).contains(&seconds), "{seconds}");
+        let peak = samples.iter().map(|s| i32::from(s.unsigned_abs())).max().unwrap_or_default();
+        assert!((1000..8000).contains(&peak), "{peak}");
+        assert!(samples.iter().rev().take(100).all(|s| s.unsigned_abs() < 120), "it ends with a click");
+    }
+}

@@ -1,0 +1,124 @@
+//! Our microphone and camera, each with the choice of its devices.
+
+use egui::{Popup, RectAlign, Response, Ui};
+use lucide_icons::Icon;
+
+use super::{Row, mute};
+use crate::call::{CallCommand, CallState};
+use crate::device::{DeviceChoice, DeviceState};
+use crate::theme::space;
+use crate::ui::call::menu::{menu_body, menu_choice, menu_heading, menu_width};
+use crate::ui::widgets::{CallButton, Tone};
+use crate::ui::{Action, Cx};
+
+/// On, off, and which microphone and speaker.
+pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec<Action> {
+    let texts = row.cx.texts;
+    let muted = state.microphone.muted;
+    let tone = match (muted, talking) {
+        (true, _) => Tone::Inverted,
+        (false, true) => Tone::Primary,
+        (false, false) => Tone::Neutral,
+    };
+    let button = CallButton {
+        icon: if muted { Icon::MicOff } else { Icon::Mic },
+        caption: &texts.t("microphone-caption"),
+        label: &texts.t(if muted { "microphone-unmute" } else { "microphone-mute" }),
+        shortcut: "Ctrl+D",
+        tone,
+        on: Some(!muted),
+        badge: 0,
+    };
+    let mut asked = Vec::new();
+    let pressed = if row.cx.kiosk {
+        row.add("microphone", button)
+    } else {
+        let (pressed, arrow) = row.add_split("microphone", button, &texts.t("sound-devices"));
+        let cx = row.cx;
+        menu(cx, &arrow, |ui| {
+            menu_heading(ui, cx, &texts.t("devices-microphones"));
+            let current = name(&state.microphone.device);
+            asked.extend(choices(ui, cx, &state.devices.microphones, current, CallCommand::UseMicrophone));
+            menu_heading(ui, cx, &texts.t("devices-speakers"));
+            let current = name(&state.speaker);
+            asked.extend(choices(ui, cx, &state.devices.speakers, current, CallCommand::UseSpeaker));
+        });
+        pressed
+    };
+    if pressed.clicked() {
+        asked.push(mute(CallCommand::MuteMicrophone, muted));
+    }
+    asked
+}
+
+/// On, off, and which camera.
+pub(super) fn camera(row: &mut Row, state: &CallState) -> Vec<Action> {
+    let texts = row.cx.texts;
+    let muted = state.camera.muted;
+    let button = CallButton {
+        icon: if muted { Icon::VideoOff } else { Icon::Video },
+        caption: &texts.t("camera-caption"),
+        label: &texts.t(if muted { "camera-start" } else { "camera-stop" }),
+        shortcut: "Ctrl+E",
+        tone: if muted { Tone::Inverted } else { Tone::Neutral },
+        on: Some(!muted),
+        badge: 0,
+    };
+    let mut asked = Vec::new();
+    let pressed = if row.cx.kiosk {
+        row.add("camera", button)
+    } else {
+        let (pressed, arrow) = row.add_split("camera", button, &texts.t("camera-devices"));
+        let cx = row.cx;
+        menu(cx, &arrow, |ui| {
+            menu_heading(ui, cx, &texts.t("devices-cameras"));
+            let current = name(&state.camera.device);
+            asked.extend(choices(ui, cx, &state.devices.cameras, current, CallCommand::UseCamera));
+        });
+        pressed
+    };
+    if pressed.clicked() {
+        asked.push(mute(CallCommand::MuteCamera, muted));
+    }
+    asked
+}
+
+fn menu(cx: &Cx, arrow: &Response, content: impl FnOnce(&mut Ui)) {
+    Popup::menu(arrow).align(RectAlign::TOP).gap(space::M).width(menu_width(cx)).show(|ui| menu_body(ui, content));
+}
+
+/// The system's default, and each by its name.
+fn choices(
+    ui: &mut Ui,
+    cx: &Cx,
+    names: &[String],
+    current: Option<&str>,
+    use_it: fn(DeviceChoice) -> CallCommand,
+) -> Option<Action> {
+    let mut asked = None;
+    let known = current.is_some_and(|current| names.iter().any(|name| name == current));
+    // A device in use that the list doesn't have, such as a test source, is still shown as what it is.
+    let unlisted = current.filter(|_| !known);
+    ui.push_id(use_it as usize, |ui| {
+        if let Some(name) = unlisted {
+            menu_choice(ui, cx, true, name);
+        }
+        for name in names {
+            let chosen = current == Some(name.as_str());
+            if menu_choice(ui, cx, chosen, name).clicked() && !chosen {
+                asked = Some(Action::Command(use_it(DeviceChoice::Named(name.clone()))));
+            }
+        }
+        if menu_choice(ui, cx, false, &cx.texts.t("devices-default")).clicked() {
+            asked = Some(Action::Command(use_it(DeviceChoice::Default)));
+        }
+    });
+    asked
+}
+
+fn name(device: &DeviceState) -> Option<&str> {
+    match device {
+        DeviceState::On { name } => Some(name),
+        DeviceState::Off | DeviceState::Starting | DeviceState::Failed(_) => None,
+    }
+}

@@ -1,0 +1,208 @@
+//! The round buttons: what a person can do, and the way out, apart from the rest.
+
+mod devices;
+mod more;
+
+use autamedica_api::Role;
+use egui::{Rect, Response, Ui, Vec2};
+use lucide_icons::Icon;
+
+use super::panel::Tab;
+use super::{CallScreen, Places};
+use crate::call::{CallCommand, CallState};
+use crate::theme::{Palette, corner, space};
+use crate::ui::widgets::{CallButton, Tone};
+use crate::ui::{Action, Cx};
+
+/// Between the last button and hang-up.
+const APART: f32 = space::XL;
+/// The same where room is scarce.
+const APART_COMPACT: f32 = space::M;
+/// The part of a button that opens its devices.
+pub(super) const ARROW: f32 = 44.0;
+/// What the arrow adds to a button, whose own room is wider than its disc.
+const ARROW_ADDS: f32 = 32.0;
+
+/// How much of the bar there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// With words under the buttons.
+    Full,
+    /// Buttons only, closer together.
+    Compact,
+    /// The same without what the menu also has.
+    Least,
+}
+
+impl Form {
+    /// The roomiest that fits.
+    pub fn that_fits(cx: &Cx, doctor: bool, width: f32) -> Self {
+        let fits = |form: &Self| form.size(cx, doctor).x <= width;
+        [Self::Full, Self::Compact].into_iter().find(fits).unwrap_or(Self::Least)
+    }
+
+    pub fn has_captions(self) -> bool {
+        self == Self::Full
+    }
+
+    /// Whether a doctor's share and record are on the bar; they are in the menu otherwise.
+    pub fn has_doctors(self) -> bool {
+        self != Self::Least
+    }
+
+    /// One button's room.
+    pub fn button(self, cx: &Cx) -> Vec2 {
+        match self {
+            Self::Full => CallButton::size(&cx.sizes),
+            Self::Compact | Self::Least => Vec2::new(cx.sizes.call_button + space::XS, cx.sizes.call_button),
+        }
+    }
+
+    fn arrow_adds(self) -> f32 {
+        if self.has_captions() { ARROW_ADDS } else { ARROW }
+    }
+
+    fn apart(self) -> f32 {
+        if self.has_captions() { APART } else { APART_COMPACT }
+    }
+
+    /// Room for the bar.
+    pub fn size(self, cx: &Cx, doctor: bool) -> Vec2 {
+        let button = self.button(cx);
+        let doctors = if doctor && self.has_doctors() { 2.0 } else { 0.0 };
+        let arrows = if cx.kiosk { 0.0 } else { 2.0 * self.arrow_adds() };
+        let width = (5.0 + doctors) * button.x + arrows + self.apart() + 2.0 * space::XS;
+        Vec2::new(width, button.y + 2.0 * space::S)
+    }
+}
+
+/// Hands out places from left to right.
+pub(super) struct Row<'a> {
+    pub ui: &'a Ui,
+    pub cx: &'a Cx<'a>,
+    form: Form,
+    next: egui::Pos2,
+    hidden: bool,
+}
+
+impl Row<'_> {
+    /// A button.
+    pub fn add(&mut self, name: &str, button: CallButton) -> Response {
+        let size = self.form.button(self.cx);
+        let rect = Rect::from_min_size(self.next, size);
+        self.next.x += size.x;
+        let button = CallButton { caption: if self.form.has_captions() { button.caption } else { "" }, ..button };
+        button.show(self.ui, self.ui.scope_id().with(name), rect, &self.cx.sizes, self.hidden)
+    }
+
+    /// A button with an arrow that opens the choice of its devices. Returns both.
+    pub fn add_split(&mut self, name: &str, button: CallButton, arrow_label: &str) -> (Response, Response) {
+        let (size, sizes) = (self.form.button(self.cx), self.cx.sizes);
+        let disc = Rect::from_min_size(
+            self.next + Vec2::new((size.x - sizes.call_button) / 2.0, 0.0),
+            Vec2::splat(sizes.call_button),
+        );
+        let arrow = Rect::from_min_size(disc.right_top(), Vec2::new(ARROW, sizes.call_button));
+        // Both lie on one shape, so that they are seen to belong together.
+        let palette = Palette::of(self.ui);
+        let shape = disc.union(arrow);
+        self.ui.painter().rect_filled(shape, corner::FULL, palette.raised.gamma_multiply(0.6));
+        let pressed = self.add(name, button);
+        let id = self.ui.scope_id().with((name, "devices"));
+        let arrow = arrow_button(self.ui, id, arrow, arrow_label, self.hidden);
+        self.next.x += self.form.arrow_adds();
+        (pressed, arrow)
+    }
+}
+
+fn arrow_button(ui: &Ui, id: egui::Id, rect: Rect, label: &str, hidden: bool) -> Response {
+    let palette = Palette::of(ui);
+    let sense = if hidden { egui::Sense::focusable_noninteractive() } else { egui::Sense::click() };
+    let response = ui.interact(rect, id, sense);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, label));
+    let visible = rect.shrink2(Vec2::new(space::XXS, space::XS));
+    if response.hovered() {
+        ui.painter().rect_filled(visible, corner::FULL, palette.hovered(palette.raised));
+    }
+    let font = crate::theme::icon_font(20.0);
+    let center = rect.center() - Vec2::new(space::XXS, 0.0);
+    ui.painter().text(center, egui::Align2::CENTER_CENTER, char::from(Icon::ChevronUp), font, palette.text);
+    crate::ui::widgets::focus_ring(ui, &response, corner::CARD.into());
+    response.on_hover_text(label)
+}
+
+impl CallScreen {
+    pub(super) fn bar(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState, places: &Places, hidden: bool) {
+        let (place, form) = (places.bar, places.bar_form);
+        let palette = Palette::of(ui);
+        ui.painter().rect_filled(place, corner::VIDEO, palette.overlay());
+        let mut asked = Vec::new();
+        let mut row = Row { ui, cx, form, next: place.min + Vec2::new(space::XS, space::S), hidden };
+        asked.extend(devices::microphone(&mut row, state, self.keys.talking));
+        asked.extend(devices::camera(&mut row, state));
+        let doctor = state.role == Role::Doctor && !row.cx.kiosk;
+        if doctor && form.has_doctors() {
+            asked.extend(self.doctor.buttons(&mut row, state));
+        }
+        self.chat_button(&mut row, state);
+        let texts = row.cx.texts;
+        let more = row.add(
+            "more",
+            CallButton {
+                icon: Icon::Ellipsis,
+                caption: &texts.t("more-caption"),
+                label: &texts.t("more-open"),
+                shortcut: "",
+                tone: Tone::Neutral,
+                on: None,
+                badge: 0,
+            },
+        );
+        row.next.x = place.right() - space::XS - form.button(row.cx).x;
+        let hang_up = row.add(
+            "hang up",
+            CallButton {
+                icon: Icon::PhoneOff,
+                caption: &texts.t("hang-up-caption"),
+                label: &texts.t("hang-up"),
+                shortcut: "",
+                tone: Tone::Danger,
+                on: None,
+                badge: 0,
+            },
+        );
+        if hang_up.clicked() {
+            asked.push(Action::Leave);
+        }
+        cx.actions.extend(asked);
+        self.more_menu(cx, state, form, &more);
+    }
+
+    fn chat_button(&mut self, row: &mut Row, state: &CallState) {
+        let texts = row.cx.texts;
+        let open = self.panel.shows(Tab::Chat);
+        let unread = self.panel.unread(state);
+        let label = match (open, unread) {
+            (true, _) => texts.t("chat-close").into_owned(),
+            (false, 0) => texts.t("chat-open").into_owned(),
+            (false, count) => texts.with("chat-open-unread", &[("count", (count as u64).into())]),
+        };
+        let button = CallButton {
+            icon: Icon::MessageSquare,
+            caption: &texts.t("chat-caption"),
+            label: &label,
+            shortcut: "Ctrl+Shift+C",
+            tone: if open { Tone::Primary } else { Tone::Neutral },
+            on: Some(open),
+            badge: unread,
+        };
+        if row.add("chat", button).clicked() {
+            self.panel.toggle(Tab::Chat);
+        }
+    }
+}
+
+/// What the microphone's and the camera's button ask for.
+fn mute(source: fn(bool) -> CallCommand, muted: bool) -> Action {
+    Action::Command(source(!muted))
+}

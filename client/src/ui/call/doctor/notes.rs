@@ -1,0 +1,218 @@
+//! A doctor's own notes: kept in this window only, saved as text where the doctor says, never sent.
+
+use std::path::{Path, PathBuf};
+
+use egui::{Align, Layout, Rect, RichText, ScrollArea, TextEdit, Ui, UiBuilder, Vec2, pos2};
+use lucide_icons::Icon;
+
+use crate::theme::{Palette, corner, regular_font, space};
+use crate::ui::Cx;
+use crate::ui::call::dialog::dialog;
+use crate::ui::call::panel::text_field;
+use crate::ui::desktop::{Errand, Picked};
+use crate::ui::widgets::{TextButton, Tone, announce};
+
+/// A consultation's notes are shorter than this.
+const LONGEST: usize = 50_000;
+
+/// The notes of one call.
+#[derive(Default)]
+pub(super) struct Notes {
+    text: String,
+    saving: Saving,
+}
+
+/// Getting them onto the disk.
+#[derive(Default)]
+struct Saving {
+    /// The text as it was saved last.
+    saved: String,
+    /// The dialog, and the writing after it.
+    work: Option<Errand<Outcome>>,
+    /// A path that is typed, where there is no dialog.
+    typed: Option<String>,
+    /// What came of it, to be told.
+    told: Option<Result<PathBuf, ()>>,
+}
+
+enum Outcome {
+    Saved { text: String, path: PathBuf },
+    Cancelled,
+    NoDialog,
+    Failed,
+}
+
+impl Notes {
+    /// Draws the tab.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) {
+        self.saving.hear();
+        let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
+        let lead = texts.t("notes-lead");
+        let room = place.width();
+        let galley = ui.painter().layout(lead.to_string(), regular_font(sizes.caption), palette.muted, room);
+        let id = ui.scope_id().with("notes");
+        let lead_rect = Rect::from_min_size(place.min, galley.size());
+        announce(ui, id.with("lead"), lead_rect, &lead);
+        let top = lead_rect.bottom() + space::XS;
+        ui.painter().galley(place.min, galley, palette.muted);
+        let below = self.saving.height(cx);
+        let field =
+            Rect::from_min_max(pos2(place.left(), top), pos2(place.right(), place.bottom() - below - space::XS));
+        ui.painter().rect_filled(field, corner::CARD, palette.raised);
+        let builder = UiBuilder::new().max_rect(field.shrink(space::XXS)).id_salt("notes field");
+        ui.scope_builder(builder, |ui| {
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                let hint = RichText::new(texts.t("notes-hint").into_owned()).color(palette.muted);
+                let edit = TextEdit::multiline(&mut self.text)
+                    .id(id)
+                    .char_limit(LONGEST)
+                    .hint_text(hint)
+                    .frame(egui::Frame::new().inner_margin(space::XS))
+                    .font(regular_font(sizes.body))
+                    .min_size(field.size() - Vec2::splat(2.0 * space::XS))
+                    .desired_width(f32::INFINITY);
+                ui.add(edit).accessible_name(texts.t("notes-field"));
+            });
+        });
+        if ui.memory(|memory| memory.has_focus(id)) {
+            let edge = egui::Stroke::new(crate::theme::FOCUS_WIDTH, palette.focus);
+            ui.painter().rect_stroke(field, corner::CARD, edge, egui::StrokeKind::Inside);
+        }
+        let bottom = Rect::from_min_max(pos2(place.left(), place.bottom() - below), place.right_bottom());
+        ui.scope_builder(UiBuilder::new().max_rect(bottom).id_salt("notes save"), |ui| {
+            self.saving.show(ui, cx, &self.text);
+        });
+    }
+
+    /// What would be lost.
+    pub fn unsaved(mut self) -> Option<Unsaved> {
+        self.saving.hear();
+        let changed = !self.text.trim().is_empty() && self.text != self.saving.saved;
+        changed.then(|| Unsaved { text: self.text, saving: Saving { told: None, ..self.saving } })
+    }
+}
+
+impl Saving {
+    /// Room for [`show`](Self::show).
+    fn height(&self, cx: &Cx) -> f32 {
+        let lines = 1.0 + if self.typed.is_some() { 1.0 } else { 0.0 };
+        let told = if self.told.is_some() { 3.0 * cx.sizes.caption * 1.4 } else { 0.0 };
+        lines * (cx.sizes.control + space::XS) + told
+    }
+
+    /// The button, the path where there is no dialog, and what came of it.
+    fn show(&mut self, ui: &mut Ui, cx: &Cx, text: &str) {
+        let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
+        if let Some(path) = &mut self.typed {
+            let (place, _) =
+                ui.allocate_exact_size(Vec2::new(ui.available_width(), sizes.control), egui::Sense::hover());
+            let id = ui.scope_id().with("notes path");
+            let edit = TextEdit::singleline(path).id(id);
+            text_field(ui, cx, place, edit, &texts.t("notes-path")).accessible_name(texts.t("notes-path"));
+        }
+        let nothing = text.trim().is_empty();
+        let tone = if nothing { Tone::Neutral } else { Tone::Primary };
+        let pressed = TextButton::new(texts.t("notes-save"), tone).icon(Icon::Download).show(ui, &sizes).clicked();
+        if pressed && !nothing && self.work.is_none() {
+            self.start(ui, cx, text.to_owned());
+        }
+        match &self.told {
+            Some(Ok(path)) => {
+                let text = texts.with("notes-saved", &[("path", path.to_string_lossy().as_ref().into())]);
+                ui.label(RichText::new(text).font(regular_font(sizes.caption)).color(palette.ok));
+            }
+            Some(Err(())) => {
+                let text = texts.t("notes-failed");
+                ui.label(RichText::new(text.as_ref()).font(regular_font(sizes.caption)).color(palette.danger));
+            }
+            None => {}
+        }
+    }
+
+    fn start(&mut self, ui: &Ui, cx: &Cx, text: String) {
+        self.told = None;
+        let typed = self.typed.as_deref().map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let (desktop, title) = (cx.desktop.clone(), cx.texts.t("notes-save-title").into_owned());
+        let name = cx.texts.t("notes-file").into_owned();
+        self.work = Some(Errand::start(ui.ctx(), move || {
+            let picked = match typed {
+                Some(path) => Picked::File(path),
+                None => desktop.pick_place(&title, &name),
+            };
+            match picked {
+                Picked::File(path) => write(text, path),
+                Picked::Cancelled => Outcome::Cancelled,
+                Picked::Unavailable => Outcome::NoDialog,
+            }
+        }));
+    }
+
+    fn hear(&mut self) {
+        let Some(work) = &self.work else { return };
+        match work.poll() {
+            Ok(None) => return,
+            Ok(Some(Outcome::Saved { text, path })) => {
+                (self.saved, self.typed) = (text, None);
+                self.told = Some(Ok(path));
+            }
+            Ok(Some(Outcome::Cancelled)) => {}
+            Ok(Some(Outcome::NoDialog)) => self.typed = Some(String::new()),
+            Ok(Some(Outcome::Failed)) | Err(_) => self.told = Some(Err(())),
+        }
+        self.work = None;
+    }
+}
+
+fn write(text: String, path: PathBuf) -> Outcome {
+    match write_private(&path, &text) {
+        Ok(()) => Outcome::Saved { text, path },
+        Err(error) => {
+            // Neither the path, which may name somebody, nor the text belongs into a log.
+            tracing::warn!(kind = ?error.kind(), "notes can't be saved");
+            Outcome::Failed
+        }
+    }
+}
+
+/// For the doctor's eyes only, where the system can tell users apart.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Notes that are left when their call is over: kept until the doctor says what becomes of them.
+pub struct Unsaved {
+    text: String,
+    saving: Saving,
+}
+
+impl Unsaved {
+    /// Asks what becomes of them. Says whether that is settled, and they may go.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) -> bool {
+        self.saving.hear();
+        if self.saving.saved == self.text {
+            return true;
+        }
+        let (texts, sizes) = (cx.texts, cx.sizes);
+        let dropped = dialog(ui, "notes left", &texts.t("notes-left-title"), 480.0, |ui| {
+            let palette = Palette::of(ui);
+            let lead = texts.t("notes-left-lead");
+            ui.label(RichText::new(lead.as_ref()).font(regular_font(sizes.body)).color(palette.muted));
+            ui.add_space(space::XS);
+            self.saving.show(ui, cx, &self.text);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let button = TextButton::new(texts.t("notes-drop"), Tone::Danger).show(ui, &sizes);
+                button.clicked()
+            })
+            .inner
+        });
+        // A click beside it answers nothing: this can't be undone.
+        dropped == Some(true)
+    }
+}

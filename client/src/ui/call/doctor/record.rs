@@ -1,0 +1,37 @@
+//! Recording: on, off, and what is on its way.
+
+use lucide_icons::Icon;
+
+use crate::call::{CallCommand, CallState, RecordingState};
+use crate::ui::Action;
+use crate::ui::call::bar::Row;
+use crate::ui::widgets::{CallButton, Tone};
+
+/// What the button or menu line asks for, and how it looks.
+pub(super) fn what_next(state: &CallState) -> (Icon, &'static str, CallCommand) {
+    match state.recording {
+        RecordingState::Starting | RecordingState::On(_) => {
+            (Icon::CircleStop, "record-stop", CallCommand::Record(false))
+        }
+        RecordingState::Off | RecordingState::Refused(_) => {
+            (Icon::CircleDot, "record-start", CallCommand::Record(true))
+        }
+    }
+}
+
+/// The button on the bar.
+pub(super) fn button(row: &mut Row, state: &CallState) -> Option<Action> {
+    let texts = row.cx.texts;
+    let (icon, label, command) = what_next(state);
+    let recording = command == CallCommand::Record(false);
+    let button = CallButton {
+        icon,
+        caption: &texts.t(if recording { "stop-caption" } else { "record-caption" }),
+        label: &texts.t(label),
+        shortcut: "",
+        tone: if recording { Tone::Live } else { Tone::Neutral },
+        on: Some(recording),
+        badge: 0,
+    };
+    row.add("record", button).clicked().then_some(Action::Command(command))
+}

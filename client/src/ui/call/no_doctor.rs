@@ -1,0 +1,66 @@
+//! In the place of a doctor's controls, where the app is built without them.
+
+use egui::{Rect, Ui};
+
+use super::bar::{Form, Row};
+use super::panel::Panel;
+use super::stage::TileAsk;
+use crate::call::CallState;
+use crate::ui::{Action, Cx};
+
+/// The name of a tab that isn't there.
+pub(super) const NOTES: &str = "app-name";
+
+pub(super) fn keys(_: &CallState, _: &Cx) -> &'static [(&'static str, &'static str)] {
+    &[]
+}
+
+pub(super) fn has_notes(_: &CallState, _: &Cx) -> bool {
+    false
+}
+
+pub(super) fn waiting_list(_: &mut Ui, _: &mut Cx, _: &CallState) {}
+
+/// Nothing to remember.
+#[derive(Default)]
+pub(super) struct Doctor;
+
+impl Doctor {
+    pub fn follow(&mut self, _: &mut Cx, _: &CallState) {}
+
+    pub fn shortcuts(&mut self, _: &Ui, _: &mut Cx, _: &CallState) {}
+
+    pub fn waiting(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState, within: Rect) -> Rect {
+        within
+    }
+
+    pub fn failure(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState, within: Rect) -> Rect {
+        within
+    }
+
+    pub fn buttons(&mut self, _: &mut Row, _: &CallState) -> Vec<Action> {
+        Vec::new()
+    }
+
+    pub fn menu(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState, _: &mut Panel, _: Form) {}
+
+    pub fn notes(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState, _: Rect) {}
+
+    pub fn dialogs(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState) {}
+
+    pub fn asked(&mut self, _: &mut Cx, _: TileAsk) {}
+
+    pub fn unsaved(self) -> Option<Unsaved> {
+        None
+    }
+}
+
+/// Never there.
+pub enum Unsaved {}
+
+impl Unsaved {
+    /// Never called.
+    pub fn show(&mut self, _: &mut Ui, _: &mut Cx) -> bool {
+        match *self {}
+    }
+}

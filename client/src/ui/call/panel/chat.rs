@@ -1,0 +1,225 @@
+//! The chat: what was written, and what is being written or sent.
+
+use std::path::PathBuf;
+
+use egui::{Align2, Key, Layout, Rect, ScrollArea, Stroke, TextEdit, Ui, UiBuilder, Vec2, pos2, vec2};
+use lucide_icons::Icon;
+
+use super::bubble::bubble;
+use super::previews::Previews;
+use crate::call::{CallCommand, CallState};
+use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
+use crate::ui::desktop::{Errand, Picked};
+use crate::ui::widgets::{TextButton, Tone, focus_ring, icon_button, words};
+use crate::ui::{Action, Cx};
+
+/// A chat line longer than this isn't a chat line.
+const LONGEST: usize = 2000;
+
+/// What the chat remembers.
+#[derive(Default)]
+pub(super) struct Chat {
+    /// So many lines have been seen.
+    pub seen: usize,
+    /// The next pass gives the field the keyboard.
+    pub wants_keyboard: bool,
+    draft: String,
+    previews: Previews,
+    /// A file dialog that is open, and what its answer is for.
+    dialog: Option<(For, Errand<Picked>)>,
+    /// A path that is being typed, where there is no dialog.
+    typed: Option<(For, String)>,
+}
+
+/// What a path is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum For {
+    Sending,
+    /// Keeping the file with this id.
+    Saving(String),
+}
+
+impl For {
+    fn command(&self, path: PathBuf) -> CallCommand {
+        match self {
+            Self::Sending => CallCommand::SendFile(path),
+            Self::Saving(id) => CallCommand::SaveFile { id: id.clone(), to: path },
+        }
+    }
+}
+
+impl Chat {
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect) {
+        self.hear_dialog(cx);
+        let mut bottom = place.bottom();
+        let input = place.with_min_y(bottom - cx.sizes.control - space::XS);
+        bottom = input.top() - space::XS;
+        if self.typed.is_some() {
+            bottom = self.path_field(ui, cx, place.with_max_y(bottom)) - space::XS;
+        }
+        let list = place.with_max_y(bottom);
+        ui.scope_builder(UiBuilder::new().max_rect(list).id_salt("messages"), |ui| {
+            if state.chat.is_empty() {
+                let palette = Palette::of(ui);
+                ui.add_space(space::L);
+                let text = cx.texts.t("chat-empty");
+                ui.vertical_centered(|ui| ui.label(egui::RichText::new(text.as_ref()).color(palette.muted)));
+                return;
+            }
+            let mut save = None;
+            ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show(ui, |ui| {
+                for (index, message) in state.chat.iter().enumerate() {
+                    let asked = bubble(ui, cx, state, index, message, &mut self.previews);
+                    save = asked.save.or(save.take());
+                    cx.actions.extend(asked.open.map(Action::OpenLink));
+                }
+            });
+            if let Some((id, name)) = save {
+                self.ask_place(ui, cx, id, name);
+            }
+        });
+        self.input(ui, cx, input);
+    }
+
+    /// Files dragged over the window and let go there. Says whether one was sent.
+    pub fn dropped(&mut self, ui: &mut Ui, cx: &mut Cx, stage: Rect) -> bool {
+        if cx.kiosk {
+            return false;
+        }
+        let (over, files) = ui.input(|input| (!input.raw.hovered_files.is_empty(), input.raw.dropped_files.clone()));
+        if over {
+            let (palette, sizes) = (Palette::of(ui), cx.sizes);
+            let text = cx.texts.t("file-drop");
+            ui.painter().rect_filled(stage, corner::VIDEO, palette.overlay());
+            let edge = Stroke::new(2.0, palette.primary);
+            ui.painter().rect_stroke(stage, corner::VIDEO, edge, egui::StrokeKind::Inside);
+            let at = stage.center();
+            let icon = char::from(Icon::Upload);
+            ui.painter().text(
+                at - vec2(0.0, space::L),
+                Align2::CENTER_BOTTOM,
+                icon,
+                icon_font(space::XXL),
+                palette.primary,
+            );
+            let id = ui.scope_id().with("drop");
+            words(ui, id, at, Align2::CENTER_TOP, &text, bold_font(sizes.lead), palette.text);
+        }
+        for file in &files {
+            cx.command(CallCommand::SendFile(file.path().to_owned()));
+        }
+        !files.is_empty()
+    }
+
+    fn input(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) {
+        let (sizes, texts) = (cx.sizes, cx.texts);
+        let side = sizes.control;
+        let row = place.with_min_y(place.bottom() - side);
+        let button = Rect::from_min_max(pos2(row.right() - side, row.top()), row.right_bottom());
+        let mut left = row.left();
+        if !cx.kiosk {
+            let attach = Rect::from_min_size(row.min, Vec2::splat(side));
+            left = attach.right() + space::XXS;
+            let id = ui.scope_id().with("attach");
+            let label = texts.t("file-attach");
+            let pressed = icon_button(ui, id, attach, Icon::Paperclip, &label, Tone::Plain, &sizes).clicked();
+            if pressed && self.dialog.is_none() {
+                let (desktop, title) = (cx.desktop.clone(), texts.t("file-attach-title").into_owned());
+                let errand = Errand::start(ui.ctx(), move || desktop.pick_file(&title));
+                self.dialog = Some((For::Sending, errand));
+            }
+        }
+        let field = Rect::from_min_max(pos2(left, row.top()), pos2(button.left() - space::XS, row.bottom()));
+        let edit = TextEdit::singleline(&mut self.draft).id(ui.scope_id().with("draft")).char_limit(LONGEST);
+        let response = text_field(ui, cx, field, edit, &texts.t("chat-hint")).accessible_name(texts.t("chat-input"));
+        let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        let ready = !self.draft.trim().is_empty();
+        let tone = if ready { Tone::Primary } else { Tone::Neutral };
+        let id = ui.scope_id().with("send");
+        let pressed = icon_button(ui, id, button, Icon::SendHorizontal, &texts.t("chat-send"), tone, &sizes).clicked();
+        if (entered || pressed) && ready {
+            let text = std::mem::take(&mut self.draft);
+            cx.command(CallCommand::SendChat(text.trim().to_owned()));
+        }
+        if entered || pressed || std::mem::take(&mut self.wants_keyboard) {
+            response.request_focus();
+        }
+    }
+
+    fn ask_place(&mut self, ui: &Ui, cx: &Cx, id: String, name: String) {
+        if self.dialog.is_some() {
+            return;
+        }
+        let (desktop, title) = (cx.desktop.clone(), cx.texts.t("file-save-title").into_owned());
+        let errand = Errand::start(ui.ctx(), move || desktop.pick_place(&title, &name));
+        self.dialog = Some((For::Saving(id), errand));
+    }
+
+    fn hear_dialog(&mut self, cx: &mut Cx) {
+        let Some((what, errand)) = &self.dialog else { return };
+        match errand.poll() {
+            Ok(None) => return,
+            Ok(Some(Picked::File(path))) => cx.command(what.command(path)),
+            Ok(Some(Picked::Cancelled)) => {}
+            Ok(Some(Picked::Unavailable)) | Err(_) => self.typed = Some((what.clone(), String::new())),
+        }
+        self.dialog = None;
+    }
+
+    /// Where there is no file dialog, the path is typed. Returns its upper edge.
+    fn path_field(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) -> f32 {
+        let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
+        let Some((what, path)) = &mut self.typed else { return place.bottom() };
+        let key = if *what == For::Sending { "file-path-send" } else { "file-path-save" };
+        let title = texts.t(key);
+        let galley = ui.painter().layout(title.to_string(), regular_font(sizes.caption), palette.muted, place.width());
+        let height = galley.size().y + 2.0 * sizes.control + 3.0 * space::XS;
+        let top = place.bottom() - height;
+        let id = ui.scope_id().with("path");
+        let title_rect = Rect::from_min_size(pos2(place.left(), top), galley.size());
+        crate::ui::widgets::announce(ui, id.with("title"), title_rect, &title);
+        let field_top = top + galley.size().y + space::XXS;
+        ui.painter().galley(pos2(place.left(), top), galley, palette.muted);
+        let field = Rect::from_min_size(pos2(place.left(), field_top), vec2(place.width(), sizes.control));
+        let response = text_field(ui, cx, field, TextEdit::singleline(path).id(id), "").accessible_name(title);
+        let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        let buttons = Rect::from_min_size(pos2(place.left(), field.bottom() + space::XS), field.size());
+        let mut done = None;
+        ui.scope_builder(UiBuilder::new().max_rect(buttons).layout(Layout::left_to_right(egui::Align::Center)), |ui| {
+            let key = if *what == For::Sending { "chat-send" } else { "file-save" };
+            let go = TextButton::new(texts.t(key), Tone::Primary).show(ui, &sizes).clicked();
+            if (go || entered) && !path.trim().is_empty() {
+                done = Some(Some(what.command(PathBuf::from(path.trim()))));
+            }
+            if TextButton::new(texts.t("dialog-cancel"), Tone::Plain).show(ui, &sizes).clicked() {
+                done = Some(None);
+            }
+        });
+        if let Some(command) = done {
+            self.typed = None;
+            cx.actions.extend(command.map(Action::Command));
+        }
+        top
+    }
+}
+
+/// A field of one line, as high as its place.
+pub(in crate::ui::call) fn text_field(ui: &mut Ui, cx: &Cx, place: Rect, edit: TextEdit, hint: &str) -> egui::Response {
+    let palette = Palette::of(ui);
+    let frame = egui::Frame::new()
+        .fill(palette.raised)
+        .stroke(Stroke::new(1.0, palette.outline))
+        .corner_radius(corner::CARD)
+        .inner_margin(vec2(space::S, 0.0));
+    let hint = egui::RichText::new(hint).font(regular_font(cx.sizes.body)).color(palette.muted);
+    let edit = edit
+        .hint_text(hint)
+        .frame(frame)
+        .min_size(place.size())
+        .align(Align2::LEFT_CENTER)
+        .desired_width(place.width() - 2.0 * space::S);
+    let response = ui.put(place, edit);
+    focus_ring(ui, &response, corner::CARD.into());
+    response
+}

@@ -1,0 +1,153 @@
+//! Ourselves: a small picture that lies in a corner, or in a tile among others. It can be moved and hidden.
+
+use egui::{Align2, Event, EventFilter, Key, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+use lucide_icons::Icon;
+
+use super::Stage;
+use super::layout::WIDESCREEN;
+use super::tile::name_tag;
+use crate::call::{CallPhase, CallState};
+use crate::device::DeviceState;
+use crate::theme::{DIMMED, FADE_SECONDS, Palette, corner, icon_font, space};
+use crate::ui::Cx;
+use crate::ui::call::{Places, present};
+use crate::ui::video::{Fit, Look, PictureId, PictureKind, Videos};
+use crate::ui::widgets::{Tone, announce_picture, focus_ring, icon_button};
+
+const WIDTH: std::ops::RangeInclusive<f32> = 128.0..=288.0;
+
+/// Where our own picture lies, and whether.
+#[derive(Default)]
+pub(in crate::ui::call) struct OwnView {
+    /// The person doesn't want to see it.
+    pub hidden: bool,
+    right_half: Option<bool>,
+    lower_half: Option<bool>,
+    /// How far it is from its corner while somebody drags it.
+    dragged: Vec2,
+}
+
+impl OwnView {
+    fn is_right(&self) -> bool {
+        self.right_half.unwrap_or(true)
+    }
+
+    fn is_low(&self) -> bool {
+        self.lower_half.unwrap_or(true)
+    }
+
+    /// Its corner's place: below the labels; beside the bar where there is room, above it otherwise.
+    fn home(&self, places: &Places) -> Rect {
+        let width = (places.stage.width() * 0.2).clamp(*WIDTH.start(), *WIDTH.end()).round();
+        let size = vec2(width, (width / WIDESCREEN).round());
+        let within = places.stage.shrink(space::S);
+        let left = if self.is_right() { within.right() - size.x } else { within.left() };
+        let beside_bar = if self.is_right() {
+            left >= places.bar.right() + space::S
+        } else {
+            left + size.x + space::S <= places.bar.left()
+        };
+        let lowest = if beside_bar { within.bottom() } else { within.bottom().min(places.bar.top() - space::S) };
+        let top = if self.is_low() { lowest - size.y } else { places.stage.top() + places.label_height };
+        Rect::from_min_size(pos2(left, top), size)
+    }
+
+    /// Draws it in its corner. It follows a drag and then goes to the nearest corner; with the keyboard, arrows move it.
+    pub fn corner(&mut self, ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, places: &Places) {
+        if self.hidden {
+            return;
+        }
+        let texts = cx.texts;
+        let home = self.home(places);
+        let id = ui.scope_id().with("self view");
+        let seconds = if cx.reduced_motion || self.dragged != Vec2::ZERO { 0.0 } else { FADE_SECONDS };
+        let target = home.min + self.dragged;
+        let animate = |name: &str, value| ui.ctx().animate_value_with_time(id.with(name), value, seconds);
+        let at = pos2(animate("x", target.x), animate("y", target.y));
+        let place = Rect::from_min_size(at, home.size());
+
+        let response = ui.interact(place, id, Sense::click_and_drag());
+        let label = texts.t("self-view");
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Image, true, label.as_ref()));
+        draw(ui, cx, state, videos, place);
+        focus_ring(ui, &response, (corner::THUMB as u8).into());
+        if response.dragged() {
+            self.dragged += response.drag_delta();
+            ui.ctx().set_cursor_icon(egui::CursorIcon::Grabbing);
+        }
+        if response.drag_stopped() {
+            let center = (home.min + self.dragged + home.size() / 2.0) - places.stage.center();
+            (self.right_half, self.lower_half) = (Some(center.x > 0.0), Some(center.y > 0.0));
+            self.dragged = Vec2::ZERO;
+            ui.ctx().request_repaint();
+        }
+        if response.has_focus() {
+            self.arrows(ui, id);
+        }
+        let hide = Rect::from_min_size(
+            pos2(place.right() - cx.sizes.control - space::XXS, place.top() + space::XXS),
+            Vec2::splat(cx.sizes.control),
+        );
+        let hide_id = id.with("hide");
+        let wanted =
+            response.contains_pointer() || response.has_focus() || ui.memory(|memory| memory.has_focus(hide_id));
+        if wanted && self.dragged == Vec2::ZERO {
+            ui.painter().rect_filled(hide, corner::CARD, Palette::of(ui).overlay());
+            let button =
+                icon_button(ui, hide_id, hide, Icon::EyeOff, &texts.t("more-hide-self"), Tone::Plain, &cx.sizes);
+            self.hidden = button.clicked();
+        }
+        response.on_hover_text(texts.t("self-view-move"));
+    }
+
+    fn arrows(&mut self, ui: &Ui, id: egui::Id) {
+        let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(id, arrows));
+        ui.input(|input| {
+            for event in &input.events {
+                let Event::Key { key, pressed: true, .. } = event else { continue };
+                match key {
+                    Key::ArrowLeft => self.right_half = Some(false),
+                    Key::ArrowRight => self.right_half = Some(true),
+                    Key::ArrowUp => self.lower_half = Some(false),
+                    Key::ArrowDown => self.lower_half = Some(true),
+                    _ => {}
+                }
+            }
+        });
+    }
+}
+
+impl Stage<'_> {
+    /// Ourselves in a tile.
+    pub(super) fn own(&mut self, place: Rect) {
+        draw(self.ui, self.cx, self.state, self.videos, place);
+        let label = self.cx.texts.t("self-view");
+        announce_picture(self.ui, self.ui.scope_id().with("self view"), place, &label);
+    }
+}
+
+fn draw(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, place: Rect) {
+    let palette = Palette::of(ui);
+    let camera = &state.camera;
+    let sends = !camera.muted && matches!(camera.device, DeviceState::On { .. } | DeviceState::Starting);
+    let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
+    // Our own picture is drawn along with the others'; only without them is it worth a pass of its own.
+    let others = present(state).any(|person| person.camera.is_some() || person.screen.is_some());
+    let look = Look {
+        fit: Fit::Cover,
+        mirrored: true,
+        corner: corner::THUMB,
+        brightness: if state.phase == CallPhase::InCall { 1.0 } else { DIMMED },
+        drives: !others,
+    };
+    let shown = sends.then(|| videos.show(ui, place, &id, &state.self_view, look)).flatten();
+    if shown.is_none() {
+        let painter = ui.painter();
+        painter.rect_filled(place, corner::THUMB, palette.raised);
+        let icon = if sends { Icon::Video } else { Icon::VideoOff };
+        let font = icon_font(space::XL);
+        painter.text(place.center(), Align2::CENTER_CENTER, char::from(icon), font, palette.muted);
+    }
+    name_tag(ui, cx, place, "", &cx.texts.t("you"), None, state.microphone.muted);
+}

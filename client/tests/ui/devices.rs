@@ -1,0 +1,196 @@
+//! Devices, keys and the clock in the call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use autamedica_api::Role;
+use autamedica_client::call::{
+    CallCommand, CallState, CallStatistics, DeviceKind, DeviceLists, DeviceOffer, StatisticsSample, TrackStatistics,
+};
+use autamedica_client::device::{DeviceChoice, DeviceState};
+use autamedica_client::i18n::Language;
+use autamedica_engine::TrackSource;
+use egui::{Event, Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+use super::harness::{Stand, call};
+
+fn with_devices(role: Role) -> CallState {
+    let mut state = call(role);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    state.devices = Arc::new(DeviceLists {
+        cameras: names(&["Logitech C920", "Integrada"]),
+        microphones: names(&["USB Headset", "Interno"]),
+        speakers: names(&["Auriculares", "HDMI"]),
+    });
+    state.microphone.device = DeviceState::On { name: "Interno".into() };
+    state.camera.device = DeviceState::On { name: "Integrada".into() };
+    state.speaker = DeviceState::On { name: "HDMI".into() };
+    state
+}
+
+#[test]
+fn each_device_can_be_changed_without_leaving_the_call() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, with_devices(Role::Patient));
+        for (menu, device, command) in [
+            ("sound-devices", "USB Headset", CallCommand::UseMicrophone(DeviceChoice::Named("USB Headset".into()))),
+            ("sound-devices", "Auriculares", CallCommand::UseSpeaker(DeviceChoice::Named("Auriculares".into()))),
+            ("camera-devices", "Logitech C920", CallCommand::UseCamera(DeviceChoice::Named("Logitech C920".into()))),
+        ] {
+            stand.click(menu);
+            stand.click_text(device);
+            assert_eq!(stand.sent(), [command], "{device}");
+        }
+        // The one in use is marked, and asking for it again asks for nothing.
+        stand.click("camera-devices");
+        stand.click_text("Integrada");
+        assert_eq!(stand.sent(), []);
+        stand.click("camera-devices");
+        stand.click("devices-default");
+        assert_eq!(stand.sent(), [CallCommand::UseCamera(DeviceChoice::Default)]);
+    }
+}
+
+#[test]
+fn a_new_device_is_offered_and_taken_or_not() {
+    for language in Language::ALL {
+        for (kind, key, command) in [
+            (DeviceKind::Camera, "offer-camera", CallCommand::UseCamera(DeviceChoice::Named("X".into()))),
+            (DeviceKind::Microphone, "offer-microphone", CallCommand::UseMicrophone(DeviceChoice::Named("X".into()))),
+            (DeviceKind::Speaker, "offer-speaker", CallCommand::UseSpeaker(DeviceChoice::Named("X".into()))),
+        ] {
+            let mut state = with_devices(Role::Patient);
+            state.offer = Some(DeviceOffer { kind, name: "X".into() });
+            let mut stand = Stand::in_call(language, state);
+            let offer = stand.text_with(key, &[("name", "X".into())]);
+            assert!(stand.shows_text(&offer), "{offer}");
+            stand.click("offer-use");
+            stand.click("offer-not-now");
+            assert_eq!(stand.sent(), [command, CallCommand::DismissOffer]);
+        }
+    }
+}
+
+fn space(stand: &mut Stand, pressed: bool) {
+    stand.harness.input_mut().events.push(Event::Key {
+        key: Key::Space,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    });
+    stand.settle();
+}
+
+#[test]
+fn space_talks_for_as_long_as_it_is_held() {
+    for language in Language::ALL {
+        let mut state = call(Role::Doctor);
+        state.microphone.muted = true;
+        let mut stand = Stand::in_call(language, state);
+        space(&mut stand, true);
+        assert_eq!(stand.sent(), [CallCommand::MuteMicrophone(false)]);
+        stand.change(|state| state.microphone.muted = false);
+        stand.assert_shows("talking");
+        space(&mut stand, false);
+        assert_eq!(stand.sent(), [CallCommand::MuteMicrophone(true)]);
+        stand.change(|state| state.microphone.muted = true);
+        // A window that loses the keyboard never hears of the key's release.
+        space(&mut stand, true);
+        stand.harness.input_mut().events.push(Event::WindowFocused(false));
+        stand.settle();
+        let expected = [CallCommand::MuteMicrophone(false), CallCommand::MuteMicrophone(true)];
+        assert_eq!(stand.sent(), expected);
+    }
+}
+
+#[test]
+fn space_is_a_letter_in_a_field_and_nothing_while_the_microphone_is_on() {
+    let mut stand = Stand::in_call(Language::Spanish, call(Role::Doctor));
+    space(&mut stand, true);
+    space(&mut stand, false);
+    assert_eq!(stand.sent(), []);
+    stand.change(|state| state.microphone.muted = true);
+    stand.click("chat-open");
+    space(&mut stand, true);
+    space(&mut stand, false);
+    assert_eq!(stand.sent(), []);
+}
+
+#[test]
+fn all_keys_are_in_one_sheet() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Doctor));
+        stand.press(Modifiers::NONE, Key::F1);
+        stand.assert_shows("keys-title");
+        for key in ["keys-microphone", "keys-camera", "keys-talk", "keys-share", "keys-full-screen", "keys-sheet"] {
+            stand.assert_shows(key);
+        }
+        stand.press(Modifiers::NONE, Key::Escape);
+        assert!(!stand.shows("keys-title"));
+        stand.harness.input_mut().events.push(Event::Text("?".into()));
+        stand.settle();
+        stand.assert_shows("keys-title");
+        stand.click("dialog-close");
+        assert!(!stand.shows("keys-title"));
+        // A patient's sheet has none of the doctor's.
+        let mut stand = Stand::in_call(language, call(Role::Patient));
+        stand.click("more-open");
+        stand.click("more-keys");
+        assert!(!stand.shows("keys-share"));
+    }
+}
+
+#[test]
+fn the_planned_end_is_told_quietly() {
+    for language in Language::ALL {
+        let mut state = call(Role::Doctor);
+        let end = SystemTime::now() + Duration::from_secs(20 * 60);
+        state.planned_end = Some(end);
+        let mut stand = Stand::in_call(language, state);
+        let prefix = stand.text_with("planned-until", &[("time", "".into())]);
+        assert_eq!(stand.harness.query_all_by_label_contains(prefix.trim()).count(), 1);
+        stand.change(|state| state.planned_end = Some(SystemTime::now() + Duration::from_secs(4 * 60 - 1)));
+        stand.assert_shows("toast-time-soon");
+        assert!(stand.shows_text(&stand.text_with("planned-left", &[("minutes", 4.into())])));
+        stand.change(|state| state.planned_end = Some(SystemTime::now() - Duration::from_secs(115)));
+        stand.assert_shows("toast-time-over");
+        assert!(stand.shows_text(&stand.text_with("planned-over", &[("minutes", 2.into())])));
+    }
+}
+
+#[test]
+fn statistics_are_shown_in_words_and_figures() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Doctor));
+        stand.click("more-open");
+        stand.click("more-statistics");
+        stand.assert_shows("statistics-none");
+        let sample = StatisticsSample {
+            at: Instant::now(),
+            round_trip_ms: Some(24.4),
+            loss_percent: 0.25,
+            jitter_ms: 3.0,
+            sent_kbps: 1520.0,
+            received_kbps: 1810.0,
+            tracks: vec![TrackStatistics {
+                sid: "TR_1".into(),
+                identity: Some("id of María Quispe".into()),
+                source: TrackSource::Camera,
+                codec: "VP8".into(),
+                kbps: 1700.0,
+                width: 1280,
+                height: 720,
+                fps: 29.7,
+                loss_percent: 0.25,
+                jitter_ms: 3.0,
+            }],
+        };
+        stand.change(|state| state.statistics = Arc::new(CallStatistics { samples: [sample].into() }));
+        let loss = if language == Language::Spanish { "0,2 %" } else { "0.2 %" };
+        for text in ["1520 kbit/s", "1810 kbit/s", "24 ms", "1280x720", "VP8", "María Quispe", loss] {
+            assert!(stand.harness.query_all_by_label_contains(text).next().is_some(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Nothing is cut off or too small to hit, at twice the size and with everything open.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use autamedica_api::Role;
+use autamedica_client::app::AppOptions;
+use autamedica_client::call::{CallState, DeviceKind, DeviceLists, DeviceOffer, RecordingState};
+use autamedica_client::i18n::Language;
+use egui::accesskit::Role as Is;
+use egui::{Pos2, Rect, Vec2};
+use egui_kittest::kittest::NodeT;
+
+use super::harness::{Stand, call, person};
+
+/// The doctor's busiest minute.
+fn busy() -> CallState {
+    let mut state = call(Role::Doctor);
+    let mut waiting = person("Rosa Quispe", Some(Role::Patient));
+    waiting.waiting_since = Some(SystemTime::now() - Duration::from_secs(190));
+    state.participants.push(waiting);
+    state.recording = RecordingState::On(std::time::Instant::now());
+    state.planned_end = Some(SystemTime::now() + Duration::from_secs(240));
+    state.offer = Some(DeviceOffer { kind: DeviceKind::Microphone, name: "USB Headset".into() });
+    state.devices = Arc::new(DeviceLists {
+        microphones: (1..8).map(|n| format!("Micrófono {n}")).collect(),
+        ..DeviceLists::default()
+    });
+    state
+}
+
+/// Each thing that can be pressed, with its name and place.
+fn controls(stand: &Stand) -> Vec<(String, Rect)> {
+    use egui_kittest::kittest::Queryable;
+    let pressable = |role| {
+        matches!(
+            role,
+            Is::Button
+                | Is::Tab
+                | Is::MenuItem
+                | Is::MenuItemRadio
+                | Is::MenuItemCheckBox
+                | Is::RadioButton
+                | Is::TextInput
+        )
+    };
+    stand
+        .harness
+        .query_all(egui_kittest::kittest::By::new().predicate(move |node| pressable(node.role())))
+        .map(|node| (node.accesskit_node().label().unwrap_or_default(), node.rect()))
+        .collect()
+}
+
+/// What always has to be within reach is inside the window whole.
+fn assert_in_window(stand: &Stand, window: Vec2, keys: &[&str]) {
+    let window = Rect::from_min_size(Pos2::ZERO, window).expand(0.5);
+    for key in keys {
+        let rect = stand.rect(&stand.text(key));
+        assert!(window.contains_rect(rect), "{key} is cut off: {rect:?}");
+    }
+}
+
+fn assert_all_fit(stand: &Stand, window: Vec2, what: &str) {
+    let window = Rect::from_min_size(Pos2::ZERO, window);
+    let controls = controls(stand);
+    assert!(controls.len() >= 5, "{what}: only {} controls were found", controls.len());
+    for (name, rect) in controls {
+        assert!(!name.is_empty(), "{what}: something at {rect:?} has no name");
+        assert!(rect.width() >= 43.9 && rect.height() >= 43.9, "{what}: {name} is too small to hit: {rect:?}");
+        // Upwards and downwards, lists and dialogs scroll; nothing ever lies beside the window.
+        assert!(rect.left() >= -0.5 && rect.right() <= window.right() + 0.5, "{what}: {name} is cut off: {rect:?}");
+    }
+}
+
+#[test]
+fn everything_can_be_hit_and_nothing_is_cut_off_at_once_and_twice_the_size() {
+    for language in Language::ALL {
+        for scale in [1.0, 2.0] {
+            let options = AppOptions { text_scale: scale, ..Stand::options(language, Role::Doctor) };
+            let mut stand = Stand::with(options, busy());
+            let window = Vec2::new(1280.0, 720.0) / scale;
+            stand.harness.set_size(window);
+            stand.settle();
+            let what = |part: &str| format!("{language:?} at {scale}: {part}");
+            assert_all_fit(&stand, window, &what("the call"));
+            let bar = ["microphone-mute", "sound-devices", "camera-stop", "camera-devices", "more-open", "hang-up"];
+            assert_in_window(&stand, window, &bar);
+            for open in ["chat-open", "share-start"] {
+                if !stand.shows(open) {
+                    // Without room on the bar it is in the menu.
+                    stand.click("more-open");
+                }
+                stand.click(open);
+                assert_all_fit(&stand, window, &what(open));
+                if open == "chat-open" {
+                    assert_in_window(&stand, window, &["chat-input", "chat-send", "panel-close", "hang-up"]);
+                }
+                stand.press(egui::Modifiers::NONE, egui::Key::Escape);
+            }
+        }
+    }
+}
+
+#[test]
+fn labels_keep_apart_at_twice_the_size() {
+    for language in Language::ALL {
+        let options = AppOptions { text_scale: 2.0, ..Stand::options(language, Role::Doctor) };
+        let mut state = busy();
+        state.offer = None;
+        state.participants.truncate(1);
+        let mut stand = Stand::with(options, state);
+        stand.harness.set_size(Vec2::new(640.0, 360.0));
+        stand.settle();
+        let name = stand.rect("María Quispe");
+        let recording = stand.rect(&stand.text_with("recording-on", &[("time", "00:00".into())]));
+        assert!(!name.intersects(recording), "{name:?} and {recording:?}");
+        let window = Rect::from_min_size(Pos2::ZERO, Vec2::new(640.0, 360.0));
+        assert!(window.contains_rect(name) && window.contains_rect(recording));
+    }
+}
