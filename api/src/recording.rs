@@ -242,7 +242,9 @@ mod tests {
 
     #[test]
     fn a_state_has_one_name_everywhere() {
-        for name in ["asking", "starting", "recording", "paused", "stopping", "storing", "ready", "refused", "cancelled"] {
+        for name in
+            ["asking", "starting", "recording", "paused", "stopping", "storing", "ready", "refused", "cancelled"]
+        {
             let state = RecordingState::parse(name).unwrap();
             assert_eq!(serde_json::to_value(state).unwrap(), name);
         }

@@ -364,16 +364,17 @@ fn recording_config(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingCo
     };
     let folder =
         get("RECORDINGS_DIR").map(PathBuf::from).or_else(|| Some(data_dir(get)?.join("recordings"))).filter(|_| is_on);
-    let days = value("RECORDING_RETENTION_DAYS", "a number of days, 1 or more", get("RECORDING_RETENTION_DAYS"), |days| {
-        *days >= 1
-    })?;
+    let days =
+        value("RECORDING_RETENTION_DAYS", "a number of days, 1 or more", get("RECORDING_RETENTION_DAYS"), |days| {
+            *days >= 1
+        })?;
     let bucket = |bucket: String| {
         let missing = |name| ConfigError::MissingForBucket(name);
         let endpoint = get("AWS_ENDPOINT_URL").map(|url| web_address("AWS_ENDPOINT_URL", &url)).transpose()?;
-        let ca = get("AWS_CA_BUNDLE").map(std::fs::read).transpose().map_err(|_| ConfigError::Value {
-            name: "AWS_CA_BUNDLE",
-            expected: "a file that can be read",
-        })?;
+        let ca = get("AWS_CA_BUNDLE")
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|_| ConfigError::Value { name: "AWS_CA_BUNDLE", expected: "a file that can be read" })?;
         Ok::<_, ConfigError>(S3Config {
             region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
             access_key: get("AWS_ACCESS_KEY_ID").ok_or(missing("AWS_ACCESS_KEY_ID"))?,

@@ -77,9 +77,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::SfuUnavailable
         | ErrorCode::DatabaseUnavailable
         | ErrorCode::StorageUnavailable
-        | ErrorCode::Timeout => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        | ErrorCode::Timeout => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

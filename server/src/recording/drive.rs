@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{RecordedPart, RecorderCommand, RecorderEvent, RecorderOrder, RecordingState, Role, Timestamp, room_name};
+use autamedica_api::{
+    RecordedPart, RecorderCommand, RecorderEvent, RecorderOrder, RecordingState, Role, Timestamp, room_name,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -315,7 +317,8 @@ impl Drive {
     /// Has the recorder finish. When none is left, the files are the recording.
     async fn stop(&mut self) -> Result<()> {
         if let Some(running) = &mut self.recorder {
-            if running.told != Some(RecorderCommand::Stop) && running.process.tell(RecorderCommand::Stop).await.is_ok() {
+            if running.told != Some(RecorderCommand::Stop) && running.process.tell(RecorderCommand::Stop).await.is_ok()
+            {
                 running.told = Some(RecorderCommand::Stop);
             }
             return Ok(());

@@ -270,7 +270,8 @@ impl FromRequestParts<AppState> for Which {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let path = Path::<(Id, Id)>::from_request_parts(parts, state).await;
-        path.map(|Path((id, recording))| Self { id, recording })
-            .map_err(|_| Error::refused(ErrorCode::InvalidId, format!("an id in the path {}", autamedica_api::InvalidId)))
+        path.map(|Path((id, recording))| Self { id, recording }).map_err(|_| {
+            Error::refused(ErrorCode::InvalidId, format!("an id in the path {}", autamedica_api::InvalidId))
+        })
     }
 }

@@ -27,8 +27,8 @@ pub use keys::{ApiKey, PREFIX as KEY_PREFIX, Scope};
 pub use open::OpenError;
 pub use outbox::Delivery;
 pub use presence::Stay;
-pub use recordings::{PartState, Requested, StoredPart, StoredRecording};
 pub use quality::{StoredSample, summarize};
+pub use recordings::{PartState, Requested, StoredPart, StoredRecording};
 
 /// The database's connections. Cheap to clone.
 #[derive(Clone, Debug)]

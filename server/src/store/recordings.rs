@@ -93,7 +93,8 @@ pub enum Requested {
 }
 
 const COLUMNS: &str = "id, consultation_id, state, problem, requested_at, started_at, stopped_at";
-const PARTS: &str = "recording_id, number, state, pid, started_at, file, seconds, bytes, sha256, location, encryption, upload";
+const PARTS: &str =
+    "recording_id, number, state, pid, started_at, file, seconds, bytes, sha256, location, encryption, upload";
 
 impl Store {
     /// Asks for a recording, which `owner`'s recorder will make; the patient is asked first unless they have consented.
@@ -152,7 +153,8 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
-        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id))).await?;
+        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
+            .await?;
         transaction.commit().await?;
         Ok(Requested::New(recording))
     }
@@ -218,7 +220,8 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let recording = read(&row)?;
-        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id))).await?;
+        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
+            .await?;
         transaction.commit().await?;
         Ok(Some(recording))
     }
@@ -262,7 +265,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
-        sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2").bind(problem).bind(id).execute(&self.pool).await?;
+        sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2")
+            .bind(problem)
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
