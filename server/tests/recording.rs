@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use autamedica_engine::{
     LocalTrack, LocalVideoTrack, NativeVideoSource, TrackPublishOptions, TrackSource, VideoResolution,
 };
-use autamedica_lab::{HANG_GUARD, Process, Sfu, free_port, wait_until};
+use autamedica_lab::{HANG_GUARD, Process, Sfu, free_port, wait_until, workspace_file};
 use autamedica_server::{Config, RecordingConfig, S3Config, Secret};
 use common::{Backend, Peer, client, databases, error_code, program, read, serve_with, text};
 use reqwest::{Method, StatusCode};
@@ -332,8 +332,11 @@ async fn a_killed_server_finds_its_recording_again() {
 /// An S3 server that keeps what it is told about encryption.
 fn moto() -> (Process, u16) {
     let port = free_port().unwrap();
-    let mut command = Command::new("moto_server");
-    command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+    let packages = std::fs::read_dir(workspace_file(".tools/moto").unwrap()).unwrap();
+    let packages = packages.flatten().map(|entry| entry.path()).max().expect("run `cargo xtask setup --tests`");
+    let mut command = Command::new("python3");
+    command.args(["-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", &port.to_string()]);
+    command.env("PYTHONPATH", packages);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let process = Process::spawn("moto_server", command).unwrap();
     wait_until("moto", HANG_GUARD, || std::net::TcpStream::connect(("127.0.0.1", port)).ok()).unwrap();
