@@ -12,7 +12,7 @@ use autamedica_client::device::audio::{
 use autamedica_lab::{HANG_GUARD, Process, SoundCard, wait_until};
 use parking_lot::Mutex;
 
-use crate::child::{Child, is_child};
+use crate::child::{Child, is_child, say};
 use crate::intelligibility::{RATE, delay, resampled, stoi};
 
 const FAR: &str = "Buenos días, doctora. Desde el lunes tengo un dolor fuerte en la espalda, sobre todo por la mañana, \
@@ -95,7 +95,7 @@ fn a_far_voice_does_not_come_back_and_a_near_one_is_understood_beside_it() {
     let mut position = 0;
     // The test microphone's clock, with the far voice in the place of its tone, over and over.
     let clock = MicrophoneOptions { choice: DeviceChoice::Test, tone_hz: 440.0, processing: None };
-    let say = move |_: &Chunk| {
+    let speak = move |_: &Chunk| {
         let mut chunk = [0; CHUNK_LEN];
         for sample in &mut chunk {
             *sample = far[position];
@@ -103,7 +103,7 @@ fn a_far_voice_does_not_come_back_and_a_near_one_is_understood_beside_it() {
         }
         input.push(&chunk);
     };
-    let _far = Microphone::open(clock, say, |_| {});
+    let _far = Microphone::open(clock, speak, |_| {});
     // As in a call: everything on.
     let processing = AudioProcessing::new().expect("audio processing");
     let _speaker = Speaker::open(DeviceChoice::Default, mixer, Some(processing.clone()), |_| {});
@@ -133,7 +133,9 @@ fn a_far_voice_does_not_come_back_and_a_near_one_is_understood_beside_it() {
 
     // Both. Where the sound server dropped pieces of the near voice itself, it is said again.
     let mut both = (0.0, 0.0);
-    for _ in 0..ATTEMPTS {
+    for attempt in 1..=ATTEMPTS {
+        // Whoever waits for us knows that we are at it.
+        say(&format!("near voice, attempt {attempt}"));
         let from = [raw.len(), clean.len()];
         let mut player = Command::new("paplay");
         player.args(["--device", "room"]).arg(folder.path().join("es+f3"));
