@@ -142,7 +142,7 @@ impl UiHandle {
 
 enum Screen {
     Start(StartScreen),
-    Call(Ongoing),
+    Call(Box<Ongoing>),
     End(EndScreen),
 }
 
@@ -218,14 +218,15 @@ impl App {
         let pace = self.pace.clone();
         let call = self.calls.join(target.clone(), Arc::new(move || pace.wake()));
         let screen = CallScreen::new(&call.state(), self.float_when_minimised);
-        self.screen = Screen::Call(Ongoing { call, target, joining: JoiningScreen::new(), screen });
+        self.screen = Screen::Call(Box::new(Ongoing { call, target, joining: JoiningScreen::new(), screen }));
     }
 
     /// Hangs up, and shows what comes after it without waiting for anybody.
     fn leave(&mut self) {
         let home = Screen::Start(StartScreen::default());
         let (call, target) = match std::mem::replace(&mut self.screen, home) {
-            Screen::Call(Ongoing { call, target, screen, .. }) => {
+            Screen::Call(ongoing) => {
+                let Ongoing { call, target, screen, .. } = *ongoing;
                 self.unsaved = screen.unsaved().or(self.unsaved.take());
                 (call, target)
             }
