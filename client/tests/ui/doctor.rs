@@ -1,4 +1,5 @@
 //! What only a doctor has.
+#![cfg(not(feature = "kiosk"))]
 
 use std::time::{Duration, SystemTime};
 

@@ -8,7 +8,7 @@ use lucide_icons::Icon;
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::Cx;
 use crate::ui::call::dialog::dialog;
-use crate::ui::call::panel::text_field;
+use crate::ui::call::panel::chat::text_field;
 use crate::ui::desktop::{Errand, Picked};
 use crate::ui::widgets::{TextButton, Tone, announce};
 
