@@ -114,7 +114,7 @@ impl Recorder {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
         let fields: Vec<&str> = stat.rsplit_once(')').context("stat")?.1.split_whitespace().collect();
         let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok((Duration::from_millis(10 * ticks), fields[21].parse::<u64>()? * 4096 >> 20))
+        Ok((Duration::from_millis(10 * ticks), (fields[21].parse::<u64>()? * 4096) >> 20))
     }
 }
 
