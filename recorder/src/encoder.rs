@@ -230,7 +230,7 @@ impl Encoder {
         let failed = |_| RecorderError::GStreamer("the pipeline doesn't take the end".into());
         self.video.end_of_stream().map_err(failed)?;
         self.audio.end_of_stream().map_err(failed)?;
-        wait_for_end(&self.pipeline, Some(FINISH_WITHIN))
+        wait_for_end(&self.pipeline, FINISH_WITHIN)
     }
 }
 
@@ -248,14 +248,14 @@ impl Drop for Encoder {
 ///
 /// # Errors
 /// What went wrong on the way there, or that it takes too long.
-pub(crate) fn wait_for_end(pipeline: &Pipeline, within: Option<ClockTime>) -> Result<(), RecorderError> {
+pub(crate) fn wait_for_end(pipeline: &Pipeline, within: ClockTime) -> Result<(), RecorderError> {
     let bus = pipeline.bus().ok_or_else(|| RecorderError::GStreamer("the pipeline has no bus".into()))?;
     let wanted = [gstreamer::MessageType::Eos, gstreamer::MessageType::Error];
     let message = bus.timed_pop_filtered(within, &wanted);
     match message.as_ref().map(|message| message.view()) {
         Some(MessageView::Eos(_)) => Ok(()),
         Some(MessageView::Error(error)) => Err(error.error().into()),
-        _ => Err(RecorderError::GStreamer("the end never came".into())),
+        _ => Err(RecorderError::TooLong),
     }
 }
 

@@ -28,6 +28,9 @@ pub enum RecorderError {
     /// GStreamer itself fails.
     #[error("GStreamer: {0}")]
     GStreamer(String),
+    /// GStreamer doesn't come to an end.
+    #[error("GStreamer doesn't come to an end")]
+    TooLong,
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,

@@ -1,7 +1,7 @@
 //! Records one room to one file: see `docs/recording.md`.
 //!
 //! ```text
-//! engine ─ pictures ─> Feed (one a track, 200 ms deep) ─> Composer ─ 30 a second ─┐
+//! engine ─ pictures ─> Feed (one a track, 400 ms deep) ─> Composer ─ 30 a second ─┐
 //! engine ─ sound ────> Lane (one a track, holds back) ──> Mixer ─ 10 ms a block ──┴─> Encoder (GStreamer) ─> .mkv ─> .mp4
 //! ```
 //!

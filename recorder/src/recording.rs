@@ -15,7 +15,8 @@ use crate::sound::RATE;
 use crate::texts::Texts;
 
 /// How far the recording is behind what comes: jitter is evened out within this, and sound and picture brought together.
-pub(crate) const HOLD: Duration = Duration::from_millis(200);
+/// Nobody waits for a recording, so it is generous: on a busy machine sound comes a third of a second after its picture.
+pub(crate) const HOLD: Duration = Duration::from_millis(400);
 /// After a pause, what comes within this may have been captured before its end: it is thrown away.
 const IN_FLIGHT: Duration = Duration::from_millis(500);
 /// A machine that stood still for longer was asleep: that time isn't made up for.
@@ -212,7 +213,8 @@ impl<'a> Recording<'a> {
                     self.phase = Phase::Recording;
                     (self.report)(RecorderEvent::Resumed);
                 }
-                Phase::Paused | Phase::Resuming(_) => {}
+                // What nobody takes would only pile up.
+                Phase::Paused | Phase::Resuming(_) => self.media.mixer.flush(),
             }
             self.encoder.check()?;
         }

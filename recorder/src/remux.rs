@@ -17,6 +17,8 @@ use crate::sound::RATE;
 
 /// Samples in a frame of AAC.
 const AAC_FRAME: u64 = 1024;
+/// When nothing more was read for so long, nothing will be.
+const STUCK_AFTER: ClockTime = ClockTime::from_seconds(30);
 
 /// Makes an MP4 of a Matroska file, whole or cut off anywhere, and removes the Matroska file.
 ///
@@ -106,7 +108,7 @@ fn walk(file: &Path, mp4: Option<&Path>) -> Result<f64, RecorderError> {
         }
     });
     pipeline.set_state(State::Playing)?;
-    let ended = wait_for_end(&pipeline, None);
+    let ended = until_end(&pipeline, &end);
     pipeline.set_state(State::Null)?;
     ended?;
     let end = ClockTime::from_nseconds(end.load(Ordering::Relaxed));
@@ -114,6 +116,17 @@ fn walk(file: &Path, mp4: Option<&Path>) -> Result<f64, RecorderError> {
         return Err(RecorderError::GStreamer("there is no whole picture in the file".into()));
     }
     Ok(end.nseconds() as f64 / 1e9)
+}
+
+/// Waits until all is read, as long as it goes on.
+fn until_end(pipeline: &Pipeline, read: &AtomicU64) -> Result<(), RecorderError> {
+    loop {
+        let before = read.load(Ordering::Relaxed);
+        match wait_for_end(pipeline, STUCK_AFTER) {
+            Err(RecorderError::TooLong) if read.load(Ordering::Relaxed) != before => {}
+            ended => return ended,
+        }
+    }
 }
 
 fn utf8(path: &Path) -> Result<&str, RecorderError> {
@@ -131,6 +144,12 @@ fn branch(pipeline: &Pipeline, pad: &Pad, muxer: Option<&Element>, end: &Arc<Ato
     };
     // The muxer waits for both streams, and the demuxer has one thread.
     let queue = element("queue")?;
+    // Where one stream has a gap, as a picture left out on a busy machine, the other has to pass it by, however long it is:
+    // with a limit here both would wait for ever. They are interleaved, so not much gathers.
+    for limit in ["max-size-buffers", "max-size-bytes"] {
+        queue.set_property(limit, 0_u32);
+    }
+    queue.set_property("max-size-time", 0_u64);
     pipeline.add_many([&queue, &parser])?;
     Element::link_many([&queue, &parser])?;
     let end = end.clone();

@@ -20,8 +20,9 @@ use self::tracks::Tracks;
 use crate::picture::{Person, Scene};
 use crate::sound::Mixer;
 
-/// How often things are looked at that no event tells of, such as a stream that couldn't be opened.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often things are looked at that no event tells of: how long media waits, a stream that couldn't be opened. A new
+/// track has been looked at before the first of it is recorded.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Pauses between attempts to get back in: the first, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 

@@ -214,7 +214,7 @@ impl Composer {
     fn notice(&mut self, key: &str) {
         let key = if self.scene.reconnecting { "recorder-reconnecting" } else { key };
         let words = self.fonts.words(&self.texts.t(key), Face::Regular, 28.0, WIDTH - 2 * MARGIN);
-        words.stick(&mut self.canvas, (WIDTH - words.width()) / 2 & !1, (HEIGHT - words.height()) / 2 & !1);
+        words.stick(&mut self.canvas, (WIDTH - words.width()) / 2, (HEIGHT - words.height()) / 2);
     }
 }
 

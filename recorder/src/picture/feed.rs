@@ -7,13 +7,16 @@ use std::time::Instant;
 use autamedica_engine::VideoFrame;
 use parking_lot::Mutex;
 
-/// No more wait than so many: a fifth of a second at 60 a second. They are the engine's memory, 1.4 MB each at 720p.
-const MOST: usize = 14;
+/// No more wait than so many: what a recording is behind, at 60 a second. They are the engine's memory, 1.4 MB each at 720p.
+const MOST: usize = 28;
+
+/// When a picture came, and the picture.
+type Arrival = (Instant, Arc<VideoFrame>);
 
 /// Keeps pictures until they are as old as the recording is behind. Clones are the same feed.
 #[derive(Clone, Default)]
 pub(crate) struct Feed {
-    frames: Arc<Mutex<VecDeque<(Instant, Arc<VideoFrame>)>>>,
+    frames: Arc<Mutex<VecDeque<Arrival>>>,
 }
 
 impl Feed {
@@ -30,7 +33,7 @@ impl Feed {
     }
 
     /// The newest picture that had come at `moment`, and when it came. Older ones are forgotten.
-    pub(crate) fn at(&self, moment: Instant) -> Option<(Instant, Arc<VideoFrame>)> {
+    pub(crate) fn at(&self, moment: Instant) -> Option<Arrival> {
         let mut frames = self.frames.lock();
         while frames.get(1).is_some_and(|(came, _)| *came <= moment) {
             frames.pop_front();

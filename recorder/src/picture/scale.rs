@@ -35,14 +35,15 @@ impl Taps {
                 })
                 .collect();
             let sum: f64 = shares.iter().sum();
-            let mut rounded: Vec<u16> =
-                shares.iter().map(|share| (share / sum * f64::from(ONE)).round() as u16).collect();
-            // Rounding must not make the picture darker or lighter.
-            let missing = ONE as i32 - rounded.iter().map(|weight| i32::from(*weight)).sum::<i32>();
-            let largest = (0..count).max_by_key(|tap| rounded[*tap]).unwrap_or(0);
-            rounded[largest] = rounded[largest].saturating_add_signed(missing as i16);
+            // What is rounded off one goes to the next, so that the picture gets neither darker nor lighter.
+            let (mut share, mut given) = (0.0, 0);
+            for part in shares {
+                share += part / sum;
+                let upto = (share * f64::from(ONE)).round() as u16;
+                weights.push(upto - given);
+                given = upto;
+            }
             first.push(begin as u32);
-            weights.extend(rounded);
         }
         Self { first, weights, count }
     }

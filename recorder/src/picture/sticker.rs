@@ -58,8 +58,9 @@ impl Fonts {
         let font = font.as_scaled(PxScale::from(size * 1.3));
         let padding = if ground.is_some() { (size * PADDING).ceil() } else { 1.0 };
         let text = shortened(text, most as f32 - 2.0 * padding, |text| width_of(&font, text));
-        let height = (font.height() * if ground.is_some() { 1.15 } else { 1.0 }).ceil() as usize + 1 & !1;
-        let width = (width_of(&font, &text) + 2.0 * padding).ceil() as usize + 1 & !1;
+        let height = (font.height() * if ground.is_some() { 1.15 } else { 1.0 }).ceil() as usize;
+        let width = (width_of(&font, &text) + 2.0 * padding).ceil() as usize;
+        let (width, height) = (width.next_multiple_of(2).max(2), height.next_multiple_of(2));
         let mut sticker = Sticker::new(width, height);
         if let Some((luma, cover)) = ground {
             sticker.ground(luma, cover);
@@ -184,7 +185,7 @@ mod tests {
     fn names_are_drawn_and_long_ones_shortened() {
         let fonts = Fonts::new();
         let name = fonts.pill("María Núñez", Face::Bold, 20.0, 400);
-        assert!(name.cover.iter().any(|cover| *cover == 255), "ink");
+        assert!(name.cover.contains(&255), "ink");
         let long = fonts.pill(&"Wenceslao ".repeat(50), Face::Bold, 20.0, 200);
         assert!(long.width() <= 202, "{}", long.width());
         assert!(fonts.words("", Face::Regular, 20.0, 100).width() <= 4);

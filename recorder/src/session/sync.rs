@@ -21,7 +21,7 @@ const USUAL: (f64, f64) = (0.040, 0.025);
 /// More than this is no measurement, in seconds.
 const MOST: f64 = 0.5;
 /// How much a new measurement counts.
-const WEIGHT: f64 = 0.5;
+const WEIGHT: f64 = 0.25;
 /// Sound is held back at least so long, in seconds: it evens out the engine's bursts.
 const LEAST_DELAY: f64 = 0.04;
 
@@ -97,7 +97,7 @@ impl Leads {
         let before = std::mem::take(&mut self.counted);
         for (sid, counted) in counted {
             self.counted.insert(sid.clone(), *counted);
-            let wait = before.get(sid).and_then(|before| counted.wait_since(*before));
+            let wait = counted.wait_since(before.get(sid).copied().unwrap_or_default());
             if let (Some(wait), Some((identity, source))) = (wait, tracks.owner(sid)) {
                 let known = self.waits.entry(identity.to_owned()).or_default().entry(source).or_insert(wait);
                 *known += (wait - *known) * WEIGHT;

@@ -52,7 +52,7 @@ mod tests {
     fn lanes_are_added_up_and_cut_off() {
         let mixer = Mixer::default();
         assert_eq!(mixer.mix(0), [0; BLOCK * CHANNELS]);
-        let (mut one, mut other) = (mixer.add(1, 0.01), mixer.add(2, 0.01));
+        let (mut one, mut other) = (mixer.add(1, 0.03), mixer.add(2, 0.03));
         one.push(&[100; 3 * BLOCK * CHANNELS]);
         other.push(&[-30; BLOCK * CHANNELS]);
         other.push(&[32_767; 2 * BLOCK * CHANNELS]);

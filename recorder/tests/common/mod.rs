@@ -7,5 +7,5 @@ pub mod film;
 mod person;
 mod recorder;
 
-pub use person::Person;
+pub use person::{Person, token as person_token};
 pub use recorder::{Recorder, order, recover};

@@ -136,6 +136,12 @@ impl Person {
         Ok(tokio::time::timeout(HANG_GUARD, publishing).await.context("publishing hangs")??)
     }
 
+    /// The camera's publication.
+    pub fn camera(&self) -> Option<LocalTrackPublication> {
+        let publications = self.room.local_participant().track_publications();
+        publications.into_values().find(|publication| publication.source() == TrackSource::Camera)
+    }
+
     /// Waits until an event satisfies `wanted`.
     pub async fn wait(&mut self, what: &str, wanted: impl Fn(&RoomEvent) -> bool) -> Result<()> {
         let found = async {

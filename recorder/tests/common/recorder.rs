@@ -75,8 +75,10 @@ impl Recorder {
     pub fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(&RecorderEvent) -> Option<T>) -> Result<(Instant, T)> {
         let end = Instant::now() + HANG_GUARD;
         loop {
-            let Ok((at, event)) = self.events.recv_timeout(end.saturating_duration_since(Instant::now())) else {
-                bail!("{what}: never. It said {:?}", self.said);
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok((at, event)) = self.events.recv_timeout(left) else {
+                let last = &self.said[self.said.len().saturating_sub(5)..];
+                bail!("{what}: never. Its last words: {last:?}");
             };
             self.said.push(event.clone());
             if let Some(found) = pick(&event) {
@@ -114,7 +116,7 @@ impl Recorder {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
         let fields: Vec<&str> = stat.rsplit_once(')').context("stat")?.1.split_whitespace().collect();
         let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok((Duration::from_millis(10 * ticks), fields[21].parse::<u64>()? * 4096 >> 20))
+        Ok((Duration::from_millis(10 * ticks), (fields[21].parse::<u64>()? * 4096) >> 20))
     }
 }
 

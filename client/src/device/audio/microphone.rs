@@ -6,14 +6,18 @@ use super::cpal_stream::{OpenDevice, open_input};
 use super::resample::{Resampler, to_i16};
 use super::{AudioProcessing, CHUNK_LEN, Chunk, Level, LevelMeter, SAMPLE_RATE, Tone};
 use crate::device::thread::{DeviceThread, Session};
-use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
+use crate::device::{DeviceChoice, DeviceProblem, DeviceState, now_us};
 
 /// How much the device delivers at a time, where it lets us choose.
 const PERIOD: Duration = Duration::from_millis(10);
 /// A microphone that delivers nothing for so long is silent.
 const SILENT_AFTER: Duration = Duration::from_secs(3);
-/// The test tone's amplitude; 1 is full scale.
+/// The test tone's amplitude; 1 is full scale. It is twice as loud while it beeps.
 const TONE_AMPLITUDE: f64 = 0.3;
+/// How long the test tone beeps at the beginning of each second of the clock, in microseconds.
+const BEEP_US: i64 = 100_000;
+/// When the test tone's own time is this far from the clock, in microseconds, it is set anew.
+const OFF_CLOCK_US: i64 = 100_000;
 
 /// Which microphone, and how.
 #[derive(Clone, Debug)]
@@ -54,9 +58,16 @@ impl Microphone {
             DeviceChoice::Test => Some(DeviceThread::start("microphone", on_state, move |session| {
                 session.on("Test");
                 let mut tone = Tone::new(tone_hz, TONE_AMPLITUDE);
+                // When the last sample is heard: steadier than this thread wakes.
+                let mut until = now_us();
                 every_10_ms(session, || {
                     let mut chunk = [0; CHUNK_LEN];
                     tone.fill(&mut chunk);
+                    until += 10_000;
+                    if (now_us() - until).abs() > OFF_CLOCK_US {
+                        until = now_us();
+                    }
+                    beep(&mut chunk, until - 10_000);
                     level.measure(&chunk);
                     sink(&chunk);
                     true
@@ -80,6 +91,17 @@ impl Microphone {
     /// The meter itself, for the UI to keep.
     pub fn meter(&self) -> LevelMeter {
         self.meter.clone()
+    }
+}
+
+/// Makes what is heard at the beginning of a second twice as loud: a recording is checked by the beeps and the test card's
+/// time code, which go by the same clock. `from_us` is when the chunk begins.
+fn beep(chunk: &mut Chunk, from_us: i64) {
+    for (i, sample) in chunk.iter_mut().enumerate() {
+        let heard_at = from_us + i as i64 * 1_000_000 / i64::from(SAMPLE_RATE);
+        if heard_at.rem_euclid(1_000_000) < BEEP_US {
+            *sample = sample.saturating_mul(2);
+        }
     }
 }
 
@@ -154,4 +176,22 @@ fn deliver(
         session.wait(Duration::from_millis(100));
     }
     DeviceProblem::Failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beep_begins_with_the_second_and_lasts_a_tenth_of_it() {
+        let beeps_from = |from_us| {
+            let mut chunk = [10; CHUNK_LEN];
+            beep(&mut chunk, from_us);
+            chunk.map(|sample| sample == 20)
+        };
+        assert_eq!(beeps_from(7_000_000), [true; CHUNK_LEN]);
+        assert_eq!(beeps_from(7_100_000), [false; CHUNK_LEN]);
+        let onset = beeps_from(6_995_000);
+        assert!(!onset[239] && onset[240], "in the middle of the chunk");
+    }
 }
