@@ -5,8 +5,8 @@ panel-notes = Notes
 # Who waits
 waiting-since = { $minutes ->
     [0] { $name } has just arrived and is waiting (since { $time })
-    [one] { $name } has been waiting since { $time } (1 min)
-   *[other] { $name } has been waiting since { $time } ({ $minutes } min)
+    [one] { $name } has been waiting since { $time } (1 min)
+   *[other] { $name } has been waiting since { $time } ({ $minutes } min)
   }
 waiting-admit = Let in
 waiting-admit-named = Let { $name } in

@@ -5,8 +5,8 @@ panel-notes = Notas
 # Quién espera
 waiting-since = { $minutes ->
     [0] { $name } acaba de llegar y espera (desde las { $time })
-    [one] { $name } espera desde las { $time } (1 min)
-   *[other] { $name } espera desde las { $time } ({ $minutes } min)
+    [one] { $name } espera desde las { $time } (1 min)
+   *[other] { $name } espera desde las { $time } ({ $minutes } min)
   }
 waiting-admit = Hacer pasar
 waiting-admit-named = Hacer pasar a { $name }

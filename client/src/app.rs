@@ -48,7 +48,7 @@ enum Screen {
     Start(StartScreen),
     Keypad(KeypadScreen),
     Check(Checking),
-    Call(Ongoing),
+    Call(Box<Ongoing>),
     End(EndScreen),
 }
 
@@ -195,7 +195,7 @@ impl App {
     fn join(&mut self, target: JoinTarget) {
         let call = self.calls.join(target.clone(), &self.devices, self.settings.call, self.waker());
         let screen = CallScreen::new(&call.state(), self.float_when_minimised);
-        self.screen = Screen::Call(Ongoing { call, target, joining: JoiningScreen::new(), screen });
+        self.screen = Screen::Call(Box::new(Ongoing { call, target, joining: JoiningScreen::new(), screen }));
     }
 
     /// Hangs up, and shows what comes after it without waiting for anybody.
@@ -205,7 +205,8 @@ impl App {
         }
         let home = self.home();
         let (call, target) = match std::mem::replace(&mut self.screen, home) {
-            Screen::Call(Ongoing { call, target, screen, .. }) => {
+            Screen::Call(ongoing) => {
+                let Ongoing { call, target, screen, .. } = *ongoing;
                 self.unsaved = screen.unsaved().or(self.unsaved.take());
                 (call, target)
             }

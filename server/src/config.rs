@@ -1,6 +1,7 @@
+mod values;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -12,6 +13,7 @@ use crate::outgoing::OutgoingConfig;
 use crate::proxies::Network;
 use crate::recording::{RecordingConfig, S3Config};
 use crate::secret::Secret;
+use values::{networks, origins, public_address, switch, value, web_address};
 
 /// Where the backend serves when nothing else is said.
 pub const DEFAULT_PORT: u16 = 8888;
@@ -267,74 +269,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-fn value<T: FromStr>(
-    name: &'static str,
-    expected: &'static str,
-    text: Option<String>,
-    is_right: impl Fn(&T) -> bool,
-) -> Result<Option<T>, ConfigError> {
-    let read = |text: String| text.parse().ok().filter(|value| is_right(value));
-    text.map(|text| read(text).ok_or(ConfigError::Value { name, expected })).transpose()
-}
-
-fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
-    match text.as_deref() {
-        None | Some("0" | "false" | "off" | "no") => Ok(false),
-        Some("1" | "true" | "on" | "yes") => Ok(true),
-        Some(_) => Err(ConfigError::Value { name, expected: "`true` or `false`" }),
-    }
-}
-
-/// Origins with commas between them, as browsers write them: no path, not even a slash at the end.
-fn origins(text: Option<String>) -> Result<Vec<HeaderValue>, ConfigError> {
-    let wrong = || ConfigError::Value {
-        name: "CORS_ORIGINS",
-        expected: "origins such as `https://clinic.example`, with commas between them",
-    };
-    let text = text.unwrap_or_default();
-    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-    origins
-        .map(|origin| {
-            let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
-            HeaderValue::from_str(origin).ok().filter(|_| is_origin).ok_or_else(wrong)
-        })
-        .collect()
-}
-
-fn web_address(name: &'static str, text: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
-    url.ok_or(ConfigError::Value { name, expected: "an address such as `https://clinic.example`" })
-}
-
-/// Where people reach the server: nothing but a scheme, a name and perhaps a port, and encrypted unless it is this machine.
-fn public_address(text: &str) -> Result<Url, ConfigError> {
-    let url = web_address("PUBLIC_URL", text)?;
-    let is_local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let expected = if url.scheme() != "https" && !is_local {
-        "`https://…`: links over plain HTTP would give tokens away"
-    } else if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        "no more than `https://clinic.example`, without a path: links add their own"
-    } else {
-        return Ok(url);
-    };
-    Err(ConfigError::Value { name: "PUBLIC_URL", expected })
-}
-
-/// Addresses and networks with commas between them.
-fn networks(text: &str) -> Result<Vec<Network>, ConfigError> {
-    let wrong = |_| ConfigError::Value {
-        name: "TRUSTED_PROXIES",
-        expected: "addresses or networks such as `127.0.0.1,10.0.0.0/8`",
-    };
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| part.parse().map_err(wrong)).collect()
 }
 
 impl Database {

@@ -80,6 +80,8 @@ fn outside(folder: &Path, port: u16, version: tls::Version) -> Client {
     let certificate = tls::Certificate::from_pem(&std::fs::read(folder.join("cert.pem")).unwrap()).unwrap();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     Client::builder()
+        // A WebSocket begins as HTTP/1.1.
+        .http1_only()
         .tls_certs_only([certificate])
         .tls_version_min(version)
         .tls_version_max(version)

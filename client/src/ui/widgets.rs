@@ -21,6 +21,7 @@ pub enum Tone {
     /// A source that is switched off: stands out, without shouting.
     Inverted,
     /// Something that is being kept: recording.
+    #[cfg_attr(feature = "kiosk", expect(dead_code, reason = "only a doctor records"))]
     Live,
     /// Lies on the background without a fill.
     Plain,

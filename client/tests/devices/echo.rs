@@ -12,7 +12,7 @@ use autamedica_client::device::audio::{
 use autamedica_lab::{HANG_GUARD, Process, SoundCard, wait_until};
 use parking_lot::Mutex;
 
-use crate::child::{Child, is_child};
+use crate::child::{Child, is_child, say};
 use crate::intelligibility::{RATE, delay, resampled, stoi};
 
 const FAR: &str = "Buenos días, doctora. Desde el lunes tengo un dolor fuerte en la espalda, sobre todo por la mañana, \
@@ -22,10 +22,14 @@ const NEAR: &str = "Muéstreme por favor dónde le duele exactamente. Respire ho
     el dolor aumenta. Vamos a pedir un análisis de sangre y una radiografía de la columna.";
 /// How much lower the echo must come back.
 const LEAST_DECIBELS: f64 = 30.0;
+/// The near voice, over an echo that is quieter, is understood at least so well before the canceller touches it.
+const WHOLE: f64 = 0.8;
+/// How often it is said before the machine is too busy for this test.
+const ATTEMPTS: usize = 4;
 /// Seconds in which the canceller gets to know the room.
 const LEARN: usize = 10;
 /// Seconds over which the echo is measured.
-const MEASURE: usize = 10;
+const MEASURE: usize = 15;
 
 /// Somebody says something: 16-bit samples at 48 kHz, and the file they are in.
 fn voice(folder: &Path, name: &str, text: &str) -> Vec<i16> {
@@ -91,7 +95,7 @@ fn a_far_voice_does_not_come_back_and_a_near_one_is_understood_beside_it() {
     let mut position = 0;
     // The test microphone's clock, with the far voice in the place of its tone, over and over.
     let clock = MicrophoneOptions { choice: DeviceChoice::Test, tone_hz: 440.0, processing: None };
-    let say = move |_: &Chunk| {
+    let speak = move |_: &Chunk| {
         let mut chunk = [0; CHUNK_LEN];
         for sample in &mut chunk {
             *sample = far[position];
@@ -99,7 +103,7 @@ fn a_far_voice_does_not_come_back_and_a_near_one_is_understood_beside_it() {
         }
         input.push(&chunk);
     };
-    let _far = Microphone::open(clock, say, |_| {});
+    let _far = Microphone::open(clock, speak, |_| {});
     // As in a call: everything on.
     let processing = AudioProcessing::new().expect("audio processing");
     let _speaker = Speaker::open(DeviceChoice::Default, mixer, Some(processing.clone()), |_| {});
@@ -115,25 +119,48 @@ fn a_far_voice_does_not_come_back_and_a_near_one_is_understood_beside_it() {
     let from = [raw.len(), clean.len()];
     clean.wait_for(from[1] + MEASURE * second);
     raw.wait_for(from[0] + MEASURE * second);
-    let heard = energy(&raw.part(from[0], from[0] + MEASURE * second));
-    let left = energy(&clean.part(from[1], from[1] + MEASURE * second));
-    let decibels = 10.0 * (heard / left.max(1.0)).log10();
+    // Second by second: on a busy machine the sound server drops a piece now and then, and with it the room is another
+    // for a moment, which says nothing of the canceller. So half of the seconds, not their sum.
+    let mut seconds: Vec<f64> = (0..MEASURE)
+        .map(|i| {
+            let heard = energy(&raw.part(from[0] + i * second, from[0] + (i + 1) * second));
+            let left = energy(&clean.part(from[1] + i * second, from[1] + (i + 1) * second));
+            10.0 * (heard.max(1.0) / left.max(1.0)).log10()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    let decibels = seconds[MEASURE / 2];
 
-    // Both.
-    let from = [raw.len(), clean.len()];
-    let mut player = Command::new("paplay");
-    player.args(["--device", "room"]).arg(folder.path().join("es+f3"));
-    let _player = Process::spawn("paplay", player).expect("paplay");
-    let len = near.len() + 3 * second;
-    clean.wait_for(from[1] + len);
-    raw.wait_for(from[0] + len);
-    let with_echo = understood(&near, &raw.part(from[0], from[0] + len));
-    let without = understood(&near, &clean.part(from[1], from[1] + len));
+    // Both. Where the sound server dropped pieces of the near voice itself, it is said again.
+    let mut both = (0.0, 0.0);
+    for attempt in 1..=ATTEMPTS {
+        // Whoever waits for us knows that we are at it.
+        say(&format!("near voice, attempt {attempt}"));
+        let from = [raw.len(), clean.len()];
+        let mut player = Command::new("paplay");
+        player.args(["--device", "room"]).arg(folder.path().join("es+f3"));
+        let _player = Process::spawn("paplay", player).expect("paplay");
+        let len = near.len() + 3 * second;
+        clean.wait_for(from[1] + len);
+        raw.wait_for(from[0] + len);
+        both = (
+            understood(&near, &clean.part(from[1], from[1] + len)),
+            understood(&near, &raw.part(from[0], from[0] + len)),
+        );
+        if both.1 > WHOLE {
+            break;
+        }
+        eprintln!("the near voice came through in pieces ({:.2}); once more", both.1);
+    }
+    let (without, with_echo) = both;
     eprintln!(
-        "the echo comes back {decibels:.1} dB lower, at a delay of {} ms; the near voice is understood {without:.2} of 1, \
+        "the echo comes back {decibels:.1} dB lower ({:.1} to {:.1}), at a delay of {} ms; the near voice is understood {without:.2} of 1, \
          {with_echo:.2} with the echo",
+        seconds[0],
+        seconds[MEASURE - 1],
         processing.delay_ms()
     );
     assert!(decibels >= LEAST_DECIBELS, "the echo comes back only {decibels:.1} dB lower");
+    assert!(with_echo > WHOLE, "the machine is too busy: the near voice came through in pieces, {with_echo:.2} of 1");
     assert!(without > 0.6, "the near voice is understood {without:.2} of 1 only");
 }

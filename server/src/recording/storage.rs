@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::private_folder;
 use crate::secret::{Secret, hex};
+use crate::store::{Store, StoredPart};
 
 /// How much is uploaded at once. S3 wants 5 MiB at least, and 10,000 parts at most: this is enough for 80 GB.
 const CHUNK: u64 = 8 * 1024 * 1024;
@@ -96,6 +97,22 @@ pub struct Upload {
     etags: Vec<String>,
 }
 
+/// Notes how far an upload has come.
+#[derive(Debug)]
+pub struct Progress {
+    /// The database.
+    pub store: Store,
+    /// The part that is uploaded, as it stands there.
+    pub part: StoredPart,
+}
+
+impl Progress {
+    async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
+        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
+        self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
+    }
+}
+
 /// Where finished recordings are kept.
 #[derive(Debug)]
 pub enum Storage {
@@ -147,7 +164,7 @@ impl Storage {
         file: &Path,
         sha256: &str,
         upload: Option<Upload>,
-        progress: impl AsyncFnMut(&Upload) -> sqlx::Result<()>,
+        progress: &Progress,
     ) -> Result<Kept, StorageError> {
         let encryption = match self {
             Self::Folder(folder) => {
@@ -286,7 +303,7 @@ impl S3 {
         key: &str,
         file: &Path,
         upload: Option<Upload>,
-        mut progress: impl AsyncFnMut(&Upload) -> sqlx::Result<()>,
+        progress: &Progress,
     ) -> Result<(), StorageError> {
         let saved = |error: sqlx::Error| std::io::Error::other(error);
         let key = &Key::from(key);
@@ -295,7 +312,7 @@ impl S3 {
             Some(upload) => upload,
             None => {
                 let upload = Upload { id: self.store.create_multipart(key).await?, etags: Vec::new() };
-                progress(&upload).await.map_err(saved)?;
+                progress.note(&upload).await.map_err(saved)?;
                 upload
             }
         };
@@ -306,7 +323,7 @@ impl S3 {
             let index = usize::try_from(number).unwrap_or(usize::MAX);
             let part = self.store.put_part(key, &upload.id, index, PutPayload::from(bytes)).await?;
             upload.etags.push(part.content_id);
-            progress(&upload).await.map_err(saved)?;
+            progress.note(&upload).await.map_err(saved)?;
         }
         let parts = upload.etags.iter().map(|etag| PartId { content_id: etag.clone() }).collect();
         match self.store.complete_multipart(key, &upload.id, parts).await {

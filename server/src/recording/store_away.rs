@@ -4,7 +4,7 @@ use std::path::Path;
 
 use autamedica_api::{RecordingState, Timestamp};
 
-use super::storage::{LINK_LASTS, StorageError, Upload, remove};
+use super::storage::{LINK_LASTS, Progress, StorageError, Upload, remove};
 use super::{Recordings, drive};
 use crate::error::Result;
 use crate::state::AppState;
@@ -53,12 +53,9 @@ async fn store_part(
     let Some(file) = part.file.clone() else { return Ok(Ok(())) };
     let key = key(&part, recording);
     let upload = part.upload.as_deref().and_then(|text| serde_json::from_str::<Upload>(text).ok());
-    let progress = async |upload: &Upload| {
-        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
-        state.store.update_part(&StoredPart { upload: Some(upload), ..part.clone() }).await
-    };
+    let progress = Progress { store: state.store.clone(), part: part.clone() };
     let sha256 = part.sha256.clone().unwrap_or_default();
-    match recordings.storage.keep(&key, Path::new(&file), &sha256, upload, progress).await {
+    match recordings.storage.keep(&key, Path::new(&file), &sha256, upload, &progress).await {
         Ok(kept) => {
             part.state = PartState::Stored;
             (part.location, part.encryption, part.upload, part.file) =

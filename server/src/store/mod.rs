@@ -10,6 +10,7 @@ mod open;
 mod outbox;
 mod presence;
 mod quality;
+mod recording_parts;
 mod recordings;
 
 use std::sync::Arc;
@@ -28,7 +29,8 @@ pub use open::OpenError;
 pub use outbox::Delivery;
 pub use presence::Stay;
 pub use quality::{StoredSample, summarize};
-pub use recordings::{PartState, Requested, StoredPart, StoredRecording};
+pub use recording_parts::{PartState, StoredPart};
+pub use recordings::{Requested, StoredRecording};
 
 /// The database's connections. Cheap to clone.
 #[derive(Clone, Debug)]

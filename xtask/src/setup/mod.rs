@@ -5,7 +5,7 @@ mod engine;
 mod literal;
 mod platform;
 mod python;
-mod schemathesis;
+mod python_tools;
 mod sfu;
 mod web;
 
@@ -42,7 +42,7 @@ pub fn run(needs: Needs) -> Result<()> {
     }
     if needs >= Needs::Tests {
         web::install()?;
-        schemathesis::install()?;
+        python_tools::install()?;
     }
     Ok(())
 }

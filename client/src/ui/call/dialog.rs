@@ -1,19 +1,8 @@
 //! Questions and lists that lie above the call and want an answer first.
 
-use egui::{Align2, Frame, Id, Modal, Response, RichText, ScrollArea, Ui, Vec2};
+use egui::{Align2, Frame, Id, Modal, Response, ScrollArea, Ui, Vec2};
 
-use crate::theme::{Palette, corner, regular_font, space};
-use crate::ui::Cx;
-use crate::ui::widgets::{TextButton, Tone};
-
-/// What came of a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Nothing yet.
-    Open,
-    Yes,
-    No,
-}
+use crate::theme::{Palette, corner, space};
 
 /// Whether a dialog was open in the pass before: then keys and shortcuts are its own.
 pub(super) fn is_open(ctx: &egui::Context) -> bool {
@@ -52,29 +41,6 @@ pub(super) fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: i
             .inner
     });
     (!shown.should_close()).then_some(shown.inner)
-}
-
-/// Asks before something that can't be taken back. The safe answer has the keyboard.
-pub(super) fn ask(ui: &Ui, cx: &Cx, name: &str, title: &str, lead: &str, yes: &str) -> Answer {
-    let answer = dialog(ui, name, title, 440.0, |ui| {
-        let palette = Palette::of(ui);
-        ui.label(RichText::new(lead).font(regular_font(cx.sizes.body)).color(palette.muted));
-        ui.add_space(space::S);
-        ui.horizontal_wrapped(|ui| {
-            let no = TextButton::new(cx.texts.t("dialog-cancel"), Tone::Neutral).show(ui, &cx.sizes);
-            focus_once(ui, &no);
-            let yes = TextButton::new(yes, Tone::Danger).show(ui, &cx.sizes);
-            if yes.clicked() {
-                Answer::Yes
-            } else if no.clicked() {
-                Answer::No
-            } else {
-                Answer::Open
-            }
-        })
-        .inner
-    });
-    answer.unwrap_or(Answer::No)
 }
 
 /// Gives `response` the keyboard when its dialog opens, not later.

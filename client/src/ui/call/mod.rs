@@ -28,7 +28,7 @@ use egui::{Ui, UiBuilder};
 use super::video::Videos;
 use super::{Action, Cx};
 use crate::call::{CallCommand, CallPhase, CallState, ParticipantState};
-use crate::theme::FADE_SECONDS;
+use crate::theme::{FADE_SECONDS, space};
 use doctor::Doctor;
 pub use doctor::Unsaved;
 use keys::Keys;
@@ -87,6 +87,8 @@ impl CallScreen {
 
         let drawn = self.stage.show(ui, cx, state, videos, &places);
         let below = top::show(ui, cx, state, places.stage, self.keys.talking);
+        // Cards end above the bar, which they would hide behind.
+        let below = below.with_max_y(below.bottom().min(places.bar.top() - space::XS));
         let below = self.doctor.waiting(ui, cx, state, below);
         let below = offer::show(ui, cx, state, below);
         let below = self.doctor.failure(ui, cx, state, below);

@@ -23,7 +23,9 @@ pub(super) fn waiting_list(_: &mut Ui, _: &mut Cx, _: &CallState) {}
 
 /// Nothing to remember.
 #[derive(Default)]
-pub(super) struct Doctor;
+pub(super) struct Doctor {
+    _nothing: (),
+}
 
 impl Doctor {
     pub fn follow(&mut self, _: &mut Cx, _: &CallState) {}

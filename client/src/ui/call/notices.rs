@@ -15,7 +15,7 @@ use crate::ui::{Cx, wording};
 const WIDTH: f32 = 440.0;
 /// More would hide the other person; in a low window even one fewer.
 const MOST: usize = 2;
-const LOW: f32 = 600.0;
+const LOW: f32 = 440.0;
 
 /// Which ones the person has read and put away.
 #[derive(Default)]
@@ -83,6 +83,7 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
 }
 
 /// One that belongs to another part of the screen. Returns what is left below it, and whether it was put away.
+#[cfg_attr(feature = "kiosk", expect(dead_code, reason = "only a doctor's controls have one"))]
 pub(super) fn warning(ui: &Ui, cx: &Cx, within: Rect, icon: Icon, title: &str, advice: &str) -> (Rect, bool) {
     let notice = Notice { icon, title: title.to_owned(), advice: advice.to_owned(), serious: false };
     let (bottom, dismissed) = card(ui, cx, &notice, within);

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::{Align, Layout, Rect, RichText, ScrollArea, TextEdit, Ui, UiBuilder, Vec2, pos2};
+use egui::{Rect, RichText, ScrollArea, TextEdit, Ui, UiBuilder, Vec2, pos2};
 use lucide_icons::Icon;
 
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::Cx;
 use crate::ui::call::dialog::dialog;
-use crate::ui::call::panel::text_field;
+use crate::ui::call::panel::chat::text_field;
 use crate::ui::desktop::{Errand, Picked};
 use crate::ui::widgets::{TextButton, Tone, announce};
 
@@ -206,11 +206,7 @@ impl Unsaved {
             ui.label(RichText::new(lead.as_ref()).font(regular_font(sizes.body)).color(palette.muted));
             ui.add_space(space::XS);
             self.saving.show(ui, cx, &self.text);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let button = TextButton::new(texts.t("notes-drop"), Tone::Danger).show(ui, &sizes);
-                button.clicked()
-            })
-            .inner
+            TextButton::new(texts.t("notes-drop"), Tone::Danger).show(ui, &sizes).clicked()
         });
         // A click beside it answers nothing: this can't be undone.
         dropped == Some(true)

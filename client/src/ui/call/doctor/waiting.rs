@@ -42,14 +42,19 @@ impl Waiting {
 /// Cards over the stage. Returns what is left below, and who is to be refused.
 pub(super) fn banner(ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> (Rect, Option<String>) {
     let (mut left, mut refused) = (within, None);
+    let mut shown = 0;
     for person in those_who_wait(state).take(MOST) {
         let size = Vec2::new(WIDTH.min(left.width()), left.height());
+        if shown > 0 && size.y < 2.0 * cx.sizes.control + space::XXL {
+            break;
+        }
+        shown += 1;
         let (bottom, no) = card(ui, cx, person, Rect::from_min_size(left.min, size));
         refused = no.then(|| person.identity.clone()).or(refused);
         left.min.y = bottom + space::XS;
     }
-    let more = those_who_wait(state).count().saturating_sub(MOST);
-    if more > 0 {
+    let more = those_who_wait(state).count() - shown;
+    if more > 0 && left.height() > cx.sizes.body * 1.4 + space::M {
         let palette = Palette::of(ui);
         let text = cx.texts.with("waiting-more", &[("count", (more as u64).into())]);
         let galley = ui.painter().layout(text.clone(), regular_font(cx.sizes.body), palette.text, left.width());

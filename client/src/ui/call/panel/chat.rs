@@ -18,7 +18,7 @@ const LONGEST: usize = 2000;
 
 /// What the chat remembers.
 #[derive(Default)]
-pub(super) struct Chat {
+pub(in crate::ui::call) struct Chat {
     /// So many lines have been seen.
     pub seen: usize,
     /// The next pass gives the field the keyboard.

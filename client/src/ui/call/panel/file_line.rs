@@ -6,8 +6,8 @@ use lucide_icons::Icon;
 use super::bubble::WIDEST;
 use super::previews::{Preview, Previews};
 use crate::call::{ChatMessage, FileProgress, SharedFile};
-use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
-use crate::ui::widgets::{TextButton, Tone, announce, announce_picture};
+use crate::theme::{Palette, bold_font, corner, regular_font, space};
+use crate::ui::widgets::{TextButton, Tone, announce, announce_picture, sign};
 use crate::ui::{Cx, wording};
 
 /// Of a photo in the chat.
@@ -36,7 +36,7 @@ pub(super) fn file_line(
                 if let Some(bytes) = &file.preview {
                     picture(ui, cx, index, &message.text, previews.get(ui.ctx(), &file.id, bytes));
                 }
-                heading(ui, cx, index, &message.text, file.size);
+                heading(ui, cx, &message.text, file.size);
                 progress(ui, cx, index, file);
                 let here = matches!(file.progress, FileProgress::Done | FileProgress::Saved(_));
                 // A kiosk keeps nothing of anybody.
@@ -75,11 +75,11 @@ fn picture(ui: &mut Ui, cx: &Cx, index: usize, name: &str, preview: Preview) {
     }
 }
 
-fn heading(ui: &mut Ui, cx: &Cx, index: usize, name: &str, size: u64) {
+fn heading(ui: &mut Ui, cx: &Cx, name: &str, size: u64) {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS;
-        ui.label(RichText::new(char::from(Icon::File)).font(icon_font(sizes.lead)).color(palette.muted));
+        sign(ui, Icon::File, sizes.lead, palette.muted);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             ui.add(egui::Label::new(RichText::new(name).font(bold_font(sizes.body)).color(palette.text)).wrap());
@@ -87,7 +87,6 @@ fn heading(ui: &mut Ui, cx: &Cx, index: usize, name: &str, size: u64) {
             ui.label(RichText::new(text).font(regular_font(sizes.caption)).color(palette.muted));
         });
     });
-    let _ = index;
 }
 
 /// How far it is, in words and where it helps as a bar.

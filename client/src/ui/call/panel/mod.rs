@@ -1,7 +1,7 @@
 //! At the right: the chat, who is here, what was measured, and a doctor's notes.
 
 mod bubble;
-mod chat;
+pub(super) mod chat;
 mod file_line;
 mod links;
 mod people;
@@ -19,7 +19,6 @@ use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, space};
 use crate::ui::Cx;
 use crate::ui::widgets::{Tone, focus_ring, icon_button};
 use chat::Chat;
-pub(super) use chat::text_field;
 
 /// Of the open panel, unless it shows figures.
 const WIDTH: f32 = 368.0;

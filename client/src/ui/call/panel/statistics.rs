@@ -28,6 +28,7 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &CallState, place: Rect) {
     ui.scope_builder(UiBuilder::new().max_rect(place).id_salt("statistics"), |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = space::XXS;
+            ui.spacing_mut().interact_size.y = 0.0;
             let Some(newest) = state.statistics.samples.back() else {
                 ui.add_space(space::L);
                 let text = texts.t("statistics-none");

@@ -93,10 +93,18 @@ pub(super) fn spotlight(place: Rect, people: usize, own: bool) -> Spotlight {
     if people + own == 0 {
         return Spotlight { main: place, strip: Vec::new(), people: 0, rest: None };
     }
-    let width = (place.width() * 0.2).clamp(*STRIP_WIDTH.start(), *STRIP_WIDTH.end()).round();
-    let size = vec2(width, (width / WIDESCREEN).round());
+    let roomy = (place.width() * 0.2).clamp(*STRIP_WIDTH.start(), *STRIP_WIDTH.end()).round();
+    let size_of = |width: f32| vec2(width, (width / WIDESCREEN).round());
+    let slots_of = |size: Vec2| (((place.height() + space::S) / (size.y + space::S)).floor() as usize).max(1);
+    // Where many are there, their faces are smaller, so that more of them are seen.
+    let smaller = std::iter::successors(Some(roomy), |width| Some((width - space::M).max(*STRIP_WIDTH.start())));
+    let width = smaller
+        .take_while(|width| *width > *STRIP_WIDTH.start())
+        .find(|width| slots_of(size_of(*width)) >= people + own)
+        .unwrap_or(*STRIP_WIDTH.start());
+    let size = size_of(width);
     let main = place.with_max_x(place.right() - width - space::S);
-    let slots = (((place.height() + space::S) / (size.y + space::S)).floor() as usize).max(1);
+    let slots = slots_of(size);
     let all_fit = people + own <= slots;
     // One slot tells how many more there are.
     let shown = if all_fit { people } else { slots.saturating_sub(own + 1) };
@@ -147,6 +155,9 @@ mod tests {
     fn a_full_strip_says_how_many_more_there_are() {
         let few = spotlight(STAGE, 2, true);
         assert_eq!((few.people, few.strip.len(), few.rest), (2, 3, None));
+        let several = spotlight(STAGE, 3, true);
+        assert_eq!((several.people, several.rest), (3, None));
+        assert!(several.strip[0].width() < few.strip[0].width(), "smaller, so that all are seen");
         let many = spotlight(STAGE, 9, true);
         assert!(many.rest.is_some() && many.people < 9 && many.strip.len() == many.people + 1, "{many:?}");
         assert!(STAGE.expand(0.1).contains_rect(many.rest.expect("a rest")));

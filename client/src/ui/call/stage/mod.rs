@@ -17,6 +17,9 @@ use crate::ui::{Cx, wording};
 pub(super) use own::OwnView;
 pub(super) use tile::{TileAsk, pixels};
 
+/// In a stage wider than this, there is room between the labels at its left and right.
+const ROOMY: f32 = 900.0;
+
 /// Somebody's picture that a person wants large.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pin {
@@ -127,7 +130,9 @@ impl StageView {
         self.page = to;
         let values = [("page", (page.number as u64 + 1).into()), ("pages", (page.count as u64).into())];
         let text = texts.with("page-of", &values);
-        let at = place.center_top() + vec2(0.0, space::XS);
+        // Between the labels above the grid, where there is room between them.
+        let rise = if place.width() > ROOMY { space::XS + 2.0 * sizes.body } else { 0.0 };
+        let at = place.center_top() + vec2(0.0, space::XS - rise);
         let galley = ui.painter().layout_no_wrap(text.clone(), bold_font(sizes.caption), palette.text);
         let rect = Rect::from_center_size(at + vec2(0.0, galley.size().y / 2.0), galley.size()).expand(space::XS);
         ui.painter().rect_filled(rect, corner::CARD, palette.overlay());

@@ -189,14 +189,15 @@ pub(super) fn name_tag(
     let painter = ui.painter();
     let icon_size = sizes.caption * 1.2;
     let icon_room = if muted { icon_size + space::XXS } else { 0.0 };
-    // The connection's bars have their place at the right.
-    let room = tile.width() - 2.0 * space::S - 3.0 * space::XS - icon_room - icon_size - 3.0 * space::XS;
+    let room = tile.width() - 2.0 * space::S - 2.0 * space::XS - icon_room;
+    // The connection's bars have their place at the right, if the name leaves one.
+    let role_room = room - icon_size - 4.0 * space::XS;
     let mut job = egui::text::LayoutJob::simple_singleline(name.to_owned(), bold_font(sizes.caption), palette.text);
     job.wrap = egui::text::TextWrapping::truncate_at_width(room.max(sizes.title));
     let galley = painter.layout_job(job);
     let role = role
         .map(|role| painter.layout_no_wrap(role.to_owned(), regular_font(sizes.caption), palette.muted))
-        .filter(|role| galley.size().x + space::XS + role.size().x <= room);
+        .filter(|role| galley.size().x + space::XS + role.size().x <= role_room);
     let role_room = role.as_ref().map_or(0.0, |role| role.size().x + space::XS);
     let size = galley.size() + vec2(2.0 * space::XS + icon_room + role_room, space::XS);
     let rect = Rect::from_min_size(tile.left_bottom() + vec2(space::S, -space::S - size.y), size);
