@@ -28,7 +28,7 @@ use parking_lot::Mutex;
 const SCENES: &[&str] = &[
     "start",
     "joining",
-    "waiting",
+    "waiting-room",
     "alone",
     "call",
     "muted",
@@ -252,7 +252,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         planned_end: None,
     }));
     match name {
-        "waiting" => state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED },
+        "waiting-room" => state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED },
         "alone" => state.participants.clear(),
         "muted" => {
             state.microphone.muted = true;

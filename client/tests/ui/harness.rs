@@ -357,12 +357,6 @@ impl Stand {
         self.harness.get_by_label(text).rect()
     }
 
-    #[track_caller]
-    pub fn click_text(&mut self, text: &str) {
-        self.harness.get_by_label(text).click();
-        self.settle();
-    }
-
     pub fn joined(&self) -> Vec<JoinTarget> {
         self.log.0.lock().joined.clone()
     }
