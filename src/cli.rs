@@ -2,9 +2,16 @@
 
 use std::path::PathBuf;
 
+#[cfg(not(feature = "kiosk"))]
 use anyhow::{Context, Result, bail};
-use autamedica_api::{Id, JoinLink, Role};
-use autamedica_client::call::{DeviceChoices, JoinTarget, Secret};
+use autamedica_api::Role;
+#[cfg(not(feature = "kiosk"))]
+use autamedica_api::{Id, JoinLink};
+#[cfg(not(feature = "kiosk"))]
+use autamedica_client::app::Start;
+use autamedica_client::call::DeviceChoices;
+#[cfg(not(feature = "kiosk"))]
+use autamedica_client::call::{JoinTarget, Secret};
 use autamedica_client::device::DeviceChoice;
 use autamedica_client::i18n::Language;
 use clap::Parser;
@@ -14,33 +21,24 @@ use url::Url;
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
-    /// The link you were sent (`https://…/join#…` or `autamedica://join…`).
-    pub link: Option<String>,
-    /// As whom: `patient` or `doctor`.
-    #[arg(long, default_value = "patient")]
-    pub role: Role,
-    /// Join this consultation at once (for QA, against a backend on this machine).
-    #[arg(long, value_name = "ID", conflicts_with_all = ["link", "url"])]
-    pub consultation: Option<Id>,
-    /// The backend. When it is on this machine and nothing answers, the bundled one is started.
-    #[arg(long, value_name = "URL", default_value = "http://localhost:8888")]
-    pub server: Url,
-    /// Any LiveKit room: the SFU's address. Needs a token.
-    #[arg(long, value_name = "URL", requires = "token", conflicts_with = "link")]
-    pub url: Option<String>,
-    /// The token for that room. Better given in the environment, where other users don't see it.
-    #[arg(long, env = "AUTAMEDICA_TOKEN", hide_env_values = true, requires = "url")]
-    pub token: Option<String>,
+    /// Where to go.
+    #[cfg(not(feature = "kiosk"))]
+    #[command(flatten)]
+    pub way: Way,
+    /// The backend. Default: the one that this app is paired with, else `http://localhost:8888`. When it is on this
+    /// machine and nothing answers, the bundled one is started.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<Url>,
     /// Camera: part of its name, `test` or `none`.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub camera: DeviceChoice,
+    #[arg(long, value_name = "NAME")]
+    pub camera: Option<DeviceChoice>,
     /// Microphone: part of its name, `test` or `none`.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub microphone: DeviceChoice,
+    #[arg(long, value_name = "NAME")]
+    pub microphone: Option<DeviceChoice>,
     /// Speaker: part of its name, `test` or `none`.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub speaker: DeviceChoice,
-    /// Language, `es` or `en`; the system's by default, Spanish when it is neither.
+    #[arg(long, value_name = "NAME")]
+    pub speaker: Option<DeviceChoice>,
+    /// Language, `es` or `en`. Default: as set, else the system's, Spanish when it is neither.
     #[arg(long)]
     pub lang: Option<Language>,
     /// Full screen, larger, nothing to get wrong.
@@ -49,6 +47,12 @@ pub struct Cli {
     /// List the devices and end.
     #[arg(long)]
     pub list_devices: bool,
+    /// Join this app to the clinic at `--server`: asks for the key that its operator made, and keeps it.
+    #[arg(long, requires = "server")]
+    pub pair: bool,
+    /// Set the PIN that ends a kiosk, and end.
+    #[arg(long)]
+    pub set_pin: bool,
     /// Write what was measured to this file when the app ends.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -61,49 +65,81 @@ pub struct Cli {
     /// A chat line to send once the other side is there.
     #[arg(long, hide = true)]
     pub say: Option<String>,
+    /// This process is the one that a supervisor restarts after a crash.
+    #[arg(long, hide = true)]
+    pub supervised: bool,
 }
 
-impl Cli {
-    /// What to join at once, if anything.
+/// What to join. A kiosk knows codes only.
+#[cfg(not(feature = "kiosk"))]
+#[derive(Debug, clap::Args)]
+pub struct Way {
+    /// The link you were sent (`https://…/join#…` or `autamedica://join…`).
+    pub link: Option<String>,
+    /// As whom: `patient` or `doctor`. Default: doctor where this app is paired with a clinic, else patient.
+    #[arg(long)]
+    pub role: Option<Role>,
+    /// Join this consultation at once (for QA, against a backend on this machine).
+    #[arg(long, value_name = "ID", conflicts_with_all = ["link", "url"])]
+    pub consultation: Option<Id>,
+    /// Any LiveKit room: the SFU's address. Needs a token.
+    #[arg(long, value_name = "URL", requires = "token", conflicts_with = "link")]
+    pub url: Option<String>,
+    /// The token for that room. Better given in the environment, where other users don't see it.
+    #[arg(long, env = "AUTAMEDICA_TOKEN", hide_env_values = true, requires = "url")]
+    pub token: Option<String>,
+    /// Check camera, microphone, speaker and network first, as for a link.
+    #[arg(long)]
+    pub check: bool,
+    /// A desk's key for the backend, instead of the one it is paired by. Better given in the environment.
+    #[arg(long, env = "AUTAMEDICA_DESK_KEY", hide_env_values = true, value_name = "KEY")]
+    pub desk_key: Option<String>,
+    /// Open `autamedica://` links with this program from now on, and end.
+    #[arg(long)]
+    pub register: bool,
+}
+
+#[cfg(not(feature = "kiosk"))]
+impl Way {
+    /// What to show first. A link leads through the check; what QA names is joined at once, unless told otherwise.
     ///
     /// # Errors
     /// When the link isn't one of ours.
-    pub fn target(&self) -> Result<Option<JoinTarget>> {
+    pub fn start(&self, role: Role) -> Result<Start> {
         if let Some(link) = &self.link {
             let link = JoinLink::parse(link).context("the link can't be used: please copy it again, whole")?;
-            return Ok(Some(JoinTarget::Link(link)));
+            return Ok(Start::Check(JoinTarget::Link(link)));
         }
-        if let Some(id) = &self.consultation {
-            return Ok(Some(JoinTarget::Consultation { id: id.clone(), role: self.role }));
-        }
-        match (&self.url, &self.token) {
-            (Some(url), Some(token)) => {
-                Ok(Some(JoinTarget::Room { url: url.clone(), token: Secret::new(token), role: self.role }))
-            }
-            (Some(_), None) => bail!("`--url` needs a token: set `AUTAMEDICA_TOKEN` or give `--token`"),
-            (None, _) => Ok(None),
-        }
+        let target = match (&self.consultation, &self.url, &self.token) {
+            (Some(id), _, _) => JoinTarget::Consultation { id: id.clone(), role },
+            (None, Some(url), Some(token)) => JoinTarget::Room { url: url.clone(), token: Secret::new(token), role },
+            (None, Some(_), None) => bail!("`--url` needs a token: set `AUTAMEDICA_TOKEN` or give `--token`"),
+            (None, None, _) => return Ok(Start::Home),
+        };
+        Ok(if self.check { Start::Check(target) } else { Start::Join(target) })
     }
+}
 
-    /// The chosen devices.
-    pub fn devices(&self) -> DeviceChoices {
+impl Cli {
+    /// The devices: those named here, else those that were set.
+    pub fn devices(&self, set: DeviceChoices) -> DeviceChoices {
         DeviceChoices {
-            camera: self.camera.clone(),
-            microphone: self.microphone.clone(),
-            speaker: self.speaker.clone(),
+            camera: self.camera.clone().unwrap_or(set.camera),
+            microphone: self.microphone.clone().unwrap_or(set.microphone),
+            speaker: self.speaker.clone().unwrap_or(set.speaker),
         }
     }
 
     /// The window's title: unique where a doctor's and a patient's window share a screen.
-    pub fn title(&self) -> String {
-        self.title.clone().unwrap_or_else(|| match self.role {
+    pub fn title(&self, role: Role) -> String {
+        self.title.clone().unwrap_or_else(|| match role {
             Role::Doctor => "AutaMedica · Doctor".to_owned(),
             Role::Patient => "AutaMedica".to_owned(),
         })
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "kiosk")))]
 mod tests {
     use super::*;
 
@@ -116,18 +152,31 @@ mod tests {
         use clap::CommandFactory;
         Cli::command().debug_assert();
         let cli = parse(&["--role", "doctor", "--consultation", "4821", "--camera", "test", "--lang", "en"]).unwrap();
-        assert_eq!(cli.devices().camera, DeviceChoice::Test);
-        assert!(matches!(cli.target().unwrap(), Some(JoinTarget::Consultation { role: Role::Doctor, .. })));
-        assert!(parse(&[]).unwrap().target().unwrap().is_none());
-        assert!(parse(&["https://elsewhere.example/"]).unwrap().target().is_err());
+        let set = DeviceChoices { speaker: DeviceChoice::Named("USB".into()), ..DeviceChoices::default() };
+        let devices = cli.devices(set);
+        assert_eq!(devices.camera, DeviceChoice::Test);
+        assert_eq!(devices.speaker, DeviceChoice::Named("USB".into()));
+        let start = cli.way.start(cli.way.role.unwrap()).unwrap();
+        assert!(matches!(start, Start::Join(JoinTarget::Consultation { role: Role::Doctor, .. })));
+        assert_eq!(parse(&[]).unwrap().way.start(Role::Patient).unwrap(), Start::Home);
+        assert!(parse(&["https://elsewhere.example/"]).unwrap().way.start(Role::Patient).is_err());
         assert!(parse(&["--role", "nurse"]).is_err());
         assert!(parse(&["--consultation", "a b"]).is_err());
+        assert!(parse(&["--pair"]).is_err(), "with whom?");
     }
 
     #[test]
-    fn a_token_is_never_shown() {
+    fn a_link_is_checked_first_and_a_qa_call_on_demand() {
+        let link = "https://clinic.example/join#abcdefghijklmnopqrstuvwxyz";
+        assert!(matches!(parse(&[link]).unwrap().way.start(Role::Patient).unwrap(), Start::Check(JoinTarget::Link(_))));
+        let checked = parse(&["--consultation", "4821", "--check"]).unwrap();
+        assert!(matches!(checked.way.start(Role::Patient).unwrap(), Start::Check(JoinTarget::Consultation { .. })));
+    }
+
+    #[test]
+    fn a_token_or_key_is_never_shown() {
         let cli = parse(&["--url", "ws://127.0.0.1:1", "--token", "very-secret"]).unwrap();
-        let target = cli.target().unwrap();
-        assert!(!format!("{target:?}").contains("very-secret"));
+        let start = cli.way.start(Role::Patient).unwrap();
+        assert!(!format!("{start:?}").contains("very-secret"));
     }
 }

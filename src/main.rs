@@ -1,43 +1,146 @@
 //! The desktop app's program: reads the command line, and puts the parts together.
 
+#[cfg(not(feature = "kiosk"))]
 mod backend;
 mod cli;
+mod keep;
+#[cfg(not(feature = "kiosk"))]
+mod links;
+mod supervise;
 
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use autamedica_api::Role;
 use autamedica_client::app::{AppOptions, Start, UiHandle};
 use autamedica_client::backend::Backend;
-use autamedica_client::call::{CallSettings, Entrance, JoinTarget};
+use autamedica_client::call::{Entrance, Secret};
 use autamedica_client::device::audio::{list_microphones, list_speakers};
 use autamedica_client::device::{list_cameras, list_screens};
 use autamedica_client::i18n::Language;
 use autamedica_client::native::NativeCalls;
+use autamedica_client::pairing::Pairing;
 use autamedica_client::report::Measurements;
+use autamedica_client::settings::{self, Settings};
+use autamedica_client::storage::{Kept, config_folder};
 use autamedica_client::ui::video::PictureKind;
 use clap::Parser;
+use tokio::runtime::Handle;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
-use crate::backend::BundledBackend;
 use crate::cli::Cli;
 
 /// How long what is still under way may take once the window is closed.
 const LAST_WORK: Duration = Duration::from_secs(3);
+/// Where a backend is looked for that nobody named.
+const DEFAULT_SERVER: &str = "http://localhost:8888";
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     if cli.list_devices {
         list_devices();
-        return Ok(());
+    } else if cli.pair {
+        let server = cli.server.clone().context("which clinic? Give its address with `--server`")?;
+        keep::pair(&config_folder()?, server)?;
+    } else if cli.set_pin {
+        keep::set_pin(&config_folder()?)?;
+    } else if register(&cli)? {
+    } else if cfg!(feature = "kiosk") && !cli.supervised {
+        return supervise::run();
+    } else {
+        run(cli)?;
     }
-    run(cli)
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn register(cli: &Cli) -> Result<bool> {
+    if cli.way.register {
+        links::register()?;
+    }
+    Ok(cli.way.register)
+}
+
+#[cfg(feature = "kiosk")]
+fn register(_: &Cli) -> Result<bool> {
+    Ok(false)
+}
+
+/// What was kept from earlier starts, and what the command line says instead.
+struct Setup {
+    folder: Option<PathBuf>,
+    settings: Settings,
+    broken_settings: Option<PathBuf>,
+    server: Url,
+    key: Option<Secret>,
+    paired: bool,
+    role: Role,
+    start: Start,
+}
+
+impl Setup {
+    fn new(cli: &Cli) -> Result<Self> {
+        let folder = config_folder().inspect_err(|error| tracing::warn!(%error, "nothing is kept")).ok();
+        let (settings, broken_settings) = match folder.as_deref().map(settings::load) {
+            Some(Ok(Kept::Value(settings))) => (settings, None),
+            Some(Ok(Kept::Broken(aside))) => (Settings::default(), Some(aside)),
+            Some(Ok(Kept::Nothing)) | None => (Settings::default(), None),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the settings can't be read");
+                (Settings::default(), None)
+            }
+        };
+        let pairing = match folder.as_deref().map(Pairing::load) {
+            Some(Ok(pairing)) => pairing,
+            // A kiosk is nothing without it; elsewhere there are links.
+            Some(Err(error)) if cfg!(feature = "kiosk") => return Err(error).context("this kiosk's pairing"),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "this desk's pairing can't be used");
+                None
+            }
+            None => None,
+        };
+        let named_key = named_key(cli);
+        let paired = pairing.is_some() || named_key.is_some();
+        // A key goes to the backend that it is for, and to no other.
+        let key_fits = cli.server.is_none() || pairing.as_ref().map(|pairing| &pairing.server) == cli.server.as_ref();
+        let key = named_key.or_else(|| pairing.as_ref().filter(|_| key_fits).map(|pairing| pairing.key.clone()));
+        let default = || Url::parse(DEFAULT_SERVER).expect("invariant: the default address is one");
+        let server = cli.server.clone().or(pairing.map(|pairing| pairing.server)).unwrap_or_else(default);
+        let (role, start) = way(cli, paired)?;
+        Ok(Self { folder, settings, broken_settings, server, key, paired, role, start })
+    }
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn named_key(cli: &Cli) -> Option<Secret> {
+    cli.way.desk_key.as_ref().map(Secret::new)
+}
+
+#[cfg(feature = "kiosk")]
+fn named_key(_: &Cli) -> Option<Secret> {
+    None
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn way(cli: &Cli, paired: bool) -> Result<(Role, Start)> {
+    let role = cli.way.role.unwrap_or(if paired { Role::Doctor } else { Role::Patient });
+    Ok((role, cli.way.start(role)?))
+}
+
+#[cfg(feature = "kiosk")]
+fn way(_: &Cli, _: bool) -> Result<(Role, Start)> {
+    Ok((Role::Patient, Start::Home))
 }
 
 fn run(cli: Cli) -> Result<()> {
-    let target = cli.target()?;
+    let setup = Setup::new(&cli)?;
     // An error means that somebody chose one already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,23 +149,28 @@ fn run(cli: Cli) -> Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let bundled = BundledBackend::default();
-    let measurements = Measurements::new(cli.role);
+    #[cfg(not(feature = "kiosk"))]
+    let bundled = backend::BundledBackend::default();
+    let measurements = Measurements::new(setup.role);
     let calls = NativeCalls {
         runtime: runtime.handle().clone(),
         entrance: Entrance {
             backend: Backend::new().context("preparing to ask the backend")?,
-            server: cli.server.clone(),
+            server: setup.server.clone(),
+            #[cfg(not(feature = "kiosk"))]
             start_backend: Some(bundled.starter()),
+            #[cfg(feature = "kiosk")]
+            start_backend: None,
+            key: setup.key.clone(),
         },
-        devices: cli.devices(),
-        settings: CallSettings::default(),
         measurements: measurements.clone(),
         say: cli.say.clone(),
+        folder: setup.folder.clone(),
     };
-    let window =
-        autamedica_client::ui::run(app_options(&cli, target, &measurements, runtime.handle()), Box::new(calls));
+    let options = app_options(&cli, setup, &measurements, runtime.handle());
+    let window = autamedica_client::ui::run(options, Box::new(calls));
     measurements.ui_ended();
+    #[cfg(not(feature = "kiosk"))]
     runtime.block_on(bundled.stop());
     runtime.shutdown_timeout(LAST_WORK);
     if let Some(file) = &cli.report {
@@ -71,20 +179,20 @@ fn run(cli: Cli) -> Result<()> {
     window.map_err(|error| anyhow!("the window can't be opened: {error}"))
 }
 
-fn app_options(
-    cli: &Cli,
-    target: Option<JoinTarget>,
-    measurements: &Measurements,
-    runtime: &tokio::runtime::Handle,
-) -> AppOptions {
+fn app_options(cli: &Cli, setup: Setup, measurements: &Measurements, runtime: &Handle) -> AppOptions {
     let [shown, drawn, screens] = std::array::from_fn(|_| measurements.clone());
     let (seconds, runtime) = (cli.seconds, runtime.clone());
     AppOptions {
-        language: cli.lang.unwrap_or_else(Language::of_system),
-        role: cli.role,
-        kiosk: cli.kiosk,
-        start: target.map_or(Start::Home, Start::Join),
-        title: cli.title(),
+        language: cli.lang.or(setup.settings.language).unwrap_or_else(Language::of_system),
+        role: setup.role,
+        kiosk: cli.kiosk || cfg!(feature = "kiosk"),
+        start: setup.start,
+        title: cli.title(setup.role),
+        devices: Some(cli.devices(setup.settings.devices())),
+        settings: setup.settings,
+        broken_settings: setup.broken_settings,
+        recent: recent(setup.folder.as_deref()),
+        paired: setup.paired,
         on_frame_shown: Some(Arc::new(move |frame, picture| {
             if picture.kind == PictureKind::Camera {
                 shown.frame_shown(frame);
@@ -97,6 +205,16 @@ fn app_options(
         })),
         ..AppOptions::default()
     }
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn recent(folder: Option<&std::path::Path>) -> Vec<autamedica_api::Id> {
+    folder.map(autamedica_client::recent::load).unwrap_or_default()
+}
+
+#[cfg(feature = "kiosk")]
+fn recent(_: Option<&std::path::Path>) -> Vec<autamedica_api::Id> {
+    Vec::new()
 }
 
 /// Closes the window politely when the time is up, or when the system asks us to end.

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Id, Role, Timestamp};
+use crate::{Id, RecordingConsent, Role, Timestamp};
 
 /// The name of a consultation's room.
 pub fn room_name(consultation: &Id) -> String {
@@ -71,6 +71,9 @@ pub struct CreateConsultation {
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub duration_minutes: Option<u32>,
+    /// What is known about the patient's consent to a recording. Default: nothing, so they are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_consent: Option<RecordingConsent>,
 }
 
 impl CreateConsultation {
@@ -84,6 +87,7 @@ impl CreateConsultation {
             e2ee: None,
             scheduled_at: None,
             duration_minutes: None,
+            recording_consent: None,
         }
     }
 }

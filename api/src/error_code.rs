@@ -39,6 +39,14 @@ pub enum ErrorCode {
     CodeExpired,
     /// 403: it is too early; links work from 15 minutes before the appointment.
     TooEarly,
+    /// 404: no such recording.
+    RecordingNotFound,
+    /// 409: a recording of this consultation goes on already.
+    RecordingActive,
+    /// 409: no recording of this consultation goes on.
+    RecordingNotActive,
+    /// 409: the patient refused to be recorded a moment ago.
+    ConsentRefused,
     /// 413: the body is larger than the limit.
     BodyTooLarge,
     /// 415: the body must be `application/json`.
@@ -51,6 +59,8 @@ pub enum ErrorCode {
     SfuUnavailable,
     /// 503: the database doesn't answer.
     DatabaseUnavailable,
+    /// 503: the storage of recordings doesn't answer.
+    StorageUnavailable,
     /// 503: the request took too long.
     Timeout,
     /// 500: a fault of the server; its log has the request's id.
@@ -80,12 +90,17 @@ impl ErrorCode {
         (Self::InvalidCode, "401: no such join code."),
         (Self::CodeExpired, "410: the join code was revoked, used up or is too old."),
         (Self::TooEarly, "403: it is too early; links work from 15 minutes before the appointment."),
+        (Self::RecordingNotFound, "404: no such recording."),
+        (Self::RecordingActive, "409: a recording of this consultation goes on already."),
+        (Self::RecordingNotActive, "409: no recording of this consultation goes on."),
+        (Self::ConsentRefused, "409: the patient refused to be recorded a moment ago."),
         (Self::BodyTooLarge, "413: the body is larger than the limit."),
         (Self::UnsupportedMediaType, "415: the body must be `application/json`."),
         (Self::RateLimited, "429: too many requests; `Retry-After` says when to come back."),
         (Self::RecordingUnavailable, "501: this server records nothing."),
         (Self::SfuUnavailable, "503: the SFU doesn't answer."),
         (Self::DatabaseUnavailable, "503: the database doesn't answer."),
+        (Self::StorageUnavailable, "503: the storage of recordings doesn't answer."),
         (Self::Timeout, "503: the request took too long."),
         (Self::Internal, "500: a fault of the server; its log has the request's id."),
     ];

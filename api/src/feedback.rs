@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::{Id, Role, Timestamp};
+
 /// The body of `POST /api/consultations/{id}/feedback`: how a person found the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -13,6 +15,21 @@ pub struct Feedback {
     #[serde(default)]
     #[schema(max_items = 8)]
     pub reasons: Vec<FeedbackReason>,
+}
+
+/// What somebody in a consultation said about the call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GivenFeedback {
+    /// The user's id.
+    pub identity: Id,
+    /// Their role.
+    pub role: Role,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub feedback: Feedback,
 }
 
 /// What wasn't good about a call.

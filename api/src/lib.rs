@@ -13,6 +13,7 @@ mod id;
 mod join;
 mod join_link;
 mod quality;
+mod recorder;
 mod recording;
 mod role;
 mod room;
@@ -27,13 +28,17 @@ pub use consultation::{
 };
 pub use envelope::{Done, Failure, FailureBody, Success};
 pub use error_code::ErrorCode;
-pub use feedback::{Feedback, FeedbackReason};
+pub use feedback::{Feedback, FeedbackReason, GivenFeedback};
 pub use health::{ComponentHealth, Health, HealthStatus, SfuHealth};
 pub use id::{Id, InvalidId};
 pub use join::{Join, Joined};
 pub use join_link::{InvalidJoinLink, JoinCode, JoinLink};
 pub use quality::{LatestQuality, QualityFigures, QualitySample, QualitySummary, TrackQuality};
-pub use recording::{RecordingStarted, RecordingStopped, StartRecording};
+pub use recorder::{RecordedPart, RecorderCommand, RecorderEvent, RecorderOrder, RecorderProblem};
+pub use recording::{
+    AnnouncedRecording, CONSENT_TEXT_VERSION, ConsentAnswer, GiveConsent, Recording, RecordingConsent, RecordingList,
+    RecordingPart, RecordingStarted, RecordingState, RecordingStopped, RoomAnnouncement, StartRecording,
+};
 pub use role::{Role, UnknownRole};
 pub use room::{ActiveRoom, ActiveRooms, ParticipantStats, RoomStats, TrackStats};
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Id, QualitySummary, Role, Timestamp};
+use crate::{GivenFeedback, Id, QualitySummary, Role, Timestamp};
 
 /// What `GET /api/rooms/active` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -52,6 +52,9 @@ pub struct RoomStats {
     pub participants: Vec<ParticipantStats>,
     /// The room's quality over all its participants.
     pub quality: QualitySummary,
+    /// How people found the call, once they have said.
+    #[serde(default)]
+    pub feedback: Vec<GivenFeedback>,
 }
 
 /// Somebody in a room.

@@ -5,9 +5,7 @@ app-name = AutaMedica
 language-switch = Language
 
 # Start
-start-title-doctor = Your video consultations
 start-title-patient = Welcome
-start-lead-doctor = Paste the link of the consultation, or type its code.
 start-lead-patient = Type the code of your appointment, or paste the link you received.
 start-code = Link or code
 start-code-hint = 4821
@@ -23,6 +21,92 @@ joining-title = Joining the consultation…
 joining-lead = We are connecting your camera and your microphone. It takes a few seconds.
 joining-slow = It is taking longer than usual. You can keep waiting, or cancel and try again.
 joining-cancel = Cancel
+
+# The check before a call
+check-title = Before you go in
+check-lead = Let's make sure that you can be seen and heard.
+check-starting = One moment, we are opening it…
+check-camera-on = Your camera works
+check-camera-off = You go in without a camera
+check-camera-off-advice = The doctor will hear you, but not see you. Choose a camera if you want to be seen.
+check-level = Microphone level
+check-say-something = Please say something: “Good morning”.
+check-voice-heard = We hear you well
+check-voice-faint = We hear you very faintly
+check-voice-faint-advice = Move closer to the microphone, speak louder, or choose another microphone.
+check-voice-silent = We can't hear you
+check-voice-silent-advice = This may not be the right microphone. Choose another one from the list and say something.
+check-voice-muted = Your microphone seems to be muted
+check-voice-muted-advice = Unmute it in the computer's sound settings, or with the button on the microphone itself.
+check-microphone-off = You go in without a microphone
+check-microphone-off-advice = The doctor won't hear you. Choose a microphone from the list.
+check-speaker-not-found = We can't find a speaker
+check-speaker-advice = Connect headphones or a speaker, choose it from the list, and turn up the volume.
+check-sound-play = Try the sound
+check-sound-playing = Three notes are playing…
+check-sound-asked = Did you hear the three notes?
+check-sound-heard = You hear well
+check-sound-not-heard = You didn't hear the sound
+check-yes = Yes, I heard them
+check-no = No, I didn't
+check-network = Connection
+check-network-none = We can't test the connection here: this room isn't a clinic's. You can go in.
+check-network-connecting = Calling the video server…
+check-network-measuring = Measuring the connection. This takes a few seconds.
+check-network-good = Good connection
+check-network-fair = The connection will do
+check-network-fair-advice = The picture may look a little soft. Move closer to the router if you can.
+check-network-poor = Weak connection
+check-network-poor-advice = Move closer to the router or use a cable. If that doesn't help, go in without the camera: you will be heard better.
+check-network-figures = Round trip { $trip } ms · up { $up } and down { $down } Mbit/s · loss { $loss } %
+check-network-unreachable = We can't reach the clinic
+check-network-unreachable-advice = Check your internet. If other pages open, please call the clinic.
+check-network-refused = The clinic didn't allow the test
+check-network-refused-advice = You can try to go in. If that doesn't work, ask the clinic for another link.
+check-network-blocked = The video doesn't get through
+check-network-blocked-advice = This network may block video calls. Try another network, or your phone's data.
+check-network-slow = The connection is too slow to be measured
+check-network-slow-advice = Move closer to the router or use another network. You can try to go in without the camera.
+check-network-failed = We couldn't test the connection
+check-network-failed-advice = Try again. You can also go in without the test.
+check-network-again = Test again
+check-enter = Go in
+check-back = Back
+device-default = The computer's own
+device-none = None
+device-test = Test picture or sound
+speaker-caption = Speaker
+
+# The waiting room
+waiting-title = The doctor knows that you are here
+waiting-since-now = You have just arrived.
+waited-for = { $minutes ->
+    [one] Waiting for 1 minute.
+   *[other] Waiting for { $minutes } minutes.
+  }
+waiting-lead = You can leave this window open. As soon as the doctor lets you in, you will see them here. Nobody sees or hears you yet.
+waiting-leave = Leave
+
+# The clinic's kiosk
+keypad-title = Type the code of your appointment
+keypad-typed = { $count ->
+    [one] 1 digit typed
+   *[other] { $count } digits typed
+  }
+keypad-incomplete = The code has eight digits.
+keypad-back = Delete the last digit
+keypad-help = Help
+keypad-help-text = The code is in your appointment message. If you can't find it, ask at the reception.
+keypad-staff = Clinic staff
+keypad-continue = Continue
+operator-title = Clinic staff
+operator-lead = Type the PIN to close this kiosk.
+operator-trying = Checking the PIN…
+operator-wrong = That PIN isn't right. Please try again.
+operator-locked = Too many attempts. Please wait for a minute.
+operator-none = This kiosk has no PIN. One is set with “autamedica --set-pin”.
+operator-leave = Close the kiosk
+operator-back = Back
 
 # People
 role-doctor = Doctor
@@ -275,3 +359,22 @@ end-lasted-less = It took less than a minute.
 end-rejoin = Join again
 end-retry = Try again
 end-done = Done
+end-kiosk-next = Thank you for your visit. You can go now.
+end-how = How was the call?
+end-star = { $count ->
+    [one] 1 star of 5
+   *[other] { $count } stars of 5
+  }
+end-why = What wasn't good? You can choose several things.
+end-tell = Send feedback
+end-telling = Sending your feedback…
+end-told = Thank you, your feedback helps us improve.
+end-not-told = Your feedback didn't arrive. You can send it again, or leave it.
+reason-heard-badly = I heard badly
+reason-was-heard-badly = They heard me badly
+reason-echo = There was an echo
+reason-bad-picture = The picture was bad
+reason-frozen = The picture froze
+reason-dropped = It broke off
+reason-hard-to-join = It was hard to get in
+reason-other = Something else

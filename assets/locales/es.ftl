@@ -5,9 +5,7 @@ app-name = AutaMedica
 language-switch = Idioma
 
 # Inicio
-start-title-doctor = Sus consultas por video
 start-title-patient = Le damos la bienvenida
-start-lead-doctor = Pegue el enlace de la consulta, o escriba su código.
 start-lead-patient = Escriba el código de su cita, o pegue el enlace que recibió.
 start-code = Enlace o código
 start-code-hint = 4821
@@ -23,6 +21,92 @@ joining-title = Entrando en la consulta…
 joining-lead = Estamos conectando su cámara y su micrófono. Tarda unos segundos.
 joining-slow = Está tardando más de lo normal. Puede seguir esperando, o cancelar e intentarlo otra vez.
 joining-cancel = Cancelar
+
+# Prueba antes de entrar
+check-title = Antes de entrar
+check-lead = Comprobemos que le vean y le oigan bien.
+check-starting = Un momento, lo estamos abriendo…
+check-camera-on = Su cámara funciona
+check-camera-off = Entra sin cámara
+check-camera-off-advice = El doctor le oirá, pero no le verá. Elija una cámara si quiere que le vea.
+check-level = Nivel del micrófono
+check-say-something = Diga algo, por favor: «Buenos días».
+check-voice-heard = Le oímos bien
+check-voice-faint = Le oímos muy bajo
+check-voice-faint-advice = Acérquese al micrófono, hable más alto o elija otro micrófono.
+check-voice-silent = No le oímos
+check-voice-silent-advice = Puede que este no sea el micrófono correcto. Elija otro en la lista y diga algo.
+check-voice-muted = Su micrófono parece silenciado
+check-voice-muted-advice = Actívelo en los ajustes de sonido del equipo, o con el botón del propio micrófono.
+check-microphone-off = Entra sin micrófono
+check-microphone-off-advice = El doctor no le oirá. Elija un micrófono de la lista.
+check-speaker-not-found = No encontramos un altavoz
+check-speaker-advice = Conecte unos auriculares o un altavoz, elíjalo en la lista y suba el volumen.
+check-sound-play = Probar el sonido
+check-sound-playing = Suenan tres notas…
+check-sound-asked = ¿Oyó las tres notas?
+check-sound-heard = Oye bien
+check-sound-not-heard = No oyó el sonido
+check-yes = Sí, las oí
+check-no = No
+check-network = Conexión
+check-network-none = Aquí no podemos probar la conexión: esta sala no es de una clínica. Puede entrar.
+check-network-connecting = Llamando al servidor de video…
+check-network-measuring = Midiendo la conexión. Tarda unos segundos.
+check-network-good = Conexión buena
+check-network-fair = La conexión alcanza
+check-network-fair-advice = La imagen puede verse algo borrosa. Acérquese al router si puede.
+check-network-poor = Conexión débil
+check-network-poor-advice = Acérquese al router o use un cable. Si no mejora, entre sin cámara: se le oirá mejor.
+check-network-figures = Ida y vuelta { $trip } ms · sube { $up } y baja { $down } Mbit/s · pérdida { $loss } %
+check-network-unreachable = No podemos llegar a la clínica
+check-network-unreachable-advice = Revise su internet. Si otras páginas abren, llame a la clínica.
+check-network-refused = La clínica no permitió la prueba
+check-network-refused-advice = Puede intentar entrar. Si no funciona, pida otro enlace a la clínica.
+check-network-blocked = El video no llega
+check-network-blocked-advice = Puede que esta red bloquee las videollamadas. Pruebe con otra red, o con los datos del teléfono.
+check-network-slow = La conexión es demasiado lenta para medirla
+check-network-slow-advice = Acérquese al router o use otra red. Puede intentar entrar sin cámara.
+check-network-failed = No pudimos probar la conexión
+check-network-failed-advice = Inténtelo otra vez. También puede entrar sin la prueba.
+check-network-again = Probar otra vez
+check-enter = Entrar
+check-back = Volver
+device-default = La del equipo
+device-none = Ninguna
+device-test = Imagen o sonido de prueba
+speaker-caption = Altavoz
+
+# Sala de espera
+waiting-title = El doctor ya sabe que usted está aquí
+waiting-since-now = Acaba de llegar.
+waited-for = { $minutes ->
+    [one] Espera: 1 minuto.
+   *[other] Espera: { $minutes } minutos.
+  }
+waiting-lead = Puede dejar esta ventana abierta. En cuanto el doctor le haga pasar, le verá aquí. Todavía nadie le ve ni le oye.
+waiting-leave = Salir
+
+# Puesto de la clínica
+keypad-title = Escriba el código de su cita
+keypad-typed = { $count ->
+    [one] 1 cifra escrita
+   *[other] { $count } cifras escritas
+  }
+keypad-incomplete = El código tiene ocho cifras.
+keypad-back = Borrar la última cifra
+keypad-help = Ayuda
+keypad-help-text = El código está en el mensaje de su cita. Si no lo encuentra, pregunte en recepción.
+keypad-staff = Personal de la clínica
+keypad-continue = Continuar
+operator-title = Personal de la clínica
+operator-lead = Escriba el PIN para cerrar este puesto.
+operator-trying = Comprobando el PIN…
+operator-wrong = Ese PIN no es correcto. Inténtelo otra vez.
+operator-locked = Demasiados intentos. Espere un minuto, por favor.
+operator-none = Este puesto no tiene PIN. Se le pone uno con «autamedica --set-pin».
+operator-leave = Cerrar el puesto
+operator-back = Volver
 
 # Personas
 role-doctor = Doctor
@@ -275,3 +359,22 @@ end-lasted-less = Duró menos de un minuto.
 end-rejoin = Volver a entrar
 end-retry = Intentar otra vez
 end-done = Listo
+end-kiosk-next = Gracias por su visita. Ya puede retirarse.
+end-how = ¿Cómo fue la llamada?
+end-star = { $count ->
+    [one] 1 estrella de 5
+   *[other] { $count } estrellas de 5
+  }
+end-why = ¿Qué no estuvo bien? Puede elegir varias cosas.
+end-tell = Enviar opinión
+end-telling = Enviando su opinión…
+end-told = Gracias, su opinión nos ayuda a mejorar.
+end-not-told = Su opinión no llegó. Puede enviarla otra vez, o dejarlo así.
+reason-heard-badly = Oía mal
+reason-was-heard-badly = Me oían mal
+reason-echo = Había eco
+reason-bad-picture = Se veía mal
+reason-frozen = La imagen se congelaba
+reason-dropped = Se cortó
+reason-hard-to-join = Costó entrar
+reason-other = Otra cosa

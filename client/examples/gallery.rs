@@ -3,25 +3,32 @@
 //! `gallery SCENE [--lang es|en] [--role doctor|patient] [--kiosk] [--size WxH] [--seconds N]`; without arguments it
 //! lists the scenes.
 
+#[path = "gallery/before.rs"]
+mod before;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::{Id, Role};
-use autamedica_client::app::{AppOptions, Call, Calls, Start, UiHandle};
+use autamedica_api::{Feedback, Id, Role};
+use autamedica_client::answer::Answer;
+use autamedica_client::app::{AppOptions, Call, Calls, Check, DoctorsAgenda, PinAnswer, Start, UiHandle};
+use autamedica_client::backend::{Admission, ConsultationPlace};
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest, DeviceKind,
-    DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress, JoinTarget, ParticipantState, RecordingState,
-    ShareState, SharedFile, StatisticsSample, TrackStatistics, Wake,
+    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest,
+    DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress, JoinTarget,
+    ParticipantState, RecordingState, Secret, ShareState, SharedFile, StatisticsSample, TrackStatistics, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
+use autamedica_client::settings::Settings;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource, VideoFrame};
 use parking_lot::Mutex;
 
 const SCENES: &[&str] = &[
     "start",
     "joining",
+    "waiting",
     "alone",
     "call",
     "muted",
@@ -60,7 +67,7 @@ const SCENES: &[&str] = &[
 fn main() -> eframe::Result {
     let mut args = std::env::args().skip(1);
     let Some(scene) = args.next() else {
-        SCENES.iter().for_each(|scene| println!("{scene}"));
+        SCENES.iter().chain(before::SCENES).for_each(|scene| println!("{scene}"));
         return Ok(());
     };
     let mut options = AppOptions { title: format!("gallery {scene}"), role: Role::Doctor, ..AppOptions::default() };
@@ -75,9 +82,15 @@ fn main() -> eframe::Result {
             other => eprintln!("what is {other}?"),
         }
     }
-    if scene != "start" {
-        options.start =
-            Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role });
+    let target = JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role };
+    options.start = match scene.as_str() {
+        "start" | "settings" => Start::Home,
+        day if day.starts_with("day") => Start::Home,
+        check if check.starts_with("check") => Start::Check(target),
+        _ => Start::Join(target),
+    };
+    if scene == "day" {
+        options.recent = ["4815", "4809"].map(|id| Id::new(id).expect("a valid id")).to_vec();
     }
     let role = options.role;
     options.on_ready = Some(Box::new(move |handle: UiHandle| {
@@ -105,7 +118,36 @@ struct Scene {
 }
 
 impl Calls for Gallery {
-    fn join(&mut self, _: JoinTarget, wake: Wake) -> Box<dyn Call> {
+    fn check(&mut self, _: &JoinTarget, devices: &DeviceChoices, _: CallSettings, _: Wake) -> Box<dyn Check> {
+        let preview = moving_picture(1280, 720, 30, 1, Arc::new(AtomicBool::new(true)));
+        Box::new(before::GalleryCheck::new(&self.scene, devices.clone(), preview))
+    }
+
+    fn tell(&mut self, _: &Admission, _: Feedback, _: Wake) -> Answer<bool> {
+        Answer::ready(self.scene != "end-hung-up")
+    }
+
+    fn operator_pin(&mut self, _: Secret, _: Wake) -> Answer<PinAnswer> {
+        Answer::ready(PinAnswer::Wrong)
+    }
+
+    fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
+        Box::new(before::GalleryDay(self.scene.clone()))
+    }
+
+    fn list_devices(&mut self, _: Wake) -> Answer<DeviceLists> {
+        Answer::ready(before::devices())
+    }
+
+    fn keep(&mut self, _: &Settings, _: Wake) -> Answer<bool> {
+        Answer::ready(true)
+    }
+
+    fn keep_recent(&mut self, _: &[Id], _: Wake) -> Answer<bool> {
+        Answer::ready(true)
+    }
+
+    fn join(&mut self, _: JoinTarget, _: &DeviceChoices, _: CallSettings, wake: Wake) -> Box<dyn Call> {
         let running = Arc::new(AtomicBool::new(true));
         let state = scene(&self.scene, self.role, &running);
         Box::new(Scene { state: Mutex::new(Arc::new(state)), wake, running })
@@ -197,7 +239,20 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
     state.participants[0].identity = "other".into();
     let ended = |reason| CallPhase::Ended { reason, lasted: Duration::from_secs(1085) };
     let failed = |reason| CallPhase::Ended { reason, lasted: Duration::ZERO };
+    state.admission = Some(Arc::new(Admission {
+        url: String::new(),
+        token: Secret::new(""),
+        role,
+        e2ee_key: None,
+        consultation: Some(ConsultationPlace {
+            server: "http://localhost:8888".parse().expect("a valid address"),
+            id: Id::new("4821").expect("a valid id"),
+            room_name: "consultation-4821".into(),
+        }),
+        planned_end: None,
+    }));
     match name {
+        "waiting" => state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED },
         "alone" => state.participants.clear(),
         "muted" => {
             state.microphone.muted = true;

@@ -1,149 +1,63 @@
-//! The app around the screens: which one is shown, and the call behind it.
+//! The app around the screens: which one is shown, and the call or check behind it.
 //!
 //! [`Calls`] is the seam to everything that isn't a screen: the real one joins rooms, a test's one hands out
 //! hand-made states.
 
+mod calls;
+mod kiosk;
+mod options;
+#[cfg(not(feature = "kiosk"))]
+mod preferences;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use autamedica_api::Role;
+use autamedica_api::{Id, Role};
 use eframe::egui_glow;
 use egui::{Theme, ViewportCommand};
 
-use crate::call::{CallCommand, CallPhase, CallState, EndReason, JoinTarget, Wake};
+use crate::call::{CallCommand, CallPhase, DeviceChoices, EndReason, JoinTarget, Wake};
+use crate::check::CheckCommand;
 use crate::i18n::{Language, Texts};
+use crate::settings::{Settings, ThemeSetting};
 use crate::theme::{self, Sizes};
 use crate::ui::call::{CallScreen, Unsaved, is_minimised};
-use crate::ui::desktop::{self, Desktop};
+use crate::ui::check::CheckScreen;
+use crate::ui::desktop::Desktop;
 use crate::ui::end::EndScreen;
 use crate::ui::joining::JoiningScreen;
+use crate::ui::keypad::KeypadScreen;
+use crate::ui::operator::OperatorScreen;
 use crate::ui::pace::Pace;
+#[cfg(not(feature = "kiosk"))]
 use crate::ui::start::StartScreen;
 use crate::ui::stats::UiStats;
-use crate::ui::video::{FrameShown, Videos};
-use crate::ui::{Action, Cx};
+use crate::ui::video::Videos;
+use crate::ui::{Action, Cx, waiting};
+#[cfg(not(feature = "kiosk"))]
+pub use calls::DoctorsAgenda;
+pub use calls::{Call, Calls, Check, PinAnswer};
+pub use options::{AppOptions, OnScreen, ScreenName, Start, UiHandle};
 
 /// How long closing the window may wait for the call to end.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
 
-/// Which screen a person sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScreenName {
-    /// Which consultation?
-    Start,
-    /// Getting in.
-    Joining,
-    /// In the waiting room.
-    Waiting,
-    /// The call.
-    Call,
-    /// The call, with its connection being restored.
-    Reconnecting,
-    /// Why it is over.
-    End,
-}
-
-/// Told which screen was drawn.
-pub type OnScreen = Box<dyn Fn(ScreenName) + Send>;
-
-/// What the app shows first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Start {
-    /// The start screen.
-    #[default]
-    Home,
-    /// This consultation, at once.
-    Join(JoinTarget),
-}
-
-/// How the app is set up.
-pub struct AppOptions {
-    /// The first language; the person may switch.
-    pub language: Language,
-    /// Which start screen, and which role a typed code is joined with.
-    pub role: Role,
-    /// Full screen, larger, nothing to get wrong.
-    pub kiosk: bool,
-    /// What is shown first.
-    pub start: Start,
-    /// The window's title: unique where several windows share a screen.
-    pub title: String,
-    /// Everything this many times as large; 1.0 is normal.
-    pub text_scale: f32,
-    /// No fades.
-    pub reduced_motion: bool,
-    /// A small window with the call comes by itself when the main one is minimised; the person may switch.
-    pub float_when_minimised: bool,
-    /// The machine around the window: file dialogs, screens to share, sounds.
-    pub desktop: Arc<dyn Desktop>,
-    /// Called on the UI thread each time a new frame has been painted; must return at once.
-    pub on_frame_shown: Option<FrameShown>,
-    /// Called on the UI thread each time another screen was drawn than before; must return at once.
-    pub on_screen: Option<OnScreen>,
-    /// Called once, when the window is there.
-    pub on_ready: Option<Box<dyn FnOnce(UiHandle) + Send>>,
-}
-
-impl Default for AppOptions {
-    fn default() -> Self {
-        Self {
-            language: Language::default(),
-            role: Role::Patient,
-            kiosk: false,
-            start: Start::Home,
-            title: "AutaMedica".to_owned(),
-            text_scale: 1.0,
-            reduced_motion: false,
-            float_when_minimised: true,
-            desktop: desktop::system(),
-            on_frame_shown: None,
-            on_screen: None,
-            on_ready: None,
-        }
-    }
-}
-
-/// Starts calls.
-pub trait Calls {
-    /// Begins to join, without waiting. `wake` is to be called after each change of the call's state.
-    ///
-    /// What goes wrong is told by the call itself: it ends, with a reason.
-    fn join(&mut self, target: JoinTarget, wake: Wake) -> Box<dyn Call>;
-}
-
-/// A call, from the first request to its end.
-pub trait Call {
-    /// The newest snapshot. Never waits.
-    fn state(&self) -> Arc<CallState>;
-    /// Asks for something. Never waits.
-    fn send(&self, command: CallCommand);
-}
-
-/// The running window, from outside the UI thread.
-#[derive(Clone)]
-pub struct UiHandle {
-    ctx: egui::Context,
-    stats: Arc<UiStats>,
-}
-
-impl UiHandle {
-    /// Closes the window as if the person had: hangs up first.
-    pub fn close(&self) {
-        self.ctx.send_viewport_cmd(ViewportCommand::Close);
-        self.ctx.request_repaint();
-    }
-
-    /// What was drawn.
-    pub fn stats(&self) -> &Arc<UiStats> {
-        &self.stats
-    }
-}
-
 enum Screen {
+    #[cfg(not(feature = "kiosk"))]
     Start(StartScreen),
+    Keypad(KeypadScreen),
+    Check(Checking),
     Call(Box<Ongoing>),
     End(EndScreen),
+}
+
+struct Checking {
+    check: Box<dyn Check>,
+    target: JoinTarget,
+    screen: CheckScreen,
+    /// The person wants in: the devices are being given back.
+    entering: Option<JoiningScreen>,
 }
 
 struct Ongoing {
@@ -159,7 +73,10 @@ pub struct App {
     role: Role,
     kiosk: bool,
     sizes: Sizes,
+    /// Beside what the settings say.
+    text_scale: f32,
     reduced_motion: bool,
+    language: Language,
     float_when_minimised: bool,
     desktop: Arc<dyn Desktop>,
     /// Notes of the call that is over, until it is settled what becomes of them.
@@ -167,14 +84,27 @@ pub struct App {
     texts: Texts,
     calls: Box<dyn Calls>,
     screen: Screen,
-    /// Calls that were told to hang up and aren't quite gone.
+    /// The devices of this run.
+    devices: DeviceChoices,
+    settings: Settings,
+    paired: bool,
+    recent: Vec<Id>,
+    #[cfg(not(feature = "kiosk"))]
+    preferences: preferences::Preferences,
+    /// A kiosk's way out.
+    operator: Option<OperatorScreen>,
+    idle: kiosk::Idle,
+    /// Calls that were hung up and aren't over yet.
     leaving: Vec<Box<dyn Call>>,
     closing_since: Option<Instant>,
+    may_close: Arc<AtomicBool>,
     videos: Videos,
     pace: Arc<Pace>,
     stats: Arc<UiStats>,
     on_screen: Option<OnScreen>,
     shown: Option<ScreenName>,
+    /// To be done in the next pass.
+    asked: Vec<Action>,
 }
 
 impl App {
@@ -182,82 +112,164 @@ impl App {
     pub fn new(ctx: &egui::Context, options: AppOptions, calls: Box<dyn Calls>) -> Self {
         let sizes = if options.kiosk { Sizes::KIOSK } else { Sizes::DESKTOP };
         theme::install(ctx, sizes);
-        ctx.set_zoom_factor(options.text_scale.clamp(0.5, 3.0));
         let stats = Arc::new(UiStats::default());
         let pace = Arc::new(Pace::new(ctx.clone()));
+        let settings = options.settings;
         let mut app = Self {
             title: options.title,
             role: options.role,
             kiosk: options.kiosk,
             sizes,
+            text_scale: options.text_scale,
             reduced_motion: options.reduced_motion,
+            language: options.language,
             float_when_minimised: options.float_when_minimised && !options.kiosk,
             desktop: options.desktop,
             unsaved: None,
             texts: Texts::new(options.language),
             calls,
-            screen: Screen::Start(StartScreen::default()),
+            screen: Screen::Keypad(KeypadScreen::default()),
+            devices: options.devices.unwrap_or_else(|| settings.devices()),
+            #[cfg(not(feature = "kiosk"))]
+            preferences: preferences::Preferences::new(settings.clone(), options.broken_settings),
+            settings,
+            paired: options.paired,
+            recent: options.recent,
+            operator: None,
+            idle: kiosk::Idle::default(),
             leaving: Vec::new(),
             closing_since: None,
+            may_close: Arc::new(AtomicBool::new(!options.kiosk)),
             videos: Videos::new(pace.clone(), stats.clone(), options.on_frame_shown),
             pace,
             stats: stats.clone(),
             on_screen: options.on_screen,
             shown: None,
+            asked: Vec::new(),
         };
-        if let Start::Join(target) = options.start {
-            app.join(target);
+        app.apply_look(ctx);
+        match options.start {
+            Start::Home => app.go_home(),
+            Start::Check(target) => app.begin(target),
+            Start::Join(target) => app.join(target),
         }
         if let Some(on_ready) = options.on_ready {
-            on_ready(UiHandle { ctx: ctx.clone(), stats });
+            on_ready(UiHandle { ctx: ctx.clone(), stats, may_close: app.may_close.clone() });
         }
         app
     }
 
-    fn join(&mut self, target: JoinTarget) {
+    fn waker(&self) -> Wake {
         let pace = self.pace.clone();
-        let call = self.calls.join(target.clone(), Arc::new(move || pace.wake()));
+        Arc::new(move || pace.wake())
+    }
+
+    fn apply_look(&self, ctx: &egui::Context) {
+        let scale = self.text_scale * self.settings.text_scale();
+        ctx.set_zoom_factor(scale.clamp(0.5, 3.0));
+    }
+
+    fn go_home(&mut self) {
+        self.screen = self.home();
+    }
+
+    fn home(&mut self) -> Screen {
+        #[cfg(not(feature = "kiosk"))]
+        if !self.kiosk {
+            let wake = self.waker();
+            let agenda = (self.role == Role::Doctor).then(|| self.calls.agenda(wake));
+            return Screen::Start(StartScreen::new(agenda));
+        }
+        Screen::Keypad(KeypadScreen::default())
+    }
+
+    /// Towards a call: by the check, unless a doctor wants none.
+    fn begin(&mut self, target: JoinTarget) {
+        if self.role == Role::Doctor && self.settings.skip_check {
+            return self.join(target);
+        }
+        let check = self.calls.check(&target, &self.devices, self.settings.call, self.waker());
+        self.screen = Screen::Check(Checking { check, target, screen: CheckScreen::default(), entering: None });
+    }
+
+    fn join(&mut self, target: JoinTarget) {
+        let call = self.calls.join(target.clone(), &self.devices, self.settings.call, self.waker());
         let screen = CallScreen::new(&call.state(), self.float_when_minimised);
         self.screen = Screen::Call(Box::new(Ongoing { call, target, joining: JoiningScreen::new(), screen }));
     }
 
     /// Hangs up, and shows what comes after it without waiting for anybody.
     fn leave(&mut self) {
-        let home = Screen::Start(StartScreen::default());
+        if !matches!(self.screen, Screen::Call(_) | Screen::Check(_)) {
+            return;
+        }
+        let home = self.home();
         let (call, target) = match std::mem::replace(&mut self.screen, home) {
             Screen::Call(ongoing) => {
                 let Ongoing { call, target, screen, .. } = *ongoing;
                 self.unsaved = screen.unsaved().or(self.unsaved.take());
                 (call, target)
             }
-            other => {
-                self.screen = other;
-                return;
-            }
+            // Dropping a check ends it.
+            _ => return,
         };
         let state = call.state();
         call.send(CallCommand::HangUp);
         self.leaving.push(call);
-        // Somebody who gives up on a connection wants to go back, not to read about it.
+        // Somebody who gives up on a connection or a wait wants to go back, not to read about it.
         if state.phase == CallPhase::InCall {
             let lasted = state.joined_at.map(|since| since.elapsed()).unwrap_or_default();
-            self.screen = Screen::End(EndScreen::new(EndReason::HungUp, lasted, target));
+            self.screen = Screen::End(EndScreen::new(EndReason::HungUp, lasted, target, state.admission.clone()));
         }
+    }
+
+    /// Asks as a screen would, with the next pass: for what no screen of this build asks for yet, and for tests.
+    pub fn ask(&mut self, action: Action) {
+        self.asked.push(action);
     }
 
     fn apply(&mut self, ctx: &egui::Context, action: Action) {
         match action {
+            Action::Begin(target) => self.begin(target),
             Action::Join(target) => self.join(target),
             Action::Command(command) => {
-                if let Screen::Call(ongoing) = &self.screen {
+                if let Screen::Call(ongoing) = &self.screen
+                    && (!self.kiosk || kiosk::may_send(&command))
+                {
                     ongoing.call.send(command);
                 }
             }
+            Action::Check(command) => self.send_to_check(command),
+            Action::Enter => {
+                if let Screen::Check(checking) = &mut self.screen {
+                    checking.check.send(CheckCommand::Finish);
+                    checking.entering = Some(JoiningScreen::new());
+                }
+            }
             Action::Leave => self.leave(),
-            Action::Home => self.screen = Screen::Start(StartScreen::default()),
-            Action::Speak(language) => self.texts = Texts::new(language),
+            Action::Home if self.kiosk => self.forget(ctx),
+            Action::Home => self.go_home(),
+            Action::Speak(language) => {
+                self.texts = Texts::new(language);
+                self.settings.language = Some(language);
+            }
+            Action::Tell(feedback) => {
+                let wake = self.waker();
+                if let Screen::End(end) = &mut self.screen
+                    && let Some(admission) = end.admission()
+                {
+                    end.telling(self.calls.tell(admission, feedback, wake));
+                }
+            }
             Action::FullScreen(on) if !self.kiosk => ctx.send_viewport_cmd(ViewportCommand::Fullscreen(on)),
             Action::FullScreen(_) => {}
+            Action::Operator(asked) => self.ask_operator(asked),
+            #[cfg(not(feature = "kiosk"))]
+            Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {
+                self.apply_preference(ctx, action);
+            }
+            #[cfg(feature = "kiosk")]
+            Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {}
             Action::Focus => {
                 ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Focus);
@@ -269,13 +281,39 @@ impl App {
         }
     }
 
-    /// A close button hangs up first, and waits for that a little, still drawing.
+    /// A device that is chosen in the check is the call's, and the next one's.
+    fn send_to_check(&mut self, command: CheckCommand) {
+        let Screen::Check(checking) = &self.screen else { return };
+        match &command {
+            CheckCommand::UseCamera(choice) => {
+                self.devices.camera = choice.clone();
+                self.settings.camera = choice.clone();
+            }
+            CheckCommand::UseMicrophone(choice) => {
+                self.devices.microphone = choice.clone();
+                self.settings.microphone = choice.clone();
+            }
+            CheckCommand::UseSpeaker(choice) => {
+                self.devices.speaker = choice.clone();
+                self.settings.speaker = choice.clone();
+            }
+            CheckCommand::PlaySound | CheckCommand::Heard(_) | CheckCommand::TestNetwork | CheckCommand::Finish => {}
+        }
+        checking.check.send(command);
+    }
+
+    /// A close button hangs up first, and waits for that a little, still drawing. A kiosk has no such button.
     fn close_politely(&mut self, ctx: &egui::Context) {
-        if ctx.input(|input| input.viewport().close_requested()) && self.closing_since.is_none() {
+        self.leaving.retain(|call| !matches!(call.state().phase, CallPhase::Ended { .. }));
+        let requested = ctx.input(|input| input.viewport().close_requested());
+        if requested && !self.may_close.load(Ordering::Acquire) {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            return;
+        }
+        if requested && self.closing_since.is_none() {
             self.leave();
             self.closing_since = Some(Instant::now());
         }
-        self.leaving.retain(|call| !matches!(call.state().phase, CallPhase::Ended { .. }));
         let Some(since) = self.closing_since else { return };
         if self.unsaved.is_some() {
             // The window stays until it is settled what becomes of the notes.
@@ -292,17 +330,38 @@ impl App {
         }
     }
 
-    /// The theme of the screen about to be drawn: dark in the call, light elsewhere.
-    fn theme(&self) -> Theme {
-        match &self.screen {
-            Screen::Call(ongoing) if ongoing.call.state().phase != CallPhase::Joining => Theme::Dark,
-            _ => Theme::Light,
+    /// The theme of the screen about to be drawn: dark in the call, elsewhere as it was set.
+    fn theme(&self, ctx: &egui::Context) -> Theme {
+        let in_call = match &self.screen {
+            Screen::Call(ongoing) => {
+                !matches!(ongoing.call.state().phase, CallPhase::Joining | CallPhase::Waiting { .. })
+            }
+            _ => false,
+        };
+        match self.settings.theme {
+            _ if in_call && !self.is_covered() => Theme::Dark,
+            ThemeSetting::Light => Theme::Light,
+            ThemeSetting::Dark => Theme::Dark,
+            ThemeSetting::System => ctx.system_theme().unwrap_or(Theme::Light),
         }
     }
 
+    /// Something lies over the screen.
+    fn is_covered(&self) -> bool {
+        #[cfg(not(feature = "kiosk"))]
+        if self.preferences.are_open() {
+            return true;
+        }
+        self.operator.is_some()
+    }
+
     fn note_screen(&mut self) {
-        let name = match &self.screen {
+        let mut name = match &self.screen {
+            #[cfg(not(feature = "kiosk"))]
             Screen::Start(_) => ScreenName::Start,
+            Screen::Keypad(_) => ScreenName::Start,
+            Screen::Check(checking) if checking.entering.is_some() => ScreenName::Joining,
+            Screen::Check(_) => ScreenName::Check,
             Screen::Call(ongoing) => match ongoing.call.state().phase {
                 CallPhase::Joining => ScreenName::Joining,
                 CallPhase::Waiting { .. } => ScreenName::Waiting,
@@ -311,6 +370,9 @@ impl App {
             },
             Screen::End(_) => ScreenName::End,
         };
+        if self.is_covered() {
+            name = if self.operator.is_some() { ScreenName::Operator } else { ScreenName::Settings };
+        }
         if self.shown.replace(name) == Some(name) {
             return;
         }
@@ -320,17 +382,31 @@ impl App {
         }
     }
 
-    fn end_if_over(&mut self) {
-        let Screen::Call(ongoing) = &self.screen else { return };
-        let CallPhase::Ended { reason, lasted } = ongoing.call.state().phase.clone() else { return };
-        let end = Screen::End(EndScreen::new(reason, lasted, ongoing.target.clone()));
-        if let Screen::Call(ongoing) = std::mem::replace(&mut self.screen, end) {
-            self.unsaved = ongoing.screen.unsaved().or(self.unsaved.take());
+    /// Goes on from what has come to its end by itself.
+    fn advance(&mut self) {
+        match &self.screen {
+            Screen::Check(checking) if checking.entering.is_some() => {
+                if checking.check.state().finished {
+                    let target = checking.target.clone();
+                    self.join(target);
+                }
+            }
+            Screen::Call(ongoing) => {
+                let state = ongoing.call.state();
+                if let CallPhase::Ended { reason, lasted } = &state.phase {
+                    let target = ongoing.target.clone();
+                    let end = EndScreen::new(reason.clone(), *lasted, target, state.admission.clone());
+                    if let Screen::Call(ongoing) = std::mem::replace(&mut self.screen, Screen::End(end)) {
+                        self.unsaved = ongoing.screen.unsaved().or(self.unsaved.take());
+                    }
+                }
+                #[cfg(not(feature = "kiosk"))]
+                self.remember(&state);
+            }
+            _ => {}
         }
     }
-}
 
-impl App {
     /// A minimised window isn't drawn: its call's pictures are paused, or move to a window of their own.
     fn tell_unseen(&mut self, ctx: &egui::Context) {
         let Screen::Call(ongoing) = &mut self.screen else { return };
@@ -342,7 +418,10 @@ impl App {
             sizes: self.sizes,
             role: self.role,
             kiosk: self.kiosk,
-            reduced_motion: self.reduced_motion,
+            reduced_motion: self.reduced_motion || self.settings.reduced_motion,
+            settings: &self.settings,
+            recent: &self.recent,
+            paired: self.paired,
             desktop: &self.desktop,
             now: Instant::now(),
             actions: Vec::new(),
@@ -352,44 +431,43 @@ impl App {
             self.apply(ctx, action);
         }
     }
-}
 
-impl eframe::App for App {
-    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        self.close_politely(ctx);
-        self.end_if_over();
-        self.tell_unseen(ctx);
-        ctx.set_theme(self.theme());
-    }
-
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.pace.painting();
-        self.stats.count_drawn();
-        self.videos.begin_pass();
-        // `logic` chose the theme for the next pass; the screen may have changed since this one's style was taken.
-        let theme = self.theme();
-        if ui.visuals().dark_mode != (theme == Theme::Dark) {
-            ui.set_style(ui.ctx().style_of(theme));
-        }
-        ui.ctx().accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label(self.title.as_str()));
+    fn show(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
         let mut cx = Cx {
             texts: &self.texts,
             sizes: self.sizes,
             role: self.role,
             kiosk: self.kiosk,
-            reduced_motion: self.reduced_motion,
-            desktop: &self.desktop,
+            reduced_motion: self.reduced_motion || self.settings.reduced_motion,
             now: Instant::now(),
+            settings: &self.settings,
+            recent: &self.recent,
+            paired: self.paired,
+            desktop: &self.desktop,
             actions: Vec::new(),
         };
+        if let Some(operator) = &mut self.operator {
+            operator.show(ui, &mut cx);
+            return cx.actions;
+        }
+        #[cfg(not(feature = "kiosk"))]
+        if self.preferences.show(ui, &mut cx, matches!(self.screen, Screen::Call(_))) {
+            return cx.actions;
+        }
         match &mut self.screen {
+            #[cfg(not(feature = "kiosk"))]
             Screen::Start(screen) => screen.show(ui, &mut cx),
+            Screen::Keypad(screen) => screen.show(ui, &mut cx),
+            Screen::Check(Checking { entering: Some(joining), .. }) => joining.show(ui, &mut cx),
+            Screen::Check(Checking { check, screen, .. }) => {
+                screen.show(ui, &mut cx, &check.state(), check.level(), &mut self.videos);
+            }
             Screen::Call(ongoing) => {
                 let state = ongoing.call.state();
-                if state.phase == CallPhase::Joining {
-                    ongoing.joining.show(ui, &mut cx);
-                } else {
-                    ongoing.screen.show(ui, &mut cx, &state, &mut self.videos);
+                match state.phase {
+                    CallPhase::Joining => ongoing.joining.show(ui, &mut cx),
+                    CallPhase::Waiting { since } => waiting::show(ui, &mut cx, &state, since, &mut self.videos),
+                    _ => ongoing.screen.show(ui, &mut cx, &state, &mut self.videos),
                 }
             }
             Screen::End(screen) => screen.show(ui, &mut cx),
@@ -399,13 +477,44 @@ impl eframe::App for App {
         {
             self.unsaved = None;
         }
-        let actions = cx.actions;
+        cx.actions
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.close_politely(ctx);
+        self.advance();
+        self.tell_unseen(ctx);
+        if self.kiosk {
+            self.mind_the_kiosk(ctx);
+        }
+        #[cfg(not(feature = "kiosk"))]
+        self.keep_settings();
+        ctx.set_theme(self.theme(ctx));
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.pace.painting();
+        self.stats.count_drawn();
+        self.videos.begin_pass();
+        let ctx = ui.ctx().clone();
+        // `logic` chose the theme for the next pass; the screen may have changed since this one's style was taken.
+        let theme = self.theme(&ctx);
+        if ui.visuals().dark_mode != (theme == Theme::Dark) {
+            ui.set_style(ctx.style_of(theme));
+        }
+        ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label(self.title.as_str()));
+        let mut actions = std::mem::take(&mut self.asked);
+        actions.extend(self.show(ui));
         self.videos.end_pass();
         self.note_screen();
-        let ctx = ui.ctx().clone();
         for action in actions {
             self.apply(&ctx, action);
             ctx.request_repaint();
+        }
+        if self.kiosk {
+            kiosk::lock_in(&ctx);
         }
     }
 

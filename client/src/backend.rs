@@ -1,9 +1,10 @@
 //! The backend, as a client sees it: admission to a room, and recording.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
-    Consultation, CreateConsultation, ErrorCode, Failure, Id, Join, JoinLink, Joined, Role, StartRecording, Success,
+    Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, Id, Join,
+    Joined, MuteParticipant, QualitySample, Role, StartRecording, Success, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +16,7 @@ use crate::call::Secret;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What it takes to enter a room.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// The SFU's address.
     pub url: String,
@@ -27,10 +28,12 @@ pub struct Admission {
     pub e2ee_key: Option<Secret>,
     /// Where to ask for more about this consultation; `None` in a room without a backend.
     pub consultation: Option<ConsultationPlace>,
+    /// When the consultation is to end, if it was scheduled.
+    pub planned_end: Option<SystemTime>,
 }
 
 /// A consultation and the backend that keeps it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsultationPlace {
     /// The backend.
     pub server: Url,
@@ -108,27 +111,72 @@ impl Backend {
             role,
             e2ee_key: made.e2ee_key.map(Secret::new),
             consultation: Some(ConsultationPlace { server: server.clone(), id: id.clone(), room_name: made.room_name }),
+            planned_end: planned_end(made.scheduled_at, made.duration_minutes),
         })
     }
 
-    /// Uses a link.
+    /// Uses a code: a link's, or the digits that a patient types at a kiosk, which want the kiosk's `key`.
     ///
     /// # Errors
-    /// When its backend doesn't answer, or answers no: the link is wrong, too early, expired or revoked.
-    pub async fn join(&self, link: &JoinLink) -> Result<Admission, BackendError> {
-        let request = Join { code: link.code().expose().to_owned() };
-        let joined: Joined = self.post(link.server(), &["api", "join"], &request, None).await?;
-        Ok(Admission {
-            url: joined.livekit_url,
-            token: Secret::new(joined.token),
-            role: joined.role,
-            e2ee_key: joined.e2ee_key.map(Secret::new),
-            consultation: Some(ConsultationPlace {
-                server: link.server().clone(),
-                id: joined.consultation_id,
-                room_name: joined.room_name,
-            }),
-        })
+    /// When the backend doesn't answer, or answers no: the code is wrong, too early, expired or revoked.
+    pub async fn join(&self, server: &Url, code: Secret, key: Option<&Secret>) -> Result<Admission, BackendError> {
+        let request = Join { code: code.expose().to_owned() };
+        Ok(admission(server, self.post(server, &["api", "join"], &request, key).await?))
+    }
+
+    /// Enters a consultation as its doctor, with a desk's `key`.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn enter(&self, server: &Url, id: &Id, key: Option<&Secret>) -> Result<Admission, BackendError> {
+        let path = ["api", "consultations", id.as_str(), "enter"];
+        Ok(admission(server, self.post(server, &path, &serde_json::json!({}), key).await?))
+    }
+
+    /// The consultations of a day (`2026-11-24`) in a time zone, for a desk's `key`.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn consultations(
+        &self,
+        server: &Url,
+        day: &str,
+        zone: &str,
+        key: Option<&Secret>,
+    ) -> Result<ConsultationList, BackendError> {
+        let mut url = place(server, &["api", "consultations"])?;
+        url.query_pairs_mut().append_pair("day", day).append_pair("zone", zone);
+        self.ask(self.http.get(url), key).await
+    }
+
+    /// A room of one's own for testing the network, on the strength of a link's code, of a `key`, or of being on the
+    /// same machine.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn check(
+        &self,
+        server: &Url,
+        code: Option<&Secret>,
+        key: Option<&Secret>,
+    ) -> Result<CheckRoom, BackendError> {
+        let request = Check { code: code.map(|code| code.expose().to_owned()) };
+        self.post(server, &["api", "check"], &request, key).await
+    }
+
+    /// Tells how a call was, with the token it was held with.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn tell(
+        &self,
+        place: &ConsultationPlace,
+        token: &Secret,
+        feedback: &Feedback,
+    ) -> Result<(), BackendError> {
+        let path = ["api", "consultations", place.id.as_str(), "feedback"];
+        let _: serde_json::Value = self.post(&place.server, &path, feedback, Some(token)).await?;
+        Ok(())
     }
 
     /// Starts (`true`) or stops the recording, with the doctor's own token.
@@ -143,6 +191,72 @@ impl Backend {
         Ok(())
     }
 
+    /// Lets the waiting patient in, with the doctor's own token.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no; so for the other controls.
+    pub async fn admit(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
+        self.control(place, token, &["admit"], &serde_json::json!({})).await
+    }
+
+    /// Sends the waiting patient away.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn refuse(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
+        self.control(place, token, &["refuse"], &serde_json::json!({})).await
+    }
+
+    /// Sends somebody out of the room.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn remove(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
+        self.control(place, token, &["participants", identity.as_str(), "remove"], &serde_json::json!({})).await
+    }
+
+    /// Mutes somebody's microphone.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn mute(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
+        let microphone = MuteParticipant { source: None };
+        self.control(place, token, &["participants", identity.as_str(), "mute"], &microphone).await
+    }
+
+    /// Ends the consultation for everybody.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn end(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
+        self.control(place, token, &["end"], &serde_json::json!({})).await
+    }
+
+    /// Tells what a call measured, with the participant's own token.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn send_quality(
+        &self,
+        place: &ConsultationPlace,
+        token: &Secret,
+        sample: &QualitySample,
+    ) -> Result<(), BackendError> {
+        self.control(place, token, &["quality"], sample).await
+    }
+
+    /// Asks for something about a consultation whose answer says nothing more.
+    async fn control(
+        &self,
+        place: &ConsultationPlace,
+        token: &Secret,
+        what: &[&str],
+        body: &impl Serialize,
+    ) -> Result<(), BackendError> {
+        let path: Vec<&str> = ["api", "consultations", place.id.as_str()].iter().chain(what).copied().collect();
+        self.post::<serde_json::Value>(&place.server, &path, body, Some(token)).await.map(drop)
+    }
+
     async fn post<T: DeserializeOwned>(
         &self,
         server: &Url,
@@ -150,9 +264,14 @@ impl Backend {
         body: &impl Serialize,
         token: Option<&Secret>,
     ) -> Result<T, BackendError> {
-        let mut url = server.clone();
-        url.path_segments_mut().map_err(|()| BackendError::NotOurs)?.pop_if_empty().extend(path);
-        let mut request = self.http.post(url).json(body);
+        self.ask(self.http.post(place(server, path)?).json(body), token).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        token: Option<&Secret>,
+    ) -> Result<T, BackendError> {
         if let Some(token) = token {
             request = request.bearer_auth(token.expose());
         }
@@ -166,4 +285,35 @@ impl Backend {
         let failure: Failure = serde_json::from_slice(&body).map_err(|_| BackendError::NotOurs)?;
         Err(BackendError::Refused { code: failure.error.code, message: failure.error.message })
     }
+}
+
+/// A path at a backend.
+fn place(server: &Url, path: &[&str]) -> Result<Url, BackendError> {
+    let mut url = server.clone();
+    url.path_segments_mut().map_err(|()| BackendError::NotOurs)?.pop_if_empty().extend(path);
+    Ok(url)
+}
+
+fn admission(server: &Url, joined: Joined) -> Admission {
+    Admission {
+        url: joined.livekit_url,
+        token: Secret::new(joined.token),
+        role: joined.role,
+        e2ee_key: joined.e2ee_key.map(Secret::new),
+        consultation: Some(ConsultationPlace {
+            server: server.clone(),
+            id: joined.consultation_id,
+            room_name: joined.room_name,
+        }),
+        planned_end: planned_end(joined.scheduled_at, joined.duration_minutes),
+    }
+}
+
+/// The backend's default for a consultation without a duration.
+const USUAL_MINUTES: u32 = 30;
+
+fn planned_end(scheduled_at: Option<Timestamp>, minutes: Option<u32>) -> Option<SystemTime> {
+    let begins = Duration::from_millis(u64::try_from(scheduled_at?.as_millis()).ok()?);
+    let lasts = Duration::from_secs(60 * u64::from(minutes.unwrap_or(USUAL_MINUTES)));
+    SystemTime::UNIX_EPOCH.checked_add(begins)?.checked_add(lasts)
 }

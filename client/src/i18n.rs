@@ -7,12 +7,14 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
 /// A language the app speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Language {
     /// Español: the first language of the clinics.
     #[default]
+    #[serde(rename = "es")]
     Spanish,
     /// English.
+    #[serde(rename = "en")]
     English,
 }
 

@@ -142,7 +142,7 @@ impl NativeAudioSource {
         if !whole || (queue_size_ms == 0 && per_channel != sample_rate as usize / 100) {
             return Err(wrong());
         }
-        // The engine reads the samples until it answers, so they belong to the answer's handler.
+        // The engine reads the samples until it answers, so they are lent to it.
         let samples: Box<[i16]> = samples.into();
         let data_ptr = address(samples.as_ptr());
         let shared = self.shared.clone();
@@ -162,13 +162,12 @@ impl NativeAudioSource {
         };
         let then = move |message| {
             shared.in_flight.fetch_sub(per_channel, Ordering::AcqRel);
-            drop(samples);
             done(match take!(message, Event::CaptureAudioFrame) {
                 Ok(callback) => callback.error.map_or(Ok(()), |error| Err(CaptureError::Rejected(error))),
                 Err(error) => Err(error.into()),
             });
         };
-        Engine::get()?.start("CaptureAudioFrame", build, then).inspect_err(|_| {
+        Engine::get()?.start_lending("CaptureAudioFrame", Some(samples), build, then).inspect_err(|_| {
             self.shared.in_flight.fetch_sub(per_channel, Ordering::AcqRel);
         })?;
         Ok(())

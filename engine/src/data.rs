@@ -70,6 +70,8 @@ pub struct StreamByteOptions {
     pub name: Option<String>,
     /// What kind of bytes they are, such as `image/jpeg`.
     pub mime_type: Option<String>,
+    /// How many there will be, where that isn't known anyway.
+    pub total_length: Option<u64>,
 }
 
 impl StreamByteOptions {
@@ -81,6 +83,7 @@ impl StreamByteOptions {
             id: self.id,
             name: self.name,
             mime_type: self.mime_type,
+            total_length: self.total_length,
             ..Default::default()
         }
     }

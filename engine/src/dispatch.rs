@@ -38,6 +38,13 @@ pub(crate) use take;
 
 type Completion = Box<dyn FnOnce(Message) + Send>;
 
+/// A request that waits for its answer.
+struct Pending {
+    then: Completion,
+    /// Memory that the engine reads until it answers.
+    lent: Option<Box<[i16]>>,
+}
+
 /// What ends with a track. May be told more than once.
 pub(crate) trait Ends: Send + Sync {
     fn ended(&self);
@@ -66,14 +73,15 @@ pub(crate) type ChunkSink = Box<dyn FnMut(Chunk) -> bool + Send>;
 
 struct Reader {
     room: u64,
-    sink: ChunkSink,
+    /// `None` while it runs.
+    sink: Option<ChunkSink>,
 }
 
 pub(crate) struct Engine {
     functions: Functions,
     next_id: AtomicU64,
     events: Mutex<mpsc::Sender<Message>>,
-    pending: Mutex<HashMap<u64, Completion>>,
+    pending: Mutex<HashMap<u64, Pending>>,
     rooms: Mutex<HashMap<u64, Weak<RoomInner>>>,
     videos: Mutex<Streams<dyn VideoSink>>,
     audios: Mutex<Streams<dyn AudioSink>>,
@@ -106,18 +114,21 @@ impl<S: ?Sized> Streams<S> {
     }
 }
 
+/// Where callbacks find it, from before it is started.
 static ENGINE: OnceLock<Engine> = OnceLock::new();
+/// Where requests find it, once it is started.
+static READY: OnceLock<&'static Engine> = OnceLock::new();
 
 impl Engine {
     /// The engine, loaded and started at the first call.
     pub(crate) fn get() -> Result<&'static Self, EngineError> {
         static STARTING: Mutex<()> = Mutex::new(());
-        let engine = match ENGINE.get() {
-            Some(engine) => engine,
+        let engine = match READY.get() {
+            Some(engine) => *engine,
             None => {
                 let _one_at_a_time = STARTING.lock();
-                match ENGINE.get() {
-                    Some(engine) => engine,
+                match READY.get() {
+                    Some(engine) => *engine,
                     None => Self::start_engine()?,
                 }
             }
@@ -145,9 +156,9 @@ impl Engine {
             panicked: Mutex::default(),
             shut_down: AtomicBool::new(false),
         };
-        let engine = ENGINE.get_or_init(|| engine);
         let apply = move || {
             for message in queue {
+                let Some(engine) = ENGINE.get() else { continue };
                 if catch_unwind(AssertUnwindSafe(|| engine.apply(message))).is_err() {
                     tracing::error!("handling an event of the engine panicked");
                 }
@@ -157,8 +168,10 @@ impl Engine {
             .name("engine-events".into())
             .spawn(apply)
             .map_err(|error| EngineError::Load(format!("no thread for its events: {error}")))?;
+        // Only now, so that nothing is kept of a start that failed; and callbacks come as soon as it is initialized.
+        let engine = ENGINE.get_or_init(|| engine);
         engine.functions.initialize(on_event);
-        Ok(engine)
+        Ok(READY.get_or_init(|| engine))
     }
 
     /// Ends the engine: nothing works after it.
@@ -167,7 +180,7 @@ impl Engine {
             && !engine.shut_down.swap(true, Ordering::AcqRel)
         {
             engine.functions.dispose();
-            engine.pending.lock().clear();
+            drop(std::mem::take(&mut *engine.pending.lock()));
         }
     }
 
@@ -188,8 +201,19 @@ impl Engine {
         build: impl FnOnce(u64) -> proto::ffi_request::Message,
         then: impl FnOnce(Message) + Send + 'static,
     ) -> Result<(), EngineError> {
+        self.start_lending(name, None, build, then)
+    }
+
+    /// [`start`](Self::start), with memory that the engine reads until it answers.
+    pub(crate) fn start_lending(
+        &self,
+        name: &'static str,
+        lent: Option<Box<[i16]>>,
+        build: impl FnOnce(u64) -> proto::ffi_request::Message,
+        then: impl FnOnce(Message) + Send + 'static,
+    ) -> Result<(), EngineError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.pending.lock().insert(id, Box::new(then));
+        self.pending.lock().insert(id, Pending { then: Box::new(then), lent });
         self.request(name, build(id)).map(drop).inspect_err(|_| drop(self.pending.lock().remove(&id)))
     }
 
@@ -248,7 +272,7 @@ impl Engine {
     }
 
     pub(crate) fn add_reader(&self, id: u64, room: u64, sink: ChunkSink) {
-        self.readers.lock().insert(id, Reader { room, sink });
+        self.readers.lock().insert(id, Reader { room, sink: Some(sink) });
     }
 
     pub(crate) fn remove_reader(&self, id: u64) {

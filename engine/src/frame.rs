@@ -104,6 +104,27 @@ impl VideoFrame {
         self.height
     }
 
+    /// Whether each plane holds its whole stride in the last row, too.
+    pub(crate) fn has_whole_strides(&self) -> bool {
+        let rows = [self.height, self.height.div_ceil(2), self.height.div_ceil(2)];
+        self.planes().iter().zip(rows).all(|(plane, rows)| plane.data.len() >= plane.stride * rows as usize)
+    }
+
+    /// A tightly packed copy.
+    pub fn to_packed(&self) -> Self {
+        let mut bytes = Vec::with_capacity(Self::packed_len(self.width, self.height));
+        for (i, plane) in self.planes().iter().enumerate() {
+            let divisor = if i == 0 { 1 } else { 2 };
+            let (width, rows) = (self.width.div_ceil(divisor) as usize, self.height.div_ceil(divisor) as usize);
+            // The last row may end with its last pixel.
+            for row in plane.data.chunks(plane.stride).take(rows) {
+                bytes.extend_from_slice(&row[..width]);
+            }
+        }
+        let memory = Packed { bytes, width: self.width as usize, height: self.height as usize };
+        Self { memory: Box::new(memory), ..*self }
+    }
+
     /// The planes Y, U and V, without a copy.
     pub fn planes(&self) -> [Plane<'_>; 3] {
         self.memory.planes()
@@ -182,5 +203,37 @@ impl PartialEq for LatestFrame {
 impl std::fmt::Debug for LatestFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "LatestFrame({} so far)", self.count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of sixteen bytes, of which the last one ends with its last pixel, as a decoder leaves them.
+    struct Padded([Vec<u8>; 3]);
+
+    impl I420Memory for Padded {
+        fn planes(&self) -> [Plane<'_>; 3] {
+            self.0.each_ref().map(|data| Plane { data, stride: 16 })
+        }
+    }
+
+    #[test]
+    fn a_padded_picture_is_packed_before_whole_strides_are_read() {
+        let plane = |width: usize, rows: usize, first: u8| -> Vec<u8> {
+            let row = |row: usize| (0..16).map(move |x| if x < width { first + (row * width + x) as u8 } else { 255 });
+            let all: Vec<u8> = (0..rows).flat_map(row).collect();
+            all[..16 * (rows - 1) + width].to_vec()
+        };
+        let memory = Padded([plane(5, 3, 0), plane(3, 2, 100), plane(3, 2, 200)]);
+        let frame = VideoFrame::from_memory(5, 3, 7, VideoRotation::Rotation90, Box::new(memory));
+        assert!(!frame.has_whole_strides());
+        let packed = frame.to_packed();
+        assert!(packed.has_whole_strides());
+        let bytes: Vec<u8> = packed.planes().iter().flat_map(|plane| plane.data).copied().collect();
+        let expected: Vec<u8> = (0..15).chain(100..106).chain(200..206).collect();
+        assert_eq!(bytes, expected);
+        assert_eq!((packed.timestamp_us, packed.rotation), (7, VideoRotation::Rotation90));
     }
 }

@@ -46,6 +46,7 @@ mod tests;
 mod track;
 mod types;
 mod video;
+mod writer;
 
 pub use apm::{AudioProcessingModule, AudioProcessingOptions};
 pub use audio::{AudioFrame, AudioStream, NativeAudioSource};
@@ -74,6 +75,7 @@ pub use types::{
     ConnectionQuality, ConnectionState, DisconnectReason, TrackDimension, TrackKind, TrackSource, VideoQuality,
 };
 pub use video::{NativeVideoSource, VideoResolution, VideoStream};
+pub use writer::ByteStreamWriter;
 
 /// Loads and starts the engine, if that has not happened yet.
 ///

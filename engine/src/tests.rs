@@ -1,6 +1,7 @@
 //! What only the inside of the crate can see: the SFU's own refusal, and that everything is given back.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -8,7 +9,7 @@ use autamedica_lab::{HANG_GUARD, Sfu, wait_until};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::dispatch::{Engine, REQUEST_TIMEOUT};
+use crate::dispatch::{Chunk, Engine, REQUEST_TIMEOUT};
 use crate::ffi::LIVE_HANDLES;
 use crate::{
     AudioStream, LocalAudioTrack, LocalTrack, LocalVideoTrack, NativeAudioSource, NativeVideoSource, RemoteTrack, Room,
@@ -31,6 +32,27 @@ async fn join(sfu: &Sfu, identity: &str, sources: &[&str]) -> Result<(Room, Unbo
 fn video_track() -> Result<LocalVideoTrack> {
     let source = NativeVideoSource::new(VideoResolution { width: 320, height: 180 }, false)?;
     Ok(LocalVideoTrack::create_video_track("picture", source)?)
+}
+
+/// The room is left while a piece of a stream is being taken: whoever reads it must not wait for ever.
+#[test]
+fn a_reader_that_ends_while_it_takes_a_chunk_is_dropped() -> Result<()> {
+    let (id, room) = (u64::MAX, u64::MAX - 1);
+    let (kept, counted) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+    let (held, count) = (kept.clone(), counted.clone());
+    let sink = move |_| {
+        let _held = &held;
+        count.fetch_add(1, Ordering::SeqCst);
+        Engine::get().expect("it runs").end_readers(room);
+        true
+    };
+    let engine = Engine::get()?;
+    engine.add_reader(id, room, Box::new(sink));
+    engine.read(id, Chunk::Text("one".into()));
+    assert_eq!((counted.load(Ordering::SeqCst), Arc::strong_count(&kept)), (1, 1));
+    engine.read(id, Chunk::Text("two".into()));
+    assert_eq!(counted.load(Ordering::SeqCst), 1);
+    Ok(())
 }
 
 /// What a client meets that asks nobody: a token's grants are enforced by the SFU.

@@ -133,6 +133,14 @@ pub enum LocalTrack {
 }
 
 impl LocalTrack {
+    /// What was sent, and how it arrived.
+    ///
+    /// # Errors
+    /// When the engine does not answer in time.
+    pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
+        track_stats(self.handle().clone()).await
+    }
+
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         match self {
             Self::Audio(track) => &track.handle,
@@ -280,6 +288,17 @@ pub enum RemoteTrack {
 }
 
 impl RemoteTrack {
+    /// What was received.
+    ///
+    /// # Errors
+    /// When the engine does not answer in time.
+    pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
+        match self {
+            Self::Audio(track) => track.get_stats().await,
+            Self::Video(track) => track.get_stats().await,
+        }
+    }
+
     pub(crate) fn new(
         owned: proto::OwnedTrack,
         publication: &Arc<PublicationCore<RemoteTrack>>,

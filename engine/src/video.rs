@@ -60,6 +60,14 @@ impl NativeVideoSource {
     /// # Errors
     /// When the engine cannot.
     pub fn capture_frame(&self, frame: &VideoFrame, timestamp_us: i64) -> Result<(), CaptureError> {
+        // The engine reads whole strides, also in the last row, which a received picture doesn't always have.
+        let packed;
+        let frame = if frame.has_whole_strides() {
+            frame
+        } else {
+            packed = frame.to_packed();
+            &packed
+        };
         let rows = [frame.height(), frame.height().div_ceil(2), frame.height().div_ceil(2)];
         let planes = frame.planes();
         let components = planes.iter().zip(rows).map(|(plane, rows)| ComponentInfo {

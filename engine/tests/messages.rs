@@ -148,6 +148,43 @@ async fn text_and_bytes_of_any_length_arrive_whole() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bytes_sent_piece_by_piece_arrive_whole_or_are_broken_off() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let (ana, mut luis) = two(&sfu).await?;
+    let me = ana.room.local_participant();
+    let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(n) >> 9) as u8).collect();
+    for whole in [true, false] {
+        let options = StreamByteOptions {
+            topic: "pieces".into(),
+            name: Some("picture.jpg".into()),
+            total_length: Some(bytes.len() as u64),
+            ..Default::default()
+        };
+        let writer = me.stream_bytes(options).await?;
+        let reader = luis
+            .wait("bytes", |event| match event {
+                RoomEvent::ByteStreamOpened { reader, .. } => reader.take(),
+                _ => None,
+            })
+            .await?;
+        assert_eq!(reader.info().total_length, Some(bytes.len() as u64));
+        assert_eq!((&reader.info().id, reader.info().name.as_str()), (&writer.info().id, "picture.jpg"));
+        for piece in bytes.chunks(64 * 1024).take(if whole { usize::MAX } else { 2 }) {
+            writer.write(piece.to_vec()).await?;
+        }
+        if whole {
+            writer.close().await?;
+            assert_eq!(soon("the bytes", reader.read_all(bytes.len())).await??, bytes);
+        } else {
+            drop(writer);
+            let outcome = soon("the end", reader.read_all(bytes.len())).await?;
+            assert!(matches!(outcome, Err(DataStreamError::Aborted(_))), "{outcome:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_participants_say_about_themselves_is_told() -> Result<()> {
     let sfu = Sfu::start()?;
     let (ana, mut luis) = two(&sfu).await?;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -20,11 +20,37 @@ impl SoundCard {
     /// # Errors
     /// When PulseAudio isn't installed or doesn't come up.
     pub fn start(rate: u32) -> Result<Self> {
+        Self::start_with(&format!(
+            "load-module module-null-sink sink_name=speaker rate={rate}\n\
+             load-module module-remap-source master=speaker.monitor source_name=microphone\n"
+        ))
+    }
+
+    /// Starts one in a room: what the speaker plays reaches the microphone as an echo, this much later and quieter, together
+    /// with what is played into the sink `room`, as by somebody who sits there.
+    ///
+    /// # Errors
+    /// When PulseAudio isn't installed or doesn't come up.
+    pub fn in_a_room(echo_ms: u32, quieter_db: u32) -> Result<Self> {
+        let card = Self::start_with(&format!(
+            "load-module module-null-sink sink_name=speaker rate=48000\n\
+             load-module module-null-sink sink_name=room rate=48000\n\
+             load-module module-loopback source=speaker.monitor sink=room latency_msec={echo_ms} source_dont_move=true \
+             sink_dont_move=true\n\
+             load-module module-remap-source master=room.monitor source_name=microphone\n"
+        ))?;
+        // The loopback's is the only stream yet.
+        let mut command = Command::new("pactl");
+        command.args(["set-sink-input-volume", "0", &format!("-{quieter_db}dB")]).envs(card.environment());
+        let status = command.status().context("running pactl")?;
+        ensure!(status.success(), "the echo's volume can't be set: {status}");
+        Ok(card)
+    }
+
+    fn start_with(devices: &str) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for PulseAudio")?;
         let script = format!(
-            "load-module module-native-protocol-unix socket={}\n\
-             load-module module-null-sink sink_name=speaker rate={rate}\n\
-             load-module module-remap-source master=speaker.monitor source_name=microphone\n\
+            "load-module module-native-protocol-unix socket={}\n{devices}\
              set-default-sink speaker\nset-default-source microphone\n",
             folder.path().join("native").display()
         );

@@ -1,11 +1,11 @@
 //! Who is calling, and what they may do.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use autamedica_api::{ErrorCode, Id, ParticipantMetadata, Role, room_name};
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, header};
 use url::Host;
 
 use crate::error::{Error, Result};
@@ -54,8 +54,12 @@ pub enum Permission<'a> {
     ReadOne(&'a Id),
     /// Admit, refuse, remove, mute, record and end in this consultation.
     Direct(&'a Id),
+    /// Enter any consultation as its doctor.
+    Enter,
     /// Exchange a kiosk's code.
     Kiosk,
+    /// Try the network with a room of one's own.
+    Check,
 }
 
 impl Caller {
@@ -75,9 +79,11 @@ impl Caller {
         if let Permission::Direct(id) | Permission::ReadOne(id) = permission {
             event = event.consultation(id);
         }
+        state.refusals.note(self.origin)?;
         state.store.audit(event).await?;
         let message = match permission {
             Permission::Direct(_) => "only the doctor of this consultation may do this",
+            Permission::Enter => "only a doctor's desk may do this",
             Permission::Kiosk => "only a paired kiosk may use these codes",
             _ => "this key or token may not do this",
         };
@@ -90,8 +96,9 @@ impl Caller {
             (Who::Local, _) => true,
             (Who::Key(key), Permission::Manage) => matches!(key.scope, Scope::Integrator | Scope::Desk),
             (Who::Key(key), Permission::Read | Permission::ReadOne(_)) => key.scope != Scope::Kiosk,
-            (Who::Key(key), Permission::Direct(_)) => key.scope == Scope::Desk,
+            (Who::Key(key), Permission::Direct(_) | Permission::Enter) => key.scope == Scope::Desk,
             (Who::Key(key), Permission::Kiosk) => key.scope == Scope::Kiosk,
+            (Who::Key(_), Permission::Check) => true,
             (Who::Participant(participant), Permission::Direct(id) | Permission::ReadOne(id)) => {
                 participant.role == Role::Doctor && participant.consultation == *id
             }
@@ -114,7 +121,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let origin = origin(&parts.headers, &parts.extensions, state.behind_proxy);
+        let origin = state.proxies.origin(&parts.headers, &parts.extensions);
         let Some(token) = bearer(parts) else {
             if parts.headers.contains_key(header::AUTHORIZATION) || state.store.has_keys().await? {
                 return Err(unauthorized());
@@ -129,6 +136,7 @@ impl FromRequestParts<AppState> for Caller {
             match state.store.find_key(token).await? {
                 Some(key) => Who::Key(key),
                 None => {
+                    state.refusals.note(origin)?;
                     let event = Event { origin: Some(origin.to_string()), ..Event::ok("unknown", "key.use") };
                     state.store.audit(event.outcome("unknown key")).await?;
                     return Err(unauthorized());
@@ -156,7 +164,7 @@ impl FromRequestParts<AppState> for Origin {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        Ok(Self(origin(&parts.headers, &parts.extensions, state.behind_proxy)))
+        Ok(Self(state.proxies.origin(&parts.headers, &parts.extensions)))
     }
 }
 
@@ -184,17 +192,6 @@ fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The caller's address: the connection's, or the one that the proxy in front vouches for (the last it added).
-pub fn origin(headers: &HeaderMap, extensions: &Extensions, behind_proxy: bool) -> IpAddr {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-    let forwarded = || {
-        let value = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-        value.rsplit(',').next()?.trim().parse().ok()
-    };
-    let forwarded: Option<IpAddr> = if behind_proxy { forwarded() } else { None };
-    forwarded.or(peer).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
 }
 
 /// Whether the caller meant this machine: a web page on another name that leads here (DNS rebinding) did not.

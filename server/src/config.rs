@@ -9,6 +9,8 @@ use url::Url;
 use crate::limits::RateLimit;
 use crate::livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
 use crate::outgoing::OutgoingConfig;
+use crate::proxies::Network;
+use crate::recording::{RecordingConfig, S3Config};
 use crate::secret::Secret;
 
 /// Where the backend serves when nothing else is said.
@@ -29,10 +31,14 @@ pub struct Config {
     pub master_key: Option<Secret>,
     /// Whether a proxy in front ends TLS and tells callers' addresses in `X-Forwarded-For`.
     pub behind_proxy: bool,
+    /// The proxies that are believed then.
+    pub trusted_proxies: Vec<Network>,
     /// Where people reach the server, the beginning of links. Without it: this machine.
     pub public_url: Option<Url>,
     /// Whether new consultations are end-to-end encrypted when nobody says.
     pub e2ee_default: bool,
+    /// How consultations are recorded.
+    pub recording: RecordingConfig,
     /// Where the integrator wants to hear what happens.
     pub outgoing: Option<OutgoingConfig>,
     /// The web pages, by origin, whose scripts may call the API; none unless named.
@@ -41,6 +47,10 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// How many codes one address or kiosk may try.
     pub code_limit: RateLimit,
+    /// How many checks of the network one address or key may make.
+    pub check_limit: RateLimit,
+    /// How many refusals of one address are put on record.
+    pub refusal_limit: RateLimit,
 }
 
 /// Which SFU the backend works with.
@@ -99,6 +109,9 @@ pub enum ConfigError {
         /// What it should look like.
         expected: &'static str,
     },
+    /// A bucket is named, but not who may use it.
+    #[error("`AWS_S3_BUCKET` is set, so `{0}` must be set too")]
+    MissingForBucket(&'static str),
     /// Servers that share a database must share its master key.
     #[error(
         "with PostgreSQL, set `AUTAMEDICA_MASTER_KEY` to 64 hexadecimal digits (`openssl rand -hex 32`), the same for every server"
@@ -110,6 +123,12 @@ pub enum ConfigError {
     /// Links must lead to the proxy.
     #[error("`--behind-proxy` needs `PUBLIC_URL`, where people reach the proxy, such as `https://clinic.example`")]
     NoPublicUrl,
+    /// Clients elsewhere can't reach an SFU on this machine's loopback.
+    #[error(
+        "behind a proxy people come from elsewhere, and the embedded SFU serves this machine only: set `LIVEKIT_URL`, \
+         `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`"
+    )]
+    EmbeddedSfuBehindProxy,
     /// `.env` isn't understood.
     #[error("`.env` {0} (a value with spaces wants quotes)")]
     DotEnv(&'static str),
@@ -128,12 +147,16 @@ impl Default for Config {
             database: Database::Memory,
             master_key: None,
             behind_proxy: false,
+            trusted_proxies: Network::LOOPBACK.to_vec(),
             public_url: None,
             e2ee_default: false,
             outgoing: None,
+            recording: RecordingConfig::default(),
             cors_origins: Vec::new(),
             rate_limit: RateLimit { burst: 500, period: Duration::from_millis(10) },
             code_limit: RateLimit { burst: 20, period: Duration::from_secs(2) },
+            check_limit: RateLimit { burst: 6, period: Duration::from_secs(10) },
+            refusal_limit: RateLimit { burst: 60, period: Duration::from_secs(1) },
         }
     }
 }
@@ -164,7 +187,10 @@ impl Config {
         let get = |name: &str| variables(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let sfu = match get("LIVEKIT_URL") {
             Some(url) => SfuConfig::External {
-                url: LiveKitUrl::parse(&url)?,
+                url: match get("LIVEKIT_API_URL") {
+                    Some(api) => LiveKitUrl::parse(&url)?.with_api(&LiveKitUrl::parse(&api)?),
+                    None => LiveKitUrl::parse(&url)?,
+                },
                 api_key: get("LIVEKIT_API_KEY").ok_or(ConfigError::Missing("LIVEKIT_API_KEY"))?,
                 api_secret: Secret::new(get("LIVEKIT_API_SECRET").ok_or(ConfigError::Missing("LIVEKIT_API_SECRET"))?),
             },
@@ -206,12 +232,19 @@ impl Config {
             database,
             master_key: get("AUTAMEDICA_MASTER_KEY").map(Secret::new),
             behind_proxy: switch("BEHIND_PROXY", get("BEHIND_PROXY"))?,
-            public_url: get("PUBLIC_URL").map(|url| web_address("PUBLIC_URL", &url)).transpose()?,
+            trusted_proxies: match get("TRUSTED_PROXIES") {
+                Some(text) => networks(&text)?,
+                None => defaults.trusted_proxies,
+            },
+            public_url: get("PUBLIC_URL").map(|url| public_address(&url)).transpose()?,
             e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
             outgoing,
+            recording: recording_config(&get)?,
             cors_origins: origins(get("CORS_ORIGINS"))?,
             rate_limit: rate,
             code_limit: defaults.code_limit,
+            check_limit: defaults.check_limit,
+            refusal_limit: defaults.refusal_limit,
         })
     }
 
@@ -225,6 +258,9 @@ impl Config {
         }
         if self.behind_proxy && self.public_url.is_none() {
             return Err(ConfigError::NoPublicUrl);
+        }
+        if self.behind_proxy && matches!(self.sfu, SfuConfig::Managed { .. }) {
+            return Err(ConfigError::EmbeddedSfuBehindProxy);
         }
         if matches!(self.database, Database::Postgres(_)) && self.master_key.is_none() {
             return Err(ConfigError::NoMasterKey);
@@ -272,6 +308,35 @@ fn web_address(name: &'static str, text: &str) -> Result<Url, ConfigError> {
     url.ok_or(ConfigError::Value { name, expected: "an address such as `https://clinic.example`" })
 }
 
+/// Where people reach the server: nothing but a scheme, a name and perhaps a port, and encrypted unless it is this machine.
+fn public_address(text: &str) -> Result<Url, ConfigError> {
+    let url = web_address("PUBLIC_URL", text)?;
+    let is_local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let expected = if url.scheme() != "https" && !is_local {
+        "`https://…`: links over plain HTTP would give tokens away"
+    } else if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        "no more than `https://clinic.example`, without a path: links add their own"
+    } else {
+        return Ok(url);
+    };
+    Err(ConfigError::Value { name: "PUBLIC_URL", expected })
+}
+
+/// Addresses and networks with commas between them.
+fn networks(text: &str) -> Result<Vec<Network>, ConfigError> {
+    let wrong = |_| ConfigError::Value {
+        name: "TRUSTED_PROXIES",
+        expected: "addresses or networks such as `127.0.0.1,10.0.0.0/8`",
+    };
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().map_err(wrong)).collect()
+}
+
 impl Database {
     /// Reads `postgres://…`, `sqlite::memory:`, `sqlite:FILE` or `sqlite://FILE`.
     ///
@@ -288,6 +353,49 @@ impl Database {
             path => Ok(Self::File(path.into())),
         }
     }
+}
+
+/// How to record: `RECORDING`, `RECORDER_BIN`, `RECORDINGS_DIR`, and the bucket's settings by Amazon's names.
+fn recording_config(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, ConfigError> {
+    let is_on = match get("RECORDING").as_deref() {
+        None | Some("local") => true,
+        Some("off") => false,
+        Some(_) => return Err(ConfigError::Value { name: "RECORDING", expected: "`local` or `off`" }),
+    };
+    let folder =
+        get("RECORDINGS_DIR").map(PathBuf::from).or_else(|| Some(data_dir(get)?.join("recordings"))).filter(|_| is_on);
+    let days =
+        value("RECORDING_RETENTION_DAYS", "a number of days, 1 or more", get("RECORDING_RETENTION_DAYS"), |days| {
+            *days >= 1
+        })?;
+    let bucket = |bucket: String| {
+        let missing = |name| ConfigError::MissingForBucket(name);
+        let endpoint = get("AWS_ENDPOINT_URL").map(|url| web_address("AWS_ENDPOINT_URL", &url)).transpose()?;
+        let ca = get("AWS_CA_BUNDLE")
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|_| ConfigError::Value { name: "AWS_CA_BUNDLE", expected: "a file that can be read" })?;
+        Ok::<_, ConfigError>(S3Config {
+            region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            access_key: get("AWS_ACCESS_KEY_ID").ok_or(missing("AWS_ACCESS_KEY_ID"))?,
+            secret_key: Secret::new(get("AWS_SECRET_ACCESS_KEY").ok_or(missing("AWS_SECRET_ACCESS_KEY"))?),
+            // Other servers than Amazon's rarely have a name for each bucket.
+            path_style: match get("AWS_S3_FORCE_PATH_STYLE") {
+                None => endpoint.is_some(),
+                set => switch("AWS_S3_FORCE_PATH_STYLE", set)?,
+            },
+            kms_key: get("AWS_S3_KMS_KEY_ID"),
+            bucket,
+            endpoint,
+            ca,
+        })
+    };
+    Ok(RecordingConfig {
+        folder,
+        program: get("RECORDER_BIN").map(PathBuf::from),
+        s3: get("AWS_S3_BUCKET").map(bucket).transpose()?,
+        retention_days: days,
+    })
 }
 
 /// Where the server's own files live: named, else systemd's state folder, else the user's data folder.
@@ -366,8 +474,44 @@ mod tests {
         assert!(matches!(check(&[("AUTAMEDICA_HOST", "0.0.0.0")]), Err(ConfigError::NoTls(_))));
         let proxied = [("AUTAMEDICA_HOST", "0.0.0.0"), ("BEHIND_PROXY", "true")];
         assert!(matches!(check(&proxied), Err(ConfigError::NoPublicUrl)));
-        assert!(check(&[&proxied[..], &[("PUBLIC_URL", "https://clinic.example")]].concat()).is_ok());
+        let public = ("PUBLIC_URL", "https://clinic.example");
+        let embedded = check(&[&proxied[..], &[public]].concat());
+        assert!(matches!(embedded, Err(ConfigError::EmbeddedSfuBehindProxy)));
+        let sfu =
+            [("LIVEKIT_URL", "wss://x.livekit.cloud"), ("LIVEKIT_API_KEY", "key"), ("LIVEKIT_API_SECRET", "secret")];
+        assert!(check(&[&proxied[..], &[public], &sfu].concat()).is_ok());
         assert!(matches!(check(&[("DATABASE_URL", "postgres://h/d")]), Err(ConfigError::NoMasterKey)));
+    }
+
+    #[test]
+    fn the_public_address_is_an_encrypted_origin() {
+        let public = |url| read(&[("HOME", "/"), ("PUBLIC_URL", url)]).map(|config| config.public_url);
+        for right in ["https://clinic.example", "https://clinic.example:8443/", "http://localhost:8888"] {
+            assert!(public(right).is_ok(), "{right}");
+        }
+        for (wrong, says) in [
+            ("http://clinic.example", "https"),
+            ("https://clinic.example/video", "path"),
+            ("https://clinic.example/?a=1", "path"),
+            ("https://user@clinic.example", "path"),
+            ("clinic.example", "address"),
+        ] {
+            let error = public(wrong).unwrap_err().to_string();
+            assert!(error.contains("PUBLIC_URL") && error.contains(says), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_sfu_beside_the_server_may_have_another_address_for_its_api() {
+        let sfu = [
+            ("HOME", "/"),
+            ("LIVEKIT_URL", "wss://clinic.example"),
+            ("LIVEKIT_API_URL", "http://127.0.0.1:7880"),
+            ("LIVEKIT_API_KEY", "key"),
+            ("LIVEKIT_API_SECRET", "secret"),
+        ];
+        let SfuConfig::External { url, .. } = read(&sfu).unwrap().sfu else { panic!("an SFU elsewhere") };
+        assert_eq!((url.signaling(), url.api()), ("wss://clinic.example", "http://127.0.0.1:7880"));
     }
 
     #[test]

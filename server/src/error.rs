@@ -59,20 +59,25 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound
         | ErrorCode::ConsultationNotFound
         | ErrorCode::RoomNotFound
-        | ErrorCode::ParticipantNotFound => StatusCode::NOT_FOUND,
+        | ErrorCode::ParticipantNotFound
+        | ErrorCode::RecordingNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::ConsultationConflict
         | ErrorCode::SamePerson
         | ErrorCode::ConsultationEnded
-        | ErrorCode::ConsultationCancelled => StatusCode::CONFLICT,
+        | ErrorCode::ConsultationCancelled
+        | ErrorCode::RecordingActive
+        | ErrorCode::RecordingNotActive
+        | ErrorCode::ConsentRefused => StatusCode::CONFLICT,
         ErrorCode::CodeExpired => StatusCode::GONE,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::RecordingUnavailable => StatusCode::NOT_IMPLEMENTED,
-        ErrorCode::SfuUnavailable | ErrorCode::DatabaseUnavailable | ErrorCode::Timeout => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        ErrorCode::SfuUnavailable
+        | ErrorCode::DatabaseUnavailable
+        | ErrorCode::StorageUnavailable
+        | ErrorCode::Timeout => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -94,9 +99,13 @@ impl IntoResponse for Error {
             Self::Database(_) => "the database doesn't answer; try again in a moment".to_owned(),
             Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => "something went wrong on our side".to_owned(),
         };
+        let wait = (code == ErrorCode::RateLimited).then(|| HeaderValue::from_static("5"));
         let mut response = (status(code), Json(Failure::new(code, message))).into_response();
         if code == ErrorCode::Unauthorized {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
         response
     }

@@ -16,6 +16,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        let Body(bytes) = Body::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        // serde would read a list as an object whose fields come in order.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            return Err(Error::refused(ErrorCode::InvalidRequest, "the body must be an object"));
+        }
+        let request = Request::from_parts(parts, bytes.into());
         let rejection = match axum::Json::from_request(request, state).await {
             Ok(axum::Json(body)) => return Ok(Self(body)),
             Err(rejection) => rejection,
@@ -32,6 +39,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             _ => (ErrorCode::InvalidRequest, "the body can't be read".to_owned()),
         };
         Err(Error::refused(code, message))
+    }
+}
+
+/// The parameters after a path's `?`, refused like a body.
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let query = axum::extract::Query::from_request_parts(parts, state).await;
+        query
+            .map(|axum::extract::Query(query)| Self(query))
+            .map_err(|rejection| Error::refused(ErrorCode::InvalidRequest, cause(&rejection)))
     }
 }
 

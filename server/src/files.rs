@@ -15,6 +15,26 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
+/// Makes a new file with `text`, whole or not at all, also when the machine stops meanwhile. One that is there stays.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Temporary files are made for this user's eyes only.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => return Err(error.error),
+        Ok(_) | Err(_) => {}
+    }
+    // The folder's entry is what a power cut would take.
+    #[cfg(unix)]
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
 /// Makes the folder, and those above it, unless it is there.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! News comes from LiveKit's webhooks, at once, and from the reconciler, which asks the SFU every few seconds: where no
 //! webhook is set up, and after anything was missed. Both may tell the same thing, in any order.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use autamedica_api::{Id, Role, Timestamp, consultation_of, room_name};
@@ -10,14 +11,20 @@ use livekit_protocol::{ParticipantInfo, Room, WebhookEvent, participant_info};
 use tokio::sync::watch;
 
 use crate::error::Result;
+use crate::sfu::is_check_room;
 use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
+use crate::token::RECORDER;
 
 /// How often the SFU is asked.
 const EVERY: Duration = Duration::from_secs(5);
 /// How long a room may be gone before the consultation counts as ended: an SFU that restarts loses its rooms, and people
 /// come back within seconds.
 const GONE_FOR: i64 = 30_000;
+/// How long the rooms of consultations that are over are kept closed: longer than any token is good.
+const OVER_FOR: i64 = 3 * 60 * 60_000;
+/// How long a network check's room may stay: its tokens let somebody in for two minutes, and a check takes seconds.
+const CHECK_LASTS: i64 = 5 * 60_000;
 
 /// Takes in one of LiveKit's events. Told again, it changes nothing.
 ///
@@ -27,9 +34,18 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
     let Some(room) = &event.room else { return Ok(()) };
     let Some(id) = consultation_of(&room.name) else { return Ok(()) };
     let Some(stored) = state.store.consultation(&id).await? else { return Ok(()) };
+    // Our recorder is nobody who came.
+    if event.participant.as_ref().is_some_and(|participant| participant.identity.starts_with(RECORDER)) {
+        return Ok(());
+    }
     let at = Timestamp::from_millis(event.created_at.saturating_mul(1000));
     match (event.event.as_str(), &event.participant) {
-        ("participant_joined", Some(participant)) => came(state, &stored, room, participant).await,
+        ("participant_joined", Some(participant)) => {
+            if is_welcome(state, &stored, room, participant).await? {
+                state.store.joined(&id, &stay(&room.sid, participant)).await?;
+            }
+            Ok(())
+        }
         ("participant_left" | "participant_connection_aborted", Some(participant)) => {
             state.store.left(&id, &stay(&room.sid, participant), at).await?;
             Ok(())
@@ -38,33 +54,54 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
             state.sfu.close_room(&room.name).await?;
             Ok(())
         }
-        ("room_started", _) => Ok(state.store.opened_room(&id, &room.sid).await?),
+        ("room_started", _) => {
+            // The event may come late, after the room's end: only the SFU knows whether it is open.
+            if state.sfu.open_rooms(vec![room.name.clone()]).await?.iter().any(|open| open.sid == room.sid) {
+                state.store.opened_room(&id, &room.sid).await?;
+            }
+            Ok(())
+        }
         ("room_finished", _) => Ok(state.store.room_closed(&id, &room.sid, at).await?),
         _ => Ok(()),
     }
 }
 
-/// Somebody is in a room: note it, or send them out when they mustn't be there.
-async fn came(state: &AppState, stored: &StoredConsultation, room: &Room, participant: &ParticipantInfo) -> Result<()> {
+/// Whether somebody may be in a room; who mustn't is sent out, and who may gets what their role may do.
+async fn is_welcome(
+    state: &AppState,
+    stored: &StoredConsultation,
+    room: &Room,
+    participant: &ParticipantInfo,
+) -> Result<bool> {
     if stored.is_over() {
         state.sfu.close_room(&room.name).await?;
-        return Ok(());
+        return Ok(false);
     }
     if state.store.is_removed(&stored.id, &participant.identity).await? {
         tracing::info!(consultation = %stored.id, "somebody who was removed came back and is sent out");
         state.sfu.remove(&room.name, &participant.identity).await?;
-        return Ok(());
+        return Ok(false);
     }
     // A token from before they were admitted lets them in with too little, and one from before a removal with too much.
     if participant.identity == stored.patient_id.as_str()
         && let Some(permission) = &participant.permission
         && permission.can_subscribe != stored.is_admitted()
     {
-        let role = stored.is_admitted().then_some(Role::Patient);
-        state.sfu.permit(&room.name, &participant.identity, role).await?;
+        permit_patient(state, room, stored, permission.can_subscribe).await?;
     }
-    state.store.joined(&stored.id, &stay(&room.sid, participant)).await?;
-    Ok(())
+    Ok(true)
+}
+
+/// Gives the patient what they may do, as it stands now, and looks again after: the doctor may admit them meanwhile.
+async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultation, mut has: bool) -> Result<()> {
+    loop {
+        let Some(now) = state.store.consultation(&stored.id).await?.filter(|now| !now.is_over()) else { return Ok(()) };
+        if now.is_admitted() == has {
+            return Ok(());
+        }
+        has = now.is_admitted();
+        state.sfu.permit(&room.name, stored.patient_id.as_str(), has.then_some(Role::Patient)).await?;
+    }
 }
 
 fn stay(room_sid: &str, participant: &ParticipantInfo) -> Stay {
@@ -90,50 +127,93 @@ pub async fn reconcile(state: AppState, mut ended: watch::Receiver<bool>) {
     }
 }
 
-/// Compares what is noted with what the SFU says.
+/// Compares what is noted with what the SFU says. One room's failure holds up no other's.
 async fn compare(state: &AppState) -> Result<()> {
+    // What is noted comes first: whoever is noted before the SFU is asked and isn't there then has left.
+    let open = state.store.open_consultations().await?;
+    let mut noted: HashMap<Id, Vec<Stay>> = HashMap::new();
+    for (id, stay) in state.store.all_present().await? {
+        noted.entry(id).or_default().push(stay);
+    }
     let rooms = state.sfu.open_rooms(Vec::new()).await?;
+    // Nobody's token is good for longer, so nobody opens an older one again.
+    let since = Timestamp::from_millis(Timestamp::now().as_millis() - OVER_FOR);
+    let over = state.store.over_since(since).await?;
     for room in &rooms {
-        let Some(id) = consultation_of(&room.name) else { continue };
-        let Some(stored) = state.store.consultation(&id).await? else { continue };
-        if stored.is_over() {
-            state.sfu.close_room(&room.name).await?;
-            continue;
-        }
-        if stored.room_sid.as_deref() != Some(&room.sid) {
-            state.store.opened_room(&id, &room.sid).await?;
-        }
-        let noted = state.store.present(&id).await?;
-        let mut there = Vec::new();
-        if room.num_participants > 0 || !noted.is_empty() {
-            there = state.sfu.participants(&room.name).await?;
-            there.retain(|participant| participant.state() != participant_info::State::Disconnected);
-        }
-        for participant in &there {
-            came(state, &stored, room, participant).await?;
-        }
-        for gone in noted.iter().filter(|stay| there.iter().all(|info| info.sid != stay.participant_sid)) {
-            state.store.left(&id, gone, Timestamp::now()).await?;
+        let done = match consultation_of(&room.name) {
+            // Whoever is in it or about to be: the SFU counts them only once they are connected.
+            Some(id) if over.contains(&id) => state.sfu.close_room(&room.name).await.map(drop).map_err(Into::into),
+            Some(id) => compare_room(state, room, &id, noted_in(&noted, &id)).await,
+            None => close_old_check(state, room).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, room = room.name, "a room can't be compared with what is noted");
         }
     }
-    for stored in state.store.open_consultations().await? {
-        if rooms.iter().all(|room| room.name != room_name(&stored.id)) {
-            room_is_gone(state, &stored.id, stored.room_sid.as_deref()).await?;
+    for stored in &open {
+        let is_open = rooms.iter().any(|room| room.name == room_name(&stored.id));
+        if is_open {
+            continue;
+        }
+        if let Err(error) = room_is_gone(state, stored, noted_in(&noted, &stored.id)).await {
+            tracing::warn!(%error, consultation = %stored.id, "a closed room can't be noted");
         }
     }
     Ok(())
 }
 
-async fn room_is_gone(state: &AppState, id: &Id, room_sid: Option<&str>) -> Result<()> {
-    let now = Timestamp::now();
-    for stay in state.store.present(id).await? {
-        state.store.left(id, &stay, now).await?;
+fn noted_in<'a>(noted: &'a HashMap<Id, Vec<Stay>>, id: &Id) -> &'a [Stay] {
+    noted.get(id).map(Vec::as_slice).unwrap_or_default()
+}
+
+async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) -> Result<()> {
+    // An empty room ends by itself.
+    if room.num_participants == 0 && noted.is_empty() {
+        return Ok(());
     }
-    let last_left = state.store.last_left(id).await?;
-    if let (Some(room_sid), Some(left)) = (room_sid, last_left)
+    let Some(stored) = state.store.consultation(id).await? else { return Ok(()) };
+    if stored.is_over() {
+        state.sfu.close_room(&room.name).await?;
+        return Ok(());
+    }
+    if stored.room_sid.as_deref() != Some(&room.sid) {
+        state.store.opened_room(id, &room.sid).await?;
+    }
+    let asked_at = Timestamp::now();
+    let mut there = state.sfu.participants(&room.name).await?;
+    there.retain(|participant| {
+        participant.state() != participant_info::State::Disconnected && !participant.identity.starts_with(RECORDER)
+    });
+    for participant in &there {
+        if is_welcome(state, &stored, room, participant).await? {
+            state.store.seen(id, &stay(&room.sid, participant), asked_at).await?;
+        }
+    }
+    for gone in noted.iter().filter(|stay| there.iter().all(|info| info.sid != stay.participant_sid)) {
+        state.store.left(id, gone, Timestamp::now()).await?;
+    }
+    Ok(())
+}
+
+async fn room_is_gone(state: &AppState, stored: &StoredConsultation, noted: &[Stay]) -> Result<()> {
+    let now = Timestamp::now();
+    for stay in noted {
+        state.store.left(&stored.id, stay, now).await?;
+    }
+    let last_left = state.store.last_left(&stored.id).await?;
+    if let (Some(room_sid), Some(left)) = (&stored.room_sid, last_left)
         && now.as_millis() - left.as_millis() > GONE_FOR
     {
-        state.store.room_closed(id, room_sid, now).await?;
+        state.store.room_closed(&stored.id, room_sid, now).await?;
+    }
+    Ok(())
+}
+
+/// Whoever stays in a network check's room longer than a check takes is sent out with the room.
+async fn close_old_check(state: &AppState, room: &Room) -> Result<()> {
+    let age = Timestamp::now().as_millis() - room.creation_time.saturating_mul(1000);
+    if is_check_room(&room.name) && age > CHECK_LASTS {
+        state.sfu.close_room(&room.name).await?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use governor::middleware::NoOpMiddleware;
+use governor::{DefaultKeyedRateLimiter, Quota};
 use tokio::sync::watch;
 use tower_governor::governor::{GovernorConfig, GovernorConfigBuilder};
 use tower_governor::key_extractor::KeyExtractor;
 use tower_governor::{GovernorError, GovernorLayer};
 
-use crate::caller::origin;
 use crate::error::Error;
+use crate::proxies::Proxies;
 use crate::store::KEY_PREFIX;
 
 /// How many requests are taken.
@@ -36,10 +38,10 @@ enum By {
     ApiKey,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Extractor {
     by: By,
-    behind_proxy: bool,
+    proxies: Proxies,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +55,7 @@ impl KeyExtractor for Extractor {
     type Key = RateKey;
 
     fn extract<T>(&self, request: &Request<T>) -> Result<RateKey, GovernorError> {
-        let address = || RateKey::Address(network(origin(request.headers(), request.extensions(), self.behind_proxy)));
+        let address = || RateKey::Address(network(self.proxies.origin(request.headers(), request.extensions())));
         Ok(match self.by {
             By::Address => address(),
             By::ApiKey => {
@@ -82,15 +84,46 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// Puts a limit for each address, and the same for each API key, around `routes`. It forgets who was quiet for a while,
 /// until the server ends.
-pub fn limit<S>(routes: Router<S>, limit: RateLimit, behind_proxy: bool, ended: &watch::Receiver<bool>) -> Router<S>
+pub fn limit<S>(routes: Router<S>, limit: RateLimit, proxies: &Proxies, ended: &watch::Receiver<bool>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     [By::Address, By::ApiKey].into_iter().fold(routes, |routes, by| {
-        let config = config(limit, Extractor { by, behind_proxy });
+        let config = config(limit, Extractor { by, proxies: proxies.clone() });
         tokio::spawn(forget(config.clone(), ended.clone()));
         routes.layer(GovernorLayer::new(config).error_handler(too_many))
     })
+}
+
+/// How many refusals of each address are put on record, so that nobody fills the audit log with them.
+pub struct Refusals(DefaultKeyedRateLimiter<IpAddr>);
+
+impl Refusals {
+    /// So many.
+    pub fn new(limit: RateLimit) -> Self {
+        let quota = Quota::with_period(limit.period.max(Duration::from_nanos(1)));
+        let burst = NonZeroU32::new(limit.burst).unwrap_or(NonZeroU32::MIN);
+        Self(DefaultKeyedRateLimiter::keyed(quota.expect("the period isn't zero").allow_burst(burst)))
+    }
+
+    /// Whether one more of this address is put on record.
+    ///
+    /// # Errors
+    /// With 429 when there were too many.
+    pub fn note(&self, address: IpAddr) -> Result<(), Error> {
+        // Few are ever known, unless somebody has many addresses.
+        if self.0.len() > 1000 {
+            self.0.retain_recent();
+        }
+        let noted = self.0.check_key(&network(address));
+        noted.map_err(|_| Error::refused(ErrorCode::RateLimited, "too many refused requests; wait a little"))
+    }
+}
+
+impl std::fmt::Debug for Refusals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Refusals(…)")
+    }
 }
 
 type Limiter = GovernorConfig<Extractor, NoOpMiddleware<governor::clock::QuantaInstant>>;

@@ -40,6 +40,12 @@ impl LiveKitUrl {
         Ok(Self { signaling: format!("{signaling}://{host}{port}{path}"), api: format!("{api}://{host}{port}{path}") })
     }
 
+    /// With another address for LiveKit's API: that of a server of one's own, which needn't go through the proxy that
+    /// clients go through.
+    pub fn with_api(self, other: &Self) -> Self {
+        Self { api: other.api.clone(), ..self }
+    }
+
     /// For clients: `wss://…` or `ws://…`, without a slash at the end.
     pub fn signaling(&self) -> &str {
         &self.signaling

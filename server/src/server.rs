@@ -9,6 +9,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::{Config, ConfigError, Database, SfuConfig};
 use crate::files::private_folder;
+use crate::limits::Refusals;
+use crate::proxies::Proxies;
+use crate::recording::{self, RecordingError, Recordings, supervise};
 use crate::routes::{self, Limits};
 use crate::sfu::{ManagedSfu, Sfu, SfuStartError};
 use crate::state::AppState;
@@ -16,6 +19,8 @@ use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
 use crate::{follow, outgoing};
 
+/// How long recorders may take to finish when the server ends; they finish without it, too.
+const RECORDERS_END: Duration = Duration::from_secs(7);
 /// How long requests in flight may take to finish when the server ends.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -49,6 +54,9 @@ pub enum StartError {
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// Recordings have no place.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The SFU can't be started.
     #[error(transparent)]
     Sfu(#[from] SfuStartError),
@@ -62,6 +70,8 @@ pub struct RunningServer {
     serving: JoinHandle<()>,
     /// What runs beside the requests; it ends with this value.
     tasks: JoinSet<()>,
+    /// What looks after recorders; it ends after they have.
+    recording: Option<JoinHandle<()>>,
     store: Store,
     sfu: Arc<Sfu>,
     managed: Option<ManagedSfu>,
@@ -87,8 +97,13 @@ impl Server {
         })?;
         let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
         let store = open_store(&config).await?;
-        if config.behind_proxy && !store.has_keys().await.map_err(OpenError::from)? {
-            return Err(StartError::NoKeys);
+        if !store.has_keys().await.map_err(OpenError::from)? {
+            if config.behind_proxy {
+                return Err(StartError::NoKeys);
+            }
+            tracing::warn!(
+                "no API key was made yet: everybody on this machine may do everything, and nobody else gets in"
+            );
         }
         let here = local_url(address);
         let (managed, sfu) = match config.sfu {
@@ -99,23 +114,32 @@ impl Server {
             SfuConfig::External { url, api_key, api_secret } => (None, Sfu::new(url, api_key, api_secret, false)),
         };
         let sfu = Arc::new(sfu);
+        let recordings = Recordings::open(config.recording)?.map(Arc::new);
         let state = AppState {
             sfu: sfu.clone(),
             store: store.clone(),
             metrics: Arc::default(),
             public_url: config.public_url.unwrap_or_else(|| here.parse().expect("an address makes a URL")),
             e2ee_default: config.e2ee_default,
-            behind_proxy: config.behind_proxy,
+            proxies: if config.behind_proxy { Proxies::new(config.trusted_proxies) } else { Proxies::default() },
+            refusals: Arc::new(Refusals::new(config.refusal_limit)),
+            recordings: recordings.clone(),
             started: Instant::now(),
         };
         let (end, ended) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(follow::reconcile(state.clone(), ended.clone()));
-        tasks.spawn(tidy(store.clone(), ended.clone()));
+        tasks.spawn(tidy(state.clone(), ended.clone()));
+        let recording = recordings.map(|recordings| tokio::spawn(supervise(state.clone(), recordings, ended.clone())));
         if let Some(outgoing) = config.outgoing {
             tasks.spawn(outgoing::deliver(store.clone(), outgoing, ended.clone()));
         }
-        let limits = Limits { all: config.rate_limit, codes: config.code_limit, origins: config.cors_origins };
+        let limits = Limits {
+            all: config.rate_limit,
+            codes: config.code_limit,
+            checks: config.check_limit,
+            origins: config.cors_origins,
+        };
         let service = routes::router(state, limits, &ended).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move {
             let mut ended = ended;
@@ -126,7 +150,7 @@ impl Server {
             }
         });
         tracing::info!(%address, "the backend serves");
-        Ok(RunningServer { address, end, serving, tasks, store, sfu, managed })
+        Ok(RunningServer { address, end, serving, tasks, recording, store, sfu, managed })
     }
 }
 
@@ -154,6 +178,11 @@ impl RunningServer {
             self.serving.abort();
         }
         self.tasks.shutdown().await;
+        if let Some(mut recording) = self.recording.take()
+            && tokio::time::timeout(RECORDERS_END, &mut recording).await.is_err()
+        {
+            recording.abort();
+        }
         self.store.close().await;
         if let Some(managed) = self.managed.take() {
             managed.stop().await;
@@ -181,10 +210,13 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
 }
 
 /// Deletes what is too old, once an hour.
-async fn tidy(store: Store, mut ended: watch::Receiver<bool>) {
+async fn tidy(state: AppState, mut ended: watch::Receiver<bool>) {
     loop {
-        if let Err(error) = store.tidy().await {
+        if let Err(error) = state.store.tidy().await {
             tracing::warn!(%error, "old entries can't be deleted");
+        }
+        if let Some(recordings) = &state.recordings {
+            recording::expire(&state, recordings).await;
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(60 * 60)) => {}

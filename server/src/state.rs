@@ -3,7 +3,10 @@ use std::time::Instant;
 
 use url::Url;
 
+use crate::limits::Refusals;
 use crate::metrics::Metrics;
+use crate::proxies::Proxies;
+use crate::recording::Recordings;
 use crate::sfu::Sfu;
 use crate::store::Store;
 
@@ -20,8 +23,12 @@ pub struct AppState {
     pub public_url: Url,
     /// Whether new consultations are end-to-end encrypted when nobody says.
     pub e2ee_default: bool,
-    /// Whether a proxy in front tells callers' addresses.
-    pub behind_proxy: bool,
+    /// Whom to believe about callers' addresses.
+    pub proxies: Proxies,
+    /// What keeps refusals from filling the audit log.
+    pub refusals: Arc<Refusals>,
+    /// What records, when this server does.
+    pub recordings: Option<Arc<Recordings>>,
     /// When the server started.
     pub started: Instant,
 }

@@ -16,6 +16,8 @@ pub struct Vault {
     seal: LessSafeKey,
     codes: hmac::Key,
     audit: hmac::Key,
+    links: hmac::Key,
+    check: String,
 }
 
 /// Why there is no master key.
@@ -54,16 +56,11 @@ impl Vault {
     /// # Errors
     /// When it can't be read or made, or holds no key.
     pub fn from_file(path: &Path) -> Result<Self, VaultError> {
-        let key = match std::fs::read_to_string(path) {
-            Ok(text) => Secret::new(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key = Secret::random::<KEY_LEN>();
-                crate::files::write_private(path, key.expose())?;
-                key
-            }
-            Err(error) => return Err(error.into()),
-        };
-        Self::from_hex(&key)
+        if !path.try_exists()? {
+            crate::files::write_whole(path, Secret::random::<KEY_LEN>().expose())?;
+        }
+        // Also after it was made: another process may have been faster.
+        Self::from_hex(&Secret::new(std::fs::read_to_string(path)?))
     }
 
     fn from_bytes(master: &[u8]) -> Self {
@@ -72,7 +69,13 @@ impl Vault {
         let seal =
             UnboundKey::new(&AES_256_GCM, derive("autamedica seal 1").as_ref()).expect("HMAC-SHA256 gives 32 bytes");
         let mac = |purpose| hmac::Key::new(HMAC_SHA256, derive(purpose).as_ref());
-        Self { seal: LessSafeKey::new(seal), codes: mac("autamedica codes 1"), audit: mac("autamedica audit 1") }
+        Self {
+            seal: LessSafeKey::new(seal),
+            codes: mac("autamedica codes 1"),
+            audit: mac("autamedica audit 1"),
+            links: mac("autamedica links 1"),
+            check: hex(derive("autamedica check 1").as_ref()),
+        }
     }
 
     /// Encrypts `text` for the database; `place` (a consultation's id) can't be exchanged for another.
@@ -96,6 +99,21 @@ impl Vault {
         let mut sealed = sealed.to_vec();
         let text = self.seal.open_in_place(nonce, Aad::from(place), &mut sealed).map_err(|_| CannotOpen)?;
         String::from_utf8(text.to_vec()).map_err(|_| CannotOpen)
+    }
+
+    /// Tells this master key from any other, and tells nothing else about it.
+    pub fn check_value(&self) -> &str {
+        &self.check
+    }
+
+    /// Signs what a link says.
+    pub fn sign_link(&self, text: &str) -> String {
+        hex(hmac::sign(&self.links, text.as_bytes()).as_ref())
+    }
+
+    /// Whether a link says what was signed.
+    pub fn is_link(&self, text: &str, signature: &str) -> bool {
+        unhex(signature).is_some_and(|signature| hmac::verify(&self.links, text.as_bytes(), &signature).is_ok())
     }
 
     /// What is kept of a join code. Keyed, because eight digits could be guessed from a plain hash.

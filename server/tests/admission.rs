@@ -8,7 +8,7 @@ use std::time::Duration;
 use autamedica_api::{JoinLink, Timestamp};
 use autamedica_engine::{DisconnectReason, Room, RoomEvent, RoomOptions};
 use common::{Backend, Peer, claims, databases, error_code, text};
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 fn code_of(link: &str) -> String {
@@ -293,48 +293,4 @@ async fn the_end_to_end_key_is_the_same_for_both_and_kept_sealed() {
         let bytes = std::fs::read(file.path()).unwrap();
         assert!(!bytes.windows(64).any(|part| part == key.as_bytes()), "{file:?} holds the key");
     }
-}
-
-/// Each row of the role table, tried by a foreign client with each role's token.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_role_table_holds() {
-    use autamedica_engine::{
-        LocalTrack, LocalVideoTrack, NativeVideoSource, RoomError, TrackPublishOptions, TrackSource, VideoResolution,
-    };
-    let backend = Backend::start().await;
-    let data = backend.create("roles").await;
-    for (field, is_doctor) in [("patientToken", false), ("doctorToken", true)] {
-        let token = text(&data, field);
-        let peer = Peer::join(&data, token).await;
-        let me = peer.room.local_participant();
-        let may = me.permission().unwrap();
-        assert!(may.can_subscribe && may.can_publish_data, "subscribe and chat");
-        for (source, allowed) in [
-            (TrackSource::Camera, true),
-            (TrackSource::Microphone, true),
-            (TrackSource::Screenshare, is_doctor),
-            (TrackSource::ScreenshareAudio, is_doctor),
-            (TrackSource::Unknown, false),
-        ] {
-            assert_eq!(may.may_publish(source), allowed, "{field} {source:?}");
-        }
-        // The SFU means it.
-        let source = NativeVideoSource::new(VideoResolution { width: 320, height: 180 }, true).unwrap();
-        let track = LocalTrack::Video(LocalVideoTrack::create_video_track("screen", source).unwrap());
-        let options = TrackPublishOptions { source: TrackSource::Screenshare, ..Default::default() };
-        let published = common::soon("publishing a screen", me.publish_track(track, options)).await;
-        match published {
-            Ok(_) => assert!(is_doctor, "a patient shared a screen"),
-            Err(error) => assert!(!is_doctor && matches!(error, RoomError::NotAllowed(_)), "{field}: {error:?}"),
-        }
-        let record = backend
-            .post("/api/consultations/roles/recording/start", Some(token), &json!({"roomName": "consultation-roles"}))
-            .await;
-        assert_eq!(record.0.as_u16(), if is_doctor { 501 } else { 403 });
-        let remove = "/api/consultations/roles/participants/nobody/remove";
-        let (status, _) = backend.call(Method::POST, remove, token).await;
-        assert_eq!(status.as_u16(), if is_doctor { 200 } else { 403 });
-        peer.room.close().await.unwrap();
-    }
-    backend.server.shutdown().await;
 }

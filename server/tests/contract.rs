@@ -15,6 +15,73 @@ fn fields(value: &Value) -> Vec<&str> {
     names
 }
 
+/// The contract's example, as its callers have it.
+const REQUEST: &str =
+    r#"{"consultationId": "uuid-consultation-001", "patientId": "patient-maria-123", "doctorId": "doctor-carlos-456"}"#;
+const ANSWER: &str = r#"{"success": true, "data": {
+  "consultationId": "uuid-consultation-001",
+  "roomName": "consultation-uuid-consultation-001",
+  "roomSid": "RM_dLZxmFRPxzcP",
+  "patientId": "patient-maria-123", "doctorId": "doctor-carlos-456",
+  "patientToken": "eyJhbGci...", "doctorToken": "eyJhbGci...",
+  "livekitUrl": "wss://…", "createdAt": "2025-10-05T12:07:46.209Z"}}"#;
+
+/// A text's form, whatever its digits.
+fn form(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect()
+}
+
+/// With the real curl, as a caller would type it: every field of the example is there, and is as it is there, except for
+/// what is new in each answer, which is of the same kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contracts_example_runs_verbatim_with_curl() {
+    let backend = Backend::start().await;
+    let create =
+        ["-H", "Content-Type: application/json", "-d", REQUEST, "http://localhost:8888/api/consultations/create"];
+    let port = backend.server.local_addr().port();
+    let curl = async |arguments: &[&str]| {
+        let mut curl = tokio::process::Command::new("curl");
+        // The contract's address, wherever this server's port is.
+        curl.args(["-sS", "--noproxy", "*", "--connect-to", &format!("localhost:8888:127.0.0.1:{port}")]);
+        let output = curl.args(["-w", "\n%{http_code}"]).args(arguments).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.to_owned(), serde_json::from_str::<Value>(body).unwrap())
+    };
+    let (status, answer) = curl(&create).await;
+    let example: Value = serde_json::from_str(ANSWER).unwrap();
+    assert_eq!((status.as_str(), fields(&answer)), ("200", fields(&example)), "{answer}");
+    assert_eq!(answer["success"], example["success"]);
+    for (field, expected) in example["data"].as_object().unwrap() {
+        let (got, expected) = (answer["data"][field].as_str().unwrap_or_default(), expected.as_str().unwrap());
+        let same = match field.as_str() {
+            "roomSid" => got.len() == expected.len() && got.starts_with("RM_"),
+            "patientToken" | "doctorToken" => got.starts_with("eyJ") && got.split('.').count() == 3,
+            // This machine's own SFU has no certificate.
+            "livekitUrl" => got.starts_with("ws://127.0.0.1:"),
+            "createdAt" => form(got) == form(expected),
+            _ => got == expected,
+        };
+        assert!(same, "{field}: {got} instead of {expected}");
+    }
+    let (_, again) = curl(&create).await;
+    assert_eq!(again["data"]["roomSid"], answer["data"]["roomSid"]);
+
+    // The other calls of the contract's table, in its order.
+    let (status, health) = curl(&["http://localhost:8888/health"]).await;
+    assert_eq!((status.as_str(), &health["data"]["status"]), ("200", &json!("ok")));
+    let (status, rooms) = curl(&["http://localhost:8888/api/rooms/active"]).await;
+    assert_eq!((status.as_str(), &rooms["data"]["count"]), ("200", &json!(1)));
+    let stats = "http://localhost:8888/api/rooms/consultation-uuid-consultation-001/stats";
+    let (status, stats) = curl(&[stats]).await;
+    assert_eq!((status.as_str(), &stats["data"]["numParticipants"]), ("200", &json!(0)));
+    let other = REQUEST.replace("maria", "jose");
+    let (status, conflict) = curl(&["-H", create[1], "-d", &other, create[4]]).await;
+    assert_eq!((status.as_str(), error_code(&conflict)), ("409", "consultation_conflict"));
+    backend.server.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn create_answers_the_contracts_example() {
     let backend = Backend::start().await;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autamedica_lab::{Sfu, free_port};
-use autamedica_server::{Config, LiveKitUrl, OutgoingConfig, Secret, SfuConfig};
+use autamedica_server::{Config, Database, LiveKitUrl, OutgoingConfig, Secret, SfuConfig, open_store};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode as Status};
 use axum::routing::post;
 use base64::Engine as _;
 use common::{Backend, Peer, client, databases, error_code, soon, text};
 use livekit_api::access_token::AccessToken;
-use livekit_api::services::room::RoomClient;
+use livekit_api::services::room::{CreateRoomOptions, RoomClient};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -35,6 +35,10 @@ async fn tell(backend: &Backend, event: &Value, secret: &str) -> (StatusCode, Va
     let request = backend.http.post(backend.url("/webhooks/livekit")).header("authorization", token);
     let request = request.header("content-type", "application/webhook+json").body(body);
     common::read(request.send().await.unwrap()).await
+}
+
+fn admin(sfu: &Sfu) -> RoomClient {
+    RoomClient::with_api_key(&format!("http://127.0.0.1:{}", sfu.port()), Sfu::API_KEY, Sfu::API_SECRET)
 }
 
 fn event(kind: &str, id: &str, at: i64, room: &Value, who: Option<(&str, &str)>) -> Value {
@@ -82,6 +86,26 @@ async fn livekits_events_are_verified_idempotent_and_may_come_in_any_order() {
         assert_eq!(state().await, "live");
         tell(&backend, &event("room_finished", "6", 500, &room, None), Sfu::API_SECRET).await;
         assert_eq!(state().await, "ended");
+
+        // What is told late of the closed room opens nothing again.
+        admin(&sfu).delete_room(text(&room, "roomName")).await.unwrap();
+        let late = Some(("PA_late", "patient-1"));
+        for (number, told) in [
+            event("room_started", "7", 50, &room, None),
+            event("participant_joined", "8", 450, &room, late),
+            event("room_started", "9", 50, &old, None),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let (status, answer) = tell(&backend, told, Sfu::API_SECRET).await;
+            assert_eq!((status, state().await), (StatusCode::OK, json!("ended")), "{number}: {answer}");
+        }
+        // A room that is really open again does.
+        admin(&sfu).create_room(text(&room, "roomName"), CreateRoomOptions::default()).await.unwrap();
+        let (_, stats) = backend.get("/api/rooms/consultation-events/stats").await;
+        tell(&backend, &event("room_started", "10", 600, &stats["data"], None), Sfu::API_SECRET).await;
+        assert_eq!(state().await, "created");
         backend.server.shutdown().await;
     }
 }
@@ -128,9 +152,7 @@ async fn an_empty_consultation_ends_and_can_begin_again() {
         doctor.room.close().await.unwrap();
         patient.room.close().await.unwrap();
         // The SFU closes an empty room by itself after a while; not everybody has that long.
-        let admin =
-            RoomClient::with_api_key(&format!("http://127.0.0.1:{}", sfu.port()), Sfu::API_KEY, Sfu::API_SECRET);
-        admin.delete_room(text(&data, "roomName")).await.unwrap();
+        admin(&sfu).delete_room(text(&data, "roomName")).await.unwrap();
         let ended = backend.until("/api/consultations/empty", |data| data["state"] == "ended").await;
         assert_eq!(ended["cause"], "empty");
         backend.create("empty").await;
@@ -141,17 +163,53 @@ async fn an_empty_consultation_ends_and_can_begin_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_webhooks_the_reconciler_finds_out() {
-    let sfu = Sfu::start().unwrap();
-    let backend = Backend::start_with(external(&sfu, Config::default())).await;
-    let data = backend.create_with("ask", &json!({"waitingRoom": true})).await;
-    let doctor = Peer::join(&data, text(&data, "doctorToken")).await;
-    let _patient = Peer::join(&data, text(&data, "patientToken")).await;
-    backend.until("/api/consultations/ask", |data| data["state"] == "waiting").await;
-    let admit = "/api/consultations/ask/admit";
-    backend.post(admit, Some(text(&data, "doctorToken")), &json!({})).await;
-    backend.until("/api/consultations/ask", |data| data["state"] == "live").await;
-    doctor.room.close().await.unwrap();
-    backend.server.shutdown().await;
+    for config in databases() {
+        let sfu = Sfu::start().unwrap();
+        let backend = Backend::start_with(external(&sfu, config)).await;
+        let data = backend.create_with("ask", &json!({"waitingRoom": true})).await;
+        let doctor = Peer::join(&data, text(&data, "doctorToken")).await;
+        let _patient = Peer::join(&data, text(&data, "patientToken")).await;
+        backend.until("/api/consultations/ask", |data| data["state"] == "waiting").await;
+        let admit = "/api/consultations/ask/admit";
+        backend.post(admit, Some(text(&data, "doctorToken")), &json!({})).await;
+        backend.until("/api/consultations/ask", |data| data["state"] == "live").await;
+        doctor.room.close().await.unwrap();
+        backend.server.shutdown().await;
+    }
+}
+
+/// Somebody who was noted as gone by mistake, and is there, is noted as there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reconciler_puts_a_wrong_leave_right_and_leaves_no_shows_alone() {
+    for config in databases() {
+        let sfu = Sfu::start().unwrap();
+        let config = external(&sfu, config);
+        let store = match config.database {
+            Database::Postgres(_) => Some(open_store(&config).await.unwrap()),
+            _ => None,
+        };
+        let backend = Backend::start_with(config).await;
+        let data = backend.create("wrong").await;
+        for number in 0..3 {
+            backend.create(&format!("no-show-{number}")).await;
+        }
+        let open = async || match &store {
+            Some(store) => Some(store.open_consultations().await.unwrap().len()),
+            None => None,
+        };
+        assert!(open().await.is_none_or(|open| open == 0), "nobody came to any");
+        let _doctor = Peer::join(&data, text(&data, "doctorToken")).await;
+        backend.until("/api/consultations/wrong", |data| data["state"] == "waiting").await;
+        assert!(open().await.is_none_or(|open| open == 1));
+        let (_, stats) = backend.get("/api/rooms/consultation-wrong/stats").await;
+        let sid = text(&stats["data"]["participants"][0], "sid").to_owned();
+        let gone = event("participant_left", "1", 1, &data, Some((&sid, "doctor-1")));
+        assert_eq!(tell(&backend, &gone, Sfu::API_SECRET).await.0, StatusCode::OK);
+        // It is live only if the doctor counts as there.
+        let _patient = Peer::join(&data, text(&data, "patientToken")).await;
+        backend.until("/api/consultations/wrong", |data| data["state"] == "live").await;
+        backend.server.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,12 +275,15 @@ async fn stats_join_the_sfus_view_with_what_clients_measured() {
         let token = text(&data, "patientToken");
         let _patient = Peer::join(&data, token).await;
         let quality = "/api/consultations/stats/quality";
+        let tracks = json!([{"sid": "TR_1", "jitterMs": 2.5}]);
         for ms in 1..=20 {
             let sample = json!({"roundTripMs": ms, "packetLossPercent": 0.5, "fps": 30, "width": 1280, "height": 720,
-                "tracks": [{"sid": "TR_1", "jitterMs": 2.5}]});
+                "tracks": tracks});
             let (status, answer) = backend.post(quality, Some(token), &sample).await;
             assert_eq!(status, StatusCode::OK, "{answer}");
         }
+        let (_, stats) = backend.get("/api/rooms/consultation-stats/stats").await;
+        assert_eq!(stats["data"]["quality"]["latest"]["tracks"], tracks);
         for (wrong, token, status) in [
             (json!({"roundTripMs": -1}), Some(token), 400),
             (json!({"packetLossPercent": 101}), Some(token), 400),
@@ -232,16 +293,24 @@ async fn stats_join_the_sfus_view_with_what_clients_measured() {
         ] {
             assert_eq!(backend.post(quality, token, &wrong).await.0.as_u16(), status, "{wrong}");
         }
+        // Twice as many in a minute as a client sends are kept, no more; another person's aren't counted with them.
+        for number in 20..30 {
+            let answer = backend.http.post(backend.url(quality)).bearer_auth(token).json(&json!({"roundTripMs": 20}));
+            let answer = answer.send().await.unwrap();
+            let (status, waits) = (answer.status().as_u16(), answer.headers().contains_key("retry-after"));
+            assert_eq!((status, waits), if number < 24 { (200, false) } else { (429, true) }, "sample {number}");
+        }
+        let doctor = text(&data, "doctorToken");
+        assert_eq!(backend.post(quality, Some(doctor), &json!({})).await.0, StatusCode::OK);
         let stats = backend.until("/api/rooms/consultation-stats/stats", |data| data["numParticipants"] == 1).await;
         let patient = &stats["participants"][0];
         assert_eq!((&patient["identity"], &patient["role"]), (&json!("patient-1"), &json!("patient")));
-        for quality in [&stats["quality"], &patient["quality"]] {
-            assert_eq!(quality["samples"], 20);
-            assert_eq!((&quality["p50"]["roundTripMs"], &quality["p95"]["roundTripMs"]), (&json!(10.0), &json!(19.0)));
-            assert_eq!(quality["latest"]["roundTripMs"], 20.0);
-            assert_eq!(quality["latest"]["tracks"], json!([{"sid": "TR_1", "jitterMs": 2.5}]));
+        for (quality, samples) in [(&stats["quality"], 25), (&patient["quality"], 24)] {
+            assert_eq!(quality["samples"], samples);
+            assert_eq!((&quality["p50"]["roundTripMs"], &quality["p95"]["roundTripMs"]), (&json!(12.0), &json!(20.0)));
             assert_eq!(quality["p50"]["width"], 1280);
         }
+        assert_eq!(patient["quality"]["latest"]["roundTripMs"], 20.0);
         let metrics = backend.http.get(backend.url("/metrics")).send().await.unwrap().text().await.unwrap();
         assert!(metrics.contains("autamedica_sfu_up 1"), "{metrics}");
         assert!(metrics.contains("autamedica_consultations{state="), "{metrics}");

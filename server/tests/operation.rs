@@ -124,8 +124,30 @@ async fn a_web_page_on_another_name_cant_use_the_open_api() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answered_create_is_lost_when_the_server_is_killed() {
+    kill_during_creates(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answered_create_is_lost_on_postgresql_when_the_server_is_killed() {
+    let [_, config] = databases();
+    let Database::Postgres(url) = &config.database else { panic!("the second is PostgreSQL") };
+    let key = config.master_key.as_ref().unwrap();
+    kill_during_creates(&[("DATABASE_URL", url.expose()), ("AUTAMEDICA_MASTER_KEY", key.expose())]).await;
+}
+
+async fn kill_during_creates(variables: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
-    let (mut server, url) = serve(folder.path(), &[]);
+    let serve = |folder: &Path| {
+        let mut command = program(folder);
+        command.args(["--port", "0"]).envs(variables.iter().copied());
+        serve_with(folder, command)
+    };
+    let run = |folder: &Path, arguments: &[&str]| {
+        let output = program(folder).args(arguments).envs(variables.iter().copied()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let (mut server, url) = serve(folder.path());
     let http = client();
     let (sender, mut answers) = tokio::sync::mpsc::unbounded_channel();
     let creating: Vec<_> = (0..200)
@@ -156,7 +178,7 @@ async fn no_answered_create_is_lost_when_the_server_is_killed() {
     assert!(answered.len() >= 50 && answered.len() < 200, "{} were answered", answered.len());
 
     assert!(run(folder.path(), &["audit", "verify"]).starts_with("all "));
-    let (_server, url) = serve(folder.path(), &[]);
+    let (_server, url) = serve(folder.path());
     for id in &answered {
         let answer = http.get(format!("{url}/api/consultations/{id}")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{id} was answered and is lost");
@@ -218,6 +240,44 @@ async fn ten_thousand_wrong_codes_are_held_up_and_named_nowhere() {
     assert!(!run(folder.path(), &["audit", "export"]).contains("wrong-code-that"));
 }
 
+/// Whoever guesses keys, or asks for what they may not, can't fill the audit log with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_dont_fill_the_audit_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = run(folder.path(), &["key", "create", "desk", "--scope", "desk"]);
+    let (_server, url) = serve(folder.path(), &[]);
+    let http = client();
+    let rooms = format!("{url}/api/rooms/active");
+    let tries = futures_util::stream::iter(0..400_u32)
+        .map(|number| http.get(&rooms).bearer_auth(format!("amk_{number:08}_{number:064}")).send());
+    let start = std::time::Instant::now();
+    let statuses: Vec<_> = tries.buffer_unordered(16).map(|answer| answer.unwrap().status().as_u16()).collect().await;
+    let noted = statuses.iter().filter(|status| **status == 401).count();
+    let held_up = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!(noted + held_up, 400, "{statuses:?}");
+    let allowed = 60 + usize::try_from(start.elapsed().as_secs()).unwrap() + 1;
+    assert!((1..=allowed).contains(&noted), "{noted} were put on record");
+    // A key that works does, also from there.
+    assert_eq!(http.get(&rooms).bearer_auth(&key).send().await.unwrap().status(), StatusCode::OK);
+    let exported = run(folder.path(), &["audit", "export"]);
+    assert_eq!(exported.lines().filter(|line| line.contains("unknown key")).count(), noted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_master_key_and_a_server_without_keys_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _) = serve(folder.path(), &[]);
+    drop(server);
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(log.contains("no API key was made yet"), "{log}");
+    let other = program(folder.path()).arg("--check").env("AUTAMEDICA_MASTER_KEY", "7".repeat(64)).output().unwrap();
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert!(!other.status.success() && said.contains("another master key"), "{said}");
+    std::fs::remove_file(folder.path().join("master.key")).unwrap();
+    let lost = program(folder.path()).args(["key", "list"]).output().unwrap();
+    assert!(!lost.status.success(), "a fresh key isn't the old one");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_on_one_postgresql_serve_one_consultation() {
     let [_, config] = databases();
@@ -255,10 +315,20 @@ async fn behind_a_proxy_keys_and_an_address_are_wanted_and_the_proxy_is_believed
     assert!(refuses(&["--check", "--host", "0.0.0.0"], &[]).contains("--behind-proxy"));
     assert!(refuses(&["--check", "--behind-proxy"], &[]).contains("PUBLIC_URL"));
     let public = ("PUBLIC_URL", "https://clinic.example");
-    assert!(refuses(&["--check", "--behind-proxy"], &[public]).contains("needs keys"));
+    let elsewhere =
+        [public, ("LIVEKIT_URL", "wss://x.example"), ("LIVEKIT_API_KEY", "key"), ("LIVEKIT_API_SECRET", "secret")];
+    assert!(refuses(&["--check", "--behind-proxy"], &elsewhere).contains("needs keys"));
     let key = run(folder.path(), &["key", "create", "integrator", "--scope", "integrator"]);
+    let sfu = Sfu::start().unwrap();
+    let url = sfu.url();
+    let own =
+        [("LIVEKIT_URL", url.as_str()), ("LIVEKIT_API_KEY", Sfu::API_KEY), ("LIVEKIT_API_SECRET", Sfu::API_SECRET)];
+    assert!(refuses(&["--check", "--behind-proxy"], &[public]).contains("LIVEKIT_URL"));
+    let plain =
+        refuses(&["--check", "--behind-proxy"], &[&own[..], &[("PUBLIC_URL", "http://clinic.example")]].concat());
+    assert!(plain.contains("PUBLIC_URL"), "{plain}");
     let mut command = program(folder.path());
-    command.args(["--port", "0", "--behind-proxy", "--host", "0.0.0.0"]).env(public.0, public.1);
+    command.args(["--port", "0", "--behind-proxy", "--host", "0.0.0.0"]).env(public.0, public.1).envs(own);
     let (_server, url) = serve_with(folder.path(), command);
     let http = client();
     let body = json!({"consultationId": "proxied", "patientId": "p", "doctorId": "d"});

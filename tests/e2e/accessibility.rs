@@ -13,6 +13,8 @@ fn the_start_screen_is_read_with_names_roles_and_states() -> Result<()> {
     let display = Display::start(1280, 720)?;
     let mut reader = ScreenReader::start()?;
     let mut command = display.command(built_program("autamedica")?);
+    let folder = tempfile::tempdir()?;
+    command.env("XDG_CONFIG_HOME", folder.path());
     command.args(["--lang", "es"]).stdin(Stdio::null()).stderr(Stdio::null());
     reader.listen_to(&mut command);
     let app = Process::spawn("autamedica", command)?;

@@ -2,6 +2,9 @@
 
 mod accessibility;
 mod browser;
+mod check;
 mod demo;
 mod faults;
+mod kiosk;
+mod links;
 mod support;

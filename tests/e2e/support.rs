@@ -42,9 +42,36 @@ impl Backend {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Result<Self> {
+    /// With keys, and a consultation for a kiosk: its code, and the kiosk's key.
+    pub fn start_with_kiosk(folder: &Path) -> Result<(Self, String, String)> {
+        let database = format!("sqlite:{}?mode=rwc", folder.join("kiosk.db").display());
+        let make = |name: &str, scope: &str| -> Result<String> {
+            let mut command = Command::new(built_program("autamedica-server")?);
+            quiet(&mut command);
+            command.args(["key", "create", name, "--scope", scope]).env("DATABASE_URL", &database).current_dir(folder);
+            let output = command.output().context("making a key")?;
+            ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        };
+        let (desk, kiosk) = (make("desk", "desk")?, make("kiosk", "kiosk")?);
+        let mut command = Command::new(built_program("autamedica-server")?);
+        command.current_dir(folder);
+        let backend = Self::spawn_with(command, &database)?;
+        let person = |role: Role| Id::new(format!("{role}-kiosk"));
+        let body = CreateConsultation::new(Id::new("kiosk-1")?, person(Role::Patient)?, person(Role::Doctor)?);
+        let body = serde_json::to_value(body)?;
+        let path = "/api/consultations/create";
+        let made: Consultation = backend.request_as(reqwest::Method::POST, path, Some(&body), Some(&desk))?;
+        Ok((backend, made.kiosk_code, kiosk))
+    }
+
+    fn spawn(command: Command) -> Result<Self> {
+        Self::spawn_with(command, "sqlite::memory:")
+    }
+
+    fn spawn_with(mut command: Command, database: &str) -> Result<Self> {
         let port = free_port()?;
-        command.env("AUTAMEDICA_PORT", port.to_string()).env("DATABASE_URL", "sqlite::memory:");
+        command.env("AUTAMEDICA_PORT", port.to_string()).env("DATABASE_URL", database);
         quiet(&mut command);
         let process = Process::spawn("autamedica-server", command)?;
         let backend = Self { process, url: format!("http://127.0.0.1:{port}") };
@@ -96,6 +123,16 @@ impl Backend {
     }
 
     fn request<T: DeserializeOwned>(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Result<T> {
+        self.request_as(method, path, body, None)
+    }
+
+    fn request_as<T: DeserializeOwned>(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<T> {
         // A test has one thread of its own and no use for an executor that outlives a question.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -104,6 +141,9 @@ impl Backend {
             let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.url));
             if let Some(body) = body {
                 request = request.json(body);
+            }
+            if let Some(key) = key {
+                request = request.bearer_auth(key);
             }
             let answer = request.send().await?.error_for_status()?.json::<Success<T>>().await?;
             Ok(answer.data)
@@ -186,6 +226,8 @@ impl App {
         app.args(["--role", role.as_str(), "--consultation", consultation, "--server", server, "--title", &title]);
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none", "--say", say]);
         app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report);
+        // Nobody's own settings, and none left behind.
+        app.env("XDG_CONFIG_HOME", folder.join(format!("{role} config")));
         app.env("DATABASE_URL", "sqlite::memory:").env("NO_COLOR", "1").env_remove("RUST_LOG");
         app.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).context("making the app's log")?);
         Ok(Self { process: Process::spawn("autamedica", app)?, role, title, report, log })

@@ -1,10 +1,13 @@
 //! The whole suite, on a machine without a display.
 
-use anyhow::Result;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::step;
-use crate::workspace::cargo;
+use crate::workspace::{cargo, root};
 
 /// What to run of it.
 #[derive(Args)]
@@ -14,12 +17,29 @@ pub struct Options {
     arguments: Vec<String>,
 }
 
+/// The kiosk's build has the same name as the app's: it is made first, and put in a place of its own. All but the client
+/// and the app are the same in both, and compile once.
+fn build_kiosk() -> Result<()> {
+    let build = ["build", "--workspace", "--bins", "--features", "autamedica/kiosk"];
+    step::show("Building the kiosk", cargo().args(build))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let (built, kept) = (target.join("debug").join(program()), target.join("kiosk"));
+    fs::create_dir_all(&kept).with_context(|| format!("making {}", kept.display()))?;
+    fs::copy(&built, kept.join(program())).with_context(|| format!("copying {}", built.display()))?;
+    Ok(())
+}
+
+fn program() -> String {
+    format!("autamedica{}", std::env::consts::EXE_SUFFIX)
+}
+
 /// Builds every program, then runs the tests.
 ///
 /// # Errors
 /// When something doesn't compile or a test fails.
 pub fn run(options: &Options) -> Result<()> {
     // Tests start our programs as a person does, and cargo builds only those of the package under test.
+    build_kiosk()?;
     step::show("Building all programs", cargo().args(["build", "--workspace", "--bins"]))?;
     let mut test = cargo();
     // A run takes long enough to want to know all that fails.

@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use autamedica_api::Role;
 use autamedica_engine::{
     EngineError, LatestFrame, LocalAudioTrack, LocalParticipant, LocalTrack, LocalTrackPublication, LocalVideoTrack,
-    NativeAudioSource, NativeVideoSource, RoomError, TrackPublishOptions, TrackSource, VideoEncoding, VideoFrame,
-    VideoResolution,
+    NativeAudioSource, NativeVideoSource, RoomError, TrackPublishOptions, TrackSource, VideoEncoding, VideoResolution,
 };
-use parking_lot::Mutex;
 
 use super::CallSettings;
 use super::event::{Event, Events};
+use super::outlet::{Outlet, feed_pictures, feed_sound};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, SAMPLE_RATE, Speaker};
-use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions};
+use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions, ScreenSource};
 
 /// Text must stay sharp; half the camera's rate is enough for it.
 const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 15.0 };
@@ -22,7 +21,7 @@ const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, m
 const AUDIO_QUEUE_MS: u32 = 100;
 
 /// Which devices to use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceChoices {
     /// The camera.
     pub camera: DeviceChoice,
@@ -40,67 +39,50 @@ pub(super) enum Source {
     Screen,
 }
 
-/// A device thread's way into the room that is up: filled when one is entered, emptied when it is left, and shut while
-/// its source is muted, so that nothing gets out whatever the engine makes of the muting.
-struct Outlet<S>(Arc<Way<S>>);
-
-struct Way<S> {
-    source: Mutex<Option<S>>,
-    shut: AtomicBool,
-}
-
-impl<S: Clone> Outlet<S> {
-    fn new() -> Self {
-        Self(Arc::new(Way { source: Mutex::new(None), shut: AtomicBool::new(false) }))
-    }
-
-    fn set(&self, source: Option<S>) {
-        *self.0.source.lock() = source;
-    }
-
-    fn shut(&self, shut: bool) {
-        self.0.shut.store(shut, Ordering::Release);
-    }
-
-    fn get(&self) -> Option<S> {
-        if self.0.shut.load(Ordering::Acquire) { None } else { self.0.source.lock().clone() }
-    }
-}
-
-impl<S> Clone for Outlet<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
 /// One of our sources in the room.
 #[derive(Default)]
 enum Publication {
     #[default]
     None,
-    Asked,
-    There(LocalTrackPublication),
+    /// Which time.
+    Asked(u64),
+    There {
+        publication: LocalTrackPublication,
+        /// What the room was told last.
+        muted: bool,
+    },
 }
 
 /// Our devices and what the room has of them.
 pub(super) struct LocalMedia {
-    choices: DeviceChoices,
+    pub(super) choices: DeviceChoices,
     settings: CallSettings,
     role: Role,
     events: Events,
     self_view: LatestFrame,
+    mixer: Mixer,
     camera: Option<Camera>,
     microphone: Option<Microphone>,
     screen: Option<Screen>,
     pub(super) speaker: Option<Speaker>,
+    /// Devices that go on until the ones in their place deliver.
+    retiring: (Option<Camera>, Option<Microphone>),
     processing: Option<AudioProcessing>,
     camera_outlet: Outlet<NativeVideoSource>,
     microphone_outlet: Outlet<NativeAudioSource>,
     screen_outlet: Outlet<NativeVideoSource>,
+    /// The connection is too bad for the camera's full picture.
+    held: Arc<AtomicBool>,
     /// The size of the pictures, once one came.
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
     publications: [Publication; 3],
+    /// Counts the devices opened for each source, and for the speaker.
+    devices: [u64; 4],
+    /// Counts the publications asked for.
+    asked: u64,
+    /// Mutings that we asked for and the room hasn't told yet.
+    mutings: [u32; 3],
 }
 
 impl LocalMedia {
@@ -109,6 +91,7 @@ impl LocalMedia {
         settings: CallSettings,
         role: Role,
         self_view: LatestFrame,
+        mixer: Mixer,
         events: Events,
     ) -> Self {
         Self {
@@ -117,98 +100,141 @@ impl LocalMedia {
             role,
             events,
             self_view,
+            mixer,
             camera: None,
             microphone: None,
             screen: None,
             speaker: None,
+            retiring: (None, None),
             processing: None,
             camera_outlet: Outlet::new(),
             microphone_outlet: Outlet::new(),
             screen_outlet: Outlet::new(),
+            held: Arc::default(),
             camera_size: None,
             screen_size: None,
             publications: Default::default(),
+            devices: [0; 4],
+            asked: 0,
+            mutings: [0; 3],
         }
     }
 
     /// Opens speaker, microphone and camera. Returns at once; each reports through events.
-    pub(super) fn open(&mut self, mixer: Mixer) {
+    pub(super) fn open(&mut self) {
         // Without the engine's processing a call still works, with whatever echo the room has.
         self.processing = AudioProcessing::with_options(self.settings.processing())
             .inspect_err(|error| tracing::warn!(%error, "no echo cancellation"))
             .ok();
-        let events = self.events.clone();
-        self.speaker =
-            Some(Speaker::open(self.choices.speaker.clone(), mixer, self.processing.clone(), move |state| {
-                events.send(Event::Speaker(state));
-            }));
+        self.open_speaker();
         self.open_microphone();
         self.open_camera();
     }
 
-    fn open_microphone(&mut self) {
-        let (outlet, events) = (self.microphone_outlet.clone(), self.events.clone());
+    /// The number of the next device, from which on the earlier ones are no more.
+    fn next_device(&mut self, index: usize) -> u64 {
+        self.devices[index] += 1;
+        self.devices[index]
+    }
+
+    /// Whether something comes from the newest device of a source.
+    pub(super) fn is_newest(&self, source: Source, device: u64) -> bool {
+        self.devices[source as usize] == device
+    }
+
+    /// Whether something comes from the newest speaker.
+    pub(super) fn is_newest_speaker(&self, device: u64) -> bool {
+        self.devices[SPEAKER] == device
+    }
+
+    /// Opens the speaker, in the place of one that is open: two would share the sound.
+    pub(super) fn open_speaker(&mut self) {
+        self.speaker = None;
+        let (device, events) = (self.next_device(SPEAKER), self.events.clone());
+        let on_state = move |state| events.send(Event::Speaker { device, state });
+        let (choice, mixer) = (self.choices.speaker.clone(), self.mixer.clone());
+        self.speaker = Some(Speaker::open(choice, mixer, self.processing.clone(), on_state));
+    }
+
+    /// Opens the microphone; one that is open goes on until the new one delivers.
+    pub(super) fn open_microphone(&mut self) {
+        self.retiring.1 = self.microphone.take().or(self.retiring.1.take());
+        let (device, events) = (self.next_device(Source::Microphone as usize), self.events.clone());
         let options = MicrophoneOptions {
             choice: self.choices.microphone.clone(),
             tone_hz: test_tone_hz(self.role),
             processing: self.processing.clone(),
         };
-        let sink = move |chunk: &crate::device::audio::Chunk| {
-            if let Some(source) = outlet.get() {
-                // A full queue means that the engine is behind: this piece is lost, the next may not be.
-                if let Err(error) = source.try_capture_frame(chunk) {
-                    tracing::trace!(%error, "sound not sent");
-                }
-            }
-        };
-        let on_state = move |state| events.send(Event::Device(Source::Microphone, state));
+        let on_state = move |state| events.send(Event::Device { source: Source::Microphone, device, state });
+        let sink = feed_sound(device, self.microphone_outlet.clone());
         self.microphone = Some(Microphone::open(options, sink, on_state));
     }
 
-    /// Opens the camera, unless it is.
+    /// Opens the camera; one that is open goes on until the new one delivers.
     pub(super) fn open_camera(&mut self) {
-        if self.camera.is_some() {
-            return;
-        }
+        self.retiring.0 = self.camera.take().or(self.retiring.0.take());
         let (sizes, states) = (self.events.clone(), self.events.clone());
-        let on_frame = feed(Source::Camera, self.camera_outlet.clone(), Some(self.self_view.clone()), sizes);
+        let source = Source::Camera;
+        let device = self.next_device(source as usize);
+        let (outlet, self_view, held) = (self.camera_outlet.clone(), self.self_view.clone(), self.held.clone());
+        let on_frame = feed_pictures((source, device), outlet, Some(self_view), held, sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
-        self.camera = Some(Camera::open(
-            self.choices.camera.clone(),
-            self.settings.picture.format(),
-            style,
-            on_frame,
-            move |state| states.send(Event::Device(Source::Camera, state)),
-        ));
+        let (choice, format) = (self.choices.camera.clone(), self.settings.picture.format());
+        let on_state = move |state| states.send(Event::Device { source, device, state });
+        self.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
+    }
+
+    /// The newest device of a source delivers, or can't: the one before it isn't needed any more.
+    pub(super) fn settled(&mut self, source: Source) {
+        match source {
+            Source::Camera => self.retiring.0 = None,
+            Source::Microphone => self.retiring.1 = None,
+            Source::Screen => {}
+        }
+    }
+
+    /// Sends little (`true`) of the camera's picture, or all of it again.
+    pub(super) fn hold_camera_back(&self, hold: bool) {
+        self.held.store(hold, Ordering::Relaxed);
+    }
+
+    /// Whether the camera is open, or being opened.
+    pub(super) fn has_camera(&self) -> bool {
+        self.camera.is_some()
     }
 
     /// Closes the camera, so that its light goes out.
     pub(super) fn close_camera(&mut self) {
+        self.next_device(Source::Camera as usize);
         self.camera = None;
+        self.retiring.0 = None;
         self.self_view.clear();
     }
 
-    /// Starts to capture the screen.
-    pub(super) fn open_screen(&mut self) {
+    /// Starts to capture the screen, anew if it is being captured.
+    pub(super) fn open_screen(&mut self, screen: ScreenSource) {
         let (sizes, states) = (self.events.clone(), self.events.clone());
-        let on_frame = feed(Source::Screen, self.screen_outlet.clone(), None, sizes);
-        self.screen = Some(Screen::open(ScreenOptions::default(), on_frame, move |state| {
-            states.send(Event::Device(Source::Screen, state));
-        }));
+        let source = Source::Screen;
+        let device = self.next_device(source as usize);
+        let on_frame = feed_pictures((source, device), self.screen_outlet.clone(), None, Arc::default(), sizes);
+        let options = ScreenOptions { source: screen, ..ScreenOptions::default() };
+        let on_state = move |state| states.send(Event::Device { source, device, state });
+        self.screen = Some(Screen::open(options, on_frame, on_state));
     }
 
     /// Stops to capture the screen, and takes it out of the room.
     pub(super) fn close_screen(&mut self) -> Option<LocalTrackPublication> {
+        self.next_device(Source::Screen as usize);
         self.screen = None;
         self.screen_size = None;
         self.screen_outlet.set(None);
         match std::mem::take(self.publication(Source::Screen)) {
-            Publication::There(publication) => Some(publication),
-            Publication::None | Publication::Asked => None,
+            Publication::There { publication, .. } => Some(publication),
+            Publication::None | Publication::Asked(_) => None,
         }
     }
 
-    /// The first picture of a source came, of this size.
+    /// Pictures of a source come, of this size.
     pub(super) fn sized(&mut self, source: Source, size: VideoResolution) {
         match source {
             Source::Camera => self.camera_size = Some(size),
@@ -217,7 +243,7 @@ impl LocalMedia {
         }
     }
 
-    /// What has to be published in this room now: sources that deliver and aren't there yet.
+    /// What has to be published in this room now: a source that delivers and isn't there yet.
     pub(super) fn publish(
         &mut self,
         source: Source,
@@ -248,31 +274,32 @@ impl LocalMedia {
                 (track, TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() })
             }
         };
-        *self.publication(source) = Publication::Asked;
-        Ok(Some(Job { participant: participant.clone(), track, options }))
+        self.asked += 1;
+        let asked = self.asked;
+        *self.publication(source) = Publication::Asked(asked);
+        Ok(Some(Job { asked, participant: participant.clone(), track, options }))
     }
 
-    /// The room has it, muted as it should be, or refused.
-    pub(super) fn published(&mut self, source: Source, result: Result<LocalTrackPublication, RoomError>) -> bool {
-        match result {
-            // It was closed while the room was being asked: the caller takes it out again.
-            Ok(_) if matches!(self.publication(source), Publication::None) => false,
-            Ok(publication) => {
-                *self.publication(source) = Publication::There(publication);
-                true
-            }
+    /// The room has it, or refused. Whether this is still the publication that was asked for last.
+    pub(super) fn published(
+        &mut self,
+        source: Source,
+        asked: u64,
+        result: Result<LocalTrackPublication, RoomError>,
+    ) -> bool {
+        if !matches!(self.publication(source), Publication::Asked(number) if *number == asked) {
+            return false;
+        }
+        *self.publication(source) = match result {
+            Ok(publication) => Publication::There { publication, muted: false },
             Err(error) => {
                 tracing::warn!(?source, %error, "the room doesn't take it");
-                *self.publication(source) = Publication::None;
                 // The engine may still publish it, late and with nobody to mute it: it gets nothing.
-                match source {
-                    Source::Camera => self.camera_outlet.set(None),
-                    Source::Microphone => self.microphone_outlet.set(None),
-                    Source::Screen => self.screen_outlet.set(None),
-                }
-                false
+                self.empty_outlet(source);
+                Publication::None
             }
-        }
+        };
+        true
     }
 
     /// Mutes (`true`) or unmutes a source: at its device at once, and in the room if it is there.
@@ -282,28 +309,61 @@ impl LocalMedia {
             Source::Microphone => self.microphone_outlet.shut(mute),
             Source::Screen => self.screen_outlet.shut(mute),
         }
-        if let Publication::There(publication) = self.publication(source) {
-            let result = if mute { publication.mute() } else { publication.unmute() };
-            if let Err(error) = result {
-                tracing::warn!(?source, mute, %error, "can't change the muting");
-            }
+        let Publication::There { publication, muted } = self.publication(source) else { return };
+        if *muted == mute {
+            return;
+        }
+        *muted = mute;
+        let result = if mute { publication.mute() } else { publication.unmute() };
+        match result {
+            Ok(()) if mute => self.mutings[source as usize] += 1,
+            Ok(()) => {}
+            Err(error) => tracing::warn!(?source, mute, %error, "can't change the muting"),
         }
     }
 
-    /// The room is gone: nothing is published any more, the devices go on.
+    /// The room says that one of our tracks is muted. Whether somebody else did it.
+    pub(super) fn was_muted(&mut self, source: Source) -> bool {
+        let own = &mut self.mutings[source as usize];
+        let by_us = *own > 0;
+        *own = own.saturating_sub(1);
+        if let Publication::There { muted, .. } = self.publication(source)
+            && !by_us
+        {
+            *muted = true;
+        }
+        !by_us
+    }
+
+    /// What of a source is in the room.
+    pub(super) fn in_room(&self, source: Source) -> Option<&LocalTrackPublication> {
+        match &self.publications[source as usize] {
+            Publication::There { publication, .. } => Some(publication),
+            Publication::None | Publication::Asked(_) => None,
+        }
+    }
+
+    /// The room is gone, or lets nothing in: nothing is published any more, the devices go on.
     pub(super) fn room_left(&mut self) {
-        self.camera_outlet.set(None);
-        self.microphone_outlet.set(None);
-        self.screen_outlet.set(None);
+        [Source::Camera, Source::Microphone, Source::Screen].into_iter().for_each(|source| self.empty_outlet(source));
         self.publications = Default::default();
+        self.mutings = [0; 3];
     }
 
     /// Closes every device at once: the camera's light goes out, the microphone hears no more.
     pub(super) fn close(&mut self) {
         self.close_camera();
-        self.microphone = None;
+        (self.microphone, self.retiring.1) = (None, None);
         self.screen = None;
         self.speaker = None;
+    }
+
+    fn empty_outlet(&self, source: Source) {
+        match source {
+            Source::Camera => self.camera_outlet.set(None),
+            Source::Microphone => self.microphone_outlet.set(None),
+            Source::Screen => self.screen_outlet.set(None),
+        }
     }
 
     fn publication(&mut self, source: Source) -> &mut Publication {
@@ -311,8 +371,13 @@ impl LocalMedia {
     }
 }
 
+/// The speaker's place among the counts of devices.
+const SPEAKER: usize = 3;
+
 /// A publication to be asked for, away from the call task.
 pub(super) struct Job {
+    /// Which.
+    pub(super) asked: u64,
     participant: LocalParticipant,
     track: LocalTrack,
     options: TrackPublishOptions,
@@ -322,31 +387,6 @@ impl Job {
     /// Asks the room.
     pub(super) async fn run(self) -> Result<LocalTrackPublication, RoomError> {
         self.participant.publish_track(self.track, self.options).await
-    }
-}
-
-/// What a camera's or screen's thread does with each picture.
-fn feed(
-    source: Source,
-    outlet: Outlet<NativeVideoSource>,
-    self_view: Option<LatestFrame>,
-    events: Events,
-) -> impl FnMut(Arc<VideoFrame>) + Send + 'static {
-    let mut size = None;
-    move |frame| {
-        let now = VideoResolution { width: frame.width(), height: frame.height() };
-        if size != Some(now) {
-            size = Some(now);
-            events.send(Event::Sized(source, now));
-        }
-        if let Some(native) = outlet.get()
-            && let Err(error) = native.capture_frame(&frame, frame.timestamp_us)
-        {
-            tracing::trace!(?source, %error, "picture not sent");
-        }
-        if let Some(slot) = &self_view {
-            slot.put(frame);
-        }
     }
 }
 

@@ -1,28 +1,42 @@
 //! A call: one task, fed with [`CallCommand`]s, publishing [`CallState`] snapshots.
 
+mod chat;
+mod control;
+mod devices;
 mod event;
+mod file_kind;
+mod files;
 mod handle;
+mod history;
+mod hold;
 mod join;
 mod local;
+mod outlet;
 mod remote;
 mod room_event;
+mod sending;
 mod settings;
+mod sharing;
 mod state;
+mod statistics;
 mod target;
 mod task;
+mod tiles;
 
 use std::path::PathBuf;
 
 use crate::device::{DeviceChoice, ScreenSource};
 
+pub use crate::device::DeviceLists;
+pub use files::LARGEST_FILE;
 pub use handle::{CallHandle, Wake};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;
 pub use settings::{CallSettings, PictureQuality};
 pub use state::{
-    CallPhase, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest, DeviceKind, DeviceLists,
-    DeviceOffer, EncryptionState, EndReason, FileProgress, MediaState, ParticipantState, RecordingState, ShareState,
-    SharedFile, StatisticsSample, TrackStatistics,
+    CallPhase, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest, DeviceKind, DeviceOffer,
+    EncryptionState, EndReason, FileProgress, MediaState, ParticipantState, RecordingState, ShareState, SharedFile,
+    StatisticsSample, TrackStatistics,
 };
 pub use target::{JoinTarget, Secret};
 pub use task::{CallOptions, start};

@@ -7,6 +7,7 @@ use autamedica_engine::{
 };
 
 use super::ParticipantState;
+use super::chat::time_of;
 use crate::device::audio::{Mixer, SAMPLE_RATE};
 
 /// Everybody else in the room, in the order they came.
@@ -116,6 +117,26 @@ impl Remotes {
         self.people.iter().any(|remote| !remote.videos.is_empty() || !remote.sounds.is_empty())
     }
 
+    /// Every picture that comes, and whose it is.
+    pub(super) fn videos(&self) -> impl Iterator<Item = (String, &RemoteTrackPublication)> {
+        self.people.iter().flat_map(|remote| {
+            let identity = remote.participant.identity();
+            remote.videos.iter().map(move |video| (identity.clone(), &video.publication))
+        })
+    }
+
+    /// Every track that comes.
+    pub(super) fn tracks(&self) -> impl Iterator<Item = RemoteTrack> {
+        let of = |remote: &Remote| remote.participant.track_publications().into_values();
+        self.people.iter().flat_map(of).filter_map(|publication| publication.track())
+    }
+
+    /// Whose a track is, by its sid, and which.
+    pub(super) fn whose(&self, sid: &str) -> Option<(String, TrackSource)> {
+        let of = |remote: &Remote| remote.participant.get_track_publication(sid).map(|track| track.source());
+        self.people.iter().find_map(|remote| Some((remote.participant.identity(), of(remote)?)))
+    }
+
     /// The role of somebody by identity.
     pub(super) fn role(&self, identity: &str) -> Option<Role> {
         self.people.iter().find(|remote| remote.participant.identity() == identity).and_then(Remote::role)
@@ -141,6 +162,9 @@ impl Remote {
             let shown = |video: &&Video| video.publication.source() == source && !video.publication.is_muted();
             self.videos.iter().find(shown).map(|video| video.slot.clone())
         };
+        let permission = self.participant.permission();
+        let waits = permission.is_some_and(|may| !may.can_publish && !may.can_subscribe && !may.hidden);
+        let joined_at = Some(self.participant.joined_at_ms()).filter(|at| *at > 0).map(time_of);
         let microphone = self.participant.get_track_publication_by_source(TrackSource::Microphone);
         ParticipantState {
             identity: self.participant.identity(),
@@ -150,8 +174,8 @@ impl Remote {
             screen: picture(TrackSource::Screenshare),
             microphone_muted: microphone.is_none_or(|publication| publication.is_muted()),
             speaking: self.speaking,
-            waiting_since: None,
-            joined_at: None,
+            waiting_since: joined_at.filter(|_| waits),
+            joined_at,
             quality: self.participant.connection_quality(),
         }
     }

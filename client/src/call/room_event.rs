@@ -1,17 +1,17 @@
 //! What the room tells, and what the call makes of it.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use autamedica_engine::{DisconnectReason, EncryptionState as FrameState, Participant, RoomEvent};
 
 use super::task::{RETRY_AFTER, Task};
-use super::{CallPhase, ChatMessage, EncryptionState, EndReason, RecordingState, Secret};
+use super::{CallPhase, EncryptionState, EndReason, RecordingState, Secret};
 
 impl Task {
     pub(super) fn on_room_event(&mut self, event: RoomEvent) {
         match event {
             RoomEvent::ParticipantConnected(participant) | RoomEvent::ParticipantActive(participant) => {
+                self.tell_history(&participant);
                 self.remotes.joined(participant);
             }
             RoomEvent::ParticipantDisconnected { participant, .. } => {
@@ -31,6 +31,7 @@ impl Task {
                         self.unreadable.insert(identity);
                     }
                 }
+                self.tiles.arrived();
                 self.show_encryption();
                 if self.remotes.anyone_heard_or_seen()
                     && let Some(text) = self.say.take()
@@ -46,28 +47,36 @@ impl Task {
             RoomEvent::ConnectionQualityChanged { participant: Participant::Local(_), quality } => {
                 self.state().quality = quality;
             }
-            RoomEvent::ChatMessage { participant_identity, message } => {
-                self.measurements.chat_received();
-                let role = self.remotes.role(&participant_identity);
-                let at = u64::try_from(message.timestamp_ms).unwrap_or(0);
-                Arc::make_mut(&mut self.state().chat).push(ChatMessage {
-                    from: participant_identity,
-                    role,
-                    own: false,
-                    text: message.text,
-                    // The sender's clock may say anything.
-                    at: SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(at)).unwrap_or(SystemTime::UNIX_EPOCH),
-                    failed: false,
-                    file: None,
-                });
+            // What is said while we wait isn't meant for us.
+            RoomEvent::ChatMessage { participant_identity, message } if self.waiting_since.is_none() => {
+                self.on_chat(participant_identity, message);
+            }
+            RoomEvent::ParticipantPermissionChanged { participant: Participant::Local(_), .. } => {
+                self.show_admission();
+            }
+            RoomEvent::ParticipantPermissionChanged { participant: Participant::Remote(participant), .. } => {
+                self.tell_history(&participant);
+            }
+            RoomEvent::TextStreamOpened { reader, participant_identity } => {
+                if let Some(reader) = reader.take().filter(|_| self.waiting_since.is_none()) {
+                    self.on_text(&participant_identity, reader);
+                }
+            }
+            RoomEvent::ByteStreamOpened { reader, participant_identity } => {
+                if let Some(reader) = reader.take().filter(|_| self.waiting_since.is_none()) {
+                    self.on_bytes(participant_identity, reader);
+                }
+            }
+            RoomEvent::TrackMuted { participant: Participant::Local(_), publication } => {
+                self.on_own_muted(publication.source());
             }
             RoomEvent::RoomUpdated { is_recording, .. } => self.show_recording(is_recording),
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
             RoomEvent::Reconnecting => self.lost(),
+            // What came while the connection was down could not be published then.
             RoomEvent::Reconnected => {
-                self.state().phase = CallPhase::InCall;
-                // What came while the connection was down could not be published then.
-                self.publish_all();
+                self.show_admission();
+                self.tiles.forget();
             }
             RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
             RoomEvent::TokenRefreshed { token } => {
@@ -92,6 +101,7 @@ impl Task {
         match reason {
             DisconnectReason::ClientInitiated => self.end(EndReason::HungUp),
             DisconnectReason::DuplicateIdentity => self.end(EndReason::JoinedElsewhere),
+            DisconnectReason::ParticipantRemoved if self.waiting_since.is_some() => self.end(EndReason::Refused),
             DisconnectReason::ParticipantRemoved => self.end(EndReason::Removed),
             DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => self.end(EndReason::RoomClosed),
             _ => {

@@ -60,7 +60,7 @@ impl PictureQuality {
     /// Each of them, from the least.
     pub const ALL: [Self; 3] = [Self::Low, Self::Standard, Self::High];
 
-    pub(super) fn format(self) -> CameraFormat {
+    pub(crate) fn format(self) -> CameraFormat {
         let (width, height) = match self {
             Self::Low => (640, 360),
             Self::Standard => (1280, 720),

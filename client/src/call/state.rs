@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use autamedica_api::Role;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 
-use crate::device::DeviceState;
+use crate::backend::Admission;
+use crate::device::{DeviceLists, DeviceState};
 
 /// Everything a screen needs to know about the call, at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +56,8 @@ pub struct CallState {
     pub statistics: Arc<CallStatistics>,
     /// What the doctor asked of the backend last, and it didn't do.
     pub control_failure: Option<ControlFailure>,
+    /// What we came in with, for what follows the call: telling how it was.
+    pub admission: Option<Arc<Admission>>,
 }
 
 /// Where a call stands.
@@ -205,17 +208,6 @@ pub enum FileProgress {
     Failed,
 }
 
-/// The devices of each kind, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeviceLists {
-    /// Cameras.
-    pub cameras: Vec<String>,
-    /// Microphones.
-    pub microphones: Vec<String>,
-    /// Speakers.
-    pub speakers: Vec<String>,
-}
-
 /// A kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
@@ -362,6 +354,7 @@ impl CallState {
             video_held_back: false,
             statistics: Arc::default(),
             control_failure: None,
+            admission: None,
         }
     }
 }

@@ -14,6 +14,13 @@ pub enum JoinTarget {
         /// As whom.
         role: Role,
     },
+    /// A consultation of the backend that this app is paired with, as its doctor.
+    Scheduled {
+        /// The consultation.
+        id: Id,
+    },
+    /// The digits that a patient types at a kiosk that is paired with a backend.
+    Digits(Secret),
     /// Any LiveKit room, with a token from elsewhere.
     Room {
         /// The SFU's address.
@@ -62,6 +69,8 @@ impl JoinTarget {
     pub fn role(&self) -> Option<Role> {
         match self {
             Self::Link(_) => None,
+            Self::Scheduled { .. } => Some(Role::Doctor),
+            Self::Digits(_) => Some(Role::Patient),
             Self::Consultation { role, .. } | Self::Room { role, .. } => Some(*role),
         }
     }

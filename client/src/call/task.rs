@@ -1,29 +1,39 @@
 //! The call task: the only place that knows the room. It never waits for anything but its inboxes, so that hanging up
 //! always works at once; whatever takes time runs beside it and comes back as an [`Event`].
+//!
+//! What it does with each command and event is in the files beside this one, by what they are about.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use autamedica_api::Role;
-use autamedica_engine::{DisconnectReason, LocalTrackPublication, Room, RoomError, RoomEvent};
+use autamedica_engine::{DisconnectReason, Room, RoomEvent};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::chat::Lines;
+use super::devices::Hotplug;
 use super::event::{Event, Events};
+use super::files::Files;
 use super::handle::{CallHandle, Publisher, Wake};
+use super::history::Told;
+use super::hold::Hold;
 use super::join::{Entered, Entrance};
-use super::local::{DeviceChoices, LocalMedia, Source, delivers};
+use super::local::{DeviceChoices, LocalMedia};
 use super::remote::{Remotes, role_of};
+use super::sending::Refusals;
+use super::statistics::Statistics;
 use super::target::comparison_code;
+use super::tiles::Tiles;
 use super::{
-    CallCommand, CallPhase, CallSettings, CallState, ChatMessage, EncryptionState, EndReason, JoinTarget, MediaState,
-    RecordingState, ShareState,
+    CallCommand, CallPhase, CallSettings, CallState, ControlRequest, DeviceKind, EncryptionState, EndReason,
+    JoinTarget, ShareState,
 };
 use crate::backend::Admission;
-use crate::device::DeviceState;
 use crate::device::audio::Mixer;
 use crate::report::Measurements;
 
@@ -52,29 +62,45 @@ pub struct CallOptions {
 
 /// The room that is up.
 pub(super) struct Session {
-    admission: Admission,
-    room: Room,
+    pub(super) room: Arc<Room>,
     events: mpsc::UnboundedReceiver<RoomEvent>,
+}
+
+impl Session {
+    /// Whether the SFU lets us send or receive anything: in the waiting room it doesn't.
+    pub(super) fn admits(&self) -> bool {
+        self.room.local_participant().permission().is_none_or(|may| may.can_publish || may.can_subscribe)
+    }
 }
 
 /// The call.
 pub(super) struct Task {
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     target: JoinTarget,
-    entrance: Entrance,
+    pub(super) entrance: Entrance,
     pub(super) measurements: Measurements,
     pub(super) say: Option<String>,
     events: Events,
     pub(super) local: LocalMedia,
     pub(super) remotes: Remotes,
     pub(super) session: Option<Session>,
-    /// The newest admission, for coming back.
+    /// The newest admission, for coming back and for asking the backend.
     pub(super) admission: Option<Admission>,
+    /// Since when the doctor lets us wait.
+    pub(super) waiting_since: Option<Instant>,
     /// Who has media here that doesn't decrypt, or isn't encrypted where it must be, by identity.
     pub(super) unreadable: BTreeSet<String>,
+    pub(super) lines: Lines,
+    pub(super) told: Told,
+    pub(super) files: Files,
+    pub(super) refusals: Refusals,
+    pub(super) tiles: Tiles,
+    pub(super) hold: Hold,
+    pub(super) statistics: Statistics,
+    pub(super) hotplug: Hotplug,
     /// Counts the rooms entered.
-    room: u64,
-    jobs: JoinSet<()>,
+    pub(super) rooms: u64,
+    pub(super) jobs: JoinSet<()>,
 }
 
 /// Starts a call. Returns at once; `wake` is called after each change of its state.
@@ -84,7 +110,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
     let (events, inbox) = Events::new();
     let mixer = Mixer::new();
     let self_view = publisher.state.self_view.clone();
-    let local = LocalMedia::new(options.devices, options.settings, role, self_view, events.clone());
+    let local = LocalMedia::new(options.devices, options.settings, role, self_view, mixer.clone(), events.clone());
     let task = Task {
         publisher,
         target: options.target,
@@ -93,27 +119,36 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         say: options.say,
         events,
         local,
-        remotes: Remotes::new(mixer.clone()),
+        remotes: Remotes::new(mixer),
         session: None,
         admission: None,
+        waiting_since: None,
         unreadable: BTreeSet::new(),
-        room: 0,
+        lines: Lines::default(),
+        told: Told::default(),
+        files: Files::default(),
+        refusals: Refusals::default(),
+        tiles: Tiles::default(),
+        hold: Hold::default(),
+        statistics: Statistics::default(),
+        hotplug: Hotplug::default(),
+        rooms: 0,
         jobs: JoinSet::new(),
     };
-    runtime.spawn(task.run(mixer, commands, inbox));
+    runtime.spawn(task.run(commands, inbox));
     handle
 }
 
 impl Task {
     async fn run(
         mut self,
-        mixer: Mixer,
         mut commands: mpsc::UnboundedReceiver<CallCommand>,
         mut inbox: mpsc::UnboundedReceiver<Event>,
     ) {
         self.measurements.join_asked();
         self.enter(Duration::ZERO);
-        self.local.open(mixer);
+        self.local.open();
+        self.watch_devices();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_over() {
@@ -156,43 +191,47 @@ impl Task {
         self.state().phase = CallPhase::Ended { reason, lasted };
     }
 
+    /// The way of events into the task.
+    pub(super) fn events(&self) -> Events {
+        self.events.clone()
+    }
+
+    /// Does work beside the task; it comes back as an event.
+    pub(super) fn beside(&mut self, work: impl Future<Output = Event> + Send + 'static) {
+        let events = self.events.clone();
+        self.jobs.spawn(async move { events.send(work.await) });
+    }
+
     /// Enters the room beside the task, after a pause.
     pub(super) fn enter(&mut self, pause: Duration) {
         let (entrance, target, known) = (self.entrance.clone(), self.target.clone(), self.admission.clone());
-        let events = self.events.clone();
-        self.jobs.spawn(async move {
+        self.beside(async move {
             tokio::time::sleep(pause).await;
-            events.send(Event::Entered(entrance.enter(&target, known).await));
+            Event::Entered(entrance.enter(&target, known).await)
         });
     }
 
     fn on_command(&mut self, command: CallCommand) {
         match command {
             CallCommand::HangUp => self.end(EndReason::HungUp),
-            CallCommand::MuteCamera(mute) => {
-                self.state().camera.muted = mute;
-                self.local.mute(Source::Camera, mute);
-                if mute {
-                    self.local.close_camera();
-                    self.state().camera.device = DeviceState::Off;
-                } else {
-                    self.local.open_camera();
-                }
-            }
-            CallCommand::MuteMicrophone(mute) => {
-                self.state().microphone.muted = mute;
-                self.mute_as_is(Source::Microphone);
-            }
-            CallCommand::ShareScreen(_) => {
-                if matches!(self.state().screen, ShareState::Off | ShareState::Failed) {
-                    self.state().screen = ShareState::Starting;
-                    self.local.open_screen();
-                }
-            }
+            CallCommand::MuteCamera(mute) => self.mute_camera(mute),
+            CallCommand::MuteMicrophone(mute) => self.mute_microphone(mute),
+            CallCommand::ShareScreen(screen) => self.share(screen),
             CallCommand::StopSharing => self.stop_sharing(ShareState::Off),
             CallCommand::Record(on) => self.record(on),
             CallCommand::SendChat(text) => self.send_chat(text),
-            other => tracing::warn!(?other, "asked for too early"),
+            CallCommand::Admit(identity) => self.control(ControlRequest::Admit, &identity),
+            CallCommand::Refuse(identity) => self.control(ControlRequest::Refuse, &identity),
+            CallCommand::Remove(identity) => self.control(ControlRequest::Remove, &identity),
+            CallCommand::MuteOther(identity) => self.control(ControlRequest::Mute, &identity),
+            CallCommand::EndForAll => self.end_for_all(),
+            CallCommand::UseCamera(choice) => self.use_device(DeviceKind::Camera, choice),
+            CallCommand::UseMicrophone(choice) => self.use_device(DeviceKind::Microphone, choice),
+            CallCommand::UseSpeaker(choice) => self.use_device(DeviceKind::Speaker, choice),
+            CallCommand::DismissOffer => self.dismiss_offer(),
+            CallCommand::SendFile(path) => self.send_file(path),
+            CallCommand::SaveFile { id, to } => self.save_file(&id, to),
+            CallCommand::Show(tiles) => self.show_tiles(tiles),
         }
     }
 
@@ -203,46 +242,24 @@ impl Task {
                 CallPhase::Reconnecting { .. } if reason != EndReason::NotAllowed => self.enter(RETRY_AFTER),
                 _ => self.end(reason),
             },
-            Event::Device(Source::Screen, state) => match state {
-                DeviceState::Failed(problem) => {
-                    tracing::warn!(?problem, "the screen can't be captured");
-                    self.stop_sharing(ShareState::Failed);
-                }
-                DeviceState::Off | DeviceState::Starting | DeviceState::On { .. } => {}
-            },
-            Event::Device(source, state) => {
-                let there = delivers(&state);
-                self.media(source).device = state;
-                if there && source == Source::Microphone {
-                    self.publish(source);
-                }
-                self.mute_as_is(source);
+            Event::Device { source, device, state } => self.on_device(source, device, state),
+            Event::Speaker { device, state } => self.on_speaker(device, state),
+            Event::Sized { source, device, size } => self.on_sized(source, device, size),
+            Event::Published { room, source, asked, result } if room == self.rooms => {
+                self.on_published(source, asked, result);
             }
-            Event::Speaker(state) => self.state().speaker = state,
-            // A picture that was under way when the share was stopped.
-            Event::Sized(Source::Screen, _) if matches!(self.state().screen, ShareState::Off | ShareState::Failed) => {}
-            Event::Sized(source, size) => {
-                self.local.sized(source, size);
-                self.publish(source);
-            }
-            Event::Published { room, source, result } if room == self.room => self.on_published(source, result),
-            Event::Published { .. } => {}
-            Event::ChatSent { line, result } => {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "a chat line wasn't sent");
-                    if let Some(line) = Arc::make_mut(&mut self.state().chat).get_mut(line) {
-                        line.failed = true;
-                    }
-                }
-            }
-            Event::Recorded { on, result } => {
-                match (on, result) {
-                    (on, Ok(())) => self.show_recording(on),
-                    (true, Err(error)) => self.state().recording = RecordingState::Refused(error.to_string()),
-                    // It goes on, and everybody must go on to see that.
-                    (false, Err(error)) => tracing::warn!(%error, "the recording wasn't stopped"),
-                }
-            }
+            Event::PublishAgain { room, source } if room == self.rooms => self.publish(source),
+            Event::Published { .. } | Event::PublishAgain { .. } => {}
+            Event::ChatSent { line, result } => self.on_chat_sent(line, result),
+            Event::Recorded { on, result } => self.on_recorded(on, result),
+            Event::Controlled { asked, result } => self.on_controlled(asked, result),
+            Event::Measured { room, result } => self.on_measured(room, result),
+            Event::QualitySent(result) => self.on_quality_sent(result),
+            Event::Devices(lists) => self.on_devices(lists),
+            Event::History(history) => self.on_history(history),
+            Event::FileMoved { line, bytes } => self.on_file_moved(line, bytes),
+            Event::FileEnded { line, result } => self.on_file_ended(line, result),
+            Event::FileSaved { id, saved } => self.on_file_saved(&id, saved),
         }
     }
 
@@ -251,36 +268,45 @@ impl Task {
         let me = room.local_participant();
         let token_role = role_of(&me.metadata());
         let recording = room.is_recording();
-        self.room += 1;
+        self.rooms += 1;
         self.local.room_left();
         self.remotes.clear();
         self.unreadable.clear();
+        self.tiles.forget();
+        self.restart_statistics();
         for participant in room.remote_participants() {
             self.remotes.joined(participant);
         }
         let state = self.state();
         state.role = token_role.unwrap_or(admission.role);
         state.identity = me.identity();
-        state.joined_at.get_or_insert_with(Instant::now);
-        state.phase = CallPhase::InCall;
         state.encryption = if admission.e2ee_key.is_some() { EncryptionState::On } else { EncryptionState::Off };
         state.comparison_code = admission.e2ee_key.as_ref().map(comparison_code);
+        state.planned_end = admission.planned_end.or(state.planned_end);
         self.measurements.entered(admission.e2ee_key.is_some());
         tracing::info!(room = room.name(), "in the room");
-        self.admission = Some(admission.clone());
-        self.session = Some(Session { admission, room, events });
-        self.publish_all();
+        self.state().admission = Some(Arc::new(admission.clone()));
+        self.admission = Some(admission);
+        self.session = Some(Session { room: Arc::new(room), events });
+        self.show_admission();
         self.show_recording(recording);
         self.show_people();
     }
 
-    /// Publishes what delivers and isn't in the room yet.
-    pub(super) fn publish_all(&mut self) {
-        self.publish(Source::Camera);
-        if delivers(&self.publisher.state.microphone.device) {
-            self.publish(Source::Microphone);
+    /// Shows whether we are in the call or the waiting room, and begins to send when it is the call.
+    pub(super) fn show_admission(&mut self) {
+        let Some(session) = &self.session else { return };
+        if session.admits() {
+            self.waiting_since = None;
+            self.state().joined_at.get_or_insert_with(Instant::now);
+            self.state().phase = CallPhase::InCall;
+            self.publish_all();
+        } else {
+            let since = *self.waiting_since.get_or_insert_with(Instant::now);
+            self.state().phase = CallPhase::Waiting { since };
+            // The SFU has thrown out what was published, if anything was.
+            self.local.room_left();
         }
-        self.publish(Source::Screen);
     }
 
     fn on_tick(&mut self) {
@@ -290,117 +316,16 @@ impl Task {
             self.end(EndReason::ConnectionLost);
         }
         self.count_sound();
+        self.tend_tiles();
+        self.tend_statistics();
+        // Some of what is known of the others changes without an event.
+        self.show_people();
     }
 
     fn count_sound(&mut self) {
         if let Some(speaker) = &self.local.speaker {
             self.measurements.audio_played(speaker.frames_played(), speaker.tone_hz());
         }
-    }
-
-    fn publish(&mut self, source: Source) {
-        let Some(session) = &self.session else { return };
-        match self.local.publish(source, &session.room.local_participant()) {
-            Ok(Some(job)) => {
-                let (room, events) = (self.room, self.events.clone());
-                self.jobs.spawn(async move {
-                    events.send(Event::Published { room, source, result: job.run().await });
-                });
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(?source, %error, "can't make a track"),
-        }
-    }
-
-    fn on_published(&mut self, source: Source, result: Result<LocalTrackPublication, RoomError>) {
-        let late = result.as_ref().ok().cloned();
-        let taken = self.local.published(source, result);
-        if source == Source::Screen {
-            if taken {
-                self.state().screen = ShareState::On;
-            } else if late.is_none() {
-                self.stop_sharing(ShareState::Failed);
-            }
-        }
-        match late {
-            // The share was stopped while the room was still being asked.
-            Some(publication) if !taken => self.unpublish(publication),
-            _ => self.mute_as_is(source),
-        }
-    }
-
-    fn stop_sharing(&mut self, state: ShareState) {
-        if let Some(publication) = self.local.close_screen() {
-            self.unpublish(publication);
-        }
-        self.state().screen = state;
-    }
-
-    fn unpublish(&mut self, publication: LocalTrackPublication) {
-        let Some(session) = &self.session else { return };
-        let participant = session.room.local_participant();
-        self.jobs.spawn(async move {
-            if let Err(error) = participant.unpublish_track(&publication.sid()).await {
-                tracing::warn!(%error, "can't take a track out of the room");
-            }
-        });
-    }
-
-    /// The others see a source as muted when the person muted it or the device delivers nothing.
-    fn mute_as_is(&mut self, source: Source) {
-        if source != Source::Screen {
-            let media = self.media(source);
-            let mute = media.muted || !delivers(&media.device);
-            self.local.mute(source, mute);
-        }
-    }
-
-    fn media(&mut self, source: Source) -> &mut MediaState {
-        let state = self.state();
-        if source == Source::Camera { &mut state.camera } else { &mut state.microphone }
-    }
-
-    pub(super) fn send_chat(&mut self, text: String) {
-        let text = text.trim();
-        if text.is_empty() {
-            return;
-        }
-        let state = self.state();
-        let line = ChatMessage {
-            from: state.identity.clone(),
-            role: Some(state.role),
-            own: true,
-            text: text.to_owned(),
-            at: SystemTime::now(),
-            failed: self.session.is_none(),
-            file: None,
-        };
-        let chat = Arc::make_mut(&mut self.publisher.state.chat);
-        chat.push(line);
-        let line = chat.len() - 1;
-        let Some(session) = &self.session else { return };
-        let (participant, events, text) = (session.room.local_participant(), self.events.clone(), text.to_owned());
-        self.jobs.spawn(async move {
-            let result = participant.send_chat_message(&text).await.map(drop);
-            events.send(Event::ChatSent { line, result });
-        });
-    }
-
-    fn record(&mut self, on: bool) {
-        let Some(session) = &self.session else { return };
-        let Some(place) = session.admission.consultation.clone() else {
-            self.state().recording = RecordingState::Refused(String::new());
-            return;
-        };
-        let (backend, token) = (self.entrance.backend.clone(), session.admission.token.clone());
-        let events = self.events.clone();
-        if on {
-            self.state().recording = RecordingState::Starting;
-        }
-        self.jobs.spawn(async move {
-            let result = backend.record(&place, &token, on).await;
-            events.send(Event::Recorded { on, result });
-        });
     }
 
     pub(super) fn show_people(&mut self) {

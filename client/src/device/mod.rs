@@ -18,7 +18,9 @@ pub mod audio;
 mod camera;
 mod clock;
 mod i420;
+mod lists;
 mod mjpeg;
+mod scale;
 mod screen;
 mod test_card;
 mod thread;
@@ -27,7 +29,11 @@ pub mod timecode;
 pub use camera::{Camera, CameraFormat, CameraStream, list_cameras};
 pub use clock::now_us;
 pub use i420::{PixelFormat, to_i420};
-pub use screen::{Screen, ScreenInfo, ScreenOptions, ScreenSource, list_screens};
+pub use lists::{DeviceLists, DeviceWatch};
+pub(crate) use scale::shrink;
+pub use screen::{
+    Screen, ScreenInfo, ScreenOptions, ScreenSource, Screens, Shareable, WindowInfo, list_screens, list_windows,
+};
 pub use test_card::{CardStyle, TestCard};
 
 /// Which device to use.

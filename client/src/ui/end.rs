@@ -1,27 +1,49 @@
-//! After a call: why it is over, and what now.
+//! After a call: why it is over, how it was, and what now.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use egui::{RichText, Ui};
+use autamedica_api::{Feedback, FeedbackReason};
+use egui::{RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
+use super::controls::{chip, note, remark, stars};
 use super::page::{centered, header};
 use super::widgets::{TextButton, Tone, sign};
 use super::{Action, Cx, wording};
+use crate::answer::Answer;
+use crate::backend::Admission;
 use crate::call::{EndReason, JoinTarget};
-use crate::theme::{Palette, regular_font, space};
+use crate::theme::{Palette, bold_font, regular_font, space};
+
+/// So many stars or fewer: something wasn't good, and we ask what.
+const ASK_WHY_UP_TO: u32 = 3;
 
 /// A call that is over.
 pub struct EndScreen {
     reason: EndReason,
     lasted: Duration,
     target: JoinTarget,
+    admission: Option<Arc<Admission>>,
+    stars: u32,
+    reasons: Vec<FeedbackReason>,
+    told: Option<Answer<bool>>,
 }
 
 impl EndScreen {
-    /// Of a call to `target`.
-    pub fn new(reason: EndReason, lasted: Duration, target: JoinTarget) -> Self {
-        Self { reason, lasted, target }
+    /// Of a call to `target`, entered with `admission` if it was entered at all.
+    pub fn new(reason: EndReason, lasted: Duration, target: JoinTarget, admission: Option<Arc<Admission>>) -> Self {
+        Self { reason, lasted, target, admission, stars: 0, reasons: Vec::new(), told: None }
+    }
+
+    /// What the call was entered with.
+    pub fn admission(&self) -> Option<&Admission> {
+        self.admission.as_deref()
+    }
+
+    /// The backend is being told how it was.
+    pub fn telling(&mut self, answer: Answer<bool>) {
+        self.told = Some(answer);
     }
 
     /// What going back is called; `None` where it can't work.
@@ -44,43 +66,114 @@ impl EndScreen {
         }
     }
 
+    /// Only a call that took place, and of which a backend knows, can be judged.
+    fn can_be_judged(&self) -> bool {
+        !self.lasted.is_zero() && self.admission().is_some_and(|admission| admission.consultation.is_some())
+    }
+
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
+        centered(ui, cx.sizes, |ui| self.card(ui, cx));
+    }
+
+    fn card(&mut self, ui: &mut Ui, cx: &mut Cx) {
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let (title, next) = wording::end(&self.reason);
-        centered(ui, sizes, |ui| {
-            let (icon, color) = self.sign(palette);
-            sign(ui, icon, space::XXL, color);
-            ui.add_space(space::XS);
-            ui.heading(texts.t(title).as_ref());
-            ui.add_space(space::XXS);
-            ui.label(RichText::new(texts.t(next).as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
-            if !self.lasted.is_zero() {
-                let minutes = (self.lasted.as_secs_f32() / 60.0).round() as u64;
-                let lasted = if self.lasted < Duration::from_secs(60) {
-                    texts.t("end-lasted-less").into_owned()
-                } else {
-                    texts.with("end-lasted", &[("minutes", minutes.into())])
-                };
-                ui.label(RichText::new(lasted).color(palette.muted));
+        // Nobody closes a kiosk's window.
+        let next = if cx.kiosk && self.reason == EndReason::HungUp { "end-kiosk-next" } else { next };
+        let (icon, color) = self.sign(palette);
+        sign(ui, icon, space::XXL, color);
+        ui.add_space(space::XS);
+        ui.heading(texts.t(title).as_ref());
+        ui.add_space(space::XXS);
+        ui.label(RichText::new(texts.t(next).as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
+        if !self.lasted.is_zero() {
+            let minutes = (self.lasted.as_secs_f32() / 60.0).round() as u64;
+            let lasted = if self.lasted < Duration::from_secs(60) {
+                texts.t("end-lasted-less").into_owned()
+            } else {
+                texts.with("end-lasted", &[("minutes", minutes.into())])
+            };
+            ui.label(RichText::new(lasted).color(palette.muted));
+        }
+        if self.can_be_judged() {
+            ui.add_space(space::M);
+            self.feedback(ui, cx);
+        }
+        ui.add_space(space::L);
+        self.buttons(ui, cx);
+    }
+
+    fn feedback(&mut self, ui: &mut Ui, cx: &mut Cx) {
+        let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
+        match self.told.as_ref().map(Answer::get) {
+            Some(None) => return remark(ui, &sizes, Icon::Info, palette.muted, &texts.t("end-telling")),
+            Some(Some(true)) => return remark(ui, &sizes, Icon::CircleCheck, palette.ok, &texts.t("end-told")),
+            Some(Some(false)) => {
+                remark(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t("end-not-told"));
+                ui.add_space(space::XS);
             }
-            ui.add_space(space::L);
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = space::M;
-                let back = self.way_back();
-                if let Some(back) = back
-                    && TextButton::new(texts.t(back), self.back_tone()).show(ui, &sizes).clicked()
-                {
-                    cx.actions.push(Action::Join(self.target.clone()));
+            None => {}
+        }
+        ui.label(RichText::new(texts.t("end-how").as_ref()).font(bold_font(sizes.body)));
+        let name = |star: u32| texts.with("end-star", &[("count", u64::from(star).into())]);
+        if let Some(star) = stars(ui, &sizes, self.stars, name) {
+            self.stars = star;
+        }
+        if self.stars == 0 {
+            return;
+        }
+        if self.stars <= ASK_WHY_UP_TO {
+            ui.add_space(space::XS);
+            note(ui, &sizes, &texts.t("end-why"), palette.muted);
+            self.ask_why(ui, cx);
+        } else {
+            self.reasons.clear();
+        }
+        ui.add_space(space::S);
+        if TextButton::new(texts.t("end-tell"), Tone::Primary).show(ui, &sizes).clicked() {
+            cx.actions.push(Action::Tell(Feedback { stars: self.stars, reasons: self.reasons.clone() }));
+        }
+    }
+
+    fn ask_why(&mut self, ui: &mut Ui, cx: &Cx) {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(space::XS);
+            for reason in wording::FEEDBACK_REASONS {
+                let text = cx.texts.t(wording::feedback_reason(reason));
+                let chosen = self.reasons.contains(&reason);
+                if chip(ui, &cx.sizes, &text, &text, egui::Role::CheckBox, chosen) {
+                    if chosen {
+                        self.reasons.retain(|it| *it != reason);
+                    } else {
+                        self.reasons.push(reason);
+                    }
                 }
-                let done_tone =
-                    if back.is_some() && self.back_tone() == Tone::Primary { Tone::Neutral } else { Tone::Primary };
-                let done = TextButton::new(texts.t("end-done"), done_tone).min_width(140.0);
-                if done.show(ui, &sizes).clicked() {
-                    cx.actions.push(Action::Home);
-                }
-            });
+            }
+        });
+    }
+
+    fn buttons(&self, ui: &mut Ui, cx: &mut Cx) {
+        let (texts, sizes) = (cx.texts, cx.sizes);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(space::M);
+            let back = self.way_back();
+            if let Some(back) = back
+                && TextButton::new(texts.t(back), self.back_tone()).show(ui, &sizes).clicked()
+            {
+                cx.actions.push(Action::Join(self.target.clone()));
+            }
+            let is_answering = self.stars > 0 && self.told.is_none();
+            let done_tone = if is_answering || back.is_some() && self.back_tone() == Tone::Primary {
+                Tone::Neutral
+            } else {
+                Tone::Primary
+            };
+            let done = TextButton::new(texts.t("end-done"), done_tone).min_width(140.0);
+            if done.show(ui, &sizes).clicked() {
+                cx.actions.push(Action::Home);
+            }
         });
     }
 

@@ -1,8 +1,10 @@
 //! What the light screens share: the head of the page, and a card in its middle.
 
-use egui::{Align, Frame, Layout, Rect, Stroke, Ui, UiBuilder, Vec2};
+use egui::{Align, Frame, Layout, Pos2, Rect, ScrollArea, Stroke, Ui, UiBuilder, Vec2};
 use lucide_icons::Icon;
 
+#[cfg(not(feature = "kiosk"))]
+use super::widgets::{Tone, icon_button};
 use super::widgets::{focus_ring, sign};
 use super::{Action, Cx};
 use crate::i18n::Language;
@@ -22,8 +24,22 @@ pub fn header(ui: &mut Ui, cx: &mut Cx) {
             for language in Language::ALL.into_iter().rev() {
                 language_button(ui, cx, language);
             }
+            #[cfg(not(feature = "kiosk"))]
+            if !cx.kiosk {
+                settings_button(ui, cx);
+            }
         });
     });
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn settings_button(ui: &mut Ui, cx: &mut Cx) {
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(cx.sizes.control), egui::Sense::hover());
+    let label = cx.texts.t("settings-open");
+    let id = ui.scope_id().with("settings");
+    if icon_button(ui, id, rect, Icon::Settings, &label, Tone::Plain, &cx.sizes).clicked() {
+        cx.actions.push(Action::Settings);
+    }
 }
 
 fn language_button(ui: &mut Ui, cx: &mut Cx, language: Language) {
@@ -44,41 +60,86 @@ fn language_button(ui: &mut Ui, cx: &mut Cx, language: Language) {
     }
 }
 
-/// A card in the middle of the screen, as high as its content was when it was last drawn.
+/// A card in the middle of the screen, as high as its content was when it was last drawn; longer ones scroll.
 pub fn centered(ui: &mut Ui, sizes: Sizes, content: impl FnOnce(&mut Ui)) {
-    let palette = Palette::of(ui);
-    let width = sizes.card.min(ui.max_rect().width() - 2.0 * space::L);
-    let height_id = ui.scope_id().with("card height");
-    let known: Option<f32> = ui.data(|data| data.get_temp(height_id));
-    let screen = ui.max_rect();
-    let top = (screen.center().y - known.unwrap_or(320.0) / 2.0).max(screen.top() + header_room(ui));
-    let rect = Rect::from_min_size(egui::pos2(screen.center().x - width / 2.0, top), Vec2::new(width, 0.0));
-    let mut builder = UiBuilder::new().max_rect(rect.with_max_y(screen.bottom()));
-    if known.is_none() {
-        // The first pass only finds out how high it is.
-        builder = builder.invisible();
-        ui.ctx().request_discard("the height of a centred card");
-    }
-    let height = ui
-        .scope_builder(builder, |ui| {
-            Frame::new()
-                .fill(palette.surface)
-                .stroke(Stroke::new(1.0, palette.divider()))
-                .corner_radius(corner::CARD)
-                .inner_margin(space::XL)
-                .show(ui, |ui| {
-                    ui.set_width(width - 2.0 * space::XL);
-                    content(ui);
-                })
-        })
-        .response
-        .rect
-        .height();
-    if known != Some(height) {
-        ui.data_mut(|data| data.insert_temp(height_id, height));
-        ui.ctx().request_repaint();
-    }
+    card(ui, sizes.card, 0.0, content);
 }
+
+/// A wider card, for screens with two columns.
+pub fn wide(ui: &mut Ui, sizes: Sizes, content: impl FnOnce(&mut Ui)) {
+    card(ui, sizes.card * WIDE, 0.0, content);
+}
+
+/// A wider card, and below it, always in sight however long the card is, what to press.
+pub fn wide_with_footer(
+    ui: &mut Ui,
+    cx: &mut Cx,
+    content: impl FnOnce(&mut Ui, &mut Cx),
+    footer: impl FnOnce(&mut Ui, &mut Cx),
+) {
+    let screen = ui.max_rect();
+    let high = cx.sizes.control + 2.0 * space::S;
+    card(ui, cx.sizes.card * WIDE, high, |ui| content(ui, cx));
+    let palette = Palette::of(ui);
+    let bar = screen.with_min_y(screen.bottom() - high);
+    ui.painter().rect_filled(bar, 0, palette.surface);
+    ui.painter().hline(bar.x_range(), bar.top(), Stroke::new(1.0, palette.divider()));
+    let width = (cx.sizes.card * WIDE).min(bar.width() - 2.0 * space::M);
+    let row = Rect::from_center_size(bar.center(), Vec2::new(width, cx.sizes.control));
+    ui.scope_builder(UiBuilder::new().max_rect(row).layout(Layout::left_to_right(Align::Center)), |ui| {
+        ui.spacing_mut().item_spacing.x = space::M;
+        footer(ui, cx);
+    });
+}
+
+/// How much wider a wide card is.
+const WIDE: f32 = 1.9;
+
+fn card(ui: &mut Ui, width: f32, below: f32, content: impl FnOnce(&mut Ui)) {
+    let screen = ui.max_rect();
+    let body = screen.with_min_y(screen.top() + header_room(ui)).with_max_y(screen.bottom() - below);
+    ui.scope_builder(UiBuilder::new().max_rect(body), |ui| {
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            let palette = Palette::of(ui);
+            // The bar beside the card, where there is one, takes nothing from it.
+            let around = space::L.min(ui.max_rect().width() * 0.04);
+            let padding = if ui.max_rect().width() < NARROW { space::M } else { space::XL };
+            let width = width.min(ui.max_rect().width() - 2.0 * around);
+            let height_id = ui.scope_id().with("card height");
+            let known: Option<f32> = ui.data(|data| data.get_temp(height_id));
+            let left = ui.max_rect().center().x - width / 2.0;
+            let middle = (screen.bottom() - below + screen.top()) / 2.0 - body.top() - known.unwrap_or(320.0) / 2.0;
+            let above = middle.max(space::XXS);
+            let at = Pos2::new(left, ui.max_rect().top() + above);
+            let mut builder = UiBuilder::new().max_rect(Rect::from_min_size(at, Vec2::new(width, 0.0)));
+            if known.is_none() {
+                // The first pass only finds out how high it is.
+                builder = builder.invisible();
+                ui.ctx().request_discard("the height of a centred card");
+            }
+            let inner = ui.scope_builder(builder, |ui| {
+                Frame::new()
+                    .fill(palette.surface)
+                    .stroke(Stroke::new(1.0, palette.divider()))
+                    .corner_radius(corner::CARD)
+                    .inner_margin(padding)
+                    .show(ui, |ui| {
+                        ui.set_width(width - 2.0 * padding);
+                        content(ui);
+                    })
+            });
+            let height = inner.response.rect.height();
+            ui.add_space(space::M);
+            if known != Some(height) {
+                ui.data_mut(|data| data.insert_temp(height_id, height));
+                ui.ctx().request_repaint();
+            }
+        });
+    });
+}
+
+/// Below this width, in points, cards have less air inside.
+const NARROW: f32 = 720.0;
 
 fn header_room(ui: &Ui) -> f32 {
     ui.spacing().interact_size.y + 2.0 * space::M

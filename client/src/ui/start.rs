@@ -4,15 +4,23 @@ use autamedica_api::{Id, JoinLink, Role};
 use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
 use lucide_icons::Icon;
 
-use super::page::{centered, header};
-use super::widgets::{TextButton, Tone, focus_ring, sign};
+use super::check::column;
+use super::controls::remark;
+use super::day;
+use super::page::{centered, header, wide};
+use super::widgets::{TextButton, Tone, focus_ring};
 use super::{Action, Cx};
+use crate::app::DoctorsAgenda;
 use crate::call::JoinTarget;
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 
-/// What the person has typed so far.
-#[derive(Default)]
+/// From this width on, the day stands beside the field.
+const SIDE_BY_SIDE: f32 = 720.0;
+
+/// What the person has typed so far, and a doctor's day.
 pub struct StartScreen {
+    /// A doctor's consultations of today.
+    agenda: Option<Box<dyn DoctorsAgenda>>,
     code: String,
     problem: Option<&'static str>,
     /// The field wants the keyboard once the screen is there.
@@ -20,10 +28,32 @@ pub struct StartScreen {
 }
 
 impl StartScreen {
+    /// With a doctor's consultations of today.
+    pub fn new(agenda: Option<Box<dyn DoctorsAgenda>>) -> Self {
+        Self { agenda, code: String::new(), problem: None, focused: false }
+    }
+
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
-        centered(ui, cx.sizes, |ui| self.card(ui, cx));
+        match self.agenda.as_ref().map(|agenda| agenda.now()) {
+            None => centered(ui, cx.sizes, |ui| self.card(ui, cx)),
+            Some(agenda) => wide(ui, cx.sizes, |ui| {
+                let width = ui.available_width();
+                if width < SIDE_BY_SIDE {
+                    day::show(ui, cx, &agenda);
+                    ui.add_space(space::L);
+                    self.card(ui, cx);
+                    return;
+                }
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::XL;
+                    let left = (width - space::XL) * 0.56;
+                    column(ui, left, |ui| day::show(ui, cx, &agenda));
+                    column(ui, width - space::XL - left, |ui| self.card(ui, cx));
+                });
+            }),
+        }
     }
 
     fn card(&mut self, ui: &mut Ui, cx: &mut Cx) {
@@ -32,8 +62,10 @@ impl StartScreen {
             Role::Doctor => (texts.t("start-title-doctor"), texts.t("start-lead-doctor")),
             Role::Patient => (texts.t("start-title-patient"), texts.t("start-lead-patient")),
         };
-        ui.heading(title.as_ref());
-        ui.add_space(space::XXS);
+        if cx.role == Role::Patient {
+            ui.heading(title.as_ref());
+            ui.add_space(space::XXS);
+        }
         ui.label(egui::RichText::new(lead.as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
         ui.add_space(space::L);
         let label = texts.t("start-code");
@@ -47,8 +79,8 @@ impl StartScreen {
             ui.label(problem);
         }
         ui.add_space(space::M);
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = space::M;
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(space::M);
             let enter = TextButton::new(texts.t("start-enter"), Tone::Primary).icon(Icon::ArrowRight).min_width(180.0);
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             if enter.show(ui, &sizes).clicked() || entered {
@@ -62,10 +94,7 @@ impl StartScreen {
             }
         });
         ui.add_space(space::L);
-        ui.horizontal(|ui| {
-            sign(ui, Icon::ShieldCheck, sizes.lead, palette.ok);
-            ui.label(egui::RichText::new(texts.t("start-calm").as_ref()).color(palette.muted));
-        });
+        remark(ui, &sizes, Icon::ShieldCheck, palette.ok, &texts.t("start-calm"));
     }
 
     fn field(&mut self, ui: &mut Ui, cx: &Cx) -> egui::Response {
@@ -92,7 +121,7 @@ impl StartScreen {
 
     fn enter(&mut self, cx: &mut Cx) {
         match target(&self.code, cx.role) {
-            Ok(target) => cx.actions.push(Action::Join(target)),
+            Ok(target) => cx.actions.push(Action::Begin(target)),
             Err(problem) => self.problem = Some(problem),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use autamedica_api::Role;
+use autamedica_api::{FeedbackReason, Role};
 use autamedica_engine::ConnectionQuality;
 
 use crate::call::{CallState, EndReason, ParticipantState};
+use crate::check::{NetworkProblem, NetworkStep, NetworkVerdict};
 use crate::device::DeviceProblem;
 use crate::i18n::{Language, Texts};
 
@@ -32,6 +33,60 @@ pub fn microphone_problem(problem: DeviceProblem) -> (&'static str, &'static str
         DeviceProblem::Silent => ("microphone-problem-silent", "microphone-advice-silent"),
         DeviceProblem::Unsupported => ("microphone-problem-unsupported", "microphone-advice-unsupported"),
         DeviceProblem::Failed => ("microphone-problem-failed", "microphone-advice-failed"),
+    }
+}
+
+/// What the network's test is doing.
+pub fn network_step(step: NetworkStep) -> &'static str {
+    match step {
+        NetworkStep::Connecting => "check-network-connecting",
+        NetworkStep::Measuring => "check-network-measuring",
+    }
+}
+
+/// What the network is good for, and what to do about it.
+pub fn network_verdict(verdict: NetworkVerdict) -> (&'static str, Option<&'static str>) {
+    match verdict {
+        NetworkVerdict::Good => ("check-network-good", None),
+        NetworkVerdict::Fair => ("check-network-fair", Some("check-network-fair-advice")),
+        NetworkVerdict::Poor => ("check-network-poor", Some("check-network-poor-advice")),
+    }
+}
+
+/// Why the network couldn't be tried, and what to do about it.
+pub fn network_problem(problem: NetworkProblem) -> (&'static str, &'static str) {
+    match problem {
+        NetworkProblem::ServerUnreachable => ("check-network-unreachable", "check-network-unreachable-advice"),
+        NetworkProblem::Refused => ("check-network-refused", "check-network-refused-advice"),
+        NetworkProblem::MediaUnreachable => ("check-network-blocked", "check-network-blocked-advice"),
+        NetworkProblem::TooSlow => ("check-network-slow", "check-network-slow-advice"),
+        NetworkProblem::Failed => ("check-network-failed", "check-network-failed-advice"),
+    }
+}
+
+/// What may not have been good about a call, the most frequent first.
+pub const FEEDBACK_REASONS: [FeedbackReason; 8] = [
+    FeedbackReason::HeardBadly,
+    FeedbackReason::WasHeardBadly,
+    FeedbackReason::Echo,
+    FeedbackReason::BadPicture,
+    FeedbackReason::Frozen,
+    FeedbackReason::Dropped,
+    FeedbackReason::HardToJoin,
+    FeedbackReason::Other,
+];
+
+/// What that is called.
+pub fn feedback_reason(reason: FeedbackReason) -> &'static str {
+    match reason {
+        FeedbackReason::HeardBadly => "reason-heard-badly",
+        FeedbackReason::WasHeardBadly => "reason-was-heard-badly",
+        FeedbackReason::Echo => "reason-echo",
+        FeedbackReason::BadPicture => "reason-bad-picture",
+        FeedbackReason::Frozen => "reason-frozen",
+        FeedbackReason::Dropped => "reason-dropped",
+        FeedbackReason::HardToJoin => "reason-hard-to-join",
+        FeedbackReason::Other => "reason-other",
     }
 }
 

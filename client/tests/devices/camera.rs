@@ -111,19 +111,23 @@ fn a_stalled_camera_is_silent_and_comes_back() {
         let _camera = open(&watch, DeviceChoice::Default);
         watch.wait_for_on(NAME);
         watch.wait_for_frames(5);
+        // It hangs, and a restart helps: nobody need be told.
         switch(CameraMode::Stall);
-        let stalled = Instant::now();
-        watch.wait_for_failure(DeviceProblem::Silent);
-        assert!(stalled.elapsed() < Duration::from_secs(8), "noticed after {:?}", stalled.elapsed());
+        watch.wait_for(&DeviceState::Starting);
         switch(CameraMode::Run);
         watch.wait_for_on(NAME);
         watch.wait_for_frames(5);
-        let on = || DeviceState::On { name: NAME.to_owned() };
-        assert_eq!(
-            watch.states(),
-            [DeviceState::Starting, on(), DeviceState::Failed(DeviceProblem::Silent), on()],
-            "no other state in between"
-        );
+        // It hangs on: that is told after one restart.
+        switch(CameraMode::Stall);
+        let stalled = Instant::now();
+        watch.wait_for_failure(DeviceProblem::Silent);
+        assert!(stalled.elapsed() < Duration::from_secs(14), "noticed after {:?}", stalled.elapsed());
+        switch(CameraMode::Run);
+        watch.wait_for_on(NAME);
+        watch.wait_for_frames(5);
+        let (starting, on) = (|| DeviceState::Starting, || DeviceState::On { name: NAME.to_owned() });
+        let silent = DeviceState::Failed(DeviceProblem::Silent);
+        assert_eq!(watch.states(), [starting(), on(), starting(), on(), starting(), silent, on()]);
     });
 }
 

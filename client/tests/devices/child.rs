@@ -20,6 +20,7 @@ pub fn is_child() -> bool {
 }
 
 /// Says something to the parent.
+#[allow(dead_code, reason = "not every test binary uses it")]
 pub fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\n{MARK}{line}").and_then(|()| out.flush()).expect("the parent listens");

@@ -6,5 +6,7 @@ mod audio;
 mod camera;
 mod child;
 mod cost;
+mod echo;
+mod intelligibility;
 mod screen;
 mod watch;

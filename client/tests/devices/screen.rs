@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use autamedica_client::device::{DeviceProblem, Screen, ScreenInfo, ScreenOptions, ScreenSource, list_screens};
+use autamedica_client::device::{
+    DeviceProblem, Screen, ScreenInfo, ScreenOptions, ScreenSource, Screens, list_screens, list_windows,
+};
 use autamedica_lab::{Display, HANG_GUARD, wait_until};
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{ConnectionExt, CreateGCAux, CreateWindowAux, Gcontext, Rectangle, Window, WindowClass};
+use x11rb::protocol::xproto::{
+    ClientMessageEvent, ConfigureWindowAux, ConnectionExt, CreateGCAux, CreateWindowAux, EventMask, Gcontext, PropMode,
+    Rectangle, Window, WindowClass,
+};
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
@@ -148,4 +153,160 @@ fn a_large_screen_is_scaled_and_a_lost_one_reported() {
     child.hear("captured");
     drop(display);
     child.finish();
+}
+
+/// Another program's window, placed by the window manager.
+struct Program {
+    connection: RustConnection,
+    window: Window,
+    pen: Gcontext,
+}
+
+impl Program {
+    fn show(title: &str, colour: [u8; 3], size: (u16, u16)) -> Self {
+        let (connection, screen) = RustConnection::connect(None).expect("display");
+        let root = connection.setup().roots[screen].root;
+        let [window, pen] = [0; 2].map(|_| connection.generate_id().expect("id"));
+        let [r, g, b] = colour;
+        let look = CreateWindowAux::new().background_pixel(u32::from_be_bytes([0, r, g, b]));
+        let class = WindowClass::INPUT_OUTPUT;
+        connection.create_window(0, window, root, 0, 0, size.0, size.1, 0, class, 0, &look).expect("window");
+        let name = connection.intern_atom(false, b"_NET_WM_NAME").expect("atom").reply().expect("atom").atom;
+        let utf8 = connection.intern_atom(false, b"UTF8_STRING").expect("atom").reply().expect("atom").atom;
+        connection.change_property8(PropMode::REPLACE, window, name, utf8, title.as_bytes()).expect("title");
+        connection.create_gc(pen, window, &CreateGCAux::new()).expect("pen");
+        connection.map_window(window).expect("map");
+        connection.sync().expect("sync");
+        Self { connection, window, pen }
+    }
+
+    fn ask_manager(&self, message: &[u8], data: [u32; 5]) {
+        let root = self.connection.setup().roots[0].root;
+        let kind = self.connection.intern_atom(false, message).expect("atom").reply().expect("atom").atom;
+        let event = ClientMessageEvent::new(32, self.window, kind, data);
+        let mask = EventMask::SUBSTRUCTURE_REDIRECT | EventMask::SUBSTRUCTURE_NOTIFY;
+        self.connection.send_event(false, root, mask, event).expect("ask");
+        self.connection.sync().expect("sync");
+    }
+
+    /// Where it is on the screen.
+    fn place(&self) -> (usize, usize) {
+        let root = self.connection.setup().roots[0].root;
+        let place =
+            self.connection.translate_coordinates(self.window, root, 0, 0).expect("place").reply().expect("place");
+        (place.dst_x.try_into().expect("on the screen"), place.dst_y.try_into().expect("on the screen"))
+    }
+
+    fn fill(&self, [r, g, b]: [u8; 3]) {
+        let set = x11rb::protocol::xproto::ChangeGCAux::new().foreground(u32::from_be_bytes([0, r, g, b]));
+        self.connection.change_gc(self.pen, &set).expect("colour");
+        let all = Rectangle { x: 0, y: 0, width: 2000, height: 2000 };
+        self.connection.poly_fill_rectangle(self.window, self.pen, &[all]).expect("fill");
+        self.connection.sync().expect("sync");
+    }
+}
+
+/// Waits until the captured picture is of this size and shows this colour near its corners.
+fn wait_for_window(watch: &Watch, size: (u32, u32), colour: [u8; 3]) {
+    let mut found = None;
+    let shown = wait_until("the window", HANG_GUARD, || {
+        let frame = watch.frames.newest()?;
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let corners = [(8, 8), (width - 8, 8), (8, height - 8), (width - 8, height - 8)];
+        let colours = corners.map(|(x, y)| pixel(&frame, x, y));
+        found = Some((width, height, colours));
+        let is_right = (frame.width(), frame.height()) == size && colours.iter().all(|c| near(*c, yuv(colour), 2));
+        is_right.then_some(())
+    });
+    assert!(shown.is_ok(), "{found:?}, not {size:?} of {:?}", yuv(colour));
+}
+
+#[test]
+fn a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes() {
+    if is_child() {
+        let (blue, red, green) = ([30, 50, 210], [200, 30, 40], [20, 180, 60]);
+        let report = Program::show("Análisis de María", blue, (400, 300));
+        let listed = |title: &str| {
+            wait_until(title, HANG_GUARD, || list_windows().into_iter().find(|window| window.name == title))
+                .expect("listed")
+        };
+        let info = listed("Análisis de María");
+        assert_eq!((info.width, info.height, info.minimized), (400, 300, false));
+
+        let source = ScreenSource::Window { id: info.id, name: info.name };
+        let watch = Watch::default();
+        let options = ScreenOptions { source: source.clone(), ..ScreenOptions::default() };
+        let _screen = Screen::open(options, watch.on_frame(), watch.on_state());
+        wait_for_window(&watch, (400, 300), blue);
+        watch.wait_for_on("Análisis de María");
+
+        // Covered by another: nothing of that one is in the picture.
+        let other = Program::show("Private", red, (1280, 720));
+        listed("Private");
+        other.ask_manager(b"_NET_ACTIVE_WINDOW", [2, 0, 0, 0, 0]);
+        let covering = Watch::default();
+        let _all = Screen::open(ScreenOptions::default(), covering.on_frame(), covering.on_state());
+        wait_until("being covered", HANG_GUARD, || {
+            let frame = covering.frames.newest()?;
+            // Where the report is, away from the cursor in the middle.
+            let place = report.place();
+            near(pixel(&frame, place.0 + 20, place.1 + 20), yuv(red), 2).then_some(())
+        })
+        .expect("covered");
+        report.fill(green);
+        wait_for_window(&watch, (400, 300), green);
+
+        // Small pictures to choose from: of the monitor, and of both windows.
+        let screens = Screens::start(|| {});
+        let small = |name: &str, colour: [u8; 3]| {
+            wait_until(name, HANG_GUARD, || {
+                let one = screens.list().iter().find(|one| one.name == name)?.clone();
+                let frame = one.thumbnail.newest()?;
+                let right =
+                    frame.width() <= 320 && frame.height() <= 200 && near(pixel(&frame, 20, 20), yuv(colour), 2);
+                right.then_some(one.source)
+            })
+            .expect("a small picture")
+        };
+        assert_eq!(small("Análisis de María", green), source);
+        small("Private", red);
+        assert!(matches!(screens.list()[0].source, ScreenSource::Monitor(_)), "monitors come first");
+
+        // Another size, minimised, back, closed.
+        let larger = ConfigureWindowAux::new().width(640).height(360);
+        report.connection.configure_window(report.window, &larger).expect("size");
+        report.connection.sync().expect("sync");
+        wait_until("the new size", HANG_GUARD, || {
+            report.fill(blue);
+            let frame = watch.frames.newest()?;
+            ((frame.width(), frame.height()) == (640, 360)).then_some(())
+        })
+        .expect("resized");
+        wait_for_window(&watch, (640, 360), blue);
+        report.ask_manager(b"WM_CHANGE_STATE", [3, 0, 0, 0, 0]);
+        wait_until("being minimised", HANG_GUARD, || {
+            list_windows().iter().any(|window| window.id == report.window && window.minimized).then_some(())
+        })
+        .expect("minimised");
+        let frames = watch.frames.count();
+        watch.wait_for_frames(2);
+        wait_for_window(&watch, (640, 360), blue);
+        assert!(watch.frames.count() > frames, "who joins now sees what was there last");
+        watch.wait_for_on("Análisis de María");
+        report.connection.map_window(report.window).expect("map");
+        report.connection.sync().expect("sync");
+        wait_until("red inside", HANG_GUARD, || {
+            report.fill(red);
+            let frame = watch.frames.newest()?;
+            near(pixel(&frame, 8, 8), yuv(red), 2).then_some(())
+        })
+        .expect("live again");
+        drop(report);
+        watch.wait_for_failure(DeviceProblem::Unplugged);
+        return;
+    }
+    let display = Display::start(1280, 720).expect("display");
+    let environment = [("DISPLAY", display.name()), ("WAYLAND_DISPLAY", "")];
+    Child::start("screen::a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes", environment)
+        .finish();
 }

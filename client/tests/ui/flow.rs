@@ -21,7 +21,10 @@ fn a_code_is_joined_as_who_the_app_is_for() {
         stand.harness.get_by_label(&field).type_text("4821");
         stand.settle();
         stand.press(Modifiers::NONE, Key::Enter);
-        assert_eq!(stand.joined(), [JoinTarget::Consultation { id: Id::new("4821").unwrap(), role }]);
+        let target = JoinTarget::Consultation { id: Id::new("4821").unwrap(), role };
+        assert_eq!(stand.checked(), [target.clone()]);
+        stand.go_in();
+        assert_eq!(stand.joined(), [target]);
         stand.assert_shows("joining-title");
         stand.assert_shows("joining-lead");
     }
@@ -36,6 +39,7 @@ fn a_link_is_followed() {
     stand.harness.get_by_label(&field).type_text(LINK);
     stand.settle();
     stand.click("start-enter");
+    stand.go_in();
     assert_eq!(stand.joined(), [JoinTarget::Link(JoinLink::parse(LINK).unwrap())]);
     assert!(!format!("{:?}", stand.joined()).contains("secret"));
 }

@@ -3,11 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use autamedica_api::{Id, Role};
-use autamedica_client::app::{App, AppOptions, Call, Calls, Start};
-use autamedica_client::call::{CallCommand, CallPhase, CallState, JoinTarget, ParticipantState, Tile, Wake};
+use autamedica_api::{Feedback, Id, Role};
+use autamedica_client::agenda::Agenda;
+use autamedica_client::answer::{Answer, Reply, pending};
+use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, PinAnswer, Start};
+use autamedica_client::backend::Admission;
+use autamedica_client::call::{
+    CallCommand, CallPhase, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, ParticipantState, Secret,
+    Tile, Wake,
+};
+use autamedica_client::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
+use autamedica_client::device::audio::Level;
 use autamedica_client::device::{DeviceState, ScreenSource};
 use autamedica_client::i18n::{Language, Texts, Value};
+use autamedica_client::settings::Settings;
 use autamedica_client::sound::Sound;
 use autamedica_client::ui::desktop::{Desktop, Picked, Shareable};
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
@@ -23,15 +32,118 @@ struct Log {
     sent: Vec<CallCommand>,
     shown: Option<Vec<Tile>>,
     state: Option<Arc<CallState>>,
+    joined_with: Vec<DeviceChoices>,
+    checked: Vec<JoinTarget>,
+    check_first: Option<CheckState>,
+    check: Option<Arc<CheckState>>,
+    asked: Vec<CheckCommand>,
+    told: Vec<Feedback>,
+    reply: Option<Reply<bool>>,
+    agenda: Option<Arc<Agenda>>,
+    kept: Vec<Settings>,
+    disk_is_full: bool,
+    recent: Option<Vec<Id>>,
 }
 
 #[derive(Clone, Default)]
 struct Fake(Arc<Mutex<Log>>);
 
 impl Calls for Fake {
-    fn join(&mut self, target: JoinTarget, _: Wake) -> Box<dyn Call> {
-        self.0.lock().joined.push(target);
+    fn join(&mut self, target: JoinTarget, devices: &DeviceChoices, _: CallSettings, _: Wake) -> Box<dyn Call> {
+        let mut log = self.0.lock();
+        log.joined.push(target);
+        log.joined_with.push(devices.clone());
         Box::new(self.clone())
+    }
+
+    fn check(&mut self, target: &JoinTarget, devices: &DeviceChoices, _: CallSettings, _: Wake) -> Box<dyn Check> {
+        let mut log = self.0.lock();
+        log.checked.push(target.clone());
+        let mut state = log.check_first.take().unwrap_or_else(|| checked_well(devices.clone()));
+        state.chosen = devices.clone();
+        log.check = Some(Arc::new(state));
+        Box::new(FakeCheck(self.clone()))
+    }
+
+    fn tell(&mut self, _: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
+        let (answer, reply) = pending(wake);
+        let mut log = self.0.lock();
+        log.told.push(feedback);
+        log.reply = Some(reply);
+        answer
+    }
+
+    fn operator_pin(&mut self, pin: Secret, _: Wake) -> Answer<PinAnswer> {
+        let right = pin.expose() == PIN;
+        Answer::ready(if right { PinAnswer::Right } else { PinAnswer::Wrong })
+    }
+
+    fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
+        Box::new(self.clone())
+    }
+
+    fn list_devices(&mut self, _: Wake) -> Answer<DeviceLists> {
+        Answer::ready(devices())
+    }
+
+    fn keep(&mut self, settings: &Settings, _: Wake) -> Answer<bool> {
+        let mut log = self.0.lock();
+        log.kept.push(settings.clone());
+        Answer::ready(!log.disk_is_full)
+    }
+
+    fn keep_recent(&mut self, ids: &[Id], _: Wake) -> Answer<bool> {
+        self.0.lock().recent = Some(ids.to_vec());
+        Answer::ready(true)
+    }
+}
+
+/// The operator's.
+pub const PIN: &str = "704219";
+
+/// What can be chosen.
+pub fn devices() -> DeviceLists {
+    DeviceLists {
+        cameras: vec!["Logitech".into(), "Integrada".into()],
+        microphones: vec!["USB".into()],
+        speakers: vec!["Auriculares".into()],
+    }
+}
+
+/// A check that found nothing to complain about.
+pub fn checked_well(chosen: DeviceChoices) -> CheckState {
+    let report = NetworkReport { connect_ms: 80, round_trip_ms: 24, loss_percent: 0.0, up_kbps: 2400, down_kbps: 2300 };
+    let on = |name: &str| DeviceState::On { name: name.into() };
+    CheckState {
+        devices: Arc::new(devices()),
+        camera: on("Logitech"),
+        preview: picture(),
+        microphone: on("USB"),
+        voice: Voice::Heard,
+        speaker: on("Auriculares"),
+        ..CheckState::new(chosen, NetworkState::Done(report))
+    }
+}
+
+struct FakeCheck(Fake);
+
+impl Check for FakeCheck {
+    fn state(&self) -> Arc<CheckState> {
+        self.0.0.lock().check.clone().expect("a check was begun")
+    }
+
+    fn level(&self) -> Level {
+        Level { rms: 0.05, peak: 0.1 }
+    }
+
+    fn send(&self, command: CheckCommand) {
+        self.0.0.lock().asked.push(command);
+    }
+}
+
+impl DoctorsAgenda for Fake {
+    fn now(&self) -> Arc<Agenda> {
+        self.0.lock().agenda.clone().unwrap_or_else(|| Arc::new(Agenda::Asking))
     }
 }
 
@@ -125,8 +237,9 @@ impl Stand {
         stand
     }
 
+    /// Draws until what has happened is shown. A screen with a meter or a picture would go on for ever.
     pub fn settle(&mut self) {
-        self.harness.run();
+        self.harness.run_steps(6);
     }
 
     /// The call changes.
@@ -165,7 +278,15 @@ impl Stand {
     #[track_caller]
     pub fn click(&mut self, key: &str) {
         let text = self.text(key);
-        self.harness.get_by_label(&text).click();
+        self.click_text(&text);
+    }
+
+    /// Clicks what has this name, wherever it has to be scrolled to.
+    #[track_caller]
+    pub fn click_text(&mut self, text: &str) {
+        self.harness.get_by_label(text).scroll_to_me();
+        self.settle();
+        self.harness.get_by_label(text).click();
         self.settle();
     }
 
@@ -244,6 +365,78 @@ impl Stand {
 
     pub fn joined(&self) -> Vec<JoinTarget> {
         self.log.0.lock().joined.clone()
+    }
+
+    /// The devices that the last call was begun with.
+    pub fn joined_with(&self) -> Option<DeviceChoices> {
+        self.log.0.lock().joined_with.last().cloned()
+    }
+
+    /// Towards where checks were begun.
+    pub fn checked(&self) -> Vec<JoinTarget> {
+        self.log.0.lock().checked.clone()
+    }
+
+    /// The settings over a call, as the call's screen asks for them.
+    pub fn open_settings_in_call(&mut self) {
+        self.harness.state_mut().ask(autamedica_client::ui::Action::Settings);
+        self.settle();
+    }
+
+    /// From the check into the call.
+    #[track_caller]
+    pub fn go_in(&mut self) {
+        self.click("check-enter");
+        assert_eq!(self.asked().last(), Some(&CheckCommand::Finish));
+        self.assert_shows("joining-title");
+        self.change_check(|check| check.finished = true);
+    }
+
+    /// What was asked of the check since the last look.
+    pub fn asked(&self) -> Vec<CheckCommand> {
+        std::mem::take(&mut self.log.0.lock().asked)
+    }
+
+    /// The check changes.
+    pub fn change_check(&mut self, change: impl FnOnce(&mut CheckState)) {
+        let mut log = self.log.0.lock();
+        let mut state = CheckState::clone(log.check.as_ref().expect("a check was begun"));
+        change(&mut state);
+        log.check = Some(Arc::new(state));
+        drop(log);
+        self.settle();
+    }
+
+    /// The doctor's day changes.
+    pub fn change_agenda(&mut self, agenda: Agenda) {
+        self.log.0.lock().agenda = Some(Arc::new(agenda));
+        self.settle();
+    }
+
+    /// The feedback given so far.
+    pub fn told(&self) -> Vec<Feedback> {
+        self.log.0.lock().told.clone()
+    }
+
+    /// The backend takes the feedback, or doesn't.
+    pub fn answer_feedback(&mut self, taken: bool) {
+        self.log.0.lock().reply.take().expect("it was asked").give(taken);
+        self.settle();
+    }
+
+    /// The settings as they were kept, the newest last.
+    pub fn kept(&self) -> Vec<Settings> {
+        self.log.0.lock().kept.clone()
+    }
+
+    /// The disk takes nothing from now on.
+    pub fn fill_the_disk(&mut self) {
+        self.log.0.lock().disk_is_full = true;
+    }
+
+    /// The recent consultations as they were kept last.
+    pub fn kept_recent(&self) -> Option<Vec<Id>> {
+        self.log.0.lock().recent.clone()
     }
 }
 

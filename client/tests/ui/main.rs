@@ -1,5 +1,6 @@
 //! The screens, driven by accessible name as a screen reader would, in both languages and without a display.
 
+mod before;
 mod call;
 mod chat;
 mod devices;
@@ -7,5 +8,7 @@ mod doctor;
 mod fits;
 mod flow;
 mod harness;
+mod kiosk;
+mod settings;
 mod stage;
 mod states;

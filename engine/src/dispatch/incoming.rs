@@ -5,7 +5,7 @@ use std::sync::Weak;
 use prost::Message as _;
 use proto::ffi_event::Message;
 
-use crate::dispatch::{Chunk, Engine};
+use crate::dispatch::{Chunk, Engine, Pending};
 use crate::ffi::Handle;
 use crate::proto;
 
@@ -71,9 +71,10 @@ impl Engine {
     /// Applies an event on the events thread.
     pub(super) fn apply(&self, message: Message) {
         if let Some(id) = async_id(&message) {
-            let completion = self.pending.lock().remove(&id);
-            if let Some(completion) = completion {
-                completion(message);
+            let pending = self.pending.lock().remove(&id);
+            if let Some(Pending { then, lent }) = pending {
+                then(message);
+                drop(lent);
             }
             return;
         }
@@ -109,13 +110,16 @@ impl Engine {
         }
     }
 
-    fn read(&self, id: u64, chunk: Chunk) {
-        // Out of the map while it runs, so that a sink may use the engine.
-        let reader = self.readers.lock().remove(&id);
-        if let Some(mut reader) = reader
-            && (reader.sink)(chunk)
-        {
-            self.readers.lock().insert(id, reader);
+    pub(crate) fn read(&self, id: u64, chunk: Chunk) {
+        // Out of the map while it runs, so that a sink may use the engine. Its reader may be removed meanwhile, and then
+        // it is dropped, which ends the stream for whoever reads it.
+        let sink = self.readers.lock().get_mut(&id).and_then(|reader| reader.sink.take());
+        let Some(mut sink) = sink else { return };
+        let more = sink(chunk);
+        let mut readers = self.readers.lock();
+        match readers.get_mut(&id) {
+            Some(reader) if more => reader.sink = Some(sink),
+            _ => drop(readers.remove(&id)),
         }
     }
 
@@ -129,7 +133,12 @@ impl Engine {
         let message = crate::log::redact(&message);
         tracing::error!(message, "the media engine panicked");
         *self.panicked.lock() = Some(message.clone());
-        self.pending.lock().clear();
+        let pending = std::mem::take(&mut *self.pending.lock());
+        for Pending { then, lent } in pending.into_values() {
+            drop(then);
+            // Whatever is left of the engine may still read it.
+            std::mem::forget(lent);
+        }
         let rooms: Vec<_> = self.rooms.lock().values().filter_map(Weak::upgrade).collect();
         for room in rooms {
             room.on_engine_panic(&message);
@@ -164,5 +173,8 @@ fn async_id(message: &Message) -> Option<u64> {
         SendFile,
         SendText,
         SendBytes,
+        ByteStreamOpen,
+        ByteStreamWriterWrite,
+        ByteStreamWriterClose,
     )
 }

@@ -204,7 +204,8 @@ pub(super) fn not_over(stored: &StoredConsultation) -> Result<()> {
     if stored.is_over() { Err(over(stored)) } else { Ok(()) }
 }
 
-fn over(stored: &StoredConsultation) -> Error {
+/// Why nothing more can be done in a consultation that is over.
+pub(super) fn over(stored: &StoredConsultation) -> Error {
     match stored.state {
         autamedica_api::ConsultationState::Cancelled => {
             Error::refused(ErrorCode::ConsultationCancelled, "this consultation was cancelled")
@@ -220,7 +221,7 @@ fn not_movable(stored: &StoredConsultation) -> Error {
     Error::refused(ErrorCode::ConsultationConflict, "this consultation has begun already")
 }
 
-fn show(stored: StoredConsultation) -> ConsultationDetails {
+pub(super) fn show(stored: StoredConsultation) -> ConsultationDetails {
     ConsultationDetails {
         room_name: room_name(&stored.id),
         admitted: stored.is_admitted(),

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, finish, not_over};
+use super::consultations::{find, finish, over};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -35,9 +35,11 @@ pub(super) async fn admit(
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
     caller.must(&state, Permission::Direct(&id)).await?;
-    not_over(&find(&state, &id).await?)?;
-    let admitted = state.store.admit(&id, caller.event("participant.admit")).await?;
-    let patient = admitted.ok_or(Error::Internal("a consultation ended while its patient was admitted"))?.patient_id;
+    let Some(admitted) = state.store.admit(&id, caller.event("participant.admit")).await? else {
+        let stored = find(&state, &id).await?;
+        return Err(over(&stored));
+    };
+    let patient = admitted.patient_id;
     let present = state.sfu.permit(&room_name(&id), patient.as_str(), Some(autamedica_api::Role::Patient)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity: patient, present })))
 }

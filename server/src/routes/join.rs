@@ -1,18 +1,25 @@
-use autamedica_api::{ErrorCode, Failure, Join, Joined, Role, Success, Timestamp, room_name};
+use std::net::IpAddr;
+
+use autamedica_api::{ErrorCode, Failure, Id, Join, Joined, Role, Success, Timestamp, room_name};
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::find;
+use super::consultations::{find, not_over};
 use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
-use crate::extract;
+use crate::extract::{self, PathId};
 use crate::state::AppState;
-use crate::store::{CodeKind, Event, StoredCode};
+use crate::store::{CodeKind, Event, StoredCode, StoredConsultation};
 use crate::token::Holder;
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/join", post(join))
+}
+
+/// The way in that takes no code, and so has no limit of its own.
+pub fn entering() -> Router<AppState> {
+    Router::new().route("/api/consultations/{id}/enter", post(enter))
 }
 
 /// Exchanges a code for a place in a consultation.
@@ -27,21 +34,9 @@ pub(super) async fn join(
     caller: Result<Caller>,
     extract::Json(Join { code }): extract::Json<Join>,
 ) -> Result<Json<Success<Joined>>> {
-    let digits: String = code.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-    let is_kiosk = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let (kind, code) = if is_kiosk { (CodeKind::Kiosk, digits) } else { (CodeKind::Link, code) };
-    let mut event = match kind {
-        CodeKind::Kiosk => {
-            let caller = caller?;
-            caller.must(&state, Permission::Kiosk).await?;
-            caller.event("join")
-        }
-        CodeKind::Link => Event { origin: Some(origin.to_string()), ..Event::ok("link", "join") },
-    };
-    let Some(found) = state.store.find_code(kind, &code).await? else {
-        state.store.audit(event.outcome("unknown code")).await?;
-        return Err(Error::refused(ErrorCode::InvalidCode, "there is no such code"));
-    };
+    let (kind, code) = CodeKind::read(&code);
+    let mut event = by(&state, kind, caller, origin, "join").await?;
+    let found = known(&state, kind, &code, &event).await?;
     event = event.consultation(&found.consultation);
     let answer = exchange(&state, &found).await;
     let (user, outcome) = match &answer {
@@ -53,6 +48,31 @@ pub(super) async fn join(
     };
     state.store.audit(Event { subject: user, ..event.outcome(outcome) }).await?;
     Ok(Json(Success::new(answer?)))
+}
+
+/// An entry about a code. A link's is proof by itself; a kiosk's eight digits want a kiosk's key.
+pub(super) async fn by(
+    state: &AppState,
+    kind: CodeKind,
+    caller: Result<Caller>,
+    origin: IpAddr,
+    action: &'static str,
+) -> Result<Event> {
+    if kind == CodeKind::Link {
+        return Ok(Event { origin: Some(origin.to_string()), ..Event::ok("link", action) });
+    }
+    let caller = caller?;
+    caller.must(state, Permission::Kiosk).await?;
+    Ok(caller.event(action))
+}
+
+/// What a code stands for. A wrong one is on record.
+pub(super) async fn known(state: &AppState, kind: CodeKind, code: &str, event: &Event) -> Result<StoredCode> {
+    if let Some(found) = state.store.find_code(kind, code).await? {
+        return Ok(found);
+    }
+    state.store.audit(event.clone().outcome("unknown code")).await?;
+    Err(Error::refused(ErrorCode::InvalidCode, "there is no such code"))
 }
 
 async fn exchange(state: &AppState, found: &StoredCode) -> Result<Joined> {
@@ -72,13 +92,22 @@ async fn exchange(state: &AppState, found: &StoredCode) -> Result<Joined> {
     if state.store.is_removed(&stored.id, user.as_str()).await? {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor has to let you in again"));
     }
+    place(state, stored, found.role).await
+}
+
+/// A place in a consultation's room.
+async fn place(state: &AppState, stored: StoredConsultation, role: Role) -> Result<Joined> {
+    let user = match role {
+        Role::Patient => &stored.patient_id,
+        Role::Doctor => &stored.doctor_id,
+    };
     let room = state.sfu.open_room(&room_name(&stored.id)).await?;
     state.store.opened_room(&stored.id, &room.sid).await?;
-    let admitted = found.role == Role::Doctor || stored.is_admitted();
+    let admitted = role == Role::Doctor || stored.is_admitted();
     Ok(Joined {
-        token: state.sfu.token(&Holder { user, role: found.role, consultation: &stored.id, admitted })?,
+        token: state.sfu.token(&Holder { user, role, consultation: &stored.id, admitted })?,
         user_id: user.clone(),
-        role: found.role,
+        role,
         room_name: room.name,
         livekit_url: state.sfu.signaling_url().to_owned(),
         waiting_room: stored.waiting_room,
@@ -88,4 +117,22 @@ async fn exchange(state: &AppState, found: &StoredCode) -> Result<Joined> {
         duration_minutes: stored.duration_minutes,
         consultation_id: stored.id,
     })
+}
+
+/// Enters a consultation as its doctor, from a doctor's desk: a click in the list of the day.
+#[utoipa::path(post, path = "/api/consultations/{id}/enter", tag = "join", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<Joined>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn enter(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<Json<Success<Joined>>> {
+    caller.must(&state, Permission::Enter).await?;
+    let stored = find(&state, &id).await?;
+    not_over(&stored)?;
+    let joined = place(&state, stored, Role::Doctor).await?;
+    let event = caller.event("consultation.enter").consultation(&id).subject(&joined.user_id);
+    state.store.audit(event).await?;
+    Ok(Json(Success::new(joined)))
 }

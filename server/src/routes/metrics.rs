@@ -25,6 +25,13 @@ pub(super) async fn metrics(State(state): State<AppState>, caller: Caller) -> Re
     let by_state: Vec<_> =
         by_state?.into_iter().map(|(state, number)| (format!("state=\"{state}\""), number)).collect();
     gauge(&mut text, "autamedica_consultations", "Consultations in the database, by state.", &by_state);
+    let stars = state.store.count_feedback().await?;
+    let stars: Vec<_> = stars.into_iter().map(|(stars, number)| (format!("stars=\"{stars}\""), number)).collect();
+    gauge(&mut text, "autamedica_feedback", "How people found their calls, from 1, bad, to 5, good.", &stars);
+    let recordings = state.store.count_recordings().await?;
+    let recordings: Vec<_> =
+        recordings.into_iter().map(|(state, number)| (format!("state=\"{state}\""), number)).collect();
+    gauge(&mut text, "autamedica_recordings", "Recordings, by state.", &recordings);
     gauge(&mut text, "autamedica_sfu_up", "Whether the SFU answers.", &[(String::new(), i64::from(sfu))]);
     let uptime = i64::try_from(state.started.elapsed().as_secs()).unwrap_or(i64::MAX);
     gauge(&mut text, "autamedica_uptime_seconds", "Seconds since the server started.", &[(String::new(), uptime)]);

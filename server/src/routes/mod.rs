@@ -1,7 +1,10 @@
 //! One file per group of routes; each has its own `router()`.
 
+mod check;
 mod consultations;
 mod control;
+mod day;
+mod feedback;
 mod health;
 mod join;
 mod metrics;
@@ -32,17 +35,24 @@ pub struct Limits {
     pub all: RateLimit,
     /// Tries of a code.
     pub codes: RateLimit,
+    /// Checks of the network.
+    pub checks: RateLimit,
     /// The web pages whose scripts may call.
     pub origins: Vec<HeaderValue>,
 }
 
 /// Every route, with the answers to what is no route.
 pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) -> Router {
-    let proxied = state.behind_proxy;
+    let proxied = &state.proxies.clone();
+    // Whatever takes a code shares one limit, so that there is no second way to guess.
+    let guessable = join::router().merge(limit(check::router(), limits.checks, proxied, ended));
     let limited = Router::new()
+        .merge(join::entering())
         .merge(consultations::router())
         .merge(control::router())
-        .merge(limit(join::router(), limits.codes, proxied, ended))
+        .merge(day::router())
+        .merge(feedback::router())
+        .merge(limit(guessable, limits.codes, proxied, ended))
         .merge(metrics::router())
         .merge(openapi::router())
         .merge(pages::router())

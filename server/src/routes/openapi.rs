@@ -4,7 +4,9 @@ use axum::{Json, Router};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{consultations, control, health, join, metrics, quality, recording, rooms, sfu_events};
+use super::{
+    check, consultations, control, day, feedback, health, join, metrics, quality, recording, rooms, sfu_events,
+};
 use crate::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -26,12 +28,15 @@ While the operator has made no API key, callers on the server's own machine need
     paths(
         health::health,
         consultations::create,
+        day::list,
         consultations::details,
         consultations::reschedule,
         consultations::cancel,
         consultations::fresh_links,
         consultations::revoke_links,
         join::join,
+        join::enter,
+        check::check,
         control::admit,
         control::refuse,
         control::remove,
@@ -39,9 +44,14 @@ While the operator has made no API key, callers on the server's own machine need
         control::end,
         recording::start,
         recording::stop,
+        recording::consent,
+        recording::list,
+        recording::details,
+        recording::delete,
         rooms::active,
         rooms::stats,
         quality::add,
+        feedback::add,
         metrics::metrics,
         sfu_events::receive,
     ),

@@ -32,6 +32,8 @@ pub(super) async fn add(
     if !plausible {
         return Err(Error::refused(ErrorCode::InvalidRequest, "these figures can't be true"));
     }
-    state.store.add_sample(&id, &caller.user, &sample).await?;
+    if !state.store.add_sample(&id, &caller.user, &sample).await? {
+        return Err(Error::refused(ErrorCode::RateLimited, "one sample every five seconds is enough"));
+    }
     Ok(Json(Success::new(Done {})))
 }

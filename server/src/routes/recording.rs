@@ -1,21 +1,38 @@
-use autamedica_api::{ErrorCode, Failure, Id, RecordingStarted, RecordingStopped, StartRecording, Success, room_name};
-use axum::Router;
-use axum::extract::State;
-use axum::routing::post;
+//! Recording: the doctor starts, stops, fetches and deletes; who is recorded consents.
 
-use crate::caller::{Caller, Permission};
+use autamedica_api::{
+    Done, ErrorCode, Failure, GiveConsent, Id, Recording, RecordingList, RecordingPart, RecordingStarted,
+    RecordingState, RecordingStopped, Role, StartRecording, Success, Timestamp, room_name,
+};
+use axum::Router;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::{HeaderValue, header, request::Parts};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use tower::ServiceExt as _;
+use tower_http::services::ServeFile;
+
+use super::consultations::{find, not_over};
+use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
-use crate::extract::{Json, PathId};
+use crate::extract::{Json, PathId, Query};
+use crate::recording::{self, Recordings};
 use crate::state::AppState;
+use crate::store::{PartState, Requested, StoredPart, StoredRecording};
 
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/api/consultations/{id}/recording/start", post(start))
         .route("/api/consultations/{id}/recording/stop", post(stop))
+        .route("/api/consultations/{id}/recording/consent", post(consent))
+        .route("/api/consultations/{id}/recordings", get(list))
+        .route("/api/consultations/{id}/recordings/{recordingId}", get(details).delete(delete))
+        .route("/recordings/{recordingId}/{part}", get(fetch))
 }
 
-/// Refused for now, after everything that will be checked then has been checked.
-#[utoipa::path(post, path = "/api/consultations/{id}/recording/start", tag = "doctor", params(("id" = Id, Path)),
+/// Starts recording, as soon as the patient has consented: they are asked now unless they have before.
+#[utoipa::path(post, path = "/api/consultations/{id}/recording/start", tag = "recording", params(("id" = Id, Path)),
     request_body = StartRecording,
     responses((status = 200, body = Success<RecordingStarted>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
@@ -24,26 +41,237 @@ pub(super) async fn start(
     PathId(id): PathId,
     caller: Caller,
     Json(body): Json<StartRecording>,
-) -> Result<()> {
+) -> Result<axum::Json<Success<RecordingStarted>>> {
     caller.must(&state, Permission::Direct(&id)).await?;
     if body.room_name != room_name(&id) {
         return Err(Error::refused(ErrorCode::RoomNotFound, "`roomName` isn't this consultation's room"));
     }
-    unavailable(&state, &id).await
+    let stored = find(&state, &id).await?;
+    let recordings = recorder(&state)?;
+    not_over(&stored)?;
+    match state.store.request_recording(&id, recordings.owner(), caller.event("recording.start")).await? {
+        Requested::New(recording) => {
+            recordings.changed();
+            Ok(axum::Json(Success::new(RecordingStarted {
+                recording_id: recording.id,
+                state: recording.state,
+                requested_at: recording.requested_at,
+            })))
+        }
+        Requested::Active => Err(Error::refused(ErrorCode::RecordingActive, "this consultation is being recorded")),
+        Requested::Refused => {
+            let message = "the patient doesn't want to be recorded; they can be asked again in a minute";
+            Err(Error::refused(ErrorCode::ConsentRefused, message))
+        }
+        Requested::Over => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
+    }
 }
 
-/// Refused for now, like starting.
-#[utoipa::path(post, path = "/api/consultations/{id}/recording/stop", tag = "doctor", params(("id" = Id, Path)),
+/// Stops recording, and says where the file is going to be.
+#[utoipa::path(post, path = "/api/consultations/{id}/recording/stop", tag = "recording", params(("id" = Id, Path)),
     responses((status = 200, body = Success<RecordingStopped>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
-pub(super) async fn stop(State(state): State<AppState>, PathId(id): PathId, caller: Caller) -> Result<()> {
+pub(super) async fn stop(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<axum::Json<Success<RecordingStopped>>> {
     caller.must(&state, Permission::Direct(&id)).await?;
-    unavailable(&state, &id).await
+    find(&state, &id).await?;
+    let recordings = recorder(&state)?;
+    let Some(stopped) = state.store.stop_recording(&id, caller.event("recording.stop")).await? else {
+        return Err(Error::refused(ErrorCode::RecordingNotActive, "this consultation isn't being recorded"));
+    };
+    recordings.changed();
+    let first = state.store.parts(&stopped.id).await?.into_iter().next();
+    let key = first.filter(|_| stopped.state == RecordingState::Stopping).map(|part| recording::key(&part, &stopped));
+    Ok(axum::Json(Success::new(RecordingStopped {
+        location: key.map(|key| recordings.storage.location(&key)),
+        recording_id: stopped.id,
+        state: stopped.state,
+        stopped_at: stopped.stopped_at.unwrap_or_else(Timestamp::now),
+    })))
 }
 
-async fn unavailable(state: &AppState, id: &Id) -> Result<()> {
-    if state.store.consultation(id).await?.is_none() {
-        return Err(Error::refused(ErrorCode::ConsultationNotFound, "there is no such consultation"));
+/// Takes a patient's answer to whether they may be recorded, with their own token. A later answer replaces it.
+#[utoipa::path(post, path = "/api/consultations/{id}/recording/consent", tag = "recording", params(("id" = Id, Path)),
+    request_body = GiveConsent,
+    responses((status = 200, body = Success<Done>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("token" = [])))]
+pub(super) async fn consent(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Participant,
+    Json(given): Json<GiveConsent>,
+) -> Result<axum::Json<Success<Done>>> {
+    if caller.consultation != id || caller.role == Role::Doctor {
+        return Err(Error::refused(ErrorCode::Forbidden, "only the patient of this consultation answers this"));
     }
-    Err(Error::refused(ErrorCode::RecordingUnavailable, "this server doesn't record"))
+    let is_language = (2..=16).contains(&given.language.len())
+        && given.language.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !is_language {
+        return Err(Error::refused(ErrorCode::InvalidRequest, "`language` must be such as `es` or `en-GB`"));
+    }
+    let by = crate::store::Event::ok(format!("{}:{}", caller.role, caller.user), "recording.consent");
+    state.store.consent(&id, &caller.user, &given, by).await?;
+    if let Some(recordings) = &state.recordings {
+        recordings.changed();
+    }
+    Ok(axum::Json(Success::new(Done {})))
+}
+
+/// The recordings of a consultation.
+#[utoipa::path(get, path = "/api/consultations/{id}/recordings", tag = "recording", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<RecordingList>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+) -> Result<axum::Json<Success<RecordingList>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    find(&state, &id).await?;
+    let mut recordings = Vec::new();
+    for recording in state.store.recordings_of(&id).await? {
+        let parts = state.store.parts(&recording.id).await?;
+        recordings.push(show(recording, parts, Vec::new()));
+    }
+    Ok(axum::Json(Success::new(RecordingList { recordings })))
+}
+
+/// A recording, with links by which its files can be fetched for five minutes.
+#[utoipa::path(get, path = "/api/consultations/{id}/recordings/{recordingId}", tag = "recording",
+    params(("id" = Id, Path), ("recordingId" = Id, Path)),
+    responses((status = 200, body = Success<Recording>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn details(
+    State(state): State<AppState>,
+    Which { id, recording }: Which,
+    caller: Caller,
+) -> Result<axum::Json<Success<Recording>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    let recording = of(&state, &id, &recording).await?;
+    let parts = state.store.parts(&recording.id).await?;
+    let links = match &state.recordings {
+        Some(recordings) if recording.state != RecordingState::Deleted => {
+            recording::links(&state, recordings, &parts).await
+        }
+        _ => Vec::new(),
+    };
+    if links.iter().any(Option::is_some) {
+        let event = caller.event("recording.link").consultation(&id);
+        state.store.audit(event.subject(format!("recording:{}", recording.id))).await?;
+    }
+    Ok(axum::Json(Success::new(show(recording, parts, links))))
+}
+
+/// Deletes a recording's files. That there was one stays on record.
+#[utoipa::path(delete, path = "/api/consultations/{id}/recordings/{recordingId}", tag = "recording",
+    params(("id" = Id, Path), ("recordingId" = Id, Path)),
+    responses((status = 200, body = Success<Done>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    Which { id, recording }: Which,
+    caller: Caller,
+) -> Result<axum::Json<Success<Done>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    let recording = of(&state, &id, &recording).await?;
+    if recording.state.is_active() || recording.state == RecordingState::Storing {
+        return Err(Error::refused(ErrorCode::RecordingActive, "this recording isn't finished yet"));
+    }
+    let recordings = recorder(&state)?;
+    if recording.state != RecordingState::Deleted {
+        recording::delete(&state, recordings, &recording, caller.event("recording.delete")).await?;
+    }
+    Ok(axum::Json(Success::new(Done {})))
+}
+
+/// What a link to a file says.
+#[derive(Deserialize)]
+struct Signed {
+    expires: i64,
+    signature: String,
+}
+
+/// The file behind a link; ranges of it too, for players. The link itself is the proof, so this is not in the description.
+async fn fetch(
+    State(state): State<AppState>,
+    Path((id, number)): Path<(String, u32)>,
+    Query(Signed { expires, signature }): Query<Signed>,
+    request: Request,
+) -> Result<Response> {
+    if expires < Timestamp::now().as_millis() || !state.store.is_link(&id, number, expires, &signature) {
+        return Err(Error::refused(ErrorCode::Forbidden, "this link doesn't work any more"));
+    }
+    let part = state.store.parts(&id).await?.into_iter().find(|part| part.number == number);
+    let file = part.and_then(|part| state.recordings.as_ref()?.file(&part)).filter(|file| file.is_file());
+    let file = file.ok_or_else(|| Error::refused(ErrorCode::RecordingNotFound, "there is no such recording here"))?;
+    let mime = "video/mp4".parse().map_err(|_| Error::Internal("a media type isn't one"))?;
+    let Ok(answer) = ServeFile::new_with_mime(file, &mime).oneshot(request).await;
+    let mut answer = answer.map(axum::body::Body::new).into_response();
+    let save = HeaderValue::from_static("inline; filename=\"consultation.mp4\"");
+    answer.headers_mut().insert(header::CONTENT_DISPOSITION, save);
+    Ok(answer)
+}
+
+fn recorder(state: &AppState) -> Result<&Recordings> {
+    let none = || Error::refused(ErrorCode::RecordingUnavailable, "this server doesn't record");
+    state.recordings.as_deref().ok_or_else(none)
+}
+
+async fn of(state: &AppState, id: &Id, recording: &Id) -> Result<StoredRecording> {
+    find(state, id).await?;
+    let found = state.store.recording(recording.as_str()).await?.filter(|found| found.consultation == *id);
+    found.ok_or_else(|| Error::refused(ErrorCode::RecordingNotFound, "there is no such recording"))
+}
+
+fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<String>>) -> Recording {
+    let links = links.into_iter().chain(std::iter::repeat(None));
+    let parts: Vec<_> = parts
+        .into_iter()
+        .zip(links)
+        .map(|(part, download_url)| RecordingPart {
+            number: part.number,
+            stored: part.state == PartState::Stored,
+            duration_seconds: part.seconds,
+            size_bytes: part.bytes,
+            sha256: part.sha256,
+            location: part.location,
+            encryption: part.encryption,
+            download_url,
+        })
+        .collect();
+    let only = if let [only] = &parts[..] { Some(only) } else { None };
+    Recording {
+        sha256: only.and_then(|part| part.sha256.clone()),
+        download_url: only.and_then(|part| part.download_url.clone()),
+        duration_seconds: parts.iter().map(|part| part.duration_seconds).sum(),
+        size_bytes: parts.iter().map(|part| part.size_bytes).sum(),
+        parts,
+        recording_id: recording.id,
+        consultation_id: recording.consultation,
+        state: recording.state,
+        problem: recording.problem,
+        requested_at: recording.requested_at,
+        started_at: recording.started_at,
+        stopped_at: recording.stopped_at,
+    }
+}
+
+/// A consultation and a recording of it, from the path.
+pub(super) struct Which {
+    id: Id,
+    recording: Id,
+}
+
+impl FromRequestParts<AppState> for Which {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let path = Path::<(Id, Id)>::from_request_parts(parts, state).await;
+        path.map(|Path((id, recording))| Self { id, recording }).map_err(|_| {
+            Error::refused(ErrorCode::InvalidId, format!("an id in the path {}", autamedica_api::InvalidId))
+        })
+    }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::extract::PathRoom;
 use crate::state::AppState;
 use crate::store::{StoredSample, summarize};
+use crate::token::RECORDER;
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/rooms/active", get(active)).route("/api/rooms/{roomName}/stats", get(stats))
@@ -53,8 +54,10 @@ pub(super) async fn stats(
         Some(_) => state.sfu.participants(&name).await?,
         None => Vec::new(),
     };
+    let participants = participants.into_iter().filter(|info| !info.identity.starts_with(RECORDER));
+    let feedback = state.store.feedback(&id).await?;
     let samples = state.store.recent_samples(&id).await?;
-    let participants: Vec<_> = participants.into_iter().map(|info| participant_stats(info, &samples)).collect();
+    let participants: Vec<_> = participants.map(|info| participant_stats(info, &samples)).collect();
     let tracks: usize = participants.iter().map(|participant| participant.tracks.len()).sum();
     Ok(Json(Success::new(RoomStats {
         room_name: name,
@@ -65,6 +68,7 @@ pub(super) async fn stats(
         num_tracks: count(tracks),
         participants,
         quality: summarize(samples.iter().map(|sample| &sample.latest)),
+        feedback,
     })))
 }
 

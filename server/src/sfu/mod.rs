@@ -7,6 +7,7 @@ mod program;
 
 use std::time::Duration;
 
+use autamedica_api::Id;
 use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
 use livekit_api::services::ServiceResult;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
@@ -18,7 +19,7 @@ pub use program::find as find_program;
 
 use crate::livekit_url::LiveKitUrl;
 use crate::secret::Secret;
-use crate::token::{self, Holder};
+use crate::token::{self, CheckSide, Holder};
 
 /// How long the SFU's API may take. Callers wait for it, so it is short.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +27,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const EMPTY_TIMEOUT: u32 = 2 * 60 * 60;
 /// How long a room stays open after the last one left, so that a dropped call finds its room again. In seconds.
 const DEPARTURE_TIMEOUT: u32 = 120;
+
+/// How the rooms of network checks begin; 32 hexadecimal digits follow.
+pub const CHECK_ROOM: &str = "check-";
+
+/// Whether a room is a network check's, and not that of somebody else who shares the SFU.
+pub fn is_check_room(name: &str) -> bool {
+    name.strip_prefix(CHECK_ROOM).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+}
 
 /// An SFU that somebody runs, and the key to it.
 #[derive(Debug)]
@@ -70,6 +79,29 @@ impl Sfu {
         self.rooms.create_room(name, options).await
     }
 
+    /// Opens a room for a network check: for two, and closed as soon as it is empty again.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer or refuses.
+    pub async fn open_check_room(&self, name: &str) -> ServiceResult<Room> {
+        let empty_timeout = u32::try_from(token::CHECK_TTL.as_secs()).unwrap_or(u32::MAX);
+        let options = CreateRoomOptions {
+            empty_timeout,
+            departure_timeout: 1,
+            max_participants: 2,
+            ..CreateRoomOptions::default()
+        };
+        self.rooms.create_room(name, options).await
+    }
+
+    /// A token for one side of a network check.
+    ///
+    /// # Errors
+    /// When the key or secret is unusable.
+    pub fn check_token(&self, room: &str, side: CheckSide) -> Result<String, AccessTokenError> {
+        token::sign_check(&self.api_key, self.api_secret.expose(), room, side)
+    }
+
     /// The rooms that are open; of `names` only, unless that is empty.
     ///
     /// # Errors
@@ -98,6 +130,15 @@ impl Sfu {
     /// When the key or secret is unusable.
     pub fn token(&self, holder: &Holder<'_>) -> Result<String, AccessTokenError> {
         token::sign(&self.api_key, self.api_secret.expose(), holder)
+    }
+
+    /// A token for the recorder of a consultation: it is hidden, sends nothing, and makes the SFU tell everybody in the room
+    /// that they are recorded.
+    ///
+    /// # Errors
+    /// When the key or secret is unusable.
+    pub fn recorder_token(&self, consultation: &Id, recording: &str) -> Result<String, AccessTokenError> {
+        token::sign_recorder(&self.api_key, self.api_secret.expose(), consultation, recording)
     }
 
     /// What a token says, when it is ours and good now.

@@ -27,6 +27,14 @@ impl Sfu {
         found(self.rooms.remove_participant_with_options(room, identity, options).await)
     }
 
+    /// Tells everybody in a room, also who comes later. `false` when it isn't open.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer or refuses.
+    pub async fn announce(&self, room: &str, metadata: &str) -> ServiceResult<bool> {
+        found(self.rooms.update_room_metadata(room, metadata).await)
+    }
+
     /// Mutes what somebody publishes. `false` when they don't publish it.
     ///
     /// # Errors

@@ -31,6 +31,13 @@ pub enum CodeKind {
 }
 
 impl CodeKind {
+    /// Which kind a text is, and the code in it: people write eight digits with spaces or hyphens.
+    pub fn read(text: &str) -> (Self, String) {
+        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+        let is_kiosk = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if is_kiosk { (Self::Kiosk, digits) } else { (Self::Link, text.to_owned()) }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Link => "link",

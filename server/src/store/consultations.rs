@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use autamedica_api::{ConsultationState, CreateConsultation, Id, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -28,6 +30,8 @@ pub struct StoredConsultation {
     pub scheduled_at: Option<Timestamp>,
     /// How long it is to last, in minutes.
     pub duration_minutes: Option<u32>,
+    /// Whether an integrator vouches for the patient's consent to recordings.
+    pub recording_consent: bool,
     /// The SFU's id of the room that was opened last.
     pub room_sid: Option<String>,
     /// When it was created first.
@@ -79,7 +83,7 @@ pub enum Created {
 }
 
 const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, scheduled_at, \
-     duration_minutes, room_sid, created_at, waiting_at, live_at, ended_at";
+     duration_minutes, recording_consent, room_sid, created_at, waiting_at, live_at, ended_at";
 
 impl Store {
     /// Creates a consultation unless there is one of this id, together with its audit entry.
@@ -99,7 +103,7 @@ impl Store {
         let key = e2ee.then(|| self.vault.seal(wanted.consultation_id.as_str(), Secret::random::<32>().expose()));
         let inserted = sqlx::query(
             "INSERT INTO consultations (id, patient_id, doctor_id, state, waiting_room, e2ee_key, scheduled_at, \
-             duration_minutes, created_at) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8) \
+             duration_minutes, created_at, recording_consent) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(wanted.consultation_id.as_str())
@@ -110,6 +114,7 @@ impl Store {
         .bind(wanted.scheduled_at.map(Timestamp::as_millis))
         .bind(wanted.duration_minutes.map(i64::from))
         .bind(Timestamp::now().as_millis())
+        .bind(i64::from(wanted.recording_consent.is_some()))
         .execute(&mut *transaction)
         .await?;
         let stored = get(&mut transaction, &wanted.consultation_id).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -119,6 +124,7 @@ impl Store {
             && wanted.waiting_room.is_none_or(|wish| wish == stored.waiting_room)
             && wanted.e2ee.is_none_or(|wish| wish == stored.sealed_key.is_some())
             && wanted.scheduled_at.is_none_or(|wish| Some(wish) == stored.scheduled_at)
+            && wanted.recording_consent.is_none_or(|_| stored.recording_consent)
             && wanted.duration_minutes.is_none_or(|wish| Some(wish) == stored.duration_minutes);
         let outcome = if is_new {
             "ok"
@@ -147,16 +153,54 @@ impl Store {
         get(&mut *self.pool.acquire().await?, id).await
     }
 
-    /// Those that are neither ended nor cancelled and that somebody may be in: every one whose room was opened.
+    /// Those that are to begin between two moments, or were created then when they have no appointment, in order of that;
+    /// `most` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consultations_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: u32,
+    ) -> sqlx::Result<Vec<StoredConsultation>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM consultations WHERE (scheduled_at >= $1 AND scheduled_at < $2) \
+             OR (scheduled_at IS NULL AND created_at >= $1 AND created_at < $2) \
+             ORDER BY COALESCE(scheduled_at, created_at), id LIMIT $3"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
+        query.bind(i64::from(most)).fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// Those that are neither ended nor cancelled and that somebody came to. Appointments to which nobody comes stay
+    /// `created` for ever, so they don't count.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open_consultations(&self) -> sqlx::Result<Vec<StoredConsultation>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM consultations WHERE state IN ('created', 'waiting', 'live') AND room_sid IS NOT NULL"
+            "SELECT {COLUMNS} FROM consultations WHERE room_sid IS NOT NULL AND (state IN ('waiting', 'live') OR \
+             (state = 'created' AND id IN (SELECT consultation_id FROM stays WHERE left_at IS NULL)))"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Those that were ended for good or cancelled since then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn over_since(&self, since: Timestamp) -> sqlx::Result<HashSet<Id>> {
+        let rows = sqlx::query(
+            "SELECT id FROM consultations WHERE ended_at >= $1 AND (state = 'cancelled' OR (state = 'ended' AND cause <> $2))",
+        )
+        .bind(since.as_millis())
+        .bind(CAUSE_EMPTY)
+        .fetch_all(&self.pool)
+        .await?;
+        let id = |row: &AnyRow| Id::new(row.try_get::<String, _>("id")?).map_err(|e| sqlx::Error::Decode(e.into()));
+        rows.iter().map(id).collect()
     }
 
     /// Notes which room was opened for it. One that had ended because it was empty begins anew.
@@ -274,6 +318,7 @@ fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
         duration_minutes: row
             .try_get::<Option<i64>, _>("duration_minutes")?
             .and_then(|minutes| minutes.try_into().ok()),
+        recording_consent: row.try_get::<i64, _>("recording_consent")? != 0,
         room_sid: row.try_get("room_sid")?,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         waiting_at: moment("waiting_at")?,

@@ -3,12 +3,14 @@
 mod audit;
 mod codes;
 mod consultations;
+mod feedback;
 mod housekeeping;
 mod keys;
 mod open;
 mod outbox;
 mod presence;
 mod quality;
+mod recordings;
 
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ pub use open::OpenError;
 pub use outbox::Delivery;
 pub use presence::Stay;
 pub use quality::{StoredSample, summarize};
+pub use recordings::{PartState, Requested, StoredPart, StoredRecording};
 
 /// The database's connections. Cheap to clone.
 #[derive(Clone, Debug)]

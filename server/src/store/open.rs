@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Executor, SqlSafeStr};
+use sqlx::{Executor, Row, SqlSafeStr};
 
 use super::Store;
 use crate::config::Database;
@@ -23,6 +23,12 @@ pub enum OpenError {
     /// Its tables can't be brought up to date.
     #[error("the database's tables can't be brought up to date")]
     Migrate(#[from] MigrateError),
+    /// What is sealed in it couldn't be opened, and the audit log would break.
+    #[error(
+        "the database was begun with another master key: set `AUTAMEDICA_MASTER_KEY`, or put `master.key` back beside \
+         the database, as it was then"
+    )]
+    OtherMasterKey,
 }
 
 /// How long a request may wait for a connection.
@@ -45,7 +51,20 @@ impl Store {
             Database::File(path) => sqlite(options).connect(&file_url(path)?).await?,
         };
         migrator().run(&pool).await?;
-        Ok(Self { pool, vault })
+        let store = Self { pool, vault };
+        store.check_key().await?;
+        Ok(store)
+    }
+
+    /// Refuses another master key than the one that the database was begun with.
+    async fn check_key(&self) -> Result<(), OpenError> {
+        let value = self.vault.check_value();
+        sqlx::query("INSERT INTO key_check (id, value) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+            .bind(value)
+            .execute(&self.pool)
+            .await?;
+        let row = sqlx::query("SELECT value FROM key_check WHERE id = 1").fetch_one(&self.pool).await?;
+        if row.try_get::<String, _>("value")? == value { Ok(()) } else { Err(OpenError::OtherMasterKey) }
     }
 }
 
@@ -82,7 +101,12 @@ fn migrator() -> Migrator {
     let up = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![up(1, "initial", include_str!("../../migrations/0001_initial.sql"))])
+    Migrator::with_migrations(vec![
+        up(1, "initial", include_str!("../../migrations/0001_initial.sql")),
+        up(2, "day and feedback", include_str!("../../migrations/0002_day_and_feedback.sql")),
+        up(3, "key check", include_str!("../../migrations/0003_key_check.sql")),
+        up(4, "recordings", include_str!("../../migrations/0004_recordings.sql")),
+    ])
 }
 
 #[cfg(test)]
@@ -94,11 +118,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn another_master_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::File(folder.path().join("a.db"));
+        let vault = Arc::new(Vault::ephemeral());
+        for _ in 0..2 {
+            Store::open(&database, vault.clone()).await.unwrap().close().await;
+        }
+        assert!(matches!(open(&database).await, Err(OpenError::OtherMasterKey)));
+        Store::open(&database, vault).await.unwrap().close().await;
+    }
+
+    #[tokio::test]
     async fn a_file_with_a_strange_name_opens_twice() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::File(folder.path().join("new folder/100%? #1.db"));
+        let vault = Arc::new(Vault::ephemeral());
         for _ in 0..2 {
-            let store = open(&database).await.unwrap();
+            let store = Store::open(&database, vault.clone()).await.unwrap();
             assert!(store.answers().await);
             store.close().await;
         }

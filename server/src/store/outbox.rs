@@ -4,7 +4,7 @@ use autamedica_api::{ConsultationState, Timestamp};
 use serde::Serialize;
 use sqlx::{AnyConnection, Row};
 
-use super::{Store, StoredConsultation};
+use super::{Store, StoredConsultation, StoredRecording};
 
 /// What the integrator's address receives.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +18,9 @@ pub struct OutgoingEvent {
     pub consultation_id: String,
     /// When it happened.
     pub at: Timestamp,
+    /// Which recording, for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_id: Option<String>,
     /// Why, for an end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -31,7 +34,20 @@ impl OutgoingEvent {
             event: format!("consultation.{}", consultation.state.as_str()),
             consultation_id: consultation.id.to_string(),
             at: Timestamp::now(),
+            recording_id: None,
             cause: consultation.cause.clone().filter(|_| consultation.state == ConsultationState::Ended),
+        }
+    }
+
+    /// A recording can be fetched.
+    pub fn recording(recording: &StoredRecording) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            event: "recording.ready".to_owned(),
+            consultation_id: recording.consultation.to_string(),
+            at: Timestamp::now(),
+            recording_id: Some(recording.id.clone()),
+            cause: None,
         }
     }
 }

@@ -44,17 +44,43 @@ impl Store {
         Ok(())
     }
 
-    /// Somebody is in a room. Told twice, or after the end of the stay, it changes nothing.
+    /// Somebody came into a room. Told twice, or after the end of the stay or of the room, it changes nothing.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn joined(&self, id: &Id, stay: &Stay) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
+        // The end of the stay's room may have been told first.
+        let closed =
+            sqlx::query("SELECT ended_at FROM consultations WHERE id = $1 AND room_sid = $2 AND state = 'ended'")
+                .bind(id.as_str())
+                .bind(&stay.room_sid)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let left_at = closed.map(|row| row.try_get("ended_at").map(Timestamp::from_millis)).transpose()?;
+        if insert_stay(&mut transaction, id, stay, left_at).await? {
+            self.follow(&mut transaction, id).await?;
+            append(&mut transaction, &self.vault, entry(id, stay, "room.join")).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Somebody was in a room when the SFU was asked, at `asked_at`. Unlike news, that is certain: who was noted as gone
+    /// before isn't.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn seen(&self, id: &Id, stay: &Stay, asked_at: Timestamp) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
         let is_new = insert_stay(&mut transaction, id, stay, None).await?;
+        let back = sqlx::query("UPDATE stays SET left_at = NULL WHERE participant_sid = $1 AND left_at < $2")
+            .bind(&stay.participant_sid)
+            .bind(asked_at.as_millis())
+            .execute(&mut *transaction)
+            .await?;
         self.follow(&mut transaction, id).await?;
-        if is_new {
-            let event = Event::ok(format!("participant:{}", stay.identity), "room.join").consultation(id);
-            append(&mut transaction, &self.vault, event).await?;
+        if is_new || back.rows_affected() == 1 {
+            append(&mut transaction, &self.vault, entry(id, stay, "room.join")).await?;
         }
         transaction.commit().await
     }
@@ -73,8 +99,7 @@ impl Store {
             .await?;
         self.follow(&mut transaction, id).await?;
         if is_new || ended.rows_affected() == 1 {
-            let event = Event::ok(format!("participant:{}", stay.identity), "room.leave").consultation(id);
-            append(&mut transaction, &self.vault, event).await?;
+            append(&mut transaction, &self.vault, entry(id, stay, "room.leave")).await?;
         }
         transaction.commit().await
     }
@@ -112,25 +137,25 @@ impl Store {
         transaction.commit().await
     }
 
-    /// The stays that haven't ended, as far as is known.
+    /// Every consultation's stays that haven't ended, as far as is known.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn present(&self, id: &Id) -> sqlx::Result<Vec<Stay>> {
+    pub async fn all_present(&self) -> sqlx::Result<Vec<(Id, Stay)>> {
         let rows = sqlx::query(
-            "SELECT participant_sid, room_sid, identity, joined_at FROM stays \
-             WHERE consultation_id = $1 AND left_at IS NULL",
+            "SELECT consultation_id, participant_sid, room_sid, identity, joined_at FROM stays WHERE left_at IS NULL",
         )
-        .bind(id.as_str())
         .fetch_all(&self.pool)
         .await?;
         let read = |row: &sqlx::any::AnyRow| {
-            Ok(Stay {
+            let id = Id::new(row.try_get::<String, _>("consultation_id")?);
+            let stay = Stay {
                 participant_sid: row.try_get("participant_sid")?,
                 room_sid: row.try_get("room_sid")?,
                 identity: row.try_get("identity")?,
                 joined_at: Timestamp::from_millis(row.try_get("joined_at")?),
-            })
+            };
+            Ok((id.map_err(|error| sqlx::Error::Decode(error.into()))?, stay))
         };
         rows.iter().map(read).collect()
     }
@@ -237,16 +262,21 @@ impl Store {
         let now = Timestamp::now().as_millis();
         sqlx::query(
             "UPDATE consultations SET state = $1, cause = NULL, ended_at = NULL, waiting_at = COALESCE(waiting_at, $2), \
-             live_at = CASE WHEN $1 = 'live' THEN COALESCE(live_at, $2) ELSE live_at END WHERE id = $3",
+             live_at = CASE WHEN $1 = 'live' THEN COALESCE(live_at, $2) ELSE live_at END WHERE id = $3 AND state = $4",
         )
         .bind(next.as_str())
         .bind(now)
         .bind(id.as_str())
+        .bind(stored.state.as_str())
         .execute(&mut *connection)
         .await?;
         let moved = get(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?;
         enqueue(connection, &OutgoingEvent::state(&moved)).await
     }
+}
+
+fn entry(id: &Id, stay: &Stay, action: &'static str) -> Event {
+    Event::ok(format!("participant:{}", stay.identity), action).consultation(id)
 }
 
 async fn insert_stay(

@@ -11,6 +11,9 @@ const LOOK_BACK: i64 = 10 * 60 * 1000;
 /// Ten minutes of four people's samples, and room to spare.
 const MOST: i64 = 2000;
 
+/// The most samples that are kept of one person in a minute: twice what a client sends.
+const A_MINUTE: i64 = 24;
+
 /// One person's sample.
 #[derive(Clone, Debug)]
 pub struct StoredSample {
@@ -21,20 +24,32 @@ pub struct StoredSample {
 }
 
 impl Store {
-    /// Keeps a sample.
+    /// Keeps a sample, unless this person sent too many within a minute: `false` then.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn add_sample(&self, id: &Id, identity: &Id, sample: &QualitySample) -> sqlx::Result<()> {
+    pub async fn add_sample(&self, id: &Id, identity: &Id, sample: &QualitySample) -> sqlx::Result<bool> {
         let QualityFigures { round_trip_ms, jitter_ms, packet_loss_percent, bitrate_kbps, fps, width, height } =
             sample.figures;
+        let now = Timestamp::now().as_millis();
+        let recent = sqlx::query(
+            "SELECT COUNT(*) AS number FROM quality_samples WHERE consultation_id = $1 AND identity = $2 AND at > $3",
+        )
+        .bind(id.as_str())
+        .bind(identity.as_str())
+        .bind(now - 60_000)
+        .fetch_one(&self.pool)
+        .await?;
+        if recent.try_get::<i64, _>("number")? >= A_MINUTE {
+            return Ok(false);
+        }
         sqlx::query(
             "INSERT INTO quality_samples (consultation_id, identity, at, round_trip_ms, jitter_ms, loss_percent, \
              bitrate_kbps, fps, width, height, tracks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(id.as_str())
         .bind(identity.as_str())
-        .bind(Timestamp::now().as_millis())
+        .bind(now)
         .bind(round_trip_ms)
         .bind(jitter_ms)
         .bind(packet_loss_percent)
@@ -45,7 +60,7 @@ impl Store {
         .bind(serde_json::to_string(&sample.tracks).expect("plausible figures always become JSON"))
         .execute(&self.pool)
         .await?;
-        Ok(())
+        Ok(true)
     }
 
     /// The samples of the last ten minutes, oldest first.

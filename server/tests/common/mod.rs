@@ -3,6 +3,7 @@
 
 mod postgres;
 mod program;
+pub mod signal;
 
 use std::future::Future;
 

@@ -164,6 +164,8 @@ fn app(
         app.args(["--seconds", &seconds.to_string(), "--say", role.chat_line()]);
         app.arg("--report").arg(report_file(folder, role));
     }
+    // Neither with the settings of whoever runs it, nor changing them.
+    app.env("XDG_CONFIG_HOME", folder.join(format!("{} config", role.name())));
     log_to(&mut app, &folder.join(format!("{}.log", role.name())))?;
     Ok(app)
 }

@@ -29,13 +29,22 @@ const fn program(name: &'static str, programs: &'static [&'static str]) -> Packa
 const BUILD: &[Package] = &[
     program("gcc", &["cc"]),
     program("pkg-config", &["pkg-config", "pkgconf"]),
-    library("libasound2-dev"),      // alsa-sys: cpal
-    library("libclang-dev"),        // bindgen: nokhwa's V4L2, PipeWire
-    library("libegl-dev"),          // khronos-egl: xcap on Wayland
-    library("libgbm-dev"),          // gbm-sys: xcap on Wayland
-    library("libpipewire-0.3-dev"), // pipewire-sys, libspa-sys: xcap's portal
-    library("libxcb-randr0-dev"),   // xcb: xcap on X11
+    library("libasound2-dev"),                   // alsa-sys: cpal
+    library("libclang-dev"),                     // bindgen: nokhwa's V4L2, PipeWire
+    library("libegl-dev"),                       // khronos-egl: xcap on Wayland
+    library("libgbm-dev"),                       // gbm-sys: xcap on Wayland
+    library("libgstreamer-plugins-base1.0-dev"), // gstreamer-app-sys: the recorder
+    library("libgstreamer1.0-dev"),              // gstreamer-sys
+    library("libpipewire-0.3-dev"),              // pipewire-sys, libspa-sys: xcap's portal
+    library("libxcb-randr0-dev"),                // xcb: xcap on X11
     library("libxcb1-dev"),
+];
+
+/// What the recorder encodes and writes with. `ugly`, with x264, isn't among them: it is GPL.
+const RECORDER: &[Package] = &[
+    library("gstreamer1.0-plugins-bad"),  // openh264, voaacenc, h264parse
+    library("gstreamer1.0-plugins-base"), // appsrc
+    library("gstreamer1.0-plugins-good"), // matroskamux, mp4mux, aacparse
 ];
 
 /// What a window needs that a desktop has and a server lacks, and a display that nobody looks at.
@@ -60,10 +69,11 @@ const CHROMIUM: Package = program("chromium", super::web::BROWSERS);
 /// Ubuntu's package of this name installs the snap.
 const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROWSERS);
 
-/// A sound card, what drives a browser, and what the backend is deployed with.
+/// A sound card, voices for it, what drives a browser, and what the backend is deployed with.
 const TESTS: &[Package] = &[
     library("at-spi2-core"), // what a screen reader hears
     program("dbus", &["dbus-daemon"]),
+    program("espeak-ng", &["espeak-ng"]), // voices, for the echo
     library("gir1.2-atspi-2.0"),
     library("nginx-light"),
     program("nodejs", &["node"]),
@@ -88,6 +98,7 @@ pub fn install(needs: Needs) -> Result<()> {
     let mut packages: Vec<&Package> = BUILD.iter().collect();
     if needs >= Needs::Demo {
         packages.extend(DEMO);
+        packages.extend(RECORDER);
     }
     if needs >= Needs::Tests {
         packages.extend(TESTS);

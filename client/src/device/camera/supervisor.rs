@@ -90,22 +90,26 @@ enum Outcome {
 impl Supervisor {
     fn run(mut self) {
         self.report(DeviceState::Starting);
-        let mut silent_in_a_row = 0;
+        let (mut silent_in_a_row, mut unplugged_in_a_row) = (0, 0);
         loop {
             let before = self.shared.frames.load(Ordering::Acquire);
             let Outcome::Failed(problem) = self.attempt() else { return };
             if self.shared.frames.load(Ordering::Acquire) != before {
-                silent_in_a_row = 0;
+                (silent_in_a_row, unplugged_in_a_row) = (0, 0);
             }
             let problem = match problem {
                 DeviceProblem::NotFound if self.was_there => DeviceProblem::Unplugged,
                 problem => problem,
             };
-            self.report(DeviceState::Failed(problem));
             silent_in_a_row = if problem == DeviceProblem::Silent { silent_in_a_row + 1 } else { 0 };
-            let pause = match silent_in_a_row {
-                0 => RETRY_EVERY,
-                1 => Duration::ZERO,
+            unplugged_in_a_row = if problem == DeviceProblem::Unplugged { unplugged_in_a_row + 1 } else { 0 };
+            // One that hangs is restarted once before anybody is told.
+            let restarts = silent_in_a_row == 1 && self.was_there;
+            self.report(if restarts { DeviceState::Starting } else { DeviceState::Failed(problem) });
+            let pause = match (silent_in_a_row, unplugged_in_a_row) {
+                // Another camera may take its place.
+                (1, _) | (_, 1) => Duration::ZERO,
+                (0, _) => RETRY_EVERY,
                 _ => RETRY_SILENT_EVERY,
             };
             if self.stopped_within(pause) {

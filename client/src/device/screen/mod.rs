@@ -1,15 +1,18 @@
 //! Our own screen, to be shared: frames at a modest rate, only while something changes.
 
+mod picker;
 mod portable;
-mod scale;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod x11;
+
+pub use picker::{Screens, Shareable};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_engine::VideoFrame;
 
+use super::scale;
 use super::thread::{DeviceThread, Session};
 use super::{DeviceProblem, DeviceState};
 
@@ -24,6 +27,13 @@ pub enum ScreenSource {
     Primary,
     /// The monitor of this name, from [`list_screens`].
     Monitor(String),
+    /// One window, also where others cover it; from [`list_windows`]. While it is minimised its last picture stays.
+    Window {
+        /// [`WindowInfo::id`].
+        id: u32,
+        /// [`WindowInfo::name`].
+        name: String,
+    },
 }
 
 /// A monitor.
@@ -37,6 +47,21 @@ pub struct ScreenInfo {
     pub height: u32,
     /// The system's primary monitor.
     pub primary: bool,
+}
+
+/// A window of another program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowInfo {
+    /// The system's number for it.
+    pub id: u32,
+    /// Its title.
+    pub name: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// It is not to be seen now.
+    pub minimized: bool,
 }
 
 /// What to share, and how finely.
@@ -108,6 +133,35 @@ pub fn list_screens() -> Vec<ScreenInfo> {
         return x11::list().unwrap_or_default();
     }
     portable::list()
+}
+
+/// Other programs' windows. Asks the system: not for the UI thread. Empty where the desktop doesn't tell (Wayland).
+pub fn list_windows() -> Vec<WindowInfo> {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if x11::is_here() {
+        return x11::list_windows().unwrap_or_default();
+    }
+    portable::list_windows()
+}
+
+/// One picture of what could be shared, within `max` (width and height in pixels); `None` where it can't be had, or only
+/// by asking the person.
+fn thumbnail(source: &ScreenSource, max: (u32, u32)) -> Option<VideoFrame> {
+    if !can_look_unasked() {
+        return None;
+    }
+    match open(source).ok()?.look(true).ok()? {
+        Look::Frame(frame) => Some(scale::fit(frame, max)),
+        Look::Unchanged => None,
+    }
+}
+
+/// Under Wayland each look at the screen asks the person.
+fn can_look_unasked() -> bool {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    return x11::is_here();
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    true
 }
 
 fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProblem> {

@@ -3,9 +3,9 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
-use xcap::{Frame, Monitor, VideoRecorder};
+use xcap::{Frame, Monitor, VideoRecorder, Window};
 
-use super::{Look, ScreenInfo, ScreenSource, ScreenStream};
+use super::{Look, ScreenInfo, ScreenSource, ScreenStream, WindowInfo};
 use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
 use crate::device::{DeviceProblem, by_name};
@@ -33,11 +33,35 @@ fn name_of(monitor: &Monitor) -> String {
     monitor.friendly_name().or_else(|_| monitor.name()).unwrap_or_default()
 }
 
+/// Where the desktop tells: not under Wayland, where the person picks one when it is shared.
+pub fn list_windows() -> Vec<WindowInfo> {
+    if cfg!(target_os = "linux") {
+        return Vec::new();
+    }
+    let windows = Window::all().unwrap_or_else(|error| {
+        tracing::warn!(%error, "windows can't be listed");
+        Vec::new()
+    });
+    let ours = |window: &Window| window.pid().is_ok_and(|pid| pid == std::process::id());
+    let info = |window: Window| {
+        let name = window.title().ok().filter(|title| !title.is_empty())?;
+        let (width, height) = (window.width().ok()?, window.height().ok()?);
+        let minimized = window.is_minimized().unwrap_or_default();
+        Some(WindowInfo { id: window.id().ok()?, name, width, height, minimized })
+    };
+    windows.into_iter().filter(|window| !ours(window)).filter_map(info).collect()
+}
+
 pub fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProblem> {
+    if let ScreenSource::Window { id, .. } = source {
+        let windows = Window::all().map_err(|error| refused(&error))?;
+        let window = windows.into_iter().find(|window| window.id().is_ok_and(|found| found == *id));
+        return Ok(Box::new(WindowPictures { window: window.ok_or(DeviceProblem::NotFound)? }));
+    }
     let monitors = Monitor::all().map_err(|error| refused(&error))?;
     let monitor = match source {
         ScreenSource::Monitor(name) => by_name(monitors, name, name_of).into_iter().next(),
-        ScreenSource::Primary => {
+        ScreenSource::Primary | ScreenSource::Window { .. } => {
             let primary = monitors.iter().position(|monitor| monitor.is_primary().unwrap_or_default());
             monitors.into_iter().nth(primary.unwrap_or(0))
         }
@@ -75,6 +99,27 @@ impl ScreenStream for Pictures {
     fn look(&mut self, _repeat: bool) -> Result<Look, DeviceProblem> {
         let captured = now_us();
         let image = self.monitor.capture_image().map_err(|error| refused(&error))?;
+        let frame = Frame::new(image.width(), image.height(), image.into_raw());
+        converted(&frame, captured)
+    }
+}
+
+/// One picture of a window after the other.
+struct WindowPictures {
+    window: Window,
+}
+
+impl ScreenStream for WindowPictures {
+    fn name(&self) -> String {
+        self.window.title().unwrap_or_default()
+    }
+
+    fn look(&mut self, _repeat: bool) -> Result<Look, DeviceProblem> {
+        if self.window.is_minimized().unwrap_or_default() {
+            return Ok(Look::Unchanged);
+        }
+        let captured = now_us();
+        let image = self.window.capture_image().map_err(|error| refused(&error))?;
         let frame = Frame::new(image.width(), image.height(), image.into_raw());
         converted(&frame, captured)
     }

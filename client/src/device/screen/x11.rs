@@ -6,7 +6,7 @@ use x11rb::connection::Connection;
 use x11rb::errors::{ConnectionError, ReplyError};
 use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xfixes::{ConnectionExt as _, GetCursorImageReply};
-use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Window};
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Pixmap, Window};
 use x11rb::rust_connection::RustConnection;
 
 use super::{Look, ScreenInfo, ScreenSource, ScreenStream};
@@ -16,8 +16,10 @@ use crate::device::{DeviceProblem, by_name};
 
 mod cursor;
 mod memory;
+mod windows;
 
 use memory::SharedMemory;
+pub use windows::list as list_windows;
 
 /// How many looks lie between two checks whether the monitor has another size or place.
 const CHECK_EVERY: u32 = 15;
@@ -60,12 +62,23 @@ fn monitors(connection: &RustConnection, root: Window) -> Result<Vec<(ScreenInfo
     Ok(found)
 }
 
+/// What is looked at.
+enum Target {
+    Monitor(ScreenSource),
+    Window {
+        id: Window,
+        /// Where the server keeps its contents, also those behind other windows; `None` while it is minimised.
+        contents: Option<Pixmap>,
+    },
+}
+
 pub struct X11Screen {
     connection: Arc<RustConnection>,
     root: Window,
     format: PixelFormat,
-    source: ScreenSource,
+    target: Target,
     name: String,
+    /// Its place on the screen.
     area: Area,
     /// The picture now and the one before, in turn.
     memory: [SharedMemory; 2],
@@ -83,14 +96,22 @@ impl X11Screen {
         })?;
         let setup = connection.setup();
         let root = setup.roots.get(screen).ok_or(DeviceProblem::NotFound)?;
+        let window = match source {
+            ScreenSource::Window { id, .. } => Some(*id),
+            ScreenSource::Primary | ScreenSource::Monitor(_) => None,
+        };
+        let (visual, depth) = match window {
+            Some(id) => windows::visual_and_depth(&connection, id)?,
+            None => (root.root_visual, root.root_depth),
+        };
         let visuals = root.allowed_depths.iter().flat_map(|depth| &depth.visuals);
-        let visual = visuals.into_iter().find(|visual| visual.visual_id == root.root_visual);
-        let pixel = setup.pixmap_formats.iter().find(|format| format.depth == root.root_depth);
+        let visual = visuals.into_iter().find(|known| known.visual_id == visual);
+        let pixel = setup.pixmap_formats.iter().find(|format| format.depth == depth);
         let format = match (visual.map(|visual| visual.red_mask), pixel.map(|pixel| pixel.bits_per_pixel)) {
             (Some(0xff_0000), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Bgrx,
             (Some(0xff), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Rgbx,
             other => {
-                tracing::warn!(?other, depth = root.root_depth, "the display's pixels are of an unknown kind");
+                tracing::warn!(?other, depth, "the display's pixels are of an unknown kind");
                 return Err(DeviceProblem::Unsupported);
             }
         };
@@ -100,13 +121,23 @@ impl X11Screen {
             tracing::debug!(%error, "no cursor in the shared screen");
         }
         let connection = Arc::new(connection);
-        let (name, area) = locate(&connection, root, source)?;
+        let (target, name, area) = match window {
+            Some(id) => {
+                windows::keep_contents(&connection, id)?;
+                let (name, area, _) = windows::locate(&connection, root, id)?;
+                (Target::Window { id, contents: None }, name, area)
+            }
+            None => {
+                let (name, area) = locate(&connection, root, source)?;
+                (Target::Monitor(source.clone()), name, area)
+            }
+        };
         let memory = memory_for(&connection, area)?;
         Ok(Self {
             connection,
             root,
             format,
-            source: source.clone(),
+            target,
             name,
             area,
             memory,
@@ -117,25 +148,51 @@ impl X11Screen {
         })
     }
 
-    /// Follows a monitor that was resized, moved or taken away.
-    fn check_area(&mut self) -> Result<(), DeviceProblem> {
+    /// Follows a monitor or window that was resized, moved or taken away. Whether there is something to see.
+    fn check_area(&mut self) -> Result<bool, DeviceProblem> {
         self.until_check = CHECK_EVERY;
-        let (name, area) = locate(&self.connection, self.root, &self.source)?;
-        if area != self.area {
-            tracing::info!(?area, name, "the shared monitor has changed");
-            self.memory = memory_for(&self.connection, area)?;
-            (self.name, self.area, self.seen_before) = (name, area, false);
+        let (name, area, visible) = match &self.target {
+            Target::Monitor(source) => {
+                let (name, area) = locate(&self.connection, self.root, source)?;
+                (name, area, true)
+            }
+            Target::Window { id, .. } => windows::locate(&self.connection, self.root, *id)?,
+        };
+        let resized = (area.width, area.height) != (self.area.width, self.area.height);
+        if let Target::Window { id, contents } = &mut self.target {
+            if (resized || !visible)
+                && let Some(old) = contents.take()
+            {
+                windows::free_contents(&self.connection, old);
+            }
+            if visible && contents.is_none() {
+                *contents = Some(windows::contents(&self.connection, *id)?);
+            }
         }
-        Ok(())
+        if visible && (resized || !self.seen_before) {
+            tracing::info!(?area, name, "what is shared is of this size");
+            self.memory = memory_for(&self.connection, area)?;
+            self.seen_before = false;
+        }
+        if visible {
+            (self.name, self.area) = (name, area);
+        }
+        Ok(visible)
     }
 
     /// The server writes the picture into the current memory.
     fn fetch(&self) -> Result<(), DeviceProblem> {
-        let Area { x, y, width, height } = self.area;
+        let Area { width, height, .. } = self.area;
+        let (drawable, x, y) = match self.target {
+            Target::Monitor(_) => (self.root, self.area.x, self.area.y),
+            Target::Window { contents: Some(contents), .. } => (contents, 0, 0),
+            // Never what happens to be in its place.
+            Target::Window { contents: None, .. } => return Err(DeviceProblem::Failed),
+        };
         let format = u8::from(ImageFormat::Z_PIXMAP);
         let memory = self.memory[self.current].id();
         let cookie =
-            x11rb::protocol::shm::get_image(&*self.connection, self.root, x, y, width, height, !0, format, memory, 0);
+            x11rb::protocol::shm::get_image(&*self.connection, drawable, x, y, width, height, !0, format, memory, 0);
         cookie.map_err(lost).and_then(|cookie| cookie.reply().map_err(failed)).map(drop)
     }
 
@@ -183,18 +240,22 @@ impl ScreenStream for X11Screen {
     }
 
     fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem> {
-        self.until_check -= 1;
-        if self.until_check == 0 {
-            self.check_area()?;
+        self.until_check = self.until_check.saturating_sub(1);
+        let is_window = matches!(self.target, Target::Window { .. });
+        let captured = now_us();
+        if (is_window || self.until_check == 0) && !self.check_area()? {
+            // Nothing is seen of a minimised window; who joins now sees what was there last.
+            return if repeat && self.seen_before { self.picture(captured) } else { Ok(Look::Unchanged) };
         }
         self.current = 1 - self.current;
-        let captured = now_us();
         if let Err(problem) = self.fetch() {
             // The monitor may have shrunk since the last check.
             if problem != DeviceProblem::Failed {
                 return Err(problem);
             }
-            self.check_area()?;
+            if !self.check_area()? {
+                return Ok(Look::Unchanged);
+            }
             self.fetch()?;
         }
         let cursor = self.fetch_cursor();
@@ -211,9 +272,17 @@ impl ScreenStream for X11Screen {
         if same && !repeat {
             return Ok(Look::Unchanged);
         }
+        self.picture(captured)
+    }
+}
+
+impl X11Screen {
+    /// What was fetched last, with the cursor.
+    fn picture(&self, captured: i64) -> Result<Look, DeviceProblem> {
         let Area { x, y, width, height } = self.area;
         let stride = usize::from(width) * 4;
-        let frame = to_i420(self.format, now, stride, width.into(), height.into(), captured);
+        let bytes = self.memory[self.current].bytes();
+        let frame = to_i420(self.format, bytes, stride, width.into(), height.into(), captured);
         let mut frame = frame.ok_or(DeviceProblem::Unsupported)?;
         if let Some(image) = &self.cursor {
             frame = cursor::draw(frame, image, (x, y));

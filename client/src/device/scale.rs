@@ -4,9 +4,14 @@ use autamedica_engine::{Plane, VideoFrame};
 
 /// The picture itself when it fits into `max` (width and height, at least 2), else scaled down in its own shape.
 pub fn fit(frame: VideoFrame, max: (u32, u32)) -> VideoFrame {
+    shrink(&frame, max).unwrap_or(frame)
+}
+
+/// A smaller picture of the same shape, within `max`; `None` when it fits as it is.
+pub fn shrink(frame: &VideoFrame, max: (u32, u32)) -> Option<VideoFrame> {
     let (width, height) = fitting((frame.width(), frame.height()), max);
     if (width, height) == (frame.width(), frame.height()) {
-        return frame;
+        return None;
     }
     let mut bytes = Vec::with_capacity(VideoFrame::packed_len(width, height));
     for (i, plane) in frame.planes().into_iter().enumerate() {
@@ -14,7 +19,7 @@ pub fn fit(frame: VideoFrame, max: (u32, u32)) -> VideoFrame {
         let size = |width: u32, height: u32| (width.div_ceil(divisor) as usize, height.div_ceil(divisor) as usize);
         scale(plane, size(frame.width(), frame.height()), size(width, height), &mut bytes);
     }
-    VideoFrame::from_packed(width, height, bytes, frame.timestamp_us).expect("invariant: three whole planes")
+    Some(VideoFrame::from_packed(width, height, bytes, frame.timestamp_us).expect("invariant: three whole planes"))
 }
 
 /// The largest even size of the shape of `size` within `max`.

@@ -1,0 +1,72 @@
+//! What only a doctor may ask of the backend, with their own token.
+
+use autamedica_api::Id;
+
+use super::event::Event;
+use super::task::Task;
+use super::{ControlFailure, ControlRequest, RecordingState};
+use crate::backend::{BackendError, ConsultationPlace};
+
+use super::Secret;
+
+impl Task {
+    /// Where to ask, and the newest token to ask with.
+    pub(super) fn place(&self) -> Option<(ConsultationPlace, Secret)> {
+        let admission = self.admission.as_ref()?;
+        Some((admission.consultation.clone()?, admission.token.clone()))
+    }
+
+    /// Asks the backend for something about `identity`; what comes of it shows as an event of the room.
+    pub(super) fn control(&mut self, asked: ControlRequest, identity: &str) {
+        let (Some((place, token)), Ok(identity)) = (self.place(), Id::new(identity)) else {
+            return self.on_controlled(asked, Err(BackendError::NotOurs));
+        };
+        let backend = self.entrance.backend.clone();
+        self.beside(async move {
+            let result = match asked {
+                ControlRequest::Admit => backend.admit(&place, &token).await,
+                ControlRequest::Refuse => backend.refuse(&place, &token).await,
+                ControlRequest::Remove => backend.remove(&place, &token, &identity).await,
+                ControlRequest::Mute => backend.mute(&place, &token, &identity).await,
+                ControlRequest::End => backend.end(&place, &token).await,
+            };
+            Event::Controlled { asked, result }
+        });
+    }
+
+    /// Ends the consultation for everybody.
+    pub(super) fn end_for_all(&mut self) {
+        let us = self.state().identity.clone();
+        self.control(ControlRequest::End, &us);
+    }
+
+    pub(super) fn on_controlled(&mut self, asked: ControlRequest, result: Result<(), BackendError>) {
+        let Err(error) = result else { return };
+        tracing::warn!(?asked, %error, "the backend didn't do what was asked");
+        let number = self.state().control_failure.as_ref().map_or(0, |failure| failure.number) + 1;
+        self.state().control_failure = Some(ControlFailure { asked, number });
+    }
+
+    pub(super) fn record(&mut self, on: bool) {
+        let Some((place, token)) = self.place().filter(|_| self.session.is_some()) else {
+            if on {
+                self.state().recording = RecordingState::Refused(String::new());
+            }
+            return;
+        };
+        let backend = self.entrance.backend.clone();
+        if on {
+            self.state().recording = RecordingState::Starting;
+        }
+        self.beside(async move { Event::Recorded { on, result: backend.record(&place, &token, on).await } });
+    }
+
+    pub(super) fn on_recorded(&mut self, on: bool, result: Result<(), BackendError>) {
+        match (on, result) {
+            (on, Ok(())) => self.show_recording(on),
+            (true, Err(error)) => self.state().recording = RecordingState::Refused(error.to_string()),
+            // It goes on, and everybody must go on to see that.
+            (false, Err(error)) => tracing::warn!(%error, "the recording wasn't stopped"),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The ways of our devices into the room.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use autamedica_engine::{LatestFrame, NativeAudioSource, NativeVideoSource, VideoFrame, VideoResolution};
+use parking_lot::Mutex;
+
+use super::event::{Event, Events};
+use super::local::Source;
+use crate::device::audio::Chunk;
+use crate::device::shrink;
+
+/// A device thread's way into the room that is up: filled when one is entered, emptied when it is left, and shut while
+/// its source is muted, so that nothing gets out whatever the engine makes of the muting.
+///
+/// While one device takes the place of another, both may deliver: the newer one's first delivery silences the older.
+pub(super) struct Outlet<S>(Arc<Way<S>>);
+
+struct Way<S> {
+    source: Mutex<Option<S>>,
+    shut: AtomicBool,
+    /// The newest device that has delivered.
+    device: AtomicU64,
+}
+
+impl<S: Clone> Outlet<S> {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Way { source: Mutex::new(None), shut: AtomicBool::new(false), device: AtomicU64::new(0) }))
+    }
+
+    pub(super) fn set(&self, source: Option<S>) {
+        *self.0.source.lock() = source;
+    }
+
+    pub(super) fn shut(&self, shut: bool) {
+        self.0.shut.store(shut, Ordering::Release);
+    }
+
+    /// A device delivers: whether it is the one to be heard.
+    fn is_for(&self, device: u64) -> bool {
+        self.0.device.fetch_max(device, Ordering::AcqRel) <= device
+    }
+
+    fn get(&self) -> Option<S> {
+        if self.0.shut.load(Ordering::Acquire) { None } else { self.0.source.lock().clone() }
+    }
+}
+
+impl<S> Clone for Outlet<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// What a camera that is held back sends at most: pixels, and one picture of so many.
+const HELD_SIZE: (u32, u32) = (320, 180);
+const HELD_EVERY: u32 = 3;
+
+/// What a camera's or screen's thread does with each picture. While `held`, little of it is sent.
+pub(super) fn feed_pictures(
+    (source, device): (Source, u64),
+    outlet: Outlet<NativeVideoSource>,
+    self_view: Option<LatestFrame>,
+    held: Arc<AtomicBool>,
+    events: Events,
+) -> impl FnMut(Arc<VideoFrame>) + Send + 'static {
+    let (mut size, mut count) = (None, 0_u32);
+    let mut send = move |native: &NativeVideoSource, frame: &VideoFrame| {
+        count = count.wrapping_add(1);
+        if !held.load(Ordering::Relaxed) {
+            return native.capture_frame(frame, frame.timestamp_us);
+        }
+        if !count.is_multiple_of(HELD_EVERY) {
+            return Ok(());
+        }
+        let smaller = shrink(frame, HELD_SIZE);
+        native.capture_frame(smaller.as_ref().unwrap_or(frame), frame.timestamp_us)
+    };
+    move |frame| {
+        if !outlet.is_for(device) {
+            return;
+        }
+        let now = VideoResolution { width: frame.width(), height: frame.height() };
+        if size != Some(now) {
+            size = Some(now);
+            events.send(Event::Sized { source, device, size: now });
+        }
+        if let Some(native) = outlet.get()
+            && let Err(error) = send(&native, &frame)
+        {
+            tracing::trace!(?source, %error, "picture not sent");
+        }
+        if let Some(slot) = &self_view {
+            slot.put(frame);
+        }
+    }
+}
+
+/// What a microphone's thread does with each 10 ms.
+pub(super) fn feed_sound(device: u64, outlet: Outlet<NativeAudioSource>) -> impl FnMut(&Chunk) + Send + 'static {
+    move |chunk| {
+        if outlet.is_for(device)
+            && let Some(source) = outlet.get()
+            // A full queue means that the engine is behind: this piece is lost, the next may not be.
+            && let Err(error) = source.try_capture_frame(chunk)
+        {
+            tracing::trace!(%error, "sound not sent");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_devices_first_delivery_silences_the_older() {
+        let outlet = Outlet::<u8>::new();
+        assert!(outlet.is_for(1) && outlet.is_for(1));
+        assert!(outlet.is_for(2));
+        assert!(!outlet.is_for(1) && outlet.is_for(2));
+    }
+
+    #[test]
+    fn nothing_gets_through_what_is_shut_or_empty() {
+        let outlet = Outlet::new();
+        assert_eq!(outlet.get(), None);
+        outlet.set(Some(7));
+        outlet.shut(true);
+        assert_eq!(outlet.get(), None);
+        outlet.shut(false);
+        assert_eq!(outlet.get(), Some(7));
+    }
+}

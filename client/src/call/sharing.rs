@@ -1,0 +1,35 @@
+//! Our own screen in the call.
+
+use super::ShareState;
+use super::task::Task;
+use crate::device::{DeviceProblem, DeviceState, ScreenSource};
+
+impl Task {
+    /// Shares this; what is shared already gives way without a gap in the publication.
+    pub(super) fn share(&mut self, screen: ScreenSource) {
+        if self.state().screen != ShareState::On {
+            self.state().screen = ShareState::Starting;
+        }
+        self.local.open_screen(screen);
+    }
+
+    /// The newest capture reports.
+    pub(super) fn on_screen(&mut self, state: DeviceState) {
+        match state {
+            // The window was closed, or the monitor pulled out: there is nothing more to share.
+            DeviceState::Failed(DeviceProblem::Unplugged) => self.stop_sharing(ShareState::Off),
+            DeviceState::Failed(problem) => {
+                tracing::warn!(?problem, "the screen can't be captured");
+                self.stop_sharing(ShareState::Failed);
+            }
+            DeviceState::Off | DeviceState::Starting | DeviceState::On { .. } => {}
+        }
+    }
+
+    pub(super) fn stop_sharing(&mut self, state: ShareState) {
+        if let Some(publication) = self.local.close_screen() {
+            self.unpublish(publication);
+        }
+        self.state().screen = state;
+    }
+}

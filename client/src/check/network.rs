@@ -1,0 +1,395 @@
+//! The network, tried against the SFU that the call will use: one client sends what a call sends, another receives it.
+
+use std::time::{Duration, Instant};
+
+use autamedica_api::CheckRoom;
+use autamedica_engine::{
+    EngineError, LocalAudioTrack, LocalParticipant, LocalTrack, LocalVideoTrack, NativeAudioSource, NativeVideoSource,
+    Room, RoomError, RoomOptions, SessionStats, TrackPublishOptions, TrackSource, VideoEncoding, VideoFrame,
+    VideoResolution,
+};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::backend::BackendError;
+use crate::call::{Entrance, JoinTarget, Secret};
+use crate::device::audio::{Chunk, Microphone, MicrophoneOptions, SAMPLE_RATE};
+use crate::device::{DeviceChoice, now_us};
+
+/// All of it takes no longer than this; a network too slow for the test is too slow for a call.
+pub const LIMIT: Duration = Duration::from_secs(8);
+/// What is left of it for taking down what was found.
+const RESERVE: Duration = Duration::from_millis(700);
+/// How often both sides are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// Bit rates are the best over so long: the sender starts low and feels its way up.
+const WINDOW: Duration = Duration::from_millis(1200);
+/// Nothing is concluded sooner than this after the first media came through.
+const MEASURE_FOR: Duration = Duration::from_millis(2500);
+/// Thousand bits a second each way with which a call at full quality has room to spare: no need to look on.
+const PLENTY_KBPS: f64 = 2_000.0;
+/// What a call sends at most.
+const ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 30.0 };
+const SIZE: VideoResolution = VideoResolution { width: 640, height: 360 };
+
+/// How far the test of the network is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NetworkState {
+    /// This room has no backend that could lend one for the test.
+    NoServer,
+    /// Under way.
+    Running(NetworkStep),
+    /// What was found.
+    Done(NetworkReport),
+    /// Why nothing was.
+    Failed(NetworkProblem),
+}
+
+/// What the test is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkStep {
+    /// Getting to the SFU.
+    Connecting,
+    /// Sending and receiving.
+    Measuring,
+}
+
+/// What the test found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NetworkReport {
+    /// Until both sides were in the room, in milliseconds.
+    pub connect_ms: u32,
+    /// To the SFU and back, in milliseconds.
+    pub round_trip_ms: u32,
+    /// The worse direction's, of a hundred packets.
+    pub loss_percent: f64,
+    /// Sent, thousand bits a second.
+    pub up_kbps: u32,
+    /// Received, thousand bits a second.
+    pub down_kbps: u32,
+}
+
+/// What a report means for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkVerdict {
+    /// Picture and sound will be good.
+    Good,
+    /// It will do; the picture may be soft.
+    Fair,
+    /// Better without the camera.
+    Poor,
+}
+
+impl NetworkReport {
+    /// What it means for a call: the worst of its figures decides.
+    pub fn verdict(&self) -> NetworkVerdict {
+        let slower = self.up_kbps.min(self.down_kbps);
+        if self.loss_percent < 2.0 && self.round_trip_ms < 200 && slower >= 900 {
+            NetworkVerdict::Good
+        } else if self.loss_percent < 6.0 && self.round_trip_ms < 500 && slower >= 300 {
+            NetworkVerdict::Fair
+        } else {
+            NetworkVerdict::Poor
+        }
+    }
+}
+
+/// Why the test found nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkProblem {
+    /// The clinic's backend doesn't answer.
+    ServerUnreachable,
+    /// The backend lends no room for this link or key.
+    Refused,
+    /// The SFU can't be reached, or no media gets there and back.
+    MediaUnreachable,
+    /// It got somewhere, but not in the time there is.
+    TooSlow,
+    /// The engine or the SFU couldn't.
+    Failed,
+}
+
+/// Tries the network towards where `target` leads; `step` is called as it goes on. Takes eight seconds at most.
+pub async fn test_network(entrance: &Entrance, target: &JoinTarget, step: impl Fn(NetworkStep)) -> NetworkState {
+    if matches!(target, JoinTarget::Room { .. }) {
+        return NetworkState::NoServer;
+    }
+    step(NetworkStep::Connecting);
+    let started = Instant::now();
+    let outcome = timeout(LIMIT, run(entrance, target, started, step)).await;
+    let outcome = outcome.unwrap_or(Err(NetworkProblem::TooSlow));
+    tracing::info!(?outcome, "the network was tried");
+    outcome.map_or_else(NetworkState::Failed, NetworkState::Done)
+}
+
+async fn run(
+    entrance: &Entrance,
+    target: &JoinTarget,
+    started: Instant,
+    step: impl Fn(NetworkStep),
+) -> Result<NetworkReport, NetworkProblem> {
+    let room = lend(entrance, target).await.map_err(|error| {
+        tracing::info!(%error, "no room for a test");
+        match error {
+            BackendError::Unreachable(_) | BackendError::NotOurs => NetworkProblem::ServerUnreachable,
+            BackendError::Refused { .. } => NetworkProblem::Refused,
+        }
+    })?;
+    let asked = Instant::now();
+    let (sender, receiver) = tokio::try_join!(
+        connect(&room.livekit_url, &room.sender_token),
+        connect(&room.livekit_url, &room.receiver_token)
+    )?;
+    let connect_ms = asked.elapsed().as_millis() as u32;
+    step(NetworkStep::Measuring);
+    let media = Media::publish(&sender.local_participant()).await.map_err(|error| {
+        tracing::warn!(%error, "the test's media can't be published");
+        NetworkProblem::Failed
+    })?;
+    let measured = measure(&sender, &receiver, &media, started + LIMIT - RESERVE).await;
+    drop(media);
+    // Left in their own time: what was measured is known.
+    tokio::spawn(async move {
+        for room in [sender, receiver] {
+            if let Err(error) = room.close().await {
+                tracing::debug!(%error, "a test's room wasn't left properly");
+            }
+        }
+    });
+    measured.report(connect_ms)
+}
+
+/// A room for the test. A backend of our own on this machine is started if need be.
+async fn lend(entrance: &Entrance, target: &JoinTarget) -> Result<CheckRoom, BackendError> {
+    let Entrance { backend, server, key, .. } = entrance;
+    match target {
+        JoinTarget::Link(link) => backend.check(link.server(), Some(&Secret::new(link.code().expose())), None).await,
+        JoinTarget::Consultation { .. } => match backend.check(server, None, key.as_ref()).await {
+            Err(BackendError::Unreachable(_)) if entrance.start_bundled().await.is_ok() => {
+                backend.check(server, None, key.as_ref()).await
+            }
+            answer => answer,
+        },
+        JoinTarget::Scheduled { .. } | JoinTarget::Digits(_) | JoinTarget::Room { .. } => {
+            backend.check(server, None, key.as_ref()).await
+        }
+    }
+}
+
+async fn connect(url: &str, token: &str) -> Result<Room, NetworkProblem> {
+    let options = RoomOptions { join_retries: 0, connect_timeout: LIMIT, ..RoomOptions::default() };
+    let (room, events) = Room::connect(url, token, options).await.map_err(|error| {
+        tracing::info!(%error, "the SFU can't be reached");
+        match error {
+            RoomError::Unreachable(_) => NetworkProblem::MediaUnreachable,
+            RoomError::Timeout(_) => NetworkProblem::TooSlow,
+            _ => NetworkProblem::Failed,
+        }
+    })?;
+    // Nobody reads them: the statistics say all.
+    drop(events);
+    Ok(room)
+}
+
+/// What is sent for the test: a picture that is hard to compress, so that the network is really used, and a tone.
+struct Media {
+    video: NativeVideoSource,
+    noise: Vec<VideoFrame>,
+    _tone: Microphone,
+}
+
+impl Media {
+    async fn publish(participant: &LocalParticipant) -> Result<Self, PublishError> {
+        let video = NativeVideoSource::new(SIZE, false)?;
+        let audio = NativeAudioSource::new(SAMPLE_RATE, 1, 100)?;
+        let picture = LocalTrack::Video(LocalVideoTrack::create_video_track("check picture", video.clone())?);
+        let sound = LocalTrack::Audio(LocalAudioTrack::create_audio_track("check sound", audio.clone())?);
+        let camera = TrackPublishOptions {
+            source: TrackSource::Camera,
+            video_encoding: Some(ENCODING),
+            simulcast: false,
+            ..TrackPublishOptions::default()
+        };
+        let microphone = TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() };
+        tokio::try_join!(participant.publish_track(picture, camera), participant.publish_track(sound, microphone))?;
+        let options = MicrophoneOptions { choice: DeviceChoice::Test, tone_hz: 440.0, processing: None };
+        let tone = Microphone::open(
+            options,
+            move |chunk: &Chunk| {
+                if let Err(error) = audio.try_capture_frame(chunk) {
+                    tracing::trace!(%error, "sound not sent");
+                }
+            },
+            |_| {},
+        );
+        Ok(Self { video, noise: noise(), _tone: tone })
+    }
+
+    /// Shows the next picture.
+    fn show(&self, number: usize) {
+        if let Some(frame) = self.noise.get(number % self.noise.len())
+            && let Err(error) = self.video.capture_frame(frame, now_us())
+        {
+            tracing::trace!(%error, "picture not sent");
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PublishError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Room(#[from] RoomError),
+}
+
+/// A few grey pictures of noise. Different enough that none can be predicted from another.
+fn noise() -> Vec<VideoFrame> {
+    let VideoResolution { width, height } = SIZE;
+    let luma = (width * height) as usize;
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let picture = |n: i64| {
+        let mut bytes = vec![128; VideoFrame::packed_len(width, height)];
+        for pixel in &mut bytes[..luma] {
+            // xorshift64: any noise will do.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            *pixel = 96 + (state >> 58) as u8;
+        }
+        VideoFrame::from_packed(width, height, bytes, n)
+    };
+    (0..5).filter_map(picture).collect()
+}
+
+/// Both sides at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Instant,
+    sent: u64,
+    received: u64,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+struct Measured {
+    looks: Vec<Look>,
+    round_trip: Option<f64>,
+    lost_up: f64,
+    packets_lost: i64,
+    packets_received: u64,
+}
+
+async fn measure(sender: &Room, receiver: &Room, media: &Media, until: Instant) -> Measured {
+    let mut measured = Measured::default();
+    let mut frames = interval(Duration::from_secs(1) / 30);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut number, mut first_media) = (0, None);
+    while Instant::now() < until {
+        tokio::select! {
+            _ = frames.tick() => {
+                media.show(number);
+                number += 1;
+            }
+            _ = looks.tick() => {
+                let (Ok(out), Ok(back)) = tokio::join!(sender.get_stats(), receiver.get_stats()) else { continue };
+                measured.take(&out, &back);
+                if measured.looks.last().is_some_and(|look| look.received > 0) {
+                    let since = *first_media.get_or_insert_with(Instant::now);
+                    let (up, down) = measured.kbps();
+                    if since.elapsed() >= MEASURE_FOR && up.min(down) >= PLENTY_KBPS {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    measured
+}
+
+impl Measured {
+    fn take(&mut self, out: &SessionStats, back: &SessionStats) {
+        let sent = out.outbound().map(|stream| stream.bytes_sent).sum();
+        let received = back.inbound().map(|stream| stream.bytes_received).sum();
+        self.looks.push(Look { at: Instant::now(), sent, received });
+        let trips = [out, back].into_iter().filter_map(SessionStats::round_trip_time);
+        // The quietest moment says how far it is; busier ones, how long our own packets queue.
+        self.round_trip = trips.chain(self.round_trip).reduce(f64::min);
+        let lost = out.outbound().filter_map(|stream| stream.remote).map(|report| report.fraction_lost);
+        self.lost_up = lost.fold(self.lost_up, f64::max);
+        self.packets_lost = back.inbound().map(|stream| stream.packets_lost).sum();
+        self.packets_received = back.inbound().map(|stream| stream.packets_received).sum();
+    }
+
+    /// The best up and down over a while, in thousand bits a second.
+    fn kbps(&self) -> (f64, f64) {
+        let mut best = (0.0_f64, 0.0_f64);
+        for (n, start) in self.looks.iter().enumerate() {
+            let Some(end) = self.looks[n..].iter().find(|look| look.at - start.at >= WINDOW) else { break };
+            let seconds = (end.at - start.at).as_secs_f64();
+            let kbps = |from: u64, to: u64| to.saturating_sub(from) as f64 * 8.0 / 1000.0 / seconds;
+            best = (best.0.max(kbps(start.sent, end.sent)), best.1.max(kbps(start.received, end.received)));
+        }
+        best
+    }
+
+    fn report(&self, connect_ms: u32) -> Result<NetworkReport, NetworkProblem> {
+        let (up, down) = self.kbps();
+        if self.packets_received == 0 {
+            return Err(NetworkProblem::MediaUnreachable);
+        }
+        if up == 0.0 || down == 0.0 {
+            return Err(NetworkProblem::TooSlow);
+        }
+        let lost = self.packets_lost.max(0) as f64;
+        let lost_down = lost / (lost + self.packets_received as f64);
+        Ok(NetworkReport {
+            connect_ms,
+            round_trip_ms: (self.round_trip.unwrap_or_default() * 1000.0).round() as u32,
+            loss_percent: 100.0 * lost_down.max(self.lost_up),
+            up_kbps: up as u32,
+            down_kbps: down as u32,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_figure_decides() {
+        let good =
+            NetworkReport { connect_ms: 90, round_trip_ms: 20, loss_percent: 0.0, up_kbps: 2400, down_kbps: 2300 };
+        assert_eq!(good.verdict(), NetworkVerdict::Good);
+        for (report, verdict) in [
+            (NetworkReport { loss_percent: 3.0, ..good }, NetworkVerdict::Fair),
+            (NetworkReport { round_trip_ms: 300, ..good }, NetworkVerdict::Fair),
+            (NetworkReport { up_kbps: 500, ..good }, NetworkVerdict::Fair),
+            (NetworkReport { down_kbps: 100, ..good }, NetworkVerdict::Poor),
+            (NetworkReport { loss_percent: 12.0, ..good }, NetworkVerdict::Poor),
+            (NetworkReport { round_trip_ms: 900, ..good }, NetworkVerdict::Poor),
+        ] {
+            assert_eq!(report.verdict(), verdict, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn bit_rates_are_the_best_over_a_while() {
+        let start = Instant::now();
+        let look = |ms, sent, received| Look { at: start + Duration::from_millis(ms), sent, received };
+        let mut measured = Measured { packets_received: 10, ..Measured::default() };
+        // 1 MB in the first two seconds, 4 MB in the next two up; half of it down.
+        measured.looks = vec![look(0, 0, 0), look(2000, 1_000_000, 500_000), look(4000, 5_000_000, 2_500_000)];
+        assert_eq!(measured.kbps(), (16_000.0, 8_000.0));
+        assert_eq!(measured.report(1).map(|report| report.down_kbps), Ok(8_000));
+    }
+
+    #[test]
+    fn nothing_received_is_told_from_too_little_time() {
+        assert_eq!(Measured::default().report(1), Err(NetworkProblem::MediaUnreachable));
+        let short = Measured { packets_received: 3, ..Measured::default() };
+        assert_eq!(short.report(1), Err(NetworkProblem::TooSlow));
+    }
+}

@@ -1,0 +1,336 @@
+//! The check's own task. It waits for nothing but its inboxes; devices and the network report into one of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autamedica_api::Role;
+use autamedica_engine::LatestFrame;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::chime::Chime;
+use super::network::{NetworkState, NetworkStep, test_network};
+use super::voice::{Voice, VoiceJudge};
+use super::{CheckCommand, CheckState, TestSound};
+use crate::call::{DeviceChoices, DeviceLists, Entrance, JoinTarget, PictureQuality, Wake};
+use crate::device::audio::{
+    Chunk, Level, LevelMeter, Microphone, MicrophoneOptions, Mixer, MixerInput, SAMPLE_RATE, Speaker, list_microphones,
+    list_speakers,
+};
+use crate::device::{Camera, CardStyle, DeviceState, list_cameras};
+
+/// How often what is plugged in is looked at.
+const LIST_EVERY: Duration = Duration::from_secs(4);
+/// The test sound is handed on so much at a time.
+const PIECE: Duration = Duration::from_millis(50);
+/// A driver that doesn't give its device back within this long keeps nobody from the call.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a check needs to begin.
+pub struct CheckOptions {
+    /// Where the call will lead.
+    pub target: JoinTarget,
+    /// How to get there.
+    pub entrance: Entrance,
+    /// With which devices.
+    pub devices: DeviceChoices,
+    /// With which picture.
+    pub picture: PictureQuality,
+}
+
+/// What the UI holds of a running check. Dropping it ends the check.
+#[derive(Debug)]
+pub struct CheckHandle {
+    commands: mpsc::UnboundedSender<CheckCommand>,
+    state: watch::Receiver<Arc<CheckState>>,
+    meter: LevelMeter,
+}
+
+impl CheckHandle {
+    /// The newest snapshot. Never waits.
+    pub fn state(&self) -> Arc<CheckState> {
+        self.state.borrow().clone()
+    }
+
+    /// How loud the microphone is now. Never waits.
+    pub fn level(&self) -> Level {
+        self.meter.level()
+    }
+
+    /// Asks for something. Never waits; what comes of it shows in a later snapshot.
+    pub fn send(&self, command: CheckCommand) {
+        // The task is gone only when the check is over, and then there is nothing left to ask.
+        let _ = self.commands.send(command);
+    }
+
+    /// A receiver of snapshots, for code that can wait.
+    pub fn watch(&self) -> watch::Receiver<Arc<CheckState>> {
+        self.state.clone()
+    }
+}
+
+enum Event {
+    Camera(DeviceState),
+    Microphone(DeviceState),
+    Voice(Voice),
+    Speaker(DeviceState),
+    Devices(DeviceLists),
+    Network(NetworkState),
+}
+
+struct Task {
+    state: CheckState,
+    shown: watch::Sender<Arc<CheckState>>,
+    wake: Wake,
+    target: JoinTarget,
+    entrance: Entrance,
+    picture: PictureQuality,
+    meter: LevelMeter,
+    events: mpsc::UnboundedSender<Event>,
+    /// Cloned into each device: all gone means that the devices are closed.
+    open: mpsc::Sender<()>,
+    camera: Option<Camera>,
+    microphone: Option<Microphone>,
+    speaker: Option<Speaker>,
+    mixer: Mixer,
+    playing: Option<(Chime, MixerInput)>,
+    jobs: JoinSet<()>,
+    listing: bool,
+}
+
+/// Starts a check. Returns at once; `wake` is called after each change of its state.
+pub fn start(runtime: &Handle, options: CheckOptions, wake: Wake) -> CheckHandle {
+    let CheckOptions { target, entrance, devices, picture } = options;
+    let network = match target {
+        JoinTarget::Room { .. } => NetworkState::NoServer,
+        _ => NetworkState::Running(NetworkStep::Connecting),
+    };
+    let state = CheckState::new(devices, network);
+    let (shown, watched) = watch::channel(Arc::new(state.clone()));
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let (events, reports) = mpsc::unbounded_channel();
+    let (open, closed) = mpsc::channel(1);
+    let meter = LevelMeter::default();
+    let task = Task {
+        state,
+        shown,
+        wake,
+        target,
+        entrance,
+        picture,
+        meter: meter.clone(),
+        events,
+        open,
+        camera: None,
+        microphone: None,
+        speaker: None,
+        mixer: Mixer::new(),
+        playing: None,
+        jobs: JoinSet::new(),
+        listing: false,
+    };
+    runtime.spawn(task.run(inbox, reports, closed));
+    CheckHandle { commands, state: watched, meter }
+}
+
+impl Task {
+    async fn run(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<CheckCommand>,
+        mut reports: mpsc::UnboundedReceiver<Event>,
+        mut closed: mpsc::Receiver<()>,
+    ) {
+        self.open_camera();
+        self.open_microphone();
+        self.open_speaker();
+        self.test_network();
+        let mut list = interval(LIST_EVERY);
+        list.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut piece = interval(PIECE);
+        piece.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    None => return,
+                    Some(CheckCommand::Finish) => break,
+                    Some(command) => self.on_command(command),
+                },
+                Some(event) = reports.recv() => self.on_event(event),
+                Some(_) = self.jobs.join_next() => {}
+                _ = piece.tick(), if self.playing.is_some() => self.play_on(),
+                _ = list.tick() => self.list_devices(),
+            }
+            self.publish();
+        }
+        self.jobs.abort_all();
+        (self.camera, self.microphone, self.speaker) = (None, None, None);
+        // Ours, too: only the devices' own are waited for.
+        self.open = mpsc::channel(1).0;
+        if timeout(CLOSE_PATIENCE, closed.recv()).await.is_err() {
+            tracing::warn!("a device isn't given back");
+        }
+        self.state.finished = true;
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let changed = self.shown.send_if_modified(|shown| {
+            let changed = **shown != self.state;
+            if changed {
+                *shown = Arc::new(self.state.clone());
+            }
+            changed
+        });
+        if changed {
+            (self.wake)();
+        }
+    }
+
+    fn on_command(&mut self, command: CheckCommand) {
+        match command {
+            CheckCommand::UseCamera(choice) => {
+                self.state.chosen.camera = choice;
+                self.open_camera();
+            }
+            CheckCommand::UseMicrophone(choice) => {
+                self.state.chosen.microphone = choice;
+                self.open_microphone();
+            }
+            CheckCommand::UseSpeaker(choice) => {
+                self.state.chosen.speaker = choice;
+                self.open_speaker();
+            }
+            CheckCommand::PlaySound => {
+                self.playing = Some((Chime::default(), self.mixer.add_stream()));
+                self.state.sound = TestSound::Playing;
+            }
+            CheckCommand::Heard(heard) => {
+                self.state.sound = if heard { TestSound::Heard } else { TestSound::NotHeard };
+            }
+            CheckCommand::TestNetwork => self.test_network(),
+            CheckCommand::Finish => {}
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Camera(state) => self.state.camera = state,
+            Event::Microphone(state) => {
+                if !matches!(state, DeviceState::On { .. }) {
+                    self.meter.clear();
+                }
+                self.state.microphone = state;
+            }
+            Event::Voice(voice) => self.state.voice = voice,
+            Event::Speaker(state) => self.state.speaker = state,
+            Event::Devices(devices) => {
+                self.listing = false;
+                if *self.state.devices != devices {
+                    self.state.devices = Arc::new(devices);
+                }
+            }
+            Event::Network(network) => self.state.network = network,
+        }
+    }
+
+    fn open_camera(&mut self) {
+        // Closed first, so that the new one may be the same device.
+        self.camera = None;
+        self.state.preview = LatestFrame::new();
+        let (preview, events, open) = (self.state.preview.clone(), self.events.clone(), self.open.clone());
+        let role = self.target.role().unwrap_or(Role::Patient);
+        let style = CardStyle::new(role.as_str(), u8::from(role == Role::Patient));
+        let on_frame = move |frame| {
+            let _keeps = &open;
+            preview.put(frame);
+        };
+        let on_state = move |state| report(&events, Event::Camera(state));
+        let (choice, format) = (self.state.chosen.camera.clone(), self.picture.format());
+        self.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
+    }
+
+    fn open_microphone(&mut self) {
+        self.microphone = None;
+        self.state.voice = Voice::Listening;
+        self.meter.clear();
+        // Raw: what is wrong with a microphone shall not be cleaned away.
+        let options =
+            MicrophoneOptions { choice: self.state.chosen.microphone.clone(), tone_hz: 440.0, processing: None };
+        let (meter, events, open) = (self.meter.clone(), self.events.clone(), self.open.clone());
+        let (mut judge, mut last) = (VoiceJudge::default(), Voice::Listening);
+        let sink = move |chunk: &Chunk| {
+            let _keeps = &open;
+            meter.measure(chunk);
+            let voice = judge.hear(chunk);
+            if voice != last {
+                last = voice;
+                report(&events, Event::Voice(voice));
+            }
+        };
+        let events = self.events.clone();
+        let on_state = move |state| report(&events, Event::Microphone(state));
+        self.microphone = Some(Microphone::open(options, sink, on_state));
+    }
+
+    fn open_speaker(&mut self) {
+        self.speaker = None;
+        self.playing = None;
+        self.state.sound = TestSound::Silent;
+        let (events, open) = (self.events.clone(), self.open.clone());
+        let on_state = move |state| {
+            let _keeps = &open;
+            report(&events, Event::Speaker(state));
+        };
+        let choice = self.state.chosen.speaker.clone();
+        if choice == crate::device::DeviceChoice::None {
+            self.state.speaker = DeviceState::Off;
+        }
+        self.speaker = Some(Speaker::open(choice, self.mixer.clone(), None, on_state));
+    }
+
+    fn play_on(&mut self) {
+        let Some((chime, input)) = &mut self.playing else { return };
+        let piece = chime.next(SAMPLE_RATE as usize * PIECE.as_millis() as usize / 1000);
+        if piece.is_empty() {
+            self.playing = None;
+            self.state.sound = TestSound::Asked;
+        } else {
+            input.push(&piece);
+        }
+    }
+
+    fn test_network(&mut self) {
+        if matches!(self.target, JoinTarget::Room { .. }) {
+            return;
+        }
+        self.state.network = NetworkState::Running(NetworkStep::Connecting);
+        let (entrance, target, events) = (self.entrance.clone(), self.target.clone(), self.events.clone());
+        self.jobs.spawn(async move {
+            let step = |step| report(&events, Event::Network(NetworkState::Running(step)));
+            let outcome = test_network(&entrance, &target, step).await;
+            report(&events, Event::Network(outcome));
+        });
+    }
+
+    fn list_devices(&mut self) {
+        if std::mem::replace(&mut self.listing, true) {
+            return;
+        }
+        let events = self.events.clone();
+        // Drivers may take long to answer.
+        tokio::task::spawn_blocking(move || report(&events, Event::Devices(list())));
+    }
+}
+
+/// Every device there is. Asks drivers, which may take long.
+pub fn list() -> DeviceLists {
+    DeviceLists { cameras: list_cameras(), microphones: list_microphones(), speakers: list_speakers() }
+}
+
+fn report(events: &mpsc::UnboundedSender<Event>, event: Event) {
+    // Fails only when the check is over, and then nobody wants to know.
+    let _ = events.send(event);
+}

@@ -1,0 +1,121 @@
+//! The operator's PIN of a kiosk: kept as a hash that takes long to try.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use ring::pbkdf2::{self, PBKDF2_HMAC_SHA256};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+use crate::call::Secret;
+use crate::storage::{self, Kept};
+
+const FILE: &str = "pin.json";
+/// What OWASP asks of PBKDF2 with SHA-256: about 0.2 s for each try.
+const ITERATIONS: NonZeroU32 = NonZeroU32::new(600_000).expect("not zero");
+/// Digits that a PIN has.
+pub const LENGTHS: std::ops::RangeInclusive<usize> = 6..=12;
+
+/// Why a PIN isn't set.
+#[derive(Debug, thiserror::Error)]
+pub enum PinError {
+    /// It isn't 6 to 12 digits.
+    #[error("a PIN has 6 to 12 digits")]
+    Form,
+    /// It is what somebody would try first.
+    #[error("this PIN is too easy to guess")]
+    TooEasy,
+    /// The system gave no random salt, or the disk didn't take it.
+    #[error("the PIN can't be kept")]
+    Io(#[from] io::Error),
+}
+
+/// A PIN's hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinHash {
+    iterations: NonZeroU32,
+    salt: [u8; 16],
+    hash: [u8; 32],
+}
+
+impl PinHash {
+    /// Hashes a PIN. Takes a while.
+    ///
+    /// # Errors
+    /// When it has another form, is too easy, or there is no randomness.
+    pub fn new(pin: &Secret) -> Result<Self, PinError> {
+        let digits = pin.expose().as_bytes();
+        if !LENGTHS.contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(PinError::Form);
+        }
+        if is_easy(digits) {
+            return Err(PinError::TooEasy);
+        }
+        let mut salt = [0; 16];
+        SystemRandom::new().fill(&mut salt).map_err(|_| io::Error::other("no randomness"))?;
+        let mut hash = [0; 32];
+        pbkdf2::derive(PBKDF2_HMAC_SHA256, ITERATIONS, &salt, digits, &mut hash);
+        Ok(Self { iterations: ITERATIONS, salt, hash })
+    }
+
+    /// Whether this is the PIN. Takes a while, as long for a wrong one.
+    pub fn is(&self, pin: &Secret) -> bool {
+        pbkdf2::verify(PBKDF2_HMAC_SHA256, self.iterations, &self.salt, pin.expose().as_bytes(), &self.hash).is_ok()
+    }
+
+    /// Keeps it in this folder.
+    ///
+    /// # Errors
+    /// When the disk doesn't take it.
+    pub fn save(&self, folder: &Path) -> io::Result<()> {
+        storage::save(&folder.join(FILE), self)
+    }
+
+    /// The one in this folder, if there is one.
+    ///
+    /// # Errors
+    /// When it is there but can't be read.
+    pub fn load(folder: &Path) -> io::Result<Option<Self>> {
+        match storage::load(&folder.join(FILE))? {
+            Kept::Nothing => Ok(None),
+            Kept::Value(hash) => Ok(Some(hash)),
+            Kept::Broken(aside) => Err(io::Error::other(format!("put aside as {}", aside.display()))),
+        }
+    }
+}
+
+/// One digit again and again, or digits in a row, up or down.
+fn is_easy(digits: &[u8]) -> bool {
+    let steps: Vec<_> = digits.windows(2).map(|pair| i16::from(pair[1]) - i16::from(pair[0])).collect();
+    [-1, 0, 1].iter().any(|step| steps.iter().all(|it| it == step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_pin_opens_and_the_file_doesnt_hold_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(PinHash::load(folder.path()).unwrap(), None);
+        let pin = Secret::new("704219");
+        PinHash::new(&pin).unwrap().save(folder.path()).unwrap();
+        let kept = PinHash::load(folder.path()).unwrap().unwrap();
+        assert!(kept.is(&pin));
+        assert!(!kept.is(&Secret::new("704218")) && !kept.is(&Secret::new("")));
+        let file = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+        assert!(!file.contains("704219"));
+        assert_ne!(PinHash::new(&pin).unwrap(), kept, "the salt is fresh");
+    }
+
+    #[test]
+    fn a_pin_that_anybody_would_try_isnt_taken() {
+        for easy in ["000000", "111111", "123456", "987654", "456789"] {
+            assert!(matches!(PinHash::new(&Secret::new(easy)), Err(PinError::TooEasy)), "{easy}");
+        }
+        for wrong in ["12", "70421", "7042190000000", "70421a", ""] {
+            assert!(matches!(PinHash::new(&Secret::new(wrong)), Err(PinError::Form)), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What a person set, kept from one start to the next.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::{CallSettings, DeviceChoices};
+use crate::device::DeviceChoice;
+use crate::i18n::Language;
+use crate::storage::{self, Kept};
+
+/// The file's name in the config folder.
+pub const FILE: &str = "settings.json";
+
+/// Everything that can be set. A field that a file lacks has its default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Settings {
+    /// `None`: the system's.
+    pub language: Option<Language>,
+    /// Which camera.
+    #[serde(with = "Choice")]
+    pub camera: DeviceChoice,
+    /// Which microphone.
+    #[serde(with = "Choice")]
+    pub microphone: DeviceChoice,
+    /// Which speaker.
+    #[serde(with = "Choice")]
+    pub speaker: DeviceChoice,
+    /// How calls treat sound and picture.
+    pub call: CallSettings,
+    /// Doctors: join without the check.
+    pub skip_check: bool,
+    /// Everything this much larger, in percent: 100 to 200.
+    pub text_percent: u16,
+    /// No fades.
+    pub reduced_motion: bool,
+    /// The colours outside of a call.
+    pub theme: ThemeSetting,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            language: None,
+            camera: DeviceChoice::Default,
+            microphone: DeviceChoice::Default,
+            speaker: DeviceChoice::Default,
+            call: CallSettings::default(),
+            skip_check: false,
+            text_percent: 100,
+            reduced_motion: false,
+            theme: ThemeSetting::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The steps of [`text_percent`](Self::text_percent) that are offered.
+    pub const TEXT_PERCENTS: [u16; 5] = [100, 125, 150, 175, 200];
+
+    /// How much larger everything is, as a factor; a file may say anything.
+    pub fn text_scale(&self) -> f32 {
+        f32::from(self.text_percent.clamp(100, 200)) / 100.0
+    }
+
+    /// The devices.
+    pub fn devices(&self) -> DeviceChoices {
+        DeviceChoices {
+            camera: self.camera.clone(),
+            microphone: self.microphone.clone(),
+            speaker: self.speaker.clone(),
+        }
+    }
+}
+
+/// The colours outside of a call; a call is dark, so that faces stand out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThemeSetting {
+    /// Light.
+    #[default]
+    Light,
+    /// Dark.
+    Dark,
+    /// As the system has it.
+    System,
+}
+
+impl ThemeSetting {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Light, Self::Dark, Self::System];
+}
+
+/// How a device's choice stands in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "DeviceChoice", rename_all = "camelCase")]
+enum Choice {
+    Default,
+    Named(String),
+    Test,
+    None,
+}
+
+/// The settings in this folder, and where a file that wasn't understood was put.
+///
+/// # Errors
+/// When the file is there but can't be read.
+pub fn load(folder: &Path) -> io::Result<Kept<Settings>> {
+    storage::load(&folder.join(FILE))
+}
+
+/// Keeps the settings in this folder.
+///
+/// # Errors
+/// When the disk doesn't take them.
+pub fn save(folder: &Path, settings: &Settings) -> io::Result<()> {
+    storage::save(&folder.join(FILE), settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::PictureQuality;
+
+    #[test]
+    fn settings_come_back_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(load(folder.path()).unwrap(), Kept::Nothing);
+        let settings = Settings {
+            language: Some(Language::English),
+            camera: DeviceChoice::Named("Logitech".into()),
+            speaker: DeviceChoice::None,
+            call: CallSettings { picture: PictureQuality::High, ..CallSettings::default() },
+            text_percent: 150,
+            theme: ThemeSetting::System,
+            ..Settings::default()
+        };
+        save(folder.path(), &settings).unwrap();
+        assert_eq!(load(folder.path()).unwrap(), Kept::Value(settings));
+    }
+
+    #[test]
+    fn an_older_or_newer_file_is_understood() {
+        let read = |text| serde_json::from_str::<Settings>(text).unwrap();
+        assert_eq!(read("{}"), Settings::default());
+        let newer =
+            r#"{"skipCheck": true, "someday": [1], "call": {"echo_cancellation": false}, "camera": {"named": "test"}}"#;
+        let settings = read(newer);
+        assert!(settings.skip_check && !settings.call.echo_cancellation && settings.call.auto_gain_control);
+        assert_eq!(settings.camera, DeviceChoice::Named("test".into()), "a device may be called so");
+    }
+
+    #[test]
+    fn no_file_makes_text_unusable() {
+        for (percent, scale) in [(0, 1.0), (100, 1.0), (175, 1.75), (65535, 2.0)] {
+            assert_eq!(Settings { text_percent: percent, ..Settings::default() }.text_scale(), scale);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A kiosk's first screen: the eight digits of an appointment, on keys that anybody can hit.
+
+use egui::{Align2, CornerRadius, Key, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use super::check::column;
+use super::controls::note;
+use super::page::{header, wide};
+use super::widgets::{TextButton, Tone, focus_ring};
+use super::{Action, Cx, OperatorRequest};
+use crate::call::{JoinTarget, Secret};
+use crate::theme::{Palette, Sizes, bold_font, corner, regular_font, space};
+
+/// A code has so many digits.
+const DIGITS: usize = 8;
+/// From this width on, the rest stands beside the keys.
+const SIDE_BY_SIDE: f32 = 700.0;
+
+/// What was typed so far.
+#[derive(Default)]
+pub struct KeypadScreen {
+    digits: String,
+    help: bool,
+    problem: bool,
+}
+
+impl KeypadScreen {
+    /// Nobody has touched it.
+    pub fn is_blank(&self) -> bool {
+        self.digits.is_empty() && !self.help && !self.problem
+    }
+
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
+        header(ui, cx);
+        wide(ui, cx.sizes, |ui| self.card(ui, cx));
+        if let Some(pressed) = typed(ui) {
+            self.press(pressed, cx);
+        }
+    }
+
+    fn card(&mut self, ui: &mut Ui, cx: &mut Cx) {
+        let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
+        ui.vertical_centered(|ui| ui.heading(texts.t("keypad-title").as_ref()));
+        ui.add_space(space::XS);
+        let spoken = texts.with("keypad-typed", &[("count", (self.digits.len() as u64).into())]);
+        boxes(ui, &sizes, &self.digits, DIGITS, false, &spoken);
+        ui.add_space(space::M);
+        let (keys, ()) = beside_keys(ui, cx, Some(Pressed::Help), |ui, cx| {
+            let width = ui.available_width();
+            let go = TextButton::new(texts.t("keypad-continue"), Tone::Primary).icon(Icon::ArrowRight);
+            if go.min_width(width).show(ui, &sizes).clicked() {
+                self.press(Pressed::Enter, cx);
+            }
+            if self.problem {
+                ui.add_space(space::XS);
+                note(ui, &sizes, &texts.t("keypad-incomplete"), palette.danger);
+            }
+            if self.help {
+                ui.add_space(space::XS);
+                note(ui, &sizes, &texts.t("keypad-help-text"), palette.text);
+                ui.add_space(space::XS);
+                if TextButton::new(texts.t("keypad-staff"), Tone::Neutral).show(ui, &sizes).clicked() {
+                    cx.actions.push(Action::Operator(OperatorRequest::Open));
+                }
+            }
+        });
+        if let Some(pressed) = keys {
+            self.press(pressed, cx);
+        }
+    }
+
+    fn press(&mut self, pressed: Pressed, cx: &mut Cx) {
+        self.problem = false;
+        match pressed {
+            Pressed::Digit(digit) if self.digits.len() < DIGITS => self.digits.push(digit),
+            Pressed::Digit(_) => {}
+            Pressed::Back => drop(self.digits.pop()),
+            Pressed::Help => self.help = !self.help,
+            Pressed::Enter if self.digits.len() == DIGITS => {
+                cx.actions.push(Action::Begin(JoinTarget::Digits(Secret::new(std::mem::take(&mut self.digits)))));
+            }
+            Pressed::Enter => self.problem = true,
+        }
+    }
+}
+
+/// A key, on the screen or under it.
+#[derive(Clone, Copy)]
+pub(super) enum Pressed {
+    Digit(char),
+    Back,
+    Help,
+    Enter,
+}
+
+/// What was typed on a real keyboard in this pass: digits, backspace, enter.
+pub(super) fn typed(ui: &Ui) -> Option<Pressed> {
+    // Asked before the input is held: egui has one lock for both.
+    let keyboard_is_free = ui.memory(|memory| memory.focused().is_none());
+    ui.input(|input| {
+        input.events.iter().find_map(|event| match event {
+            egui::Event::Text(text) => {
+                let mut all = text.chars();
+                let first = all.next().filter(char::is_ascii_digit);
+                first.filter(|_| all.next().is_none()).map(Pressed::Digit)
+            }
+            egui::Event::Key { key: Key::Backspace, pressed: true, .. } => Some(Pressed::Back),
+            // With the keyboard on a key, Enter presses that key.
+            egui::Event::Key { key: Key::Enter, pressed: true, .. } if keyboard_is_free => Some(Pressed::Enter),
+            _ => None,
+        })
+    })
+}
+
+/// Boxes with what was typed, or with dots in its place. Screen readers hear `spoken`.
+pub(super) fn boxes(ui: &mut Ui, sizes: &Sizes, typed: &str, count: usize, hidden: bool, spoken: &str) {
+    let palette = Palette::of(ui);
+    let gap = space::XS;
+    let side = ((ui.available_width() - gap * (count as f32 - 1.0)) / count as f32).min(sizes.control);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), sizes.control), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, spoken));
+    let start = rect.center().x - (side * count as f32 + gap * (count as f32 - 1.0)) / 2.0;
+    for n in 0..count {
+        let at = Pos2::new(start + n as f32 * (side + gap), rect.top());
+        let cell = Rect::from_min_size(at, Vec2::new(side, rect.height()));
+        let next = n == typed.len();
+        let (width, color) = if next { (3.0, palette.primary) } else { (1.0, palette.outline) };
+        ui.painter().rect_stroke(cell, corner::CARD, Stroke::new(width, color), StrokeKind::Inside);
+        if let Some(digit) = typed.chars().nth(n) {
+            let shown = if hidden { '•' } else { digit };
+            ui.painter().text(cell.center(), Align2::CENTER_CENTER, shown, bold_font(sizes.lead), palette.text);
+        }
+    }
+}
+
+/// The keys, and beside them (or below, where there is little room) the rest. Returns the key pressed.
+pub(super) fn beside_keys<R>(
+    ui: &mut Ui,
+    cx: &mut Cx,
+    extra: Option<Pressed>,
+    rest: impl FnOnce(&mut Ui, &mut Cx) -> R,
+) -> (Option<Pressed>, R) {
+    let width = ui.available_width();
+    if width < SIDE_BY_SIDE {
+        let pressed = keys(ui, cx, extra);
+        ui.add_space(space::S);
+        return (pressed, rest(ui, cx));
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = space::XL;
+        let half = (width - space::XL) / 2.0;
+        let pressed = column(ui, half, |ui| keys(ui, cx, extra));
+        (pressed, column(ui, half, |ui| rest(ui, cx)))
+    })
+    .inner
+}
+
+/// The keys: digits in the order of a telephone. `extra` is the key at the lower right. Returns the one pressed.
+fn keys(ui: &mut Ui, cx: &Cx, extra: Option<Pressed>) -> Option<Pressed> {
+    let mut pressed = None;
+    let texts = cx.texts;
+    let rows = [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]];
+    let width = ((ui.available_width() - 2.0 * space::XS) / 3.0).min(180.0);
+    let size = Vec2::new(width, cx.sizes.control);
+    let indent = (ui.available_width() - 3.0 * width - 2.0 * space::XS) / 2.0;
+    let mut row = |ui: &mut Ui, keys: [(&str, String, Option<Pressed>); 3]| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = space::XS;
+            ui.add_space(indent);
+            for (shown, name, means) in keys {
+                let Some(means) = means else {
+                    ui.allocate_exact_size(size, Sense::hover());
+                    continue;
+                };
+                if key(ui, &cx.sizes, size, shown, &name) {
+                    pressed = Some(means);
+                }
+            }
+        });
+    };
+    for digits in rows {
+        row(ui, digits.map(|digit| (digit, digit.to_owned(), digit.chars().next().map(Pressed::Digit))));
+    }
+    let back = (BACK, texts.t("keypad-back").into_owned(), Some(Pressed::Back));
+    let zero = ("0", "0".to_owned(), Some(Pressed::Digit('0')));
+    let help = ("?", texts.t("keypad-help").into_owned(), extra);
+    row(ui, [back, zero, help]);
+    pressed
+}
+
+/// Shown as an icon.
+const BACK: &str = "back";
+
+fn key(ui: &mut Ui, sizes: &Sizes, size: Vec2, shown: &str, name: &str) -> bool {
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    let fill = if response.is_pointer_button_down_on() {
+        palette.pressed(palette.raised)
+    } else if response.hovered() {
+        palette.hovered(palette.raised)
+    } else {
+        palette.raised
+    };
+    ui.painter().rect_filled(rect, corner::CARD, fill);
+    ui.painter().rect_stroke(rect, corner::CARD, Stroke::new(1.0, palette.outline), StrokeKind::Inside);
+    if shown == BACK {
+        let font = crate::theme::icon_font(sizes.lead);
+        let icon = char::from(Icon::Delete);
+        ui.painter().text(rect.center(), Align2::CENTER_CENTER, icon, font, palette.text);
+    } else {
+        ui.painter().text(rect.center(), Align2::CENTER_CENTER, shown, regular_font(sizes.title), palette.text);
+    }
+    focus_ring(ui, &response, CornerRadius::same(corner::CARD));
+    response.clicked()
+}
+
+/// Words under a title.
+pub(super) fn lead(ui: &mut Ui, sizes: &Sizes, text: &str) {
+    let color = Palette::of(ui).muted;
+    ui.label(RichText::new(text).font(regular_font(sizes.lead)).color(color));
+}

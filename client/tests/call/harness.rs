@@ -1,0 +1,193 @@
+//! A backend with its SFU, people in calls, and waiting for what they see.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use autamedica_api::{Consultation, CreateConsultation, Id, JoinLink, Role, Success};
+use autamedica_client::backend::Backend;
+use autamedica_client::call::{
+    self, CallCommand, CallHandle, CallOptions, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage,
+    DeviceChoices, Entrance, JoinTarget, ParticipantState, SharedFile,
+};
+use autamedica_client::device::{DeviceChoice, DeviceState};
+use autamedica_client::report::Measurements;
+use autamedica_lab::{HANG_GUARD, Process, built_program, descendants};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// Where the calls of all tests run.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        // Another test of this process may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+    })
+}
+
+/// Our backend as an operator starts it, with an SFU of its own.
+pub struct Clinic {
+    process: Process,
+    pub url: Url,
+    /// Of its data and its log.
+    _folder: TempDir,
+}
+
+impl Clinic {
+    pub fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(built_program("autamedica-server").unwrap());
+        command.current_dir(folder.path()).env("AUTAMEDICA_DATA_DIR", folder.path()).args(["--port", "0"]);
+        for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL", "RUST_LOG"] {
+            command.env_remove(name);
+        }
+        let log = File::create(folder.path().join("log")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut process = Process::spawn("autamedica-server", command).unwrap();
+        let mut line = String::new();
+        BufReader::new(process.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("AutaMedica serves on ").unwrap_or_else(|| {
+            panic!("{line:?}\n{}", std::fs::read_to_string(folder.path().join("log")).unwrap());
+        });
+        Self { process, url: url.parse().unwrap(), _folder: folder }
+    }
+
+    /// Kills the SFU that the backend started, which starts another.
+    pub fn kill_sfu(&mut self) {
+        let children = descendants(self.process.id());
+        let (sfu, _) = children.iter().find(|(_, child)| child.name == "livekit-server").expect("it runs an SFU");
+        // SAFETY: a plain system call with the id of our own child's child.
+        assert_eq!(unsafe { libc::kill((*sfu).try_into().unwrap(), libc::SIGKILL) }, 0);
+    }
+
+    /// A consultation between `patient-1` and `doctor-1`, with these settings.
+    pub fn consultation(&self, id: &str, set: impl FnOnce(&mut CreateConsultation)) -> Consultation {
+        let person = |name| Id::new(name).unwrap();
+        let mut body = CreateConsultation::new(Id::new(id).unwrap(), person("patient-1"), person("doctor-1"));
+        set(&mut body);
+        self.request(reqwest::Method::POST, "/api/consultations/create", Some(serde_json::to_value(body).unwrap()))
+    }
+
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+        self.request(reqwest::Method::GET, path, None)
+    }
+
+    fn request<T: DeserializeOwned>(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> T {
+        runtime().block_on(async {
+            let mut request = reqwest::Client::new().request(method, self.url.join(path).unwrap());
+            if let Some(body) = body {
+                request = request.json(&body);
+            }
+            let answer = request.send().await.unwrap();
+            assert!(answer.status().is_success(), "{path}: {}", answer.status());
+            answer.json::<Success<T>>().await.unwrap().data
+        })
+    }
+
+    /// Somebody follows their link, with test devices.
+    pub fn enter(&self, link: &str) -> Person {
+        self.enter_with(link, test_devices(), CallSettings::default())
+    }
+
+    pub fn enter_with(&self, link: &str, devices: DeviceChoices, settings: CallSettings) -> Person {
+        Person::enter(self.url.clone(), JoinTarget::Link(JoinLink::parse(link).unwrap()), devices, settings)
+    }
+
+    /// Both sides of a consultation, who hear and see each other.
+    pub fn meet(&self, id: &str, e2ee: bool) -> [Person; 2] {
+        let consultation = self.consultation(id, |body| body.e2ee = Some(e2ee));
+        let both = [self.enter(&consultation.patient_link), self.enter(&consultation.doctor_link)];
+        for person in &both {
+            person.wait("the other's picture", |state| {
+                state.participants.iter().find_map(|other| other.camera.as_ref()?.newest())
+            });
+        }
+        both
+    }
+}
+
+pub fn test_devices() -> DeviceChoices {
+    DeviceChoices { camera: DeviceChoice::Test, microphone: DeviceChoice::Test, speaker: DeviceChoice::None }
+}
+
+/// Somebody in a call.
+pub struct Person {
+    pub call: CallHandle,
+}
+
+impl Person {
+    pub fn enter(server: Url, target: JoinTarget, devices: DeviceChoices, settings: CallSettings) -> Self {
+        let _guard = runtime().enter();
+        let role = target.role().unwrap_or(Role::Patient);
+        let options = CallOptions {
+            target,
+            entrance: Entrance { backend: Backend::new().unwrap(), server, start_backend: None },
+            devices,
+            settings,
+            measurements: Measurements::new(role),
+            say: None,
+        };
+        Self { call: call::start(runtime().handle(), options, Arc::new(|| {})) }
+    }
+
+    pub fn state(&self) -> Arc<CallState> {
+        self.call.state()
+    }
+
+    pub fn ask(&self, command: CallCommand) {
+        self.call.send(command);
+    }
+
+    /// Waits until the state shows what `look` looks for. Pictures change without the state, so it also looks in between.
+    pub fn wait<T>(&self, what: &str, mut look: impl FnMut(&CallState) -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            let state = self.call.state();
+            if let Some(found) = look(&state) {
+                return found;
+            }
+            assert!(started.elapsed() < HANG_GUARD, "{what}: not within {HANG_GUARD:?}: {}", in_short(&state));
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    pub fn wait_for(&self, what: &str, mut is: impl FnMut(&CallState) -> bool) {
+        self.wait(what, |state| is(state).then_some(()));
+    }
+
+    pub fn wait_for_phase(&self, phase: &CallPhase) {
+        self.wait_for(&format!("{phase:?}"), |state| state.phase == *phase);
+    }
+
+    /// Waits for somebody else.
+    pub fn wait_for_other(&self, what: &str, mut is: impl FnMut(&ParticipantState) -> bool) -> ParticipantState {
+        self.wait(what, |state| state.participants.iter().find(|other| is(other)).cloned())
+    }
+
+    /// Waits for a chat line.
+    pub fn wait_for_line(&self, text: &str) -> ChatMessage {
+        self.wait(text, |state| state.chat.iter().find(|line| line.text == text).cloned())
+    }
+}
+
+/// A state without what is long.
+fn in_short(state: &CallState) -> String {
+    let mut short = CallState { devices: Arc::default(), ..state.clone() };
+    short.statistics =
+        Arc::new(CallStatistics { samples: state.statistics.samples.iter().rev().take(1).cloned().collect() });
+    for line in Arc::make_mut(&mut short.chat) {
+        line.file = line.file.take().map(|file| SharedFile { preview: None, ..file });
+    }
+    format!("{short:?} {:?}", state.devices)
+}
+
+/// Whether a device delivers.
+pub fn is_on(state: &DeviceState) -> bool {
+    matches!(state, DeviceState::On { .. })
+}

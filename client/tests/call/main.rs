@@ -1,0 +1,11 @@
+//! What happens behind the call screen: call tasks without a window, against our backend as a program and a real SFU.
+
+#![allow(clippy::unwrap_used)]
+
+mod chatting;
+#[path = "../devices/child.rs"]
+mod child;
+mod harness;
+mod plugging;
+mod receiving;
+mod waiting;

@@ -1,0 +1,204 @@
+//! What is in a recording: its streams, the time codes in its pictures, the beeps in its sound.
+
+use std::f64::consts::TAU;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use autamedica_client::device::timecode;
+use autamedica_engine::VideoFrame;
+use gstreamer::prelude::*;
+use gstreamer::{Caps, ClockTime, MessageView, Pipeline, State};
+use gstreamer_app::AppSink;
+
+const RATE: f64 = 48_000.0;
+const WIDTH: usize = 1280;
+
+/// A part of the picture: x, y, width, height.
+pub type Place = (usize, usize, usize, usize);
+pub const WHOLE: Place = (0, 0, 1280, 720);
+pub const LEFT: Place = (0, 180, 640, 360);
+pub const RIGHT: Place = (640, 180, 640, 360);
+
+/// A decoded recording.
+pub struct Film {
+    /// Start of each picture in seconds, and the time codes (seconds since 1970) at the places that were asked for.
+    pub pictures: Vec<(f64, Vec<Option<f64>>)>,
+    /// Mean luma of each picture's places.
+    pub luma: Vec<Vec<f64>>,
+    /// The left channel from the file's beginning.
+    pub sound: Vec<f32>,
+    /// As the file calls its streams.
+    pub video_caps: String,
+    pub audio_caps: String,
+}
+
+impl Film {
+    /// Decodes a file, and looks at these places of each picture.
+    pub fn open(file: &Path, places: &[Place]) -> Result<Self> {
+        gstreamer::init()?;
+        let demuxer = if file.extension().is_some_and(|it| it == "mp4") { "qtdemux" } else { "matroskademux" };
+        let description = format!(
+            "filesrc name=file ! {demuxer} name=d d.video_0 ! queue ! h264parse name=video ! {} ! videoconvert ! appsink name=pictures sync=false \
+             d.audio_0 ! queue ! aacparse name=audio ! {} ! audioconvert ! appsink name=sound sync=false",
+            first(&["openh264dec", "avdec_h264"])?,
+            first(&["avdec_aac", "faad"])?,
+        );
+        let pipeline = gstreamer::parse::launch(&description)?.downcast::<Pipeline>().expect("a pipeline");
+        let named = |name: &str| pipeline.by_name(name).context("named in the description");
+        named("file")?.set_property("location", file.to_str().context("UTF-8")?);
+        let sink = |name: &str| anyhow::Ok(named(name)?.downcast::<AppSink>().expect("an appsink"));
+        let (pictures, sound) = (sink("pictures")?, sink("sound")?);
+        pictures.set_caps(Some(&Caps::builder("video/x-raw").field("format", "I420").build()));
+        let pcm = Caps::builder("audio/x-raw").field("format", "F32LE").field("layout", "interleaved");
+        sound.set_caps(Some(&pcm.build()));
+        pipeline.set_state(State::Playing)?;
+        let hear = std::thread::spawn(move || hear(&sound));
+        let mut film = Self {
+            pictures: vec![],
+            luma: vec![],
+            sound: vec![],
+            video_caps: String::new(),
+            audio_caps: String::new(),
+        };
+        while let Ok(sample) = pictures.pull_sample() {
+            film.look(&sample, places)?;
+        }
+        film.sound = hear.join().expect("the thread lives")?;
+        let caps = |name: &str| {
+            anyhow::Ok(named(name)?.static_pad("src").and_then(|pad| pad.current_caps()).context("caps")?.to_string())
+        };
+        (film.video_caps, film.audio_caps) = (caps("video")?, caps("audio")?);
+        let error = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gstreamer::MessageType::Error]));
+        pipeline.set_state(State::Null)?;
+        if let Some(MessageView::Error(error)) = error.as_ref().map(|message| message.view()) {
+            bail!("{}: {}", file.display(), error.error());
+        }
+        ensure!(!film.pictures.is_empty(), "no picture in {}", file.display());
+        Ok(film)
+    }
+
+    fn look(&mut self, sample: &gstreamer::Sample, places: &[Place]) -> Result<()> {
+        let buffer = sample.buffer().context("a picture")?;
+        let bytes = buffer.map_readable()?;
+        let start = buffer.pts().context("a time")?;
+        let tiles: Vec<VideoFrame> = places.iter().map(|place| tile(&bytes, *place)).collect();
+        let codes = tiles.iter().map(|tile| timecode::read(tile).map(|us| us as f64 / 1e6)).collect();
+        self.pictures.push((seconds(start), codes));
+        self.luma.push(tiles.iter().map(|tile| mean(tile.planes()[0].data)).collect());
+        Ok(())
+    }
+
+    /// How long it is, in seconds: the longer of its streams.
+    pub fn seconds(&self) -> f64 {
+        let pictures = self.pictures.last().map_or(0.0, |(start, _)| start + 1.0 / 30.0);
+        pictures.max(self.sound.len() as f64 / RATE)
+    }
+
+    /// How many seconds after it was captured each second of the file shows place `index`: the median, or `None` where
+    /// most pictures carry no time code.
+    pub fn delays(&self, index: usize) -> Vec<Option<f64>> {
+        let seconds = self.pictures.last().map_or(0, |(start, _)| *start as usize + 1);
+        let mut delays: Vec<Vec<f64>> = vec![Vec::new(); seconds];
+        for (start, codes) in &self.pictures {
+            if let Some(code) = codes[index] {
+                delays[*start as usize].push(start - code);
+            }
+        }
+        let median = |mut delays: Vec<f64>| {
+            delays.sort_by(f64::total_cmp);
+            (delays.len() >= 15).then(|| delays[delays.len() / 2])
+        };
+        delays.into_iter().map(median).collect()
+    }
+
+    /// When beeps of this frequency begin, in seconds.
+    pub fn beeps(&self, hz: f64) -> Vec<f64> {
+        // Loudness at the frequency in windows of 10 ms, each millisecond; a beep begins where it is half as loud as at most.
+        let (window, hop) = (480, 48);
+        let loud: Vec<f64> = (0..self.sound.len().saturating_sub(window) / hop)
+            .map(|i| loudness(&self.sound[i * hop..][..window], hz))
+            .collect();
+        let mut begins = Vec::new();
+        let mut i = 1;
+        while i < loud.len() {
+            let peak = loud[i..(i + 50).min(loud.len())].iter().copied().fold(0.0, f64::max);
+            if peak > 0.02
+                && loud[i] >= peak / 2.0
+                && loud[i - 1] < peak / 2.0
+                && loud[i.saturating_sub(20)] < peak / 4.0
+            {
+                begins.push((i * hop + window / 2) as f64 / RATE);
+                i += 500;
+            } else {
+                i += 1;
+            }
+        }
+        begins
+    }
+
+    /// For each beep: when it begins in the file, and how many seconds it comes after the picture of its moment (place
+    /// `index`), that is, of a whole second of the clock.
+    pub fn beeps_after_picture(&self, index: usize, hz: f64) -> Vec<(f64, f64)> {
+        let delays = self.delays(index);
+        let beeps = self.beeps(hz).into_iter();
+        beeps
+            .filter_map(|begin| {
+                let delay = (*delays.get(begin as usize)?)?;
+                let of_clock = begin - delay;
+                Some((begin, of_clock - of_clock.round()))
+            })
+            .collect()
+    }
+}
+
+/// The first of these elements that is installed.
+fn first(names: &[&'static str]) -> Result<&'static str> {
+    let found = names.iter().find(|name| gstreamer::ElementFactory::find(name).is_some());
+    found.copied().with_context(|| format!("none of {names:?} is installed"))
+}
+
+fn seconds(time: ClockTime) -> f64 {
+    time.nseconds() as f64 / 1e9
+}
+
+fn mean(bytes: &[u8]) -> f64 {
+    bytes.iter().map(|byte| f64::from(*byte)).sum::<f64>() / bytes.len() as f64
+}
+
+/// The left channel, each buffer where its time says.
+fn hear(sink: &AppSink) -> Result<Vec<f32>> {
+    let mut sound = Vec::new();
+    while let Ok(sample) = sink.pull_sample() {
+        let buffer = sample.buffer().context("sound")?;
+        let channels = sample.caps().and_then(|caps| caps.structure(0)?.get::<i32>("channels").ok()).context("caps")?;
+        let start = (seconds(buffer.pts().context("a time")?) * RATE).round() as usize;
+        let bytes = buffer.map_readable()?;
+        let left = bytes
+            .chunks_exact(4 * channels as usize)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        // Times are rounded; what differs by less than a millisecond goes on seamlessly.
+        if start.abs_diff(sound.len()) > 48 {
+            sound.resize(start, 0.0);
+        }
+        sound.extend(left);
+    }
+    Ok(sound)
+}
+
+/// A place of an I420 picture of 1280x720 without padding.
+fn tile(bytes: &[u8], (x, y, width, height): Place) -> VideoFrame {
+    let rows = bytes[y * WIDTH..].chunks(WIDTH).take(height);
+    let mut packed: Vec<u8> = rows.flat_map(|row| &row[x..x + width]).copied().collect();
+    packed.resize(VideoFrame::packed_len(width as u32, height as u32), 128);
+    VideoFrame::from_packed(width as u32, height as u32, packed, 0).expect("it fits")
+}
+
+/// The amplitude at a frequency (Goertzel).
+fn loudness(samples: &[f32], hz: f64) -> f64 {
+    let coefficient = 2.0 * (TAU * hz / RATE).cos();
+    let (mut before, mut last) = (0.0, 0.0);
+    for sample in samples {
+        (before, last) = (last, f64::from(*sample) + coefficient * last - before);
+    }
+    2.0 * (last * last + before * before - coefficient * last * before).max(0.0).sqrt() / samples.len() as f64
+}

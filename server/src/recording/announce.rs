@@ -1,0 +1,33 @@
+//! What the room hears of a recording: in its metadata, so that foreign clients and those who come later hear it too.
+
+use autamedica_api::{AnnouncedRecording, CONSENT_TEXT_VERSION, RoomAnnouncement, room_name};
+
+use crate::error::Result;
+use crate::state::AppState;
+use crate::store::StoredRecording;
+
+/// Tells the room how its recording stands, unless it knows. A room that isn't open is told when it is.
+///
+/// # Errors
+/// When the SFU or the database fails.
+pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<String>) -> Result<()> {
+    let room = room_name(&recording.consultation);
+    let Some(open) = state.sfu.open_rooms(vec![room.clone()]).await?.pop() else { return Ok(()) };
+    let announcement = RoomAnnouncement {
+        recording: recording.state.is_active().then(|| AnnouncedRecording {
+            recording_id: recording.id.clone(),
+            state: recording.state,
+            asked,
+            text_version: CONSENT_TEXT_VERSION,
+        }),
+    };
+    // What no longer goes on is no news to a room that never heard of it, or that hears of the next one already.
+    let known: RoomAnnouncement = serde_json::from_str(&open.metadata).unwrap_or_default();
+    let is_others = known.recording.as_ref().is_none_or(|known| known.recording_id != recording.id);
+    if known == announcement || (announcement.recording.is_none() && is_others) {
+        return Ok(());
+    }
+    let text = serde_json::to_string(&announcement).expect("plain texts always become JSON");
+    state.sfu.announce(&room, &text).await?;
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Finished files on their way to where they are kept, and from there to whoever may have them.
+
+use std::path::Path;
+
+use autamedica_api::{RecordingState, Timestamp};
+
+use super::storage::{LINK_LASTS, StorageError, Upload, remove};
+use super::{Recordings, drive};
+use crate::error::Result;
+use crate::state::AppState;
+use crate::store::{Event, PartState, StoredPart, StoredRecording};
+
+/// The name of a part where it is kept: `consultations/ID-20261124T150000Z.mp4`.
+pub fn key(part: &StoredPart, recording: &StoredRecording) -> String {
+    let begun = drive::begun(part, recording).as_millis();
+    let time = jiff::Timestamp::from_millisecond(begun).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
+    let kind = part.file.as_deref().and_then(|file| file.rsplit('.').next()).unwrap_or("mp4");
+    format!("consultations/{}-{time}.{kind}", recording.consultation)
+}
+
+/// Brings every finished part of a recording to where it is kept. When all are there, it is ready.
+///
+/// # Errors
+/// With the first part that isn't there, and its file still here; or when the database fails.
+pub async fn store(
+    state: &AppState,
+    recordings: &Recordings,
+    recording: &StoredRecording,
+) -> Result<std::result::Result<(), StorageError>> {
+    for part in state.store.parts(&recording.id).await? {
+        if part.state != PartState::Finished {
+            continue;
+        }
+        if let Err(error) = store_part(state, recordings, recording, part).await? {
+            tracing::warn!(recording = recording.id, %error, cause = ?error, "a recording can't be stored; trying again");
+            state.store.recording_problem(&recording.id, Some(error.name())).await?;
+            return Ok(Err(error));
+        }
+    }
+    if matches!(recording.problem.as_deref(), Some("storage-unreachable" | "not-encrypted" | "checksum-differs")) {
+        state.store.recording_problem(&recording.id, None).await?;
+    }
+    state.store.move_recording(&recording.id, &[RecordingState::Storing], RecordingState::Ready).await?;
+    Ok(Ok(()))
+}
+
+async fn store_part(
+    state: &AppState,
+    recordings: &Recordings,
+    recording: &StoredRecording,
+    mut part: StoredPart,
+) -> Result<std::result::Result<(), StorageError>> {
+    let Some(file) = part.file.clone() else { return Ok(Ok(())) };
+    let key = key(&part, recording);
+    let upload = part.upload.as_deref().and_then(|text| serde_json::from_str::<Upload>(text).ok());
+    let progress = async |upload: &Upload| {
+        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
+        state.store.update_part(&StoredPart { upload: Some(upload), ..part.clone() }).await
+    };
+    let sha256 = part.sha256.clone().unwrap_or_default();
+    match recordings.storage.keep(&key, Path::new(&file), &sha256, upload, progress).await {
+        Ok(kept) => {
+            part.state = PartState::Stored;
+            (part.location, part.encryption, part.upload, part.file) =
+                (Some(kept.location), kept.encryption, None, Some(key));
+            state.store.update_part(&part).await?;
+        }
+        Err(error) => {
+            // An upload that came to an end begins anew; one that broke off goes on.
+            if !matches!(&error, StorageError::S3(cause) if !is_gone(cause)) {
+                state.store.update_part(&StoredPart { upload: None, ..part }).await?;
+            }
+            return Ok(Err(error));
+        }
+    }
+    // The database knows that it is kept: only now the file here may go.
+    if let Err(error) = remove(Path::new(&file)) {
+        tracing::warn!(%error, "a stored recording's file can't be deleted here");
+    }
+    Ok(Ok(()))
+}
+
+/// Whether the storage knows nothing of the upload (any more).
+fn is_gone(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. }) || error.to_string().contains("NoSuchUpload")
+}
+
+/// Deletes a recording's files everywhere; that there was one stays known.
+///
+/// # Errors
+/// When one of them is still there.
+pub async fn delete(state: &AppState, recordings: &Recordings, recording: &StoredRecording, by: Event) -> Result<()> {
+    for part in state.store.parts(&recording.id).await? {
+        let Some(file) = &part.file else { continue };
+        let deleted = match part.state {
+            PartState::Stored => recordings.storage.delete(file).await,
+            PartState::Writing | PartState::Finished => remove(Path::new(file)),
+        };
+        deleted.map_err(|error| {
+            tracing::warn!(%error, cause = ?error, "a recording can't be deleted");
+            crate::error::Error::refused(
+                autamedica_api::ErrorCode::StorageUnavailable,
+                "the recording's storage doesn't answer; try again in a moment",
+            )
+        })?;
+    }
+    state.store.recording_deleted(recording, by).await?;
+    Ok(())
+}
+
+/// Links to a recording's parts, good for some minutes, in the parts' order.
+pub async fn links(state: &AppState, recordings: &Recordings, parts: &[StoredPart]) -> Vec<Option<String>> {
+    let expires = Timestamp::now().as_millis() + i64::try_from(LINK_LASTS.as_millis()).unwrap_or(0);
+    let mut links = Vec::new();
+    for part in parts.iter() {
+        let link = match (&part.file, part.state) {
+            (Some(file), PartState::Stored) => recordings.storage.link(file).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "a link to a recording can't be signed");
+                None
+            }),
+            _ => None,
+        };
+        // What lies here is served from here.
+        let here = part.file.is_some() && part.state != PartState::Writing && link.is_none();
+        links.push(link.or_else(|| here.then(|| local_link(state, part, expires)).flatten()));
+    }
+    links
+}
+
+fn local_link(state: &AppState, part: &StoredPart, expires: i64) -> Option<String> {
+    let signature = state.store.sign_link(&part.recording, part.number, expires);
+    let mut url = state.public_url.join(&format!("recordings/{}/{}", part.recording, part.number)).ok()?;
+    url.query_pairs_mut().append_pair("expires", &expires.to_string()).append_pair("signature", &signature);
+    Some(url.into())
+}
+
+impl Recordings {
+    /// The file of a part that lies on this machine.
+    pub fn file(&self, part: &StoredPart) -> Option<std::path::PathBuf> {
+        let file = Path::new(part.file.as_deref()?);
+        match (part.state, &self.storage) {
+            (PartState::Writing, _) | (PartState::Stored, super::Storage::S3(_)) => None,
+            // The key of what is kept here is a path below the folder.
+            (PartState::Stored, super::Storage::Folder(folder)) => Some(folder.join(file)),
+            (PartState::Finished, _) => Some(file.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+use autamedica_api::{Check, CheckRoom, ErrorCode, Failure, Success, Timestamp};
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+
+use super::consultations::find;
+use super::join::{by, known};
+use crate::caller::{Caller, Origin, Permission};
+use crate::error::{Error, Result};
+use crate::extract;
+use crate::secret::Secret;
+use crate::sfu::CHECK_ROOM;
+use crate::state::AppState;
+use crate::store::CodeKind;
+use crate::token::CheckSide;
+
+pub fn router() -> Router<AppState> {
+    Router::new().route("/api/check", post(check))
+}
+
+/// Opens a room of the caller's own for two minutes, to try camera, microphone and network in before a call.
+///
+/// A join code proves who may, and stays unused; it works from when it is handed out, also long before the appointment.
+#[utoipa::path(post, path = "/api/check", tag = "join", request_body = Check,
+    responses((status = 200, body = Success<CheckRoom>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security((), ("key" = [])))]
+pub(super) async fn check(
+    State(state): State<AppState>,
+    Origin(origin): Origin,
+    caller: Result<Caller>,
+    extract::Json(Check { code }): extract::Json<Check>,
+) -> Result<Json<Success<CheckRoom>>> {
+    match code {
+        None => caller?.must(&state, Permission::Check).await?,
+        Some(code) => {
+            let (kind, code) = CodeKind::read(&code);
+            let event = by(&state, kind, caller, origin, "network.check").await?;
+            let found = known(&state, kind, &code, &event).await?;
+            let stored = find(&state, &found.consultation).await?;
+            if found.revoked || stored.is_over() || Timestamp::now() >= found.expires_at {
+                return Err(Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more"));
+            }
+        }
+    }
+    let room_name = format!("{CHECK_ROOM}{}", Secret::random::<16>().expose());
+    state.sfu.open_check_room(&room_name).await?;
+    let token = |side| state.sfu.check_token(&room_name, side);
+    Ok(Json(Success::new(CheckRoom {
+        sender_token: token(CheckSide::Sender)?,
+        receiver_token: token(CheckSide::Receiver)?,
+        livekit_url: state.sfu.signaling_url().to_owned(),
+        room_name,
+    })))
+}

@@ -1,0 +1,497 @@
+//! Recordings, their files, and who consented to them.
+
+use autamedica_api::{ConsentAnswer, GiveConsent, Id, RecordedPart, RecordingState, Timestamp};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::consultations::get;
+use super::{Event, OutgoingEvent, Store, append, enqueue};
+
+/// How long a refusal stands before the doctor can have the patient asked again.
+const REFUSAL_STANDS: i64 = 60_000;
+
+/// A recording as the database holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRecording {
+    /// Its id.
+    pub id: String,
+    /// Whose.
+    pub consultation: Id,
+    /// How far it has come.
+    pub state: RecordingState,
+    /// What is wrong.
+    pub problem: Option<String>,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// The moment of its first picture.
+    pub started_at: Option<Timestamp>,
+    /// When it was stopped.
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// A file of a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredPart {
+    /// Whose.
+    pub recording: String,
+    /// 1, 2, 3, …
+    pub number: u32,
+    /// `writing`, `finished` or `stored`.
+    pub state: PartState,
+    /// The process that writes it, or wrote it.
+    pub pid: Option<u32>,
+    /// The moment of its first picture.
+    pub started_at: Option<Timestamp>,
+    /// Where it lies until it is stored.
+    pub file: Option<String>,
+    /// Its length in seconds.
+    pub seconds: f64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its checksum.
+    pub sha256: Option<String>,
+    /// Where it is kept.
+    pub location: Option<String>,
+    /// How it is encrypted there.
+    pub encryption: Option<String>,
+    /// An upload that has begun.
+    pub upload: Option<String>,
+}
+
+/// How far a file has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// A recorder writes it, or did when its server died.
+    Writing,
+    /// It is whole, and still where it was written.
+    Finished,
+    /// It is where it is kept, and was checked there.
+    Stored,
+}
+
+impl PartState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Writing => "writing",
+            Self::Finished => "finished",
+            Self::Stored => "stored",
+        }
+    }
+}
+
+/// What asking for a recording came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Requested {
+    /// It waits for the patient, or for the recorder.
+    New(StoredRecording),
+    /// One goes on already.
+    Active,
+    /// The patient said no a moment ago.
+    Refused,
+    /// The consultation is over or absent.
+    Over,
+}
+
+const COLUMNS: &str = "id, consultation_id, state, problem, requested_at, started_at, stopped_at";
+const PARTS: &str =
+    "recording_id, number, state, pid, started_at, file, seconds, bytes, sha256, location, encryption, upload";
+
+impl Store {
+    /// Asks for a recording, which `owner`'s recorder will make; the patient is asked first unless they have consented.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn request_recording(&self, id: &Id, owner: &str, by: Event) -> sqlx::Result<Requested> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, id).await?;
+        let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_over());
+        let Some(stored) = stored else { return Ok(Requested::Over) };
+        let now = Timestamp::now();
+        let patient = sqlx::query("SELECT answer, at FROM consents WHERE consultation_id = $1 AND identity = $2")
+            .bind(id.as_str())
+            .bind(stored.patient_id.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let answer = match &patient {
+            Some(row) => Some((row.try_get::<String, _>("answer")?, row.try_get::<i64, _>("at")?)),
+            None => None,
+        };
+        let state = match &answer {
+            _ if stored.recording_consent => RecordingState::Starting,
+            Some((answer, _)) if answer == "accepted" => RecordingState::Starting,
+            Some((_, at)) if now.as_millis() - at < REFUSAL_STANDS => return Ok(Requested::Refused),
+            _ => RecordingState::Asking,
+        };
+        let recording = StoredRecording {
+            id: uuid::Uuid::new_v4().to_string(),
+            consultation: id.clone(),
+            state,
+            problem: None,
+            requested_at: now,
+            started_at: None,
+            stopped_at: None,
+        };
+        let inserted = sqlx::query(
+            "INSERT INTO recordings (id, consultation_id, state, owner, requested_at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&recording.id)
+        .bind(id.as_str())
+        .bind(state.as_str())
+        .bind(owner)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(Requested::Active);
+        }
+        // An old refusal isn't an answer to this request.
+        if state == RecordingState::Asking {
+            sqlx::query("DELETE FROM consents WHERE consultation_id = $1 AND identity = $2")
+                .bind(id.as_str())
+                .bind(stored.patient_id.as_str())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
+            .await?;
+        transaction.commit().await?;
+        Ok(Requested::New(recording))
+    }
+
+    /// Takes somebody's answer. What waited for it begins or is refused; what goes on in spite of a refusal is stopped.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consent(&self, id: &Id, identity: &Id, given: &GiveConsent, by: Event) -> sqlx::Result<()> {
+        let accepted = given.answer == ConsentAnswer::Accepted;
+        let answer = if accepted { "accepted" } else { "refused" };
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, id).await?;
+        sqlx::query(
+            "INSERT INTO consents (consultation_id, identity, answer, text_version, language, at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (consultation_id, identity) DO UPDATE SET \
+             answer = excluded.answer, text_version = excluded.text_version, language = excluded.language, at = excluded.at",
+        )
+        .bind(id.as_str())
+        .bind(identity.as_str())
+        .bind(answer)
+        .bind(i64::from(given.text_version))
+        .bind(&given.language)
+        .bind(Timestamp::now().as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        let (asking, going_on) = if accepted {
+            ("UPDATE recordings SET state = 'starting' WHERE consultation_id = $1 AND state = 'asking'", None)
+        } else {
+            (
+                "UPDATE recordings SET state = 'refused' WHERE consultation_id = $1 AND state IN ('asking', 'starting')",
+                Some(
+                    "UPDATE recordings SET state = 'stopping', stopped_at = $2, problem = 'consent-withdrawn' \
+                     WHERE consultation_id = $1 AND state IN ('recording', 'paused')",
+                ),
+            )
+        };
+        sqlx::query(asking).bind(id.as_str()).execute(&mut *transaction).await?;
+        if let Some(sql) = going_on {
+            let now = Timestamp::now().as_millis();
+            sqlx::query(sql).bind(id.as_str()).bind(now).execute(&mut *transaction).await?;
+        }
+        let event = by.consultation(id).subject(format!("text:{}:{}", given.text_version, given.language));
+        append(&mut transaction, &self.vault, event.outcome(answer)).await?;
+        transaction.commit().await
+    }
+
+    /// Stops the recording that goes on; `None` when none does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stop_recording(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredRecording>> {
+        let mut transaction = self.pool.begin().await?;
+        let sql = format!(
+            "UPDATE recordings SET stopped_at = $1, \
+             state = CASE WHEN state IN ('asking', 'starting') THEN 'cancelled' ELSE 'stopping' END \
+             WHERE consultation_id = $2 AND state IN ('asking', 'starting', 'recording', 'paused') RETURNING {COLUMNS}"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(Timestamp::now().as_millis())
+            .bind(id.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let recording = read(&row)?;
+        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
+            .await?;
+        transaction.commit().await?;
+        Ok(Some(recording))
+    }
+
+    /// Moves a recording on, if it is still in one of the states that it comes from: `false` when it isn't.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn move_recording(&self, id: &str, from: &[RecordingState], to: RecordingState) -> sqlx::Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        // Written out, because a list can't be bound; the names are our own.
+        let from: Vec<_> = from.iter().map(|state| format!("'{}'", state.as_str())).collect();
+        let now = Timestamp::now().as_millis();
+        let (started, ended) = (to == RecordingState::Recording, !to.is_active() && to != RecordingState::Storing);
+        let sql = format!(
+            "UPDATE recordings SET state = $1, started_at = CASE WHEN $2 = 1 THEN COALESCE(started_at, $3) ELSE started_at END, \
+             ended_at = CASE WHEN $4 = 1 THEN $3 ELSE ended_at END WHERE id = $5 AND state IN ({}) RETURNING {COLUMNS}",
+            from.join(", ")
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(to.as_str())
+            .bind(i64::from(started))
+            .bind(now)
+            .bind(i64::from(ended))
+            .bind(id)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(row) = row else { return Ok(false) };
+        let moved = read(&row)?;
+        let event = Event::ok("server", "recording.state").outcome(to.as_str()).consultation(&moved.consultation);
+        append(&mut transaction, &self.vault, event.subject(format!("recording:{id}"))).await?;
+        if to == RecordingState::Ready {
+            enqueue(&mut transaction, &OutgoingEvent::recording(&moved)).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Notes what is wrong with a recording, or that nothing is any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
+        sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2")
+            .bind(problem)
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A recording.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recording(&self, id: &str) -> sqlx::Result<Option<StoredRecording>> {
+        let sql = format!("SELECT {COLUMNS} FROM recordings WHERE id = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// A consultation's recordings, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recordings_of(&self, id: &Id) -> sqlx::Result<Vec<StoredRecording>> {
+        let sql = format!("SELECT {COLUMNS} FROM recordings WHERE consultation_id = $1 ORDER BY requested_at DESC, id");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// What `owner` has to do something about.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_recordings(&self, owner: &str) -> sqlx::Result<Vec<StoredRecording>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM recordings WHERE owner = $1 AND state IN \
+             ('asking', 'starting', 'recording', 'paused', 'stopping', 'storing') ORDER BY requested_at"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Finished recordings of `owner`'s that are older than that.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recordings_before(&self, owner: &str, before: Timestamp) -> sqlx::Result<Vec<StoredRecording>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM recordings WHERE owner = $1 AND state = 'ready' AND requested_at < $2 ORDER BY requested_at"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).bind(before.as_millis());
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// Who is in the room and hasn't consented; the doctor has by starting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn without_consent(&self, id: &Id) -> sqlx::Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT identity FROM stays WHERE consultation_id = $1 AND left_at IS NULL \
+             AND identity NOT IN (SELECT doctor_id FROM consultations WHERE id = $1) \
+             AND identity NOT IN (SELECT patient_id FROM consultations WHERE id = $1 AND recording_consent = 1) \
+             AND identity NOT IN (SELECT identity FROM consents WHERE consultation_id = $1 AND answer = 'accepted') \
+             ORDER BY identity",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| row.try_get("identity")).collect()
+    }
+
+    /// How many recordings are in each state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_recordings(&self) -> sqlx::Result<Vec<(String, i64)>> {
+        let rows = sqlx::query("SELECT state, COUNT(*) AS number FROM recordings GROUP BY state ORDER BY state")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("state")?, row.try_get("number")?))).collect()
+    }
+
+    /// The files of a recording, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn parts(&self, recording: &str) -> sqlx::Result<Vec<StoredPart>> {
+        let sql = format!("SELECT {PARTS} FROM recording_parts WHERE recording_id = $1 ORDER BY number");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(recording).fetch_all(&self.pool).await?;
+        rows.iter().map(read_part).collect()
+    }
+
+    /// A recorder begins to write a file.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_part(&self, recording: &str, number: u32, pid: Option<u32>) -> sqlx::Result<()> {
+        sqlx::query("INSERT INTO recording_parts (recording_id, number, state, pid) VALUES ($1, $2, 'writing', $3)")
+            .bind(recording)
+            .bind(i64::from(number))
+            .bind(pid.map(i64::from))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes a file as it stands now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn update_part(&self, part: &StoredPart) -> sqlx::Result<()> {
+        sqlx::query(
+            "UPDATE recording_parts SET state = $1, started_at = $2, file = $3, seconds = $4, bytes = $5, sha256 = $6, \
+             location = $7, encryption = $8, upload = $9 WHERE recording_id = $10 AND number = $11",
+        )
+        .bind(part.state.as_str())
+        .bind(part.started_at.map(Timestamp::as_millis))
+        .bind(&part.file)
+        .bind(part.seconds)
+        .bind(i64::try_from(part.bytes).unwrap_or(i64::MAX))
+        .bind(&part.sha256)
+        .bind(&part.location)
+        .bind(&part.encryption)
+        .bind(&part.upload)
+        .bind(&part.recording)
+        .bind(i64::from(part.number))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a file of which nothing was written.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_part(&self, recording: &str, number: u32) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM recording_parts WHERE recording_id = $1 AND number = $2")
+            .bind(recording)
+            .bind(i64::from(number))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The signature of a link to a file, good until `expires` (milliseconds since 1970).
+    pub fn sign_link(&self, recording: &str, number: u32, expires: i64) -> String {
+        self.vault.sign_link(&format!("{recording}/{number}/{expires}"))
+    }
+
+    /// Whether a link to a file is one of ours.
+    pub fn is_link(&self, recording: &str, number: u32, expires: i64, signature: &str) -> bool {
+        self.vault.is_link(&format!("{recording}/{number}/{expires}"), signature)
+    }
+
+    /// A recording's files are gone; what is left is that they were there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recording_deleted(&self, recording: &StoredRecording, by: Event) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE recordings SET state = 'deleted', ended_at = $1 WHERE id = $2")
+            .bind(Timestamp::now().as_millis())
+            .bind(&recording.id)
+            .execute(&mut *transaction)
+            .await?;
+        let event = by.consultation(&recording.consultation).subject(format!("recording:{}", recording.id));
+        append(&mut transaction, &self.vault, event).await?;
+        transaction.commit().await
+    }
+}
+
+impl StoredPart {
+    /// It is whole.
+    pub fn finish(&mut self, part: &RecordedPart) {
+        self.state = PartState::Finished;
+        self.file = Some(part.file.to_string_lossy().into_owned());
+        self.seconds = part.seconds;
+        self.bytes = part.bytes;
+        self.sha256 = Some(part.sha256.clone());
+    }
+}
+
+/// Answers and requests about one consultation come one after the other.
+async fn lock(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
+    sqlx::query("UPDATE consultations SET state = state WHERE id = $1").bind(id.as_str()).execute(connection).await?;
+    Ok(())
+}
+
+fn moment(row: &AnyRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis))
+}
+
+fn wrong(what: impl Into<sqlx::error::BoxDynError>) -> sqlx::Error {
+    sqlx::Error::Decode(what.into())
+}
+
+fn read(row: &AnyRow) -> sqlx::Result<StoredRecording> {
+    let state: String = row.try_get("state")?;
+    Ok(StoredRecording {
+        id: row.try_get("id")?,
+        consultation: Id::new(row.try_get::<String, _>("consultation_id")?).map_err(wrong)?,
+        state: RecordingState::parse(&state).ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
+        problem: row.try_get("problem")?,
+        requested_at: Timestamp::from_millis(row.try_get("requested_at")?),
+        started_at: moment(row, "started_at")?,
+        stopped_at: moment(row, "stopped_at")?,
+    })
+}
+
+fn read_part(row: &AnyRow) -> sqlx::Result<StoredPart> {
+    let state: String = row.try_get("state")?;
+    let all = [PartState::Writing, PartState::Finished, PartState::Stored];
+    Ok(StoredPart {
+        recording: row.try_get("recording_id")?,
+        number: row.try_get::<i64, _>("number")?.try_into().map_err(wrong)?,
+        state: all
+            .into_iter()
+            .find(|known| known.as_str() == state)
+            .ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
+        pid: row.try_get::<Option<i64>, _>("pid")?.and_then(|pid| pid.try_into().ok()),
+        started_at: moment(row, "started_at")?,
+        file: row.try_get("file")?,
+        seconds: row.try_get("seconds")?,
+        bytes: row.try_get::<i64, _>("bytes")?.try_into().map_err(wrong)?,
+        sha256: row.try_get("sha256")?,
+        location: row.try_get("location")?,
+        encryption: row.try_get("encryption")?,
+        upload: row.try_get("upload")?,
+    })
+}

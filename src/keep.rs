@@ -1,0 +1,100 @@
+//! What an operator sets up once, on the command line: the pairing with a clinic, and a kiosk's PIN.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use autamedica_client::call::Secret;
+use autamedica_client::pairing::Pairing;
+use autamedica_client::pin::PinHash;
+use url::Url;
+
+/// Where the key may stand instead of being typed.
+const KEY_VARIABLE: &str = "AUTAMEDICA_PAIRING_KEY";
+
+/// Asks for the key and keeps it. Never on the command line, where other users see it.
+///
+/// # Errors
+/// When there is no key, it may not be sent to that address, or the disk doesn't take it.
+pub fn pair(folder: &Path, server: Url) -> Result<()> {
+    let key = match std::env::var(KEY_VARIABLE) {
+        Ok(key) => Secret::new(key.trim()),
+        Err(_) => ask("Key that the clinic's operator made for this machine: ")?,
+    };
+    ensure!(!key.expose().is_empty(), "no key was given");
+    Pairing { server: server.clone(), key }.save(folder)?;
+    println!("Paired with {server}");
+    Ok(())
+}
+
+/// Asks for the PIN, twice where somebody types it, and keeps its hash.
+///
+/// # Errors
+/// When it isn't one, they differ, or the disk doesn't take it.
+pub fn set_pin(folder: &Path) -> Result<()> {
+    let pin = ask("PIN of 6 to 12 digits: ")?;
+    if std::io::stdin().is_terminal() {
+        ensure!(ask("Once more: ")? == pin, "these are two different PINs");
+    }
+    PinHash::new(&pin)?.save(folder).context("keeping the PIN")?;
+    println!("The PIN is set");
+    Ok(())
+}
+
+/// One line from standard input, not shown while it is typed.
+fn ask(question: &str) -> Result<Secret> {
+    let input = std::io::stdin();
+    let silence = input.is_terminal().then(|| {
+        eprint!("{question}");
+        // What can't be asked for is seen at once.
+        let _ = std::io::stderr().flush();
+        Silence::begin()
+    });
+    let mut line = String::new();
+    input.lock().read_line(&mut line).context("reading standard input")?;
+    if silence.is_some() {
+        eprintln!();
+    }
+    Ok(Secret::new(line.trim()))
+}
+
+/// The terminal shows nothing that is typed until this is dropped.
+#[cfg(unix)]
+struct Silence(Option<libc::termios>);
+
+#[cfg(unix)]
+impl Silence {
+    fn begin() -> Self {
+        // SAFETY: both calls only read and write the given struct, which is whole after the first has succeeded.
+        unsafe {
+            let mut before = std::mem::zeroed::<libc::termios>();
+            if libc::tcgetattr(libc::STDIN_FILENO, &raw mut before) != 0 {
+                return Self(None);
+            }
+            let mut quiet = before;
+            quiet.c_lflag &= !libc::ECHO;
+            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &raw const quiet);
+            Self(Some(before))
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // SAFETY: puts back what was read from the same terminal.
+            unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &raw const *before) };
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Silence;
+
+#[cfg(not(unix))]
+impl Silence {
+    fn begin() -> Self {
+        Self
+    }
+}

@@ -1,0 +1,88 @@
+//! A kiosk's parent process: starts the kiosk, and starts it again when it crashes.
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+/// From a crash to the next start, at first …
+const PAUSE: Duration = Duration::from_millis(500);
+/// … and when it crashes again and again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A kiosk that ran for so long is well: the next crash is a first one again.
+const WELL_AFTER: Duration = Duration::from_secs(60);
+
+/// Runs the kiosk until it ends by itself (its operator's PIN) or the system ends us.
+///
+/// # Errors
+/// When the kiosk can't be started at all.
+pub fn run() -> Result<ExitCode> {
+    let program = std::env::current_exe().context("finding our own program")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let mut pause = PAUSE;
+    loop {
+        let mut kiosk = Command::new(&program);
+        kiosk.args(std::env::args_os().skip(1)).arg("--supervised");
+        die_with_parent(&mut kiosk);
+        let started = Instant::now();
+        let ended = runtime.block_on(wait(tokio::process::Command::from(kiosk)))?;
+        let Some(status) = ended else { return Ok(ExitCode::SUCCESS) };
+        if status.success() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        pause = if started.elapsed() >= WELL_AFTER { PAUSE } else { pause };
+        tracing::error!(%status, restart_ms = pause.as_millis() as u64, "the kiosk crashed");
+        if runtime.block_on(asked_to_end_within(pause)) {
+            return Ok(ExitCode::SUCCESS);
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Waits for its end; `None` when the system asked for it, which is passed on first.
+async fn wait(mut kiosk: tokio::process::Command) -> Result<Option<std::process::ExitStatus>> {
+    let mut child = kiosk.spawn().context("starting the kiosk")?;
+    tokio::select! {
+        status = child.wait() => return Ok(Some(status.context("waiting for the kiosk")?)),
+        () = crate::asked_to_end() => {}
+    }
+    ask_to_end(child.id());
+    if tokio::time::timeout(crate::LAST_WORK * 2, child.wait()).await.is_err() {
+        child.kill().await.context("ending the kiosk")?;
+    }
+    Ok(None)
+}
+
+async fn asked_to_end_within(pause: Duration) -> bool {
+    tokio::time::timeout(pause, crate::asked_to_end()).await.is_ok()
+}
+
+#[cfg(unix)]
+fn ask_to_end(process: Option<u32>) {
+    if let Some(process) = process {
+        // SAFETY: signals a child of ours that isn't waited for yet, so that its id is still its own.
+        unsafe { libc::kill(process as libc::pid_t, libc::SIGTERM) };
+    }
+}
+
+#[cfg(not(unix))]
+fn ask_to_end(_: Option<u32>) {}
+
+/// A supervisor that is killed leaves no kiosk behind that nobody would restart.
+#[cfg(target_os = "linux")]
+fn die_with_parent(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: between fork and exec; one system call, nothing allocated.
+    unsafe {
+        command.pre_exec(|| {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
+                Ok(())
+            } else {
+                Err(std::io::Error::last_os_error())
+            }
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_: &mut Command) {}

@@ -1,0 +1,164 @@
+//! A person at the app: sees by what a screen reader is told, acts by mouse and keyboard.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use autamedica_client::i18n::{Language, Texts};
+use autamedica_lab::{Control, Display, HANG_GUARD, Process, ScreenReader, built_program, wait_until};
+
+/// Somebody in front of a window. Controls are named by the keys of their texts, so that one story runs in each language.
+pub struct Person<'a> {
+    display: &'a Display,
+    reader: ScreenReader,
+    process: Process,
+    texts: Texts,
+    title: String,
+    log: PathBuf,
+    pictures: PathBuf,
+}
+
+impl<'a> Person<'a> {
+    /// Starts the app. Each window has a display of its own, because a person has one screen and a pointer.
+    pub fn start(display: &'a Display, who: &str, language: Language, arguments: &[&str], folder: &Path) -> Result<Self> {
+        Self::start_with(display, who, language, arguments, &[], folder)
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(
+        display: &'a Display,
+        who: &str,
+        language: Language,
+        arguments: &[&str],
+        environment: &[(&str, PathBuf)],
+        folder: &Path,
+    ) -> Result<Self> {
+        let reader = ScreenReader::start()?;
+        let (title, log) = (format!("AutaMedica {who}"), folder.join(format!("{who}.log")));
+        let mut app = display.command(built_program("autamedica")?);
+        app.args(["--lang", language.code(), "--title", &title]).args(arguments);
+        // Nothing of whoever runs the test, and nothing left for them.
+        app.env("XDG_CONFIG_HOME", folder.join(format!("{who}-config"))).env("XDG_DATA_HOME", folder.join(format!("{who}-data")));
+        app.env("HOME", folder).env("NO_COLOR", "1").env_remove("RUST_LOG");
+        app.envs(environment.iter().map(|(name, value)| (name, value)));
+        app.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).context("making the app's log")?);
+        reader.listen_to(&mut app);
+        let process = Process::spawn("autamedica", app)?;
+        let pictures = std::env::var_os("AUTAMEDICA_SCREENS").map_or_else(|| folder.to_owned(), PathBuf::from);
+        Ok(Self { display, reader, process, texts: Texts::new(language), title, log, pictures })
+    }
+
+    /// The words of a text.
+    pub fn words(&self, key: &str) -> String {
+        self.texts.t(key).into_owned()
+    }
+
+    /// Waits until something is there that is called so.
+    pub fn sees(&mut self, key: &str) -> Result<Control> {
+        let name = self.words(key);
+        self.sees_named(&name)
+    }
+
+    /// The same with the words themselves.
+    pub fn sees_named(&mut self, name: &str) -> Result<Control> {
+        self.finds(name, |control| control.name == name)
+    }
+
+    /// Waits until something is there whose words contain these.
+    pub fn reads(&mut self, words: &str) -> Result<Control> {
+        self.finds(words, |control| control.name.contains(words))
+    }
+
+    fn finds(&mut self, what: &str, is_it: impl Fn(&Control) -> bool) -> Result<Control> {
+        let pid = self.process.id();
+        let mut seen = Vec::new();
+        let found = wait_until(&format!("{what:?} in {}", self.title), HANG_GUARD, || {
+            seen = self.reader.controls(pid).unwrap_or_default();
+            seen.iter().rev().find(|control| control.width > 0 && is_it(control)).cloned()
+        });
+        found.with_context(|| {
+            let names: Vec<_> = seen.iter().map(|it| format!("{} {:?}", it.role, it.name)).collect();
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            format!("there is only: {}\n{log}", names.join(", "))
+        })
+    }
+
+    /// Whether something is called so now.
+    pub fn has(&mut self, key: &str) -> Result<bool> {
+        let name = self.words(key);
+        Ok(self.reader.controls(self.process.id())?.iter().any(|control| control.name == name))
+    }
+
+    /// Waits until nothing is called so any more.
+    pub fn no_longer_sees(&mut self, key: &str) -> Result<()> {
+        wait_until(&format!("the end of {key} in {}", self.title), HANG_GUARD, || {
+            matches!(self.has(key), Ok(false)).then_some(())
+        })
+    }
+
+    /// Clicks on something, with the pointer.
+    pub fn clicks(&mut self, key: &str) -> Result<()> {
+        let name = self.words(key);
+        self.clicks_named(&name)
+    }
+
+    /// The same with the words themselves.
+    pub fn clicks_named(&mut self, name: &str) -> Result<()> {
+        // Things move while a screen comes in: it is where it was a moment ago, or it is looked for again.
+        let mut control = self.sees_named(name)?;
+        loop {
+            let again = self.sees_named(name)?;
+            if (again.x, again.y) == (control.x, control.y) {
+                break;
+            }
+            control = again;
+        }
+        ensure!(!control.is("focusable") || control.is("enabled"), "can't be used: {control:?}");
+        let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
+        self.points_at(x - 2, y)?;
+        self.points_at(x, y)?;
+        self.display.xdotool(&["click", "1"])?;
+        Ok(())
+    }
+
+    /// Moves the pointer.
+    pub fn points_at(&self, x: i32, y: i32) -> Result<()> {
+        self.display.xdotool(&["mousemove", &x.to_string(), &y.to_string()])?;
+        Ok(())
+    }
+
+    /// Types.
+    pub fn types(&self, text: &str) -> Result<()> {
+        self.display.xdotool(&["type", "--delay", "20", text])?;
+        Ok(())
+    }
+
+    /// Presses a key, such as `Return` or `ctrl+d`.
+    pub fn presses(&self, key: &str) -> Result<()> {
+        self.display.xdotool(&["key", key])?;
+        Ok(())
+    }
+
+    /// Waits until a screen was shown so many times.
+    pub fn is_at(&mut self, screen: &str, times: usize) -> Result<()> {
+        let line = format!("shown screen={screen}");
+        wait_until(&format!("{} to be at {screen}, time {times}", self.title), HANG_GUARD, || {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            (log.matches(&line).count() >= times).then_some(())
+        })
+        .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
+    }
+
+    /// Keeps a picture of the window.
+    pub fn pictures(&self, name: &str) -> Result<()> {
+        let window = self.display.window(&self.title)?;
+        let file = self.pictures.join(format!("{name}-{}.png", self.texts.language().code()));
+        self.display.screenshot(&window, &file)
+    }
+
+    /// What the app has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
