@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use autamedica_engine::LatestFrame;
 
-use crate::device::{Screen, ScreenOptions, ScreenSource, list_screens};
+use crate::device::{Screen, ScreenOptions, ScreenSource, list_screens, list_windows};
 use crate::sound::{self, Sound};
 
 /// A dialog that "was cancelled" faster than anybody could read it wasn't there.
@@ -17,6 +17,9 @@ const NOBODY_IS_SO_FAST: Duration = Duration::from_millis(400);
 /// How often and how large a screen is looked at for the picker.
 const THUMBNAIL_FPS: u32 = 2;
 const THUMBNAIL_SIZE: (u32, u32) = (480, 300);
+
+/// Each is looked at while the picker is open.
+const MOST_WINDOWS: usize = 12;
 
 /// The machine around the window. Each method may block: never on the UI thread.
 pub trait Desktop: Send + Sync {
@@ -88,13 +91,17 @@ impl Desktop for SystemDesktop {
         if std::env::var_os("WAYLAND_DISPLAY").is_some_and(|value| !value.is_empty()) {
             return vec![Shareable::new(ScreenSource::Primary, String::new(), (0, 0), LatestFrame::new())];
         }
-        list_screens()
-            .into_iter()
-            .map(|screen| {
-                let size = (screen.width, screen.height);
-                Shareable::captured(ScreenSource::Monitor(screen.name.clone()), screen.name, size)
-            })
-            .collect()
+        let screens = list_screens().into_iter().map(|screen| {
+            let size = (screen.width, screen.height);
+            Shareable::captured(ScreenSource::Monitor(screen.name.clone()), screen.name, size)
+        });
+        // One that is minimised has nothing to show.
+        let windows = list_windows().into_iter().filter(|window| !window.minimized).take(MOST_WINDOWS).map(|window| {
+            let size = (window.width, window.height);
+            let source = ScreenSource::Window { id: window.id, name: window.name.clone() };
+            Shareable::captured(source, window.name, size)
+        });
+        screens.chain(windows).collect()
     }
 
     fn play(&self, sound: Sound) {

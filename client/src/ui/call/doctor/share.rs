@@ -110,10 +110,10 @@ impl Picker {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         let chosen = self.chosen == index;
         let found = &mut self.found[index];
-        let name = if found.what.name.is_empty() {
-            texts.t("share-whole").into_owned()
-        } else {
-            texts.with("share-monitor", &[("name", found.what.name.as_str().into())])
+        let name = match &found.what.source {
+            ScreenSource::Window { name, .. } => name.clone(),
+            _ if found.what.name.is_empty() => texts.t("share-whole").into_owned(),
+            _ => texts.with("share-monitor", &[("name", found.what.name.as_str().into())]),
         };
         let (rect, response) = ui.allocate_exact_size(CARD.min(Vec2::splat(ui.available_width())), Sense::click());
         response.widget_info(|| WidgetInfo::selected(egui::Role::RadioButton, true, chosen, &name));
