@@ -127,7 +127,7 @@ impl Person {
         let role = target.role().unwrap_or(Role::Patient);
         let options = CallOptions {
             target,
-            entrance: Entrance { backend: Backend::new().unwrap(), server, start_backend: None },
+            entrance: Entrance { backend: Backend::new().unwrap(), server, key: None, start_backend: None },
             devices,
             settings,
             measurements: Measurements::new(role),
