@@ -5,24 +5,25 @@
 
 mod calls;
 mod kiosk;
+mod leaving;
 mod options;
 #[cfg(not(feature = "kiosk"))]
 mod preferences;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use autamedica_api::{Id, Role};
 use eframe::egui_glow;
 use egui::{Theme, ViewportCommand};
 
-use crate::call::{CallCommand, CallPhase, DeviceChoices, EndReason, JoinTarget, Wake};
+use crate::call::{CallPhase, DeviceChoices, JoinTarget, Wake};
 use crate::check::CheckCommand;
 use crate::i18n::{Language, Texts};
 use crate::settings::{Settings, ThemeSetting};
 use crate::theme::{self, Sizes};
-use crate::ui::call::{CallScreen, Unsaved, is_minimised};
+use crate::ui::call::{CallScreen, Unsaved};
 use crate::ui::check::CheckScreen;
 use crate::ui::desktop::Desktop;
 use crate::ui::end::EndScreen;
@@ -39,9 +40,6 @@ use crate::ui::{Action, Cx, waiting};
 pub use calls::DoctorsAgenda;
 pub use calls::{Call, Calls, Check, PinAnswer};
 pub use options::{AppOptions, OnScreen, ScreenName, Start, UiHandle};
-
-/// How long closing the window may wait for the call to end.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
 
 enum Screen {
     #[cfg(not(feature = "kiosk"))]
@@ -198,31 +196,6 @@ impl App {
         self.screen = Screen::Call(Box::new(Ongoing { call, target, joining: JoiningScreen::new(), screen }));
     }
 
-    /// Hangs up, and shows what comes after it without waiting for anybody.
-    fn leave(&mut self) {
-        if !matches!(self.screen, Screen::Call(_) | Screen::Check(_)) {
-            return;
-        }
-        let home = self.home();
-        let (call, target) = match std::mem::replace(&mut self.screen, home) {
-            Screen::Call(ongoing) => {
-                let Ongoing { call, target, screen, .. } = *ongoing;
-                self.unsaved = screen.unsaved().or(self.unsaved.take());
-                (call, target)
-            }
-            // Dropping a check ends it.
-            _ => return,
-        };
-        let state = call.state();
-        call.send(CallCommand::HangUp);
-        self.leaving.push(call);
-        // Somebody who gives up on a connection or a wait wants to go back, not to read about it.
-        if state.phase == CallPhase::InCall {
-            let lasted = state.joined_at.map(|since| since.elapsed()).unwrap_or_default();
-            self.screen = Screen::End(EndScreen::new(EndReason::HungUp, lasted, target, state.admission.clone()));
-        }
-    }
-
     /// Asks as a screen would, with the next pass: for what no screen of this build asks for yet, and for tests.
     pub fn ask(&mut self, action: Action) {
         self.asked.push(action);
@@ -302,34 +275,6 @@ impl App {
         checking.check.send(command);
     }
 
-    /// A close button hangs up first, and waits for that a little, still drawing. A kiosk has no such button.
-    fn close_politely(&mut self, ctx: &egui::Context) {
-        self.leaving.retain(|call| !matches!(call.state().phase, CallPhase::Ended { .. }));
-        let requested = ctx.input(|input| input.viewport().close_requested());
-        if requested && !self.may_close.load(Ordering::Acquire) {
-            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            return;
-        }
-        if requested && self.closing_since.is_none() {
-            self.leave();
-            self.closing_since = Some(Instant::now());
-        }
-        let Some(since) = self.closing_since else { return };
-        if self.unsaved.is_some() {
-            // The window stays until it is settled what becomes of the notes.
-            self.closing_since = None;
-            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            return;
-        }
-        let patience_left = CLOSE_PATIENCE.saturating_sub(since.elapsed());
-        if self.leaving.is_empty() || patience_left.is_zero() {
-            ctx.send_viewport_cmd(ViewportCommand::Close);
-        } else {
-            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            ctx.request_repaint_after(patience_left);
-        }
-    }
-
     /// The theme of the screen about to be drawn: dark in the call, elsewhere as it was set.
     fn theme(&self, ctx: &egui::Context) -> Theme {
         let in_call = match &self.screen {
@@ -385,11 +330,8 @@ impl App {
     /// Goes on from what has come to its end by itself.
     fn advance(&mut self) {
         match &self.screen {
-            Screen::Check(checking) if checking.entering.is_some() => {
-                if checking.check.state().finished {
-                    let target = checking.target.clone();
-                    self.join(target);
-                }
+            Screen::Check(checking) if checking.entering.is_some() && checking.check.state().finished => {
+                self.join(checking.target.clone());
             }
             Screen::Call(ongoing) => {
                 let state = ongoing.call.state();
@@ -404,31 +346,6 @@ impl App {
                 self.remember(&state);
             }
             _ => {}
-        }
-    }
-
-    /// A minimised window isn't drawn: its call's pictures are paused, or move to a window of their own.
-    fn tell_unseen(&mut self, ctx: &egui::Context) {
-        let Screen::Call(ongoing) = &mut self.screen else { return };
-        if !is_minimised(ctx) {
-            return;
-        }
-        let mut cx = Cx {
-            texts: &self.texts,
-            sizes: self.sizes,
-            role: self.role,
-            kiosk: self.kiosk,
-            reduced_motion: self.reduced_motion || self.settings.reduced_motion,
-            settings: &self.settings,
-            recent: &self.recent,
-            paired: self.paired,
-            desktop: &self.desktop,
-            now: Instant::now(),
-            actions: Vec::new(),
-        };
-        ongoing.screen.unseen(&mut cx, &ongoing.call.state());
-        for action in cx.actions {
-            self.apply(ctx, action);
         }
     }
 

@@ -1,0 +1,95 @@
+//! The end of a call and of the window, and what happens while nobody sees it.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use egui::ViewportCommand;
+
+use super::{App, Ongoing, Screen};
+use crate::call::{CallCommand, CallPhase, EndReason};
+use crate::ui::Cx;
+use crate::ui::call::is_minimised;
+use crate::ui::end::EndScreen;
+
+/// How long closing the window may wait for the call to end.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
+
+impl App {
+    /// Hangs up, and shows what comes after it without waiting for anybody.
+    pub(super) fn leave(&mut self) {
+        if !matches!(self.screen, Screen::Call(_) | Screen::Check(_)) {
+            return;
+        }
+        let home = self.home();
+        let (call, target) = match std::mem::replace(&mut self.screen, home) {
+            Screen::Call(ongoing) => {
+                let Ongoing { call, target, screen, .. } = *ongoing;
+                self.unsaved = screen.unsaved().or(self.unsaved.take());
+                (call, target)
+            }
+            // Dropping a check ends it.
+            _ => return,
+        };
+        let state = call.state();
+        call.send(CallCommand::HangUp);
+        self.leaving.push(call);
+        // Somebody who gives up on a connection or a wait wants to go back, not to read about it.
+        if state.phase == CallPhase::InCall {
+            let lasted = state.joined_at.map(|since| since.elapsed()).unwrap_or_default();
+            self.screen = Screen::End(EndScreen::new(EndReason::HungUp, lasted, target, state.admission.clone()));
+        }
+    }
+
+    /// A close button hangs up first, and waits for that a little, still drawing. A kiosk has no such button.
+    pub(super) fn close_politely(&mut self, ctx: &egui::Context) {
+        self.leaving.retain(|call| !matches!(call.state().phase, CallPhase::Ended { .. }));
+        let requested = ctx.input(|input| input.viewport().close_requested());
+        if requested && !self.may_close.load(Ordering::Acquire) {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            return;
+        }
+        if requested && self.closing_since.is_none() {
+            self.leave();
+            self.closing_since = Some(Instant::now());
+        }
+        let Some(since) = self.closing_since else { return };
+        if self.unsaved.is_some() {
+            // The window stays until it is settled what becomes of the notes.
+            self.closing_since = None;
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            return;
+        }
+        let patience_left = CLOSE_PATIENCE.saturating_sub(since.elapsed());
+        if self.leaving.is_empty() || patience_left.is_zero() {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        } else {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            ctx.request_repaint_after(patience_left);
+        }
+    }
+
+    /// A minimised window isn't drawn: its call's pictures are paused, or move to a window of their own.
+    pub(super) fn tell_unseen(&mut self, ctx: &egui::Context) {
+        let Screen::Call(ongoing) = &mut self.screen else { return };
+        if !is_minimised(ctx) {
+            return;
+        }
+        let mut cx = Cx {
+            texts: &self.texts,
+            sizes: self.sizes,
+            role: self.role,
+            kiosk: self.kiosk,
+            reduced_motion: self.reduced_motion || self.settings.reduced_motion,
+            settings: &self.settings,
+            recent: &self.recent,
+            paired: self.paired,
+            desktop: &self.desktop,
+            now: Instant::now(),
+            actions: Vec::new(),
+        };
+        ongoing.screen.unseen(&mut cx, &ongoing.call.state());
+        for action in cx.actions {
+            self.apply(ctx, action);
+        }
+    }
+}
