@@ -22,7 +22,7 @@ fn a_code_is_joined_as_who_the_app_is_for() {
         stand.settle();
         stand.press(Modifiers::NONE, Key::Enter);
         let target = JoinTarget::Consultation { id: Id::new("4821").unwrap(), role };
-        assert_eq!(stand.checked(), [target.clone()]);
+        assert_eq!(stand.checked(), std::slice::from_ref(&target));
         stand.go_in();
         assert_eq!(stand.joined(), [target]);
         stand.assert_shows("joining-title");

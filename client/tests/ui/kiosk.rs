@@ -41,7 +41,7 @@ fn eight_digits_lead_to_the_check_and_into_the_call() {
         assert!(typed(&stand, 8), "a ninth digit isn't taken");
         stand.click("keypad-continue");
         let target = JoinTarget::Digits(Secret::new("48219000"));
-        assert_eq!(stand.checked(), [target.clone()]);
+        assert_eq!(stand.checked(), std::slice::from_ref(&target));
         stand.go_in();
         assert_eq!(stand.joined(), [target]);
     }
