@@ -50,7 +50,7 @@ fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::
 }
 
 /// Both saw a moving picture, heard the other's tone and read the other's line.
-fn assert_both_ways(seen: &Seen, report: &serde_json::Value, native_identity: &str) {
+fn assert_both_ways(seen: &Seen, report: &serde_json::Value, native_identity: &str, least_width: f64) {
     assert_eq!(seen.published, ["camera", "microphone"]);
     assert_eq!((seen.video.width, seen.video.height), (1280, 720));
     assert!(seen.video.fps >= 10.0, "{:?}", seen.video);
@@ -62,7 +62,7 @@ fn assert_both_ways(seen: &Seen, report: &serde_json::Value, native_identity: &s
 
     let number = |name: &str| report[name].as_f64().unwrap_or_else(|| panic!("no {name} in {report}"));
     assert!(number("video_fps") >= 10.0, "{report}");
-    assert!(number("video_width") >= 640.0 && number("video_height") >= 360.0, "{report}");
+    assert!(number("video_width") >= least_width, "{report}");
     assert!(number("audio_frames") > 500.0, "at least five seconds: {report}");
     assert!((number("audio_tone_hz") - BROWSER_TONE_HZ).abs() < 14.0, "{report}");
     assert_eq!(report["chat_received"], true, "{report}");
@@ -72,7 +72,7 @@ fn assert_both_ways(seen: &Seen, report: &serde_json::Value, native_identity: &s
 fn a_browser_patient_and_a_native_doctor_meet_and_the_sfu_refuses_a_patients_screen() -> Result<()> {
     const FORBIDDEN: [&str; 3] = ["screen_share", "screen_share_audio", "unknown"];
     let (seen, report, sources) = call("browser-patient", Role::Doctor, &FORBIDDEN)?;
-    assert_both_ways(&seen, &report, "doctor-browser-patient");
+    assert_both_ways(&seen, &report, "doctor-browser-patient", 640.0);
     for source in FORBIDDEN {
         let refusal = Refusal { request: "addTrack".to_owned(), reason: "NOT_ALLOWED".to_owned() };
         assert_eq!(seen.attempts[source], Attempt { published: false, sfu: Some(refusal) }, "{source}");
@@ -85,7 +85,8 @@ fn a_browser_patient_and_a_native_doctor_meet_and_the_sfu_refuses_a_patients_scr
 #[test]
 fn a_browser_doctor_and_a_native_patient_meet_and_the_doctor_may_share_the_screen() -> Result<()> {
     let (seen, report, sources) = call("browser-doctor", Role::Patient, &["screen_share"])?;
-    assert_both_ways(&seen, &report, "patient-browser-doctor");
+    // Beside the shared screen the camera is a small tile, and asks for its small layer.
+    assert_both_ways(&seen, &report, "patient-browser-doctor", 320.0);
     assert_eq!(seen.attempts["screen_share"], Attempt { published: true, sfu: None });
     assert!(sources.iter().eq(["camera", "microphone", "screen_share"]), "{sources:?}");
     Ok(())
