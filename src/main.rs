@@ -34,13 +34,16 @@ use url::Url;
 
 use crate::cli::Cli;
 
+/// Without `RUST_LOG`. PulseAudio's client calls it an error when we are done with a connection, and the file dialog when the
+/// desktop has none, which the app handles.
+const LOGGED: &str = "info,pulseaudio=warn,pulseaudio::client::reactor=off,rfd=off";
 /// How long what is still under way may take once the window is closed.
 const LAST_WORK: Duration = Duration::from_secs(3);
 /// Where a backend is looked for that nobody named.
 const DEFAULT_SERVER: &str = "http://localhost:8888";
 
 fn main() -> Result<ExitCode> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     if cli.list_devices {

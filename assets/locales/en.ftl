@@ -134,6 +134,8 @@ encryption-code-advice = The other person must see the same code. You can read i
 # Waiting for the other side
 alone-title-doctor = Waiting for the patient
 alone-lead-doctor = They haven't joined yet. You will see them here as soon as they do.
+alone-title-waited = The patient is waiting for you
+alone-lead-waited = Let them in when you are ready.
 alone-title-patient = Waiting for the doctor
 alone-lead-patient = You are in the consultation. You can leave this window open; the doctor will appear here.
 

@@ -134,6 +134,8 @@ encryption-code-advice = La otra persona debe ver el mismo código. Pueden leerl
 # Esperando al otro
 alone-title-doctor = Esperando al paciente
 alone-lead-doctor = Todavía no ha entrado. En cuanto llegue, le verá aquí.
+alone-title-waited = El paciente le está esperando
+alone-lead-waited = Hágale pasar cuando quiera.
 alone-title-patient = Esperando al doctor
 alone-lead-patient = Ya está en la consulta. Puede dejar esta ventana abierta; el doctor aparecerá aquí.
 

@@ -72,6 +72,11 @@ struct Inner {
 }
 
 impl Measurements {
+    /// Of whom: what the app was started as.
+    pub fn role(&self) -> Role {
+        self.inner.lock().role
+    }
+
     /// Nothing measured yet.
     pub fn new(role: Role) -> Self {
         let inner = Inner {

@@ -43,6 +43,7 @@ def describe(node):
         "role": node.get_role_name(),
         "name": node.get_name() or "",
         "description": node.get_description() or "",
+        "pressable": bool(node.get_action_iface() and node.get_action_iface().get_n_actions()),
         "states": [state.value_nick for state in node.get_state_set().get_states()],
         "x": place.x if place else 0,
         "y": place.y if place else 0,

@@ -30,6 +30,8 @@ pub struct Control {
     pub name: String,
     /// What is read out on demand.
     pub description: String,
+    /// Whether pressing it does something now.
+    pub pressable: bool,
     /// AT-SPI's names of the states that hold, such as `focusable`.
     pub states: Vec<String>,
     /// From the left of the display, in pixels.

@@ -7,4 +7,6 @@ mod demo;
 mod faults;
 mod kiosk;
 mod links;
+mod person;
 mod support;
+mod visit;

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, ensure};
-use autamedica_client::i18n::{Language, Texts};
+use anyhow::{Context, Result};
+use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_lab::{Control, Display, HANG_GUARD, Process, ScreenReader, built_program, wait_until};
 
 /// Somebody in front of a window. Controls are named by the keys of their texts, so that one story runs in each language.
@@ -21,12 +21,7 @@ pub struct Person<'a> {
 
 impl<'a> Person<'a> {
     /// Starts the app. Each window has a display of its own, because a person has one screen and a pointer.
-    pub fn start(display: &'a Display, who: &str, language: Language, arguments: &[&str], folder: &Path) -> Result<Self> {
-        Self::start_with(display, who, language, arguments, &[], folder)
-    }
-
-    /// The same with more in its environment.
-    pub fn start_with(
+    pub fn start(
         display: &'a Display,
         who: &str,
         language: Language,
@@ -39,7 +34,8 @@ impl<'a> Person<'a> {
         let mut app = display.command(built_program("autamedica")?);
         app.args(["--lang", language.code(), "--title", &title]).args(arguments);
         // Nothing of whoever runs the test, and nothing left for them.
-        app.env("XDG_CONFIG_HOME", folder.join(format!("{who}-config"))).env("XDG_DATA_HOME", folder.join(format!("{who}-data")));
+        app.env("XDG_CONFIG_HOME", folder.join(format!("{who}-config")))
+            .env("XDG_DATA_HOME", folder.join(format!("{who}-data")));
         app.env("HOME", folder).env("NO_COLOR", "1").env_remove("RUST_LOG");
         app.envs(environment.iter().map(|(name, value)| (name, value)));
         app.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).context("making the app's log")?);
@@ -52,6 +48,11 @@ impl<'a> Person<'a> {
     /// The words of a text.
     pub fn words(&self, key: &str) -> String {
         self.texts.t(key).into_owned()
+    }
+
+    /// The words of a text with values in it.
+    pub fn words_with(&self, key: &str, values: &[(&'static str, Value<'_>)]) -> String {
+        self.texts.with(key, values)
     }
 
     /// Waits until something is there that is called so.
@@ -77,6 +78,10 @@ impl<'a> Person<'a> {
             seen = self.reader.controls(pid).unwrap_or_default();
             seen.iter().rev().find(|control| control.width > 0 && is_it(control)).cloned()
         });
+        if found.is_err() {
+            // What went wrong is often plain to see; without a picture the words below have to do.
+            let _ = self.pictures("failure");
+        }
         found.with_context(|| {
             let names: Vec<_> = seen.iter().map(|it| format!("{} {:?}", it.role, it.name)).collect();
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -84,17 +89,14 @@ impl<'a> Person<'a> {
         })
     }
 
-    /// Whether something is called so now.
-    pub fn has(&mut self, key: &str) -> Result<bool> {
-        let name = self.words(key);
-        Ok(self.reader.controls(self.process.id())?.iter().any(|control| control.name == name))
+    /// Waits until something of this name is chosen.
+    pub fn chose(&mut self, name: &str) -> Result<Control> {
+        self.finds(name, |control| control.name == name && (control.is("checked") || control.is("selected")))
     }
 
-    /// Waits until nothing is called so any more.
-    pub fn no_longer_sees(&mut self, key: &str) -> Result<()> {
-        wait_until(&format!("the end of {key} in {}", self.title), HANG_GUARD, || {
-            matches!(self.has(key), Ok(false)).then_some(())
-        })
+    /// Whether something is called so now.
+    pub fn has_named(&mut self, name: &str) -> Result<bool> {
+        Ok(self.reader.controls(self.process.id())?.iter().any(|control| control.name == name))
     }
 
     /// Clicks on something, with the pointer.
@@ -105,20 +107,26 @@ impl<'a> Person<'a> {
 
     /// The same with the words themselves.
     pub fn clicks_named(&mut self, name: &str) -> Result<()> {
-        // Things move while a screen comes in: it is where it was a moment ago, or it is looked for again.
+        // Things move while a screen comes in, and the call's bar is there only when the pointer moves: what is pressed is
+        // where it was a moment ago, and can be pressed.
         let mut control = self.sees_named(name)?;
-        loop {
-            let again = self.sees_named(name)?;
+        let mut sideways = 2;
+        let (x, y) = loop {
+            let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
+            sideways = -sideways;
+            self.points_at(x + sideways, y)?;
+            let again = self.finds(name, |it| it.name == name && (it.pressable || !it.is("focusable")))?;
             if (again.x, again.y) == (control.x, control.y) {
-                break;
+                break (x, y);
             }
             control = again;
-        }
-        ensure!(!control.is("focusable") || control.is("enabled"), "can't be used: {control:?}");
-        let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
-        self.points_at(x - 2, y)?;
+        };
         self.points_at(x, y)?;
         self.display.xdotool(&["click", "1"])?;
+        if control.role == "entry" {
+            // Who types before the caret is there types at the wrong place.
+            self.finds(name, |it| it.name == name && it.is("focused"))?;
+        }
         Ok(())
     }
 

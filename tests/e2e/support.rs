@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
-use autamedica_api::{Consultation, CreateConsultation, Health, HealthStatus, Id, Role, RoomStats, Success};
+use autamedica_api::{Consultation, CreateConsultation, Health, HealthStatus, Id, Role, RoomStats, Success, Timestamp};
 use autamedica_lab::{
     Display, HANG_GUARD, Process, ScreenReader, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
 };
@@ -110,6 +110,15 @@ impl Backend {
     pub fn create(&self, id: &str) -> Result<Consultation> {
         let person = |role: Role| Id::new(format!("{role}-{id}"));
         let body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
+        self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
+    }
+
+    /// Creates a scheduled consultation with a waiting room, encrypted end to end, as an appointment system does.
+    pub fn schedule(&self, id: &str) -> Result<Consultation> {
+        let person = |role: Role| Id::new(format!("{role}-{id}"));
+        let mut body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
+        (body.waiting_room, body.e2ee) = (Some(true), Some(true));
+        (body.scheduled_at, body.duration_minutes) = (Some(Timestamp::now()), Some(20));
         self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
     }
 

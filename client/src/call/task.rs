@@ -8,7 +8,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use autamedica_api::Role;
 use autamedica_engine::{DisconnectReason, Room, RoomEvent};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -105,7 +104,7 @@ pub(super) struct Task {
 
 /// Starts a call. Returns at once; `wake` is called after each change of its state.
 pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
-    let role = options.target.role().unwrap_or(Role::Patient);
+    let role = options.target.role().unwrap_or_else(|| options.measurements.role());
     let (publisher, handle, commands) = Publisher::new(role, wake);
     let (events, inbox) = Events::new();
     let mixer = Mixer::new();

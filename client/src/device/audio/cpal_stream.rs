@@ -10,6 +10,7 @@ use cpal::{SupportedBufferSize, SupportedStreamConfig};
 use parking_lot::Mutex;
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::host::host;
 use crate::device::{DeviceChoice, DeviceProblem, by_name};
 
 /// A device that doesn't even open in this time hangs.
@@ -80,11 +81,14 @@ impl Status {
                 tracing::debug!(%error, "sound goes on");
             }
             _ => {
-                tracing::info!(%error, "sound device failed");
-                self.problem.lock().get_or_insert(match problem_of(error) {
-                    // It was there a moment ago.
-                    DeviceProblem::NotFound => DeviceProblem::Unplugged,
-                    problem => problem,
+                // Some drivers say so again and again until the stream is closed.
+                self.problem.lock().get_or_insert_with(|| {
+                    tracing::info!(%error, "sound device failed");
+                    match problem_of(error) {
+                        // It was there a moment ago.
+                        DeviceProblem::NotFound => DeviceProblem::Unplugged,
+                        problem => problem,
+                    }
                 });
             }
         }
@@ -129,9 +133,8 @@ fn names(direction: Direction) -> Vec<String> {
     names
 }
 
-/// PulseAudio (or PipeWire in its place) where its server answers, else ALSA; elsewhere the platform's own.
 fn devices(direction: Direction) -> Vec<cpal::Device> {
-    let host = cpal::default_host();
+    let host = host();
     let devices = match direction {
         Direction::Input => host.input_devices().map(Iterator::collect),
         Direction::Output => host.output_devices().map(Iterator::collect),
@@ -150,7 +153,7 @@ fn find(choice: &DeviceChoice, direction: Direction) -> Result<cpal::Device, Dev
     let device = if let DeviceChoice::Named(name) = choice {
         by_name(devices(direction), name, name_of).into_iter().next()
     } else {
-        let host = cpal::default_host();
+        let host = host();
         match direction {
             Direction::Input => host.default_input_device(),
             Direction::Output => host.default_output_device(),

@@ -8,6 +8,7 @@
 //! The callbacks of the sound system only move samples between its buffer and a lock-free ring.
 
 mod cpal_stream;
+mod host;
 mod level;
 mod microphone;
 mod mixer;

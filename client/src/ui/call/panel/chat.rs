@@ -29,6 +29,8 @@ pub(in crate::ui::call) struct Chat {
     dialog: Option<(For, Errand<Picked>)>,
     /// A path that is being typed, where there is no dialog.
     typed: Option<(For, String)>,
+    /// The next pass gives its field the keyboard.
+    path_wants_keyboard: bool,
 }
 
 /// What a path is for.
@@ -162,7 +164,10 @@ impl Chat {
             Ok(None) => return,
             Ok(Some(Picked::File(path))) => cx.command(what.command(path)),
             Ok(Some(Picked::Cancelled)) => {}
-            Ok(Some(Picked::Unavailable)) | Err(_) => self.typed = Some((what.clone(), String::new())),
+            Ok(Some(Picked::Unavailable)) | Err(_) => {
+                self.typed = Some((what.clone(), String::new()));
+                self.path_wants_keyboard = true;
+            }
         }
         self.dialog = None;
     }
@@ -183,6 +188,9 @@ impl Chat {
         ui.painter().galley(pos2(place.left(), top), galley, palette.muted);
         let field = Rect::from_min_size(pos2(place.left(), field_top), vec2(place.width(), sizes.control));
         let response = text_field(ui, cx, field, TextEdit::singleline(path).id(id), "").accessible_name(title);
+        if std::mem::take(&mut self.path_wants_keyboard) {
+            response.request_focus();
+        }
         let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let buttons = Rect::from_min_size(pos2(place.left(), field.bottom() + space::XS), field.size());
         let mut done = None;

@@ -156,7 +156,9 @@ impl Stage<'_> {
     /// Nobody else is there yet.
     fn alone(&self, place: Rect) {
         let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(self.ui));
+        let waits = self.state.participants.iter().any(|person| person.waiting_since.is_some());
         let (title, lead) = match self.state.role {
+            autamedica_api::Role::Doctor if waits => (texts.t("alone-title-waited"), texts.t("alone-lead-waited")),
             autamedica_api::Role::Doctor => (texts.t("alone-title-doctor"), texts.t("alone-lead-doctor")),
             autamedica_api::Role::Patient => (texts.t("alone-title-patient"), texts.t("alone-lead-patient")),
         };

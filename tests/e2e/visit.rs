@@ -1,0 +1,153 @@
+//! A whole visit with mouse and keyboard, from the link to the stars, in both languages.
+//!
+//! `AUTAMEDICA_SCREENS=docs/screens cargo xtask test --test e2e -- visit` renews the pictures of the documentation.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use autamedica_client::i18n::Language;
+use autamedica_lab::{Display, HANG_GUARD, SoundCard, wait_until};
+
+use crate::person::Person;
+use crate::support::Backend;
+
+const TEST_DEVICES: [&str; 6] = ["--camera", "test", "--microphone", "test", "--speaker", "default"];
+/// PulseAudio's name for the lab's microphone.
+const MICROPHONE: &str = "Remapped Monitor of Null Output";
+
+#[test]
+fn a_whole_visit_in_spanish() -> Result<()> {
+    visit(Language::Spanish)
+}
+
+#[test]
+fn a_whole_visit_in_english() -> Result<()> {
+    visit(Language::English)
+}
+
+fn visit(language: Language) -> Result<()> {
+    let (folder, backend, card) = (tempfile::tempdir()?, Backend::start()?, SoundCard::start(48_000)?);
+    // Larger than the windows, so that their frames fit too.
+    let displays = [Display::start(1400, 860)?, Display::start(1400, 860)?];
+    let visit = backend.schedule(&format!("visit-{}", language.code()))?;
+    let sound = card.environment();
+    let start = |display, who, link: &str, role: &str| {
+        let arguments = [&[link, "--role", role][..], &TEST_DEVICES].concat();
+        Person::start(display, who, language, &arguments, &sound.clone().map(|(k, v)| (k, v)), folder.path())
+    };
+
+    // The link leads to the check, and from there to the waiting room.
+    let mut patient = start(&displays[0], "patient", &visit.patient_link, "patient")?;
+    patient.sees("check-title")?;
+    patient.sees("check-network-good")?;
+    patient.pictures("check")?;
+    patient.clicks("check-enter")?;
+    patient.is_at("Waiting", 1)?;
+    patient.sees("waiting-title")?;
+    patient.pictures("waiting")?;
+
+    // The doctor sees who waits, and lets them in.
+    let mut doctor = start(&displays[1], "doctor", &visit.doctor_link, "doctor")?;
+    doctor.sees("check-enter")?;
+    doctor.clicks("check-enter")?;
+    doctor.is_at("Call", 1)?;
+    let patients_name = doctor.words("role-patient");
+    let admit = doctor.words_with("waiting-admit-named", &[("name", patients_name.as_str().into())]);
+    doctor.sees_named(&admit)?;
+    doctor.pictures("doctor-waiting")?;
+    ensure!(!patient.log().contains("shown screen=Call"), "the patient is in before being let in");
+    doctor.clicks_named(&admit)?;
+    patient.is_at("Call", 1)?;
+    let (of_patient, of_doctor) = (picture(&doctor, "role-patient"), picture(&patient, "role-doctor"));
+    doctor.sees_named(&of_patient)?;
+    patient.sees_named(&of_doctor)?;
+    doctor.sees("encrypted")?;
+    doctor.pictures("call-doctor")?;
+    patient.pictures("call-patient")?;
+
+    chat_and_photo(&mut doctor, &mut patient, &displays[0], folder.path().join("photo.png"))?;
+    share(&mut doctor, &mut patient)?;
+
+    // Another microphone, in the middle of a sentence.
+    patient.clicks("sound-devices")?;
+    patient.pictures("devices")?;
+    patient.clicks_named(MICROPHONE)?;
+    patient.clicks("sound-devices")?;
+    patient.chose(MICROPHONE)?;
+    patient.presses("Escape")?;
+
+    // The network goes, and comes back.
+    backend.kill_sfu()?;
+    patient.is_at("Reconnecting", 1)?;
+    patient.pictures("reconnecting")?;
+    patient.is_at("Call", 2)?;
+    doctor.is_at("Call", 2)?;
+    doctor.sees_named(&of_patient)?;
+    patient.sees_named(&of_doctor)?;
+
+    // The doctor ends it for both; the patient says how it was.
+    doctor.clicks("more-open")?;
+    doctor.clicks("more-end")?;
+    doctor.sees("end-all-title")?;
+    doctor.pictures("end-for-all")?;
+    doctor.clicks("end-all-yes")?;
+    patient.is_at("End", 1)?;
+    doctor.is_at("End", 1)?;
+    let stars = patient.words_with("end-star", &[("count", 5_u64.into())]);
+    patient.clicks_named(&stars)?;
+    patient.pictures("end")?;
+    patient.clicks("end-tell")?;
+    patient.sees("end-told")?;
+    patient.clicks("end-done")?;
+    patient.is_at("Start", 1)?;
+    patient.pictures("start-patient")?;
+    for person in [&patient, &doctor] {
+        ensure!(!person.log().contains("ERROR"), "{}", person.log());
+        ensure!(!person.log().contains("text is missing"), "{}", person.log());
+    }
+    Ok(())
+}
+
+/// What the other's picture is called.
+fn picture(who: &Person<'_>, role: &str) -> String {
+    let name = who.words(role);
+    who.words_with("video-of", &[("name", name.as_str().into())])
+}
+
+fn chat_and_photo(doctor: &mut Person<'_>, patient: &mut Person<'_>, display: &Display, photo: PathBuf) -> Result<()> {
+    display.screenshot("root", &photo)?;
+    patient.clicks("chat-open")?;
+    patient.clicks("chat-input")?;
+    patient.types("Buenos dias, doctora")?;
+    patient.presses("Return")?;
+    patient.reads("Buenos dias, doctora")?;
+    patient.clicks("file-attach")?;
+    // There is no file dialog on this machine, so the app asks for the path.
+    patient.sees("file-path-send")?;
+    patient.types(photo.to_str().context("the photo's path")?)?;
+    patient.presses("Return")?;
+    let shown = patient.words_with("file-picture", &[("name", "photo.png".into())]);
+    patient.sees_named(&shown)?;
+    let unread = doctor.words_with("chat-open-unread", &[("count", 2_u64.into())]);
+    doctor.clicks_named(&unread)?;
+    doctor.reads("Buenos dias, doctora")?;
+    let shown = doctor.words_with("file-picture", &[("name", "photo.png".into())]);
+    doctor.sees_named(&shown)?;
+    doctor.pictures("chat")?;
+    doctor.clicks("chat-close")?;
+    patient.clicks("chat-close")
+}
+
+fn share(doctor: &mut Person<'_>, patient: &mut Person<'_>) -> Result<()> {
+    doctor.clicks("share-start")?;
+    doctor.sees("share-title")?;
+    doctor.sees("share-go")?;
+    doctor.pictures("share")?;
+    doctor.clicks("share-go")?;
+    let doctors_name = patient.words("role-doctor");
+    let screen = patient.words_with("screen-of", &[("name", doctors_name.as_str().into())]);
+    patient.sees_named(&screen)?;
+    patient.pictures("shared-screen")?;
+    doctor.clicks("share-stop")?;
+    wait_until("the end of the share", HANG_GUARD, || matches!(patient.has_named(&screen), Ok(false)).then_some(()))
+}
