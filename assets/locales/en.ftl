@@ -178,6 +178,15 @@ chat-from = { $name } at { $time }
 
 # States
 recording-on = RECORDING { $time }
+recording-asking = Asking for permission to record…
+recording-paused = Recording paused
+consent-title = May this consultation be recorded?
+consent-lead = The doctor would like to record the picture and the sound. The recording is kept by the clinic, protected, as part of your medical record.
+consent-choice = You decide. If you say no, the consultation goes on just the same, without being recorded.
+consent-yes = Yes, it may be recorded
+consent-no = No, don't record
+recording-declined = The patient prefers not to be recorded
+recording-declined-next = The consultation goes on without a recording.
 recording-starting = Starting to record…
 share-starting = Starting to share your screen…
 share-on = You are sharing your screen

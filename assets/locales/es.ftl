@@ -178,6 +178,15 @@ chat-from = { $name }, { $time }
 
 # Avisos de estado
 recording-on = GRABANDO { $time }
+recording-asking = Pidiendo permiso para grabar…
+recording-paused = Grabación en pausa
+consent-title = ¿Se puede grabar esta consulta?
+consent-lead = El doctor quiere grabar la imagen y el sonido. La clínica guarda la grabación, protegida, como parte de su historia clínica.
+consent-choice = Usted decide. Si dice que no, la consulta sigue igual, sin grabarse.
+consent-yes = Sí, se puede grabar
+consent-no = No grabar
+recording-declined = El paciente prefiere que no se grabe
+recording-declined-next = La consulta sigue sin grabación.
 recording-starting = Empezando a grabar…
 share-starting = Empezando a compartir su pantalla…
 share-on = Está compartiendo su pantalla

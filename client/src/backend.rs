@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
-    Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, Id, Join,
-    Joined, MuteParticipant, QualitySample, Role, StartRecording, Success, Timestamp,
+    Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, GiveConsent,
+    Id, Join, Joined, MuteParticipant, QualitySample, Role, StartRecording, Success, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -189,6 +189,19 @@ impl Backend {
         let path = ["api", "consultations", place.id.as_str(), "recording", verb];
         let _: serde_json::Value = self.post(&place.server, &path, &StartRecording { room_name }, Some(token)).await?;
         Ok(())
+    }
+
+    /// Answers whether we may be recorded, with our own token.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn consent(
+        &self,
+        place: &ConsultationPlace,
+        token: &Secret,
+        consent: &GiveConsent,
+    ) -> Result<(), BackendError> {
+        self.control(place, token, &["recording", "consent"], consent).await
     }
 
     /// Lets the waiting patient in, with the doctor's own token.

@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
-use autamedica_api::{Consultation, CreateConsultation, Health, HealthStatus, Id, Role, RoomStats, Success, Timestamp};
+use autamedica_api::{
+    Consultation, CreateConsultation, Health, HealthStatus, Id, Recording, RecordingList, Role, RoomStats, Success,
+    Timestamp,
+};
 use autamedica_lab::{
     Display, HANG_GUARD, Process, ScreenReader, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
 };
@@ -32,6 +35,20 @@ impl Backend {
     /// With nothing configured: it starts an SFU of its own. On a free port; waits until it is well.
     pub fn start() -> Result<Self> {
         Self::spawn(Command::new(built_program("autamedica-server")?))
+    }
+
+    /// The same, with recordings kept in this folder.
+    pub fn start_recording_into(folder: &Path) -> Result<Self> {
+        let mut command = Command::new(built_program("autamedica-server")?);
+        command.env("RECORDINGS_DIR", folder);
+        Self::spawn(command)
+    }
+
+    /// The newest recording of a consultation, as the API tells its doctor.
+    pub fn newest_recording(&self, visit: &Consultation) -> Result<Option<Recording>> {
+        let path = format!("/api/consultations/{}/recordings", visit.consultation_id);
+        let list: RecordingList = self.request_as(reqwest::Method::GET, &path, None, Some(&visit.doctor_token))?;
+        Ok(list.recordings.into_iter().next())
     }
 
     /// With an SFU that runs elsewhere.

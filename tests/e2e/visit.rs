@@ -2,9 +2,10 @@
 //!
 //! `AUTAMEDICA_SCREENS=docs/screens cargo xtask test --test e2e -- visit` renews the pictures of the documentation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use autamedica_api::{Consultation, RecordingState};
 use autamedica_client::i18n::Language;
 use autamedica_lab::{Display, HANG_GUARD, SoundCard, wait_until};
 
@@ -26,7 +27,9 @@ fn a_whole_visit_in_english() -> Result<()> {
 }
 
 fn visit(language: Language) -> Result<()> {
-    let (folder, backend, card) = (tempfile::tempdir()?, Backend::start()?, SoundCard::start(48_000)?);
+    let (folder, card) = (tempfile::tempdir()?, SoundCard::start(48_000)?);
+    let recordings = folder.path().join("recordings");
+    let backend = Backend::start_recording_into(&recordings)?;
     // Larger than the windows, so that their frames fit too.
     let displays = [Display::start(1400, 860)?, Display::start(1400, 860)?];
     let visit = backend.schedule(&format!("visit-{}", language.code()))?;
@@ -67,6 +70,8 @@ fn visit(language: Language) -> Result<()> {
 
     chat_and_photo(&mut doctor, &mut patient, &displays[0], folder.path().join("photo.png"))?;
     share(&mut doctor, &mut patient)?;
+
+    record(&mut doctor, &mut patient, &backend, &visit, &recordings)?;
 
     // Another microphone, in the middle of a sentence.
     patient.clicks("sound-devices")?;
@@ -150,4 +155,48 @@ fn share(doctor: &mut Person<'_>, patient: &mut Person<'_>) -> Result<()> {
     patient.pictures("shared-screen")?;
     doctor.clicks("share-stop")?;
     wait_until("the end of the share", HANG_GUARD, || matches!(patient.has_named(&screen), Ok(false)).then_some(()))
+}
+
+/// By the doctor's button, with the patient's consent: not a byte before it.
+fn record(
+    doctor: &mut Person<'_>,
+    patient: &mut Person<'_>,
+    backend: &Backend,
+    visit: &Consultation,
+    folder: &Path,
+) -> Result<()> {
+    doctor.clicks("record-start")?;
+    doctor.sees("recording-asking")?;
+    patient.sees("consent-title")?;
+    patient.pictures("consent")?;
+    ensure!(films(folder) == 0, "something was written before the patient answered");
+    patient.clicks("consent-yes")?;
+    let on = |person: &Person<'_>| {
+        let text = person.words_with("recording-on", &[("time", "00:03".into())]);
+        text.replace("00:03", "")
+    };
+    let (doctors, patients) = (on(doctor), on(patient));
+    doctor.reads(doctors.trim())?;
+    patient.reads(patients.trim())?;
+    doctor.pictures("recording")?;
+    doctor.clicks("record-stop")?;
+    let mut seen = None;
+    let kept = wait_until("the recording to be kept", HANG_GUARD, || {
+        seen = Some(backend.newest_recording(visit));
+        seen.as_ref()?.as_ref().ok()?.clone().filter(|it| it.state == RecordingState::Ready)
+    });
+    let recording = kept.with_context(|| format!("{seen:?}"))?;
+    ensure!(recording.problem.is_none() && recording.duration_seconds > 0.0 && films(folder) > 0, "{recording:?}");
+    Ok(())
+}
+
+/// How many films a folder holds, at any depth.
+fn films(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.path() {
+            path if path.is_dir() => films(&path),
+            path => usize::from(path.extension().is_some_and(|kind| kind == "mkv" || kind == "mp4")),
+        })
+        .sum()
 }

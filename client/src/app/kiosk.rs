@@ -47,6 +47,7 @@ pub(super) fn may_send(command: &CallCommand) -> bool {
             | CallCommand::DismissOffer
             | CallCommand::SendChat(_)
             | CallCommand::Show(_)
+            | CallCommand::AnswerRecording { .. }
             | CallCommand::HangUp
     )
 }

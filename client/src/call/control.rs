@@ -4,7 +4,7 @@ use autamedica_api::Id;
 
 use super::event::Event;
 use super::task::Task;
-use super::{ControlFailure, ControlRequest, RecordingState};
+use super::{ControlFailure, ControlRequest};
 use crate::backend::{BackendError, ConsultationPlace};
 
 use super::Secret;
@@ -45,28 +45,5 @@ impl Task {
         tracing::warn!(?asked, %error, "the backend didn't do what was asked");
         let number = self.state().control_failure.as_ref().map_or(0, |failure| failure.number) + 1;
         self.state().control_failure = Some(ControlFailure { asked, number });
-    }
-
-    pub(super) fn record(&mut self, on: bool) {
-        let Some((place, token)) = self.place().filter(|_| self.session.is_some()) else {
-            if on {
-                self.state().recording = RecordingState::Refused(String::new());
-            }
-            return;
-        };
-        let backend = self.entrance.backend.clone();
-        if on {
-            self.state().recording = RecordingState::Starting;
-        }
-        self.beside(async move { Event::Recorded { on, result: backend.record(&place, &token, on).await } });
-    }
-
-    pub(super) fn on_recorded(&mut self, on: bool, result: Result<(), BackendError>) {
-        match (on, result) {
-            (on, Ok(())) => self.show_recording(on),
-            (true, Err(error)) => self.state().recording = RecordingState::Refused(error.to_string()),
-            // It goes on, and everybody must go on to see that.
-            (false, Err(error)) => tracing::warn!(%error, "the recording wasn't stopped"),
-        }
     }
 }

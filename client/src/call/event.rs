@@ -53,6 +53,7 @@ pub(super) enum Event {
         on: bool,
         result: Result<(), BackendError>,
     },
+    Answered(Result<(), BackendError>),
     Controlled {
         asked: ControlRequest,
         result: Result<(), BackendError>,

@@ -12,6 +12,7 @@ mod hold;
 mod join;
 mod local;
 mod outlet;
+mod recording;
 mod remote;
 mod room_event;
 mod sending;
@@ -62,6 +63,13 @@ pub enum CallCommand {
     StopSharing,
     /// Start (`true`) or stop recording.
     Record(bool),
+    /// Our answer to [`CallState::recording_question`].
+    AnswerRecording {
+        /// Yes.
+        accept: bool,
+        /// The language in which it was asked, such as `es`.
+        language: &'static str,
+    },
     /// Send a chat line.
     SendChat(String),
     /// Send a file or photo to everybody here.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use autamedica_engine::{DisconnectReason, EncryptionState as FrameState, Participant, RoomEvent};
 
 use super::task::{RETRY_AFTER, Task};
-use super::{CallPhase, EncryptionState, EndReason, RecordingState, Secret};
+use super::{CallPhase, EncryptionState, EndReason, Secret};
 
 impl Task {
     pub(super) fn on_room_event(&mut self, event: RoomEvent) {
@@ -70,7 +70,8 @@ impl Task {
             RoomEvent::TrackMuted { participant: Participant::Local(_), publication } => {
                 self.on_own_muted(publication.source());
             }
-            RoomEvent::RoomUpdated { is_recording, .. } => self.show_recording(is_recording),
+            RoomEvent::RoomUpdated { is_recording, .. } => self.on_recorder(is_recording),
+            RoomEvent::RoomMetadataChanged { metadata, .. } => self.on_announcement(&metadata),
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
             RoomEvent::Reconnecting => self.lost(),
             // What came while the connection was down could not be published then.
@@ -114,16 +115,6 @@ impl Task {
     fn lost(&mut self) {
         if !matches!(self.state().phase, CallPhase::Reconnecting { .. }) {
             self.state().phase = CallPhase::Reconnecting { since: Instant::now() };
-        }
-    }
-
-    pub(super) fn show_recording(&mut self, is_recording: bool) {
-        let state = self.state();
-        match (is_recording, &state.recording) {
-            (true, RecordingState::On(_)) => {}
-            (true, _) => state.recording = RecordingState::On(Instant::now()),
-            (false, RecordingState::On(_)) => state.recording = RecordingState::Off,
-            (false, _) => {}
         }
     }
 

@@ -40,6 +40,8 @@ pub struct CallState {
     pub chat: Arc<Vec<ChatMessage>>,
     /// The recording of this consultation.
     pub recording: RecordingState,
+    /// We are asked whether we may be recorded, and haven't answered.
+    pub recording_question: bool,
     /// Media is end-to-end encrypted, and with the right key as far as we can tell.
     pub encryption: EncryptionState,
     /// Six digits made from the end-to-end key: the same on both sides when they hold the same key.
@@ -309,10 +311,16 @@ pub enum RecordingState {
     /// Not recording.
     #[default]
     Off,
+    /// Asked for, and the patient hasn't said yet whether they may be recorded.
+    Asking,
     /// Asked for.
     Starting,
     /// Recording since.
     On(Instant),
+    /// Nothing is recorded until somebody who came later has answered.
+    Paused,
+    /// The patient doesn't want it. Nothing was recorded.
+    Declined,
     /// The server said no; its message, to be shown.
     Refused(String),
 }
@@ -346,6 +354,7 @@ impl CallState {
             participants: Vec::new(),
             chat: Arc::default(),
             recording: RecordingState::default(),
+            recording_question: false,
             encryption: EncryptionState::default(),
             comparison_code: None,
             planned_end: None,

@@ -23,6 +23,7 @@ use super::history::Told;
 use super::hold::Hold;
 use super::join::{Entered, Entrance};
 use super::local::{DeviceChoices, LocalMedia};
+use super::recording::Recording;
 use super::remote::{Remotes, role_of};
 use super::sending::Refusals;
 use super::statistics::Statistics;
@@ -89,6 +90,7 @@ pub(super) struct Task {
     pub(super) waiting_since: Option<Instant>,
     /// Who has media here that doesn't decrypt, or isn't encrypted where it must be, by identity.
     pub(super) unreadable: BTreeSet<String>,
+    pub(super) recording: Recording,
     pub(super) lines: Lines,
     pub(super) told: Told,
     pub(super) files: Files,
@@ -123,6 +125,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         admission: None,
         waiting_since: None,
         unreadable: BTreeSet::new(),
+        recording: Recording::default(),
         lines: Lines::default(),
         told: Told::default(),
         files: Files::default(),
@@ -218,6 +221,7 @@ impl Task {
             CallCommand::ShareScreen(screen) => self.share(screen),
             CallCommand::StopSharing => self.stop_sharing(ShareState::Off),
             CallCommand::Record(on) => self.record(on),
+            CallCommand::AnswerRecording { accept, language } => self.answer_recording(accept, language),
             CallCommand::SendChat(text) => self.send_chat(text),
             CallCommand::Admit(identity) => self.control(ControlRequest::Admit, &identity),
             CallCommand::Refuse(identity) => self.control(ControlRequest::Refuse, &identity),
@@ -251,6 +255,7 @@ impl Task {
             Event::Published { .. } | Event::PublishAgain { .. } => {}
             Event::ChatSent { line, result } => self.on_chat_sent(line, result),
             Event::Recorded { on, result } => self.on_recorded(on, result),
+            Event::Answered(result) => self.on_answered(result),
             Event::Controlled { asked, result } => self.on_controlled(asked, result),
             Event::Measured { room, result } => self.on_measured(room, result),
             Event::QualitySent(result) => self.on_quality_sent(result),
@@ -266,7 +271,7 @@ impl Task {
         let Entered { admission, room, events } = entered;
         let me = room.local_participant();
         let token_role = role_of(&me.metadata());
-        let recording = room.is_recording();
+        let (recorded, announcement) = (room.is_recording(), room.metadata());
         self.rooms += 1;
         self.local.room_left();
         self.remotes.clear();
@@ -288,7 +293,9 @@ impl Task {
         self.admission = Some(admission);
         self.session = Some(Session { room: Arc::new(room), events });
         self.show_admission();
-        self.show_recording(recording);
+        self.recording = Recording::default();
+        self.on_recorder(recorded);
+        self.on_announcement(&announcement);
         self.show_people();
     }
 

@@ -166,7 +166,7 @@ fn who_waits_before_the_door_isnt_on_stage() {
     let mut state = call(Role::Doctor);
     state.participants[0].waiting_since = Some(std::time::SystemTime::now());
     let stand = Stand::in_call(Language::Spanish, state);
-    stand.assert_shows("alone-title-doctor");
+    stand.assert_shows("alone-title-waited");
     assert!(!stand.shows_text(&video_of(&stand, "María Quispe")));
     assert_eq!(stand.tiles(), []);
 }

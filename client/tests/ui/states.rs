@@ -1,10 +1,11 @@
 //! What is told about a call, state by state.
 
 use autamedica_api::Role;
-use autamedica_client::call::{CallPhase, EncryptionState, RecordingState, ShareState};
+use autamedica_client::call::{CallCommand, CallPhase, EncryptionState, RecordingState, ShareState};
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
 use autamedica_engine::ConnectionQuality;
+use egui::{Key, Modifiers};
 
 use super::harness::{Stand, call, person, picture};
 
@@ -124,6 +125,47 @@ fn recording_is_announced_to_everybody_with_its_time() {
         stand.change(|state| state.recording = RecordingState::Off);
         stand.assert_shows("toast-recording-off");
     }
+}
+
+#[test]
+fn nobody_is_recorded_without_being_asked_and_going_away_is_no_answer() {
+    for (language, role) in [(Language::Spanish, Role::Patient), (Language::English, Role::Doctor)] {
+        let mut stand = Stand::in_call(language, call(role));
+        for (answer, accept) in [("consent-yes", true), ("consent-no", false)] {
+            stand.change(|state| state.recording_question = true);
+            for key in ["consent-title", "consent-lead", "consent-choice"] {
+                stand.assert_shows(key);
+            }
+            stand.press(Modifiers::NONE, Key::Escape);
+            stand.assert_shows("consent-title");
+            assert_eq!(stand.sent(), [], "that was no answer");
+            stand.click(answer);
+            assert_eq!(stand.sent(), [CallCommand::AnswerRecording { accept, language: language.code() }]);
+            stand.change(|state| state.recording_question = false);
+            assert!(!stand.shows("consent-title"));
+        }
+        stand.change(|state| state.recording_question = true);
+        stand.click("hang-up-caption");
+        assert_eq!(stand.sent(), [CallCommand::HangUp], "one may leave without an answer");
+    }
+}
+
+#[test]
+fn a_recording_that_waits_or_isnt_wanted_says_so() {
+    let mut stand = Stand::in_call(Language::Spanish, call(Role::Doctor));
+    for (recording, said, next) in [
+        (RecordingState::Asking, "recording-asking", "record-stop"),
+        (RecordingState::Paused, "recording-paused", "record-stop"),
+        (RecordingState::Declined, "recording-declined", "record-start"),
+    ] {
+        stand.change(|state| state.recording = recording);
+        stand.assert_shows(said);
+        stand.assert_shows(next);
+        assert!(!stand.shows("toast-recording-on"));
+    }
+    let mut patient = Stand::in_call(Language::Spanish, call(Role::Patient));
+    patient.change(|state| state.recording = RecordingState::Declined);
+    assert!(!patient.shows("recording-declined"), "they know what they said");
 }
 
 #[test]

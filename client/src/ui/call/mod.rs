@@ -1,6 +1,7 @@
 //! The call: the others large, ourselves small, and everything else only when it is needed.
 
 mod bar;
+mod consent;
 mod dialog;
 mod keys;
 mod menu;
@@ -110,6 +111,7 @@ impl CallScreen {
         }
         self.panel.dropped(ui, cx, places.stage);
         self.doctor.dialogs(ui, cx, state);
+        consent::show(ui, cx, state);
         self.sheet(ui, cx, state);
 
         let minimised = is_minimised(ui.ctx());

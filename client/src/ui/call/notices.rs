@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use autamedica_api::Role;
 use autamedica_engine::ConnectionQuality;
 use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
@@ -74,6 +75,9 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     // One of the two is enough to say.
     if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_held_back {
         add(Icon::Wifi, ("quality-problem", "quality-advice"), false);
+    }
+    if state.recording == RecordingState::Declined && state.role == Role::Doctor {
+        add(Icon::CircleSlash, ("recording-declined", "recording-declined-next"), false);
     }
     if let RecordingState::Refused(why) = &state.recording {
         let title = texts.t("record-problem").into_owned();

@@ -152,7 +152,15 @@ fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect, talking: bool) -> f
             let text = texts.t("recording-starting").into_owned();
             add("recording", Icon::CircleDot, palette.text, text);
         }
-        RecordingState::Off | RecordingState::Refused(_) => {}
+        RecordingState::Asking => {
+            let text = texts.t("recording-asking").into_owned();
+            add("recording", Icon::CircleDot, palette.text, text);
+        }
+        RecordingState::Paused => {
+            let text = texts.t("recording-paused").into_owned();
+            add("recording", Icon::CirclePause, palette.warning, text);
+        }
+        RecordingState::Off | RecordingState::Refused(_) | RecordingState::Declined => {}
     }
     match state.screen {
         ShareState::On => add("sharing", Icon::ScreenShare, palette.primary, texts.t("share-on").into_owned()),

@@ -10,10 +10,10 @@ use crate::ui::widgets::{CallButton, Tone};
 /// What the button or menu line asks for, and how it looks.
 pub(super) fn what_next(state: &CallState) -> (Icon, &'static str, CallCommand) {
     match state.recording {
-        RecordingState::Starting | RecordingState::On(_) => {
+        RecordingState::Asking | RecordingState::Starting | RecordingState::On(_) | RecordingState::Paused => {
             (Icon::CircleStop, "record-stop", CallCommand::Record(false))
         }
-        RecordingState::Off | RecordingState::Refused(_) => {
+        RecordingState::Off | RecordingState::Refused(_) | RecordingState::Declined => {
             (Icon::CircleDot, "record-start", CallCommand::Record(true))
         }
     }

@@ -1,0 +1,164 @@
+//! The recording of the consultation: asked for by a doctor, consented to by the others, announced to all.
+//!
+//! The backend announces in the room's metadata how far it has come and who must answer; the SFU says whether a recorder is
+//! there. Rooms without our backend have the SFU's word only.
+
+use std::time::Instant;
+
+use autamedica_api::{
+    AnnouncedRecording, CONSENT_TEXT_VERSION, ConsentAnswer, GiveConsent, RecordingState as Stage, RoomAnnouncement,
+};
+
+use super::RecordingState;
+use super::event::Event;
+use super::task::Task;
+use crate::backend::BackendError;
+
+/// What is known of it.
+#[derive(Default)]
+pub(super) struct Recording {
+    /// A recorder is in the room, says the SFU.
+    present: bool,
+    announced: Option<AnnouncedRecording>,
+    /// What we asked the backend for, and its answer isn't there yet.
+    asking: bool,
+    /// What the backend said to us, until it is put away.
+    refused: Option<String>,
+    /// The question that we have answered, by the recording's id, until the backend has heard it.
+    answered: Option<String>,
+}
+
+impl Recording {
+    /// What to show; `shown` is shown now.
+    fn state(&self, shown: &RecordingState) -> RecordingState {
+        let on = || match shown {
+            RecordingState::On(since) => RecordingState::On(*since),
+            _ => RecordingState::On(Instant::now()),
+        };
+        match self.announced.as_ref().map(|recording| recording.state) {
+            Some(Stage::Asking) => RecordingState::Asking,
+            Some(Stage::Starting) => RecordingState::Starting,
+            Some(Stage::Recording) => on(),
+            Some(Stage::Paused) => RecordingState::Paused,
+            // Somebody else's recorder, such as an egress.
+            None if self.present => on(),
+            _ if self.asking => RecordingState::Starting,
+            _ if self.refused.is_some() => RecordingState::Refused(self.refused.clone().unwrap_or_default()),
+            Some(Stage::Refused) => RecordingState::Declined,
+            _ => RecordingState::Off,
+        }
+    }
+}
+
+impl Task {
+    /// Starts (`true`) or stops it.
+    pub(super) fn record(&mut self, on: bool) {
+        self.recording.refused = None;
+        let Some((place, token)) = self.place().filter(|_| self.session.is_some()) else {
+            if on {
+                self.recording.refused = Some(String::new());
+            }
+            return self.show_recording();
+        };
+        let backend = self.entrance.backend.clone();
+        self.recording.asking = on;
+        self.show_recording();
+        self.beside(async move { Event::Recorded { on, result: backend.record(&place, &token, on).await } });
+    }
+
+    pub(super) fn on_recorded(&mut self, on: bool, result: Result<(), BackendError>) {
+        self.recording.asking = false;
+        if let Err(error) = result {
+            tracing::warn!(on, %error, "the recording wasn't started or stopped");
+            // One that isn't stopped goes on, and everybody must go on to see that.
+            self.recording.refused = on.then(|| error.to_string());
+        }
+        self.show_recording();
+    }
+
+    /// A recorder came or went.
+    pub(super) fn on_recorder(&mut self, present: bool) {
+        self.recording.present = present;
+        self.show_recording();
+    }
+
+    /// The room's metadata, when we enter and at each change.
+    pub(super) fn on_announcement(&mut self, metadata: &str) {
+        // Somebody else's room may say there what it likes.
+        let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
+        self.recording.announced = announcement.recording;
+        self.show_recording();
+    }
+
+    /// Our answer to the question whether we may be recorded.
+    pub(super) fn answer_recording(&mut self, accept: bool, language: &str) {
+        let (Some((place, token)), Some(recording)) = (self.place(), &self.recording.announced) else { return };
+        self.recording.answered = Some(recording.recording_id.clone());
+        let consent = GiveConsent {
+            answer: if accept { ConsentAnswer::Accepted } else { ConsentAnswer::Refused },
+            text_version: CONSENT_TEXT_VERSION,
+            language: language.to_owned(),
+        };
+        let backend = self.entrance.backend.clone();
+        self.beside(async move { Event::Answered(backend.consent(&place, &token, &consent).await) });
+        self.show_recording();
+    }
+
+    pub(super) fn on_answered(&mut self, result: Result<(), BackendError>) {
+        if let Err(error) = result {
+            tracing::warn!(%error, "the answer about the recording didn't arrive: it is asked again");
+            self.recording.answered = None;
+        }
+        self.show_recording();
+    }
+
+    fn show_recording(&mut self) {
+        let us = &self.publisher.state.identity;
+        let asked = self.recording.announced.as_ref().filter(|recording| recording.asked.contains(us));
+        // What the backend has forgotten, we may be asked anew.
+        if asked.is_none() {
+            self.recording.answered = None;
+        }
+        let asked = asked.is_some_and(|recording| self.recording.answered.as_ref() != Some(&recording.recording_id));
+        let state = &mut self.publisher.state;
+        state.recording = self.recording.state(&state.recording);
+        state.recording_question = asked;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announced(state: Stage) -> Option<AnnouncedRecording> {
+        Some(AnnouncedRecording { recording_id: "r".into(), state, asked: vec![], text_version: 1 })
+    }
+
+    #[test]
+    fn what_is_announced_is_shown_and_nothing_is_on_before_it_records() {
+        let shown = |state| Recording { present: true, announced: announced(state), ..Recording::default() };
+        let off = RecordingState::Off;
+        assert_eq!(shown(Stage::Asking).state(&off), RecordingState::Asking);
+        assert_eq!(shown(Stage::Starting).state(&off), RecordingState::Starting);
+        assert_eq!(shown(Stage::Paused).state(&off), RecordingState::Paused);
+        assert!(matches!(shown(Stage::Recording).state(&off), RecordingState::On(_)));
+        for over in [Stage::Stopping, Stage::Storing, Stage::Ready, Stage::Cancelled, Stage::Failed, Stage::Deleted] {
+            assert_eq!(shown(over).state(&off), RecordingState::Off, "{over:?}");
+        }
+        assert_eq!(shown(Stage::Refused).state(&off), RecordingState::Declined);
+        let since = RecordingState::On(Instant::now());
+        assert_eq!(shown(Stage::Recording).state(&since), since, "the clock goes on");
+    }
+
+    #[test]
+    fn a_room_that_announces_nothing_has_the_sfus_word() {
+        let mut recording = Recording { present: true, ..Recording::default() };
+        assert!(matches!(recording.state(&RecordingState::Off), RecordingState::On(_)));
+        recording.present = false;
+        assert_eq!(recording.state(&RecordingState::Off), RecordingState::Off);
+        recording.refused = Some("no".into());
+        assert_eq!(recording.state(&RecordingState::Off), RecordingState::Refused("no".into()));
+        recording.asking = true;
+        assert_eq!(recording.state(&RecordingState::Off), RecordingState::Starting);
+    }
+}

@@ -1,0 +1,43 @@
+//! The question whether we may be recorded. Nothing is recorded before the answer.
+
+use egui::{RichText, Ui};
+
+use super::dialog::{dialog, focus_once};
+use crate::call::{CallCommand, CallState};
+use crate::theme::{Palette, regular_font, space};
+use crate::ui::widgets::{TextButton, Tone};
+use crate::ui::{Action, Cx};
+
+/// Asks, if it is asked. Going away from the question isn't an answer: it stays.
+pub(super) fn show(ui: &Ui, cx: &mut Cx, state: &CallState) {
+    if !state.recording_question {
+        return;
+    }
+    let (texts, sizes) = (cx.texts, cx.sizes);
+    let mut left = false;
+    let answer = dialog(ui, "consent", &texts.t("consent-title"), 520.0, |ui| {
+        let palette = Palette::of(ui);
+        for key in ["consent-lead", "consent-choice"] {
+            ui.label(RichText::new(texts.t(key).as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
+        }
+        ui.add_space(space::S);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = space::M;
+            let no = TextButton::new(texts.t("consent-no"), Tone::Neutral).show(ui, &sizes);
+            // Who only presses Enter hasn't agreed to anything.
+            focus_once(ui, &no);
+            let yes = TextButton::new(texts.t("consent-yes"), Tone::Primary).show(ui, &sizes);
+            // The bar lies below the question, and hanging up always works.
+            let leave = TextButton::new(texts.t("hang-up-caption"), Tone::Plain).show(ui, &sizes);
+            left = leave.clicked();
+            if yes.clicked() { Some(true) } else { no.clicked().then_some(false) }
+        })
+        .inner
+    });
+    if left {
+        cx.actions.push(Action::Leave);
+    }
+    if let Some(Some(accept)) = answer {
+        cx.command(CallCommand::AnswerRecording { accept, language: texts.language().code() });
+    }
+}
