@@ -101,6 +101,12 @@ fn operator(folder: &Path, arguments: &[&str], input: &str) -> Result<bool> {
     Ok(child.wait()?.success())
 }
 
+/// A picture for the documentation, when it is to be renewed.
+fn keep_picture(display: &Display, window: &str, name: &str) -> Result<()> {
+    let Some(folder) = std::env::var_os("AUTAMEDICA_SCREENS") else { return Ok(()) };
+    display.screenshot(window, &Path::new(&folder).join(format!("{name}-es.png")))
+}
+
 const PIN: &str = "704219";
 
 #[test]
@@ -124,12 +130,14 @@ fn a_kiosk_is_paired_once_serves_a_patient_and_lets_nobody_out() -> Result<()> {
     ensure!(String::from_utf8_lossy(&state.stdout).contains("FULLSCREEN"), "{state:?}");
     ensure!(kiosk.process.is_running()? && !kiosk.said().contains("crashed"), "{}", kiosk.said());
 
+    keep_picture(&display, &window, "kiosk")?;
     for digit in code.chars() {
         display.xdotool(&["key", "--window", &window, &digit.to_string()])?;
     }
     display.xdotool(&["key", "--window", &window, "Return"])?;
     kiosk.wait_for("shown screen=Check", 1)?;
     kiosk.wait_for("the network was tried outcome=Ok", 1)?;
+    keep_picture(&display, &window, "kiosk-check")?;
     // "Entrar", at the lower left of the check.
     display.xdotool(&["mousemove", "--window", &window, "100", "676", "click", "1"])?;
     wait_until("the patient's place", HANG_GUARD, || {

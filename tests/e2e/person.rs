@@ -99,6 +99,14 @@ impl<'a> Person<'a> {
         Ok(self.reader.controls(self.process.id())?.iter().any(|control| control.name == name))
     }
 
+    /// Waits until nothing is called so any more.
+    pub fn no_longer_sees(&mut self, key: &str) -> Result<()> {
+        let name = self.words(key);
+        wait_until(&format!("the end of {name:?} in {}", self.title), HANG_GUARD, || {
+            matches!(self.has_named(&name), Ok(false)).then_some(())
+        })
+    }
+
     /// Clicks on something, with the pointer.
     pub fn clicks(&mut self, key: &str) -> Result<()> {
         let name = self.words(key);
@@ -107,15 +115,24 @@ impl<'a> Person<'a> {
 
     /// The same with the words themselves.
     pub fn clicks_named(&mut self, name: &str) -> Result<()> {
+        self.clicks_it(name, |control| control.name == name)
+    }
+
+    /// Clicks on what has these words in it.
+    pub fn clicks_reading(&mut self, words: &str) -> Result<()> {
+        self.clicks_it(words, |control| control.name.contains(words) && control.is("focusable"))
+    }
+
+    fn clicks_it(&mut self, what: &str, is_it: impl Fn(&Control) -> bool) -> Result<()> {
         // Things move while a screen comes in, and the call's bar is there only when the pointer moves: what is pressed is
         // where it was a moment ago, and can be pressed.
-        let mut control = self.sees_named(name)?;
+        let mut control = self.finds(what, &is_it)?;
         let mut sideways = 2;
         let (x, y) = loop {
             let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
             sideways = -sideways;
             self.points_at(x + sideways, y)?;
-            let again = self.finds(name, |it| it.name == name && (it.pressable || !it.is("focusable")))?;
+            let again = self.finds(what, |it| is_it(it) && (it.pressable || !it.is("focusable")))?;
             if (again.x, again.y) == (control.x, control.y) {
                 break (x, y);
             }
@@ -125,7 +142,7 @@ impl<'a> Person<'a> {
         self.display.xdotool(&["click", "1"])?;
         if control.role == "entry" {
             // Who types before the caret is there types at the wrong place.
-            self.finds(name, |it| it.name == name && it.is("focused"))?;
+            self.finds(what, |it| is_it(it) && it.is("focused"))?;
         }
         Ok(())
     }

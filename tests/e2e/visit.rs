@@ -34,13 +34,13 @@ fn visit(language: Language) -> Result<()> {
     let displays = [Display::start(1400, 860)?, Display::start(1400, 860)?];
     let visit = backend.schedule(&format!("visit-{}", language.code()))?;
     let sound = card.environment();
-    let start = |display, who, link: &str, role: &str| {
-        let arguments = [&[link, "--role", role][..], &TEST_DEVICES].concat();
+    let start = |display, who, to: &[&str], role: &str| {
+        let arguments = [to, &["--role", role][..], &TEST_DEVICES].concat();
         Person::start(display, who, language, &arguments, &sound.clone().map(|(k, v)| (k, v)), folder.path())
     };
 
     // The link leads to the check, and from there to the waiting room.
-    let mut patient = start(&displays[0], "patient", &visit.patient_link, "patient")?;
+    let mut patient = start(&displays[0], "patient", &[visit.patient_link.as_str()], "patient")?;
     patient.sees("check-title")?;
     patient.sees("check-network-good")?;
     patient.pictures("check")?;
@@ -49,9 +49,18 @@ fn visit(language: Language) -> Result<()> {
     patient.sees("waiting-title")?;
     patient.pictures("waiting")?;
 
-    // The doctor sees who waits, and lets them in.
-    let mut doctor = start(&displays[1], "doctor", &visit.doctor_link, "doctor")?;
-    doctor.sees("check-enter")?;
+    // The doctor sees who waits: on the day's list, and then at the door, and lets them in.
+    let mut doctor = start(&displays[1], "doctor", &["--server", backend.url()], "doctor")?;
+    let visit_id = visit.consultation_id.as_str();
+    let name = doctor.words_with("day-consultation", &[("id", visit_id.into())]);
+    doctor.reads(&name)?;
+    doctor.sees("day-waiting-now")?;
+    doctor.pictures("start-doctor")?;
+    doctor.clicks("settings-open")?;
+    doctor.sees("settings-title")?;
+    doctor.pictures("settings")?;
+    doctor.clicks("settings-back")?;
+    doctor.clicks_reading(visit_id)?;
     doctor.clicks("check-enter")?;
     doctor.is_at("Call", 1)?;
     let patients_name = doctor.words("role-patient");
@@ -70,6 +79,7 @@ fn visit(language: Language) -> Result<()> {
 
     chat_and_photo(&mut doctor, &mut patient, &displays[0], folder.path().join("photo.png"))?;
     share(&mut doctor, &mut patient)?;
+    panels(&mut doctor)?;
 
     record(&mut doctor, &mut patient, &backend, &visit, &recordings)?;
 
@@ -98,6 +108,11 @@ fn visit(language: Language) -> Result<()> {
     doctor.clicks("end-all-yes")?;
     patient.is_at("End", 1)?;
     doctor.is_at("End", 1)?;
+    // Notes that nobody saved aren't lost without a word.
+    doctor.sees("notes-left-title")?;
+    doctor.pictures("notes-left")?;
+    doctor.clicks("notes-drop")?;
+    doctor.no_longer_sees("notes-left-title")?;
     let stars = patient.words_with("end-star", &[("count", 5_u64.into())]);
     patient.clicks_named(&stars)?;
     patient.pictures("end")?;
@@ -141,6 +156,21 @@ fn chat_and_photo(doctor: &mut Person<'_>, patient: &mut Person<'_>, display: &D
     doctor.pictures("chat")?;
     doctor.clicks("chat-close")?;
     patient.clicks("chat-close")
+}
+
+/// What else the doctor has at hand.
+fn panels(doctor: &mut Person<'_>) -> Result<()> {
+    doctor.clicks("more-open")?;
+    doctor.clicks("more-people")?;
+    doctor.pictures("people")?;
+    doctor.clicks("panel-notes")?;
+    doctor.clicks("notes-field")?;
+    doctor.types("Control en dos semanas")?;
+    doctor.pictures("notes")?;
+    doctor.clicks("panel-statistics")?;
+    doctor.sees("statistics-loss")?;
+    doctor.pictures("statistics")?;
+    doctor.clicks("panel-close")
 }
 
 fn share(doctor: &mut Person<'_>, patient: &mut Person<'_>) -> Result<()> {
