@@ -19,7 +19,8 @@ use autamedica_client::backend::{Admission, ConsultationPlace};
 use autamedica_client::call::{
     CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest,
     DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress, JoinTarget,
-    ParticipantState, RecordingState, Secret, ShareState, SharedFile, StatisticsSample, TrackStatistics, Wake,
+    ParticipantState, RecordingProblem, RecordingState, Secret, ShareState, SharedFile, StatisticsSample,
+    TrackStatistics, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
@@ -290,9 +291,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.recording = RecordingState::On(Instant::now() - Duration::from_secs(192));
             state.participants[0].speaking = true;
         }
-        "refused" => {
-            state.recording = RecordingState::Refused("La grabación no está configurada en este servidor.".into())
-        }
+        "refused" => state.recording = RecordingState::Failed(RecordingProblem::Unavailable),
         "grid-6" | "grid-12" | "grid-20" | "screen-many" => {
             let names =
                 ["Álvaro Núñez", "Rosa Quispe", "Dr. Iván Paz", "Eva Ríos", "Noé Gil", "Sofía Vega", "Luz Mora"];

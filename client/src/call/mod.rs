@@ -36,8 +36,8 @@ pub use local::DeviceChoices;
 pub use settings::{CallSettings, PictureQuality};
 pub use state::{
     CallPhase, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest, DeviceKind, DeviceOffer,
-    EncryptionState, EndReason, FileProgress, MediaState, ParticipantState, RecordingState, ShareState, SharedFile,
-    StatisticsSample, TrackStatistics,
+    EncryptionState, EndReason, FileProgress, MediaState, ParticipantState, RecordingProblem, RecordingState,
+    ShareState, SharedFile, StatisticsSample, TrackStatistics,
 };
 pub use target::{JoinTarget, Secret};
 pub use task::{CallOptions, start};

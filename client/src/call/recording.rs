@@ -6,12 +6,13 @@
 use std::time::Instant;
 
 use autamedica_api::{
-    AnnouncedRecording, CONSENT_TEXT_VERSION, ConsentAnswer, GiveConsent, RecordingState as Stage, RoomAnnouncement,
+    AnnouncedRecording, CONSENT_TEXT_VERSION, ConsentAnswer, ErrorCode, GiveConsent, RecordingState as Stage,
+    RoomAnnouncement,
 };
 
-use super::RecordingState;
 use super::event::Event;
 use super::task::Task;
+use super::{RecordingProblem, RecordingState};
 use crate::backend::BackendError;
 
 /// What is known of it.
@@ -22,8 +23,8 @@ pub(super) struct Recording {
     announced: Option<AnnouncedRecording>,
     /// What we asked the backend for, and its answer isn't there yet.
     asking: bool,
-    /// What the backend said to us, until it is put away.
-    refused: Option<String>,
+    /// Why the backend didn't do what we asked.
+    refused: Option<RecordingProblem>,
     /// The question that we have answered, by the recording's id, until the backend has heard it.
     answered: Option<String>,
 }
@@ -43,9 +44,12 @@ impl Recording {
             // Somebody else's recorder, such as an egress.
             None if self.present => on(),
             _ if self.asking => RecordingState::Starting,
-            _ if self.refused.is_some() => RecordingState::Refused(self.refused.clone().unwrap_or_default()),
-            Some(Stage::Refused) => RecordingState::Declined,
-            _ => RecordingState::Off,
+            announced => match (self.refused, announced) {
+                (Some(problem), _) => RecordingState::Failed(problem),
+                (None, Some(Stage::Refused)) => RecordingState::Declined,
+                (None, Some(Stage::Failed)) => RecordingState::Failed(RecordingProblem::Broke),
+                _ => RecordingState::Off,
+            },
         }
     }
 }
@@ -56,7 +60,7 @@ impl Task {
         self.recording.refused = None;
         let Some((place, token)) = self.place().filter(|_| self.session.is_some()) else {
             if on {
-                self.recording.refused = Some(String::new());
+                self.recording.refused = Some(RecordingProblem::Unavailable);
             }
             return self.show_recording();
         };
@@ -71,7 +75,7 @@ impl Task {
         if let Err(error) = result {
             tracing::warn!(on, %error, "the recording wasn't started or stopped");
             // One that isn't stopped goes on, and everybody must go on to see that.
-            self.recording.refused = on.then(|| error.to_string());
+            self.recording.refused = on.then(|| problem(&error));
         }
         self.show_recording();
     }
@@ -82,7 +86,16 @@ impl Task {
         self.show_recording();
     }
 
-    /// The room's metadata, when we enter and at each change.
+    /// What the room says when we enter it. What came to nothing before is no news.
+    pub(super) fn on_first_announcement(&mut self, metadata: &str) {
+        self.on_announcement(metadata);
+        if self.recording.announced.as_ref().is_some_and(|recording| !recording.state.is_active()) {
+            self.recording.announced = None;
+            self.show_recording();
+        }
+    }
+
+    /// The room's metadata, at each change.
     pub(super) fn on_announcement(&mut self, metadata: &str) {
         // Somebody else's room may say there what it likes.
         let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
@@ -126,6 +139,19 @@ impl Task {
     }
 }
 
+fn problem(error: &BackendError) -> RecordingProblem {
+    match error {
+        BackendError::Unreachable(_) => RecordingProblem::Unreachable,
+        BackendError::NotOurs => RecordingProblem::Unavailable,
+        BackendError::Refused { code, .. } => match code {
+            ErrorCode::RecordingUnavailable => RecordingProblem::Unavailable,
+            ErrorCode::RecordingActive => RecordingProblem::Active,
+            ErrorCode::ConsentRefused => RecordingProblem::JustRefused,
+            _ => RecordingProblem::Denied,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,10 +168,11 @@ mod tests {
         assert_eq!(shown(Stage::Starting).state(&off), RecordingState::Starting);
         assert_eq!(shown(Stage::Paused).state(&off), RecordingState::Paused);
         assert!(matches!(shown(Stage::Recording).state(&off), RecordingState::On(_)));
-        for over in [Stage::Stopping, Stage::Storing, Stage::Ready, Stage::Cancelled, Stage::Failed, Stage::Deleted] {
+        for over in [Stage::Stopping, Stage::Storing, Stage::Ready, Stage::Cancelled, Stage::Deleted] {
             assert_eq!(shown(over).state(&off), RecordingState::Off, "{over:?}");
         }
         assert_eq!(shown(Stage::Refused).state(&off), RecordingState::Declined);
+        assert_eq!(shown(Stage::Failed).state(&off), RecordingState::Failed(RecordingProblem::Broke));
         let since = RecordingState::On(Instant::now());
         assert_eq!(shown(Stage::Recording).state(&since), since, "the clock goes on");
     }
@@ -156,8 +183,8 @@ mod tests {
         assert!(matches!(recording.state(&RecordingState::Off), RecordingState::On(_)));
         recording.present = false;
         assert_eq!(recording.state(&RecordingState::Off), RecordingState::Off);
-        recording.refused = Some("no".into());
-        assert_eq!(recording.state(&RecordingState::Off), RecordingState::Refused("no".into()));
+        recording.refused = Some(RecordingProblem::Active);
+        assert_eq!(recording.state(&RecordingState::Off), RecordingState::Failed(RecordingProblem::Active));
         recording.asking = true;
         assert_eq!(recording.state(&RecordingState::Off), RecordingState::Starting);
     }

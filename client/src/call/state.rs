@@ -306,7 +306,7 @@ pub struct ControlFailure {
 }
 
 /// The recording of the consultation.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecordingState {
     /// Not recording.
     #[default]
@@ -321,8 +321,25 @@ pub enum RecordingState {
     Paused,
     /// The patient doesn't want it. Nothing was recorded.
     Declined,
-    /// The server said no; its message, to be shown.
-    Refused(String),
+    /// It didn't come to be, or broke.
+    Failed(RecordingProblem),
+}
+
+/// Why nothing is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingProblem {
+    /// The backend has no recorder, or there is no backend.
+    Unavailable,
+    /// A recording goes on already.
+    Active,
+    /// The patient said no a moment ago: they may be asked again a little later.
+    JustRefused,
+    /// The backend doesn't answer.
+    Unreachable,
+    /// The backend doesn't allow it, or failed.
+    Denied,
+    /// It had begun, and the recorder couldn't go on.
+    Broke,
 }
 
 /// End-to-end encryption, as far as we can tell.

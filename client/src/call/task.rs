@@ -295,7 +295,7 @@ impl Task {
         self.show_admission();
         self.recording = Recording::default();
         self.on_recorder(recorded);
-        self.on_announcement(&announcement);
+        self.on_first_announcement(&announcement);
         self.show_people();
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use autamedica_api::{FeedbackReason, Role};
 use autamedica_engine::ConnectionQuality;
 
-use crate::call::{CallState, EndReason, ParticipantState};
+use crate::call::{CallState, EndReason, ParticipantState, RecordingProblem};
 use crate::check::{NetworkProblem, NetworkStep, NetworkVerdict};
 use crate::device::DeviceProblem;
 use crate::i18n::{Language, Texts};
@@ -173,6 +173,18 @@ pub fn time_of_day(at: SystemTime) -> String {
         Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string(),
         // Outside of the years that calendars know.
         Err(_) => String::new(),
+    }
+}
+
+/// What is wrong with the recording, and what to do.
+pub fn recording_problem(problem: RecordingProblem) -> (&'static str, &'static str) {
+    match problem {
+        RecordingProblem::Unavailable => ("record-problem", "record-unavailable"),
+        RecordingProblem::Active => ("record-problem", "record-active"),
+        RecordingProblem::JustRefused => ("recording-declined", "record-just-refused"),
+        RecordingProblem::Unreachable => ("record-problem", "record-unreachable"),
+        RecordingProblem::Denied => ("record-problem", "record-denied"),
+        RecordingProblem::Broke => ("record-broke", "record-broke-next"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is told about a call, state by state.
 
 use autamedica_api::Role;
-use autamedica_client::call::{CallCommand, CallPhase, EncryptionState, RecordingState, ShareState};
+use autamedica_client::call::{CallCommand, CallPhase, EncryptionState, RecordingProblem, RecordingState, ShareState};
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
 use autamedica_engine::ConnectionQuality;
@@ -169,12 +169,22 @@ fn a_recording_that_waits_or_isnt_wanted_says_so() {
 }
 
 #[test]
-fn a_refused_recording_shows_the_servers_answer() {
+fn a_recording_that_fails_says_why_in_the_doctors_language() {
     let mut state = call(Role::Doctor);
-    state.recording = RecordingState::Refused("Recording isn't set up.".into());
-    let stand = Stand::in_call(Language::English, state);
+    state.recording = RecordingState::Failed(RecordingProblem::Unavailable);
+    let mut stand = Stand::in_call(Language::English, state);
     stand.assert_shows("record-problem");
-    assert!(stand.shows_text("Recording isn't set up."));
+    stand.assert_shows("record-unavailable");
+    for (problem, said) in [
+        (RecordingProblem::Active, "record-active"),
+        (RecordingProblem::JustRefused, "record-just-refused"),
+        (RecordingProblem::Unreachable, "record-unreachable"),
+        (RecordingProblem::Denied, "record-denied"),
+        (RecordingProblem::Broke, "record-broke-next"),
+    ] {
+        stand.change(|state| state.recording = RecordingState::Failed(problem));
+        stand.assert_shows(said);
+    }
     stand.assert_shows("record-start");
 }
 

@@ -1,6 +1,6 @@
 //! What the room hears of a recording: in its metadata, so that foreign clients and those who come later hear it too.
 
-use autamedica_api::{AnnouncedRecording, CONSENT_TEXT_VERSION, RoomAnnouncement, room_name};
+use autamedica_api::{AnnouncedRecording, CONSENT_TEXT_VERSION, RecordingState, RoomAnnouncement, room_name};
 
 use crate::error::Result;
 use crate::state::AppState;
@@ -13,8 +13,10 @@ use crate::store::StoredRecording;
 pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<String>) -> Result<()> {
     let room = room_name(&recording.consultation);
     let Some(open) = state.sfu.open_rooms(vec![room.clone()]).await?.pop() else { return Ok(()) };
+    // That nothing comes of it is news, too: somebody waits for it.
+    let came_to_nothing = matches!(recording.state, RecordingState::Refused | RecordingState::Failed);
     let announcement = RoomAnnouncement {
-        recording: recording.state.is_active().then(|| AnnouncedRecording {
+        recording: (recording.state.is_active() || came_to_nothing).then(|| AnnouncedRecording {
             recording_id: recording.id.clone(),
             state: recording.state,
             asked,
@@ -24,7 +26,7 @@ pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<
     // What no longer goes on is no news to a room that never heard of it, or that hears of the next one already.
     let known: RoomAnnouncement = serde_json::from_str(&open.metadata).unwrap_or_default();
     let is_others = known.recording.as_ref().is_none_or(|known| known.recording_id != recording.id);
-    if known == announcement || (announcement.recording.is_none() && is_others) {
+    if known == announcement || (!recording.state.is_active() && is_others) {
         return Ok(());
     }
     let text = serde_json::to_string(&announcement).expect("plain texts always become JSON");

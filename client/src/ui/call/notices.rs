@@ -79,9 +79,8 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     if state.recording == RecordingState::Declined && state.role == Role::Doctor {
         add(Icon::CircleSlash, ("recording-declined", "recording-declined-next"), false);
     }
-    if let RecordingState::Refused(why) = &state.recording {
-        let title = texts.t("record-problem").into_owned();
-        all.push(Notice { icon: Icon::CircleAlert, title, advice: why.clone(), serious: false });
+    if let (RecordingState::Failed(problem), Role::Doctor) = (state.recording, state.role) {
+        add(Icon::CircleAlert, wording::recording_problem(problem), false);
     }
     all
 }

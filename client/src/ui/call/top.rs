@@ -160,7 +160,7 @@ fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect, talking: bool) -> f
             let text = texts.t("recording-paused").into_owned();
             add("recording", Icon::CirclePause, palette.warning, text);
         }
-        RecordingState::Off | RecordingState::Refused(_) | RecordingState::Declined => {}
+        RecordingState::Off | RecordingState::Failed(_) | RecordingState::Declined => {}
     }
     match state.screen {
         ShareState::On => add("sharing", Icon::ScreenShare, palette.primary, texts.t("share-on").into_owned()),

@@ -13,7 +13,7 @@ pub(super) fn what_next(state: &CallState) -> (Icon, &'static str, CallCommand) 
         RecordingState::Asking | RecordingState::Starting | RecordingState::On(_) | RecordingState::Paused => {
             (Icon::CircleStop, "record-stop", CallCommand::Record(false))
         }
-        RecordingState::Off | RecordingState::Refused(_) | RecordingState::Declined => {
+        RecordingState::Off | RecordingState::Failed(_) | RecordingState::Declined => {
             (Icon::CircleDot, "record-start", CallCommand::Record(true))
         }
     }
