@@ -129,7 +129,7 @@ fn visit(language: Language) -> Result<()> {
 }
 
 /// What the other's picture is called.
-fn picture(who: &Person<'_>, role: &str) -> String {
+pub fn picture(who: &Person<'_>, role: &str) -> String {
     let name = who.words(role);
     who.words_with("video-of", &[("name", name.as_str().into())])
 }
