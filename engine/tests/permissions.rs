@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use autamedica_engine::{

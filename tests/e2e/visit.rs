@@ -85,6 +85,7 @@ fn visit(language: Language) -> Result<()> {
 
     // Another microphone, in the middle of a sentence.
     patient.clicks("sound-devices")?;
+    patient.sees_named(MICROPHONE)?;
     patient.pictures("devices")?;
     patient.clicks_named(MICROPHONE)?;
     patient.clicks("sound-devices")?;
