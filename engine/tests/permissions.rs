@@ -3,7 +3,6 @@
 
 mod common;
 
-
 use anyhow::Result;
 use autamedica_engine::{
     LocalTrack, LocalVideoTrack, NativeVideoSource, RoomError, RoomEvent, RoomOptions, TrackPublishOptions,

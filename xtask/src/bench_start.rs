@@ -81,7 +81,8 @@ fn start_app(display: &Display, program: &Path) -> Result<Figures> {
     let idle_percent = idle(process.id())?;
     process.wait(autamedica_lab::HANG_GUARD)?;
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
-    let (screen, at) = (&report["screens"][0][0], report["screens"][0][1].as_f64());
+    let first = &report["clients"][0]["screens"][0];
+    let (screen, at) = (&first[0], first[1].as_f64());
     anyhow::ensure!(screen == "start", "the first screen is {screen}");
     let start_ms = at.context("when the screen was drawn")? - started.as_secs_f64() * 1000.0;
     Ok(Figures { start_ms, idle_percent })
