@@ -43,7 +43,7 @@ impl Film {
         gstreamer::init()?;
         let demuxer = if file.extension().is_some_and(|it| it == "mp4") { "qtdemux" } else { "matroskademux" };
         let description = format!(
-            "filesrc name=file ! {demuxer} name=d d.video_0 ! queue ! h264parse name=video ! {} ! videoconvert ! appsink name=pictures sync=false \
+            "filesrc name=file ! {demuxer} name=d d.video_0 ! queue ! h264parse name=video ! {} ! videoconvert ! appsink name=pictures sync=false max-buffers=8 \
              d.audio_0 ! queue ! aacparse name=audio ! {} ! audioconvert ! appsink name=sound sync=false",
             first(&["openh264dec", "avdec_h264"])?,
             first(&["avdec_aac", "faad"])?,
