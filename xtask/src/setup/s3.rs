@@ -56,6 +56,6 @@ fn build(folder: &Path) -> Result<PathBuf> {
         .arg(&program)
         .arg("./weed")
         .current_dir(folder_of_source);
-    step::run("Building SeaweedFS (minutes on two cores)", build, Go::FIX)?;
+    step::run("Building SeaweedFS (some minutes on two cores)", build, Go::FIX)?;
     Ok(program)
 }
