@@ -1,5 +1,6 @@
 //! One recording from its request to its end: the task that has its recorder.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ struct Drive {
     tries: u32,
     not_before: Instant,
     ended: watch::Receiver<bool>,
-    announced: Option<(RecordingState, Vec<String>, Instant)>,
+    announced: Option<(StoredRecording, Vec<String>, Instant)>,
 }
 
 /// A recorder at work.
@@ -50,6 +51,18 @@ struct Running {
     since: Instant,
     /// What it was told last.
     told: Option<RecorderCommand>,
+    /// Whom it may record.
+    people: BTreeSet<String>,
+}
+
+impl Running {
+    /// Tells it whom it may record, unless it knows: who has just come isn't in the file until they consent.
+    async fn only(&mut self, people: BTreeSet<String>) {
+        let command = RecorderCommand::Only { people: people.clone() };
+        if people != self.people && self.process.tell(command).await.is_ok() {
+            self.people = people;
+        }
+    }
 }
 
 /// Drives a recording until nothing is left to do, or the server ends.
@@ -120,7 +133,8 @@ impl Drive {
             RecordingState::Stopping => self.stop().await?,
             RecordingState::Storing => {
                 self.tell_room(&recording, Vec::new()).await;
-                return self.store(&recording).await;
+                self.store(&recording).await?;
+                return Ok(true);
             }
             _ => {
                 // It was cancelled or refused, perhaps with a recorder on its way.
@@ -134,7 +148,9 @@ impl Drive {
         }
         let Some(recording) = store.recording(&self.id).await? else { return Ok(false) };
         let asked = match recording.state {
-            RecordingState::Asking | RecordingState::Paused => self.asked(&recording).await?,
+            RecordingState::Asking | RecordingState::Starting | RecordingState::Paused => {
+                self.asked(&recording).await?
+            }
             _ => Vec::new(),
         };
         self.tell_room(&recording, asked).await;
@@ -168,8 +184,11 @@ impl Drive {
             }
             return Ok(());
         };
+        running.only(self.state.store.with_consent(&recording.consultation).await?).await;
         let wanted = if pause { RecorderCommand::Pause } else { RecorderCommand::Resume };
-        if running.told.unwrap_or(RecorderCommand::Resume) != wanted && running.process.tell(wanted).await.is_ok() {
+        if running.told.as_ref().unwrap_or(&RecorderCommand::Resume) != &wanted
+            && running.process.tell(wanted.clone()).await.is_ok()
+        {
             running.told = Some(wanted);
         }
         Ok(())
@@ -218,7 +237,10 @@ impl Drive {
             encryption: None,
             upload: None,
         };
-        self.recorder = Some(Running { process, part, since: Instant::now(), told: None });
+        let people = state.store.with_consent(id).await?;
+        let mut running = Running { process, part, since: Instant::now(), told: None, people: BTreeSet::new() };
+        running.only(people).await;
+        self.recorder = Some(running);
         Ok(())
     }
 
@@ -332,18 +354,19 @@ impl Drive {
         Ok(())
     }
 
-    /// Brings the files to where they are kept, again and again until they are there. `false` when they are.
-    async fn store(&mut self, recording: &StoredRecording) -> Result<bool> {
+    /// Brings the files to where they are kept, again and again until they are there.
+    async fn store(&mut self, recording: &StoredRecording) -> Result<()> {
         if Instant::now() < self.not_before {
-            return Ok(true);
+            return Ok(());
         }
         let mut ended = self.ended.clone();
         let stored = tokio::select! {
             stored = store_away::store(&self.state, &self.recordings, recording) => stored?,
             // What is uploaded so far is noted, and the next start goes on from there.
-            _ = ended.wait_for(|end| *end) => return Ok(true),
+            _ = ended.wait_for(|end| *end) => return Ok(()),
         };
-        let Err(error) = stored else { return Ok(false) };
+        // The next look tells the room that all is well, and ends.
+        let Err(error) = stored else { return Ok(()) };
         self.tries += 1;
         let pause = match error {
             // Only the operator can change that; until then, the less is sent there the better.
@@ -351,19 +374,19 @@ impl Drive {
             _ => Duration::from_secs(1 << self.tries.min(6)),
         };
         self.not_before = Instant::now() + pause;
-        Ok(true)
+        Ok(())
     }
 
     /// Tells the room, when there is something new or it is time to look again.
     async fn tell_room(&mut self, recording: &StoredRecording, asked: Vec<String>) {
-        let is_known = self.announced.as_ref().is_some_and(|(state, known, at)| {
-            *state == recording.state && *known == asked && at.elapsed() < ANNOUNCE_EVERY
+        let is_known = self.announced.as_ref().is_some_and(|(known, known_asked, at)| {
+            known == recording && *known_asked == asked && at.elapsed() < ANNOUNCE_EVERY
         });
         if is_known {
             return;
         }
         match announce::announce(&self.state, recording, asked.clone()).await {
-            Ok(()) => self.announced = Some((recording.state, asked, Instant::now())),
+            Ok(()) => self.announced = Some((recording.clone(), asked, Instant::now())),
             Err(error) => tracing::debug!(%error, "a room can't be told of its recording; trying again"),
         }
     }

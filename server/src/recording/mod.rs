@@ -1,6 +1,7 @@
 //! Recording consultations: consent first, then a recorder process under supervision, then its files to where they are kept.
 
 mod announce;
+mod bucket;
 mod drive;
 mod process;
 mod storage;
@@ -18,7 +19,8 @@ use crate::files::{private_folder, write_whole};
 use crate::secret::Secret;
 use crate::state::AppState;
 
-pub use storage::{S3Config, Storage, StorageError};
+pub use bucket::S3Config;
+pub use storage::{Storage, StorageError};
 pub use store_away::{delete, key, links};
 
 /// How often the database is asked what another server was told to do with a recording of ours.

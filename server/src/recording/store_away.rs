@@ -4,7 +4,8 @@ use std::path::Path;
 
 use autamedica_api::{RecordingState, Timestamp};
 
-use super::storage::{LINK_LASTS, Progress, StorageError, Upload, remove};
+use super::bucket::Upload;
+use super::storage::{LINK_LASTS, Progress, STORAGE_PROBLEMS, StorageError, remove};
 use super::{Recordings, drive};
 use crate::error::Result;
 use crate::state::AppState;
@@ -37,7 +38,7 @@ pub async fn store(
             return Ok(Err(error));
         }
     }
-    if matches!(recording.problem.as_deref(), Some("storage-unreachable" | "not-encrypted" | "checksum-differs")) {
+    if recording.problem.as_deref().is_some_and(|problem| STORAGE_PROBLEMS.contains(&problem)) {
         state.store.recording_problem(&recording.id, None).await?;
     }
     state.store.move_recording(&recording.id, &[RecordingState::Storing], RecordingState::Ready).await?;
@@ -63,8 +64,8 @@ async fn store_part(
             state.store.update_part(&part).await?;
         }
         Err(error) => {
-            // An upload that came to an end begins anew; one that broke off goes on.
-            if !matches!(&error, StorageError::S3(cause) if !is_gone(cause)) {
+            // One that broke off goes on.
+            if error.is_from_the_start() {
                 state.store.update_part(&StoredPart { upload: None, ..part }).await?;
             }
             return Ok(Err(error));
@@ -75,11 +76,6 @@ async fn store_part(
         tracing::warn!(%error, "a stored recording's file can't be deleted here");
     }
     Ok(Ok(()))
-}
-
-/// Whether the storage knows nothing of the upload (any more).
-fn is_gone(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::NotFound { .. }) || error.to_string().contains("NoSuchUpload")
 }
 
 /// Deletes a recording's files everywhere; that there was one stays known.

@@ -1,8 +1,11 @@
 //! A backend of the test's own, with a real SFU, and a caller.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; a test may panic")]
 
+pub mod bucket;
+pub mod gate;
 mod postgres;
 mod program;
+pub mod recording;
 pub mod signal;
 
 use std::future::Future;
@@ -11,8 +14,8 @@ use std::future::Future;
 pub use program::{program, serve, serve_with};
 
 use autamedica_engine::{Room, RoomEvent, RoomOptions};
-use autamedica_lab::HANG_GUARD;
-use autamedica_server::{Config, Database, RunningServer, Secret, Server};
+use autamedica_lab::{HANG_GUARD, Sfu};
+use autamedica_server::{Config, Database, LiveKitUrl, RunningServer, Secret, Server, SfuConfig};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -22,6 +25,13 @@ pub fn databases() -> [Config; 2] {
     let master_key = Some(Secret::new("0123456789abcdef".repeat(4)));
     let postgres = Database::Postgres(postgres::database());
     [Config::default(), Config { database: postgres, master_key, ..Config::default() }]
+}
+
+/// A backend that uses this SFU instead of one of its own.
+pub fn external(sfu: &Sfu, config: Config) -> Config {
+    let url = LiveKitUrl::parse(&sfu.url()).unwrap();
+    let (api_key, api_secret) = (Sfu::API_KEY.to_owned(), Secret::new(Sfu::API_SECRET));
+    Config { sfu: SfuConfig::External { url, api_key, api_secret }, ..config }
 }
 
 /// A caller. The cryptography is chosen here, as a backend in this process would.

@@ -1,0 +1,217 @@
+//! An S3 bucket: uploads that go on where they broke off, and a look at what arrived.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::multipart::{MultipartStore as _, PartId};
+use object_store::path::Path as Key;
+use object_store::signer::Signer as _;
+use object_store::{BackoffConfig, ObjectStoreExt as _, PutPayload, RetryConfig};
+use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+
+use super::storage::{LINK_LASTS, Progress, StorageError};
+use crate::secret::{Secret, hex};
+
+/// How much is uploaded or read back at once. S3 wants 5 MiB at least, and 10,000 parts at most: this is enough for 80 GB.
+const CHUNK: u64 = 8 * 1024 * 1024;
+/// How long the storage may take for one request: a chunk over a line of half a megabit.
+const TIMEOUT: Duration = Duration::from_secs(180);
+/// How long it may take to answer at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request is repeated before the doctor is told. It is tried again after that, too.
+const REPEATED_FOR: Duration = Duration::from_secs(5);
+
+/// An S3 bucket and the way to it.
+#[derive(Clone, Debug)]
+pub struct S3Config {
+    /// The bucket.
+    pub bucket: String,
+    /// Its region.
+    pub region: String,
+    /// The name of the access key.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: Secret,
+    /// Another server than Amazon's.
+    pub endpoint: Option<url::Url>,
+    /// Whether the bucket stands in the path instead of the server's name.
+    pub path_style: bool,
+    /// The KMS key to encrypt with; without it, with S3's own.
+    pub kms_key: Option<String>,
+    /// More certificates to trust, as PEM.
+    pub ca: Option<Vec<u8>>,
+}
+
+/// An upload that has begun, as the database keeps it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Upload {
+    id: String,
+    etags: Vec<String>,
+}
+
+/// A bucket.
+#[derive(Debug)]
+pub struct Bucket {
+    store: AmazonS3,
+    http: reqwest::Client,
+    name: String,
+    kms_key: Option<String>,
+}
+
+impl Bucket {
+    /// Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When the settings can't work.
+    pub fn open(config: S3Config) -> Result<Self, StorageError> {
+        let mut options =
+            object_store::ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
+        let mut http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+        if let Some(pem) = &config.ca {
+            for certificate in object_store::Certificate::from_pem_bundle(pem)? {
+                options = options.with_root_certificate(certificate);
+            }
+            for certificate in reqwest::Certificate::from_pem_bundle(pem).map_err(|_| StorageError::Certificates)? {
+                http = http.add_root_certificate(certificate);
+            }
+        }
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&config.bucket)
+            .with_region(&config.region)
+            .with_access_key_id(&config.access_key)
+            .with_secret_access_key(config.secret_key.expose())
+            .with_virtual_hosted_style_request(!config.path_style);
+        if let Some(endpoint) = &config.endpoint {
+            options = options.with_allow_http(endpoint.scheme() == "http");
+            builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
+        }
+        builder = match &config.kms_key {
+            Some(key) => builder.with_sse_kms_encryption(key),
+            None => builder.with_config("aws_server_side_encryption".parse::<AmazonS3ConfigKey>()?, "AES256"),
+        };
+        let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 5, retry_timeout: REPEATED_FOR };
+        let store = builder.with_client_options(options).with_retry(retry).build()?;
+        let http = http.build().map_err(StorageError::Head)?;
+        Ok(Self { store, http, name: config.bucket, kms_key: config.kms_key })
+    }
+
+    /// Where an object of this key is kept, in words.
+    pub fn location(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.name)
+    }
+
+    /// Uploads a file in parts, from where an earlier try came to.
+    ///
+    /// # Errors
+    /// When it doesn't come to an end.
+    pub async fn upload(
+        &self,
+        key: &str,
+        file: &Path,
+        upload: Option<Upload>,
+        progress: &Progress,
+    ) -> Result<(), StorageError> {
+        let saved = |error: sqlx::Error| std::io::Error::other(error);
+        let key = &Key::from(key);
+        let size = std::fs::metadata(file)?.len();
+        let mut upload = match upload {
+            Some(upload) => upload,
+            None => {
+                let upload = Upload { id: self.store.create_multipart(key).await?, etags: Vec::new() };
+                progress.note(&upload).await.map_err(saved)?;
+                upload
+            }
+        };
+        // An empty file has one part, too.
+        let chunks = size.div_ceil(CHUNK).max(1);
+        for number in u64::try_from(upload.etags.len()).unwrap_or(u64::MAX)..chunks {
+            let bytes = read_chunk(file, number * CHUNK, CHUNK).await?;
+            let index = usize::try_from(number).unwrap_or(usize::MAX);
+            let part = self.store.put_part(key, &upload.id, index, PutPayload::from(bytes)).await?;
+            upload.etags.push(part.content_id);
+            progress.note(&upload).await.map_err(saved)?;
+        }
+        let parts = upload.etags.iter().map(|etag| PartId { content_id: etag.clone() }).collect();
+        match self.store.complete_multipart(key, &upload.id, parts).await {
+            Ok(_) => Ok(()),
+            // An earlier try may have come that far, and its answer got lost.
+            Err(_) if self.store.head(key).await.is_ok_and(|found| found.size == size) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads the object back: its size, its checksum, and how it is encrypted. One that isn't encrypted doesn't stay.
+    ///
+    /// # Errors
+    /// When it isn't the file, encrypted as asked, or the storage doesn't say.
+    pub async fn check(&self, key: &str, file: &Path, sha256: &str) -> Result<String, StorageError> {
+        let path = &Key::from(key);
+        let url = self.store.signed_url(reqwest::Method::HEAD, path, LINK_LASTS).await?;
+        let without_url = |error: reqwest::Error| StorageError::Head(error.without_url());
+        let head = self.http.head(url).send().await.map_err(without_url)?.error_for_status().map_err(without_url)?;
+        let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let encryption = header("x-amz-server-side-encryption").unwrap_or_default();
+        let key_used = header("x-amz-server-side-encryption-aws-kms-key-id").unwrap_or_default();
+        let is_right = match &self.kms_key {
+            // The storage may answer with the key's whole address where its id was given.
+            Some(wanted) => {
+                encryption.starts_with("aws:kms") && key_used.ends_with(wanted.rsplit('/').next().unwrap_or(""))
+            }
+            None => !encryption.is_empty(),
+        };
+        if !is_right {
+            self.store.delete(path).await?;
+            return Err(StorageError::NotEncrypted);
+        }
+        let size = std::fs::metadata(file)?.len();
+        if self.store.head(path).await?.size == size && self.hash(path, size).await? == sha256 {
+            return Ok(encryption);
+        }
+        self.store.delete(path).await?;
+        Err(StorageError::Differs)
+    }
+
+    /// Deletes an object; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// When it is still there.
+    pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
+        match self.store.delete(&Key::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A link to an object, good for [`LINK_LASTS`].
+    ///
+    /// # Errors
+    /// When it can't be signed.
+    pub async fn link(&self, key: &str) -> Result<String, StorageError> {
+        Ok(self.store.signed_url(reqwest::Method::GET, &Key::from(key), LINK_LASTS).await?.into())
+    }
+
+    /// The checksum of an object of this size. It is read piece by piece: none of hours breaks off.
+    async fn hash(&self, path: &Key, size: u64) -> Result<String, StorageError> {
+        let mut context = Context::new(&SHA256);
+        for start in (0..size).step_by(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
+            context.update(&self.store.get_range(path, start..(start + CHUNK).min(size)).await?);
+        }
+        Ok(hex(context.finish().as_ref()))
+    }
+}
+
+/// `length` bytes of a file from `offset` on.
+async fn read_chunk(file: &Path, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    let file = file.to_owned();
+    let read = move || {
+        let mut file = std::fs::File::open(file)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    tokio::task::spawn_blocking(read).await.map_err(|_| std::io::Error::other("reading a file panicked"))?
+}
