@@ -1,18 +1,17 @@
-//! Links to a consultation: fresh codes in the forms that people click.
+//! Links to a consultation: its codes in the forms that people click.
 
 use autamedica_api::{ConsultationLinks, JoinCode, JoinLink};
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::state::AppState;
-use crate::store::StoredConsultation;
+use crate::store::FreshCodes;
 
-/// Makes fresh codes for a consultation and the links that hold them.
+/// The links that hold these codes.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn fresh(state: &AppState, stored: &StoredConsultation) -> Result<ConsultationLinks> {
-    let codes = state.store.create_codes(&stored.id, stored.scheduled_at, stored.duration_minutes).await?;
+/// When the server's public address can't be part of a link.
+pub fn with_codes(state: &AppState, codes: &FreshCodes) -> Result<ConsultationLinks> {
     let link = |code: &Secret| {
         let code = JoinCode::new(code.expose()).map_err(|_| Error::Internal("a fresh code isn't a code"))?;
         JoinLink::new(&state.public_url, code).map_err(|_| Error::Internal("the public address isn't fit for links"))

@@ -206,7 +206,8 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
         }
         (None, Database::Postgres(_)) => return Err(ConfigError::NoMasterKey.into()),
     };
-    Ok(Store::open(&config.database, Arc::new(vault)).await?)
+    let store = Store::open(&config.database, Arc::new(vault)).await?;
+    Ok(if config.outgoing.is_some() { store.for_integrator() } else { store })
 }
 
 /// Deletes what is too old, once an hour.

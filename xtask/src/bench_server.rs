@@ -36,6 +36,10 @@ struct Figures {
     p50_ms: f64,
     p99_ms: f64,
     memory_mib: f64,
+    /// What a request costs the server, in milliseconds of one core.
+    cpu_ms: f64,
+    /// What it costs the SFU; the stub's work is this process's.
+    sfu_cpu_ms: Option<f64>,
 }
 
 /// Measures, and prints a table.
@@ -47,7 +51,10 @@ pub fn run(options: &Options) -> Result<()> {
         Some(program) => program.clone(),
         None => {
             let mut build = cargo();
-            step::show("Building the backend", build.args(["build", "--release", "-p", "autamedica-server"]))?;
+            step::show(
+                "Building the backend",
+                build.args(["build", "--release", "--workspace", "--bin", "autamedica-server"]),
+            )?;
             root().join("target/release/autamedica-server")
         }
     };
@@ -56,12 +63,14 @@ pub fn run(options: &Options) -> Result<()> {
     npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&web);
     step::run("Installing the rival's packages", npm, "Check the network: `npm ping`.")?;
 
-    let sfu = Sfu::start()?;
     let stub = stub_sfu()?;
     let folder = tempfile::tempdir().context("making a folder")?;
     let mut rows = Vec::new();
-    for (name, sfu) in [("SFU", sfu.url()), ("no SFU", stub)] {
+    for name in ["SFU", "no SFU"] {
         for server in ["autamedica-server", "express"] {
+            // Each has an SFU of its own: rooms stay open for hours, and cost it something all that time.
+            let real = (name == "SFU").then(Sfu::start).transpose()?;
+            let sfu = real.as_ref().map_or_else(|| stub.clone(), Sfu::url);
             let port = free_port()?;
             let mut command = if server == "express" {
                 let mut node = Command::new("node");
@@ -84,28 +93,47 @@ pub fn run(options: &Options) -> Result<()> {
             say(format_args!("{server}, {name}: {} callers for {} s", options.callers, options.seconds));
             // Warm: the first seconds are a just-in-time compiler's.
             load(port, options.callers, Duration::from_secs(2))?;
+            let cpu = || Ok::<_, anyhow::Error>((cpu_ms(process.id())?, real.as_ref().map(|sfu| cpu_ms(sfu.pid()))));
+            let before = cpu()?;
             let mut latencies = load(port, options.callers, Duration::from_secs(options.seconds))?;
+            let after = cpu()?;
             latencies.sort_unstable();
             #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+            let requests = latencies.len() as f64;
+            #[expect(clippy::cast_precision_loss, reason = "seconds of a benchmark")]
+            let per_second = requests / options.seconds as f64;
             let figures = Figures {
-                per_second: latencies.len() as f64 / options.seconds as f64,
+                per_second,
                 p50_ms: percentile(&latencies, 50),
                 p99_ms: percentile(&latencies, 99),
                 memory_mib: resident_mib(process.id())?,
+                cpu_ms: (after.0 - before.0) / requests,
+                sfu_cpu_ms: match (before.1, after.1) {
+                    (Some(before), Some(after)) => Some((after? - before?) / requests),
+                    _ => None,
+                },
             };
             rows.push((server, name, figures));
         }
     }
 
     println!("\nPOST /api/consultations/create: two tokens and a room; ours with its database, links and audit log");
-    println!("{:20}{:>8}{:>12}{:>10}{:>10}{:>10}", "", "", "requests/s", "p50 ms", "p99 ms", "MiB");
-    for (server, name, Figures { per_second, p50_ms, p99_ms, memory_mib }) in &rows {
-        println!("{server:20}{name:>8}{per_second:12.0}{p50_ms:10.2}{p99_ms:10.2}{memory_mib:10.1}");
+    println!("its and the SFU's milliseconds of one core are for each request");
+    println!(
+        "{:20}{:>8}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}",
+        "", "", "requests/s", "p50 ms", "p99 ms", "MiB", "CPU ms", "SFU's ms"
+    );
+    for (server, name, Figures { per_second, p50_ms, p99_ms, memory_mib, cpu_ms, sfu_cpu_ms }) in &rows {
+        let sfu = sfu_cpu_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2}"));
+        println!(
+            "{server:20}{name:>8}{per_second:12.0}{p50_ms:10.2}{p99_ms:10.2}{memory_mib:10.1}{cpu_ms:10.2}{sfu:>10}"
+        );
     }
     if let Some(file) = &options.report {
         let row = |(server, name, figures): &(&str, &str, Figures)| {
             json!({"server": server, "sfu": name, "per_second": figures.per_second, "p50_ms": figures.p50_ms,
-                "p99_ms": figures.p99_ms, "memory_mib": figures.memory_mib})
+                "p99_ms": figures.p99_ms, "memory_mib": figures.memory_mib, "cpu_ms": figures.cpu_ms,
+                "sfu_cpu_ms": figures.sfu_cpu_ms})
         };
         let rows: Vec<Value> = rows.iter().map(row).collect();
         std::fs::write(file, serde_json::to_string_pretty(&rows)? + "\n")
@@ -202,4 +230,15 @@ fn resident_mib(pid: u32) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().context("VmRSS")?;
     Ok(kib / 1024.0)
+}
+
+/// How long a process has used a core, all its threads together, in milliseconds.
+fn cpu_ms(pid: u32) -> Result<f64> {
+    // Linux tells it to programs in hundredths of a second, whatever its own clock is.
+    const TICK_MS: f64 = 10.0;
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"))?;
+    // The program's name comes second, in parentheses, and may hold spaces; the 12th and 13th fields after it count.
+    let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+    let ticks = |field| fields.split_whitespace().nth(field).and_then(|ticks| ticks.parse::<f64>().ok());
+    Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) * TICK_MS)
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::links;
 use crate::state::AppState;
-use crate::store::{Created, DEFAULT_DURATION_MINUTES, Finish, StoredConsultation};
+use crate::store::{Creation, DEFAULT_DURATION_MINUTES, Finish, NewConsultation, Refusal, StoredConsultation};
 use crate::token::Holder;
 
 pub fn router() -> Router<AppState> {
@@ -39,20 +39,22 @@ pub(super) async fn create(
         return Err(Error::refused(ErrorCode::SamePerson, "`patientId` and `doctorId` must differ"));
     }
     check_duration(wanted.duration_minutes)?;
-    let event = caller.event("consultation.create");
-    let stored = match state.store.create_consultation(&wanted, state.e2ee_default, event).await? {
-        Created::New(stored) | Created::Same(stored) => stored,
-        Created::Conflict => {
-            let message = "this consultation exists with other people or other settings";
-            return Err(Error::refused(ErrorCode::ConsultationConflict, message));
-        }
-    };
-    not_over(&stored)?;
-    let room = state.sfu.open_room(&room_name(&stored.id)).await?;
-    state.store.opened_room(&stored.id, &room.sid).await?;
-    let links = links::fresh(&state, &stored).await?;
+    let by = caller.event("consultation.create");
+    // A room is opened for nobody who is refused.
+    if let Some(stored) = state.store.consultation(&wanted.consultation_id).await?
+        && let Some(refusal) = stored.refusal(&wanted)
+    {
+        state.store.audit(by.consultation(&stored.id).outcome(refusal.as_str())).await?;
+        return Err(refused(&stored, refusal));
+    }
+    let room = state.sfu.open_room(&room_name(&wanted.consultation_id)).await?;
+    let e2ee = wanted.e2ee.unwrap_or(state.e2ee_default);
+    let new = NewConsultation { wanted, e2ee, room_sid: room.sid.clone(), by };
+    let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
+    let links = links::with_codes(&state, &codes.map_err(|refusal| refused(&stored, refusal))?)?;
     // Who was removed gets a token that grants nothing until the doctor admits them again.
-    let patient_in = stored.is_admitted() && !state.store.is_removed(&stored.id, stored.patient_id.as_str()).await?;
+    let patient_in =
+        stored.is_admitted() && (is_new || !state.store.is_removed(&stored.id, stored.patient_id.as_str()).await?);
     let token = |role, user| {
         state.sfu.token(&Holder { user, role, consultation: &stored.id, admitted: role == Role::Doctor || patient_in })
     };
@@ -141,7 +143,8 @@ pub(super) async fn fresh_links(
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
     state.store.revoke_codes(&id, caller.event("links.renew")).await?;
-    Ok(Json(Success::new(links::fresh(&state, &stored).await?)))
+    let codes = state.store.create_codes(&stored).await?;
+    Ok(Json(Success::new(links::with_codes(&state, &codes)?)))
 }
 
 /// Revokes every link and kiosk code of a consultation.
@@ -211,6 +214,17 @@ pub(super) fn over(stored: &StoredConsultation) -> Error {
             Error::refused(ErrorCode::ConsultationCancelled, "this consultation was cancelled")
         }
         _ => Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended"),
+    }
+}
+
+/// What somebody hears who can't have a consultation that is there.
+fn refused(stored: &StoredConsultation, refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Over => over(stored),
+        Refusal::Conflict => {
+            let message = "this consultation exists with other people or other settings";
+            Error::refused(ErrorCode::ConsultationConflict, message)
+        }
     }
 }
 

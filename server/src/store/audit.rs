@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::Store;
+use super::{Store, rows};
 use crate::vault::Vault;
 
 /// Something that happened. Ids only: no names, no tokens, no codes, no chat.
@@ -105,39 +105,54 @@ pub enum Tampering {
 /// # Errors
 /// When the database fails.
 pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: Event) -> sqlx::Result<()> {
+    append_all(connection, vault, vec![event]).await
+}
+
+/// As [`append`], of several things that happen in one transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn append_all(connection: &mut AnyConnection, vault: &Vault, events: Vec<Event>) -> sqlx::Result<()> {
+    let number = i64::try_from(events.len()).unwrap_or(i64::MAX);
     // The update locks the head's row until the transaction ends: entries come one after the other.
-    let head = sqlx::query("UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash")
+    let head = sqlx::query("UPDATE audit_head SET seq = seq + $1 WHERE id = 1 RETURNING seq, hash")
+        .bind(number)
         .fetch_one(&mut *connection)
         .await?;
-    let before: String = head.try_get("hash")?;
-    let mut entry = AuditEntry {
-        seq: head.try_get("seq")?,
-        at: Timestamp::now(),
-        actor: event.actor,
-        action: event.action.to_owned(),
-        consultation_id: event.consultation_id,
-        subject: event.subject,
-        origin: event.origin,
-        outcome: event.outcome.to_owned(),
-        hash: String::new(),
-    };
-    entry.hash = vault.chain(&before, &entry.covered());
-    sqlx::query("UPDATE audit_head SET hash = $1 WHERE id = 1").bind(&entry.hash).execute(&mut *connection).await?;
-    sqlx::query(
-        "INSERT INTO audit (seq, at, actor, action, consultation_id, subject, origin, outcome, hash) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(entry.seq)
-    .bind(entry.at.as_millis())
-    .bind(entry.actor)
-    .bind(entry.action)
-    .bind(entry.consultation_id)
-    .bind(entry.subject)
-    .bind(entry.origin)
-    .bind(entry.outcome)
-    .bind(entry.hash)
-    .execute(connection)
-    .await?;
+    let before: i64 = head.try_get::<i64, _>("seq")? - number;
+    let mut hash: String = head.try_get("hash")?;
+    let sql = format!(
+        "INSERT INTO audit (seq, at, actor, action, consultation_id, subject, origin, outcome, hash) VALUES {}",
+        rows(events.len(), 9)
+    );
+    let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for (seq, event) in (before + 1..).zip(events) {
+        let mut entry = AuditEntry {
+            seq,
+            at: Timestamp::now(),
+            actor: event.actor,
+            action: event.action.to_owned(),
+            consultation_id: event.consultation_id,
+            subject: event.subject,
+            origin: event.origin,
+            outcome: event.outcome.to_owned(),
+            hash: String::new(),
+        };
+        entry.hash = vault.chain(&hash, &entry.covered());
+        hash.clone_from(&entry.hash);
+        insert = insert
+            .bind(entry.seq)
+            .bind(entry.at.as_millis())
+            .bind(entry.actor)
+            .bind(entry.action)
+            .bind(entry.consultation_id)
+            .bind(entry.subject)
+            .bind(entry.origin)
+            .bind(entry.outcome)
+            .bind(entry.hash);
+    }
+    sqlx::query("UPDATE audit_head SET hash = $1 WHERE id = 1").bind(hash).execute(&mut *connection).await?;
+    insert.execute(connection).await?;
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! Join codes: the secrets of links, and the eight digits that are typed at a kiosk.
 
+use std::collections::HashSet;
+
 use autamedica_api::{Id, Role, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::{Event, Store, append};
+use super::{Event, Store, StoredConsultation, append, rows};
 use crate::secret::{Secret, random_bytes};
 
 /// Links and kiosk codes work from this long before the appointment.
@@ -72,6 +74,15 @@ pub struct StoredCode {
     pub revoked: bool,
 }
 
+/// A row of the table of codes.
+struct NewCode<'a> {
+    hash: String,
+    kind: CodeKind,
+    consultation: &'a Id,
+    role: Role,
+    window: (i64, i64),
+}
+
 /// When codes of this kind work, in milliseconds since 1970.
 fn window(kind: CodeKind, now: Timestamp, scheduled_at: Option<Timestamp>, duration_minutes: u32) -> (i64, i64) {
     let Some(start) = scheduled_at.map(Timestamp::as_millis) else {
@@ -88,58 +99,64 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn create_codes(
-        &self,
-        id: &Id,
-        scheduled_at: Option<Timestamp>,
-        duration_minutes: Option<u32>,
-    ) -> sqlx::Result<FreshCodes> {
-        let now = Timestamp::now();
-        let when = |kind| window(kind, now, scheduled_at, duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES));
+    pub async fn create_codes(&self, consultation: &StoredConsultation) -> sqlx::Result<FreshCodes> {
         let mut transaction = self.pool.begin().await?;
-        let (patient, doctor) = (Secret::random::<32>(), Secret::random::<32>());
-        for (role, code) in [(Role::Patient, &patient), (Role::Doctor, &doctor)] {
-            self.insert_code(&mut transaction, CodeKind::Link, code, id, role, when(CodeKind::Link), now).await?;
-        }
-        for _ in 0..KIOSK_ATTEMPTS {
-            let kiosk = eight_digits();
-            let when = when(CodeKind::Kiosk);
-            if self.insert_code(&mut transaction, CodeKind::Kiosk, &kiosk, id, Role::Patient, when, now).await? {
-                transaction.commit().await?;
-                return Ok(FreshCodes { patient, doctor, kiosk });
-            }
-        }
-        Err(sqlx::Error::Protocol("no eight-digit code is free".to_owned()))
+        let codes = self.insert_codes(&mut transaction, &[consultation]).await?;
+        transaction.commit().await?;
+        codes.into_iter().next().ok_or(sqlx::Error::RowNotFound)
     }
 
-    /// `false` when the code is somebody's already. One that can't work any more is taken over.
-    #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
-    async fn insert_code(
+    /// Makes fresh codes for each of these consultations, in their order.
+    pub(super) async fn insert_codes(
         &self,
         connection: &mut AnyConnection,
+        consultations: &[&StoredConsultation],
+    ) -> sqlx::Result<Vec<FreshCodes>> {
+        let now = Timestamp::now();
+        let mut fresh: Vec<FreshCodes> = Vec::new();
+        for _ in consultations {
+            // Two rows of one statement can't be the same.
+            let kiosk = other_than(|kiosk| fresh.iter().any(|codes| codes.kiosk == *kiosk));
+            fresh.push(FreshCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk });
+        }
+        let mut new = Vec::new();
+        for (stored, codes) in consultations.iter().zip(&fresh) {
+            new.push(self.row(CodeKind::Link, Role::Patient, &codes.patient, stored, now));
+            new.push(self.row(CodeKind::Link, Role::Doctor, &codes.doctor, stored, now));
+            new.push(self.row(CodeKind::Kiosk, Role::Patient, &codes.kiosk, stored, now));
+        }
+        if new.is_empty() {
+            return Ok(fresh);
+        }
+        let is_in = insert(connection, &new, now).await?;
+        for (stored, codes) in consultations.iter().zip(&mut fresh) {
+            let mut is_free = is_in.contains(&self.vault.hash_code(codes.kiosk.expose()));
+            for _ in 0..KIOSK_ATTEMPTS {
+                if is_free {
+                    break;
+                }
+                codes.kiosk = eight_digits();
+                let row = self.row(CodeKind::Kiosk, Role::Patient, &codes.kiosk, stored, now);
+                is_free = !insert(connection, &[row], now).await?.is_empty();
+            }
+            if !is_free {
+                return Err(sqlx::Error::Protocol("no eight-digit code is free".to_owned()));
+            }
+        }
+        Ok(fresh)
+    }
+
+    fn row<'a>(
+        &self,
         kind: CodeKind,
-        code: &Secret,
-        id: &Id,
         role: Role,
-        (valid_from, expires_at): (i64, i64),
+        code: &Secret,
+        stored: &'a StoredConsultation,
         now: Timestamp,
-    ) -> sqlx::Result<bool> {
-        let done = sqlx::query(
-            "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, \
-             valid_from = excluded.valid_from, expires_at = excluded.expires_at, created_at = excluded.created_at, \
-             revoked_at = NULL WHERE join_codes.expires_at < $7",
-        )
-        .bind(self.vault.hash_code(code.expose()))
-        .bind(kind.as_str())
-        .bind(id.as_str())
-        .bind(role.as_str())
-        .bind(valid_from)
-        .bind(expires_at)
-        .bind(now.as_millis())
-        .execute(connection)
-        .await?;
-        Ok(done.rows_affected() == 1)
+    ) -> NewCode<'a> {
+        let duration = stored.duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES);
+        let window = window(kind, now, stored.scheduled_at, duration);
+        NewCode { hash: self.vault.hash_code(code.expose()), kind, consultation: &stored.id, role, window }
     }
 
     /// What a code stands for.
@@ -179,6 +196,27 @@ impl Store {
     }
 }
 
+/// Inserts codes, and gives the hashes of those that were free. One that can't work any more is taken over.
+async fn insert(
+    connection: &mut AnyConnection,
+    codes: &[NewCode<'_>],
+    now: Timestamp,
+) -> sqlx::Result<HashSet<String>> {
+    let sql = format!(
+        "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) VALUES {} \
+         ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, valid_from = excluded.valid_from, \
+         expires_at = excluded.expires_at, created_at = excluded.created_at, revoked_at = NULL \
+         WHERE join_codes.expires_at < excluded.created_at RETURNING hash",
+        rows(codes.len(), 7)
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for NewCode { hash, kind, consultation, role, window: (valid_from, expires_at) } in codes {
+        query = query.bind(hash).bind(kind.as_str()).bind(consultation.as_str()).bind(role.as_str());
+        query = query.bind(valid_from).bind(expires_at).bind(now.as_millis());
+    }
+    query.fetch_all(connection).await?.iter().map(|row| row.try_get("hash")).collect()
+}
+
 pub(super) async fn revoke_all(connection: &mut AnyConnection, id: &Id, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query("UPDATE join_codes SET revoked_at = $1 WHERE consultation_id = $2 AND revoked_at IS NULL")
         .bind(now.as_millis())
@@ -205,6 +243,16 @@ pub(super) async fn move_window(
             .await?;
     }
     Ok(())
+}
+
+/// Eight digits that aren't `taken`.
+fn other_than(taken: impl Fn(&Secret) -> bool) -> Secret {
+    loop {
+        let digits = eight_digits();
+        if !taken(&digits) {
+            return digits;
+        }
+    }
 }
 
 /// Each of the hundred million codes as likely as any other.

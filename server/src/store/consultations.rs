@@ -4,7 +4,7 @@ use autamedica_api::{ConsultationState, CreateConsultation, Id, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::{Event, OutgoingEvent, Store, append, enqueue};
+use super::{Event, OutgoingEvent, Store, append};
 use crate::secret::Secret;
 
 /// A consultation as the database holds it.
@@ -54,6 +54,26 @@ impl StoredConsultation {
         }
     }
 
+    /// Whether it is with the people and the settings that somebody wants.
+    fn is_as_wanted(&self, wanted: &CreateConsultation) -> bool {
+        self.patient_id == wanted.patient_id
+            && self.doctor_id == wanted.doctor_id
+            && wanted.waiting_room.is_none_or(|wish| wish == self.waiting_room)
+            && wanted.e2ee.is_none_or(|wish| wish == self.sealed_key.is_some())
+            && wanted.scheduled_at.is_none_or(|wish| Some(wish) == self.scheduled_at)
+            && wanted.recording_consent.is_none_or(|_| self.recording_consent)
+            && wanted.duration_minutes.is_none_or(|wish| Some(wish) == self.duration_minutes)
+    }
+
+    /// Why it isn't there for somebody who wants to create it; `None` when it is.
+    pub fn refusal(&self, wanted: &CreateConsultation) -> Option<Refusal> {
+        match () {
+            () if !self.is_as_wanted(wanted) => Some(Refusal::Conflict),
+            () if self.is_over() => Some(Refusal::Over),
+            () => None,
+        }
+    }
+
     /// Whether the patient may send and receive media.
     pub fn is_admitted(&self) -> bool {
         !self.waiting_room || self.admitted_at.is_some()
@@ -72,79 +92,29 @@ pub enum Finish {
     EndedByDoctor,
 }
 
-/// What `create` found.
-pub enum Created {
-    /// It wasn't there before.
-    New(StoredConsultation),
-    /// It was there, with the same people and settings.
-    Same(StoredConsultation),
-    /// It was there, with others.
+/// Why a consultation that is there can't be had by creating it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is with other people or other settings.
     Conflict,
+    /// It won't come back.
+    Over,
+}
+
+impl Refusal {
+    /// As the audit log says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Over => "over",
+        }
+    }
 }
 
 const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, scheduled_at, \
      duration_minutes, recording_consent, room_sid, created_at, waiting_at, live_at, ended_at";
 
 impl Store {
-    /// Creates a consultation unless there is one of this id, together with its audit entry.
-    ///
-    /// `e2ee_key` is used when it is new and the wish (or, without a wish, `e2ee_default`) is to encrypt.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn create_consultation(
-        &self,
-        wanted: &CreateConsultation,
-        e2ee_default: bool,
-        by: Event,
-    ) -> sqlx::Result<Created> {
-        let mut transaction = self.pool.begin().await?;
-        let e2ee = wanted.e2ee.unwrap_or(e2ee_default);
-        let key = e2ee.then(|| self.vault.seal(wanted.consultation_id.as_str(), Secret::random::<32>().expose()));
-        let inserted = sqlx::query(
-            "INSERT INTO consultations (id, patient_id, doctor_id, state, waiting_room, e2ee_key, scheduled_at, \
-             duration_minutes, created_at, recording_consent) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(wanted.consultation_id.as_str())
-        .bind(wanted.patient_id.as_str())
-        .bind(wanted.doctor_id.as_str())
-        .bind(i64::from(wanted.waiting_room.unwrap_or(false)))
-        .bind(key)
-        .bind(wanted.scheduled_at.map(Timestamp::as_millis))
-        .bind(wanted.duration_minutes.map(i64::from))
-        .bind(Timestamp::now().as_millis())
-        .bind(i64::from(wanted.recording_consent.is_some()))
-        .execute(&mut *transaction)
-        .await?;
-        let stored = get(&mut transaction, &wanted.consultation_id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        let is_new = inserted.rows_affected() == 1;
-        let same = stored.patient_id == wanted.patient_id
-            && stored.doctor_id == wanted.doctor_id
-            && wanted.waiting_room.is_none_or(|wish| wish == stored.waiting_room)
-            && wanted.e2ee.is_none_or(|wish| wish == stored.sealed_key.is_some())
-            && wanted.scheduled_at.is_none_or(|wish| Some(wish) == stored.scheduled_at)
-            && wanted.recording_consent.is_none_or(|_| stored.recording_consent)
-            && wanted.duration_minutes.is_none_or(|wish| Some(wish) == stored.duration_minutes);
-        let outcome = if is_new {
-            "ok"
-        } else if same {
-            "exists"
-        } else {
-            "conflict"
-        };
-        append(&mut transaction, &self.vault, by.consultation(&stored.id).outcome(outcome)).await?;
-        if is_new {
-            enqueue(&mut transaction, &OutgoingEvent::state(&stored)).await?;
-        }
-        transaction.commit().await?;
-        Ok(match (is_new, same) {
-            (true, _) => Created::New(stored),
-            (false, true) => Created::Same(stored),
-            (false, false) => Created::Conflict,
-        })
-    }
-
     /// The consultation of an id.
     ///
     /// # Errors
@@ -208,14 +178,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn opened_room(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
-        sqlx::query(
-            "UPDATE consultations SET room_sid = $1, \
-             state = CASE WHEN state = 'ended' AND cause = 'empty' THEN 'created' ELSE state END WHERE id = $2",
-        )
-        .bind(room_sid)
-        .bind(id.as_str())
-        .execute(&self.pool)
-        .await?;
+        note_room(&mut *self.pool.acquire().await?, id, room_sid).await?;
         Ok(())
     }
 
@@ -277,7 +240,7 @@ impl Store {
         super::codes::revoke_all(&mut transaction, id, now).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        enqueue(&mut transaction, &OutgoingEvent::state(&stored)).await?;
+        self.enqueue(&mut transaction, &[OutgoingEvent::state(&stored)]).await?;
         transaction.commit().await?;
         Ok(Some(stored))
     }
@@ -296,6 +259,20 @@ pub(super) async fn get(connection: &mut AnyConnection, id: &Id) -> sqlx::Result
     let sql = format!("SELECT {COLUMNS} FROM consultations WHERE id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Notes which room was opened for a consultation, and gives what it is after that.
+pub(super) async fn note_room(
+    connection: &mut AnyConnection,
+    id: &Id,
+    room_sid: &str,
+) -> sqlx::Result<Option<StoredConsultation>> {
+    let sql = format!(
+        "UPDATE consultations SET room_sid = $1, \
+         state = CASE WHEN state = 'ended' AND cause = 'empty' THEN 'created' ELSE state END WHERE id = $2 RETURNING {COLUMNS}"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(room_sid).bind(id.as_str());
+    query.fetch_optional(connection).await?.as_ref().map(read).transpose()
 }
 
 fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {

@@ -3,6 +3,7 @@
 mod audit;
 mod codes;
 mod consultations;
+mod creation;
 mod feedback;
 mod housekeeping;
 mod keys;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 use sqlx::AnyPool;
 
 use crate::vault::Vault;
-use audit::append;
-use outbox::{OutgoingEvent, enqueue};
+use audit::{append, append_all};
+use outbox::OutgoingEvent;
 
 pub use audit::{AuditEntry, Event, Tampering};
-pub use codes::{CodeKind, DEFAULT_DURATION_MINUTES, StoredCode};
-pub use consultations::{Created, Finish, StoredConsultation};
+pub use codes::{CodeKind, DEFAULT_DURATION_MINUTES, FreshCodes, StoredCode};
+pub use consultations::{Finish, Refusal, StoredConsultation};
+pub use creation::{Creation, NewConsultation};
 pub use keys::{ApiKey, PREFIX as KEY_PREFIX, Scope};
 pub use open::OpenError;
 pub use outbox::Delivery;
@@ -37,9 +39,26 @@ pub use recordings::{Requested, StoredRecording};
 pub struct Store {
     pool: AnyPool,
     vault: Arc<Vault>,
+    creations: Arc<creation::Queue>,
+    /// Whether the integrator's events are kept for delivery.
+    tells_integrator: bool,
+}
+
+/// Placeholders for the values of so many rows: `($1, $2), ($3, $4)`.
+fn rows(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let values: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", values.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 impl Store {
+    /// From now on, events for the integrator are kept for delivery. Without this nobody would ever take them away.
+    pub fn for_integrator(self) -> Self {
+        Self { tells_integrator: true, ..self }
+    }
+
     /// Whether it answers.
     pub async fn answers(&self) -> bool {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()

@@ -51,7 +51,7 @@ impl Store {
             Database::File(path) => sqlite(options).connect(&file_url(path)?).await?,
         };
         migrator().run(&pool).await?;
-        let store = Self { pool, vault };
+        let store = Self { pool, vault, creations: Arc::default(), tells_integrator: false };
         store.check_key().await?;
         Ok(store)
     }

@@ -4,7 +4,7 @@ use autamedica_api::{ConsultationState, Timestamp};
 use serde::Serialize;
 use sqlx::{AnyConnection, Row};
 
-use super::{Store, StoredConsultation, StoredRecording};
+use super::{Store, StoredConsultation, StoredRecording, rows};
 
 /// What the integrator's address receives.
 #[derive(Clone, Debug, Serialize)]
@@ -63,22 +63,25 @@ pub struct Delivery {
     pub attempts: u32,
 }
 
-/// Writes an event into the outbox within the caller's transaction.
-///
-/// # Errors
-/// When the database fails.
-pub async fn enqueue(connection: &mut AnyConnection, event: &OutgoingEvent) -> sqlx::Result<()> {
-    let body = serde_json::to_string(event).expect("plain texts always become JSON");
-    sqlx::query("INSERT INTO outbox (id, body, attempts, next_at) VALUES ($1, $2, 0, $3)")
-        .bind(&event.id)
-        .bind(body)
-        .bind(event.at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 impl Store {
+    /// Writes events into the outbox within the caller's transaction, when somebody wants to hear them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn enqueue(&self, connection: &mut AnyConnection, events: &[OutgoingEvent]) -> sqlx::Result<()> {
+        if !self.tells_integrator || events.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("INSERT INTO outbox (id, body, attempts, next_at) VALUES {}", rows(events.len(), 4));
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for event in events {
+            let body = serde_json::to_string(event).expect("plain texts always become JSON");
+            insert = insert.bind(&event.id).bind(body).bind(0_i64).bind(event.at.as_millis());
+        }
+        insert.execute(connection).await?;
+        Ok(())
+    }
+
     /// Takes the event that is due longest, for `lease` milliseconds: no other server delivers it meanwhile.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use autamedica_api::{ConsultationState, Id, Timestamp};
 use sqlx::{AnyConnection, Row};
 
 use super::consultations::{CAUSE_EMPTY, get};
-use super::{Event, OutgoingEvent, Store, StoredConsultation, append, enqueue};
+use super::{Event, OutgoingEvent, Store, StoredConsultation, append};
 
 /// Somebody's stay in a room, as the SFU tells it.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ impl Store {
             && let Some(stored) = get(&mut transaction, id).await?
         {
             append(&mut transaction, &self.vault, Event::ok("sfu", "room.closed").consultation(id)).await?;
-            enqueue(&mut transaction, &OutgoingEvent::state(&stored)).await?;
+            self.enqueue(&mut transaction, &[OutgoingEvent::state(&stored)]).await?;
         }
         transaction.commit().await
     }
@@ -271,7 +271,7 @@ impl Store {
         .execute(&mut *connection)
         .await?;
         let moved = get(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        enqueue(connection, &OutgoingEvent::state(&moved)).await
+        self.enqueue(connection, &[OutgoingEvent::state(&moved)]).await
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::consultations::get;
-use super::{Event, OutgoingEvent, Store, append, enqueue};
+use super::{Event, OutgoingEvent, Store, append};
 
 /// How long a refusal stands before the doctor can have the patient asked again.
 const REFUSAL_STANDS: i64 = 60_000;
@@ -203,7 +203,7 @@ impl Store {
         let event = Event::ok("server", "recording.state").outcome(to.as_str()).consultation(&moved.consultation);
         append(&mut transaction, &self.vault, event.subject(format!("recording:{id}"))).await?;
         if to == RecordingState::Ready {
-            enqueue(&mut transaction, &OutgoingEvent::recording(&moved)).await?;
+            self.enqueue(&mut transaction, &[OutgoingEvent::recording(&moved)]).await?;
         }
         transaction.commit().await?;
         Ok(true)
