@@ -86,9 +86,10 @@ fn visit(language: Language) -> Result<()> {
     // Another microphone, in the middle of a sentence.
     patient.clicks("sound-devices")?;
     patient.pictures("devices")?;
-    patient.clicks_named(MICROPHONE)?;
+    let microphone = format!("{}: {MICROPHONE}", patient.words("devices-microphones"));
+    patient.clicks_named(&microphone)?;
     patient.clicks("sound-devices")?;
-    patient.chose(MICROPHONE)?;
+    patient.chose(&microphone)?;
     patient.presses("Escape")?;
 
     // The network goes, and comes back.
