@@ -101,6 +101,8 @@ fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
         return;
     }
     ui.horizontal(|ui| {
+        // Closer together than the columns that this lies in.
+        ui.spacing_mut().item_spacing.x = space::XS;
         let room = Vec2::new(ui.available_width() - taken, sizes.control);
         ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
             ui.set_min_width(room.x);

@@ -54,7 +54,10 @@ impl Row<'_> {
         buttons.extend(self.delete_button());
         line(ui, self.cx, buttons, asked, |ui| {
             ui.label(RichText::new(self.when).font(bold_font(self.cx.sizes.body)));
-            self.facts(ui);
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing.x = space::XXS;
+                self.facts(ui);
+            });
         });
     }
 
@@ -70,6 +73,7 @@ impl Row<'_> {
                 let parts = texts.with("recording-parts", &[("count", count.into())]);
                 measure = format!("{measure} · {parts}");
             }
+            ui.add_space(space::M);
             ui.label(RichText::new(measure).font(regular_font(sizes.body)).color(palette.muted));
         }
         if self.recording.state == RecordingState::Ready && has_files {
@@ -79,6 +83,7 @@ impl Row<'_> {
             } else {
                 (Icon::LockKeyholeOpen, palette.warning, "recording-not-encrypted")
             };
+            ui.add_space(space::M);
             fact(ui, self.cx, icon, color, &texts.t(key));
         }
     }
@@ -208,6 +213,8 @@ fn line(ui: &mut Ui, cx: &Cx, buttons: Vec<(TextButton, Asked)>, asked: &mut Vec
         ui.allocate_ui_with_layout(Vec2::new(width, 0.0), Layout::top_down(Align::Min), |ui| {
             ui.set_width(width);
             ui.spacing_mut().item_spacing.y = space::XXS;
+            // Nothing to hit here: lines are as high as their words.
+            ui.spacing_mut().interact_size.y = 0.0;
             words(ui);
         });
     };
@@ -226,11 +233,8 @@ fn line(ui: &mut Ui, cx: &Cx, buttons: Vec<(TextButton, Asked)>, asked: &mut Vec
 
 /// A sign and the words that it stands for.
 fn fact(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = space::XXS;
-        sign(ui, icon, cx.sizes.body * 1.15, color);
-        ui.label(RichText::new(text).font(regular_font(cx.sizes.body)).color(color));
-    });
+    sign(ui, icon, cx.sizes.body * 1.15, color);
+    ui.label(RichText::new(text).font(regular_font(cx.sizes.body)).color(color));
 }
 
 /// What came of something that was asked for: a screen reader says it when it is free.
