@@ -15,6 +15,8 @@ use crate::call::Secret;
 
 /// How long the backend may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// A file of which nothing comes for so long won't come.
+const SILENCE: Duration = Duration::from_secs(30);
 /// How long it may take to be there at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -81,7 +83,7 @@ impl Backend {
     pub fn new() -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build()?;
         let files =
-            reqwest::Client::builder().read_timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).referer(false).build()?;
+            reqwest::Client::builder().read_timeout(SILENCE).connect_timeout(CONNECT_TIMEOUT).referer(false).build()?;
         Ok(Self { http, files })
     }
 

@@ -10,14 +10,11 @@ use tempfile::NamedTempFile;
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::{FetchProblem, PartId};
 use crate::backend::BackendError;
 use crate::call::Entrance;
 
-/// A file of which nothing comes for so long won't come.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// So often it is told how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// How much is gathered before it is written.
@@ -33,8 +30,6 @@ pub(super) enum FetchError {
     Link(#[source] reqwest::Error),
     #[error("the file's place answers {0}")]
     Status(reqwest::StatusCode),
-    #[error("nothing more comes of the file")]
-    Silent,
     #[error("the backend has no such file to fetch")]
     Gone,
     #[error("what came isn't what was recorded")]
@@ -54,7 +49,7 @@ impl FetchError {
                 _ => FetchProblem::Unreachable,
             },
             Self::Status(status) if status.is_client_error() => FetchProblem::Gone,
-            Self::Backend(_) | Self::Link(_) | Self::Status(_) | Self::Silent => FetchProblem::Unreachable,
+            Self::Backend(_) | Self::Link(_) | Self::Status(_) => FetchProblem::Unreachable,
             Self::Gone => FetchProblem::Gone,
             Self::Differs => FetchProblem::Differs,
             Self::Disk(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
@@ -99,8 +94,8 @@ pub(super) async fn fetch(
     let mut file = BufWriter::with_capacity(PIECE, File::from_std(new.reopen()?));
     let (mut digest, mut bytes, mut told) = (Context::new(&SHA256), 0, Instant::now());
     loop {
-        let chunk = timeout(PATIENCE, answer.chunk()).await.map_err(|_| FetchError::Silent)?;
-        let Some(chunk) = chunk.map_err(|error| FetchError::Link(error.without_url()))? else { break };
+        let chunk = answer.chunk().await.map_err(|error| FetchError::Link(error.without_url()))?;
+        let Some(chunk) = chunk else { break };
         bytes += chunk.len() as u64;
         if bytes > part.size_bytes {
             return Err(FetchError::Differs);
