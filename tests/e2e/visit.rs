@@ -87,9 +87,10 @@ fn visit(language: Language) -> Result<()> {
     patient.clicks("sound-devices")?;
     patient.sees_named(MICROPHONE)?;
     patient.pictures("devices")?;
-    patient.clicks_named(MICROPHONE)?;
+    let microphone = format!("{}: {MICROPHONE}", patient.words("devices-microphones"));
+    patient.clicks_named(&microphone)?;
     patient.clicks("sound-devices")?;
-    patient.chose(MICROPHONE)?;
+    patient.chose(&microphone)?;
     patient.presses("Escape")?;
 
     // The network goes, and comes back.
