@@ -189,12 +189,8 @@ impl<'a> Recording<'a> {
             let now = Instant::now();
             match command {
                 Some(RecorderCommand::Only { people }) => session.only(people),
-                Some(command) => {
-                    if self.obey(command, now) {
-                        return Ok(());
-                    }
-                }
-                None => {}
+                Some(command) if self.obey(&command, now) => return Ok(()),
+                Some(_) | None => {}
             }
             match self.phase {
                 Phase::Recording => self.write_until(now, now)?,
@@ -207,7 +203,7 @@ impl<'a> Recording<'a> {
                         }
                         self.phase = Phase::Paused;
                         if next == Next::Resume {
-                            self.obey(RecorderCommand::Resume, now);
+                            self.obey(&RecorderCommand::Resume, now);
                         }
                     }
                 }
@@ -225,7 +221,7 @@ impl<'a> Recording<'a> {
     }
 
     /// Does as told; whether the recording ends at once.
-    fn obey(&mut self, command: RecorderCommand, now: Instant) -> bool {
+    fn obey(&mut self, command: &RecorderCommand, now: Instant) -> bool {
         use RecorderCommand::{Only, Pause, Resume, Stop};
         self.phase = match (command, self.phase) {
             (Stop, Phase::Recording) => Phase::Ending(now + HOLD, Next::Stop),

@@ -197,7 +197,11 @@ impl Task {
             if result.is_ok() {
                 let gone = recording.clone();
                 // It logs itself what it can't do.
-                let _ = blocking(move || Ok(copies.forget(&gone))).await;
+                let forget = move || {
+                    copies.forget(&gone);
+                    Ok(())
+                };
+                let _ = blocking(forget).await;
             }
             let _ = events.send(Event::Deleted(recording, result));
         });
