@@ -72,9 +72,20 @@ impl<'a> Person<'a> {
     }
 
     fn finds(&mut self, what: &str, is_it: impl Fn(&Control) -> bool) -> Result<Control> {
+        self.finds_while(what, is_it, || Ok(()))
+    }
+
+    /// Looks again and again, and does something before each look.
+    fn finds_while(
+        &mut self,
+        what: &str,
+        is_it: impl Fn(&Control) -> bool,
+        mut act: impl FnMut() -> Result<()>,
+    ) -> Result<Control> {
         let pid = self.process.id();
         let mut seen = Vec::new();
         let found = wait_until(&format!("{what:?} in {}", self.title), HANG_GUARD, || {
+            act().ok()?;
             seen = self.reader.controls(pid).unwrap_or_default();
             seen.iter().rev().find(|control| control.width > 0 && is_it(control)).cloned()
         });
@@ -127,12 +138,14 @@ impl<'a> Person<'a> {
         // Things move while a screen comes in, and the call's bar is there only when the pointer moves: what is pressed is
         // where it was a moment ago, and can be pressed.
         let mut control = self.finds(what, &is_it)?;
-        let mut sideways = 2;
+        let (display, mut sideways) = (self.display, 2);
         let (x, y) = loop {
             let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
-            sideways = -sideways;
-            self.points_at(x + sideways, y)?;
-            let again = self.finds(what, |it| is_it(it) && (it.pressable || !it.is("focusable")))?;
+            let is_there = |it: &Control| is_it(it) && (it.pressable || !it.is("focusable"));
+            let again = self.finds_while(what, is_there, || {
+                sideways = -sideways;
+                points_at(display, x + sideways, y)
+            })?;
             if (again.x, again.y) == (control.x, control.y) {
                 break (x, y);
             }
@@ -149,8 +162,7 @@ impl<'a> Person<'a> {
 
     /// Moves the pointer.
     pub fn points_at(&self, x: i32, y: i32) -> Result<()> {
-        self.display.xdotool(&["mousemove", &x.to_string(), &y.to_string()])?;
-        Ok(())
+        points_at(self.display, x, y)
     }
 
     /// Types.
@@ -193,4 +205,9 @@ impl<'a> Person<'a> {
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
+
+fn points_at(display: &Display, x: i32, y: i32) -> Result<()> {
+    display.xdotool(&["mousemove", &x.to_string(), &y.to_string()])?;
+    Ok(())
 }
