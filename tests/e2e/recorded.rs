@@ -31,6 +31,8 @@ fn both_ways_of_recording_give_the_same_film() -> Result<()> {
         Person::start(display, role, Language::English, &[&to[..], &devices].concat(), &[], folder.path())
     };
     let mut patient = start(&displays[0], "patient")?;
+    patient.is_at("Call", 1)?;
+    patient.sees("camera-stop")?;
     let mut doctor = start(&displays[1], "doctor")?;
     for (person, other) in [(&mut patient, "role-doctor"), (&mut doctor, "role-patient")] {
         let picture = picture(person, other);
