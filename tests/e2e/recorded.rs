@@ -16,6 +16,8 @@ use crate::visit::picture;
 
 /// The test microphones' tones in hertz, as the app gives them to the roles, and as people are placed: the doctor left.
 const TONES: [f64; 2] = [660.0, 440.0];
+/// How far from its picture a tone may be while a recording begins, in seconds.
+const SETTLING: f64 = 0.100;
 /// How long the doctor's camera is off at the end.
 const WITHOUT_CAMERA: f64 = 4.0;
 
@@ -128,8 +130,10 @@ fn is_whole(film: &Film, recording: &Recording) -> Result<()> {
         let off = film.after_picture(place, beeps).into_iter().filter(|(at, _)| *at > 2.0).map(|(_, off)| off);
         let off: Vec<f64> = off.collect();
         println!("after their picture: {off:.3?}");
-        for part in [&off[..off.len() / 2], &off[off.len() / 2..]] {
-            ensure!(median(part).abs() < IN_STEP, "sound is {:.3} s after the picture", median(part));
+        // What is off at first is put right in the silences of a voice. A tone has none: it is played half a percent faster or
+        // slower, which takes its time.
+        for (part, most) in [(&off[..off.len() / 2], SETTLING), (&off[off.len() / 2..], IN_STEP)] {
+            ensure!(median(part).abs() < most, "sound is {:.3} s after the picture", median(part));
         }
     }
     Ok(())
