@@ -6,14 +6,14 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use autamedica_engine::{
     LocalTrack, LocalVideoTrack, NativeVideoSource, TrackPublishOptions, TrackSource, VideoResolution,
 };
-use autamedica_lab::{HANG_GUARD, Process, Sfu, free_port, wait_until, workspace_file};
-use autamedica_server::{Config, RecordingConfig, S3Config, Secret};
-use common::{Backend, Peer, client, databases, error_code, program, read, serve_with, text};
+use autamedica_lab::{HANG_GUARD, Sfu};
+use autamedica_server::{Config, RecordingConfig};
+use common::s3::{bucket, moto};
+use common::{Backend, Peer, client, databases, error_code, program, read, serve_with, sha256, text};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -121,10 +121,6 @@ fn recorders_of(parent: u32) -> Vec<i32> {
         }
     }
     found
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -329,32 +325,8 @@ async fn a_killed_server_finds_its_recording_again() {
     assert!(ready["parts"][0]["durationSeconds"].as_f64().unwrap() > 0.9, "{ready}");
 }
 
-/// An S3 server that keeps what it is told about encryption.
-fn moto() -> (Process, u16) {
-    let port = free_port().unwrap();
-    let packages = std::fs::read_dir(workspace_file(".tools/moto").unwrap()).unwrap();
-    let packages = packages.flatten().map(|entry| entry.path()).max().expect("run `cargo xtask setup --tests`");
-    let mut command = Command::new("python3");
-    command.args(["-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", &port.to_string()]);
-    command.env("PYTHONPATH", packages);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let process = Process::spawn("moto_server", command).unwrap();
-    wait_until("moto", HANG_GUARD, || std::net::TcpStream::connect(("127.0.0.1", port)).ok()).unwrap();
-    (process, port)
-}
-
 fn s3(folder: &Path, port: u16, kms_key: Option<&str>) -> RecordingConfig {
-    let s3 = S3Config {
-        bucket: "clinic".to_owned(),
-        region: "us-east-1".to_owned(),
-        access_key: "key".to_owned(),
-        secret_key: Secret::new("secret"),
-        endpoint: Some(format!("http://127.0.0.1:{port}").parse().unwrap()),
-        path_style: true,
-        kms_key: kms_key.map(str::to_owned),
-        ca: None,
-    };
-    RecordingConfig { s3: Some(s3), ..local(folder) }
+    RecordingConfig { s3: Some(bucket(port, kms_key)), ..local(folder) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

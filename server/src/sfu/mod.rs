@@ -1,5 +1,6 @@
 //! The SFU: its API, the tokens it believes, and the process when it is ours.
 
+mod egress;
 mod managed;
 mod people;
 mod ports;
@@ -9,11 +10,12 @@ use std::time::Duration;
 
 use autamedica_api::Id;
 use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
-use livekit_api::services::ServiceResult;
-use livekit_api::services::room::{CreateRoomOptions, RoomClient};
+use livekit_api::services::room::CreateRoomOptions;
+use livekit_api::services::{LiveKitApi, ServiceResult};
 use livekit_api::webhooks::{WebhookError, WebhookReceiver};
 use livekit_protocol::{ParticipantInfo, Room, WebhookEvent};
 
+pub use egress::is_answer;
 pub use managed::{ManagedSfu, SfuStartError};
 pub use program::find as find_program;
 
@@ -42,7 +44,7 @@ pub struct Sfu {
     url: LiveKitUrl,
     api_key: String,
     api_secret: Secret,
-    rooms: RoomClient,
+    api: LiveKitApi,
     verifier: TokenVerifier,
     managed: bool,
 }
@@ -50,10 +52,10 @@ pub struct Sfu {
 impl Sfu {
     /// Nothing is asked of the SFU yet.
     pub fn new(url: LiveKitUrl, api_key: String, api_secret: Secret, managed: bool) -> Self {
-        let rooms =
-            RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
+        let api = LiveKitApi::with_api_key(url.api(), &api_key, api_secret.expose());
+        let api = api.with_request_timeout(REQUEST_TIMEOUT);
         let verifier = TokenVerifier::with_api_key(&api_key, api_secret.expose());
-        Self { url, api_key, api_secret, rooms, verifier, managed }
+        Self { url, api_key, api_secret, api, verifier, managed }
     }
 
     /// Where clients connect.
@@ -76,7 +78,7 @@ impl Sfu {
             departure_timeout: DEPARTURE_TIMEOUT,
             ..CreateRoomOptions::default()
         };
-        self.rooms.create_room(name, options).await
+        self.api.room().create_room(name, options).await
     }
 
     /// Opens a room for a network check: for two, and closed as soon as it is empty again.
@@ -91,7 +93,7 @@ impl Sfu {
             max_participants: 2,
             ..CreateRoomOptions::default()
         };
-        self.rooms.create_room(name, options).await
+        self.api.room().create_room(name, options).await
     }
 
     /// A token for one side of a network check.
@@ -107,7 +109,7 @@ impl Sfu {
     /// # Errors
     /// When the SFU doesn't answer or refuses.
     pub async fn open_rooms(&self, names: Vec<String>) -> ServiceResult<Vec<Room>> {
-        self.rooms.list_rooms(names).await
+        self.api.room().list_rooms(names).await
     }
 
     /// Who is in a room.
@@ -115,13 +117,13 @@ impl Sfu {
     /// # Errors
     /// When the SFU doesn't answer or refuses.
     pub async fn participants(&self, room: &str) -> ServiceResult<Vec<ParticipantInfo>> {
-        self.rooms.list_participants(room).await
+        self.api.room().list_participants(room).await
     }
 
     /// Whether it answers and takes our key.
     pub async fn answers(&self) -> bool {
         // A name that no consultation has, so that the answer is short.
-        self.rooms.list_rooms(vec!["health".to_owned()]).await.is_ok()
+        self.api.room().list_rooms(vec!["health".to_owned()]).await.is_ok()
     }
 
     /// A fresh token.

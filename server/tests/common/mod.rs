@@ -1,8 +1,11 @@
 //! A backend of the test's own, with a real SFU, and a caller.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; a test may panic")]
 
+pub mod egress;
+pub mod livekit;
 mod postgres;
 mod program;
+pub mod s3;
 pub mod signal;
 
 use std::future::Future;
@@ -116,6 +119,11 @@ pub fn error_code(answer: &Value) -> &str {
     assert_eq!(answer["success"], json!(false), "{answer}");
     assert!(!answer["error"]["message"].as_str().unwrap().is_empty(), "{answer}");
     answer["error"]["code"].as_str().unwrap()
+}
+
+/// In lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The text of a field.

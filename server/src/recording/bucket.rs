@@ -1,0 +1,262 @@
+//! An S3 bucket: uploading in parts, reading back, links.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use livekit_protocol::S3Upload;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::multipart::{MultipartStore as _, PartId};
+use object_store::path::Path as Key;
+use object_store::signer::Signer as _;
+use object_store::{ObjectStoreExt as _, PutPayload};
+use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+
+use super::storage::{LINK_LASTS, StorageError};
+use crate::secret::{Secret, hex};
+use crate::store::{Store, StoredPart};
+
+/// How much is uploaded at once. S3 wants 5 MiB at least, and 10,000 parts at most: this is enough for 80 GB.
+const CHUNK: u64 = 8 * 1024 * 1024;
+/// How long the storage may take for one request.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An S3 bucket and the way to it.
+#[derive(Clone, Debug)]
+pub struct S3Config {
+    /// The bucket.
+    pub bucket: String,
+    /// Its region.
+    pub region: String,
+    /// The name of the access key.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: Secret,
+    /// Another server than Amazon's.
+    pub endpoint: Option<url::Url>,
+    /// Whether the bucket stands in the path instead of the server's name.
+    pub path_style: bool,
+    /// The KMS key to encrypt with; without it, with S3's own.
+    pub kms_key: Option<String>,
+    /// More certificates to trust, as PEM.
+    pub ca: Option<Vec<u8>>,
+}
+
+/// An upload that has begun, as the database keeps it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Upload {
+    id: String,
+    etags: Vec<String>,
+}
+
+/// Notes how far an upload has come.
+#[derive(Debug)]
+pub struct Progress {
+    /// The database.
+    pub store: Store,
+    /// The part that is uploaded, as it stands there.
+    pub part: StoredPart,
+}
+
+impl Progress {
+    async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
+        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
+        self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
+    }
+}
+
+/// A bucket.
+#[derive(Debug)]
+pub struct S3 {
+    store: AmazonS3,
+    http: reqwest::Client,
+    config: S3Config,
+}
+
+impl S3 {
+    /// Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When its settings can't work.
+    pub fn open(config: S3Config) -> Result<Self, StorageError> {
+        let mut options = object_store::ClientOptions::new().with_timeout(TIMEOUT);
+        let mut http = reqwest::Client::builder().timeout(TIMEOUT);
+        if let Some(pem) = &config.ca {
+            for certificate in object_store::Certificate::from_pem_bundle(pem)? {
+                options = options.with_root_certificate(certificate);
+            }
+            for certificate in reqwest::Certificate::from_pem_bundle(pem).map_err(|_| StorageError::Certificates)? {
+                http = http.add_root_certificate(certificate);
+            }
+        }
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&config.bucket)
+            .with_region(&config.region)
+            .with_access_key_id(&config.access_key)
+            .with_secret_access_key(config.secret_key.expose())
+            .with_virtual_hosted_style_request(!config.path_style);
+        if let Some(endpoint) = &config.endpoint {
+            options = options.with_allow_http(endpoint.scheme() == "http");
+            builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
+        }
+        builder = match &config.kms_key {
+            Some(key) => builder.with_sse_kms_encryption(key),
+            None => builder.with_config("aws_server_side_encryption".parse::<AmazonS3ConfigKey>()?, "AES256"),
+        };
+        let store = builder.with_client_options(options).build()?;
+        let http = http.build().map_err(StorageError::Head)?;
+        Ok(Self { store, http, config })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.config.bucket
+    }
+
+    /// What an egress must know to bring a file here. How it is to be encrypted can't be said: that is the bucket's default.
+    pub fn for_egress(&self) -> S3Upload {
+        let S3Config { bucket, region, access_key, secret_key, endpoint, path_style, .. } = &self.config;
+        S3Upload {
+            access_key: access_key.clone(),
+            secret: secret_key.expose().to_owned(),
+            region: region.clone(),
+            endpoint: endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()).unwrap_or_default(),
+            bucket: bucket.clone(),
+            force_path_style: *path_style,
+            ..S3Upload::default()
+        }
+    }
+
+    /// Deletes an object; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// When it is still there.
+    pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
+        match self.store.delete(&Key::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A link to an object, good for [`LINK_LASTS`].
+    ///
+    /// # Errors
+    /// When it can't be signed.
+    pub async fn link(&self, key: &str) -> Result<String, StorageError> {
+        Ok(self.store.signed_url(reqwest::Method::GET, &Key::from(key), LINK_LASTS).await?.into())
+    }
+
+    /// Uploads a file in parts, from where an earlier try came to.
+    ///
+    /// # Errors
+    /// When it isn't all there.
+    pub async fn upload(
+        &self,
+        key: &str,
+        file: &Path,
+        upload: Option<Upload>,
+        progress: &Progress,
+    ) -> Result<(), StorageError> {
+        let saved = |error: sqlx::Error| std::io::Error::other(error);
+        let key = &Key::from(key);
+        let size = std::fs::metadata(file)?.len();
+        let mut upload = match upload {
+            Some(upload) => upload,
+            None => {
+                let upload = Upload { id: self.store.create_multipart(key).await?, etags: Vec::new() };
+                progress.note(&upload).await.map_err(saved)?;
+                upload
+            }
+        };
+        // An empty file has one part, too.
+        let chunks = size.div_ceil(CHUNK).max(1);
+        for number in u64::try_from(upload.etags.len()).unwrap_or(u64::MAX)..chunks {
+            let bytes = read_chunk(file, number * CHUNK, CHUNK).await?;
+            let index = usize::try_from(number).unwrap_or(usize::MAX);
+            let part = self.store.put_part(key, &upload.id, index, PutPayload::from(bytes)).await?;
+            upload.etags.push(part.content_id);
+            progress.note(&upload).await.map_err(saved)?;
+        }
+        let parts = upload.etags.iter().map(|etag| PartId { content_id: etag.clone() }).collect();
+        match self.store.complete_multipart(key, &upload.id, parts).await {
+            Ok(_) => Ok(()),
+            // An earlier try may have come that far, and its answer got lost.
+            Err(_) if self.store.head(key).await.is_ok_and(|found| found.size == size) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Compares an object with the file that it was made of. One that differs or isn't encrypted doesn't stay.
+    ///
+    /// # Errors
+    /// When it isn't there, whole and encrypted as asked.
+    pub async fn check(&self, key: &str, file: &Path, sha256: &str) -> Result<String, StorageError> {
+        let encryption = match self.encryption(key).await {
+            Err(StorageError::NotEncrypted) => {
+                self.delete(key).await?;
+                return Err(StorageError::NotEncrypted);
+            }
+            answer => answer?,
+        };
+        let size = std::fs::metadata(file)?.len();
+        if self.content(key).await? == (size, sha256.to_owned()) {
+            return Ok(encryption);
+        }
+        self.delete(key).await?;
+        Err(StorageError::Differs)
+    }
+
+    /// How an object is encrypted.
+    ///
+    /// # Errors
+    /// When it isn't there, or isn't encrypted as asked.
+    pub async fn encryption(&self, key: &str) -> Result<String, StorageError> {
+        let url = self.store.signed_url(reqwest::Method::HEAD, &Key::from(key), LINK_LASTS).await?;
+        let without_url = |error: reqwest::Error| StorageError::Head(error.without_url());
+        let head = self.http.head(url).send().await.map_err(without_url)?;
+        if head.status() == reqwest::StatusCode::NOT_FOUND {
+            return Err(StorageError::Missing);
+        }
+        let head = head.error_for_status().map_err(without_url)?;
+        let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let encryption = header("x-amz-server-side-encryption").unwrap_or_default();
+        let key_used = header("x-amz-server-side-encryption-aws-kms-key-id").unwrap_or_default();
+        let is_right = match &self.config.kms_key {
+            // The storage may answer with the key's whole address where its id was given.
+            Some(wanted) => {
+                encryption.starts_with("aws:kms") && key_used.ends_with(wanted.rsplit('/').next().unwrap_or(""))
+            }
+            None => !encryption.is_empty(),
+        };
+        if is_right { Ok(encryption) } else { Err(StorageError::NotEncrypted) }
+    }
+
+    /// Reads an object back: its size and its SHA-256.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn content(&self, key: &str) -> Result<(u64, String), StorageError> {
+        let (mut context, mut length) = (Context::new(&SHA256), 0);
+        let mut stream = self.store.get(&Key::from(key)).await?.into_stream();
+        while let Some(bytes) = stream.next().await.transpose()? {
+            length += u64::try_from(bytes.len()).unwrap_or(0);
+            context.update(&bytes);
+        }
+        Ok((length, hex(context.finish().as_ref())))
+    }
+}
+
+/// `length` bytes of a file from `offset` on.
+async fn read_chunk(file: &Path, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    let file = file.to_owned();
+    let read = move || {
+        let mut file = std::fs::File::open(file)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    tokio::task::spawn_blocking(read).await.map_err(|_| std::io::Error::other("reading a file panicked"))?
+}
