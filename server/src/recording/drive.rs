@@ -176,9 +176,13 @@ impl<W: Way> Drive<W> {
                 store.move_recording(&case.id, &[recording.state], RecordingState::Stopping).await?;
             }
             RecordingState::Starting | RecordingState::Recording | RecordingState::Paused => {
+                // To begin may take its time.
+                if recording.state == RecordingState::Starting {
+                    self.tell_room(&recording, Vec::new()).await;
+                }
                 // Nothing is recorded while somebody is there who hasn't consented.
                 let pause = !store.without_consent(&recording.consultation).await?.is_empty();
-                self.way.record(case, &recording, pause).await?;
+                self.way.record(&self.case, &recording, pause).await?;
             }
             RecordingState::Stopping => {
                 if self.way.stop(case, &recording).await? {

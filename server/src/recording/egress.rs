@@ -156,14 +156,25 @@ impl Egress {
 
 /// Asks the SFU how a recording's egresses stand.
 async fn ask(state: &AppState, recording: &StoredRecording, parts: &[StoredPart]) -> Result<()> {
-    let known = state.sfu.egresses(&room_name(&recording.consultation)).await?;
-    for info in &known {
+    let known = match state.sfu.egresses(&room_name(&recording.consultation)).await {
+        Ok(known) => Some(known),
+        Err(error) => {
+            tracing::warn!(%error, "the SFU doesn't say how its egresses stand; asking again");
+            None
+        }
+    };
+    for info in known.iter().flatten() {
         take_in(state, info).await?;
     }
     for part in parts.iter().filter(|part| part.is_made()) {
-        let is_known = known
-            .iter()
-            .any(|info| part.egress.as_ref() == Some(&info.egress_id) || part.file.as_deref() == Some(file_of(info)));
+        let is_this = |info: &EgressInfo| {
+            part.egress.as_ref() == Some(&info.egress_id) || part.file.as_deref() == Some(file_of(info))
+        };
+        let is_known = match &known {
+            Some(known) => known.iter().any(is_this),
+            // One that has an id is somewhere.
+            None => part.egress.as_ref().is_some_and(|id| !id.is_empty()),
+        };
         let age = Timestamp::now().as_millis() - part.started_at.map_or(0, Timestamp::as_millis);
         if !is_known && u128::try_from(age).is_ok_and(|age| age > LOST_AFTER.as_millis()) {
             lost(state, part).await?;

@@ -1,14 +1,26 @@
 //! LiveKit's egress, which the SFU has record a room.
 
+use std::time::Duration;
+
 use livekit_api::services::egress::{
-    EgressListFilter, EgressListOptions, EgressOutput, RoomCompositeOptions, encoding,
+    EgressClient, EgressListFilter, EgressListOptions, EgressOutput, RoomCompositeOptions, encoding,
 };
 use livekit_api::services::{ServerError, ServiceError, ServiceResult};
 use livekit_protocol::{EgressInfo, EncodedFileOutput, EncodedFileType, S3Upload, encoded_file_output};
 
 use super::Sfu;
 
+/// How long the SFU may take to say that no egress answers: 22 s, and nobody waits for it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 impl Sfu {
+    fn egress(&self) -> &EgressClient {
+        self.egress.get_or_init(|| {
+            let client = EgressClient::with_api_key(self.url.api(), &self.api_key, self.api_secret.expose());
+            client.with_request_timeout(TIMEOUT)
+        })
+    }
+
     /// Has everybody in a room recorded into an object of a bucket.
     ///
     /// # Errors
@@ -27,7 +39,7 @@ impl Sfu {
             ..encoding::H264_720P_30
         };
         let options = RoomCompositeOptions { layout: "grid".to_owned(), encoding, ..RoomCompositeOptions::default() };
-        self.api.egress().start_room_composite_egress(room, vec![EgressOutput::File(file)], options).await
+        self.egress().start_room_composite_egress(room, vec![EgressOutput::File(file)], options).await
     }
 
     /// Has an egress finish.
@@ -35,7 +47,7 @@ impl Sfu {
     /// # Errors
     /// When the SFU or the egress doesn't answer, or the egress has ended.
     pub async fn stop_egress(&self, egress: &str) -> ServiceResult<EgressInfo> {
-        self.api.egress().stop_egress(egress).await
+        self.egress().stop_egress(egress).await
     }
 
     /// A room's egresses, also those that have ended.
@@ -44,7 +56,7 @@ impl Sfu {
     /// When the SFU doesn't answer.
     pub async fn egresses(&self, room: &str) -> ServiceResult<Vec<EgressInfo>> {
         let filter = EgressListFilter::Room(room.to_owned());
-        self.api.egress().list_egress(EgressListOptions { filter, ..EgressListOptions::default() }).await
+        self.egress().list_egress(EgressListOptions { filter, ..EgressListOptions::default() }).await
     }
 }
 

@@ -6,12 +6,14 @@ mod people;
 mod ports;
 mod program;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use autamedica_api::Id;
 use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
-use livekit_api::services::room::CreateRoomOptions;
-use livekit_api::services::{LiveKitApi, ServiceResult};
+use livekit_api::services::ServiceResult;
+use livekit_api::services::egress::EgressClient;
+use livekit_api::services::room::{CreateRoomOptions, RoomClient};
 use livekit_api::webhooks::{WebhookError, WebhookReceiver};
 use livekit_protocol::{ParticipantInfo, Room, WebhookEvent};
 
@@ -44,7 +46,9 @@ pub struct Sfu {
     url: LiveKitUrl,
     api_key: String,
     api_secret: Secret,
-    api: LiveKitApi,
+    rooms: RoomClient,
+    /// Made when it is needed: few servers have an egress.
+    egress: OnceLock<EgressClient>,
     verifier: TokenVerifier,
     managed: bool,
 }
@@ -52,10 +56,10 @@ pub struct Sfu {
 impl Sfu {
     /// Nothing is asked of the SFU yet.
     pub fn new(url: LiveKitUrl, api_key: String, api_secret: Secret, managed: bool) -> Self {
-        let api = LiveKitApi::with_api_key(url.api(), &api_key, api_secret.expose());
-        let api = api.with_request_timeout(REQUEST_TIMEOUT);
+        let rooms =
+            RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
         let verifier = TokenVerifier::with_api_key(&api_key, api_secret.expose());
-        Self { url, api_key, api_secret, api, verifier, managed }
+        Self { url, api_key, api_secret, rooms, egress: OnceLock::new(), verifier, managed }
     }
 
     /// Where clients connect.
@@ -78,7 +82,7 @@ impl Sfu {
             departure_timeout: DEPARTURE_TIMEOUT,
             ..CreateRoomOptions::default()
         };
-        self.api.room().create_room(name, options).await
+        self.rooms.create_room(name, options).await
     }
 
     /// Opens a room for a network check: for two, and closed as soon as it is empty again.
@@ -93,7 +97,7 @@ impl Sfu {
             max_participants: 2,
             ..CreateRoomOptions::default()
         };
-        self.api.room().create_room(name, options).await
+        self.rooms.create_room(name, options).await
     }
 
     /// A token for one side of a network check.
@@ -109,7 +113,7 @@ impl Sfu {
     /// # Errors
     /// When the SFU doesn't answer or refuses.
     pub async fn open_rooms(&self, names: Vec<String>) -> ServiceResult<Vec<Room>> {
-        self.api.room().list_rooms(names).await
+        self.rooms.list_rooms(names).await
     }
 
     /// Who is in a room.
@@ -117,13 +121,13 @@ impl Sfu {
     /// # Errors
     /// When the SFU doesn't answer or refuses.
     pub async fn participants(&self, room: &str) -> ServiceResult<Vec<ParticipantInfo>> {
-        self.api.room().list_participants(room).await
+        self.rooms.list_participants(room).await
     }
 
     /// Whether it answers and takes our key.
     pub async fn answers(&self) -> bool {
         // A name that no consultation has, so that the answer is short.
-        self.api.room().list_rooms(vec!["health".to_owned()]).await.is_ok()
+        self.rooms.list_rooms(vec!["health".to_owned()]).await.is_ok()
     }
 
     /// A fresh token.

@@ -15,7 +15,7 @@ impl Sfu {
     pub async fn permit(&self, room: &str, identity: &str, role: Option<Role>) -> ServiceResult<bool> {
         let options =
             UpdateParticipantOptions { permission: Some(permission(role)), ..UpdateParticipantOptions::default() };
-        found(self.api.room().update_participant(room, identity, options).await)
+        found(self.rooms.update_participant(room, identity, options).await)
     }
 
     /// Sends somebody out of a room, and makes LiveKit Cloud refuse the tokens they have. `false` when they aren't there.
@@ -24,7 +24,7 @@ impl Sfu {
     /// When the SFU doesn't answer or refuses.
     pub async fn remove(&self, room: &str, identity: &str) -> ServiceResult<bool> {
         let options = RemoveParticipantOptions { revoke_token_ts: Timestamp::now().as_millis() };
-        found(self.api.room().remove_participant_with_options(room, identity, options).await)
+        found(self.rooms.remove_participant_with_options(room, identity, options).await)
     }
 
     /// Tells everybody in a room, also who comes later. `false` when it isn't open.
@@ -32,7 +32,7 @@ impl Sfu {
     /// # Errors
     /// When the SFU doesn't answer or refuses.
     pub async fn announce(&self, room: &str, metadata: &str) -> ServiceResult<bool> {
-        found(self.api.room().update_room_metadata(room, metadata).await)
+        found(self.rooms.update_room_metadata(room, metadata).await)
     }
 
     /// Mutes what somebody publishes. `false` when they don't publish it.
@@ -46,13 +46,13 @@ impl Sfu {
             MediaSource::ScreenShare => TrackSource::ScreenShare,
             MediaSource::ScreenShareAudio => TrackSource::ScreenShareAudio,
         };
-        let participant = match self.api.room().get_participant(room, identity).await {
+        let participant = match self.rooms.get_participant(room, identity).await {
             Ok(participant) => participant,
             Err(error) if is_not_found(&error) => return Ok(false),
             Err(error) => return Err(error),
         };
         let Some(track) = participant.tracks.iter().find(|track| track.source() == source) else { return Ok(false) };
-        found(self.api.room().mute_published_track(room, identity, &track.sid, true).await)
+        found(self.rooms.mute_published_track(room, identity, &track.sid, true).await)
     }
 
     /// Closes a room: everybody is out of it. `false` when it isn't open.
@@ -60,7 +60,7 @@ impl Sfu {
     /// # Errors
     /// When the SFU doesn't answer or refuses.
     pub async fn close_room(&self, room: &str) -> ServiceResult<bool> {
-        found(self.api.room().delete_room(room).await)
+        found(self.rooms.delete_room(room).await)
     }
 }
 
