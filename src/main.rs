@@ -169,6 +169,8 @@ fn run(cli: Cli) -> Result<()> {
         measurements: measurements.clone(),
         say: cli.say.clone(),
         folder: setup.folder.clone(),
+        #[cfg(not(feature = "kiosk"))]
+        copies: autamedica_client::recordings::Copies::of_user(),
     };
     let options = app_options(&cli, setup, &measurements, runtime.handle());
     let window = autamedica_client::ui::run(options, Box::new(calls));

@@ -193,6 +193,9 @@ pub struct ConsultationDetails {
     /// When it ended or was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// How many recordings of it were asked for and not declined, also those that failed or were deleted.
+    #[serde(default)]
+    pub recordings: u32,
 }
 
 /// The body of `PATCH /api/consultations/{id}`: another time for it.

@@ -1,6 +1,6 @@
 //! What the backend and the recorder's process say to each other: one JSON object a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -44,9 +44,14 @@ impl fmt::Debug for RecorderOrder {
 }
 
 /// A later line on the recorder's standard input. The end of the input is a [`Stop`](Self::Stop).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum RecorderCommand {
+    /// Of these people alone, by identity, picture and sound may be recorded from here on. Until it is said, of everybody.
+    Only {
+        /// Who may be recorded.
+        people: BTreeSet<String>,
+    },
     /// Record nothing until [`Resume`](Self::Resume). What happens meanwhile is nowhere in the file.
     Pause,
     /// Go on after a pause.
@@ -136,6 +141,8 @@ mod tests {
         assert!(!shown.contains("t0ken") && !shown.contains("k3y") && !shown.contains("Ana"), "{shown}");
 
         assert_eq!(serde_json::from_str::<RecorderCommand>(r#"{"do":"pause"}"#).unwrap(), RecorderCommand::Pause);
+        let only = RecorderCommand::Only { people: BTreeSet::from(["a".to_owned()]) };
+        assert_eq!(serde_json::from_str::<RecorderCommand>(r#"{"do":"only","people":["a"]}"#).unwrap(), only);
         let line = |event: RecorderEvent| serde_json::to_string(&event).unwrap();
         let at = Timestamp::from_millis(0);
         assert_eq!(line(RecorderEvent::Started { at }), r#"{"event":"started","at":"1970-01-01T00:00:00.000Z"}"#);

@@ -229,6 +229,9 @@ pub struct AnnouncedRecording {
     pub recording_id: String,
     /// How far it has come.
     pub state: RecordingState,
+    /// What is wrong with it, as in [`Recording::problem`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// Who must answer before it goes on, by identity.
     #[serde(default)]
     pub asked: Vec<String>,

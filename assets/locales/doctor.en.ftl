@@ -136,3 +136,100 @@ settings-back = Done
 settings-back-to-call = Back to the consultation
 settings-not-kept = The settings couldn't be saved: they hold until you close the app. Check the disk space.
 settings-broken = We didn't understand the saved settings and start afresh. The earlier ones are in { $file }
+
+# Recordings
+day-recordings = { $count ->
+    [one] 1 recording
+   *[other] { $count } recordings
+  }
+day-recordings-which = Recordings of consultation { $id } at { $time }
+recordings-title = Recordings
+recordings-back = Back to the list
+recordings-asking = Asking for the recordings…
+recordings-empty = This consultation has no recordings.
+recordings-no-key-advice = Only a computer joined to the clinic shows recordings: run “autamedica --pair”.
+recordings-leave-title = A recording is still being downloaded
+recordings-leave-lead = If you go back now, the download is cancelled and nothing of it stays on this computer.
+recordings-leave-yes = Cancel the download and go back
+recording-when = { $day } { $month } { $year }, { $time }
+recording-month = { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[other] December
+  }
+recording-measure = Lasts { $time } · { $size }
+recording-parts = { $count } parts
+recording-part = Part { $part }
+recording-file = consultation-{ $name }
+recording-encrypted = Encrypted where it is kept
+recording-not-encrypted = Not encrypted where it is kept
+recording-state-asking = Waiting for the patient's permission
+recording-state-starting = About to record
+recording-state-on = Recording now
+recording-state-paused = Paused until everybody has given permission
+recording-state-stopping = Finishing the file
+recording-state-storing = On its way to where the clinic keeps it
+recording-state-ready = Ready
+recording-state-refused = The patient preferred not to be recorded
+recording-state-cancelled = Cancelled before it began
+recording-state-failed = It couldn't be recorded
+recording-state-deleted = Deleted
+recording-trouble-crashed = The recording broke off and went on in another part: some seconds between the two may be missing.
+recording-trouble-missing = A part couldn't be recovered. Tell the clinic's technician.
+recording-trouble-withdrawn = The patient took back their permission, and the recording ends there.
+recording-trouble-disk = The server's disk is full. What was recorded is kept; tell the clinic's technician.
+recording-trouble-file = The server couldn't write or read the file. Tell the clinic's technician.
+recording-trouble-connection = The connection was lost while it recorded: what happened meanwhile is missing.
+recording-trouble-not-joined = The recorder couldn't enter the consultation. Tell the clinic's technician.
+recording-trouble-undecryptable = Some of the picture or sound couldn't be decrypted and isn't in the recording.
+recording-trouble-slow = The server was slow: the picture may jump. The sound is complete.
+recording-trouble-kind = The file is of the kind MKV. Nearly every player opens it.
+recording-trouble-storage = The place where it is kept doesn't answer. It is tried again, and nothing is lost.
+recording-trouble-not-encrypted = The storage doesn't encrypt what it gets, so the recording stays on the server. Tell the clinic's technician.
+recording-trouble-differs = The copy didn't come out the same, and it is copied again. Nothing is lost.
+recording-trouble-other = The recording had a problem. Tell the clinic's technician.
+recording-play = Watch
+recording-play-which = Watch the recording of { $when }
+recording-play-part = Watch part { $part } of the recording of { $when }
+recording-save = Save…
+recording-save-which = Save the recording of { $when }
+recording-save-part = Save part { $part } of the recording of { $when }
+recording-save-title = Where do you want to save the recording?
+recording-save-lead = Choose a place that only you can open. Type the folder and the name of the file.
+recording-save-path = Folder and name of the recording
+recording-save-taken = There is a file of this name already. Please type another.
+recording-save-go = Save
+recording-delete = Delete…
+recording-delete-which = Delete the recording of { $when }
+recording-delete-title = Delete the recording of { $when }?
+recording-delete-lead = { $count ->
+    [one] Its file ({ $time }, { $size }) is deleted for everybody and for good. That it existed and who deleted it stays on record.
+   *[other] Its { $count } files ({ $time }, { $size }) are deleted for everybody and for good. That it existed and who deleted it stays on record.
+  }
+recording-delete-yes = Delete for good
+recording-deleting = Deleting…
+recording-delete-unreachable = It couldn't be deleted: the clinic doesn't answer. Try again in a moment.
+recording-delete-denied = It couldn't be deleted: this computer may not do that. Tell the clinic's technician.
+recording-delete-unfinished = It couldn't be deleted: the recording isn't finished yet. Try again when it is ready.
+recording-cancel-which = Cancel the download of the recording of { $when }
+recording-cancel-part = Cancel the download of part { $part } of the recording of { $when }
+recording-fetching-play = Downloading to watch it: { $percent } % ({ $here } of { $whole })
+recording-fetching-save = Saving: { $percent } % ({ $here } of { $whole })
+recording-playing = Opened in this computer's player. The copy is deleted when you close AutaMedica.
+recording-saved = Saved in { $path }. It is complete.
+recording-fetch-unreachable = The download broke off: the clinic doesn't answer. Check your internet and try again.
+recording-fetch-denied = This computer may not download it. Tell the clinic's technician.
+recording-fetch-gone = The file isn't where it was kept. Try again; if it stays so, tell the clinic's technician.
+recording-fetch-differs = What came isn't what was recorded, so it wasn't kept. Try again; if it stays so, tell the clinic's technician.
+recording-fetch-disk-full = There is no room on this computer. Free some space, or save it on another disk.
+recording-fetch-not-writable = Nothing can be written in that place. Please choose another folder.
+recording-fetch-no-player = This computer has nothing to play it with. Save it and open it where there is a video player.

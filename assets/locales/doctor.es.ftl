@@ -136,3 +136,100 @@ settings-back = Listo
 settings-back-to-call = Volver a la consulta
 settings-not-kept = No se pudieron guardar los ajustes: valen hasta que cierre la aplicación. Revise el espacio en disco.
 settings-broken = No entendimos los ajustes guardados y empezamos de nuevo. Los anteriores están en { $file }
+
+# Grabaciones
+day-recordings = { $count ->
+    [one] 1 grabación
+   *[other] { $count } grabaciones
+  }
+day-recordings-which = Grabaciones de la consulta { $id } de las { $time }
+recordings-title = Grabaciones
+recordings-back = Volver a la lista
+recordings-asking = Preguntando por las grabaciones…
+recordings-empty = Esta consulta no tiene grabaciones.
+recordings-no-key-advice = Solo un equipo unido a la clínica muestra grabaciones: ejecute «autamedica --pair».
+recordings-leave-title = Una grabación todavía se está descargando
+recordings-leave-lead = Si vuelve ahora, la descarga se cancela y no queda nada de ella en este equipo.
+recordings-leave-yes = Cancelar la descarga y volver
+recording-when = { $day } de { $month } de { $year }, { $time }
+recording-month = { $month ->
+    [1] enero
+    [2] febrero
+    [3] marzo
+    [4] abril
+    [5] mayo
+    [6] junio
+    [7] julio
+    [8] agosto
+    [9] septiembre
+    [10] octubre
+    [11] noviembre
+   *[other] diciembre
+  }
+recording-measure = Dura { $time } · { $size }
+recording-parts = { $count } partes
+recording-part = Parte { $part }
+recording-file = consulta-{ $name }
+recording-encrypted = Cifrada donde se guarda
+recording-not-encrypted = Sin cifrar donde se guarda
+recording-state-asking = Esperando el permiso del paciente
+recording-state-starting = Empezando a grabar
+recording-state-on = Grabando ahora
+recording-state-paused = En pausa hasta que todos den permiso
+recording-state-stopping = Terminando el archivo
+recording-state-storing = Guardándose donde la clínica la conserva
+recording-state-ready = Lista
+recording-state-refused = El paciente prefirió que no se grabara
+recording-state-cancelled = Se canceló antes de empezar
+recording-state-failed = No se pudo grabar
+recording-state-deleted = Borrada
+recording-trouble-crashed = La grabación se cortó y siguió en otra parte: pueden faltar unos segundos entre las dos.
+recording-trouble-missing = No se pudo recuperar una parte. Avise al responsable técnico de la clínica.
+recording-trouble-withdrawn = El paciente retiró su permiso, y la grabación termina ahí.
+recording-trouble-disk = El disco del servidor está lleno. Lo grabado se conserva; avise al responsable técnico de la clínica.
+recording-trouble-file = El servidor no pudo escribir o leer el archivo. Avise al responsable técnico de la clínica.
+recording-trouble-connection = Se perdió la conexión mientras se grababa: falta lo que pasó entretanto.
+recording-trouble-not-joined = La grabadora no pudo entrar en la consulta. Avise al responsable técnico de la clínica.
+recording-trouble-undecryptable = Una parte de la imagen o del sonido no se pudo descifrar y no está en la grabación.
+recording-trouble-slow = El servidor iba lento: la imagen puede dar saltos. El sonido está completo.
+recording-trouble-kind = El archivo es de tipo MKV. Casi todos los reproductores lo abren.
+recording-trouble-storage = El lugar donde se conserva no responde. Se sigue intentando, y no se pierde nada.
+recording-trouble-not-encrypted = El almacenamiento no cifra lo que recibe, así que la grabación sigue en el servidor. Avise al responsable técnico.
+recording-trouble-differs = La copia no salió igual, y se copia otra vez. No se pierde nada.
+recording-trouble-other = La grabación tuvo un problema. Avise al responsable técnico de la clínica.
+recording-play = Ver
+recording-play-which = Ver la grabación del { $when }
+recording-play-part = Ver la parte { $part } de la grabación del { $when }
+recording-save = Guardar…
+recording-save-which = Guardar la grabación del { $when }
+recording-save-part = Guardar la parte { $part } de la grabación del { $when }
+recording-save-title = ¿Dónde quiere guardar la grabación?
+recording-save-lead = Elija un lugar que solo usted pueda abrir. Escriba la carpeta y el nombre del archivo.
+recording-save-path = Carpeta y nombre de la grabación
+recording-save-taken = Ya hay un archivo con ese nombre. Escriba otro, por favor.
+recording-save-go = Guardar
+recording-delete = Borrar…
+recording-delete-which = Borrar la grabación del { $when }
+recording-delete-title = ¿Borrar la grabación del { $when }?
+recording-delete-lead = { $count ->
+    [one] Se borra su archivo ({ $time }, { $size }) para todos y para siempre. Queda anotado que existió y quién la borró.
+   *[other] Se borran sus { $count } archivos ({ $time }, { $size }) para todos y para siempre. Queda anotado que existió y quién la borró.
+  }
+recording-delete-yes = Borrar para siempre
+recording-deleting = Borrando…
+recording-delete-unreachable = No se pudo borrar: la clínica no responde. Inténtelo otra vez en un momento.
+recording-delete-denied = No se pudo borrar: este equipo no tiene permiso. Avise al responsable técnico de la clínica.
+recording-delete-unfinished = No se pudo borrar: la grabación todavía no ha terminado. Inténtelo cuando esté lista.
+recording-cancel-which = Cancelar la descarga de la grabación del { $when }
+recording-cancel-part = Cancelar la descarga de la parte { $part } de la grabación del { $when }
+recording-fetching-play = Descargando para verla: { $percent } % ({ $here } de { $whole })
+recording-fetching-save = Guardando: { $percent } % ({ $here } de { $whole })
+recording-playing = Se abrió en el reproductor de este equipo. La copia se borra al cerrar AutaMedica.
+recording-saved = Guardada en { $path }. Está completa.
+recording-fetch-unreachable = La descarga se cortó: la clínica no responde. Revise su internet e inténtelo otra vez.
+recording-fetch-denied = Este equipo no tiene permiso para descargarla. Avise al responsable técnico de la clínica.
+recording-fetch-gone = El archivo no está donde se guardaba. Inténtelo otra vez; si sigue igual, avise al responsable técnico.
+recording-fetch-differs = Lo que llegó no es lo que se grabó, así que no se conservó. Inténtelo otra vez; si sigue igual, avise al responsable técnico.
+recording-fetch-disk-full = No hay espacio en este equipo. Libere espacio, o guárdela en otro disco.
+recording-fetch-not-writable = No se puede escribir en ese lugar. Elija otra carpeta, por favor.
+recording-fetch-no-player = Este equipo no tiene con qué verla. Guárdela y ábrala donde haya un reproductor de video.

@@ -7,6 +7,8 @@
 mod before;
 #[path = "gallery/picture.rs"]
 mod picture;
+#[path = "gallery/recordings.rs"]
+mod recordings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use autamedica_api::{Feedback, Id, Role};
 use autamedica_client::answer::Answer;
-use autamedica_client::app::{AppOptions, Call, Calls, Check, DoctorsAgenda, PinAnswer, Start, UiHandle};
+use autamedica_client::app::{
+    AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start, UiHandle,
+};
 use autamedica_client::backend::{Admission, ConsultationPlace};
 use autamedica_client::call::{
     CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest,
@@ -72,7 +76,7 @@ const SCENES: &[&str] = &[
 fn main() -> eframe::Result {
     let mut args = std::env::args().skip(1);
     let Some(scene) = args.next() else {
-        SCENES.iter().chain(before::SCENES).for_each(|scene| println!("{scene}"));
+        SCENES.iter().chain(before::SCENES).chain(recordings::SCENES).for_each(|scene| println!("{scene}"));
         return Ok(());
     };
     let mut options = AppOptions { title: format!("gallery {scene}"), role: Role::Doctor, ..AppOptions::default() };
@@ -90,7 +94,7 @@ fn main() -> eframe::Result {
     let target = JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role: options.role };
     options.start = match scene.as_str() {
         "start" | "settings" => Start::Home,
-        day if day.starts_with("day") => Start::Home,
+        day if day.starts_with("day") || day.starts_with("recordings") => Start::Home,
         check if check.starts_with("check") => Start::Check(target),
         _ => Start::Join(target),
     };
@@ -138,6 +142,10 @@ impl Calls for Gallery {
 
     fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
         Box::new(before::GalleryDay(self.scene.clone()))
+    }
+
+    fn recordings(&mut self, _: &Id, wake: Wake) -> Box<dyn DoctorsRecordings> {
+        Box::new(recordings::GalleryRecordings::new(&self.scene, wake))
     }
 
     fn list_devices(&mut self, _: Wake) -> Answer<DeviceLists> {

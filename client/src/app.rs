@@ -31,19 +31,21 @@ use crate::ui::joining::JoiningScreen;
 use crate::ui::keypad::KeypadScreen;
 use crate::ui::operator::OperatorScreen;
 use crate::ui::pace::Pace;
-#[cfg(not(feature = "kiosk"))]
-use crate::ui::start::StartScreen;
 use crate::ui::stats::UiStats;
 use crate::ui::video::Videos;
 use crate::ui::{Action, Cx, waiting};
 #[cfg(not(feature = "kiosk"))]
-pub use calls::DoctorsAgenda;
+use crate::ui::{recordings::RecordingsScreen, start::StartScreen};
 pub use calls::{Call, Calls, Check, PinAnswer};
+#[cfg(not(feature = "kiosk"))]
+pub use calls::{DoctorsAgenda, DoctorsRecordings};
 pub use options::{AppOptions, OnScreen, ScreenName, Start, UiHandle};
 
 enum Screen {
     #[cfg(not(feature = "kiosk"))]
     Start(StartScreen),
+    #[cfg(not(feature = "kiosk"))]
+    Recordings(RecordingsScreen),
     Keypad(KeypadScreen),
     Check(Checking),
     Call(Box<Ongoing>),
@@ -241,6 +243,11 @@ impl App {
             Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {
                 self.apply_preference(ctx, action);
             }
+            #[cfg(not(feature = "kiosk"))]
+            Action::Recordings(id) => {
+                let recordings = self.calls.recordings(&id, self.waker());
+                self.screen = Screen::Recordings(RecordingsScreen::new(recordings));
+            }
             #[cfg(feature = "kiosk")]
             Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {}
             Action::Focus => {
@@ -304,6 +311,8 @@ impl App {
         let mut name = match &self.screen {
             #[cfg(not(feature = "kiosk"))]
             Screen::Start(_) => ScreenName::Start,
+            #[cfg(not(feature = "kiosk"))]
+            Screen::Recordings(_) => ScreenName::Recordings,
             Screen::Keypad(_) => ScreenName::Start,
             Screen::Check(checking) if checking.entering.is_some() => ScreenName::Joining,
             Screen::Check(_) => ScreenName::Check,
@@ -374,6 +383,8 @@ impl App {
         match &mut self.screen {
             #[cfg(not(feature = "kiosk"))]
             Screen::Start(screen) => screen.show(ui, &mut cx),
+            #[cfg(not(feature = "kiosk"))]
+            Screen::Recordings(screen) => screen.show(ui, &mut cx),
             Screen::Keypad(screen) => screen.show(ui, &mut cx),
             Screen::Check(Checking { entering: Some(joining), .. }) => joining.show(ui, &mut cx),
             Screen::Check(Checking { check, screen, .. }) => {

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
     Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, GiveConsent,
-    Id, Join, Joined, MuteParticipant, QualitySample, Role, StartRecording, Success, Timestamp,
+    Id, Join, Joined, MuteParticipant, QualitySample, Recording, RecordingList, Role, StartRecording, Success,
+    Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,10 @@ use crate::call::Secret;
 
 /// How long the backend may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// A file of which nothing comes for so long won't come.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long it may take to be there at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What it takes to enter a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +71,8 @@ pub enum BackendError {
 #[derive(Clone, Debug)]
 pub struct Backend {
     http: reqwest::Client,
+    /// For files: they take as long as they take, and their addresses are told to nobody.
+    files: reqwest::Client,
 }
 
 impl Backend {
@@ -74,8 +81,10 @@ impl Backend {
     /// # Errors
     /// When the system's certificates can't be used.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).build()?;
-        Ok(Self { http })
+        let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build()?;
+        let files =
+            reqwest::Client::builder().read_timeout(SILENCE).connect_timeout(CONNECT_TIMEOUT).referer(false).build()?;
+        Ok(Self { http, files })
     }
 
     /// Enters a consultation by its id. The people's ids are the same for everybody who asks this way, so that the two
@@ -189,6 +198,53 @@ impl Backend {
         let path = ["api", "consultations", place.id.as_str(), "recording", verb];
         let _: serde_json::Value = self.post(&place.server, &path, &StartRecording { room_name }, Some(token)).await?;
         Ok(())
+    }
+
+    /// The recordings of a consultation, for a desk's `key`.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no; so for the other ways to recordings.
+    pub async fn recordings(&self, server: &Url, id: &Id, key: Option<&Secret>) -> Result<RecordingList, BackendError> {
+        let url = place(server, &["api", "consultations", id.as_str(), "recordings"])?;
+        self.ask(self.http.get(url), key).await
+    }
+
+    /// One recording, with links to its files that are good for some minutes.
+    ///
+    /// # Errors
+    /// As [`recordings`](Self::recordings).
+    pub async fn recording(
+        &self,
+        server: &Url,
+        id: &Id,
+        recording: &str,
+        key: Option<&Secret>,
+    ) -> Result<Recording, BackendError> {
+        let url = place(server, &["api", "consultations", id.as_str(), "recordings", recording])?;
+        self.ask(self.http.get(url), key).await
+    }
+
+    /// Deletes a recording's files.
+    ///
+    /// # Errors
+    /// As [`recordings`](Self::recordings).
+    pub async fn delete_recording(
+        &self,
+        server: &Url,
+        id: &Id,
+        recording: &str,
+        key: Option<&Secret>,
+    ) -> Result<(), BackendError> {
+        let url = place(server, &["api", "consultations", id.as_str(), "recordings", recording])?;
+        self.ask::<serde_json::Value>(self.http.delete(url), key).await.map(drop)
+    }
+
+    /// Opens a link to a file. The link is the proof: no key goes along, which storage elsewhere must not see.
+    ///
+    /// # Errors
+    /// When nothing answers. The link isn't in the error.
+    pub async fn open_link(&self, link: &str) -> Result<reqwest::Response, reqwest::Error> {
+        self.files.get(link).send().await.map_err(reqwest::Error::without_url)
     }
 
     /// Answers whether we may be recorded, with our own token.

@@ -14,6 +14,8 @@ pub mod pairing;
 pub mod pin;
 #[cfg(not(feature = "kiosk"))]
 pub mod recent;
+#[cfg(not(feature = "kiosk"))]
+pub mod recordings;
 pub mod report;
 pub mod settings;
 pub mod sound;

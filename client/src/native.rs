@@ -11,9 +11,9 @@ use tokio::runtime::Handle;
 #[cfg(not(feature = "kiosk"))]
 use crate::agenda::{self, Agenda, AgendaHandle};
 use crate::answer::{Answer, pending};
-#[cfg(not(feature = "kiosk"))]
-use crate::app::DoctorsAgenda;
 use crate::app::{Call, Calls, Check, PinAnswer};
+#[cfg(not(feature = "kiosk"))]
+use crate::app::{DoctorsAgenda, DoctorsRecordings};
 use crate::backend::Admission;
 use crate::call::{
     self, CallCommand, CallHandle, CallOptions, CallSettings, CallState, DeviceChoices, Entrance, JoinTarget, Secret,
@@ -22,6 +22,10 @@ use crate::call::{
 use crate::check::{self, CheckCommand, CheckHandle, CheckOptions, CheckState};
 use crate::device::audio::Level;
 use crate::pin::PinHash;
+#[cfg(not(feature = "kiosk"))]
+use crate::recordings::{
+    self, Copies, Player, RecordingsCommand, RecordingsHandle, RecordingsOptions, RecordingsState,
+};
 use crate::report::Measurements;
 #[cfg(not(feature = "kiosk"))]
 use crate::{call::DeviceLists, recent, settings, settings::Settings};
@@ -41,6 +45,9 @@ pub struct NativeCalls {
     pub say: Option<String>,
     /// Where the app's files are; `None` where nothing is kept.
     pub folder: Option<PathBuf>,
+    /// Recordings that were played.
+    #[cfg(not(feature = "kiosk"))]
+    pub copies: Copies,
 }
 
 impl NativeCalls {
@@ -139,6 +146,17 @@ impl Calls for NativeCalls {
     }
 
     #[cfg(not(feature = "kiosk"))]
+    fn recordings(&mut self, consultation: &Id, wake: Wake) -> Box<dyn DoctorsRecordings> {
+        let options = RecordingsOptions {
+            consultation: consultation.clone(),
+            entrance: self.entrance.clone(),
+            copies: self.copies.clone(),
+            player: Player::of_system(),
+        };
+        Box::new(recordings::follow(&self.runtime, options, wake))
+    }
+
+    #[cfg(not(feature = "kiosk"))]
     fn list_devices(&mut self, wake: Wake) -> Answer<DeviceLists> {
         let (answer, reply) = pending(wake);
         self.runtime.spawn_blocking(move || reply.give(check::list_devices()));
@@ -186,5 +204,16 @@ impl Check for CheckHandle {
 impl DoctorsAgenda for AgendaHandle {
     fn now(&self) -> std::sync::Arc<Agenda> {
         AgendaHandle::now(self)
+    }
+}
+
+#[cfg(not(feature = "kiosk"))]
+impl DoctorsRecordings for RecordingsHandle {
+    fn now(&self) -> std::sync::Arc<RecordingsState> {
+        RecordingsHandle::now(self)
+    }
+
+    fn send(&self, command: RecordingsCommand) {
+        RecordingsHandle::send(self, command);
     }
 }

@@ -282,6 +282,8 @@ fn visuals(palette: &Palette, dark: bool) -> Visuals {
     visuals.selection.bg_fill = palette.primary.gamma_multiply(0.35);
     visuals.selection.stroke = Stroke::new(FOCUS_WIDTH, palette.focus);
     visuals.text_cursor.stroke = Stroke::new(2.0, palette.primary);
+    // Calm, and nothing is drawn twice a second for hours. The field with the keyboard has its ring.
+    visuals.text_cursor.blink = false;
     visuals.interact_cursor = Some(egui::CursorIcon::PointingHand);
     let states = &mut visuals.widgets;
     for (state, fill) in [

@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 use autamedica_engine::{
     LocalTrack, LocalVideoTrack, NativeVideoSource, RoomError, RoomEvent, RoomOptions, TrackPublishOptions,
@@ -46,11 +44,9 @@ async fn a_patient_cannot_share_a_screen() -> Result<()> {
     assert!(permission.may_publish(TrackSource::Camera) && !permission.may_publish(TrackSource::Screenshare));
 
     for source in [TrackSource::Screenshare, TrackSource::Unknown] {
-        let started = Instant::now();
         let (outcome, _screen) = publish(&patient, source).await?;
-        eprintln!("{source:?}: {outcome:?} after {:?}", started.elapsed());
+        eprintln!("{source:?}: {outcome:?}");
         assert!(matches!(outcome, Err(RoomError::NotAllowed(_))), "{outcome:?}");
-        assert!(started.elapsed() < Duration::from_secs(5));
         assert!(patient.room.local_participant().track_publications().is_empty());
     }
     // And after the refusals, what is granted still works, and is all that anybody sees.

@@ -171,7 +171,7 @@ async fn leaving_while_the_sfu_is_down_is_bounded() -> Result<()> {
     let took = started.elapsed();
     eprintln!("close: {outcome:?} after {took:?}");
     assert!(matches!(outcome, Ok(()) | Err(RoomError::Timeout(_))), "{outcome:?}");
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(disconnected(&mut ana).await?, DisconnectReason::ClientInitiated);
     Ok(())
 }

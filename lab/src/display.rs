@@ -67,13 +67,20 @@ impl Display {
         command
     }
 
+    /// A tool that acts on windows. Some wait for ever for one that is gone.
+    fn tool(&self, name: &str) -> Command {
+        let mut command = self.command("timeout");
+        command.arg(HANG_GUARD.as_secs().to_string()).arg(name);
+        command
+    }
+
     /// Waits for the window whose title contains `title`, and returns its id.
     ///
     /// # Errors
     /// When none appears.
     pub fn window(&self, title: &str) -> Result<String> {
         wait_until(&format!("a window named {title:?}"), HANG_GUARD, || {
-            let answer = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output().ok()?;
+            let answer = self.tool("xdotool").args(["search", "--onlyvisible", "--name", title]).output().ok()?;
             String::from_utf8_lossy(&answer.stdout).lines().next().map(str::to_owned)
         })
     }
@@ -83,7 +90,7 @@ impl Display {
     /// # Errors
     /// When it fails.
     pub fn xdotool(&self, arguments: &[&str]) -> Result<String> {
-        let answer = self.command("xdotool").args(arguments).output().context("running xdotool")?;
+        let answer = self.tool("xdotool").args(arguments).output().context("running xdotool")?;
         if !answer.status.success() {
             bail!("xdotool {arguments:?}: {}", String::from_utf8_lossy(&answer.stderr).trim());
         }
@@ -95,7 +102,7 @@ impl Display {
     /// # Errors
     /// When it can't be captured.
     pub fn screenshot(&self, window: &str, file: &Path) -> Result<()> {
-        let status = self.command("import").args(["-window", window]).arg(file).status().context("running import")?;
+        let status = self.tool("import").args(["-window", window]).arg(file).status().context("running import")?;
         if !status.success() {
             bail!("import of window {window} failed");
         }

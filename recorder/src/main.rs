@@ -13,6 +13,7 @@
 //!
 //! ```json
 //! {"url":"ws://…","token":"…","e2eeKey":"…","directory":"/…","name":"…","part":1,"language":"es","names":{"patient-1":"María"}}
+//! {"do":"only","people":["patient-1","doctor-1"]}
 //! {"do":"pause"}
 //! {"do":"resume"}
 //! {"do":"stop"}
@@ -32,6 +33,8 @@
 //! The file is `DIRECTORY/NAME.partN.mkv` (mode 0600) while it is written, playable at every moment, and becomes
 //! `DIRECTORY/NAME.partN.mp4` at the end. When the disk is too full for that, `finished` names the `.mkv`, and `recover`
 //! makes the MP4 once there is room. A file that exists already is never written over.
+//!
+//! `only` names whose picture and sound may be recorded; until it comes, everybody's are. The server says who has consented.
 //!
 //! A pause is cut out: the file goes on where it stopped, and no picture or sound of the pause is in it.
 //!

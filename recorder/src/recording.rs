@@ -187,10 +187,14 @@ impl<'a> Recording<'a> {
                 Err(RecvTimeoutError::Timeout) => session.is_over().then_some(RecorderCommand::Stop),
             };
             let now = Instant::now();
-            if let Some(command) = command
-                && self.obey(command, now)
-            {
-                return Ok(());
+            match command {
+                Some(RecorderCommand::Only { people }) => session.only(people),
+                Some(command) => {
+                    if self.obey(command, now) {
+                        return Ok(());
+                    }
+                }
+                None => {}
             }
             match self.phase {
                 Phase::Recording => self.write_until(now, now)?,
@@ -222,7 +226,7 @@ impl<'a> Recording<'a> {
 
     /// Does as told; whether the recording ends at once.
     fn obey(&mut self, command: RecorderCommand, now: Instant) -> bool {
-        use RecorderCommand::{Pause, Resume, Stop};
+        use RecorderCommand::{Only, Pause, Resume, Stop};
         self.phase = match (command, self.phase) {
             (Stop, Phase::Recording) => Phase::Ending(now + HOLD, Next::Stop),
             (Stop, Phase::Ending(end, _)) => Phase::Ending(end, Next::Stop),
@@ -232,7 +236,7 @@ impl<'a> Recording<'a> {
             (Pause, Phase::Resuming(_)) => Phase::Paused,
             (Resume, Phase::Ending(end, Next::Pause)) => Phase::Ending(end, Next::Resume),
             (Resume, Phase::Paused) => Phase::Resuming(now + IN_FLIGHT),
-            (Pause | Resume, phase) => phase,
+            (Pause | Resume | Only { .. }, phase) => phase,
         };
         false
     }

@@ -3,7 +3,7 @@
 mod sync;
 mod tracks;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ pub(crate) type Report = Arc<dyn Fn(RecorderEvent) + Send + Sync>;
 /// Being in a room, until dropped.
 pub(crate) struct Session {
     leave: watch::Sender<bool>,
+    only: watch::Sender<Option<BTreeSet<String>>>,
     /// Says `true` when the room is over: it was closed, or we were removed.
     over: watch::Receiver<bool>,
     task: tokio::task::JoinHandle<()>,
@@ -81,9 +82,11 @@ impl Session {
         let joined = entrance.enter().await?;
         let (leave, left) = watch::channel(false);
         let (ended, over) = watch::channel(false);
+        let (only, people) = watch::channel(None);
         let stay = Stay {
             entrance,
             names: order.names.clone(),
+            only: people,
             media,
             report,
             tracks: Tracks::default(),
@@ -96,7 +99,12 @@ impl Session {
             // Nobody listens any more when the recording has ended first.
             let _ = ended.send(true);
         });
-        Ok(Self { leave, over, task })
+        Ok(Self { leave, only, over, task })
+    }
+
+    /// Takes picture and sound of these people alone.
+    pub(crate) fn only(&self, people: BTreeSet<String>) {
+        self.only.send_replace(Some(people));
     }
 
     /// Whether the room is over.
@@ -134,6 +142,8 @@ impl Entrance {
 struct Stay {
     entrance: Entrance,
     names: BTreeMap<String, String>,
+    /// Who may be recorded; everybody, unless it is said.
+    only: watch::Receiver<Option<BTreeSet<String>>>,
     media: Media,
     report: Report,
     tracks: Tracks,
@@ -206,6 +216,8 @@ impl Stay {
                     tokio::spawn(sync::measure(self.tracks.all(), slot));
                 },
                 _ = left.changed() => return None,
+                // A closed channel is the end, which the line above hears.
+                _ = self.only.changed() => {}
             }
             self.update(room);
         }
@@ -247,6 +259,9 @@ impl Stay {
     /// nothing is missed, whatever a reconnection does.
     fn update(&mut self, room: &Room) {
         let mut participants: Vec<_> = room.remote_participants().into_iter().filter(is_person).collect();
+        if let Some(only) = &*self.only.borrow() {
+            participants.retain(|participant| only.contains(&participant.identity()));
+        }
         // The doctor is always on the left.
         participants.sort_by_key(|participant| role_of(participant) != Some(Role::Doctor));
         let unreadable = self.tracks.update(&participants, &self.media.mixer, &self.leads);

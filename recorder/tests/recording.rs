@@ -10,11 +10,8 @@ use anyhow::Result;
 use autamedica_api::{RecorderCommand, RecorderEvent, RecorderProblem};
 use autamedica_engine::TrackSource;
 use autamedica_lab::Sfu;
-use common::film::{Film, LEFT, RIGHT, WHOLE};
+use common::film::{Film, IN_STEP, LEFT, RIGHT, STAGE, WHOLE, median};
 use common::{Person, Recorder, order, person_token};
-
-/// Sound may be this far from the picture, in seconds.
-const IN_STEP: f64 = 0.040;
 
 /// Seconds since 1970, of the clock that time codes come from.
 fn now() -> f64 {
@@ -31,11 +28,15 @@ fn assert_in_step(film: &Film, index: usize, hz: f64, at_least: usize) {
     for pair in beeps.windows(2) {
         assert!((pair[1].0 - pair[0].0 - 1.0).abs() < 0.1, "a beep is missing after {:.2} s", pair[0].0);
     }
-    for (at, off) in beeps {
-        // The engine's jitter buffers begin with more than they need and come down within two seconds.
-        let most = if at < 2.0 { 2.5 * IN_STEP } else { IN_STEP };
-        assert!(off.abs() < most, "at {at:.2} s sound is {:.0} ms after the picture", off * 1000.0);
+    // The engine's jitter buffers begin with more than they need and come down within two seconds; after that a beep may be
+    // far off now and then, when a busy machine delivered its sound late.
+    let settled: Vec<f64> = beeps.iter().filter(|(at, _)| *at > 2.0).map(|(_, off)| *off).collect();
+    for (when, part) in [("start", &settled[..settled.len() / 2]), ("end", &settled[settled.len() / 2..])] {
+        let off = median(part);
+        assert!(off.abs() < IN_STEP, "at the {when} sound is {:.0} ms after the picture", off * 1000.0);
     }
+    let far = settled.iter().filter(|off| off.abs() > IN_STEP).count();
+    assert!(far * 5 <= settled.len(), "{far} of {} beeps aren't in step", settled.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +132,6 @@ async fn what_happens_in_a_pause_is_nowhere_in_the_file() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_muted_camera_is_a_card_and_a_shared_screen_has_the_stage() -> Result<()> {
-    const STAGE: (usize, usize, usize, usize) = (0, 72, 1024, 576);
     const SIDE: (usize, usize, usize, usize) = (1024, 288, 256, 144);
     let (sfu, folder) = (Sfu::start()?, tempfile::tempdir()?);
     let mut doctor = Person::join(&sfu, "room", "doctor-luis").await?;

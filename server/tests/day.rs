@@ -8,7 +8,7 @@ use autamedica_engine::{
     LocalTrack, LocalVideoTrack, NativeVideoSource, RoomError, RoomEvent, TrackPublishOptions, TrackSource,
     VideoResolution,
 };
-use autamedica_server::{Config, Database, RateLimit, Scope, open_store};
+use autamedica_server::{Config, Database, RateLimit, RecordingConfig, Scope, open_store};
 use common::{Backend, Peer, claims, databases, error_code, text};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -66,6 +66,45 @@ async fn the_list_of_a_day_follows_its_time_zone() {
         }
         let token = text(&backend.create("now").await, "doctorToken").to_owned();
         assert_eq!(backend.call(Method::GET, "/api/consultations", &token).await.0, StatusCode::FORBIDDEN);
+        backend.server.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_says_which_consultations_have_recordings() {
+    for config in databases() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody comes, so nothing is ever recorded; only that it is asked for counts here.
+        let recording = RecordingConfig {
+            folder: Some(folder.path().join("recordings")),
+            program: Some("/bin/false".into()),
+            ..RecordingConfig::default()
+        };
+        let backend = Backend::start_with(Config { recording, ..config }).await;
+        backend.create("quiet").await;
+        let filmed = backend.create("filmed").await;
+        let (doctor, patient) = (text(&filmed, "doctorToken"), text(&filmed, "patientToken"));
+        let counts = async || {
+            let (_, answer) = backend.get("/api/consultations").await;
+            let of = |id: &str| {
+                let all = answer["data"]["consultations"].as_array().unwrap().clone();
+                all.into_iter().find(|one| one["consultationId"] == id).map(|one| one["recordings"].clone())
+            };
+            (of("quiet"), of("filmed"))
+        };
+        let are = |number: u32| (Some(json!(0)), Some(json!(number)));
+        assert_eq!(counts().await, are(0));
+        let path = |what: &str| format!("/api/consultations/filmed/recording/{what}");
+        let start = json!({"roomName": text(&filmed, "roomName")});
+        assert_eq!(backend.post(&path("start"), Some(doctor), &start).await.0, StatusCode::OK);
+        assert_eq!(counts().await, are(1));
+        // One that came to nothing is none.
+        assert_eq!(backend.post(&path("stop"), Some(doctor), &json!({})).await.0, StatusCode::OK);
+        assert_eq!(counts().await, are(0));
+        assert_eq!(backend.post(&path("start"), Some(doctor), &start).await.0, StatusCode::OK);
+        let no = json!({"answer": "refused", "textVersion": 1, "language": "es"});
+        assert_eq!(backend.post(&path("consent"), Some(patient), &no).await.0, StatusCode::OK);
+        assert_eq!(counts().await, are(0));
         backend.server.shutdown().await;
     }
 }

@@ -9,16 +9,10 @@ use std::process::{Command, Stdio};
 use autamedica_api::JoinLink;
 use autamedica_engine::RoomEvent;
 use autamedica_lab::{HANG_GUARD, Process, Sfu, free_port, wait_until};
-use autamedica_server::{Config, LiveKitUrl, Scope, Secret, SfuConfig, open_store};
-use common::{Backend, Peer, client, databases, read, serve, soon, text};
+use autamedica_server::{Config, Scope, open_store};
+use common::{Backend, Peer, client, databases, external, read, serve, soon, text};
 use reqwest::{Client, StatusCode, tls};
 use serde_json::{Value, json};
-
-fn external(sfu: &Sfu, config: Config) -> Config {
-    let url = LiveKitUrl::parse(&sfu.url()).unwrap();
-    let (api_key, api_secret) = (Sfu::API_KEY.to_owned(), Secret::new(Sfu::API_SECRET));
-    Config { sfu: SfuConfig::External { url, api_key, api_secret }, ..config }
-}
 
 /// A file of the repository.
 fn file(path: &str) -> PathBuf {

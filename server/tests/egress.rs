@@ -4,124 +4,69 @@
 
 mod common;
 
-use std::time::Instant;
+use std::sync::Arc;
 
-use autamedica_lab::{HANG_GUARD, Process, Sfu};
-use autamedica_server::{Config, LiveKitUrl, RecordingConfig};
+use autamedica_lab::Sfu;
+use autamedica_server::{Config, LiveKitUrl, RecordingConfig, S3Config};
+use common::bucket::{ACCESS_KEY, S3Server, SECRET_KEY};
 use common::egress::{Double, Ways};
-use common::livekit::{external, external_at, tell};
-use common::s3::{bucket, moto};
-use common::{Backend, Peer, databases, error_code, sha256, text};
+use common::livekit::{external_at, tell};
+use common::recording::{Case, heard, sha256};
+use common::{Backend, Peer, databases, error_code, external, text};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use livekit_protocol::{EgressStatus, encoded_file_output, room_composite_egress_request};
+use object_store::ObjectStoreExt as _;
+use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const FILMED: &str = "/api/consultations/filmed";
 
-/// A consultation in which its doctor is, on a server that records by an egress.
-struct Case {
-    backend: Backend,
-    data: Value,
-    doctor: Peer,
+/// Recording by an egress into the bucket of this name.
+fn into(bucket: &str) -> RecordingConfig {
+    let server = S3Server::shared();
+    let s3 = S3Config { bucket: bucket.to_owned(), ..server.config(server.port, None) };
+    RecordingConfig { egress: true, s3: Some(s3), ..RecordingConfig::default() }
 }
 
-fn egress(s3: u16) -> RecordingConfig {
-    RecordingConfig { egress: true, s3: Some(bucket(s3, None)), ..RecordingConfig::default() }
+async fn until_state(case: &Case, state: &str) -> Value {
+    case.until(|recording| recording["state"] == state).await
 }
 
-impl Case {
-    async fn new(config: Config, more: Value) -> Self {
-        let backend = Backend::start_with(config).await;
-        let data = backend.create_with("filmed", &more).await;
-        let doctor = Peer::join(&data, text(&data, "doctorToken")).await;
-        Self { backend, data, doctor }
-    }
-
-    fn token(&self) -> &str {
-        text(&self.data, "doctorToken")
-    }
-
-    async fn start(&self) -> (StatusCode, Value) {
-        let body = json!({"roomName": "consultation-filmed"});
-        self.backend.post(&format!("{FILMED}/recording/start"), Some(self.token()), &body).await
-    }
-
-    async fn stop(&self) -> Value {
-        self.backend.post(&format!("{FILMED}/recording/stop"), Some(self.token()), &json!({})).await.1
-    }
-
-    async fn accept(&self, token: &str) {
-        let body = json!({"answer": "accepted", "textVersion": 1, "language": "es"});
-        let (status, said) = self.backend.post(&format!("{FILMED}/recording/consent"), Some(token), &body).await;
-        assert_eq!(status, StatusCode::OK, "{said}");
-    }
-
-    /// Waits until the newest recording is as wanted.
-    async fn until(&self, is_right: impl Fn(&Value) -> bool) -> Value {
-        let start = Instant::now();
-        loop {
-            let (_, answer) = self.backend.call(Method::GET, &format!("{FILMED}/recordings"), self.token()).await;
-            let newest = answer["data"]["recordings"][0].clone();
-            if is_right(&newest) {
-                return newest;
-            }
-            assert!(start.elapsed() < HANG_GUARD, "it stays {answer}");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn until_state(&self, state: &str) -> Value {
-        self.until(|recording| recording["state"] == state).await
-    }
-
-    /// Waits until the room is told this state.
-    async fn until_told(&self, state: &str) -> Value {
-        let start = Instant::now();
-        loop {
-            let heard = serde_json::from_str::<Value>(&self.doctor.room.metadata()).unwrap_or_default();
-            if heard["recording"]["state"] == state {
-                return heard["recording"].clone();
-            }
-            assert!(start.elapsed() < HANG_GUARD, "{heard}");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn details(&self, recording: &Value) -> Value {
-        let path = format!("{FILMED}/recordings/{}", text(recording, "recordingId"));
-        self.backend.call(Method::GET, &path, self.token()).await.1["data"].clone()
-    }
+/// Waits until the room is told this state.
+async fn until_told(case: &Case, state: &str) -> Value {
+    heard(&case.people[0], state, |recording| recording["state"] == state).await
 }
 
-/// With a double in front of the SFU, and a bucket.
+/// With a double in front of the SFU, and a bucket of its own.
 struct Stage {
     case: Case,
     double: Double,
-    s3: u16,
-    _parts: (Sfu, Process),
+    bucket: Arc<AmazonS3>,
+    name: String,
+    _sfu: Sfu,
 }
 
 impl Stage {
-    async fn new(config: Config, ways: Ways, more: Value) -> Self {
-        let (moto, s3) = moto();
+    /// Whether what the egress brings is encrypted in the bucket, `encrypts` says.
+    async fn new(config: Config, ways: Ways, encrypts: bool, more: Value) -> Self {
         let sfu = Sfu::start().unwrap();
-        let (double, api) = Double::start(&sfu, s3, ways).await;
-        let made = double_bucket(s3).await;
-        assert_eq!(made, StatusCode::OK);
+        let name = format!("clinic-{}", uuid::Uuid::new_v4());
+        let mut bucket = S3Server::shared().bucket(&name);
+        if encrypts {
+            let encryption = "aws_server_side_encryption".parse::<AmazonS3ConfigKey>().unwrap();
+            bucket = bucket.with_config(encryption, "AES256");
+        }
+        let bucket = Arc::new(bucket.build().unwrap());
+        let (double, api) = Double::start(&sfu, bucket.clone(), ways).await;
         let url = LiveKitUrl::parse(&sfu.url()).unwrap().with_api(&LiveKitUrl::parse(&api).unwrap());
-        let config = Config { recording: egress(s3), ..external_at(url, config) };
-        let case = Case::new(config, more).await;
+        let case = Case::new(external_at(url, config), into(&name), more).await;
         double.tell(&case.backend.url(""));
-        Self { case, double, s3, _parts: (sfu, moto) }
+        Self { case, double, bucket, name, _sfu: sfu }
     }
 }
 
-async fn double_bucket(s3: u16) -> StatusCode {
-    common::client().put(format!("http://127.0.0.1:{s3}/clinic")).send().await.unwrap().status()
-}
-
-const GOOD: Ways = Ways { tells: true, encrypts: true, failures: 0 };
+const GOOD: Ways = Ways { tells: true, failures: 0 };
 
 /// Somebody whom no side of the consultation is.
 fn guest() -> String {
@@ -140,21 +85,21 @@ fn guest() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_sfu_without_an_egress_says_so_and_the_doctor_hears_it() {
     let sfu = Sfu::start().unwrap();
-    let config = Config { recording: egress(1), ..external(&sfu, Config::default()) };
-    let case = Case::new(config, json!({"recordingConsent": "already-given"})).await;
+    let config = external(&sfu, Config::default());
+    let case = Case::new(config, into("clinic"), json!({"recordingConsent": "already-given"})).await;
     assert_eq!(case.start().await.1["data"]["state"], "starting");
-    let failed = case.until_state("failed").await;
+    let failed = until_state(&case, "failed").await;
     assert_eq!((&failed["problem"], &failed["parts"]), (&json!("egress-unavailable"), &json!([])), "{failed}");
-    case.until_told("failed").await;
+    until_told(&case, "failed").await;
     // Nothing is in the way of another try.
     assert_eq!(case.start().await.1["data"]["state"], "starting");
-    case.backend.server.shutdown().await;
+    case.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_encrypted_end_to_end_isnt_recorded() {
     let sfu = Sfu::start().unwrap();
-    let config = Config { recording: egress(1), ..external(&sfu, Config::default()) };
+    let config = Config { recording: into("clinic"), ..external(&sfu, Config::default()) };
     let backend = Backend::start_with(config).await;
     let data = backend.create_with("filmed", &json!({"e2ee": true})).await;
     let body = json!({"roomName": "consultation-filmed"});
@@ -168,16 +113,16 @@ async fn what_is_encrypted_end_to_end_isnt_recorded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_are_kept() {
     for (config, tells) in databases().into_iter().zip([true, false]) {
-        let stage = Stage::new(config, Ways { tells, ..GOOD }, json!({})).await;
+        let stage = Stage::new(config, Ways { tells, ..GOOD }, true, json!({})).await;
         let (case, double) = (&stage.case, &stage.double);
         assert_eq!(case.start().await.1["data"]["state"], "asking");
-        assert_eq!(case.until_told("asking").await["asked"], json!(["patient-1"]));
+        assert_eq!(until_told(case, "asking").await["asked"], json!(["patient-1"]));
         let (status, answer) = case.start().await;
         assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "recording_active"));
         assert!(double.requests().is_empty(), "nothing is begun without consent");
 
-        case.accept(text(&case.data, "patientToken")).await;
-        let recording = case.until_state("recording").await;
+        case.answer("accepted").await;
+        let recording = until_state(case, "recording").await;
         assert!(recording["startedAt"].is_string(), "{recording}");
         let [request] = &double.requests()[..] else { panic!("one request") };
         let file = &request.file_outputs[0];
@@ -190,7 +135,7 @@ async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_
         let Some(encoded_file_output::Output::S3(s3)) = &file.output else { panic!("{file:?}") };
         assert_eq!(
             (s3.bucket.as_str(), s3.access_key.as_str(), s3.secret.as_str(), s3.force_path_style),
-            ("clinic", "key", "secret", true)
+            (stage.name.as_str(), ACCESS_KEY, SECRET_KEY, true)
         );
         let Some(room_composite_egress_request::Options::Advanced(encoding)) = &request.options else {
             panic!("{request:?}")
@@ -210,15 +155,15 @@ async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_
         // Somebody else comes: nothing is recorded until they have consented, too.
         let guest = guest();
         let _guest = Peer::join(&case.data, &guest).await;
-        assert_eq!(case.until_told("paused").await["asked"], json!(["guest-1"]));
+        assert_eq!(until_told(case, "paused").await["asked"], json!(["guest-1"]));
         assert_ne!(double.states()[0], EgressStatus::EgressActive);
         assert_eq!(double.requests().len(), 1);
-        case.accept(&guest).await;
-        case.until_told("recording").await;
+        case.answer_of(&guest, "accepted").await;
+        until_told(case, "recording").await;
 
-        let stopped = case.stop().await;
-        assert_eq!(stopped["data"]["location"], format!("s3://clinic/{key}"), "{stopped}");
-        let ready = case.until_state("ready").await;
+        let (_, stopped) = case.stop().await;
+        assert_eq!(stopped["data"]["location"], format!("s3://{}/{key}", stage.name), "{stopped}");
+        let ready = until_state(case, "ready").await;
         assert_eq!((&ready["problem"], &ready["durationSeconds"]), (&Value::Null, &json!(5.0)), "{ready}");
         let [first, second] = &ready["parts"].as_array().unwrap()[..] else { panic!("{ready}") };
         assert_ne!(first["location"], second["location"]);
@@ -231,44 +176,45 @@ async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_
                 "{part}"
             );
             let link = text(&links["parts"][index], "downloadUrl");
-            assert_eq!(case.backend.http.get(link).send().await.unwrap().bytes().await.unwrap(), object);
+            assert_eq!(S3Server::shared().client().get(link).send().await.unwrap().bytes().await.unwrap(), object);
         }
         let path = format!("{FILMED}/recordings/{}", text(&ready, "recordingId"));
-        assert_eq!(case.backend.call(Method::DELETE, &path, case.token()).await.0, StatusCode::OK);
-        let list = format!("http://127.0.0.1:{}/clinic?list-type=2", stage.s3);
-        let listed = case.backend.http.get(list).send().await.unwrap().text().await.unwrap();
-        assert!(!listed.contains("<Key>"), "{listed}");
-        stage.case.backend.server.shutdown().await;
+        assert_eq!(case.backend.call(Method::DELETE, &path, case.doctor()).await.0, StatusCode::OK);
+        for part in [first, second] {
+            let key = text(part, "location").split_once("consultations/").unwrap().1;
+            let found = stage.bucket.head(&format!("consultations/{key}").into()).await;
+            assert!(matches!(found, Err(object_store::Error::NotFound { .. })), "{found:?}");
+        }
+        stage.case.shutdown().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_egress_that_fails_is_told_and_followed_by_another() {
     let ways = Ways { failures: 1, ..GOOD };
-    let stage = Stage::new(Config::default(), ways, json!({"recordingConsent": "already-given"})).await;
+    let stage = Stage::new(Config::default(), ways, true, json!({"recordingConsent": "already-given"})).await;
     let case = &stage.case;
     case.start().await;
     case.until(|recording| recording["problem"] == "egress-failed").await;
-    case.until_state("recording").await;
+    until_state(case, "recording").await;
     assert_eq!(stage.double.requests().len(), 2);
     case.stop().await;
-    let ready = case.until_state("ready").await;
+    let ready = until_state(case, "ready").await;
     assert_eq!(ready["parts"].as_array().unwrap().len(), 1, "{ready}");
-    stage.case.backend.server.shutdown().await;
+    stage.case.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_isnt_encrypted_in_the_bucket_is_said_and_not_lost() {
-    let ways = Ways { encrypts: false, ..GOOD };
-    let stage = Stage::new(Config::default(), ways, json!({"recordingConsent": "already-given"})).await;
+    let stage = Stage::new(Config::default(), GOOD, false, json!({"recordingConsent": "already-given"})).await;
     let case = &stage.case;
     case.start().await;
-    case.until_state("recording").await;
+    until_state(case, "recording").await;
     case.stop().await;
     let waiting = case.until(|recording| recording["problem"] == "not-encrypted").await;
     assert_eq!((&waiting["state"], &waiting["parts"][0]["stored"]), (&json!("storing"), &json!(false)), "{waiting}");
     let link = text(&case.details(&waiting).await, "downloadUrl").to_owned();
-    let got = case.backend.http.get(&link).send().await.unwrap().bytes().await.unwrap();
+    let got = S3Server::shared().client().get(&link).send().await.unwrap().bytes().await.unwrap();
     assert_eq!(got, Double::object(0));
-    stage.case.backend.server.shutdown().await;
+    stage.case.shutdown().await;
 }

@@ -8,10 +8,10 @@ use autamedica_engine::{
     DataPacket, LocalTrack, LocalVideoTrack, NativeVideoSource, RoomEvent, TrackPublishOptions, VideoResolution,
 };
 use autamedica_lab::Sfu;
-use autamedica_server::{Config, LiveKitUrl, Secret, SfuConfig};
+use autamedica_server::Config;
 use common::signal::Signal;
-use common::{Backend, Peer, error_code, text};
-use livekit_api::services::egress::{EgressClient, EgressOutput, RoomCompositeOptions};
+use common::{Backend, Peer, error_code, external, text};
+use livekit_api::services::egress::{EgressClient, EgressOutput, TrackEgressOutput};
 use livekit_api::services::room::{RoomClient, UpdateParticipantOptions};
 use livekit_api::services::{ServerError, ServiceError, ServiceResult};
 use livekit_protocol::{EncodedFileOutput, ParticipantPermission, TrackSource};
@@ -27,10 +27,7 @@ struct Case {
 impl Case {
     async fn new() -> Self {
         let sfu = Sfu::start().unwrap();
-        let url = LiveKitUrl::parse(&sfu.url()).unwrap();
-        let (api_key, api_secret) = (Sfu::API_KEY.to_owned(), Secret::new(Sfu::API_SECRET));
-        let config = Config { sfu: SfuConfig::External { url, api_key, api_secret }, ..Config::default() };
-        let backend = Backend::start_with(config).await;
+        let backend = Backend::start_with(external(&sfu, Config::default())).await;
         let data = backend.create("roles").await;
         Self { backend, sfu, data }
     }
@@ -164,12 +161,26 @@ async fn recording_is_the_doctors() {
         }
         // Past the server, straight to the SFU: a patient is refused, a doctor learns that no egress worker is there.
         let egress = EgressClient::with_token(&case.api(), case.token(role));
-        let output = EgressOutput::File(EncodedFileOutput { filepath: "a.mp4".to_owned(), ..Default::default() });
-        let started = egress
-            .start_room_composite_egress("consultation-roles", vec![output], RoomCompositeOptions::default())
-            .await;
-        assert!(started.is_err());
-        assert_eq!(is_denied(&started), role == "patient", "{started:?}");
+        let room = "consultation-roles";
+        let output =
+            || vec![EgressOutput::File(EncodedFileOutput { filepath: "a.mp4".to_owned(), ..Default::default() })];
+        let socket = TrackEgressOutput::WebSocket("ws://127.0.0.1:1".to_owned());
+        for (what, denied) in [
+            ("the room", is_denied(&egress.start_room_composite_egress(room, output(), Default::default()).await)),
+            (
+                "a person",
+                is_denied(&egress.start_participant_egress(room, "doctor-1", output(), Default::default()).await),
+            ),
+            (
+                "a page",
+                is_denied(&egress.start_web_egress("https://clinic.example", output(), Default::default()).await),
+            ),
+            ("a track", is_denied(&egress.start_track_egress(room, socket, "TR_1").await)),
+            ("what goes on", is_denied(&egress.list_egress(Default::default()).await)),
+            ("the end of it", is_denied(&egress.stop_egress("EG_1").await)),
+        ] {
+            assert_eq!(denied, role == "patient", "{role}: {what}");
+        }
     }
     case.end().await;
 }

@@ -5,8 +5,12 @@ mod browser;
 mod check;
 mod demo;
 mod faults;
+#[path = "../../recorder/tests/common/film.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the recorder's tests use the rest")]
+mod film;
 mod kiosk;
 mod links;
 mod person;
+mod recorded;
 mod support;
 mod visit;

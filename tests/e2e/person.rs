@@ -165,6 +165,13 @@ impl<'a> Person<'a> {
         Ok(())
     }
 
+    /// Minimises the window.
+    pub fn minimises(&self) -> Result<()> {
+        let window = self.display.window(&self.title)?;
+        self.display.xdotool(&["windowminimize", "--sync", &window])?;
+        Ok(())
+    }
+
     /// Waits until a screen was shown so many times.
     pub fn is_at(&mut self, screen: &str, times: usize) -> Result<()> {
         let line = format!("shown screen={screen}");

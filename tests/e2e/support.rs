@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use autamedica_api::{
-    Consultation, CreateConsultation, Health, HealthStatus, Id, Recording, RecordingList, Role, RoomStats, Success,
-    Timestamp,
+    Consultation, CreateConsultation, Health, HealthStatus, Id, Recording, RecordingList, RecordingStarted,
+    RecordingStopped, Role, RoomStats, StartRecording, Success, Timestamp,
 };
 use autamedica_lab::{
     Display, HANG_GUARD, Process, ScreenReader, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
@@ -49,6 +49,19 @@ impl Backend {
         let path = format!("/api/consultations/{}/recordings", visit.consultation_id);
         let list: RecordingList = self.request_as(reqwest::Method::GET, &path, None, Some(&visit.doctor_token))?;
         Ok(list.recordings.into_iter().next())
+    }
+
+    /// Starts recording, as the doctor's program does.
+    pub fn start_recording(&self, visit: &Consultation) -> Result<RecordingStarted> {
+        let path = format!("/api/consultations/{}/recording/start", visit.consultation_id);
+        let body = serde_json::to_value(StartRecording { room_name: visit.room_name.clone() })?;
+        self.request_as(reqwest::Method::POST, &path, Some(&body), Some(&visit.doctor_token))
+    }
+
+    /// Stops it.
+    pub fn stop_recording(&self, visit: &Consultation) -> Result<RecordingStopped> {
+        let path = format!("/api/consultations/{}/recording/stop", visit.consultation_id);
+        self.request_as(reqwest::Method::POST, &path, None, Some(&visit.doctor_token))
     }
 
     /// With an SFU that runs elsewhere.

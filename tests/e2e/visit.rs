@@ -85,10 +85,12 @@ fn visit(language: Language) -> Result<()> {
 
     // Another microphone, in the middle of a sentence.
     patient.clicks("sound-devices")?;
+    patient.sees_named(MICROPHONE)?;
     patient.pictures("devices")?;
-    patient.clicks_named(MICROPHONE)?;
+    let microphone = format!("{}: {MICROPHONE}", patient.words("devices-microphones"));
+    patient.clicks_named(&microphone)?;
     patient.clicks("sound-devices")?;
-    patient.chose(MICROPHONE)?;
+    patient.chose(&microphone)?;
     patient.presses("Escape")?;
 
     // The network goes, and comes back.
@@ -129,7 +131,7 @@ fn visit(language: Language) -> Result<()> {
 }
 
 /// What the other's picture is called.
-fn picture(who: &Person<'_>, role: &str) -> String {
+pub fn picture(who: &Person<'_>, role: &str) -> String {
     let name = who.words(role);
     who.words_with("video-of", &[("name", name.as_str().into())])
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::backend::Backend;
 use crate::step::{self, say};
 use crate::workspace::{cargo, root};
-use crate::{bench_server, demo, setup};
+use crate::{bench_server, bench_start, demo, setup};
 
 /// What the browser may take to start and stop, on top of the call.
 const GRACE: Duration = Duration::from_secs(60);
@@ -36,6 +36,8 @@ pub enum Bench {
         #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(30..=36_000))]
         seconds: u64,
     },
+    /// How soon the start screen is there and what it takes at rest, beside a browser's empty window.
+    Start(bench_start::Options),
     /// Our backend, then the web stack's token server, creating consultations as fast as they can.
     Server(bench_server::Options),
 }
@@ -58,6 +60,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     let (seconds, report) = match bench {
         Bench::Client { seconds, report } => (seconds, report),
         Bench::Crowd { seconds } => return crowd(*seconds),
+        Bench::Start(options) => return bench_start::run(options),
         Bench::Server(options) => return bench_server::run(options),
     };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(root().join("target"))?;

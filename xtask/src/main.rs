@@ -7,6 +7,8 @@ mod bench;
 #[cfg(target_os = "linux")]
 mod bench_server;
 #[cfg(target_os = "linux")]
+mod bench_start;
+#[cfg(target_os = "linux")]
 mod demo;
 mod lint;
 mod setup;

@@ -106,7 +106,8 @@ impl DoctorsAgenda for GalleryDay {
             "day-empty" => Agenda::Known(Vec::new()),
             "day-away" => Agenda::Unreachable(day),
             "day-no-key" => Agenda::NoKey,
-            "day" => Agenda::Known(day),
+            // From the day, its recordings are one click away.
+            scene if scene == "day" || scene.starts_with("recordings") => Agenda::Known(day),
             _ => Agenda::Asking,
         })
     }
@@ -131,6 +132,7 @@ fn consultation(n: i64, state: ConsultationState) -> ConsultationDetails {
         waiting_at: Some(minutes(-3)),
         live_at: None,
         ended_at: None,
+        recordings: if state == ConsultationState::Ended { 3 } else { 0 },
     }
 }
 

@@ -10,7 +10,12 @@ use crate::call::{CallCommand, CallSettings, CallState, DeviceChoices, JoinTarge
 use crate::check::{CheckCommand, CheckState};
 use crate::device::audio::Level;
 #[cfg(not(feature = "kiosk"))]
-use crate::{agenda::Agenda, call::DeviceLists, settings::Settings};
+use crate::{
+    agenda::Agenda,
+    call::DeviceLists,
+    recordings::{RecordingsCommand, RecordingsState},
+    settings::Settings,
+};
 
 /// Starts calls and checks, and does what they and the screens need of the backend and the disk. `wake` is to be called
 /// whenever there is something new to show.
@@ -42,6 +47,10 @@ pub trait Calls {
     /// A doctor's consultations of today, followed until it is dropped.
     #[cfg(not(feature = "kiosk"))]
     fn agenda(&mut self, wake: Wake) -> Box<dyn DoctorsAgenda>;
+
+    /// The recordings of one of their consultations, looked after until it is dropped.
+    #[cfg(not(feature = "kiosk"))]
+    fn recordings(&mut self, consultation: &autamedica_api::Id, wake: Wake) -> Box<dyn DoctorsRecordings>;
 
     /// Every device that there is.
     #[cfg(not(feature = "kiosk"))]
@@ -79,6 +88,15 @@ pub trait Check {
 pub trait DoctorsAgenda {
     /// The newest snapshot. Never waits.
     fn now(&self) -> Arc<Agenda>;
+}
+
+/// The recordings of a consultation. Dropping it ends what is under way.
+#[cfg(not(feature = "kiosk"))]
+pub trait DoctorsRecordings {
+    /// The newest snapshot. Never waits.
+    fn now(&self) -> Arc<RecordingsState>;
+    /// Asks for something. Never waits.
+    fn send(&self, command: RecordingsCommand);
 }
 
 /// What comes of a PIN.

@@ -32,6 +32,8 @@ pub enum ScreenName {
     Reconnecting,
     /// Why it is over.
     End,
+    /// A consultation's recordings.
+    Recordings,
     /// What can be set.
     Settings,
     /// A kiosk: the operator's PIN.

@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn announced(state: Stage) -> Option<AnnouncedRecording> {
-        Some(AnnouncedRecording { recording_id: "r".into(), state, asked: vec![], text_version: 1 })
+        Some(AnnouncedRecording { recording_id: "r".into(), state, problem: None, asked: vec![], text_version: 1 })
     }
 
     #[test]

@@ -241,8 +241,11 @@ impl Task {
         self.camera = None;
         self.state.preview = LatestFrame::new();
         let (preview, events, open) = (self.state.preview.clone(), self.events.clone(), self.open.clone());
-        let role = self.target.role().unwrap_or(Role::Patient);
-        let style = CardStyle::new(role.as_str(), u8::from(role == Role::Patient));
+        // Whose a link is shows only when it is used: the test card says nothing until then.
+        let style = match self.target.role() {
+            Some(role) => CardStyle::new(role.as_str(), u8::from(role == Role::Patient)),
+            None => CardStyle::default(),
+        };
         let on_frame = move |frame| {
             let _keeps = &open;
             preview.put(frame);

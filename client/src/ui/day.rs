@@ -72,26 +72,43 @@ fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
             ui.label(RichText::new(state.as_str()).color(color));
         });
     };
-    let button = |ui: &mut Ui, cx: &mut Cx| {
-        let enter = TextButton::new(cx.texts.t("day-enter"), Tone::Primary);
-        let label = cx.texts.with("day-enter-which", &[("time", time.as_str().into()), ("id", id.into())]);
-        if enter.label(label).show(ui, &sizes).clicked() {
-            cx.actions.push(Action::Begin(JoinTarget::Scheduled { id: consultation.consultation_id.clone() }));
+    let which = [("time", time.as_str().into()), ("id", id.into())];
+    let recordings = (consultation.recordings > 0).then(|| {
+        let text = texts.with("day-recordings", &[("count", u64::from(consultation.recordings).into())]);
+        let button = TextButton::new(text, Tone::Neutral).icon(Icon::Film);
+        (
+            button.label(texts.with("day-recordings-which", &which)),
+            Action::Recordings(consultation.consultation_id.clone()),
+        )
+    });
+    let enter = is_open.then(|| {
+        let button = TextButton::new(texts.t("day-enter"), Tone::Primary);
+        let target = JoinTarget::Scheduled { id: consultation.consultation_id.clone() };
+        (button.label(texts.with("day-enter-which", &which)), Action::Begin(target))
+    });
+    let buttons: Vec<_> = recordings.into_iter().chain(enter).collect();
+    let taken: f32 = buttons.iter().map(|(button, _)| button.width(ui, &sizes) + space::XS).sum();
+    let show = |ui: &mut Ui| {
+        for (button, action) in buttons {
+            if button.show(ui, &sizes).clicked() {
+                cx.actions.push(action);
+            }
         }
     };
     if ui.available_width() < ONE_LINE {
         words(ui);
-        if is_open {
-            button(ui, cx);
-        }
+        ui.horizontal_wrapped(show);
         return;
     }
     ui.horizontal(|ui| {
-        let room = ui.available_width() - 140.0;
-        ui.allocate_ui_with_layout(Vec2::new(room, sizes.control), Layout::left_to_right(Align::Center), words);
-        if is_open {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| button(ui, cx));
-        }
+        // Closer together than the columns that this lies in.
+        ui.spacing_mut().item_spacing.x = space::XS;
+        let room = Vec2::new(ui.available_width() - taken, sizes.control);
+        ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_width(room.x);
+            words(ui);
+        });
+        show(ui);
     });
 }
 

@@ -6,12 +6,15 @@ mod controls;
 #[cfg(not(feature = "kiosk"))]
 mod day;
 pub mod desktop;
+mod dialog;
 pub mod end;
 pub mod joining;
 pub mod keypad;
 pub mod operator;
 pub mod pace;
 mod page;
+#[cfg(not(feature = "kiosk"))]
+pub mod recordings;
 #[cfg(not(feature = "kiosk"))]
 pub mod settings;
 #[cfg(not(feature = "kiosk"))]
@@ -55,6 +58,9 @@ pub enum Action {
     Leave,
     /// Back to the start screen.
     Home,
+    /// The recordings of this consultation.
+    #[cfg(not(feature = "kiosk"))]
+    Recordings(Id),
     /// Speak another language.
     Speak(Language),
     /// Tell the backend how the call was.

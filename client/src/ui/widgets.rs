@@ -169,14 +169,28 @@ impl<'a> TextButton<'a> {
         self
     }
 
+    /// How wide it is.
+    #[cfg(not(feature = "kiosk"))]
+    pub fn width(&self, ui: &Ui, sizes: &Sizes) -> f32 {
+        let text = ui.painter().layout_no_wrap(self.text.to_string(), bold_font(sizes.body), Color32::PLACEHOLDER);
+        self.width_around(text.size().x, sizes)
+    }
+
+    fn width_around(&self, text: f32, sizes: &Sizes) -> f32 {
+        (text + self.icon_room(sizes) + 2.0 * space::L).max(self.min_width)
+    }
+
+    fn icon_room(&self, sizes: &Sizes) -> f32 {
+        if self.icon.is_some() { sizes.body * 1.25 + space::XS } else { 0.0 }
+    }
+
     /// Draws it where `ui` is.
     pub fn show(self, ui: &mut Ui, sizes: &Sizes) -> Response {
         let palette = Palette::of(ui);
         let (fill, ink) = self.tone.colors(palette);
         let text = ui.painter().layout_no_wrap(self.text.to_string(), bold_font(sizes.body), ink);
-        let icon_size = sizes.body * 1.25;
-        let icon_room = if self.icon.is_some() { icon_size + space::XS } else { 0.0 };
-        let width = (text.size().x + icon_room + 2.0 * space::L).max(self.min_width);
+        let (icon_size, icon_room) = (sizes.body * 1.25, self.icon_room(sizes));
+        let width = self.width_around(text.size().x, sizes);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, sizes.control), Sense::click());
         response.widget_info(|| {
             let label = self.label.as_deref().unwrap_or(&self.text);

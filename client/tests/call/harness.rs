@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use autamedica_api::{Consultation, CreateConsultation, Id, JoinLink, Role, Succe
 use autamedica_client::backend::Backend;
 use autamedica_client::call::{
     self, CallCommand, CallHandle, CallOptions, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage,
-    DeviceChoices, Entrance, JoinTarget, ParticipantState, SharedFile,
+    DeviceChoices, Entrance, JoinTarget, ParticipantState, Secret, SharedFile,
 };
 use autamedica_client::device::{DeviceChoice, DeviceState};
 use autamedica_client::report::Measurements;
@@ -36,16 +37,31 @@ pub struct Clinic {
     process: Process,
     pub url: Url,
     /// Of its data and its log.
-    _folder: TempDir,
+    folder: TempDir,
+}
+
+/// Its program, with data in this folder.
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(built_program("autamedica-server").unwrap());
+    command.current_dir(folder).env("AUTAMEDICA_DATA_DIR", folder);
+    for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL", "PUBLIC_URL", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
 }
 
 impl Clinic {
     pub fn open() -> Self {
+        Self::open_at(None)
+    }
+
+    /// The same, whose links lead to this address.
+    pub fn open_at(public_url: Option<&Url>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(built_program("autamedica-server").unwrap());
-        command.current_dir(folder.path()).env("AUTAMEDICA_DATA_DIR", folder.path()).args(["--port", "0"]);
-        for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL", "RUST_LOG"] {
-            command.env_remove(name);
+        let mut command = program(folder.path());
+        command.args(["--port", "0"]);
+        if let Some(url) = public_url {
+            command.env("PUBLIC_URL", url.as_str());
         }
         let log = File::create(folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
@@ -55,7 +71,19 @@ impl Clinic {
         let url = line.trim().strip_prefix("AutaMedica serves on ").unwrap_or_else(|| {
             panic!("{line:?}\n{}", std::fs::read_to_string(folder.path().join("log")).unwrap());
         });
-        Self { process, url: url.parse().unwrap(), _folder: folder }
+        Self { process, url: url.parse().unwrap(), folder }
+    }
+
+    /// Makes a key for a doctor's desk. From then on nobody is served without one.
+    pub fn desk_key(&self) -> Secret {
+        let made = program(self.folder.path()).args(["key", "create", "desk", "--scope", "desk"]).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Secret::new(String::from_utf8(made.stdout).unwrap().trim())
+    }
+
+    /// Kills (SIGKILL) the backend.
+    pub fn kill(&mut self) {
+        self.process.kill();
     }
 
     /// Kills the SFU that the backend started, which starts another.

@@ -8,4 +8,5 @@ mod child;
 mod harness;
 mod plugging;
 mod receiving;
+mod recordings;
 mod waiting;

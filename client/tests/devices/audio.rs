@@ -65,7 +65,8 @@ fn a_tone_goes_out_of_the_speaker_and_into_the_microphone() {
         wait_until("two seconds", HANG_GUARD, || (speaker.frames_played() - played >= 200).then_some(()))
             .expect("sound");
         let seconds = started.elapsed().as_secs_f64();
-        assert!((1.7..2.6).contains(&seconds), "200 frames of 10 ms took {seconds} s");
+        // Neither all at once nor half as fast.
+        assert!((1.5..4.0).contains(&seconds), "200 frames of 10 ms took {seconds} s");
         return;
     }
     for rate in [48_000, 44_100] {

@@ -117,7 +117,8 @@ fn the_screen_is_captured_with_the_right_colours_and_only_when_it_changes() {
 
         let started = Instant::now();
         drop(screen);
-        assert!(started.elapsed() < Duration::from_millis(50));
+        // It waits for no frame, of which there is one a second now.
+        assert!(started.elapsed() < Duration::from_millis(700));
         return;
     }
     let display = Display::start(1280, 720).expect("display");

@@ -223,7 +223,7 @@ fn whoever_is_sent_away_from_the_waiting_room_is_told_kindly() {
     assert!(!stand.shows("end-how"), "there is nothing to judge");
 }
 
-fn consultation(id: &str, state: ConsultationState) -> ConsultationDetails {
+pub fn consultation(id: &str, state: ConsultationState) -> ConsultationDetails {
     let at = |minutes: i64| Timestamp::from_millis(Timestamp::now().as_millis() + minutes * 60_000);
     ConsultationDetails {
         consultation_id: Id::new(id).unwrap(),
@@ -241,6 +241,7 @@ fn consultation(id: &str, state: ConsultationState) -> ConsultationDetails {
         waiting_at: Some(at(-3)),
         live_at: None,
         ended_at: None,
+        recordings: 0,
     }
 }
 

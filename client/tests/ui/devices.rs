@@ -20,8 +20,9 @@ fn with_devices(role: Role) -> CallState {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     state.devices = Arc::new(DeviceLists {
         cameras: names(&["Logitech C920", "Integrada"]),
-        microphones: names(&["USB Headset", "Interno"]),
-        speakers: names(&["Auriculares", "HDMI"]),
+        // A headset is both, under one name.
+        microphones: names(&["USB", "Interno"]),
+        speakers: names(&["USB", "HDMI"]),
     });
     state.microphone.device = DeviceState::On { name: "Interno".into() };
     state.camera.device = DeviceState::On { name: "Integrada".into() };
@@ -33,22 +34,34 @@ fn with_devices(role: Role) -> CallState {
 fn each_device_can_be_changed_without_leaving_the_call() {
     for language in Language::ALL {
         let mut stand = Stand::in_call(language, with_devices(Role::Patient));
-        for (menu, device, command) in [
-            ("sound-devices", "USB Headset", CallCommand::UseMicrophone(DeviceChoice::Named("USB Headset".into()))),
-            ("sound-devices", "Auriculares", CallCommand::UseSpeaker(DeviceChoice::Named("Auriculares".into()))),
-            ("camera-devices", "Logitech C920", CallCommand::UseCamera(DeviceChoice::Named("Logitech C920".into()))),
+        let named = |stand: &Stand, group: &str, name: &str| format!("{}: {name}", stand.text(group));
+        for (menu, group, device, command) in [
+            ("sound-devices", "devices-microphones", "USB", CallCommand::UseMicrophone as fn(_) -> _),
+            ("sound-devices", "devices-speakers", "USB", CallCommand::UseSpeaker),
+            ("camera-devices", "devices-cameras", "Logitech C920", CallCommand::UseCamera),
         ] {
             stand.click(menu);
-            stand.click_text(device);
-            assert_eq!(stand.sent(), [command], "{device}");
+            let name = named(&stand, group, device);
+            stand.click_text(&name);
+            assert_eq!(stand.sent(), [command(DeviceChoice::Named(device.into()))], "{name}");
         }
         // The one in use is marked, and asking for it again asks for nothing.
         stand.click("camera-devices");
-        stand.click_text("Integrada");
+        let integrated = named(&stand, "devices-cameras", "Integrada");
+        stand.click_text(&integrated);
         assert_eq!(stand.sent(), []);
-        stand.click("camera-devices");
-        stand.click("devices-default");
-        assert_eq!(stand.sent(), [CallCommand::UseCamera(DeviceChoice::Default)]);
+        // The system's choice is in each list: their names tell them apart.
+        let default = stand.text("devices-default");
+        for (menu, group, command) in [
+            ("sound-devices", "devices-microphones", CallCommand::UseMicrophone as fn(_) -> _),
+            ("sound-devices", "devices-speakers", CallCommand::UseSpeaker),
+            ("camera-devices", "devices-cameras", CallCommand::UseCamera),
+        ] {
+            stand.click(menu);
+            let name = named(&stand, group, &default);
+            stand.click_text(&name);
+            assert_eq!(stand.sent(), [command(DeviceChoice::Default)], "{name}");
+        }
     }
 }
 

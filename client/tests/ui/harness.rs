@@ -6,24 +6,25 @@ use std::time::{Duration, Instant};
 use autamedica_api::{Feedback, Id, Role};
 use autamedica_client::agenda::Agenda;
 use autamedica_client::answer::{Answer, Reply, pending};
-use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, PinAnswer, Start};
+use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start};
 use autamedica_client::backend::Admission;
 use autamedica_client::call::{
     CallCommand, CallPhase, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, ParticipantState, Secret,
     Tile, Wake,
 };
 use autamedica_client::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
+use autamedica_client::device::DeviceState;
 use autamedica_client::device::audio::Level;
-use autamedica_client::device::{DeviceState, ScreenSource};
 use autamedica_client::i18n::{Language, Texts, Value};
+use autamedica_client::recordings::{Listed, RecordingsCommand, RecordingsState};
 use autamedica_client::settings::Settings;
-use autamedica_client::sound::Sound;
-use autamedica_client::ui::desktop::{Desktop, Picked, Shareable};
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use parking_lot::Mutex;
+
+use super::desktop::FakeDesktop;
 
 /// What happened behind the screens.
 #[derive(Default)]
@@ -43,6 +44,8 @@ struct Log {
     kept: Vec<Settings>,
     disk_is_full: bool,
     recent: Option<Vec<Id>>,
+    recordings: Option<Arc<RecordingsState>>,
+    asked_recordings: Vec<RecordingsCommand>,
 }
 
 #[derive(Clone, Default)]
@@ -80,6 +83,12 @@ impl Calls for Fake {
 
     fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
         Box::new(self.clone())
+    }
+
+    fn recordings(&mut self, consultation: &Id, _: Wake) -> Box<dyn DoctorsRecordings> {
+        let state = RecordingsState::new(consultation.clone(), Listed::Asking);
+        self.0.lock().recordings = Some(Arc::new(state));
+        Box::new(FakeRecordings(self.clone()))
     }
 
     fn list_devices(&mut self, _: Wake) -> Answer<DeviceLists> {
@@ -147,6 +156,18 @@ impl DoctorsAgenda for Fake {
     }
 }
 
+struct FakeRecordings(Fake);
+
+impl DoctorsRecordings for FakeRecordings {
+    fn now(&self) -> Arc<RecordingsState> {
+        self.0.0.lock().recordings.clone().expect("recordings were asked for")
+    }
+
+    fn send(&self, command: RecordingsCommand) {
+        self.0.0.lock().asked_recordings.push(command);
+    }
+}
+
 impl Call for Fake {
     fn state(&self) -> Arc<CallState> {
         self.0.lock().state.clone().expect("a state was set before joining")
@@ -158,40 +179,6 @@ impl Call for Fake {
             CallCommand::Show(tiles) => log.shown = Some(tiles),
             command => log.sent.push(command),
         }
-    }
-}
-
-/// A desktop whose dialogs answer by themselves, and which plays nothing.
-#[derive(Default)]
-pub struct FakeDesktop {
-    /// What each file dialog says; `None` means that there are no dialogs.
-    pub picks: Mutex<Option<Picked>>,
-    pub played: Mutex<Vec<Sound>>,
-}
-
-impl FakeDesktop {
-    fn pick(&self) -> Picked {
-        self.picks.lock().clone().unwrap_or(Picked::Unavailable)
-    }
-}
-
-impl Desktop for FakeDesktop {
-    fn pick_file(&self, _: &str) -> Picked {
-        self.pick()
-    }
-
-    fn pick_place(&self, _: &str, _: &str) -> Picked {
-        self.pick()
-    }
-
-    fn shareables(&self) -> Vec<Shareable> {
-        let monitor =
-            |name: &str| Shareable::new(ScreenSource::Monitor(name.into()), name.into(), (1920, 1080), picture());
-        vec![monitor("HDMI-1"), monitor("DP-2")]
-    }
-
-    fn play(&self, sound: Sound) {
-        self.played.lock().push(sound);
     }
 }
 
@@ -405,6 +392,21 @@ impl Stand {
     pub fn change_agenda(&mut self, agenda: Agenda) {
         self.log.0.lock().agenda = Some(Arc::new(agenda));
         self.settle();
+    }
+
+    /// The recordings change.
+    pub fn change_recordings(&mut self, change: impl FnOnce(&mut RecordingsState)) {
+        let mut log = self.log.0.lock();
+        let mut state = RecordingsState::clone(log.recordings.as_ref().expect("recordings were asked for"));
+        change(&mut state);
+        log.recordings = Some(Arc::new(state));
+        drop(log);
+        self.settle();
+    }
+
+    /// What was asked of the recordings since the last look.
+    pub fn asked_recordings(&self) -> Vec<RecordingsCommand> {
+        std::mem::take(&mut self.log.0.lock().asked_recordings)
     }
 
     /// The feedback given so far.

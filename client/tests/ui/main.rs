@@ -5,12 +5,14 @@
 mod before;
 mod call;
 mod chat;
+mod desktop;
 mod devices;
 mod doctor;
 mod fits;
 mod flow;
 mod harness;
 mod kiosk;
+mod recordings;
 mod settings;
 mod stage;
 mod states;

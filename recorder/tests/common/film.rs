@@ -17,7 +17,12 @@ const WIDTH: usize = 1280;
 pub type Place = (usize, usize, usize, usize);
 pub const WHOLE: Place = (0, 0, 1280, 720);
 pub const LEFT: Place = (0, 180, 640, 360);
+/// A shared screen's, with people beside it.
+pub const STAGE: Place = (0, 72, 1024, 576);
 pub const RIGHT: Place = (640, 180, 640, 360);
+
+/// Sound may be this far from the picture, in seconds.
+pub const IN_STEP: f64 = 0.040;
 
 /// A decoded recording.
 pub struct Film {
@@ -38,7 +43,7 @@ impl Film {
         gstreamer::init()?;
         let demuxer = if file.extension().is_some_and(|it| it == "mp4") { "qtdemux" } else { "matroskademux" };
         let description = format!(
-            "filesrc name=file ! {demuxer} name=d d.video_0 ! queue ! h264parse name=video ! {} ! videoconvert ! appsink name=pictures sync=false \
+            "filesrc name=file ! {demuxer} name=d d.video_0 ! queue ! h264parse name=video ! {} ! videoconvert ! appsink name=pictures sync=false max-buffers=8 \
              d.audio_0 ! queue ! aacparse name=audio ! {} ! audioconvert ! appsink name=sound sync=false",
             first(&["openh264dec", "avdec_h264"])?,
             first(&["avdec_aac", "faad"])?,
@@ -104,11 +109,7 @@ impl Film {
                 delays[*start as usize].push(start - code);
             }
         }
-        let median = |mut delays: Vec<f64>| {
-            delays.sort_by(f64::total_cmp);
-            (delays.len() >= 15).then(|| delays[delays.len() / 2])
-        };
-        delays.into_iter().map(median).collect()
+        delays.into_iter().map(|delays| (delays.len() >= 15).then(|| median(&delays))).collect()
     }
 
     /// When beeps of this frequency begin, in seconds.
@@ -139,16 +140,72 @@ impl Film {
     /// For each beep: when it begins in the file, and how many seconds it comes after the picture of its moment (place
     /// `index`), that is, of a whole second of the clock.
     pub fn beeps_after_picture(&self, index: usize, hz: f64) -> Vec<(f64, f64)> {
-        let delays = self.delays(index);
-        let beeps = self.beeps(hz).into_iter();
-        beeps
-            .filter_map(|begin| {
-                let delay = (*delays.get(begin as usize)?)?;
-                let of_clock = begin - delay;
-                Some((begin, of_clock - of_clock.round()))
-            })
-            .collect()
+        after(&self.delays(index), self.beeps(hz))
     }
+
+    /// The same, with whichever place shows a time code at that second: all cameras on one machine have one clock.
+    pub fn beeps_after_any_picture(&self, hz: f64) -> Vec<(f64, f64)> {
+        let places = self.pictures.first().map_or(0, |(_, codes)| codes.len());
+        let mut found = self.delays(0);
+        for index in 1..places {
+            for (found, other) in found.iter_mut().zip(self.delays(index)) {
+                *found = found.or(other);
+            }
+        }
+        after(&found, self.beeps(hz))
+    }
+
+    /// When a tone that is always there becomes twice as loud, in seconds: the app's test microphone beeps so.
+    pub fn swells(&self, hz: f64) -> Vec<f64> {
+        // Two tones sound together: windows are long and round enough to tell them apart.
+        let (window, hop) = (960, 48);
+        let loud: Vec<f64> = (0..self.sound.len().saturating_sub(window) / hop)
+            .map(|i| loudness(&rounded(&self.sound[i * hop..][..window]), hz))
+            .collect();
+        let mut begins = Vec::new();
+        let mut i = 30;
+        while i + 80 < loud.len() {
+            let (before, after) = (loud[i - 30], loud[i + 30]);
+            if after > 0.02
+                && before < 0.65 * after
+                && loud[i] >= f64::midpoint(before, after)
+                && loud[i + 60] > 0.85 * after
+            {
+                begins.push((i * hop + window / 2) as f64 / RATE);
+                i += 500;
+            } else {
+                i += 1;
+            }
+        }
+        begins
+    }
+
+    /// For each moment (in seconds) of a whole second of the clock: how much later than the picture of it (place `index`).
+    pub fn after_picture(&self, index: usize, moments: Vec<f64>) -> Vec<(f64, f64)> {
+        after(&self.delays(index), moments)
+    }
+}
+
+fn after(delays: &[Option<f64>], moments: Vec<f64>) -> Vec<(f64, f64)> {
+    let of_picture = |begin: f64| {
+        let delay = (*delays.get(begin as usize)?)?;
+        let of_clock = begin - delay;
+        Some((begin, of_clock - of_clock.round()))
+    };
+    moments.into_iter().filter_map(of_picture).collect()
+}
+
+/// A piece of sound that rises and falls (Hann), as loud as before in the mean.
+fn rounded(samples: &[f32]) -> Vec<f32> {
+    let step = TAU / samples.len() as f64;
+    samples.iter().enumerate().map(|(i, sample)| sample * (1.0 - (i as f64 * step).cos()) as f32).collect()
+}
+
+/// The middle one of some numbers, of which there must be one.
+pub fn median(numbers: &[f64]) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 /// The first of these elements that is installed.

@@ -1,27 +1,29 @@
-//! An S3 bucket: uploading in parts, reading back, links.
+//! An S3 bucket: uploads that go on where they broke off, and a look at what arrived.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use livekit_protocol::S3Upload;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path as Key;
 use object_store::signer::Signer as _;
-use object_store::{ObjectStoreExt as _, PutPayload};
+use object_store::{BackoffConfig, ObjectStoreExt as _, PutPayload, RetryConfig};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::storage::{LINK_LASTS, StorageError};
+use super::storage::{LINK_LASTS, Progress, StorageError};
 use crate::secret::{Secret, hex};
-use crate::store::{Store, StoredPart};
 
-/// How much is uploaded at once. S3 wants 5 MiB at least, and 10,000 parts at most: this is enough for 80 GB.
+/// How much is uploaded or read back at once. S3 wants 5 MiB at least, and 10,000 parts at most: this is enough for 80 GB.
 const CHUNK: u64 = 8 * 1024 * 1024;
-/// How long the storage may take for one request.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the storage may take for one request: a chunk over a line of half a megabit.
+const TIMEOUT: Duration = Duration::from_secs(180);
+/// How long it may take to answer at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request is repeated before the doctor is told. It is tried again after that, too.
+const REPEATED_FOR: Duration = Duration::from_secs(5);
 
 /// An S3 bucket and the way to it.
 #[derive(Clone, Debug)]
@@ -51,38 +53,23 @@ pub struct Upload {
     etags: Vec<String>,
 }
 
-/// Notes how far an upload has come.
-#[derive(Debug)]
-pub struct Progress {
-    /// The database.
-    pub store: Store,
-    /// The part that is uploaded, as it stands there.
-    pub part: StoredPart,
-}
-
-impl Progress {
-    async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
-        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
-        self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
-    }
-}
-
 /// A bucket.
 #[derive(Debug)]
-pub struct S3 {
+pub struct Bucket {
     store: AmazonS3,
     http: reqwest::Client,
     config: S3Config,
 }
 
-impl S3 {
+impl Bucket {
     /// Nothing is asked of it yet.
     ///
     /// # Errors
-    /// When its settings can't work.
+    /// When the settings can't work.
     pub fn open(config: S3Config) -> Result<Self, StorageError> {
-        let mut options = object_store::ClientOptions::new().with_timeout(TIMEOUT);
-        let mut http = reqwest::Client::builder().timeout(TIMEOUT);
+        let mut options =
+            object_store::ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
+        let mut http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
         if let Some(pem) = &config.ca {
             for certificate in object_store::Certificate::from_pem_bundle(pem)? {
                 options = options.with_root_certificate(certificate);
@@ -105,14 +92,15 @@ impl S3 {
             Some(key) => builder.with_sse_kms_encryption(key),
             None => builder.with_config("aws_server_side_encryption".parse::<AmazonS3ConfigKey>()?, "AES256"),
         };
-        let store = builder.with_client_options(options).build()?;
+        let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 5, retry_timeout: REPEATED_FOR };
+        let store = builder.with_client_options(options).with_retry(retry).build()?;
         let http = http.build().map_err(StorageError::Head)?;
         Ok(Self { store, http, config })
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.config.bucket
+    /// Where an object of this key is kept, in words.
+    pub fn location(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.config.bucket)
     }
 
     /// What an egress must know to bring a file here. How it is to be encrypted can't be said: that is the bucket's default.
@@ -129,29 +117,10 @@ impl S3 {
         }
     }
 
-    /// Deletes an object; one that is gone already is fine.
-    ///
-    /// # Errors
-    /// When it is still there.
-    pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
-        match self.store.delete(&Key::from(key)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// A link to an object, good for [`LINK_LASTS`].
-    ///
-    /// # Errors
-    /// When it can't be signed.
-    pub async fn link(&self, key: &str) -> Result<String, StorageError> {
-        Ok(self.store.signed_url(reqwest::Method::GET, &Key::from(key), LINK_LASTS).await?.into())
-    }
-
     /// Uploads a file in parts, from where an earlier try came to.
     ///
     /// # Errors
-    /// When it isn't all there.
+    /// When it doesn't come to an end.
     pub async fn upload(
         &self,
         key: &str,
@@ -188,30 +157,31 @@ impl S3 {
         }
     }
 
-    /// Compares an object with the file that it was made of. One that differs or isn't encrypted doesn't stay.
+    /// Reads the object back: its size, its checksum, and how it is encrypted. One that isn't encrypted doesn't stay.
     ///
     /// # Errors
-    /// When it isn't there, whole and encrypted as asked.
+    /// When it isn't the file, encrypted as asked, or the storage doesn't say.
     pub async fn check(&self, key: &str, file: &Path, sha256: &str) -> Result<String, StorageError> {
+        let path = &Key::from(key);
         let encryption = match self.encryption(key).await {
             Err(StorageError::NotEncrypted) => {
-                self.delete(key).await?;
+                self.store.delete(path).await?;
                 return Err(StorageError::NotEncrypted);
             }
             answer => answer?,
         };
         let size = std::fs::metadata(file)?.len();
-        if self.content(key).await? == (size, sha256.to_owned()) {
+        if self.store.head(path).await?.size == size && self.hash(path, size).await? == sha256 {
             return Ok(encryption);
         }
-        self.delete(key).await?;
+        self.store.delete(path).await?;
         Err(StorageError::Differs)
     }
 
     /// How an object is encrypted.
     ///
     /// # Errors
-    /// When it isn't there, or isn't encrypted as asked.
+    /// When it isn't there, isn't encrypted as asked, or the storage doesn't say.
     pub async fn encryption(&self, key: &str) -> Result<String, StorageError> {
         let url = self.store.signed_url(reqwest::Method::HEAD, &Key::from(key), LINK_LASTS).await?;
         let without_url = |error: reqwest::Error| StorageError::Head(error.without_url());
@@ -238,13 +208,37 @@ impl S3 {
     /// # Errors
     /// When it can't be read.
     pub async fn content(&self, key: &str) -> Result<(u64, String), StorageError> {
-        let (mut context, mut length) = (Context::new(&SHA256), 0);
-        let mut stream = self.store.get(&Key::from(key)).await?.into_stream();
-        while let Some(bytes) = stream.next().await.transpose()? {
-            length += u64::try_from(bytes.len()).unwrap_or(0);
-            context.update(&bytes);
+        let path = &Key::from(key);
+        let size = self.store.head(path).await?.size;
+        Ok((size, self.hash(path, size).await?))
+    }
+
+    /// Deletes an object; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// When it is still there.
+    pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
+        match self.store.delete(&Key::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        Ok((length, hex(context.finish().as_ref())))
+    }
+
+    /// A link to an object, good for [`LINK_LASTS`].
+    ///
+    /// # Errors
+    /// When it can't be signed.
+    pub async fn link(&self, key: &str) -> Result<String, StorageError> {
+        Ok(self.store.signed_url(reqwest::Method::GET, &Key::from(key), LINK_LASTS).await?.into())
+    }
+
+    /// The checksum of an object of this size. It is read piece by piece: none of hours breaks off.
+    async fn hash(&self, path: &Key, size: u64) -> Result<String, StorageError> {
+        let mut context = Context::new(&SHA256);
+        for start in (0..size).step_by(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
+            context.update(&self.store.get_range(path, start..(start + CHUNK).min(size)).await?);
+        }
+        Ok(hex(context.finish().as_ref()))
     }
 }
 

@@ -126,7 +126,7 @@ struct Drive<W> {
     tries: u32,
     not_before: Instant,
     ended: watch::Receiver<bool>,
-    announced: Option<(RecordingState, Vec<String>, Instant)>,
+    announced: Option<(StoredRecording, Vec<String>, Instant)>,
 }
 
 /// Drives a recording until nothing is left to do, or the server ends.
@@ -178,7 +178,8 @@ impl<W: Way> Drive<W> {
             RecordingState::Starting | RecordingState::Recording | RecordingState::Paused => {
                 // To begin may take its time.
                 if recording.state == RecordingState::Starting {
-                    self.tell_room(&recording, Vec::new()).await;
+                    let asked = case.asked(&recording).await?;
+                    self.tell_room(&recording, asked).await;
                 }
                 // Nothing is recorded while somebody is there who hasn't consented.
                 let pause = !store.without_consent(&recording.consultation).await?.is_empty();
@@ -193,7 +194,8 @@ impl<W: Way> Drive<W> {
             }
             RecordingState::Storing => {
                 self.tell_room(&recording, Vec::new()).await;
-                return self.store(&recording).await;
+                self.store(&recording).await?;
+                return Ok(true);
             }
             _ => {
                 self.tell_room(&recording, Vec::new()).await;
@@ -203,25 +205,28 @@ impl<W: Way> Drive<W> {
         }
         let Some(recording) = store.recording(&self.case.id).await? else { return Ok(false) };
         let asked = match recording.state {
-            RecordingState::Asking | RecordingState::Paused => self.case.asked(&recording).await?,
+            RecordingState::Asking | RecordingState::Starting | RecordingState::Paused => {
+                self.case.asked(&recording).await?
+            }
             _ => Vec::new(),
         };
         self.tell_room(&recording, asked).await;
         Ok(true)
     }
 
-    /// Brings the files to where they are kept, again and again until they are there. `false` when they are.
-    async fn store(&mut self, recording: &StoredRecording) -> Result<bool> {
+    /// Brings the files to where they are kept, again and again until they are there.
+    async fn store(&mut self, recording: &StoredRecording) -> Result<()> {
         if Instant::now() < self.not_before {
-            return Ok(true);
+            return Ok(());
         }
         let mut ended = self.ended.clone();
         let stored = tokio::select! {
             stored = store_away::store(&self.case.state, &self.case.recordings, recording) => stored?,
             // What is uploaded so far is noted, and the next start goes on from there.
-            _ = ended.wait_for(|end| *end) => return Ok(true),
+            _ = ended.wait_for(|end| *end) => return Ok(()),
         };
-        let Err(error) = stored else { return Ok(false) };
+        // The next look tells the room that all is well, and ends.
+        let Err(error) = stored else { return Ok(()) };
         self.tries += 1;
         let pause = match error {
             // Only the operator can change that; until then, the less is sent there the better.
@@ -229,19 +234,19 @@ impl<W: Way> Drive<W> {
             _ => Duration::from_secs(1 << self.tries.min(6)),
         };
         self.not_before = Instant::now() + pause;
-        Ok(true)
+        Ok(())
     }
 
     /// Tells the room, when there is something new or it is time to look again.
     async fn tell_room(&mut self, recording: &StoredRecording, asked: Vec<String>) {
-        let is_known = self.announced.as_ref().is_some_and(|(state, known, at)| {
-            *state == recording.state && *known == asked && at.elapsed() < ANNOUNCE_EVERY
+        let is_known = self.announced.as_ref().is_some_and(|(known, known_asked, at)| {
+            known == recording && *known_asked == asked && at.elapsed() < ANNOUNCE_EVERY
         });
         if is_known {
             return;
         }
         match announce::announce(&self.case.state, recording, asked.clone()).await {
-            Ok(()) => self.announced = Some((recording.state, asked, Instant::now())),
+            Ok(()) => self.announced = Some((recording.clone(), asked, Instant::now())),
             Err(error) => tracing::debug!(%error, "a room can't be told of its recording; trying again"),
         }
     }

@@ -9,7 +9,7 @@ use autamedica_api::{RecordingState, Timestamp, room_name};
 use livekit_protocol::{EgressInfo, EgressStatus, egress_info};
 use tokio::time::Instant;
 
-use super::bucket::S3;
+use super::bucket::Bucket;
 use super::drive::{Case, Crashes, MAKING, Way};
 use super::storage::StorageError;
 use super::{Storage, key};
@@ -254,7 +254,7 @@ fn file_of(info: &EgressInfo) -> &str {
 /// When the database fails; in the answer, with what is wrong with the object.
 pub async fn check(
     state: &AppState,
-    bucket: &S3,
+    bucket: &Bucket,
     mut part: StoredPart,
 ) -> Result<std::result::Result<(), StorageError>> {
     let key = part.file.clone().unwrap_or_default();
@@ -278,7 +278,7 @@ pub async fn check(
         Err(error) => return Ok(Err(error)),
     };
     part.state = PartState::Stored;
-    part.location = Some(format!("s3://{}/{key}", bucket.name()));
+    part.location = Some(bucket.location(&key));
     (part.bytes, part.sha256, part.encryption) = (bytes, Some(sha256), Some(encryption));
     state.store.update_part(&part).await?;
     Ok(Ok(()))

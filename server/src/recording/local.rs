@@ -1,5 +1,6 @@
 //! A recording that a recorder of ours makes, a process on this machine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,18 @@ struct Running {
     since: Instant,
     /// What it was told last.
     told: Option<RecorderCommand>,
+    /// Whom it may record.
+    people: BTreeSet<String>,
+}
+
+impl Running {
+    /// Tells it whom it may record, unless it knows: who has just come isn't in the file until they consent.
+    async fn only(&mut self, people: BTreeSet<String>) {
+        let command = RecorderCommand::Only { people: people.clone() };
+        if people != self.people && self.process.tell(command).await.is_ok() {
+            self.people = people;
+        }
+    }
 }
 
 impl Way for Local {
@@ -55,8 +68,11 @@ impl Way for Local {
             }
             return Ok(());
         };
+        running.only(case.state.store.with_consent(&recording.consultation).await?).await;
         let wanted = if pause { RecorderCommand::Pause } else { RecorderCommand::Resume };
-        if running.told.unwrap_or(RecorderCommand::Resume) != wanted && running.process.tell(wanted).await.is_ok() {
+        if running.told.as_ref().unwrap_or(&RecorderCommand::Resume) != &wanted
+            && running.process.tell(wanted.clone()).await.is_ok()
+        {
             running.told = Some(wanted);
         }
         Ok(())
@@ -180,7 +196,10 @@ impl Local {
         };
         let part = StoredPart { pid: process.pid(), ..StoredPart::new(&case.id, number) };
         state.store.begin_part(&part).await?;
-        self.recorder = Some(Running { process, part, since: Instant::now(), told: None });
+        let people = state.store.with_consent(id).await?;
+        let mut running = Running { process, part, since: Instant::now(), told: None, people: BTreeSet::new() };
+        running.only(people).await;
+        self.recorder = Some(running);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use bucket::Bucket;
 use drive::{Case, drive};
 use egress::Egress;
 use local::Local;
@@ -93,17 +94,14 @@ impl Recordings {
     pub fn open(config: RecordingConfig) -> Result<Option<Self>, RecordingError> {
         let (means, owner, storage) = if config.egress {
             let Some(s3) = config.s3 else { return Ok(None) };
-            (Means::Egress, EVERYBODY.to_owned(), Storage::bucket(s3)?)
+            (Means::Egress, EVERYBODY.to_owned(), Storage::S3(Box::new(Bucket::open(s3)?)))
         } else {
             let program = config.program.or_else(find_program);
             let (Some(folder), Some(program)) = (config.folder, program) else { return Ok(None) };
             private_folder(&folder)?;
             let folder = folder.canonicalize()?;
             let owner = name_of(&folder)?;
-            let storage = match config.s3 {
-                Some(s3) => Storage::bucket(s3)?,
-                None => Storage::Folder(folder.clone()),
-            };
+            let storage = Storage::open(&folder, config.s3)?;
             (Means::Local { program, folder }, owner, storage)
         };
         let retention_days = config.retention_days;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
 
-use super::bucket::{Progress, S3, S3Config, Upload};
+use super::bucket::{Bucket, S3Config, Upload};
 use crate::files::private_folder;
 use crate::secret::hex;
+use crate::store::{Store, StoredPart};
 
 /// How long a link to an object is good.
 pub const LINK_LASTS: Duration = Duration::from_secs(5 * 60);
@@ -43,15 +44,30 @@ impl StorageError {
     /// Its name in a recording's `problem`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => "disk-full",
+            Self::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => "storage-full",
             Self::Disk(_) | Self::Certificates => "file-unreadable",
-            Self::S3(_) | Self::Head(_) => "storage-unreachable",
-            Self::Missing => "part-missing",
+            Self::S3(_) | Self::Head(_) | Self::Missing => "storage-unreachable",
             Self::Differs => "checksum-differs",
             Self::NotEncrypted => "not-encrypted",
         }
     }
+
+    /// Whether what was uploaded so far is of no use for the next try.
+    pub fn is_from_the_start(&self) -> bool {
+        match self {
+            Self::Differs | Self::NotEncrypted => true,
+            // The storage knows nothing of the upload (any more).
+            Self::S3(cause) => {
+                matches!(cause, object_store::Error::NotFound { .. }) || cause.to_string().contains("NoSuchUpload")
+            }
+            Self::Disk(_) | Self::Head(_) | Self::Certificates | Self::Missing => false,
+        }
+    }
 }
+
+/// The names of what keeps a recording from being stored; they are over when it is.
+pub const STORAGE_PROBLEMS: [&str; 5] =
+    ["storage-full", "file-unreadable", "storage-unreachable", "checksum-differs", "not-encrypted"];
 
 /// A file that is where it is kept, and was checked there.
 #[derive(Debug)]
@@ -62,22 +78,45 @@ pub struct Kept {
     pub encryption: Option<String>,
 }
 
+/// Notes how far an upload has come.
+#[derive(Debug)]
+pub struct Progress {
+    /// The database.
+    pub store: Store,
+    /// The part that is uploaded, as it stands there.
+    pub part: StoredPart,
+}
+
+impl Progress {
+    /// Notes it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
+        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
+        self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
+    }
+}
+
 /// Where finished recordings are kept.
 #[derive(Debug)]
 pub enum Storage {
     /// In a folder.
     Folder(PathBuf),
     /// In a bucket.
-    S3(Box<S3>),
+    S3(Box<Bucket>),
 }
 
 impl Storage {
-    /// A bucket. Nothing is asked of it yet.
+    /// Nothing is asked of a bucket yet.
     ///
     /// # Errors
     /// When its settings can't work.
-    pub fn bucket(config: S3Config) -> Result<Self, StorageError> {
-        Ok(Self::S3(Box::new(S3::open(config)?)))
+    pub fn open(folder: &Path, s3: Option<S3Config>) -> Result<Self, StorageError> {
+        match s3 {
+            None => Ok(Self::Folder(folder.to_owned())),
+            Some(config) => Ok(Self::S3(Box::new(Bucket::open(config)?))),
+        }
     }
 
     /// Where an object of this key is kept, in words.
@@ -86,7 +125,7 @@ impl Storage {
             Self::Folder(folder) => {
                 url::Url::from_file_path(folder.join(key)).map_or_else(|()| key.to_owned(), String::from)
             }
-            Self::S3(s3) => format!("s3://{}/{key}", s3.name()),
+            Self::S3(bucket) => bucket.location(key),
         }
     }
 
@@ -108,9 +147,9 @@ impl Storage {
                 keep_in(&folder.join(key), file, sha256).await?;
                 None
             }
-            Self::S3(s3) => {
-                s3.upload(key, file, upload, progress).await?;
-                Some(s3.check(key, file, sha256).await?)
+            Self::S3(bucket) => {
+                bucket.upload(key, file, upload, progress).await?;
+                Some(bucket.check(key, file, sha256).await?)
             }
         };
         Ok(Kept { location: self.location(key), encryption })
@@ -123,7 +162,7 @@ impl Storage {
     pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
         match self {
             Self::Folder(folder) => remove(&folder.join(key)),
-            Self::S3(s3) => s3.delete(key).await,
+            Self::S3(bucket) => bucket.delete(key).await,
         }
     }
 
@@ -134,7 +173,7 @@ impl Storage {
     pub async fn link(&self, key: &str) -> Result<Option<String>, StorageError> {
         match self {
             Self::Folder(_) => Ok(None),
-            Self::S3(s3) => Ok(Some(s3.link(key).await?)),
+            Self::S3(bucket) => bucket.link(key).await.map(Some),
         }
     }
 }
@@ -158,8 +197,8 @@ async fn keep_in(place: &Path, file: &Path, sha256: &str) -> Result<(), StorageE
             private_folder(folder)?;
         }
         // A try before this one may have come so far.
-        if !place.try_exists()? {
-            std::fs::hard_link(&file, &place).or_else(|_| std::fs::copy(&file, &place).map(drop))?;
+        if !place.try_exists()? && std::fs::hard_link(&file, &place).is_err() {
+            copy(&file, &place)?;
         }
         #[cfg(unix)]
         std::fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
@@ -172,6 +211,15 @@ async fn keep_in(place: &Path, file: &Path, sha256: &str) -> Result<(), StorageE
         Err(StorageError::Differs)
     };
     tokio::task::spawn_blocking(work).await.map_err(|_| std::io::Error::other("checking a file panicked"))?
+}
+
+/// Copies a file, whole or not at all: a disk that gets full meanwhile keeps nothing of it.
+fn copy(file: &Path, place: &Path) -> std::io::Result<()> {
+    let folder = place.parent().unwrap_or(Path::new("."));
+    let mut copied = tempfile::NamedTempFile::new_in(folder)?;
+    std::io::copy(&mut std::fs::File::open(file)?, &mut copied)?;
+    copied.as_file().sync_all()?;
+    copied.persist(place).map(drop).map_err(|error| error.error)
 }
 
 fn hash(mut file: std::fs::File) -> std::io::Result<String> {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use autamedica_api::{RecordingState, Timestamp};
 
-use super::bucket::{Progress, Upload};
-use super::storage::{LINK_LASTS, StorageError, remove};
+use super::bucket::Upload;
+use super::storage::{LINK_LASTS, Progress, STORAGE_PROBLEMS, StorageError, remove};
 use super::{Recordings, Storage, drive, egress};
 use crate::error::Result;
 use crate::state::AppState;
@@ -42,7 +42,9 @@ pub async fn store(
             return Ok(Err(error));
         }
     }
-    if matches!(recording.problem.as_deref(), Some("storage-unreachable" | "not-encrypted" | "checksum-differs")) {
+    // A part that is missing was noted only now.
+    let problem = state.store.recording(&recording.id).await?.and_then(|recording| recording.problem);
+    if problem.is_some_and(|problem| STORAGE_PROBLEMS.contains(&problem.as_str())) {
         state.store.recording_problem(&recording.id, None).await?;
     }
     let is_empty = state.store.parts(&recording.id).await?.is_empty();
@@ -70,8 +72,8 @@ async fn store_part(
             state.store.update_part(&part).await?;
         }
         Err(error) => {
-            // An upload that came to an end begins anew; one that broke off goes on.
-            if !matches!(&error, StorageError::S3(cause) if !is_gone(cause)) {
+            // One that broke off goes on.
+            if error.is_from_the_start() {
                 state.store.update_part(&StoredPart { upload: None, ..part }).await?;
             }
             return Ok(Err(error));
@@ -82,11 +84,6 @@ async fn store_part(
         tracing::warn!(%error, "a stored recording's file can't be deleted here");
     }
     Ok(Ok(()))
-}
-
-/// Whether the storage knows nothing of the upload (any more).
-fn is_gone(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::NotFound { .. }) || error.to_string().contains("NoSuchUpload")
 }
 
 /// Deletes a recording's files everywhere; that there was one stays known.

@@ -252,5 +252,6 @@ pub(super) fn show(stored: StoredConsultation) -> ConsultationDetails {
         waiting_at: stored.waiting_at,
         live_at: stored.live_at,
         ended_at: stored.ended_at,
+        recordings: stored.recordings,
     }
 }

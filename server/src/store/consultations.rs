@@ -42,6 +42,8 @@ pub struct StoredConsultation {
     pub live_at: Option<Timestamp>,
     /// When it ended or was cancelled.
     pub ended_at: Option<Timestamp>,
+    /// How many recordings of it were begun, also those that failed or were deleted.
+    pub recordings: u32,
 }
 
 impl StoredConsultation {
@@ -112,7 +114,9 @@ impl Refusal {
 }
 
 const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, scheduled_at, \
-     duration_minutes, recording_consent, room_sid, created_at, waiting_at, live_at, ended_at";
+     duration_minutes, recording_consent, room_sid, created_at, waiting_at, live_at, ended_at, \
+     (SELECT COUNT(*) FROM recordings WHERE consultation_id = consultations.id \
+     AND recordings.state NOT IN ('refused', 'cancelled')) AS recordings";
 
 impl Store {
     /// The consultation of an id.
@@ -301,5 +305,6 @@ fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
         waiting_at: moment("waiting_at")?,
         live_at: moment("live_at")?,
         ended_at: moment("ended_at")?,
+        recordings: row.try_get::<i64, _>("recordings")?.try_into().unwrap_or(u32::MAX),
     })
 }

@@ -169,6 +169,7 @@ impl Store {
             waiting_at: None,
             live_at: None,
             ended_at: None,
+            recordings: 0,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Recordings, their files, and who consented to them.
 
+use std::collections::BTreeSet;
+
 use autamedica_api::{ConsentAnswer, GiveConsent, Id, RecordingState, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -65,9 +67,10 @@ impl Store {
             None => None,
         };
         let state = match &answer {
-            _ if stored.recording_consent => RecordingState::Starting,
             Some((answer, _)) if answer == "accepted" => RecordingState::Starting,
             Some((_, at)) if now.as_millis() - at < REFUSAL_STANDS => return Ok(Requested::Refused),
+            // What a patient says themselves counts more than what others vouch for.
+            None if stored.recording_consent => RecordingState::Starting,
             _ => RecordingState::Asking,
         };
         let recording = StoredRecording {
@@ -92,14 +95,6 @@ impl Store {
         .await?;
         if inserted.rows_affected() == 0 {
             return Ok(Requested::Active);
-        }
-        // An old refusal isn't an answer to this request.
-        if state == RecordingState::Asking {
-            sqlx::query("DELETE FROM consents WHERE consultation_id = $1 AND identity = $2")
-                .bind(id.as_str())
-                .bind(stored.patient_id.as_str())
-                .execute(&mut *transaction)
-                .await?;
         }
         append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
             .await?;
@@ -130,7 +125,13 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let (asking, going_on) = if accepted {
-            ("UPDATE recordings SET state = 'starting' WHERE consultation_id = $1 AND state = 'asking'", None)
+            // Only the patient's own answer is what it waits for.
+            (
+                "UPDATE recordings SET state = 'starting' WHERE consultation_id = $1 AND state = 'asking' \
+                 AND EXISTS (SELECT 1 FROM consents, consultations WHERE consultations.id = $1 \
+                 AND consents.consultation_id = $1 AND identity = patient_id AND answer = 'accepted')",
+                None,
+            )
         } else {
             (
                 "UPDATE recordings SET state = 'refused' WHERE consultation_id = $1 AND state IN ('asking', 'starting')",
@@ -266,22 +267,37 @@ impl Store {
         query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
-    /// Who is in the room and hasn't consented; the doctor has by starting.
+    /// Who has consented, in the room or not; the doctor has by starting.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn without_consent(&self, id: &Id) -> sqlx::Result<Vec<String>> {
+    pub async fn with_consent(&self, id: &Id) -> sqlx::Result<BTreeSet<String>> {
         let rows = sqlx::query(
-            "SELECT DISTINCT identity FROM stays WHERE consultation_id = $1 AND left_at IS NULL \
-             AND identity NOT IN (SELECT doctor_id FROM consultations WHERE id = $1) \
-             AND identity NOT IN (SELECT patient_id FROM consultations WHERE id = $1 AND recording_consent = 1) \
-             AND identity NOT IN (SELECT identity FROM consents WHERE consultation_id = $1 AND answer = 'accepted') \
-             ORDER BY identity",
+            "SELECT doctor_id AS identity FROM consultations WHERE id = $1 \
+             UNION SELECT patient_id FROM consultations WHERE id = $1 AND recording_consent = 1 \
+             AND patient_id NOT IN (SELECT identity FROM consents WHERE consultation_id = $1 AND answer = 'refused') \
+             UNION SELECT identity FROM consents WHERE consultation_id = $1 AND answer = 'accepted'",
         )
         .bind(id.as_str())
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(|row| row.try_get("identity")).collect()
+    }
+
+    /// Who is in the room and hasn't consented.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn without_consent(&self, id: &Id) -> sqlx::Result<Vec<String>> {
+        let consented = self.with_consent(id).await?;
+        let rows = sqlx::query(
+            "SELECT DISTINCT identity FROM stays WHERE consultation_id = $1 AND left_at IS NULL ORDER BY identity",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        let present: sqlx::Result<Vec<String>> = rows.iter().map(|row| row.try_get("identity")).collect();
+        Ok(present?.into_iter().filter(|identity| !consented.contains(identity)).collect())
     }
 
     /// How many recordings are in each state.

@@ -13,6 +13,8 @@ use livekit_protocol::{
     EgressInfo, EgressStatus, FileInfo, ListEgressRequest, ListEgressResponse, RoomCompositeEgressRequest,
     StopEgressRequest, WebhookEvent, egress_info,
 };
+use object_store::aws::AmazonS3;
+use object_store::{ObjectStoreExt as _, PutPayload};
 use prost::Message;
 
 use super::{client, livekit};
@@ -22,8 +24,6 @@ use super::{client, livekit};
 pub struct Ways {
     /// Whether it tells the backend by webhooks.
     pub tells: bool,
-    /// Whether its bucket encrypts.
-    pub encrypts: bool,
     /// How many of the first egresses fail.
     pub failures: usize,
 }
@@ -31,7 +31,7 @@ pub struct Ways {
 /// The double.
 #[derive(Clone)]
 pub struct Double {
-    port: u16,
+    bucket: Arc<AmazonS3>,
     sfu: String,
     ways: Ways,
     http: reqwest::Client,
@@ -41,11 +41,11 @@ pub struct Double {
 }
 
 impl Double {
-    /// In front of an SFU, with a bucket on the S3 server on `s3`; gives its address, too.
-    pub async fn start(sfu: &Sfu, s3: u16, ways: Ways) -> (Self, String) {
+    /// In front of an SFU, with a bucket; gives its address, too.
+    pub async fn start(sfu: &Sfu, bucket: Arc<AmazonS3>, ways: Ways) -> (Self, String) {
         let sfu = format!("http://127.0.0.1:{}", sfu.port());
         let double = Self {
-            port: s3,
+            bucket,
             sfu,
             ways,
             http: client(),
@@ -123,11 +123,7 @@ impl Double {
         let key = self.all.lock().unwrap()[index].file_results[0].filename.clone();
         let object = Self::object(index);
         let size = object.len().try_into().unwrap();
-        let mut put = self.http.put(format!("http://127.0.0.1:{}/clinic/{key}", self.port)).body(object);
-        if self.ways.encrypts {
-            put = put.header("x-amz-server-side-encryption", "AES256");
-        }
-        assert!(put.send().await.unwrap().status().is_success());
+        self.bucket.put(&key.into(), PutPayload::from(object)).await.unwrap();
         {
             let mut all = self.all.lock().unwrap();
             all[index].set_status(EgressStatus::EgressComplete);

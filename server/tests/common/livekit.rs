@@ -9,12 +9,7 @@ use serde_json::Value;
 
 use super::{Backend, read};
 
-/// `config` with an SFU that this server doesn't manage.
-pub fn external(sfu: &Sfu, config: Config) -> Config {
-    external_at(LiveKitUrl::parse(&sfu.url()).unwrap(), config)
-}
-
-/// As [`external`], at this address.
+/// As [`super::external`], at this address.
 pub fn external_at(url: LiveKitUrl, config: Config) -> Config {
     let (api_key, api_secret) = (Sfu::API_KEY.to_owned(), Secret::new(Sfu::API_SECRET));
     Config { sfu: SfuConfig::External { url, api_key, api_secret }, ..config }

@@ -1,11 +1,13 @@
 //! A backend of the test's own, with a real SFU, and a caller.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; a test may panic")]
 
+pub mod bucket;
 pub mod egress;
+pub mod gate;
 pub mod livekit;
 mod postgres;
 mod program;
-pub mod s3;
+pub mod recording;
 pub mod signal;
 
 use std::future::Future;
@@ -14,8 +16,8 @@ use std::future::Future;
 pub use program::{program, serve, serve_with};
 
 use autamedica_engine::{Room, RoomEvent, RoomOptions};
-use autamedica_lab::HANG_GUARD;
-use autamedica_server::{Config, Database, RunningServer, Secret, Server};
+use autamedica_lab::{HANG_GUARD, Sfu};
+use autamedica_server::{Config, Database, LiveKitUrl, RunningServer, Secret, Server};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -25,6 +27,11 @@ pub fn databases() -> [Config; 2] {
     let master_key = Some(Secret::new("0123456789abcdef".repeat(4)));
     let postgres = Database::Postgres(postgres::database());
     [Config::default(), Config { database: postgres, master_key, ..Config::default() }]
+}
+
+/// A backend that uses this SFU instead of one of its own.
+pub fn external(sfu: &Sfu, config: Config) -> Config {
+    livekit::external_at(LiveKitUrl::parse(&sfu.url()).unwrap(), config)
 }
 
 /// A caller. The cryptography is chosen here, as a backend in this process would.
@@ -119,11 +126,6 @@ pub fn error_code(answer: &Value) -> &str {
     assert_eq!(answer["success"], json!(false), "{answer}");
     assert!(!answer["error"]["message"].as_str().unwrap().is_empty(), "{answer}");
     answer["error"]["code"].as_str().unwrap()
-}
-
-/// In lower-case hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The text of a field.

@@ -16,10 +16,8 @@ use crate::step::{self, say};
 use crate::workspace::{cargo, root};
 use stage::Stage;
 
-/// How long a window may take to come up, join and go, on top of the seconds asked for.
+/// How long a window may take to hang up and go.
 const GRACE: Duration = Duration::from_secs(60);
-/// How long before the end of the call the windows are photographed.
-const BEFORE_END: Duration = Duration::from_secs(5);
 
 /// How to run the demo.
 #[derive(Args)]
@@ -107,16 +105,20 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
     say(format_args!("Doctor and patient are in consultation {consultation}"));
     if let Some(seconds) = options.seconds {
         let ids = stage.arrange(&windows)?;
+        stay_in_call(&mut windows, started + Duration::from_secs(seconds))?;
         if let Some(pictures) = &options.screenshots {
-            stay_in_call(&mut windows, started + Duration::from_secs(seconds).saturating_sub(BEFORE_END))?;
             stage.photograph(&ids, pictures)?;
+        }
+        // Not by their own clock: taking pictures takes as long as it takes.
+        for (_, window) in &mut windows {
+            window.signal(libc::SIGTERM)?;
         }
     } else {
         say("Close both windows, or press Ctrl-C, to end");
     }
 
     for (role, window) in &mut windows {
-        let guard = options.seconds.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds) + GRACE);
+        let guard = options.seconds.map_or(Duration::MAX, |_| GRACE);
         let status = window.wait(guard)?;
         if !status.success() {
             bail!("the {}'s window failed ({status})", role.name());
@@ -160,8 +162,8 @@ fn app(
     if stage.is_virtual() || options.test_devices || role == Role::Patient {
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none"]);
     }
-    if let Some(seconds) = options.seconds {
-        app.args(["--seconds", &seconds.to_string(), "--say", role.chat_line()]);
+    if options.seconds.is_some() {
+        app.args(["--say", role.chat_line()]);
         app.arg("--report").arg(report_file(folder, role));
     }
     // Neither with the settings of whoever runs it, nor changing them.

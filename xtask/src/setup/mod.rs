@@ -2,10 +2,12 @@
 
 mod apt;
 mod engine;
+mod go;
 mod literal;
 mod platform;
 mod python;
 mod python_tools;
+mod s3;
 mod sfu;
 mod web;
 
@@ -43,6 +45,7 @@ pub fn run(needs: Needs) -> Result<()> {
     if needs >= Needs::Tests {
         web::install()?;
         python_tools::install()?;
+        s3::install()?;
     }
     Ok(())
 }

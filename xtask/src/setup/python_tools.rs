@@ -9,11 +9,9 @@ use crate::step::say;
 use crate::workspace::tools;
 
 /// What is installed: the folder in `.tools`, the package, and its version.
-const TOOLS: [(&str, &str, &str); 2] = [
+const TOOLS: [(&str, &str, &str); 1] = [
     // Tries the backend's API with everything that its description allows and forbids.
     ("schemathesis", "schemathesis", "4.32.5"),
-    // An S3 server.
-    ("moto", "moto[server]", "5.2.1"),
 ];
 
 /// Installs each into a folder of its own, unless that version is there.

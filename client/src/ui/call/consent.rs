@@ -2,9 +2,9 @@
 
 use egui::{RichText, Ui};
 
-use super::dialog::{dialog, focus_once};
 use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, regular_font, space};
+use crate::ui::dialog::{dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone};
 use crate::ui::{Action, Cx};
 

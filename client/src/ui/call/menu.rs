@@ -29,10 +29,10 @@ pub(super) fn menu_item(ui: &mut Ui, cx: &Cx, icon: Icon, text: &str) -> Respons
     response
 }
 
-/// One of several, of which one is chosen.
-pub(super) fn menu_choice(ui: &mut Ui, cx: &Cx, chosen: bool, text: &str) -> Response {
+/// One of several, of which one is chosen. Its name says of what group it is: the same device may speak and listen.
+pub(super) fn menu_choice(ui: &mut Ui, cx: &Cx, chosen: bool, group: &str, text: &str) -> Response {
     let response = line(ui, cx, chosen.then_some(Icon::Check), text);
-    response.widget_info(|| WidgetInfo::selected(egui::Role::MenuItemRadio, true, chosen, text));
+    response.widget_info(|| WidgetInfo::selected(egui::Role::MenuItemRadio, true, chosen, format!("{group}: {text}")));
     response
 }
 

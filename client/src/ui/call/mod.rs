@@ -2,7 +2,6 @@
 
 mod bar;
 mod consent;
-mod dialog;
 mod keys;
 mod menu;
 mod notices;

@@ -36,12 +36,10 @@ pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec
         let (pressed, arrow) = row.add_split("microphone", button, &texts.t("sound-devices"));
         let cx = row.cx;
         menu(cx, &arrow, |ui| {
-            menu_heading(ui, cx, &texts.t("devices-microphones"));
-            let current = name(&state.microphone.device);
-            asked.extend(choices(ui, cx, &state.devices.microphones, current, CallCommand::UseMicrophone));
-            menu_heading(ui, cx, &texts.t("devices-speakers"));
-            let current = name(&state.speaker);
-            asked.extend(choices(ui, cx, &state.devices.speakers, current, CallCommand::UseSpeaker));
+            let (names, current) = (&state.devices.microphones, name(&state.microphone.device));
+            asked.extend(choices(ui, cx, "devices-microphones", names, current, CallCommand::UseMicrophone));
+            let (names, current) = (&state.devices.speakers, name(&state.speaker));
+            asked.extend(choices(ui, cx, "devices-speakers", names, current, CallCommand::UseSpeaker));
         });
         pressed
     };
@@ -71,9 +69,8 @@ pub(super) fn camera(row: &mut Row, state: &CallState) -> Vec<Action> {
         let (pressed, arrow) = row.add_split("camera", button, &texts.t("camera-devices"));
         let cx = row.cx;
         menu(cx, &arrow, |ui| {
-            menu_heading(ui, cx, &texts.t("devices-cameras"));
-            let current = name(&state.camera.device);
-            asked.extend(choices(ui, cx, &state.devices.cameras, current, CallCommand::UseCamera));
+            let (names, current) = (&state.devices.cameras, name(&state.camera.device));
+            asked.extend(choices(ui, cx, "devices-cameras", names, current, CallCommand::UseCamera));
         });
         pressed
     };
@@ -87,10 +84,11 @@ fn menu(cx: &Cx, arrow: &Response, content: impl FnOnce(&mut Ui)) {
     Popup::menu(arrow).align(RectAlign::TOP).gap(space::M).width(menu_width(cx)).show(|ui| menu_body(ui, content));
 }
 
-/// The system's default, and each by its name.
+/// Under a heading, each by its name, and the system's default.
 fn choices(
     ui: &mut Ui,
     cx: &Cx,
+    heading: &str,
     names: &[String],
     current: Option<&str>,
     use_it: fn(DeviceChoice) -> CallCommand,
@@ -99,17 +97,19 @@ fn choices(
     let known = current.is_some_and(|current| names.iter().any(|name| name == current));
     // A device in use that the list doesn't have, such as a test source, is still shown as what it is.
     let unlisted = current.filter(|_| !known);
+    let heading = cx.texts.t(heading);
+    menu_heading(ui, cx, &heading);
     ui.push_id(use_it as usize, |ui| {
         if let Some(name) = unlisted {
-            menu_choice(ui, cx, true, name);
+            menu_choice(ui, cx, true, &heading, name);
         }
         for name in names {
             let chosen = current == Some(name.as_str());
-            if menu_choice(ui, cx, chosen, name).clicked() && !chosen {
+            if menu_choice(ui, cx, chosen, &heading, name).clicked() && !chosen {
                 asked = Some(Action::Command(use_it(DeviceChoice::Named(name.clone()))));
             }
         }
-        if menu_choice(ui, cx, false, &cx.texts.t("devices-default")).clicked() {
+        if menu_choice(ui, cx, false, &heading, &cx.texts.t("devices-default")).clicked() {
             asked = Some(Action::Command(use_it(DeviceChoice::Default)));
         }
     });

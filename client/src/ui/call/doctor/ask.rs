@@ -1,11 +1,9 @@
 //! What can't be taken back is asked first.
 
-use egui::{RichText, Ui};
+use egui::Ui;
 
 use crate::call::{CallCommand, CallState};
-use crate::theme::{Palette, regular_font, space};
-use crate::ui::call::dialog::{dialog, focus_once};
-use crate::ui::widgets::{TextButton, Tone};
+use crate::ui::dialog::{Answer, ask};
 use crate::ui::{Cx, wording};
 
 /// A question that is open.
@@ -55,36 +53,4 @@ impl Question {
     fn name(&self, cx: &Cx, state: &CallState, identity: &str) -> String {
         wording::name_of(cx.texts, state, identity, None)
     }
-}
-
-/// What came of a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    /// Nothing yet.
-    Open,
-    Yes,
-    No,
-}
-
-/// Asks before something that can't be taken back. The safe answer has the keyboard.
-fn ask(ui: &Ui, cx: &Cx, name: &str, title: &str, lead: &str, yes: &str) -> Answer {
-    let answer = dialog(ui, name, title, 440.0, |ui| {
-        let palette = Palette::of(ui);
-        ui.label(RichText::new(lead).font(regular_font(cx.sizes.body)).color(palette.muted));
-        ui.add_space(space::S);
-        ui.horizontal_wrapped(|ui| {
-            let no = TextButton::new(cx.texts.t("dialog-cancel"), Tone::Neutral).show(ui, &cx.sizes);
-            focus_once(ui, &no);
-            let yes = TextButton::new(yes, Tone::Danger).show(ui, &cx.sizes);
-            if yes.clicked() {
-                Answer::Yes
-            } else if no.clicked() {
-                Answer::No
-            } else {
-                Answer::Open
-            }
-        })
-        .inner
-    });
-    answer.unwrap_or(Answer::No)
 }

@@ -7,9 +7,9 @@ use lucide_icons::Icon;
 
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::Cx;
-use crate::ui::call::dialog::dialog;
 use crate::ui::call::panel::chat::text_field;
 use crate::ui::desktop::{Errand, Picked};
+use crate::ui::dialog::dialog;
 use crate::ui::widgets::{TextButton, Tone, announce};
 
 /// A consultation's notes are shorter than this.

@@ -11,8 +11,8 @@ use autamedica_engine::VideoFrame;
 use crate::device::ScreenSource;
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::Cx;
-use crate::ui::call::dialog::{dialog, focus_once};
 use crate::ui::desktop::{Errand, Shareable};
+use crate::ui::dialog::{dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone, focus_ring};
 
 const CARD: Vec2 = egui::vec2(240.0, 188.0);

@@ -22,7 +22,8 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, ask
             doctor::waiting_list(ui, cx, state);
             let role = texts.t(wording::role(Some(state.role)));
             let own = texts.with("person-you", &[("name", role.as_ref().into())]);
-            row(ui, cx, &own, &role, state.microphone.muted, state.quality, 0.0);
+            let (muted, quality) = (state.microphone.muted, state.quality);
+            row(ui, cx, &Line { name: &role, shown: &own, role: &role, muted, quality }, 0.0);
             for other in present(state) {
                 person(ui, cx, state, other, asked);
             }
@@ -46,7 +47,8 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, ask
     let doctor = state.role == Role::Doctor && !cx.kiosk;
     let can_pin = present(state).count() > 1;
     let menu_room = if doctor || can_pin { cx.sizes.control } else { 0.0 };
-    let rect = row(ui, cx, &name, &role, other.microphone_muted, other.quality, menu_room);
+    let (muted, quality) = (other.microphone_muted, other.quality);
+    let rect = row(ui, cx, &Line { name: &name, shown: &name, role: &role, muted, quality }, menu_room);
     if menu_room == 0.0 {
         return;
     }
@@ -69,8 +71,20 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, ask
     });
 }
 
+/// What a person's row tells.
+struct Line<'a> {
+    /// Their name, or what they are: of this the initials.
+    name: &'a str,
+    /// The same as it is written, which may say more.
+    shown: &'a str,
+    role: &'a str,
+    muted: bool,
+    quality: ConnectionQuality,
+}
+
 /// A person's row; at its right `keep` stays free. Returns where it lies.
-fn row(ui: &mut Ui, cx: &Cx, name: &str, role: &str, muted: bool, quality: ConnectionQuality, keep: f32) -> Rect {
+fn row(ui: &mut Ui, cx: &Cx, line: &Line, keep: f32) -> Rect {
+    let Line { name, shown, role, muted, quality } = *line;
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let height = sizes.control + space::XS;
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
@@ -88,8 +102,8 @@ fn row(ui: &mut Ui, cx: &Cx, name: &str, role: &str, muted: bool, quality: Conne
         job.wrap = egui::text::TextWrapping::truncate_at_width(room);
         painter.layout_job(job)
     };
-    let name_galley = short(name, bold_font(sizes.body), palette.text);
-    if name.contains(role) {
+    let name_galley = short(shown, bold_font(sizes.body), palette.text);
+    if shown.contains(role) {
         painter.galley(pos2(left, rect.center().y - name_galley.size().y / 2.0), name_galley, palette.text);
     } else {
         let role_galley = short(role, regular_font(sizes.caption), palette.muted);
@@ -100,7 +114,7 @@ fn row(ui: &mut Ui, cx: &Cx, name: &str, role: &str, muted: bool, quality: Conne
     let (icon, color) = if muted { (Icon::MicOff, palette.warning) } else { (Icon::Mic, palette.muted) };
     painter.text(microphone_at, Align2::CENTER_CENTER, char::from(icon), icon_font(sizes.lead), color);
     let microphone = texts.t(if muted { "person-muted" } else { "person-microphone-on" });
-    let label = format!("{name}, {role}, {microphone}, {}", texts.t(wording::quality(quality)));
+    let label = format!("{shown}, {role}, {microphone}, {}", texts.t(wording::quality(quality)));
     response.widget_info(|| WidgetInfo::labeled(egui::Role::ListItem, true, &label));
     rect
 }

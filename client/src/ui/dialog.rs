@@ -1,17 +1,23 @@
-//! Questions and lists that lie above the call and want an answer first.
+//! Questions and lists that lie above a screen and want an answer first.
 
 use egui::{Align2, Frame, Id, Modal, Response, ScrollArea, Ui, Vec2};
 
 use crate::theme::{Palette, corner, space};
+#[cfg(not(feature = "kiosk"))]
+use crate::{
+    theme::regular_font,
+    ui::Cx,
+    ui::widgets::{TextButton, Tone},
+};
 
 /// Whether a dialog was open in the pass before: then keys and shortcuts are its own.
-pub(super) fn is_open(ctx: &egui::Context) -> bool {
+pub fn is_open(ctx: &egui::Context) -> bool {
     let last: Option<u64> = ctx.data(|data| data.get_temp(Id::unique("a dialog is open")));
     last.is_some_and(|last| last + 1 >= ctx.cumulative_pass_nr())
 }
 
 /// Draws a dialog with a title. Returns what `content` said, or `None` when the person wants it gone.
-pub(super) fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: impl FnOnce(&mut Ui) -> T) -> Option<T> {
+pub fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: impl FnOnce(&mut Ui) -> T) -> Option<T> {
     let palette = Palette::of(ui);
     let ctx = ui.ctx();
     // Asked before: nothing may be asked of the context while its data is held.
@@ -44,7 +50,7 @@ pub(super) fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: i
 }
 
 /// Gives `response` the keyboard when its dialog opens, not later.
-pub(super) fn focus_once(ui: &Ui, response: &Response) {
+pub fn focus_once(ui: &Ui, response: &Response) {
     let id = response.id.with("was focused");
     let pass = ui.ctx().cumulative_pass_nr();
     let last: Option<u64> = ui.data(|data| data.get_temp(id));
@@ -52,4 +58,40 @@ pub(super) fn focus_once(ui: &Ui, response: &Response) {
         response.request_focus();
     }
     ui.data_mut(|data| data.insert_temp(id, pass));
+}
+
+/// What came of a question.
+#[cfg(not(feature = "kiosk"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing yet.
+    Open,
+    /// Do it.
+    Yes,
+    /// Don't.
+    No,
+}
+
+/// Asks before something that can't be taken back. The safe answer has the keyboard.
+#[cfg(not(feature = "kiosk"))]
+pub fn ask(ui: &Ui, cx: &Cx, name: &str, title: &str, lead: &str, yes: &str) -> Answer {
+    let answer = dialog(ui, name, title, 440.0, |ui| {
+        let palette = Palette::of(ui);
+        ui.label(egui::RichText::new(lead).font(regular_font(cx.sizes.body)).color(palette.muted));
+        ui.add_space(space::S);
+        ui.horizontal_wrapped(|ui| {
+            let no = TextButton::new(cx.texts.t("dialog-cancel"), Tone::Neutral).show(ui, &cx.sizes);
+            focus_once(ui, &no);
+            let yes = TextButton::new(yes, Tone::Danger).show(ui, &cx.sizes);
+            if yes.clicked() {
+                Answer::Yes
+            } else if no.clicked() {
+                Answer::No
+            } else {
+                Answer::Open
+            }
+        })
+        .inner
+    });
+    answer.unwrap_or(Answer::No)
 }

@@ -1,0 +1,168 @@
+//! Copies for a player: in a folder of this user's alone, and gone with the app.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use etcetera::{BaseStrategy as _, choose_base_strategy};
+use parking_lot::Mutex;
+use tempfile::TempDir;
+
+use super::PartId;
+
+/// Held by the app that the folder belongs to.
+const LOCK: &str = "in-use";
+
+/// The copies of one app. Clones share them; the last one deletes them.
+#[derive(Clone, Debug)]
+pub struct Copies {
+    below: PathBuf,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Made with the first copy.
+    folder: Option<Folder>,
+    files: HashMap<PartId, PathBuf>,
+    made: u32,
+}
+
+#[derive(Debug)]
+struct Folder {
+    // Unlocked before the folder goes, as some systems want it.
+    _lock: File,
+    place: TempDir,
+}
+
+impl Copies {
+    /// In the user's cache folder. A path on disk rather than in memory: a recording may take gigabytes.
+    pub fn of_user() -> Self {
+        let cache = choose_base_strategy().map(|folders| folders.cache_dir().join("autamedica"));
+        Self::below(cache.unwrap_or_else(|_| std::env::temp_dir().join("autamedica")).join("played"))
+    }
+
+    /// In a folder of this app's own below that one.
+    pub fn below(folder: PathBuf) -> Self {
+        Self { below: folder, kept: Arc::default() }
+    }
+
+    /// The copy of a part that was made before. Looks at the disk.
+    pub(super) fn get(&self, part: &PartId) -> Option<PathBuf> {
+        self.kept.lock().files.get(part).filter(|file| file.is_file()).cloned()
+    }
+
+    /// A place for a new copy, in a file of this kind. Its name tells nothing: players remember names.
+    ///
+    /// # Errors
+    /// When the folder can't be made.
+    pub(super) fn place(&self, kind: &str) -> io::Result<PathBuf> {
+        let mut kept = self.kept.lock();
+        if kept.folder.is_none() {
+            kept.folder = Some(make(&self.below)?);
+        }
+        kept.made += 1;
+        let name = format!("autamedica-{}.{kind}", kept.made);
+        let folder = kept.folder.as_ref().expect("invariant: made above");
+        Ok(folder.place.path().join(name))
+    }
+
+    /// The copy of a part is here.
+    pub(super) fn keep(&self, part: PartId, file: PathBuf) {
+        self.kept.lock().files.insert(part, file);
+    }
+
+    /// Deletes the copies of a recording, which was deleted itself.
+    pub(super) fn forget(&self, recording: &str) {
+        let mut kept = self.kept.lock();
+        for (_, file) in kept.files.extract_if(|part, _| part.recording == recording) {
+            if let Err(error) = fs::remove_file(file) {
+                tracing::warn!(%error, "a copy of a deleted recording stays until the app ends");
+            }
+        }
+    }
+}
+
+/// Makes this app's folder, and takes away what apps left that didn't come to end properly.
+fn make(below: &Path) -> io::Result<Folder> {
+    fs::create_dir_all(below)?;
+    // While this is held no other app makes a folder: one without its lock is nobody's.
+    let gate = File::create(below.join("lock"))?;
+    gate.lock()?;
+    for entry in fs::read_dir(below)? {
+        let folder = entry?.path();
+        let in_use = File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err());
+        if folder.is_dir()
+            && !in_use
+            && let Err(error) = fs::remove_dir_all(&folder)
+        {
+            tracing::warn!(%error, "copies of recordings that an app left behind can't be deleted");
+        }
+    }
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let place = builder.tempdir_in(below)?;
+    let lock = File::create(place.path().join(LOCK))?;
+    lock.lock()?;
+    Ok(Folder { _lock: lock, place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(recording: &str) -> PartId {
+        PartId { recording: recording.into(), number: 1 }
+    }
+
+    fn copy(copies: &Copies, recording: &str) -> PathBuf {
+        let file = copies.place("mp4").unwrap();
+        fs::write(&file, "picture and sound").unwrap();
+        copies.keep(part(recording), file.clone());
+        file
+    }
+
+    #[test]
+    fn copies_go_with_the_app_or_with_their_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        let copies = Copies::below(folder.path().join("played"));
+        let (first, second) = (copy(&copies, "a"), copy(&copies, "b"));
+        assert_eq!(copies.get(&part("a")), Some(first.clone()));
+        copies.forget("a");
+        assert_eq!((copies.get(&part("a")), first.exists(), second.exists()), (None, false, true));
+        let clone = copies.clone();
+        drop(copies);
+        assert!(second.exists());
+        drop(clone);
+        assert!(!second.exists() && !second.parent().unwrap().exists());
+    }
+
+    #[test]
+    fn what_a_crashed_app_left_goes_with_the_next_copy_and_what_another_app_plays_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join("left");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(LOCK), "").unwrap();
+        fs::write(left.join("autamedica-1.mp4"), "somebody").unwrap();
+        let other = Copies::below(folder.path().to_owned());
+        let theirs = copy(&other, "theirs");
+        assert!(!left.exists());
+        let ours = Copies::below(folder.path().to_owned());
+        copy(&ours, "ours");
+        assert!(theirs.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_looks_into_the_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let copies = Copies::below(folder.path().to_owned());
+        let file = copy(&copies, "a");
+        let mode = fs::metadata(file.parent().unwrap()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,249 @@
+//! The task that looks after a consultation's recordings. It waits for nothing but its inboxes.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use autamedica_api::{ErrorCode, RecordingList};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::transfer::{FetchError, Source, blocking, fetch};
+use super::{
+    Copies, DeleteProblem, Listed, PartId, Player, Purpose, RecordingsCommand, RecordingsOptions, RecordingsState,
+    Transfer,
+};
+use crate::backend::BackendError;
+use crate::call::Wake;
+
+/// How often the backend is asked: something may be recorded or stored right now.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+enum Event {
+    Listed(Result<RecordingList, BackendError>),
+    /// So many bytes of so many are here, says the transfer of this number.
+    Moved(PartId, u64, u64, u64),
+    /// The transfer of this number ended.
+    Ended(PartId, u64, Result<Transfer, FetchError>),
+    Deleted(String, Result<(), BackendError>),
+}
+
+struct Task {
+    options: RecordingsOptions,
+    state: RecordingsState,
+    events: mpsc::UnboundedSender<Event>,
+    jobs: JoinSet<()>,
+    /// A list is on its way.
+    asking: bool,
+    /// By number, so that what a cancelled transfer said isn't taken for the next one's.
+    transfers: HashMap<PartId, (u64, AbortHandle)>,
+    begun: u64,
+}
+
+pub(super) async fn run(
+    options: RecordingsOptions,
+    state: RecordingsState,
+    mut commands: mpsc::UnboundedReceiver<RecordingsCommand>,
+    shown: watch::Sender<Arc<RecordingsState>>,
+    wake: Wake,
+) {
+    let (events, mut inbox) = mpsc::unbounded_channel();
+    let (jobs, transfers) = Default::default();
+    let mut task = Task { options, state, events, jobs, asking: false, transfers, begun: 0 };
+    let mut look = interval(ASK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            command = commands.recv() => match command {
+                Some(command) => task.on_command(command),
+                None => return,
+            },
+            // We hold a sender ourselves, so this never ends.
+            Some(event) = inbox.recv() => task.on_event(event),
+            _ = look.tick() => task.list(),
+        }
+        while task.jobs.try_join_next().is_some() {}
+        if **shown.borrow() != task.state {
+            shown.send_replace(Arc::new(task.state.clone()));
+            wake();
+        }
+    }
+}
+
+impl Task {
+    fn on_command(&mut self, command: RecordingsCommand) {
+        match command {
+            RecordingsCommand::Play(part) => self.play(part),
+            RecordingsCommand::Save { part, to } => self.save(part, to),
+            RecordingsCommand::Cancel(part) => {
+                if let Some((_, transfer)) = self.transfers.remove(&part) {
+                    transfer.abort();
+                }
+                self.state.transfers.remove(&part);
+            }
+            RecordingsCommand::Delete(recording) => self.delete(recording),
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Listed(answer) => {
+                self.asking = false;
+                let known = std::mem::replace(&mut self.state.list, Listed::Asking);
+                self.state.list = next(known, answer);
+            }
+            Event::Moved(part, number, here, whole) => {
+                let is_current = self.transfers.get(&part).is_some_and(|(current, _)| *current == number);
+                if let Some(Transfer::Moving { bytes, of, .. }) = self.state.transfers.get_mut(&part)
+                    && is_current
+                {
+                    (*bytes, *of) = (here, whole);
+                }
+            }
+            Event::Ended(part, number, result) => {
+                if self.transfers.get(&part).is_none_or(|(current, _)| *current != number) {
+                    return;
+                }
+                self.transfers.remove(&part);
+                let came = result.unwrap_or_else(|error| {
+                    // Neither the place, which may name somebody, nor the link belongs into a log.
+                    tracing::warn!(%error, cause = ?std::error::Error::source(&error), "a recording wasn't fetched");
+                    Transfer::Failed(error.problem())
+                });
+                self.state.transfers.insert(part, came);
+            }
+            Event::Deleted(recording, result) => {
+                self.state.deleting.retain(|it| *it != recording);
+                if let Err(error) = result {
+                    tracing::warn!(%error, "a recording wasn't deleted");
+                    self.state.not_deleted.insert(recording, delete_problem(&error));
+                } else {
+                    self.state.transfers.retain(|part, _| part.recording != recording);
+                }
+                self.list();
+            }
+        }
+    }
+
+    fn list(&mut self) {
+        if std::mem::replace(&mut self.asking, true) {
+            return;
+        }
+        let (entrance, id) = (self.options.entrance.clone(), self.options.consultation.clone());
+        let events = self.events.clone();
+        self.jobs.spawn(async move {
+            let answer = entrance.backend.recordings(&entrance.server, &id, entrance.key.as_ref()).await;
+            // The receiver lives as long as this job's owner.
+            let _ = events.send(Event::Listed(answer));
+        });
+    }
+
+    fn play(&mut self, part: PartId) {
+        let (copies, player) = (self.options.copies.clone(), self.options.player.clone());
+        self.transfer(part, Purpose::Play, |source, tell| play(source, copies, player, tell));
+    }
+
+    fn save(&mut self, part: PartId, to: PathBuf) {
+        self.transfer(part, Purpose::Save, |source, tell| async move {
+            let saved = fetch(&source, move |_| Ok(to), tell).await?;
+            Ok(Transfer::Saved(saved))
+        });
+    }
+
+    /// Begins to fetch a part, unless it is on its way already.
+    fn transfer<F>(&mut self, part: PartId, purpose: Purpose, work: impl FnOnce(Source, Tell) -> F)
+    where
+        F: Future<Output = Result<Transfer, FetchError>> + Send + 'static,
+    {
+        if self.transfers.contains_key(&part) {
+            return;
+        }
+        self.begun += 1;
+        let (number, events, tells) = (self.begun, self.events.clone(), self.events.clone());
+        let (entrance, consultation) = (self.options.entrance.clone(), self.options.consultation.clone());
+        let told = part.clone();
+        let tell: Tell = Box::new(move |bytes, of| {
+            let _ = tells.send(Event::Moved(told.clone(), number, bytes, of));
+        });
+        let fetching = work(Source { entrance, consultation, part: part.clone() }, tell);
+        let ended = part.clone();
+        let job = self.jobs.spawn(async move {
+            let result = fetching.await;
+            let _ = events.send(Event::Ended(ended, number, result));
+        });
+        self.state.transfers.insert(part.clone(), Transfer::Moving { purpose, bytes: 0, of: 0 });
+        self.transfers.insert(part, (number, job));
+    }
+
+    fn delete(&mut self, recording: String) {
+        if self.state.deleting.contains(&recording) {
+            return;
+        }
+        self.state.not_deleted.remove(&recording);
+        self.state.deleting.push(recording.clone());
+        // What is on its way of it would only fail.
+        for (_, (_, transfer)) in self.transfers.extract_if(|part, _| part.recording == recording) {
+            transfer.abort();
+        }
+        self.state.transfers.retain(|part, _| part.recording != recording);
+        let (entrance, id) = (self.options.entrance.clone(), self.options.consultation.clone());
+        let (copies, events) = (self.options.copies.clone(), self.events.clone());
+        self.jobs.spawn(async move {
+            let key = entrance.key.as_ref();
+            let result = entrance.backend.delete_recording(&entrance.server, &id, &recording, key).await;
+            if result.is_ok() {
+                let gone = recording.clone();
+                // It logs itself what it can't do.
+                let _ = blocking(move || Ok(copies.forget(&gone))).await;
+            }
+            let _ = events.send(Event::Deleted(recording, result));
+        });
+    }
+}
+
+/// Told how many bytes of how many are here.
+type Tell = Box<dyn Fn(u64, u64) + Send + Sync>;
+
+/// Hands a part to the player, from a copy here that is fetched unless it was before.
+async fn play(source: Source, copies: Copies, player: Player, tell: Tell) -> Result<Transfer, FetchError> {
+    let (known, part) = (copies.clone(), source.part.clone());
+    let file = match blocking(move || Ok(known.get(&part))).await? {
+        Some(file) => file,
+        None => {
+            let places = copies.clone();
+            let file = fetch(&source, move |kind| places.place(kind), tell).await?;
+            copies.keep(source.part.clone(), file.clone());
+            file
+        }
+    };
+    player.open(&file).await.map_err(FetchError::NoPlayer)?;
+    Ok(Transfer::Playing)
+}
+
+fn next(known: Listed, answer: Result<RecordingList, BackendError>) -> Listed {
+    match answer {
+        Ok(list) => Listed::Known(list.recordings),
+        Err(BackendError::Refused { code: ErrorCode::Unauthorized | ErrorCode::Forbidden, .. }) => Listed::Refused,
+        Err(error) => {
+            tracing::debug!(%error, "the recordings aren't known");
+            match known {
+                Listed::Known(known) | Listed::Unreachable(known) => Listed::Unreachable(known),
+                Listed::NoKey | Listed::Asking | Listed::Refused => Listed::Unreachable(Vec::new()),
+            }
+        }
+    }
+}
+
+fn delete_problem(error: &BackendError) -> DeleteProblem {
+    match error {
+        BackendError::Refused { code, .. } => match code {
+            ErrorCode::Unauthorized | ErrorCode::Forbidden => DeleteProblem::Denied,
+            ErrorCode::RecordingActive => DeleteProblem::Unfinished,
+            _ => DeleteProblem::Unreachable,
+        },
+        BackendError::Unreachable(_) | BackendError::NotOurs => DeleteProblem::Unreachable,
+    }
+}

@@ -1,0 +1,291 @@
+//! One recording: how far it is, its measure, its parts, and what can be done with it.
+
+use autamedica_api::{Recording, RecordingPart, RecordingState};
+use egui::{Align, Color32, Frame, Layout, RichText, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use super::{Asked, wording};
+use crate::recordings::{PartId, Purpose, RecordingsCommand, RecordingsState, Transfer};
+use crate::theme::{Palette, bold_font, corner, regular_font, space};
+use crate::ui::Cx;
+use crate::ui::controls::{caption, remark};
+use crate::ui::widgets::{TextButton, Tone, sign};
+use crate::ui::wording::file_size;
+
+/// Below this width what can be done stands below the words.
+const ONE_LINE: f32 = 640.0;
+const BAR_HEIGHT: f32 = 8.0;
+
+/// Draws it.
+pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &RecordingsState, recording: &Recording, asked: &mut Vec<Asked>) {
+    let palette = Palette::of(ui);
+    let frame = Frame::new()
+        .fill(palette.background)
+        .stroke(Stroke::new(1.0, palette.divider()))
+        .corner_radius(corner::CARD)
+        .inner_margin(space::M);
+    let when = wording::when(cx.texts, recording);
+    let row = Row { cx, state, recording, when: &when };
+    ui.push_id(&recording.recording_id, |ui| {
+        frame.show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing = Vec2::splat(space::XS);
+            row.head(ui, asked);
+            row.troubles(ui);
+            row.parts(ui, asked);
+        });
+    });
+}
+
+struct Row<'a> {
+    cx: &'a Cx<'a>,
+    state: &'a RecordingsState,
+    recording: &'a Recording,
+    when: &'a str,
+}
+
+impl Row<'_> {
+    /// When, how far, how long, how large; and the buttons of what is one file.
+    fn head(&self, ui: &mut Ui, asked: &mut Vec<Asked>) {
+        let mut buttons = Vec::new();
+        if let [only] = &self.recording.parts[..] {
+            buttons.extend(self.part_buttons(only));
+        }
+        buttons.extend(self.delete_button());
+        line(ui, self.cx, buttons, asked, |ui| {
+            ui.label(RichText::new(self.when).font(bold_font(self.cx.sizes.body)));
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing.x = space::XXS;
+                self.facts(ui);
+            });
+        });
+    }
+
+    fn facts(&self, ui: &mut Ui) {
+        let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(ui));
+        let (icon, color) = look(self.recording.state, palette);
+        fact(ui, self.cx, icon, color, &texts.t(wording::state(self.recording.state)));
+        let has_files = self.recording.size_bytes > 0 && self.recording.state != RecordingState::Deleted;
+        if has_files {
+            let mut measure = wording::measure(texts, self.recording.duration_seconds, self.recording.size_bytes);
+            let count = self.recording.parts.len() as u64;
+            if count > 1 {
+                let parts = texts.with("recording-parts", &[("count", count.into())]);
+                measure = format!("{measure} · {parts}");
+            }
+            ui.add_space(space::M);
+            ui.label(RichText::new(measure).font(regular_font(sizes.body)).color(palette.muted));
+        }
+        if self.recording.state == RecordingState::Ready && has_files {
+            let encrypted = self.recording.parts.iter().all(|part| part.encryption.is_some());
+            let (icon, color, key) = if encrypted {
+                (Icon::LockKeyhole, palette.ok, "recording-encrypted")
+            } else {
+                (Icon::LockKeyholeOpen, palette.warning, "recording-not-encrypted")
+            };
+            ui.add_space(space::M);
+            fact(ui, self.cx, icon, color, &texts.t(key));
+        }
+    }
+
+    /// What is or went wrong, and what became of deleting it.
+    fn troubles(&self, ui: &mut Ui) {
+        let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(ui));
+        if let Some(problem) =
+            self.recording.problem.as_deref().filter(|_| self.recording.state != RecordingState::Deleted)
+        {
+            remark(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t(wording::problem(problem)));
+        }
+        let id = &self.recording.recording_id;
+        if self.state.deleting.contains(id) {
+            remark(ui, &sizes, Icon::Info, palette.muted, &texts.t("recording-deleting"));
+        } else if let Some(problem) = self.state.not_deleted.get(id) {
+            remark(ui, &sizes, Icon::TriangleAlert, palette.danger, &texts.t(wording::delete_problem(*problem)));
+        }
+    }
+
+    /// Each part where there are several, and what is on its way of them.
+    fn parts(&self, ui: &mut Ui, asked: &mut Vec<Asked>) {
+        if self.recording.state == RecordingState::Deleted {
+            return;
+        }
+        let several = self.recording.parts.len() > 1;
+        for part in &self.recording.parts {
+            if several {
+                ui.separator();
+                line(ui, self.cx, self.part_buttons(part), asked, |ui| {
+                    let texts = self.cx.texts;
+                    let name = texts.with("recording-part", &[("part", u64::from(part.number).into())]);
+                    ui.label(RichText::new(name).font(bold_font(self.cx.sizes.body)));
+                    let measure = wording::measure(texts, part.duration_seconds, part.size_bytes);
+                    let color = Palette::of(ui).muted;
+                    ui.label(RichText::new(measure).font(regular_font(self.cx.sizes.body)).color(color));
+                });
+            }
+            if let Some(transfer) = self.state.transfers.get(&self.id(part)) {
+                ui.push_id(part.number, |ui| self.transfer(ui, part, transfer, asked));
+            }
+        }
+    }
+
+    fn id(&self, part: &RecordingPart) -> PartId {
+        PartId { recording: self.recording.recording_id.clone(), number: part.number }
+    }
+
+    /// The name of something done with a part, which says with which.
+    fn which(&self, part: &RecordingPart, one: &str, of_several: &str) -> String {
+        let when = ("when", self.when.into());
+        if self.recording.parts.len() > 1 {
+            self.cx.texts.with(of_several, &[when, ("part", u64::from(part.number).into())])
+        } else {
+            self.cx.texts.with(one, &[when])
+        }
+    }
+
+    fn part_buttons(&self, part: &RecordingPart) -> Vec<(TextButton<'_>, Asked)> {
+        let id = self.id(part);
+        let is_moving = matches!(self.state.transfers.get(&id), Some(Transfer::Moving { .. }));
+        let is_there = matches!(self.recording.state, RecordingState::Storing | RecordingState::Ready)
+            || self.recording.state == RecordingState::Failed;
+        // What is still being written has no checksum yet, and can't be fetched.
+        if is_moving || !is_there || part.sha256.is_none() || self.is_being_deleted() {
+            return Vec::new();
+        }
+        let texts = self.cx.texts;
+        let play = TextButton::new(texts.t("recording-play"), Tone::Primary).icon(Icon::Play);
+        let play = play.label(self.which(part, "recording-play-which", "recording-play-part"));
+        let save = TextButton::new(texts.t("recording-save"), Tone::Neutral).icon(Icon::Download);
+        let save = save.label(self.which(part, "recording-save-which", "recording-save-part"));
+        let name = wording::file_name(texts, self.recording, part);
+        vec![(play, Asked::Command(RecordingsCommand::Play(id.clone()))), (save, Asked::Save(id, name))]
+    }
+
+    fn is_being_deleted(&self) -> bool {
+        self.state.deleting.contains(&self.recording.recording_id)
+    }
+
+    fn delete_button(&self) -> Option<(TextButton<'_>, Asked)> {
+        let is_over = matches!(self.recording.state, RecordingState::Ready | RecordingState::Failed);
+        if !is_over || self.recording.parts.is_empty() || self.is_being_deleted() {
+            return None;
+        }
+        let texts = self.cx.texts;
+        let button = TextButton::new(texts.t("recording-delete"), Tone::Plain).icon(Icon::Trash2);
+        let button = button.label(texts.with("recording-delete-which", &[("when", self.when.into())]));
+        Some((button, Asked::Delete(self.recording.recording_id.clone())))
+    }
+
+    fn transfer(&self, ui: &mut Ui, part: &RecordingPart, transfer: &Transfer, asked: &mut Vec<Asked>) {
+        let (texts, palette) = (self.cx.texts, Palette::of(ui));
+        match transfer {
+            Transfer::Moving { purpose, bytes, of } => {
+                let stop = TextButton::new(texts.t("dialog-cancel"), Tone::Neutral).icon(Icon::X);
+                let stop = stop.label(self.which(part, "recording-cancel-which", "recording-cancel-part"));
+                let buttons = vec![(stop, Asked::Command(RecordingsCommand::Cancel(self.id(part))))];
+                line(ui, self.cx, buttons, asked, |ui| moving(ui, self.cx, *purpose, *bytes, *of));
+            }
+            Transfer::Playing => news(ui, self.cx, Icon::CircleCheck, palette.ok, &texts.t("recording-playing")),
+            Transfer::Saved(path) => {
+                let text = texts.with("recording-saved", &[("path", path.to_string_lossy().as_ref().into())]);
+                news(ui, self.cx, Icon::CircleCheck, palette.ok, &text);
+            }
+            Transfer::Failed(problem) => {
+                let text = texts.t(wording::fetch_problem(*problem));
+                news(ui, self.cx, Icon::TriangleAlert, palette.danger, &text);
+            }
+        }
+    }
+}
+
+/// Words, and beside them, or below where it is narrow, what can be done.
+fn line(ui: &mut Ui, cx: &Cx, buttons: Vec<(TextButton, Asked)>, asked: &mut Vec<Asked>, words: impl FnOnce(&mut Ui)) {
+    let sizes = cx.sizes;
+    let taken: f32 = buttons.iter().map(|(button, _)| button.width(ui, &sizes) + space::XS).sum();
+    let show = |ui: &mut Ui| {
+        for (button, action) in buttons {
+            if button.show(ui, &sizes).clicked() {
+                asked.push(action);
+            }
+        }
+    };
+    let narrow = ui.available_width() < ONE_LINE;
+    let block = |ui: &mut Ui, width: f32| {
+        ui.allocate_ui_with_layout(Vec2::new(width, 0.0), Layout::top_down(Align::Min), |ui| {
+            ui.set_width(width);
+            ui.spacing_mut().item_spacing.y = space::XXS;
+            // Nothing to hit here: lines are as high as their words.
+            ui.spacing_mut().interact_size.y = 0.0;
+            words(ui);
+        });
+    };
+    if narrow {
+        let width = ui.available_width();
+        block(ui, width);
+        ui.horizontal_wrapped(show);
+        return;
+    }
+    ui.horizontal_top(|ui| {
+        let width = ui.available_width() - taken;
+        block(ui, width);
+        show(ui);
+    });
+}
+
+/// A sign and the words that it stands for.
+fn fact(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
+    sign(ui, icon, cx.sizes.body * 1.15, color);
+    ui.label(RichText::new(text).font(regular_font(cx.sizes.body)).color(color));
+}
+
+/// What came of something that was asked for: a screen reader says it when it is free.
+fn news(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
+    ui.horizontal_top(|ui| {
+        sign(ui, icon, cx.sizes.body * 1.25, color);
+        let words = ui.label(RichText::new(text).font(regular_font(cx.sizes.body)));
+        ui.ctx().accesskit_node_builder(words.id, |node| node.set_live(egui::accesskit::Live::Polite));
+    });
+}
+
+/// How much of a file is here.
+fn moving(ui: &mut Ui, cx: &Cx, purpose: Purpose, bytes: u64, of: u64) {
+    let (texts, palette) = (cx.texts, Palette::of(ui));
+    let share = if of == 0 { 0.0 } else { (bytes as f64 / of as f64).clamp(0.0, 1.0) };
+    let (here, whole) = (file_size(texts, bytes), file_size(texts, of));
+    let key = match purpose {
+        Purpose::Play => "recording-fetching-play",
+        Purpose::Save => "recording-fetching-save",
+    };
+    let text = texts.with(
+        key,
+        &[
+            ("percent", ((share * 100.0) as u64).into()),
+            ("here", here.as_str().into()),
+            ("whole", whole.as_str().into()),
+        ],
+    );
+    // The bar below has these words as its name.
+    caption(ui, &cx.sizes, &text);
+    let (rect, response) =
+        ui.allocate_exact_size(Vec2::new(ui.available_width() - space::M, BAR_HEIGHT), Sense::hover());
+    response.widget_info(|| WidgetInfo {
+        label: Some(text.clone()),
+        value: Some((share * 100.0).round()),
+        ..WidgetInfo::new(egui::Role::ProgressIndicator)
+    });
+    ui.painter().rect_filled(rect, corner::FULL, palette.divider());
+    let filled = rect.with_max_x(rect.left() + rect.width() * share as f32);
+    ui.painter().rect_filled(filled, corner::FULL, palette.primary);
+}
+
+fn look(state: RecordingState, palette: &Palette) -> (Icon, Color32) {
+    match state {
+        RecordingState::Asking | RecordingState::Starting => (Icon::Hourglass, palette.warning),
+        RecordingState::Recording => (Icon::CircleDot, palette.danger),
+        RecordingState::Paused => (Icon::CirclePause, palette.warning),
+        RecordingState::Stopping | RecordingState::Storing => (Icon::CloudUpload, palette.primary),
+        RecordingState::Ready => (Icon::CircleCheck, palette.ok),
+        RecordingState::Refused | RecordingState::Cancelled => (Icon::CircleSlash, palette.muted),
+        RecordingState::Failed => (Icon::CircleX, palette.danger),
+        RecordingState::Deleted => (Icon::Trash2, palette.muted),
+    }
+}

@@ -1,0 +1,144 @@
+//! A call that is recorded, twice: asked for through the API, and by the doctor's button. What is in the files is looked at.
+//!
+//! `AUTAMEDICA_RECORDED_SECONDS=60` makes each of them longer.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use autamedica_api::{Consultation, Recording, RecordingState};
+use autamedica_client::i18n::Language;
+use autamedica_lab::{Display, HANG_GUARD, wait_until};
+
+use crate::film::{Film, IN_STEP, LEFT, Place, RIGHT, median};
+use crate::person::Person;
+use crate::support::Backend;
+use crate::visit::picture;
+
+/// The test microphones' tones in hertz, as the app gives them to the roles.
+const TONES: [f64; 2] = [660.0, 440.0];
+/// How long the doctor's camera is off at the end.
+const WITHOUT_CAMERA: f64 = 4.0;
+
+#[test]
+fn both_ways_of_recording_give_the_same_film() -> Result<()> {
+    let seconds = std::env::var("AUTAMEDICA_RECORDED_SECONDS").map_or(Ok(15.0), |seconds| seconds.parse())?;
+    let folder = tempfile::tempdir()?;
+    let backend = Backend::start_recording_into(&folder.path().join("recordings"))?;
+    let displays = [Display::start(1280, 760)?, Display::start(1280, 760)?];
+    let start = |display, role: &str| {
+        let devices = ["--camera", "test", "--microphone", "test", "--speaker", "none"];
+        let to = ["--role", role, "--consultation", "recorded", "--server", backend.url()];
+        Person::start(display, role, Language::English, &[&to[..], &devices].concat(), &[], folder.path())
+    };
+    let mut patient = start(&displays[0], "patient")?;
+    let mut doctor = start(&displays[1], "doctor")?;
+    for (person, other) in [(&mut patient, "role-doctor"), (&mut doctor, "role-patient")] {
+        let picture = picture(person, other);
+        person.sees_named(&picture)?;
+    }
+    let visit = backend.create("recorded")?;
+
+    backend.start_recording(&visit)?;
+    patient.clicks("consent-yes")?;
+    // A window that nobody looks at draws nothing: this machine has enough to do.
+    patient.minimises()?;
+    lasts(&backend, &visit, seconds)?;
+    backend.stop_recording(&visit)?;
+    let asked_for = kept(&backend, &visit)?;
+
+    // The patient has consented already: nobody is asked twice.
+    doctor.clicks("record-start")?;
+    lasts(&backend, &visit, seconds)?;
+    doctor.presses("ctrl+e")?;
+    lasts(&backend, &visit, seconds + WITHOUT_CAMERA)?;
+    doctor.clicks("record-stop")?;
+    let by_button = kept(&backend, &visit)?;
+    ensure!(asked_for.recording_id != by_button.recording_id, "one recording twice");
+
+    let film = film(&asked_for)?;
+    is_whole(&film, &asked_for)?;
+    for place in 0..2 {
+        shows(&film, place, 2.0, film.seconds() - 1.0)?;
+    }
+    let film = self::film(&by_button)?;
+    is_whole(&film, &by_button)?;
+    // The doctor is left: it is their camera that goes off.
+    let off = film.seconds() - WITHOUT_CAMERA;
+    shows(&film, 0, 2.0, off - 3.0)?;
+    shows(&film, 1, 2.0, film.seconds() - 1.0)?;
+    let last = film.delays(0)[off as usize + 2];
+    ensure!(last.is_none(), "the doctor's camera is off, and still there");
+    Ok(())
+}
+
+/// Waits until a recording is so long.
+fn lasts(backend: &Backend, visit: &Consultation, seconds: f64) -> Result<Recording> {
+    let guard = HANG_GUARD + std::time::Duration::from_secs_f64(seconds);
+    wait_for(backend, visit, guard, |it| it.state == RecordingState::Recording && it.duration_seconds >= seconds)
+}
+
+fn kept(backend: &Backend, visit: &Consultation) -> Result<Recording> {
+    let recording = wait_for(backend, visit, HANG_GUARD, |it| it.state == RecordingState::Ready)?;
+    // A busy machine leaves out pictures, and says so.
+    let is_fine = matches!(recording.problem.as_deref(), None | Some("too-slow"));
+    ensure!(is_fine && recording.parts.len() == 1, "{recording:?}");
+    Ok(recording)
+}
+
+fn wait_for(
+    backend: &Backend,
+    visit: &Consultation,
+    guard: std::time::Duration,
+    is_it: impl Fn(&Recording) -> bool,
+) -> Result<Recording> {
+    let mut seen = None;
+    let found = wait_until("the recording", guard, || {
+        seen = Some(backend.newest_recording(visit));
+        seen.as_ref()?.as_ref().ok()?.clone().filter(&is_it)
+    });
+    found.with_context(|| format!("{seen:?}"))
+}
+
+fn film(recording: &Recording) -> Result<Film> {
+    const PLACES: [Place; 2] = [LEFT, RIGHT];
+    let location = recording.parts[0].location.as_deref().context("a kept recording is somewhere")?;
+    let file: Option<PathBuf> = url::Url::parse(location)?.to_file_path().ok();
+    Film::open(&file.context("a file")?, &PLACES)
+}
+
+/// As the backend says that it is, and with both voices in step with the pictures.
+fn is_whole(film: &Film, recording: &Recording) -> Result<()> {
+    println!("{}\n{}", film.video_caps, film.audio_caps);
+    for wanted in ["video/x-h264", "width=(int)1280", "height=(int)720", "framerate=(fraction)30/1"] {
+        ensure!(film.video_caps.contains(wanted), "{wanted}");
+    }
+    for wanted in ["audio/mpeg", "mpegversion=(int)4", "rate=(int)48000"] {
+        ensure!(film.audio_caps.contains(wanted), "{wanted}");
+    }
+    let (long, said) = (film.seconds(), recording.duration_seconds);
+    ensure!((long - said).abs() < 0.2, "{long} s, and not {said}");
+    let beeps = TONES.map(|hz| film.swells(hz));
+    for (hz, beeps) in TONES.iter().zip(&beeps) {
+        println!("{hz} Hz: {beeps:.2?}");
+        ensure!(beeps.len() as f64 >= long - 3.0, "{} beeps of {hz} Hz in {long} s", beeps.len());
+    }
+    // The patient's camera is on all the time.
+    for beeps in beeps {
+        let off: Vec<f64> =
+            film.after_picture(1, beeps).into_iter().filter(|(at, _)| *at > 2.0).map(|(_, off)| off).collect();
+        println!("after their picture: {off:.3?}");
+        for part in [&off[..off.len() / 2], &off[off.len() / 2..]] {
+            ensure!(median(part).abs() < IN_STEP, "sound is {:.3} s after the picture", median(part));
+        }
+    }
+    Ok(())
+}
+
+/// Whether each second of a place has a camera's time in it.
+fn shows(film: &Film, place: usize, from: f64, until: f64) -> Result<()> {
+    let delays = film.delays(place);
+    println!("place {place}: {delays:.2?}");
+    let missing = (from as usize..until as usize).filter(|second| delays[*second].is_none()).count();
+    ensure!(missing <= 1, "{missing} seconds without a picture: {delays:?}");
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! How soon the app's start screen is there, and what it costs while nobody touches it; beside a browser's empty window.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use autamedica_lab::{Display, Process, built_program, descendants};
+use clap::Args;
+use serde_json::Value;
+
+use crate::setup;
+use crate::step::{self, say};
+use crate::workspace::cargo;
+
+/// How long a window is left alone: after it has come to rest, and while it is measured.
+const REST: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(10);
+/// The kernel counts CPU time in these (proc(5)).
+const TICK: Duration = Duration::from_millis(10);
+
+/// How to measure.
+#[derive(Args)]
+pub struct Options {
+    /// How often each is started; the median counts.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// Measure this build of the app instead of the development build.
+    #[arg(long, value_name = "FILE")]
+    app: Option<PathBuf>,
+}
+
+/// From starting a program to its window, and then the CPU it takes for nothing.
+struct Figures {
+    start_ms: f64,
+    idle_percent: f64,
+}
+
+/// Measures, and prints a table.
+///
+/// # Errors
+/// When a program doesn't start or shows no window.
+pub fn run(options: &Options) -> Result<()> {
+    let app = match &options.app {
+        Some(program) => program.clone(),
+        None => {
+            step::show("Building the app", cargo().args(["build", "--workspace", "--bins"]))?;
+            built_program("autamedica")?
+        }
+    };
+    let (display, browser) = (Display::start(1280, 720)?, setup::browser()?);
+    say(format_args!("Starting each {} times", options.runs));
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs {
+        ours.push(start_app(&display, &app)?);
+        theirs.push(start_browser(&display, &browser)?);
+    }
+    println!("\n{:24}{:>12}{:>14}", "", "start ms", "idle CPU %");
+    for (name, figures) in [("start screen", ours), ("browser, empty window", theirs)] {
+        let median = |figure: fn(&Figures) -> f64| {
+            let mut all: Vec<f64> = figures.iter().map(figure).collect();
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        println!("{name:24}{:12.0}{:14.2}", median(|it| it.start_ms), median(|it| it.idle_percent));
+    }
+    Ok(())
+}
+
+/// The app itself says when it first drew its start screen.
+fn start_app(display: &Display, program: &Path) -> Result<Figures> {
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("report.json");
+    let mut command = display.command(program);
+    command.args(["--role", "doctor"]).args(["--seconds", &(REST + IDLE + REST).as_secs().to_string()]);
+    command.arg("--report").arg(&report).env("XDG_CONFIG_HOME", folder.path());
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let started = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let mut process = Process::spawn("autamedica", command)?;
+    std::thread::sleep(REST);
+    let idle_percent = idle(process.id())?;
+    process.wait(autamedica_lab::HANG_GUARD)?;
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
+    let first = &report["clients"][0]["screens"][0];
+    let (screen, at) = (&first[0], first[1].as_f64());
+    anyhow::ensure!(screen == "start", "the first screen is {screen}");
+    let start_ms = at.context("when the screen was drawn")? - started.as_secs_f64() * 1000.0;
+    Ok(Figures { start_ms, idle_percent })
+}
+
+/// A browser's window counts as there when it is mapped, which is before anything is in it.
+fn start_browser(display: &Display, program: &Path) -> Result<Figures> {
+    const TITLE: &str = "rival-window";
+    let folder = tempfile::tempdir()?;
+    let mut command = display.command(program);
+    command.args(["--no-sandbox", "--no-first-run", "--disable-gpu", "--window-size=1280,720"]);
+    command.arg(format!("--user-data-dir={}", folder.path().display()));
+    command.arg(format!("--app=data:text/html,<title>{TITLE}</title>"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = Instant::now();
+    let process = Process::spawn("the browser", command)?;
+    display.window(TITLE)?;
+    let start_ms = started.elapsed().as_secs_f64() * 1000.0;
+    std::thread::sleep(REST);
+    Ok(Figures { start_ms, idle_percent: idle(process.id())? })
+}
+
+/// Percent of a core that a process and all below it take for a while.
+fn idle(id: u32) -> Result<f64> {
+    let family = || std::iter::once(id).chain(descendants(id).into_keys());
+    let before: u64 = family().filter_map(ticks).sum();
+    let started = Instant::now();
+    std::thread::sleep(IDLE);
+    let after: u64 = family().filter_map(ticks).sum();
+    let used = TICK * u32::try_from(after.saturating_sub(before)).context("CPU time")?;
+    Ok(100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64())
+}
+
+/// CPU time of a process, of itself and the system for it.
+fn ticks(id: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
