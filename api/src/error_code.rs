@@ -47,6 +47,8 @@ pub enum ErrorCode {
     RecordingNotActive,
     /// 409: the patient refused to be recorded a moment ago.
     ConsentRefused,
+    /// 409: the consultation is encrypted end to end, and this server's recorder has no key.
+    RecordingEncrypted,
     /// 413: the body is larger than the limit.
     BodyTooLarge,
     /// 415: the body must be `application/json`.
@@ -94,6 +96,10 @@ impl ErrorCode {
         (Self::RecordingActive, "409: a recording of this consultation goes on already."),
         (Self::RecordingNotActive, "409: no recording of this consultation goes on."),
         (Self::ConsentRefused, "409: the patient refused to be recorded a moment ago."),
+        (
+            Self::RecordingEncrypted,
+            "409: the consultation is encrypted end to end, and this server's recorder has no key.",
+        ),
         (Self::BodyTooLarge, "413: the body is larger than the limit."),
         (Self::UnsupportedMediaType, "415: the body must be `application/json`."),
         (Self::RateLimited, "429: too many requests; `Retry-After` says when to come back."),

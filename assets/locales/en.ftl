@@ -229,6 +229,7 @@ share-advice = Try again. If it doesn't work, allow screen capture in the settin
 record-unavailable = This server isn't set up for recording. Tell the clinic's technician.
 record-active = It is being recorded already.
 record-just-refused = You can ask the patient again in a minute.
+record-encrypted = This consultation is encrypted end to end, and can't be recorded here that way. Tell the clinic's technician.
 record-unreachable = The clinic's server doesn't answer. Try again in a moment.
 record-denied = The clinic's server didn't allow it. Tell the clinic's technician.
 record-broke = The recording broke off

@@ -229,6 +229,7 @@ share-advice = Inténtelo otra vez. Si no funciona, permita la captura de pantal
 record-unavailable = Este servidor no está preparado para grabar. Avise al técnico de la clínica.
 record-active = Ya se está grabando.
 record-just-refused = Puede volver a preguntarle al paciente en un minuto.
+record-encrypted = Esta consulta está cifrada de extremo a extremo y aquí no se puede grabar así. Avise al técnico de la clínica.
 record-unreachable = El servidor de la clínica no responde. Inténtelo de nuevo en un momento.
 record-denied = El servidor de la clínica no lo permitió. Avise al técnico de la clínica.
 record-broke = La grabación se interrumpió

@@ -1,3 +1,4 @@
+mod recording;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,7 +12,7 @@ use crate::limits::RateLimit;
 use crate::livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
 use crate::outgoing::OutgoingConfig;
 use crate::proxies::Network;
-use crate::recording::{RecordingConfig, S3Config};
+use crate::recording::RecordingConfig;
 use crate::secret::Secret;
 use values::{networks, origins, public_address, switch, value, web_address};
 
@@ -114,6 +115,12 @@ pub enum ConfigError {
     /// A bucket is named, but not who may use it.
     #[error("`AWS_S3_BUCKET` is set, so `{0}` must be set too")]
     MissingForBucket(&'static str),
+    /// An egress has nowhere to record to.
+    #[error(
+        "`RECORDING=egress` needs a bucket: set `AWS_S3_BUCKET`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or \
+         record with `RECORDING=local`"
+    )]
+    EgressWithoutBucket,
     /// Servers that share a database must share its master key.
     #[error(
         "with PostgreSQL, set `AUTAMEDICA_MASTER_KEY` to 64 hexadecimal digits (`openssl rand -hex 32`), the same for every server"
@@ -241,7 +248,7 @@ impl Config {
             public_url: get("PUBLIC_URL").map(|url| public_address(&url)).transpose()?,
             e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
             outgoing,
-            recording: recording_config(&get)?,
+            recording: recording::read(&get)?,
             cors_origins: origins(get("CORS_ORIGINS"))?,
             rate_limit: rate,
             code_limit: defaults.code_limit,
@@ -263,6 +270,9 @@ impl Config {
         }
         if self.behind_proxy && matches!(self.sfu, SfuConfig::Managed { .. }) {
             return Err(ConfigError::EmbeddedSfuBehindProxy);
+        }
+        if self.recording.egress && self.recording.s3.is_none() {
+            return Err(ConfigError::EgressWithoutBucket);
         }
         if matches!(self.database, Database::Postgres(_)) && self.master_key.is_none() {
             return Err(ConfigError::NoMasterKey);
@@ -287,49 +297,6 @@ impl Database {
             path => Ok(Self::File(path.into())),
         }
     }
-}
-
-/// How to record: `RECORDING`, `RECORDER_BIN`, `RECORDINGS_DIR`, and the bucket's settings by Amazon's names.
-fn recording_config(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, ConfigError> {
-    let is_on = match get("RECORDING").as_deref() {
-        None | Some("local") => true,
-        Some("off") => false,
-        Some(_) => return Err(ConfigError::Value { name: "RECORDING", expected: "`local` or `off`" }),
-    };
-    let folder =
-        get("RECORDINGS_DIR").map(PathBuf::from).or_else(|| Some(data_dir(get)?.join("recordings"))).filter(|_| is_on);
-    let days =
-        value("RECORDING_RETENTION_DAYS", "a number of days, 1 or more", get("RECORDING_RETENTION_DAYS"), |days| {
-            *days >= 1
-        })?;
-    let bucket = |bucket: String| {
-        let missing = |name| ConfigError::MissingForBucket(name);
-        let endpoint = get("AWS_ENDPOINT_URL").map(|url| web_address("AWS_ENDPOINT_URL", &url)).transpose()?;
-        let ca = get("AWS_CA_BUNDLE")
-            .map(std::fs::read)
-            .transpose()
-            .map_err(|_| ConfigError::Value { name: "AWS_CA_BUNDLE", expected: "a file that can be read" })?;
-        Ok::<_, ConfigError>(S3Config {
-            region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
-            access_key: get("AWS_ACCESS_KEY_ID").ok_or(missing("AWS_ACCESS_KEY_ID"))?,
-            secret_key: Secret::new(get("AWS_SECRET_ACCESS_KEY").ok_or(missing("AWS_SECRET_ACCESS_KEY"))?),
-            // Other servers than Amazon's rarely have a name for each bucket.
-            path_style: match get("AWS_S3_FORCE_PATH_STYLE") {
-                None => endpoint.is_some(),
-                set => switch("AWS_S3_FORCE_PATH_STYLE", set)?,
-            },
-            kms_key: get("AWS_S3_KMS_KEY_ID"),
-            bucket,
-            endpoint,
-            ca,
-        })
-    };
-    Ok(RecordingConfig {
-        folder,
-        program: get("RECORDER_BIN").map(PathBuf::from),
-        s3: get("AWS_S3_BUCKET").map(bucket).transpose()?,
-        retention_days: days,
-    })
 }
 
 /// Where the server's own files live: named, else systemd's state folder, else the user's data folder.
@@ -415,6 +382,10 @@ mod tests {
             [("LIVEKIT_URL", "wss://x.livekit.cloud"), ("LIVEKIT_API_KEY", "key"), ("LIVEKIT_API_SECRET", "secret")];
         assert!(check(&[&proxied[..], &[public], &sfu].concat()).is_ok());
         assert!(matches!(check(&[("DATABASE_URL", "postgres://h/d")]), Err(ConfigError::NoMasterKey)));
+        let egress = ("RECORDING", "egress");
+        assert!(matches!(check(&[egress]), Err(ConfigError::EgressWithoutBucket)));
+        let bucket = [("AWS_S3_BUCKET", "b"), ("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        assert!(check(&[&[egress], &bucket[..]].concat()).is_ok());
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::ConsultationCancelled
         | ErrorCode::RecordingActive
         | ErrorCode::RecordingNotActive
+        | ErrorCode::RecordingEncrypted
         | ErrorCode::ConsentRefused => StatusCode::CONFLICT,
         ErrorCode::CodeExpired => StatusCode::GONE,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -11,6 +11,7 @@ use livekit_protocol::{ParticipantInfo, Room, WebhookEvent, participant_info};
 use tokio::sync::watch;
 
 use crate::error::Result;
+use crate::recording;
 use crate::sfu::is_check_room;
 use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
@@ -31,11 +32,17 @@ const CHECK_LASTS: i64 = 5 * 60_000;
 /// # Errors
 /// When the database or the SFU fails; LiveKit tells it again then.
 pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
+    if let Some(egress) = &event.egress_info {
+        recording::take_in_egress(state, egress).await?;
+        if let Some(recordings) = &state.recordings {
+            recordings.changed();
+        }
+        return Ok(());
+    }
     let Some(room) = &event.room else { return Ok(()) };
     let Some(id) = consultation_of(&room.name) else { return Ok(()) };
     let Some(stored) = state.store.consultation(&id).await? else { return Ok(()) };
-    // Our recorder is nobody who came.
-    if event.participant.as_ref().is_some_and(|participant| participant.identity.starts_with(RECORDER)) {
+    if event.participant.as_ref().is_some_and(is_recorder) {
         return Ok(());
     }
     let at = Timestamp::from_millis(event.created_at.saturating_mul(1000));
@@ -64,6 +71,11 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
         ("room_finished", _) => Ok(state.store.room_closed(&id, &room.sid, at).await?),
         _ => Ok(()),
     }
+}
+
+/// Whether it is a recorder, ours or LiveKit's egress: nobody who came, and nobody who must consent.
+fn is_recorder(participant: &ParticipantInfo) -> bool {
+    participant.identity.starts_with(RECORDER) || participant.kind() == participant_info::Kind::Egress
 }
 
 /// Whether somebody may be in a room; who mustn't is sent out, and who may gets what their role may do.
@@ -182,7 +194,7 @@ async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) ->
     let asked_at = Timestamp::now();
     let mut there = state.sfu.participants(&room.name).await?;
     there.retain(|participant| {
-        participant.state() != participant_info::State::Disconnected && !participant.identity.starts_with(RECORDER)
+        participant.state() != participant_info::State::Disconnected && !is_recorder(participant)
     });
     for participant in &there {
         if is_welcome(state, &stored, room, participant).await? {

@@ -7,35 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autamedica_lab::{Sfu, free_port};
-use autamedica_server::{Config, Database, LiveKitUrl, OutgoingConfig, Secret, SfuConfig, open_store};
+use autamedica_server::{Config, Database, OutgoingConfig, Secret, open_store};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode as Status};
 use axum::routing::post;
-use base64::Engine as _;
-use common::{Backend, Peer, client, databases, error_code, soon, text};
-use livekit_api::access_token::AccessToken;
+use common::livekit::tell;
+use common::{Backend, Peer, client, databases, error_code, external, soon, text};
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-
-/// `config` with an SFU that this server doesn't manage.
-fn external(sfu: &Sfu, config: Config) -> Config {
-    let url = LiveKitUrl::parse(&sfu.url()).unwrap();
-    let (api_key, api_secret) = (Sfu::API_KEY.to_owned(), Secret::new(Sfu::API_SECRET));
-    Config { sfu: SfuConfig::External { url, api_key, api_secret }, ..config }
-}
-
-/// Sends an event as LiveKit would, signed with `secret`.
-async fn tell(backend: &Backend, event: &Value, secret: &str) -> (StatusCode, Value) {
-    let body = event.to_string();
-    let hash = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
-    let hash = base64::engine::general_purpose::STANDARD.encode(hash);
-    let token = AccessToken::with_api_key(Sfu::API_KEY, secret).with_sha256(&hash).to_jwt().unwrap();
-    let request = backend.http.post(backend.url("/webhooks/livekit")).header("authorization", token);
-    let request = request.header("content-type", "application/webhook+json").body(body);
-    common::read(request.send().await.unwrap()).await
-}
 
 fn admin(sfu: &Sfu) -> RoomClient {
     RoomClient::with_api_key(&format!("http://127.0.0.1:{}", sfu.port()), Sfu::API_KEY, Sfu::API_SECRET)

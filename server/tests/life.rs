@@ -127,6 +127,7 @@ fn a_wrong_configuration_is_told_and_names_no_secret() {
         (&["--check", "--no-sfu"], &[], "--no-sfu"),
         (&[], &[("LIVEKIT_URL", "wss://x.example"), ("LIVEKIT_API_KEY", "key")], "LIVEKIT_API_SECRET"),
         (&["--check"], &[("DATABASE_URL", "mysql://user:hidden@h/d")], "DATABASE_URL"),
+        (&["--port", "0"], &[("RECORDING", "egress")], "AWS_S3_BUCKET"),
         (&["--port", "0"], &[("LIVEKIT_SERVER_BIN", "/nowhere/livekit-server")], "livekit-server"),
     ] {
         let said = fails(folder.path(), arguments, variables);

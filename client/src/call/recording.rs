@@ -147,6 +147,7 @@ fn problem(error: &BackendError) -> RecordingProblem {
             ErrorCode::RecordingUnavailable => RecordingProblem::Unavailable,
             ErrorCode::RecordingActive => RecordingProblem::Active,
             ErrorCode::ConsentRefused => RecordingProblem::JustRefused,
+            ErrorCode::RecordingEncrypted => RecordingProblem::Encrypted,
             _ => RecordingProblem::Denied,
         },
     }

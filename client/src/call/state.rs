@@ -334,6 +334,8 @@ pub enum RecordingProblem {
     Active,
     /// The patient said no a moment ago: they may be asked again a little later.
     JustRefused,
+    /// The consultation is encrypted end to end, and the backend's recorder has no key.
+    Encrypted,
     /// The backend doesn't answer.
     Unreachable,
     /// The backend doesn't allow it, or failed.

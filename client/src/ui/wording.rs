@@ -182,6 +182,7 @@ pub fn recording_problem(problem: RecordingProblem) -> (&'static str, &'static s
         RecordingProblem::Unavailable => ("record-problem", "record-unavailable"),
         RecordingProblem::Active => ("record-problem", "record-active"),
         RecordingProblem::JustRefused => ("recording-declined", "record-just-refused"),
+        RecordingProblem::Encrypted => ("record-problem", "record-encrypted"),
         RecordingProblem::Unreachable => ("record-problem", "record-unreachable"),
         RecordingProblem::Denied => ("record-problem", "record-denied"),
         RecordingProblem::Broke => ("record-broke", "record-broke-next"),

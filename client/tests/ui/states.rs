@@ -178,6 +178,7 @@ fn a_recording_that_fails_says_why_in_the_doctors_language() {
     for (problem, said) in [
         (RecordingProblem::Active, "record-active"),
         (RecordingProblem::JustRefused, "record-just-refused"),
+        (RecordingProblem::Encrypted, "record-encrypted"),
         (RecordingProblem::Unreachable, "record-unreachable"),
         (RecordingProblem::Denied, "record-denied"),
         (RecordingProblem::Broke, "record-broke-next"),

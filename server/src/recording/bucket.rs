@@ -4,6 +4,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
+use livekit_protocol::S3Upload;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path as Key;
@@ -57,8 +58,7 @@ pub struct Upload {
 pub struct Bucket {
     store: AmazonS3,
     http: reqwest::Client,
-    name: String,
-    kms_key: Option<String>,
+    config: S3Config,
 }
 
 impl Bucket {
@@ -95,12 +95,26 @@ impl Bucket {
         let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 5, retry_timeout: REPEATED_FOR };
         let store = builder.with_client_options(options).with_retry(retry).build()?;
         let http = http.build().map_err(StorageError::Head)?;
-        Ok(Self { store, http, name: config.bucket, kms_key: config.kms_key })
+        Ok(Self { store, http, config })
     }
 
     /// Where an object of this key is kept, in words.
     pub fn location(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.name)
+        format!("s3://{}/{key}", self.config.bucket)
+    }
+
+    /// What an egress must know to bring a file here. How it is to be encrypted can't be said: that is the bucket's default.
+    pub fn for_egress(&self) -> S3Upload {
+        let S3Config { bucket, region, access_key, secret_key, endpoint, path_style, .. } = &self.config;
+        S3Upload {
+            access_key: access_key.clone(),
+            secret: secret_key.expose().to_owned(),
+            region: region.clone(),
+            endpoint: endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()).unwrap_or_default(),
+            bucket: bucket.clone(),
+            force_path_style: *path_style,
+            ..S3Upload::default()
+        }
     }
 
     /// Uploads a file in parts, from where an earlier try came to.
@@ -149,29 +163,54 @@ impl Bucket {
     /// When it isn't the file, encrypted as asked, or the storage doesn't say.
     pub async fn check(&self, key: &str, file: &Path, sha256: &str) -> Result<String, StorageError> {
         let path = &Key::from(key);
-        let url = self.store.signed_url(reqwest::Method::HEAD, path, LINK_LASTS).await?;
-        let without_url = |error: reqwest::Error| StorageError::Head(error.without_url());
-        let head = self.http.head(url).send().await.map_err(without_url)?.error_for_status().map_err(without_url)?;
-        let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let encryption = header("x-amz-server-side-encryption").unwrap_or_default();
-        let key_used = header("x-amz-server-side-encryption-aws-kms-key-id").unwrap_or_default();
-        let is_right = match &self.kms_key {
-            // The storage may answer with the key's whole address where its id was given.
-            Some(wanted) => {
-                encryption.starts_with("aws:kms") && key_used.ends_with(wanted.rsplit('/').next().unwrap_or(""))
+        let encryption = match self.encryption(key).await {
+            Err(StorageError::NotEncrypted) => {
+                self.store.delete(path).await?;
+                return Err(StorageError::NotEncrypted);
             }
-            None => !encryption.is_empty(),
+            answer => answer?,
         };
-        if !is_right {
-            self.store.delete(path).await?;
-            return Err(StorageError::NotEncrypted);
-        }
         let size = std::fs::metadata(file)?.len();
         if self.store.head(path).await?.size == size && self.hash(path, size).await? == sha256 {
             return Ok(encryption);
         }
         self.store.delete(path).await?;
         Err(StorageError::Differs)
+    }
+
+    /// How an object is encrypted.
+    ///
+    /// # Errors
+    /// When it isn't there, isn't encrypted as asked, or the storage doesn't say.
+    pub async fn encryption(&self, key: &str) -> Result<String, StorageError> {
+        let url = self.store.signed_url(reqwest::Method::HEAD, &Key::from(key), LINK_LASTS).await?;
+        let without_url = |error: reqwest::Error| StorageError::Head(error.without_url());
+        let head = self.http.head(url).send().await.map_err(without_url)?;
+        if head.status() == reqwest::StatusCode::NOT_FOUND {
+            return Err(StorageError::Missing);
+        }
+        let head = head.error_for_status().map_err(without_url)?;
+        let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let encryption = header("x-amz-server-side-encryption").unwrap_or_default();
+        let key_used = header("x-amz-server-side-encryption-aws-kms-key-id").unwrap_or_default();
+        let is_right = match &self.config.kms_key {
+            // The storage may answer with the key's whole address where its id was given.
+            Some(wanted) => {
+                encryption.starts_with("aws:kms") && key_used.ends_with(wanted.rsplit('/').next().unwrap_or(""))
+            }
+            None => !encryption.is_empty(),
+        };
+        if is_right { Ok(encryption) } else { Err(StorageError::NotEncrypted) }
+    }
+
+    /// Reads an object back: its size and its SHA-256.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn content(&self, key: &str) -> Result<(u64, String), StorageError> {
+        let path = &Key::from(key);
+        let size = self.store.head(path).await?.size;
+        Ok((size, self.hash(path, size).await?))
     }
 
     /// Deletes an object; one that is gone already is fine.

@@ -1,162 +1,43 @@
-//! One recording from its request to its end: the task that has its recorder.
+//! One recording from its request to its end: the task that has it made, in whatever way.
 
-use std::collections::BTreeSet;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{
-    RecordedPart, RecorderCommand, RecorderEvent, RecorderOrder, RecordingState, Role, Timestamp, room_name,
-};
+use autamedica_api::{RecordingState, Timestamp};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::process::{Recorder, is_recorder, recover};
 use super::storage::StorageError;
 use super::{Recordings, announce, store_away};
 use crate::error::Result;
 use crate::state::AppState;
-use crate::store::{PartState, StoredPart, StoredRecording};
+use crate::store::{StoredPart, StoredRecording};
 
-/// How often a recorder that dies at once is started again before the recording is given up.
+/// How often what dies at once is started again before the recording is given up.
 const MOST_CRASHES: u32 = 5;
-/// A recorder that lived so long didn't die at once.
+/// What lived so long didn't die at once.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
 /// How often the room's metadata is compared: an SFU that restarts has forgotten it.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
 /// How long until a storage that doesn't encrypt is tried again.
 const UNENCRYPTED_PAUSE: Duration = Duration::from_secs(60 * 60);
-/// How long a recorder may take to finish its file before the server ends without it: it finishes by itself.
-const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
-/// What this task knows beside the database.
-struct Drive {
-    state: AppState,
-    recordings: Arc<Recordings>,
-    id: String,
-    recorder: Option<Running>,
-    /// Whether parts from before this task were looked for.
-    recovered: bool,
-    crashes: u32,
-    /// How often storing failed.
-    tries: u32,
-    not_before: Instant,
-    ended: watch::Receiver<bool>,
-    announced: Option<(StoredRecording, Vec<String>, Instant)>,
+/// The states of a recording that is made.
+pub(super) const MAKING: [RecordingState; 3] =
+    [RecordingState::Starting, RecordingState::Recording, RecordingState::Paused];
+
+/// Which recording.
+pub(super) struct Case {
+    /// The server.
+    pub state: AppState,
+    /// What it records with.
+    pub recordings: Arc<Recordings>,
+    /// The recording's id.
+    pub id: String,
 }
 
-/// A recorder at work.
-struct Running {
-    process: Recorder,
-    part: StoredPart,
-    since: Instant,
-    /// What it was told last.
-    told: Option<RecorderCommand>,
-    /// Whom it may record.
-    people: BTreeSet<String>,
-}
-
-impl Running {
-    /// Tells it whom it may record, unless it knows: who has just come isn't in the file until they consent.
-    async fn only(&mut self, people: BTreeSet<String>) {
-        let command = RecorderCommand::Only { people: people.clone() };
-        if people != self.people && self.process.tell(command).await.is_ok() {
-            self.people = people;
-        }
-    }
-}
-
-/// Drives a recording until nothing is left to do, or the server ends.
-pub async fn drive(state: AppState, recordings: Arc<Recordings>, id: String, mut ended: watch::Receiver<bool>) {
-    let mut drive = Drive {
-        state,
-        recordings: recordings.clone(),
-        id,
-        recorder: None,
-        recovered: false,
-        crashes: 0,
-        tries: 0,
-        not_before: Instant::now(),
-        ended: ended.clone(),
-        announced: None,
-    };
-    loop {
-        match drive.step().await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => tracing::warn!(%error, recording = drive.id, "a recording can't be driven; trying again"),
-        }
-        let event = tokio::select! {
-            event = next(&mut drive.recorder) => event,
-            () = recordings.next_look() => continue,
-            // A closed channel means that the server is gone.
-            _ = ended.wait_for(|end| *end) => break,
-        };
-        if let Err(error) = drive.take(event).await {
-            tracing::warn!(%error, recording = drive.id, "a recorder's news can't be noted");
-        }
-    }
-    drive.leave().await;
-}
-
-/// What the recorder says, or `None` for its end. Without one, nothing ever comes.
-async fn next(recorder: &mut Option<Running>) -> Option<RecorderEvent> {
-    match recorder {
-        Some(running) => running.process.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-impl Drive {
-    /// Looks at the recording and does what is due. `false` when nothing is left to do.
-    async fn step(&mut self) -> Result<bool> {
-        let store = self.state.store.clone();
-        let Some(recording) = store.recording(&self.id).await? else { return Ok(false) };
-        if !self.recovered && self.recorder.is_none() && recording.state != RecordingState::Asking {
-            if !self.recover().await? {
-                return Ok(true);
-            }
-            self.recovered = true;
-        }
-        let over = store.consultation(&recording.consultation).await?.is_none_or(|stored| stored.is_over());
-        let ended = over || self.room_is_over(&recording).await?;
-        match recording.state {
-            RecordingState::Asking | RecordingState::Starting if over => {
-                store.move_recording(&self.id, &[recording.state], RecordingState::Cancelled).await?;
-            }
-            RecordingState::Asking => {}
-            RecordingState::Recording | RecordingState::Paused if ended => {
-                store.move_recording(&self.id, &[recording.state], RecordingState::Stopping).await?;
-            }
-            RecordingState::Starting | RecordingState::Recording | RecordingState::Paused => {
-                self.record(&recording).await?;
-            }
-            RecordingState::Stopping => self.stop().await?,
-            RecordingState::Storing => {
-                self.tell_room(&recording, Vec::new()).await;
-                self.store(&recording).await?;
-                return Ok(true);
-            }
-            _ => {
-                // It was cancelled or refused, perhaps with a recorder on its way.
-                self.tell_room(&recording, Vec::new()).await;
-                if self.recorder.is_some() {
-                    self.stop().await?;
-                    return Ok(true);
-                }
-                return Ok(false);
-            }
-        }
-        let Some(recording) = store.recording(&self.id).await? else { return Ok(false) };
-        let asked = match recording.state {
-            RecordingState::Asking | RecordingState::Starting | RecordingState::Paused => {
-                self.asked(&recording).await?
-            }
-            _ => Vec::new(),
-        };
-        self.tell_room(&recording, asked).await;
-        Ok(true)
-    }
-
+impl Case {
     /// Whether both sides have left for good: then there is nothing more to record.
     async fn room_is_over(&self, recording: &StoredRecording) -> Result<bool> {
         let stored = self.state.store.consultation(&recording.consultation).await?;
@@ -174,184 +55,163 @@ impl Drive {
         }
         Ok(asked)
     }
+}
 
-    /// Keeps a recorder at work, and quiet while somebody is there who hasn't consented.
-    async fn record(&mut self, recording: &StoredRecording) -> Result<()> {
-        let pause = !self.state.store.without_consent(&recording.consultation).await?.is_empty();
-        let Some(running) = &mut self.recorder else {
-            if Instant::now() >= self.not_before && !pause {
-                self.start(recording).await?;
-            }
-            return Ok(());
-        };
-        running.only(self.state.store.with_consent(&recording.consultation).await?).await;
-        let wanted = if pause { RecorderCommand::Pause } else { RecorderCommand::Resume };
-        if running.told.as_ref().unwrap_or(&RecorderCommand::Resume) != &wanted
-            && running.process.tell(wanted.clone()).await.is_ok()
-        {
-            running.told = Some(wanted);
-        }
-        Ok(())
+/// A way to make a recording. When, and whether at all, isn't its business.
+pub(super) trait Way: Send {
+    /// What it hears while it works.
+    type News: Send;
+
+    /// Looks what became of what was begun before. `false` as long as nothing else can be done.
+    fn prepare(&mut self, case: &Case, recording: &StoredRecording) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Has it recorded, or during a pause not.
+    fn record(
+        &mut self,
+        case: &Case,
+        recording: &StoredRecording,
+        pause: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Has what is recorded finished. `false` while something is still at work.
+    fn stop(&mut self, case: &Case, recording: &StoredRecording) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Waits for news. Can be waited for beside other things.
+    fn next(&mut self) -> impl Future<Output = Self::News> + Send;
+
+    /// Takes news in.
+    fn take(&mut self, case: &Case, news: Self::News) -> impl Future<Output = Result<()>> + Send;
+
+    /// The server ends.
+    fn leave(self, case: &Case) -> impl Future<Output = ()> + Send;
+}
+
+/// What died, and when it may be started again.
+pub(super) struct Crashes {
+    number: u32,
+    not_before: Instant,
+}
+
+impl Default for Crashes {
+    fn default() -> Self {
+        Self { number: 0, not_before: Instant::now() }
+    }
+}
+
+impl Crashes {
+    /// Whether it is time.
+    pub fn may_start(&self) -> bool {
+        Instant::now() >= self.not_before
     }
 
-    async fn start(&mut self, recording: &StoredRecording) -> Result<()> {
-        let (state, id) = (&self.state, &recording.consultation);
-        let Some(stored) = state.store.consultation(id).await? else { return Ok(()) };
-        // Only a room that is open has something to record.
-        if state.sfu.open_rooms(vec![room_name(id)]).await?.is_empty() {
-            return Ok(());
-        }
-        let parts = state.store.parts(&self.id).await?;
-        let number = parts.last().map_or(1, |part| part.number + 1);
-        let order = RecorderOrder {
-            url: state.sfu.signaling_url().to_owned(),
-            token: state.sfu.recorder_token(id, &self.id)?,
-            e2ee_key: state.store.e2ee_key(&stored)?,
-            directory: self.recordings.folder.clone(),
-            name: self.id.clone(),
-            part: number,
-            language: "es".to_owned(),
-            names: [(&stored.patient_id, Role::Patient), (&stored.doctor_id, Role::Doctor)]
-                .map(|(user, role)| (user.to_string(), role_name(role).to_owned()))
-                .into(),
-        };
-        let process = match Recorder::start(&self.recordings.program, &order).await {
-            Ok(process) => process,
-            Err(error) => {
-                tracing::error!(%error, "the recorder can't be started");
-                return self.crashed(Instant::now()).await;
-            }
-        };
-        state.store.begin_part(&self.id, number, process.pid()).await?;
-        let part = StoredPart {
-            recording: self.id.clone(),
-            number,
-            state: PartState::Writing,
-            pid: process.pid(),
-            started_at: None,
-            file: None,
-            seconds: 0.0,
-            bytes: 0,
-            sha256: None,
-            location: None,
-            encryption: None,
-            upload: None,
-        };
-        let people = state.store.with_consent(id).await?;
-        let mut running = Running { process, part, since: Instant::now(), told: None, people: BTreeSet::new() };
-        running.only(people).await;
-        self.recorder = Some(running);
-        Ok(())
-    }
-
-    /// Takes in what the recorder said, or its end.
-    async fn take(&mut self, event: Option<RecorderEvent>) -> Result<()> {
-        let store = self.state.store.clone();
-        let Some(running) = &mut self.recorder else { return Ok(()) };
-        let recording = [RecordingState::Starting, RecordingState::Paused];
-        match event {
-            Some(RecorderEvent::Started { at }) => {
-                running.part.started_at = Some(at);
-                store.update_part(&running.part).await?;
-                store.move_recording(&self.id, &recording, RecordingState::Recording).await?;
-            }
-            Some(RecorderEvent::Progress { bytes, seconds }) => {
-                (running.part.bytes, running.part.seconds) = (bytes, seconds);
-                store.update_part(&running.part).await?;
-            }
-            Some(RecorderEvent::Paused) => {
-                store.move_recording(&self.id, &[RecordingState::Recording], RecordingState::Paused).await?;
-            }
-            Some(RecorderEvent::Resumed) => {
-                store.move_recording(&self.id, &[RecordingState::Paused], RecordingState::Recording).await?;
-            }
-            Some(RecorderEvent::Problem { what, message }) => {
-                tracing::warn!(recording = self.id, ?what, message, "a recorder has a problem");
-                let name = serde_json::to_value(what).ok();
-                let name = name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown");
-                let problem = (name != "connection-back").then_some(name);
-                store.recording_problem(&self.id, problem).await?;
-            }
-            Some(RecorderEvent::Finished(part)) => {
-                running.part.finish(&part);
-                store.update_part(&running.part).await?;
-            }
-            None => {
-                let Some(running) = self.recorder.take() else { return Ok(()) };
-                running.process.ended().await;
-                if running.part.state == PartState::Writing {
-                    self.crashed(running.since).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A recorder ended without finishing its file: what it left is recovered, and another goes on in a new part.
-    async fn crashed(&mut self, since: Instant) -> Result<()> {
-        self.crashes = if since.elapsed() > STABLE_AFTER { 1 } else { self.crashes + 1 };
+    /// What was started then has died: it is told, and too often in a row is the end of the recording.
+    pub async fn note(&mut self, case: &Case, problem: &str, since: Instant) -> Result<()> {
+        self.number = if since.elapsed() > STABLE_AFTER { 1 } else { self.number + 1 };
         // At least a second, so that two parts never begin in the same one.
-        self.not_before = Instant::now() + Duration::from_secs(1 << self.crashes.min(4));
-        self.recovered = false;
-        self.state.store.recording_problem(&self.id, Some("recorder-crashed")).await?;
-        if self.crashes >= MOST_CRASHES {
-            tracing::error!(recording = self.id, "the recorder dies again and again; the recording is given up");
-            let from = [RecordingState::Starting, RecordingState::Recording, RecordingState::Paused];
-            self.state.store.move_recording(&self.id, &from, RecordingState::Stopping).await?;
+        self.not_before = Instant::now() + Duration::from_secs(1 << self.number.min(4));
+        case.state.store.recording_problem(&case.id, Some(problem)).await?;
+        if self.number >= MOST_CRASHES {
+            tracing::error!(recording = case.id, problem, "it dies again and again; the recording is given up");
+            case.state.store.move_recording(&case.id, &MAKING, RecordingState::Stopping).await?;
         }
         Ok(())
     }
+}
 
-    /// Makes whole files of what dead recorders left. `false` while one of them still writes.
-    async fn recover(&self) -> Result<bool> {
-        let parts = self.state.store.parts(&self.id).await?;
-        let unfinished: Vec<_> = parts.into_iter().filter(|part| part.state == PartState::Writing).collect();
-        if unfinished.is_empty() {
+/// What this task knows beside the database.
+struct Drive<W> {
+    case: Case,
+    way: W,
+    /// How often storing failed.
+    tries: u32,
+    not_before: Instant,
+    ended: watch::Receiver<bool>,
+    announced: Option<(StoredRecording, Vec<String>, Instant)>,
+}
+
+/// Drives a recording until nothing is left to do, or the server ends.
+pub(super) async fn drive(case: Case, way: impl Way, mut ended: watch::Receiver<bool>) {
+    let recordings = case.recordings.clone();
+    let not_before = Instant::now();
+    let mut drive = Drive { case, way, tries: 0, not_before, ended: ended.clone(), announced: None };
+    loop {
+        match drive.step().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(%error, recording = drive.case.id, "a recording can't be driven; trying again")
+            }
+        }
+        let news = tokio::select! {
+            news = drive.way.next() => news,
+            () = recordings.next_look() => continue,
+            // A closed channel means that the server is gone.
+            _ = ended.wait_for(|end| *end) => break,
+        };
+        if let Err(error) = drive.way.take(&drive.case, news).await {
+            tracing::warn!(%error, recording = drive.case.id, "a recording's news can't be noted");
+        }
+    }
+    drive.way.leave(&drive.case).await;
+}
+
+impl<W: Way> Drive<W> {
+    /// Looks at the recording and does what is due. `false` when nothing is left to do.
+    async fn step(&mut self) -> Result<bool> {
+        let (case, store) = (&self.case, self.case.state.store.clone());
+        let Some(recording) = store.recording(&case.id).await? else { return Ok(false) };
+        if !self.way.prepare(case, &recording).await? {
             return Ok(true);
         }
-        let program = &self.recordings.program;
-        if unfinished.iter().any(|part| part.pid.is_some_and(|pid| is_recorder(pid, program))) {
-            return Ok(false);
-        }
-        let found = recover(program, &self.recordings.folder, &self.id).await;
-        let found = found.unwrap_or_else(|error| {
-            tracing::error!(%error, "what a dead recorder left can't be recovered");
-            Vec::new()
-        });
-        for mut part in unfinished {
-            match found.iter().find(|found| is_part(found, part.number)) {
-                Some(found) => {
-                    part.finish(found);
-                    self.state.store.update_part(&part).await?;
+        // News that were found may have moved it.
+        let Some(recording) = store.recording(&case.id).await? else { return Ok(false) };
+        let over = store.consultation(&recording.consultation).await?.is_none_or(|stored| stored.is_over());
+        let ended = over || case.room_is_over(&recording).await?;
+        match recording.state {
+            RecordingState::Asking | RecordingState::Starting if over => {
+                store.move_recording(&case.id, &[recording.state], RecordingState::Cancelled).await?;
+            }
+            RecordingState::Asking => {}
+            RecordingState::Recording | RecordingState::Paused if ended => {
+                store.move_recording(&case.id, &[recording.state], RecordingState::Stopping).await?;
+            }
+            RecordingState::Starting | RecordingState::Recording | RecordingState::Paused => {
+                // To begin may take its time.
+                if recording.state == RecordingState::Starting {
+                    let asked = case.asked(&recording).await?;
+                    self.tell_room(&recording, asked).await;
                 }
-                // It died before it wrote anything.
-                None if part.started_at.is_none() => self.state.store.forget_part(&self.id, part.number).await?,
-                None => {
-                    tracing::error!(recording = self.id, part = part.number, "a part of a recording is missing");
-                    self.state.store.recording_problem(&self.id, Some("part-missing")).await?;
-                    self.state.store.forget_part(&self.id, part.number).await?;
+                // Nothing is recorded while somebody is there who hasn't consented.
+                let pause = !store.without_consent(&recording.consultation).await?.is_empty();
+                self.way.record(&self.case, &recording, pause).await?;
+            }
+            RecordingState::Stopping => {
+                if self.way.stop(case, &recording).await? {
+                    let is_empty = store.parts(&case.id).await?.is_empty();
+                    let next = if is_empty { RecordingState::Failed } else { RecordingState::Storing };
+                    store.move_recording(&case.id, &[RecordingState::Stopping], next).await?;
                 }
             }
+            RecordingState::Storing => {
+                self.tell_room(&recording, Vec::new()).await;
+                self.store(&recording).await?;
+                return Ok(true);
+            }
+            _ => {
+                self.tell_room(&recording, Vec::new()).await;
+                // It was cancelled or refused, perhaps with a recorder on its way.
+                return Ok(!self.way.stop(&self.case, &recording).await?);
+            }
         }
+        let Some(recording) = store.recording(&self.case.id).await? else { return Ok(false) };
+        let asked = match recording.state {
+            RecordingState::Asking | RecordingState::Starting | RecordingState::Paused => {
+                self.case.asked(&recording).await?
+            }
+            _ => Vec::new(),
+        };
+        self.tell_room(&recording, asked).await;
         Ok(true)
-    }
-
-    /// Has the recorder finish. When none is left, the files are the recording.
-    async fn stop(&mut self) -> Result<()> {
-        if let Some(running) = &mut self.recorder {
-            if running.told != Some(RecorderCommand::Stop) && running.process.tell(RecorderCommand::Stop).await.is_ok()
-            {
-                running.told = Some(RecorderCommand::Stop);
-            }
-            return Ok(());
-        }
-        if !self.recovered && !self.recover().await? {
-            return Ok(());
-        }
-        let is_empty = self.state.store.parts(&self.id).await?.is_empty();
-        let next = if is_empty { RecordingState::Failed } else { RecordingState::Storing };
-        self.state.store.move_recording(&self.id, &[RecordingState::Stopping], next).await?;
-        Ok(())
     }
 
     /// Brings the files to where they are kept, again and again until they are there.
@@ -361,7 +221,7 @@ impl Drive {
         }
         let mut ended = self.ended.clone();
         let stored = tokio::select! {
-            stored = store_away::store(&self.state, &self.recordings, recording) => stored?,
+            stored = store_away::store(&self.case.state, &self.case.recordings, recording) => stored?,
             // What is uploaded so far is noted, and the next start goes on from there.
             _ = ended.wait_for(|end| *end) => return Ok(()),
         };
@@ -385,44 +245,11 @@ impl Drive {
         if is_known {
             return;
         }
-        match announce::announce(&self.state, recording, asked.clone()).await {
+        match announce::announce(&self.case.state, recording, asked.clone()).await {
             Ok(()) => self.announced = Some((recording.clone(), asked, Instant::now())),
             Err(error) => tracing::debug!(%error, "a room can't be told of its recording; trying again"),
         }
     }
-
-    /// The server ends: the recorder is told to stop, and its file is taken if it is quick. If not, the next start finds it.
-    async fn leave(mut self) {
-        let Some(running) = &mut self.recorder else { return };
-        if running.process.tell(RecorderCommand::Stop).await.is_err() {
-            return;
-        }
-        let finish = async {
-            while let Some(event) = next(&mut self.recorder).await {
-                if let Err(error) = self.take(Some(event)).await {
-                    tracing::warn!(%error, "a recorder's last news can't be noted");
-                }
-            }
-        };
-        tokio::select! {
-            () = finish => {}
-            () = sleep(FINISH_WITHIN) => tracing::info!("a recorder goes on finishing its file"),
-        }
-    }
-}
-
-/// What people are called in the picture: a role, because the server knows no names.
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Patient => "Paciente",
-        Role::Doctor => "Médico/a",
-    }
-}
-
-/// Whether a recovered file is this part's: `NAME.partN.mp4`.
-fn is_part(found: &RecordedPart, number: u32) -> bool {
-    let name = found.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.split('.').any(|piece| piece == format!("part{number}"))
 }
 
 /// When a part began, for its name.

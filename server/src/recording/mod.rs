@@ -1,8 +1,11 @@
-//! Recording consultations: consent first, then a recorder process under supervision, then its files to where they are kept.
+//! Recording consultations: consent first, then a recorder process under supervision or LiveKit's egress, then the files to
+//! where they are kept.
 
 mod announce;
 mod bucket;
 mod drive;
+mod egress;
+mod local;
 mod process;
 mod storage;
 mod store_away;
@@ -15,11 +18,17 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use bucket::Bucket;
+use drive::{Case, drive};
+use egress::Egress;
+use local::Local;
+
 use crate::files::{private_folder, write_whole};
 use crate::secret::Secret;
 use crate::state::AppState;
 
 pub use bucket::S3Config;
+pub use egress::take_in as take_in_egress;
 pub use storage::{Storage, StorageError};
 pub use store_away::{delete, key, links};
 
@@ -30,6 +39,8 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// How this server records.
 #[derive(Clone, Debug, Default)]
 pub struct RecordingConfig {
+    /// Whether LiveKit's egress records, straight into the bucket, and no recorder of ours.
+    pub egress: bool,
     /// The folder of recordings; none, and nothing is recorded.
     pub folder: Option<PathBuf>,
     /// The recorder; found beside this program when absent.
@@ -54,9 +65,8 @@ pub enum RecordingError {
 /// What a server that records has.
 #[derive(Debug)]
 pub struct Recordings {
-    program: PathBuf,
-    folder: PathBuf,
-    /// Names this server's folder: its files are nobody else's.
+    means: Means,
+    /// Who looks after them, in the database.
     owner: String,
     /// Where finished recordings are kept.
     pub storage: Storage,
@@ -64,24 +74,43 @@ pub struct Recordings {
     changed: Notify,
 }
 
+/// What makes recordings.
+#[derive(Debug)]
+enum Means {
+    /// A recorder of ours, on this machine.
+    Local { program: PathBuf, folder: PathBuf },
+    /// LiveKit's egress, wherever it runs.
+    Egress,
+}
+
+/// The owner of what an egress records: none of it lies with a server, so all that share the database look after it.
+const EVERYBODY: &str = "egress";
+
 impl Recordings {
-    /// `None` when this server doesn't record: without a folder or without a recorder.
+    /// `None` when this server doesn't record: without a place to record to, or without a recorder.
     ///
     /// # Errors
     /// When the folder or the storage can't be used.
     pub fn open(config: RecordingConfig) -> Result<Option<Self>, RecordingError> {
-        let program = config.program.or_else(find_program);
-        let (Some(folder), Some(program)) = (config.folder, program) else { return Ok(None) };
-        private_folder(&folder)?;
-        let folder = folder.canonicalize()?;
-        let name = folder.join("server-id");
-        if !name.try_exists()? {
-            write_whole(&name, Secret::random::<8>().expose())?;
-        }
-        let owner = std::fs::read_to_string(&name)?.trim().to_owned();
-        let storage = Storage::open(&folder, config.s3)?;
+        let (means, owner, storage) = if config.egress {
+            let Some(s3) = config.s3 else { return Ok(None) };
+            (Means::Egress, EVERYBODY.to_owned(), Storage::S3(Box::new(Bucket::open(s3)?)))
+        } else {
+            let program = config.program.or_else(find_program);
+            let (Some(folder), Some(program)) = (config.folder, program) else { return Ok(None) };
+            private_folder(&folder)?;
+            let folder = folder.canonicalize()?;
+            let owner = name_of(&folder)?;
+            let storage = Storage::open(&folder, config.s3)?;
+            (Means::Local { program, folder }, owner, storage)
+        };
         let retention_days = config.retention_days;
-        Ok(Some(Self { program, folder, owner, storage, retention_days, changed: Notify::new() }))
+        Ok(Some(Self { means, owner, storage, retention_days, changed: Notify::new() }))
+    }
+
+    /// Whether it can record what is encrypted end to end. An egress never has the key.
+    pub fn reads_encrypted(&self) -> bool {
+        matches!(self.means, Means::Local { .. })
     }
 
     /// This server's name in the database.
@@ -103,6 +132,15 @@ impl Recordings {
     }
 }
 
+/// What names a server's folder: its files are nobody else's.
+fn name_of(folder: &Path) -> std::io::Result<String> {
+    let name = folder.join("server-id");
+    if !name.try_exists()? {
+        write_whole(&name, Secret::random::<8>().expose())?;
+    }
+    Ok(std::fs::read_to_string(&name)?.trim().to_owned())
+}
+
 /// The recorder beside this program, or in the folder above it (where cargo puts it for tests).
 fn find_program() -> Option<PathBuf> {
     let name = format!("autamedica-recorder{}", std::env::consts::EXE_SUFFIX);
@@ -120,7 +158,14 @@ pub async fn supervise(state: AppState, recordings: Arc<Recordings>, mut ended: 
             Ok(open) => {
                 for recording in open {
                     running.entry(recording.id.clone()).or_insert_with(|| {
-                        tasks.spawn(drive::drive(state.clone(), recordings.clone(), recording.id, ended.clone()))
+                        let case = Case { state: state.clone(), recordings: recordings.clone(), id: recording.id };
+                        match &recordings.means {
+                            Means::Local { program, folder } => {
+                                let way = Local::new(program.clone(), folder.clone());
+                                tasks.spawn(drive(case, way, ended.clone()))
+                            }
+                            Means::Egress => tasks.spawn(drive(case, Egress::default(), ended.clone())),
+                        }
                     });
                 }
             }

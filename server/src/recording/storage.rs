@@ -29,6 +29,9 @@ pub enum StorageError {
     /// The certificates given aren't.
     #[error("the certificates for the bucket can't be read")]
     Certificates,
+    /// The object isn't there.
+    #[error("there is no such object")]
+    Missing,
     /// What arrived isn't what was sent.
     #[error("what is stored differs from what was recorded")]
     Differs,
@@ -43,7 +46,7 @@ impl StorageError {
         match self {
             Self::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => "storage-full",
             Self::Disk(_) | Self::Certificates => "file-unreadable",
-            Self::S3(_) | Self::Head(_) => "storage-unreachable",
+            Self::S3(_) | Self::Head(_) | Self::Missing => "storage-unreachable",
             Self::Differs => "checksum-differs",
             Self::NotEncrypted => "not-encrypted",
         }
@@ -57,7 +60,7 @@ impl StorageError {
             Self::S3(cause) => {
                 matches!(cause, object_store::Error::NotFound { .. }) || cause.to_string().contains("NoSuchUpload")
             }
-            Self::Disk(_) | Self::Head(_) | Self::Certificates => false,
+            Self::Disk(_) | Self::Head(_) | Self::Certificates | Self::Missing => false,
         }
     }
 }

@@ -6,7 +6,7 @@ use autamedica_api::{RecordingState, Timestamp};
 
 use super::bucket::Upload;
 use super::storage::{LINK_LASTS, Progress, STORAGE_PROBLEMS, StorageError, remove};
-use super::{Recordings, drive};
+use super::{Recordings, Storage, drive, egress};
 use crate::error::Result;
 use crate::state::AppState;
 use crate::store::{Event, PartState, StoredPart, StoredRecording};
@@ -32,16 +32,24 @@ pub async fn store(
         if part.state != PartState::Finished {
             continue;
         }
-        if let Err(error) = store_part(state, recordings, recording, part).await? {
+        let stored = match (&part.egress, &recordings.storage) {
+            (Some(_), Storage::S3(bucket)) => egress::check(state, bucket, part).await?,
+            _ => store_part(state, recordings, recording, part).await?,
+        };
+        if let Err(error) = stored {
             tracing::warn!(recording = recording.id, %error, cause = ?error, "a recording can't be stored; trying again");
             state.store.recording_problem(&recording.id, Some(error.name())).await?;
             return Ok(Err(error));
         }
     }
-    if recording.problem.as_deref().is_some_and(|problem| STORAGE_PROBLEMS.contains(&problem)) {
+    // A part that is missing was noted only now.
+    let problem = state.store.recording(&recording.id).await?.and_then(|recording| recording.problem);
+    if problem.is_some_and(|problem| STORAGE_PROBLEMS.contains(&problem.as_str())) {
         state.store.recording_problem(&recording.id, None).await?;
     }
-    state.store.move_recording(&recording.id, &[RecordingState::Storing], RecordingState::Ready).await?;
+    let is_empty = state.store.parts(&recording.id).await?.is_empty();
+    let end = if is_empty { RecordingState::Failed } else { RecordingState::Ready };
+    state.store.move_recording(&recording.id, &[RecordingState::Storing], end).await?;
     Ok(Ok(()))
 }
 
@@ -87,7 +95,9 @@ pub async fn delete(state: &AppState, recordings: &Recordings, recording: &Store
         let Some(file) = &part.file else { continue };
         let deleted = match part.state {
             PartState::Stored => recordings.storage.delete(file).await,
-            PartState::Writing | PartState::Finished => remove(Path::new(file)),
+            // An egress writes nowhere else.
+            _ if part.egress.is_some() => recordings.storage.delete(file).await,
+            _ => remove(Path::new(file)),
         };
         deleted.map_err(|error| {
             tracing::warn!(%error, cause = ?error, "a recording can't be deleted");
@@ -107,14 +117,17 @@ pub async fn links(state: &AppState, recordings: &Recordings, parts: &[StoredPar
     let mut links = Vec::new();
     for part in parts.iter() {
         let link = match (&part.file, part.state) {
-            (Some(file), PartState::Stored) => recordings.storage.link(file).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "a link to a recording can't be signed");
-                None
-            }),
+            // What an egress has brought there can be had, even when it can't be kept as it should.
+            (Some(file), state) if state == PartState::Stored || (part.egress.is_some() && !part.is_made()) => {
+                recordings.storage.link(file).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "a link to a recording can't be signed");
+                    None
+                })
+            }
             _ => None,
         };
         // What lies here is served from here.
-        let here = part.file.is_some() && part.state != PartState::Writing && link.is_none();
+        let here = link.is_none() && recordings.file(part).is_some();
         links.push(link.or_else(|| here.then(|| local_link(state, part, expires)).flatten()));
     }
     links
@@ -132,9 +145,10 @@ impl Recordings {
     pub fn file(&self, part: &StoredPart) -> Option<std::path::PathBuf> {
         let file = Path::new(part.file.as_deref()?);
         match (part.state, &self.storage) {
-            (PartState::Writing, _) | (PartState::Stored, super::Storage::S3(_)) => None,
+            _ if part.egress.is_some() => None,
+            (PartState::Writing | PartState::Ending, _) | (PartState::Stored, Storage::S3(_)) => None,
             // The key of what is kept here is a path below the folder.
-            (PartState::Stored, super::Storage::Folder(folder)) => Some(folder.join(file)),
+            (PartState::Stored, Storage::Folder(folder)) => Some(folder.join(file)),
             (PartState::Finished, _) => Some(file.to_owned()),
         }
     }

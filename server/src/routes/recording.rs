@@ -49,6 +49,11 @@ pub(super) async fn start(
     let stored = find(&state, &id).await?;
     let recordings = recorder(&state)?;
     not_over(&stored)?;
+    if stored.sealed_key.is_some() && !recordings.reads_encrypted() {
+        let message =
+            "this consultation is encrypted end to end, and this server's recorder, LiveKit Egress, has no key";
+        return Err(Error::refused(ErrorCode::RecordingEncrypted, message));
+    }
     match state.store.request_recording(&id, recordings.owner(), caller.event("recording.start")).await? {
         Requested::New(recording) => {
             recordings.changed();

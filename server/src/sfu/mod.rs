@@ -1,19 +1,23 @@
 //! The SFU: its API, the tokens it believes, and the process when it is ours.
 
+mod egress;
 mod managed;
 mod people;
 mod ports;
 mod program;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use autamedica_api::Id;
 use livekit_api::access_token::{AccessTokenError, Claims, TokenVerifier};
 use livekit_api::services::ServiceResult;
+use livekit_api::services::egress::EgressClient;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
 use livekit_api::webhooks::{WebhookError, WebhookReceiver};
 use livekit_protocol::{ParticipantInfo, Room, WebhookEvent};
 
+pub use egress::is_answer;
 pub use managed::{ManagedSfu, SfuStartError};
 pub use program::find as find_program;
 
@@ -43,6 +47,8 @@ pub struct Sfu {
     api_key: String,
     api_secret: Secret,
     rooms: RoomClient,
+    /// Made when it is needed: few servers have an egress.
+    egress: OnceLock<EgressClient>,
     verifier: TokenVerifier,
     managed: bool,
 }
@@ -53,7 +59,7 @@ impl Sfu {
         let rooms =
             RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
         let verifier = TokenVerifier::with_api_key(&api_key, api_secret.expose());
-        Self { url, api_key, api_secret, rooms, verifier, managed }
+        Self { url, api_key, api_secret, rooms, egress: OnceLock::new(), verifier, managed }
     }
 
     /// Where clients connect.

@@ -106,6 +106,7 @@ fn migrator() -> Migrator {
         up(2, "day and feedback", include_str!("../../migrations/0002_day_and_feedback.sql")),
         up(3, "key check", include_str!("../../migrations/0003_key_check.sql")),
         up(4, "recordings", include_str!("../../migrations/0004_recordings.sql")),
+        up(5, "egress", include_str!("../../migrations/0005_egress.sql")),
     ])
 }
 

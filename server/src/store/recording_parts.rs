@@ -18,6 +18,8 @@ pub struct StoredPart {
     pub state: PartState,
     /// The process that writes it, or wrote it.
     pub pid: Option<u32>,
+    /// The egress that makes it, if one does, by LiveKit's id; empty as long as that isn't known.
+    pub egress: Option<String>,
     /// The moment of its first picture.
     pub started_at: Option<Timestamp>,
     /// Where it lies until it is stored.
@@ -41,6 +43,8 @@ pub struct StoredPart {
 pub enum PartState {
     /// A recorder writes it, or did when its server died.
     Writing,
+    /// An egress records nothing more into it, and hasn't brought it to the bucket yet.
+    Ending,
     /// It is whole, and still where it was written.
     Finished,
     /// It is where it is kept, and was checked there.
@@ -51,14 +55,14 @@ impl PartState {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Writing => "writing",
+            Self::Ending => "ending",
             Self::Finished => "finished",
             Self::Stored => "stored",
         }
     }
 }
 
-const PARTS: &str =
-    "recording_id, number, state, pid, started_at, file, seconds, bytes, sha256, location, encryption, upload";
+const PARTS: &str = "recording_id, number, state, pid, egress_id, started_at, file, seconds, bytes, sha256, location, encryption, upload";
 
 impl Store {
     /// The files of a recording, in order.
@@ -71,18 +75,37 @@ impl Store {
         rows.iter().map(read_part).collect()
     }
 
-    /// A recorder begins to write a file.
+    /// Somebody begins to write a file. `false` when another server does already.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn begin_part(&self, recording: &str, number: u32, pid: Option<u32>) -> sqlx::Result<()> {
-        sqlx::query("INSERT INTO recording_parts (recording_id, number, state, pid) VALUES ($1, $2, 'writing', $3)")
-            .bind(recording)
-            .bind(i64::from(number))
-            .bind(pid.map(i64::from))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    pub async fn begin_part(&self, part: &StoredPart) -> sqlx::Result<bool> {
+        let done = sqlx::query(
+            "INSERT INTO recording_parts (recording_id, number, state, pid, egress_id, started_at, file) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        )
+        .bind(&part.recording)
+        .bind(i64::from(part.number))
+        .bind(part.state.as_str())
+        .bind(part.pid.map(i64::from))
+        .bind(&part.egress)
+        .bind(part.started_at.map(Timestamp::as_millis))
+        .bind(&part.file)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The file that an egress makes: by the egress's id, or by the file's name, which is known before the id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn part_of_egress(&self, egress: &str, file: &str) -> sqlx::Result<Option<StoredPart>> {
+        let sql = format!(
+            "SELECT {PARTS} FROM recording_parts WHERE egress_id = $1 OR (egress_id = '' AND file = $2) LIMIT 1"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(egress).bind(file).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read_part).transpose()
     }
 
     /// Notes a file as it stands now.
@@ -92,7 +115,7 @@ impl Store {
     pub async fn update_part(&self, part: &StoredPart) -> sqlx::Result<()> {
         sqlx::query(
             "UPDATE recording_parts SET state = $1, started_at = $2, file = $3, seconds = $4, bytes = $5, sha256 = $6, \
-             location = $7, encryption = $8, upload = $9 WHERE recording_id = $10 AND number = $11",
+             location = $7, encryption = $8, upload = $9, egress_id = $10 WHERE recording_id = $11 AND number = $12",
         )
         .bind(part.state.as_str())
         .bind(part.started_at.map(Timestamp::as_millis))
@@ -103,6 +126,7 @@ impl Store {
         .bind(&part.location)
         .bind(&part.encryption)
         .bind(&part.upload)
+        .bind(&part.egress)
         .bind(&part.recording)
         .bind(i64::from(part.number))
         .execute(&self.pool)
@@ -135,6 +159,30 @@ impl Store {
 }
 
 impl StoredPart {
+    /// One that begins to be written.
+    pub fn new(recording: &str, number: u32) -> Self {
+        Self {
+            recording: recording.to_owned(),
+            number,
+            state: PartState::Writing,
+            pid: None,
+            egress: None,
+            started_at: None,
+            file: None,
+            seconds: 0.0,
+            bytes: 0,
+            sha256: None,
+            location: None,
+            encryption: None,
+            upload: None,
+        }
+    }
+
+    /// Whether something still works on it.
+    pub fn is_made(&self) -> bool {
+        matches!(self.state, PartState::Writing | PartState::Ending)
+    }
+
     /// It is whole.
     pub fn finish(&mut self, part: &RecordedPart) {
         self.state = PartState::Finished;
@@ -147,7 +195,7 @@ impl StoredPart {
 
 fn read_part(row: &AnyRow) -> sqlx::Result<StoredPart> {
     let state: String = row.try_get("state")?;
-    let all = [PartState::Writing, PartState::Finished, PartState::Stored];
+    let all = [PartState::Writing, PartState::Ending, PartState::Finished, PartState::Stored];
     Ok(StoredPart {
         recording: row.try_get("recording_id")?,
         number: row.try_get::<i64, _>("number")?.try_into().map_err(wrong)?,
@@ -156,6 +204,7 @@ fn read_part(row: &AnyRow) -> sqlx::Result<StoredPart> {
             .find(|known| known.as_str() == state)
             .ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
         pid: row.try_get::<Option<i64>, _>("pid")?.and_then(|pid| pid.try_into().ok()),
+        egress: row.try_get("egress_id")?,
         started_at: moment(row, "started_at")?,
         file: row.try_get("file")?,
         seconds: row.try_get("seconds")?,

@@ -52,7 +52,7 @@ impl S3Server {
         let port = free_port().unwrap();
         let mut command = Command::new(workspace_file(".tools/bin/weed").expect("run `cargo xtask setup --tests`"));
         command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-master.telemetry=false"]);
-        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.config=s3.json", "-volume.max=20"]);
+        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.config=s3.json", "-volume.max=200"]);
         command.args(["-s3.cert.file=server.pem", "-s3.key.file=server.key", "-dir=.", "-master.volumeSizeLimitMB=64"]);
         command.args(["-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"]);
         command.arg(format!("-s3.port={port}"));
@@ -83,28 +83,31 @@ impl S3Server {
         reqwest::Client::builder().http1_only().tls_certs_only([certificate]).build().unwrap()
     }
 
-    /// Whether there is an object of this key.
-    pub async fn has(&self, key: &str) -> bool {
+    /// A way to one of its buckets.
+    pub fn bucket(&self, name: &str) -> AmazonS3Builder {
+        super::client();
         let certificate = object_store::Certificate::from_pem(&self.ca()).unwrap();
-        let bucket = AmazonS3Builder::new()
-            .with_bucket_name(BUCKET)
+        AmazonS3Builder::new()
+            .with_bucket_name(name)
             .with_region("us-east-1")
             .with_access_key_id(ACCESS_KEY)
             .with_secret_access_key(SECRET_KEY)
             .with_endpoint(format!("https://127.0.0.1:{}", self.port))
             .with_client_options(object_store::ClientOptions::new().with_root_certificate(certificate))
-            .build()
-            .unwrap();
-        match bucket.head(&key.into()).await {
+    }
+
+    /// Whether there is an object of this key.
+    pub async fn has(&self, key: &str) -> bool {
+        match self.bucket(BUCKET).build().unwrap().head(&key.into()).await {
             Ok(_) => true,
             Err(object_store::Error::NotFound { .. }) => false,
             Err(error) => panic!("{error}"),
         }
     }
 
-    /// Recording into its bucket, found at `port`.
-    pub fn recording(&self, folder: &Path, port: u16, kms_key: Option<&str>) -> RecordingConfig {
-        let s3 = S3Config {
+    /// What the backend must know of its bucket, found at `port`.
+    pub fn config(&self, port: u16, kms_key: Option<&str>) -> S3Config {
+        S3Config {
             bucket: BUCKET.to_owned(),
             region: "us-east-1".to_owned(),
             access_key: ACCESS_KEY.to_owned(),
@@ -113,8 +116,12 @@ impl S3Server {
             path_style: true,
             kms_key: kms_key.map(str::to_owned),
             ca: Some(self.ca()),
-        };
-        RecordingConfig { s3: Some(s3), ..local(folder) }
+        }
+    }
+
+    /// Recording into its bucket, found at `port`.
+    pub fn recording(&self, folder: &Path, port: u16, kms_key: Option<&str>) -> RecordingConfig {
+        RecordingConfig { s3: Some(self.config(port, kms_key)), ..local(folder) }
     }
 }
 

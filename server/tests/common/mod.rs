@@ -2,7 +2,9 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; a test may panic")]
 
 pub mod bucket;
+pub mod egress;
 pub mod gate;
+pub mod livekit;
 mod postgres;
 mod program;
 pub mod recording;
@@ -15,7 +17,7 @@ pub use program::{program, serve, serve_with};
 
 use autamedica_engine::{Room, RoomEvent, RoomOptions};
 use autamedica_lab::{HANG_GUARD, Sfu};
-use autamedica_server::{Config, Database, LiveKitUrl, RunningServer, Secret, Server, SfuConfig};
+use autamedica_server::{Config, Database, LiveKitUrl, RunningServer, Secret, Server};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -29,9 +31,7 @@ pub fn databases() -> [Config; 2] {
 
 /// A backend that uses this SFU instead of one of its own.
 pub fn external(sfu: &Sfu, config: Config) -> Config {
-    let url = LiveKitUrl::parse(&sfu.url()).unwrap();
-    let (api_key, api_secret) = (Sfu::API_KEY.to_owned(), Secret::new(Sfu::API_SECRET));
-    Config { sfu: SfuConfig::External { url, api_key, api_secret }, ..config }
+    livekit::external_at(LiveKitUrl::parse(&sfu.url()).unwrap(), config)
 }
 
 /// A caller. The cryptography is chosen here, as a backend in this process would.

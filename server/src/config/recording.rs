@@ -1,0 +1,56 @@
+//! The settings of recordings.
+
+use std::path::PathBuf;
+
+use super::values::{switch, value, web_address};
+use super::{ConfigError, data_dir};
+use crate::recording::{RecordingConfig, S3Config};
+use crate::secret::Secret;
+
+/// How to record: `RECORDING`, `RECORDER_BIN`, `RECORDINGS_DIR`, and the bucket's settings by Amazon's names.
+///
+/// # Errors
+/// When a setting is wrong or one that goes with it is missing.
+pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, ConfigError> {
+    let (local, egress) = match get("RECORDING").as_deref() {
+        None | Some("local") => (true, false),
+        Some("egress") => (false, true),
+        Some("off") => (false, false),
+        Some(_) => return Err(ConfigError::Value { name: "RECORDING", expected: "`local`, `egress` or `off`" }),
+    };
+    let folder =
+        get("RECORDINGS_DIR").map(PathBuf::from).or_else(|| Some(data_dir(get)?.join("recordings"))).filter(|_| local);
+    let days =
+        value("RECORDING_RETENTION_DAYS", "a number of days, 1 or more", get("RECORDING_RETENTION_DAYS"), |days| {
+            *days >= 1
+        })?;
+    let bucket = |bucket: String| {
+        let missing = |name| ConfigError::MissingForBucket(name);
+        let endpoint = get("AWS_ENDPOINT_URL").map(|url| web_address("AWS_ENDPOINT_URL", &url)).transpose()?;
+        let ca = get("AWS_CA_BUNDLE")
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|_| ConfigError::Value { name: "AWS_CA_BUNDLE", expected: "a file that can be read" })?;
+        Ok::<_, ConfigError>(S3Config {
+            region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            access_key: get("AWS_ACCESS_KEY_ID").ok_or(missing("AWS_ACCESS_KEY_ID"))?,
+            secret_key: Secret::new(get("AWS_SECRET_ACCESS_KEY").ok_or(missing("AWS_SECRET_ACCESS_KEY"))?),
+            // Other servers than Amazon's rarely have a name for each bucket.
+            path_style: match get("AWS_S3_FORCE_PATH_STYLE") {
+                None => endpoint.is_some(),
+                set => switch("AWS_S3_FORCE_PATH_STYLE", set)?,
+            },
+            kms_key: get("AWS_S3_KMS_KEY_ID"),
+            bucket,
+            endpoint,
+            ca,
+        })
+    };
+    Ok(RecordingConfig {
+        egress,
+        folder,
+        program: get("RECORDER_BIN").map(PathBuf::from),
+        s3: get("AWS_S3_BUCKET").map(bucket).transpose()?,
+        retention_days: days,
+    })
+}

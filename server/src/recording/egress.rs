@@ -1,0 +1,285 @@
+//! A recording that LiveKit's egress makes: asked for at the SFU's API, followed by its webhooks.
+//!
+//! All that is known is in the database, so any server can go on with it. Where no webhook comes, the SFU is asked.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use autamedica_api::{RecordingState, Timestamp, room_name};
+use livekit_protocol::{EgressInfo, EgressStatus, egress_info};
+use tokio::time::Instant;
+
+use super::bucket::Bucket;
+use super::drive::{Case, Crashes, MAKING, Way};
+use super::storage::StorageError;
+use super::{Storage, key};
+use crate::error::Result;
+use crate::sfu::is_answer;
+use crate::state::AppState;
+use crate::store::{PartState, StoredPart, StoredRecording};
+
+/// How often the SFU is asked how its egresses stand, and one that doesn't stop is told again.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How long an egress may be unknown to the SFU, or not hear that it is to stop, until it counts as lost.
+const LOST_AFTER: Duration = Duration::from_secs(60);
+
+/// What is known beside the database.
+#[derive(Default)]
+pub struct Egress {
+    crashes: Crashes,
+    /// The part that was recorded at the last look. When it is gone, its egress came to nothing.
+    at_work: Option<(u32, Instant)>,
+    /// When the SFU was asked last.
+    asked: Option<Instant>,
+    /// Since when something is told to stop, and when it was told last.
+    stopping: Option<(Instant, Instant)>,
+}
+
+impl Way for Egress {
+    /// News come from the webhooks, and go to the database.
+    type News = Infallible;
+
+    async fn prepare(&mut self, case: &Case, recording: &StoredRecording) -> Result<bool> {
+        let parts = case.state.store.parts(&case.id).await?;
+        if parts.iter().any(StoredPart::is_made) && self.asked.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
+            self.asked = Some(Instant::now());
+            ask(&case.state, recording, &parts).await?;
+        }
+        Ok(true)
+    }
+
+    /// Keeps an egress at work. It can't pause: it is stopped, and the next one begins a new part.
+    async fn record(&mut self, case: &Case, recording: &StoredRecording, pause: bool) -> Result<()> {
+        let store = &case.state.store;
+        let parts = store.parts(&case.id).await?;
+        if let Some((_, since)) = self.at_work.take_if(|(at_work, _)| parts.iter().all(|part| part.number != *at_work))
+        {
+            return self.crashes.note(case, "egress-failed", since).await;
+        }
+        match parts.iter().find(|part| part.state == PartState::Writing) {
+            Some(part) if pause => self.end(case, part).await,
+            Some(part) => {
+                self.stopping = None;
+                self.at_work.get_or_insert((part.number, Instant::now()));
+                Ok(())
+            }
+            None if pause => {
+                self.stopping = None;
+                store.move_recording(&case.id, &[RecordingState::Recording], RecordingState::Paused).await?;
+                Ok(())
+            }
+            None if self.crashes.may_start() => self.start(case, recording, &parts).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn stop(&mut self, case: &Case, _: &StoredRecording) -> Result<bool> {
+        let parts = case.state.store.parts(&case.id).await?;
+        if let Some(part) = parts.iter().find(|part| part.state == PartState::Writing) {
+            self.end(case, part).await?;
+        }
+        Ok(!parts.iter().any(StoredPart::is_made))
+    }
+
+    async fn next(&mut self) -> Infallible {
+        std::future::pending().await
+    }
+
+    async fn take(&mut self, _: &Case, news: Infallible) -> Result<()> {
+        match news {}
+    }
+
+    /// The egress goes on without us. The next start, or another server, goes on with it.
+    async fn leave(self, _: &Case) {}
+}
+
+impl Egress {
+    async fn start(&mut self, case: &Case, recording: &StoredRecording, parts: &[StoredPart]) -> Result<()> {
+        let (state, room) = (&case.state, room_name(&recording.consultation));
+        let Storage::S3(bucket) = &case.recordings.storage else { return Ok(()) };
+        // Only a room that is open has something to record.
+        if state.sfu.open_rooms(vec![room.clone()]).await?.is_empty() {
+            return Ok(());
+        }
+        let number = parts.last().map_or(1, |part| part.number + 1);
+        let mut part = StoredPart { egress: Some(String::new()), ..StoredPart::new(&case.id, number) };
+        part.started_at = Some(Timestamp::now());
+        let key = key(&part, recording);
+        // Names hold seconds. And it is one server that begins a part.
+        let is_taken = parts.iter().any(|other| other.file.as_deref() == Some(&key));
+        part.file = Some(key.clone());
+        if is_taken || !state.store.begin_part(&part).await? {
+            return Ok(());
+        }
+        match state.sfu.start_egress(&room, &key, bucket.for_egress()).await {
+            Ok(info) => {
+                self.at_work = Some((number, Instant::now()));
+                take_in(state, &info).await
+            }
+            Err(error) => {
+                tracing::error!(%error, recording = case.id, "no egress takes a recording");
+                if !is_answer(&error) {
+                    // It may have been begun all the same: the SFU is asked about it.
+                    return Ok(state.store.recording_problem(&case.id, Some("egress-unavailable")).await?);
+                }
+                state.store.forget_part(&case.id, number).await?;
+                self.crashes.note(case, "egress-unavailable", Instant::now()).await?;
+                // What never began is better told now than in a minute.
+                if recording.state == RecordingState::Starting {
+                    state.store.move_recording(&case.id, &MAKING, RecordingState::Stopping).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells an egress to stop, again and again until it does or is lost.
+    async fn end(&mut self, case: &Case, part: &StoredPart) -> Result<()> {
+        self.at_work = None;
+        let now = Instant::now();
+        let (since, told) = self.stopping.unwrap_or((now, now));
+        if self.stopping.is_some() && told.elapsed() < ASK_EVERY {
+            return Ok(());
+        }
+        self.stopping = Some((since, now));
+        // Without an id it is only just being begun: the next look has it.
+        let Some(egress) = part.egress.as_deref().filter(|egress| !egress.is_empty()) else { return Ok(()) };
+        match case.state.sfu.stop_egress(egress).await {
+            Ok(info) => take_in(&case.state, &info).await,
+            Err(error) => {
+                tracing::warn!(%error, recording = case.id, "an egress can't be told to stop");
+                if since.elapsed() > LOST_AFTER { lost(&case.state, part).await } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// Asks the SFU how a recording's egresses stand.
+async fn ask(state: &AppState, recording: &StoredRecording, parts: &[StoredPart]) -> Result<()> {
+    let known = match state.sfu.egresses(&room_name(&recording.consultation)).await {
+        Ok(known) => Some(known),
+        Err(error) => {
+            tracing::warn!(%error, "the SFU doesn't say how its egresses stand; asking again");
+            None
+        }
+    };
+    for info in known.iter().flatten() {
+        take_in(state, info).await?;
+    }
+    for part in parts.iter().filter(|part| part.is_made()) {
+        let is_this = |info: &EgressInfo| {
+            part.egress.as_ref() == Some(&info.egress_id) || part.file.as_deref() == Some(file_of(info))
+        };
+        let is_known = match &known {
+            Some(known) => known.iter().any(is_this),
+            // One that has an id is somewhere.
+            None => part.egress.as_ref().is_some_and(|id| !id.is_empty()),
+        };
+        let age = Timestamp::now().as_millis() - part.started_at.map_or(0, Timestamp::as_millis);
+        if !is_known && u128::try_from(age).is_ok_and(|age| age > LOST_AFTER.as_millis()) {
+            lost(state, part).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Nobody knows what became of an egress: what it brought to the bucket is the part.
+async fn lost(state: &AppState, part: &StoredPart) -> Result<()> {
+    tracing::error!(recording = part.recording, part = part.number, "an egress is lost");
+    state.store.recording_problem(&part.recording, Some("egress-failed")).await?;
+    Ok(state.store.update_part(&StoredPart { state: PartState::Finished, ..part.clone() }).await?)
+}
+
+/// Takes in how an egress stands: from LiveKit's webhooks, or from the SFU's answers. Told twice or too late, it changes
+/// nothing; somebody else's egress is none of ours.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_in(state: &AppState, info: &EgressInfo) -> Result<()> {
+    let store = &state.store;
+    // An empty id stands for one that isn't known yet.
+    if info.egress_id.is_empty() {
+        return Ok(());
+    }
+    let Some(mut part) = store.part_of_egress(&info.egress_id, file_of(info)).await? else { return Ok(()) };
+    let before = part.clone();
+    part.egress = Some(info.egress_id.clone());
+    let file = info.file_results.first().filter(|file| file.size > 0);
+    match info.status() {
+        _ if !part.is_made() => return Ok(()),
+        EgressStatus::EgressStarting => {}
+        EgressStatus::EgressActive if part.state == PartState::Writing => {
+            let from = [RecordingState::Starting, RecordingState::Paused];
+            store.move_recording(&part.recording, &from, RecordingState::Recording).await?;
+        }
+        EgressStatus::EgressActive => {}
+        EgressStatus::EgressEnding => part.state = PartState::Ending,
+        EgressStatus::EgressComplete
+        | EgressStatus::EgressLimitReached
+        | EgressStatus::EgressFailed
+        | EgressStatus::EgressAborted => {
+            if !info.error.is_empty() {
+                tracing::warn!(recording = part.recording, error = info.error, "an egress has a problem");
+                store.recording_problem(&part.recording, Some("egress-failed")).await?;
+            }
+            let Some(file) = file else { return Ok(store.forget_part(&part.recording, part.number).await?) };
+            part.state = PartState::Finished;
+            part.bytes = file.size.try_into().unwrap_or(0);
+            part.seconds = Duration::from_nanos(file.duration.try_into().unwrap_or(0)).as_secs_f64();
+        }
+    }
+    if part != before {
+        store.update_part(&part).await?;
+    }
+    Ok(())
+}
+
+/// The object that an egress records into.
+fn file_of(info: &EgressInfo) -> &str {
+    if let Some(file) = info.file_results.first().filter(|file| !file.filename.is_empty()) {
+        return &file.filename;
+    }
+    match &info.request {
+        Some(egress_info::Request::RoomComposite(request)) => {
+            request.file_outputs.first().map_or("", |output| &output.filepath)
+        }
+        _ => "",
+    }
+}
+
+/// Looks whether what an egress has recorded is in the bucket, and how. Nothing lies here that could be brought there again,
+/// so it stays also when it isn't encrypted as asked.
+///
+/// # Errors
+/// When the database fails; in the answer, with what is wrong with the object.
+pub async fn check(
+    state: &AppState,
+    bucket: &Bucket,
+    mut part: StoredPart,
+) -> Result<std::result::Result<(), StorageError>> {
+    let key = part.file.clone().unwrap_or_default();
+    let looked = async {
+        let encryption = bucket.encryption(&key).await?;
+        let (bytes, sha256) = bucket.content(&key).await?;
+        // An egress that was lost didn't say.
+        if part.bytes != 0 && part.bytes != bytes {
+            Err(StorageError::Differs)
+        } else {
+            Ok((encryption, bytes, sha256))
+        }
+    };
+    let (encryption, bytes, sha256) = match looked.await {
+        Ok(found) => found,
+        Err(StorageError::Missing) => {
+            tracing::error!(recording = part.recording, part = part.number, "a part of a recording is missing");
+            state.store.recording_problem(&part.recording, Some("part-missing")).await?;
+            return Ok(Ok(state.store.forget_part(&part.recording, part.number).await?));
+        }
+        Err(error) => return Ok(Err(error)),
+    };
+    part.state = PartState::Stored;
+    part.location = Some(bucket.location(&key));
+    (part.bytes, part.sha256, part.encryption) = (bytes, Some(sha256), Some(encryption));
+    state.store.update_part(&part).await?;
+    Ok(Ok(()))
+}

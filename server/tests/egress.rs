@@ -1,0 +1,220 @@
+//! Recording by LiveKit's egress: with the real SFU, which has none, and with a double that records.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::sync::Arc;
+
+use autamedica_lab::Sfu;
+use autamedica_server::{Config, LiveKitUrl, RecordingConfig, S3Config};
+use common::bucket::{ACCESS_KEY, S3Server, SECRET_KEY};
+use common::egress::{Double, Ways};
+use common::livekit::{external_at, tell};
+use common::recording::{Case, heard, sha256};
+use common::{Backend, Peer, databases, error_code, external, text};
+use livekit_api::access_token::{AccessToken, VideoGrants};
+use livekit_protocol::{EgressStatus, encoded_file_output, room_composite_egress_request};
+use object_store::ObjectStoreExt as _;
+use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const FILMED: &str = "/api/consultations/filmed";
+
+/// Recording by an egress into the bucket of this name.
+fn into(bucket: &str) -> RecordingConfig {
+    let server = S3Server::shared();
+    let s3 = S3Config { bucket: bucket.to_owned(), ..server.config(server.port, None) };
+    RecordingConfig { egress: true, s3: Some(s3), ..RecordingConfig::default() }
+}
+
+async fn until_state(case: &Case, state: &str) -> Value {
+    case.until(|recording| recording["state"] == state).await
+}
+
+/// Waits until the room is told this state.
+async fn until_told(case: &Case, state: &str) -> Value {
+    heard(&case.people[0], state, |recording| recording["state"] == state).await
+}
+
+/// With a double in front of the SFU, and a bucket of its own.
+struct Stage {
+    case: Case,
+    double: Double,
+    bucket: Arc<AmazonS3>,
+    name: String,
+    _sfu: Sfu,
+}
+
+impl Stage {
+    /// Whether what the egress brings is encrypted in the bucket, `encrypts` says.
+    async fn new(config: Config, ways: Ways, encrypts: bool, more: Value) -> Self {
+        let sfu = Sfu::start().unwrap();
+        let name = format!("clinic-{}", uuid::Uuid::new_v4());
+        let mut bucket = S3Server::shared().bucket(&name);
+        if encrypts {
+            let encryption = "aws_server_side_encryption".parse::<AmazonS3ConfigKey>().unwrap();
+            bucket = bucket.with_config(encryption, "AES256");
+        }
+        let bucket = Arc::new(bucket.build().unwrap());
+        let (double, api) = Double::start(&sfu, bucket.clone(), ways).await;
+        let url = LiveKitUrl::parse(&sfu.url()).unwrap().with_api(&LiveKitUrl::parse(&api).unwrap());
+        let case = Case::new(external_at(url, config), into(&name), more).await;
+        double.tell(&case.backend.url(""));
+        Self { case, double, bucket, name, _sfu: sfu }
+    }
+}
+
+const GOOD: Ways = Ways { tells: true, failures: 0 };
+
+/// Somebody whom no side of the consultation is.
+fn guest() -> String {
+    let grants = VideoGrants {
+        room_join: true,
+        room: "consultation-filmed".to_owned(),
+        can_publish: Some(true),
+        can_subscribe: Some(true),
+        ..VideoGrants::default()
+    };
+    let token = AccessToken::with_api_key(Sfu::API_KEY, Sfu::API_SECRET).with_identity("guest-1").with_grants(grants);
+    let metadata = json!({"role": "patient", "consultationId": "filmed", "userId": "guest-1"});
+    token.with_metadata(&metadata.to_string()).to_jwt().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sfu_without_an_egress_says_so_and_the_doctor_hears_it() {
+    let sfu = Sfu::start().unwrap();
+    let config = external(&sfu, Config::default());
+    let case = Case::new(config, into("clinic"), json!({"recordingConsent": "already-given"})).await;
+    assert_eq!(case.start().await.1["data"]["state"], "starting");
+    let failed = until_state(&case, "failed").await;
+    assert_eq!((&failed["problem"], &failed["parts"]), (&json!("egress-unavailable"), &json!([])), "{failed}");
+    until_told(&case, "failed").await;
+    // Nothing is in the way of another try.
+    assert_eq!(case.start().await.1["data"]["state"], "starting");
+    case.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_encrypted_end_to_end_isnt_recorded() {
+    let sfu = Sfu::start().unwrap();
+    let config = Config { recording: into("clinic"), ..external(&sfu, Config::default()) };
+    let backend = Backend::start_with(config).await;
+    let data = backend.create_with("filmed", &json!({"e2ee": true})).await;
+    let body = json!({"roomName": "consultation-filmed"});
+    let start = format!("{FILMED}/recording/start");
+    let (status, answer) = backend.post(&start, data["doctorToken"].as_str(), &body).await;
+    assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "recording_encrypted"));
+    backend.server.shutdown().await;
+}
+
+/// Followed by webhooks, and without any: then the SFU is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_are_kept() {
+    for (config, tells) in databases().into_iter().zip([true, false]) {
+        let stage = Stage::new(config, Ways { tells, ..GOOD }, true, json!({})).await;
+        let (case, double) = (&stage.case, &stage.double);
+        assert_eq!(case.start().await.1["data"]["state"], "asking");
+        assert_eq!(until_told(case, "asking").await["asked"], json!(["patient-1"]));
+        let (status, answer) = case.start().await;
+        assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "recording_active"));
+        assert!(double.requests().is_empty(), "nothing is begun without consent");
+
+        case.answer("accepted").await;
+        let recording = until_state(case, "recording").await;
+        assert!(recording["startedAt"].is_string(), "{recording}");
+        let [request] = &double.requests()[..] else { panic!("one request") };
+        let file = &request.file_outputs[0];
+        let key = file.filepath.clone();
+        assert!(key.starts_with("consultations/filmed-2") && key.ends_with("Z.mp4"), "{key}");
+        assert_eq!(
+            (request.room_name.as_str(), key.len()),
+            ("consultation-filmed", "consultations/filmed-20261124T150000Z.mp4".len())
+        );
+        let Some(encoded_file_output::Output::S3(s3)) = &file.output else { panic!("{file:?}") };
+        assert_eq!(
+            (s3.bucket.as_str(), s3.access_key.as_str(), s3.secret.as_str(), s3.force_path_style),
+            (stage.name.as_str(), ACCESS_KEY, SECRET_KEY, true)
+        );
+        let Some(room_composite_egress_request::Options::Advanced(encoding)) = &request.options else {
+            panic!("{request:?}")
+        };
+        assert_eq!(
+            (encoding.width, encoding.height, encoding.framerate, encoding.audio_frequency),
+            (1280, 720, 30, 48_000)
+        );
+
+        // The egress itself is nobody who must consent.
+        let room = json!({"sid": case.data["roomSid"], "name": case.data["roomName"]});
+        let itself = json!({"sid": "PA_egress", "identity": "EG_0", "kind": "EGRESS", "joinedAt": "1"});
+        let came =
+            json!({"event": "participant_joined", "id": "e", "createdAt": "1", "room": room, "participant": itself});
+        assert_eq!(tell(&case.backend, &came, Sfu::API_SECRET).await.0, StatusCode::OK);
+
+        // Somebody else comes: nothing is recorded until they have consented, too.
+        let guest = guest();
+        let _guest = Peer::join(&case.data, &guest).await;
+        assert_eq!(until_told(case, "paused").await["asked"], json!(["guest-1"]));
+        assert_ne!(double.states()[0], EgressStatus::EgressActive);
+        assert_eq!(double.requests().len(), 1);
+        case.answer_of(&guest, "accepted").await;
+        until_told(case, "recording").await;
+
+        let (_, stopped) = case.stop().await;
+        assert_eq!(stopped["data"]["location"], format!("s3://{}/{key}", stage.name), "{stopped}");
+        let ready = until_state(case, "ready").await;
+        assert_eq!((&ready["problem"], &ready["durationSeconds"]), (&Value::Null, &json!(5.0)), "{ready}");
+        let [first, second] = &ready["parts"].as_array().unwrap()[..] else { panic!("{ready}") };
+        assert_ne!(first["location"], second["location"]);
+        let links = case.details(&ready).await;
+        for (index, part) in [first, second].into_iter().enumerate() {
+            let object = Double::object(index);
+            assert_eq!(
+                (text(part, "sha256"), &part["encryption"]),
+                (sha256(&object).as_str(), &json!("AES256")),
+                "{part}"
+            );
+            let link = text(&links["parts"][index], "downloadUrl");
+            assert_eq!(S3Server::shared().client().get(link).send().await.unwrap().bytes().await.unwrap(), object);
+        }
+        let path = format!("{FILMED}/recordings/{}", text(&ready, "recordingId"));
+        assert_eq!(case.backend.call(Method::DELETE, &path, case.doctor()).await.0, StatusCode::OK);
+        for part in [first, second] {
+            let key = text(part, "location").split_once("consultations/").unwrap().1;
+            let found = stage.bucket.head(&format!("consultations/{key}").into()).await;
+            assert!(matches!(found, Err(object_store::Error::NotFound { .. })), "{found:?}");
+        }
+        stage.case.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_egress_that_fails_is_told_and_followed_by_another() {
+    let ways = Ways { failures: 1, ..GOOD };
+    let stage = Stage::new(Config::default(), ways, true, json!({"recordingConsent": "already-given"})).await;
+    let case = &stage.case;
+    case.start().await;
+    case.until(|recording| recording["problem"] == "egress-failed").await;
+    until_state(case, "recording").await;
+    assert_eq!(stage.double.requests().len(), 2);
+    case.stop().await;
+    let ready = until_state(case, "ready").await;
+    assert_eq!(ready["parts"].as_array().unwrap().len(), 1, "{ready}");
+    stage.case.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_isnt_encrypted_in_the_bucket_is_said_and_not_lost() {
+    let stage = Stage::new(Config::default(), GOOD, false, json!({"recordingConsent": "already-given"})).await;
+    let case = &stage.case;
+    case.start().await;
+    until_state(case, "recording").await;
+    case.stop().await;
+    let waiting = case.until(|recording| recording["problem"] == "not-encrypted").await;
+    assert_eq!((&waiting["state"], &waiting["parts"][0]["stored"]), (&json!("storing"), &json!(false)), "{waiting}");
+    let link = text(&case.details(&waiting).await, "downloadUrl").to_owned();
+    let got = S3Server::shared().client().get(&link).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(got, Double::object(0));
+    stage.case.shutdown().await;
+}
