@@ -52,7 +52,8 @@ fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::
 /// Both saw a moving picture, heard the other's tone and read the other's line.
 fn assert_both_ways(seen: &Seen, report: &serde_json::Value, native_identity: &str, least_width: f64) {
     assert_eq!(seen.published, ["camera", "microphone"]);
-    assert_eq!((seen.video.width, seen.video.height), (1280, 720));
+    // A busy machine sends a smaller layer for a while.
+    assert!(seen.video.width >= 320 && seen.video.width * 9 == seen.video.height * 16, "{:?}", seen.video);
     assert!(seen.video.fps >= 10.0, "{:?}", seen.video);
     assert!((20.0..235.0).contains(&seen.video.mean_luma), "neither black nor white: {:?}", seen.video);
     assert!(seen.video.changed > 0.005, "the picture stands still: {:?}", seen.video);

@@ -138,7 +138,7 @@ impl<'a> Person<'a> {
         // Things move while a screen comes in, and the call's bar is there only when the pointer moves: what is pressed is
         // where it was a moment ago, and can be pressed.
         let mut control = self.finds(what, &is_it)?;
-        let (display, mut sideways) = (self.display, 2);
+        let (display, mut sideways) = (self.display, 12);
         let (x, y) = loop {
             let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
             let is_there = |it: &Control| is_it(it) && (it.pressable || !it.is("focusable"));

@@ -85,9 +85,9 @@ fn visit(language: Language) -> Result<()> {
 
     // Another microphone, in the middle of a sentence.
     patient.clicks("sound-devices")?;
-    patient.sees_named(MICROPHONE)?;
-    patient.pictures("devices")?;
     let microphone = format!("{}: {MICROPHONE}", patient.words("devices-microphones"));
+    patient.sees_named(&microphone)?;
+    patient.pictures("devices")?;
     patient.clicks_named(&microphone)?;
     patient.clicks("sound-devices")?;
     patient.chose(&microphone)?;
