@@ -1,5 +1,7 @@
 //! The others: their streams, and what the UI is told of them.
 
+use std::time::{Duration, Instant};
+
 use autamedica_api::{ParticipantMetadata, Role};
 use autamedica_engine::{
     AudioStream, LatestFrame, Participant, RemoteParticipant, RemoteTrack, RemoteTrackPublication, StreamError,
@@ -26,6 +28,8 @@ struct Remote {
 struct Video {
     publication: RemoteTrackPublication,
     slot: LatestFrame,
+    /// Since when its first picture is waited for.
+    awaited: Instant,
     _stream: VideoStream,
 }
 
@@ -84,7 +88,8 @@ impl Remotes {
                 let stream = VideoStream::into_slot(track, slot.clone())?;
                 remote.videos.retain(|video| video.publication.source() != publication.source());
                 tracing::info!(source = ?publication.source(), "a remote video opened");
-                remote.videos.push(Video { publication: publication.clone(), slot, _stream: stream });
+                let (publication, awaited) = (publication.clone(), Instant::now());
+                remote.videos.push(Video { publication, slot, awaited, _stream: stream });
             }
             RemoteTrack::Audio(track) => {
                 let mut input = mixer.add_stream();
@@ -123,6 +128,21 @@ impl Remotes {
             let identity = remote.participant.identity();
             remote.videos.iter().map(move |video| (identity.clone(), &video.publication))
         })
+    }
+
+    /// Videos of which no picture has come for so long. Each is named once, and then waited for anew.
+    pub(super) fn overdue(&mut self, patience: Duration) -> Vec<RemoteTrackPublication> {
+        let mut overdue = Vec::new();
+        for video in self.people.iter_mut().flat_map(|remote| &mut remote.videos) {
+            let is_awaited = video.slot.newest().is_none() && !video.publication.is_muted();
+            if !is_awaited {
+                video.awaited = Instant::now();
+            } else if video.awaited.elapsed() > patience {
+                video.awaited = Instant::now();
+                overdue.push(video.publication.clone());
+            }
+        }
+        overdue
     }
 
     /// Every track that comes.
