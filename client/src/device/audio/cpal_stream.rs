@@ -10,7 +10,7 @@ use cpal::{SupportedBufferSize, SupportedStreamConfig};
 use parking_lot::Mutex;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::host::host;
+use super::host;
 use crate::device::{DeviceChoice, DeviceProblem, by_name};
 
 /// A device that doesn't even open in this time hangs.
@@ -134,15 +134,15 @@ fn names(direction: Direction) -> Vec<String> {
 }
 
 fn devices(direction: Direction) -> Vec<cpal::Device> {
-    let host = host();
-    let devices = match direction {
-        Direction::Input => host.input_devices().map(Iterator::collect),
-        Direction::Output => host.output_devices().map(Iterator::collect),
+    let list = |host: &cpal::Host| {
+        let devices: Result<Vec<_>, _> = match direction {
+            Direction::Input => host.input_devices().map(Iterator::collect),
+            Direction::Output => host.output_devices().map(Iterator::collect),
+        };
+        let devices = devices.inspect_err(|error| tracing::debug!(%error, "sound devices can't be listed")).ok();
+        devices.filter(|devices| !devices.is_empty())
     };
-    devices.unwrap_or_else(|error| {
-        tracing::debug!(%error, "sound devices can't be listed");
-        Vec::new()
-    })
+    host::ask(list).unwrap_or_default()
 }
 
 fn name_of(device: &cpal::Device) -> String {
@@ -153,11 +153,10 @@ fn find(choice: &DeviceChoice, direction: Direction) -> Result<cpal::Device, Dev
     let device = if let DeviceChoice::Named(name) = choice {
         by_name(devices(direction), name, name_of).into_iter().next()
     } else {
-        let host = host();
-        match direction {
+        host::ask(|host| match direction {
             Direction::Input => host.default_input_device(),
             Direction::Output => host.default_output_device(),
-        }
+        })
     };
     device.ok_or(DeviceProblem::NotFound)
 }

@@ -1,7 +1,21 @@
 //! The sound system.
 
+use parking_lot::Mutex;
+
+/// Asks the sound system. There is one connection to it: each takes one of the 64 that PulseAudio has, and isn't given back.
+/// When `ask` finds nothing, the next question is asked over a new one, because the sound system may have been started anew.
+pub(super) fn ask<T>(ask: impl FnOnce(&cpal::Host) -> Option<T>) -> Option<T> {
+    static HOST: Mutex<Option<cpal::Host>> = Mutex::new(None);
+    let mut host = HOST.lock();
+    let answer = ask(host.get_or_insert_with(connect));
+    if answer.is_none() {
+        *host = None;
+    }
+    answer
+}
+
 /// PulseAudio (or PipeWire in its place) where its server answers, else ALSA; elsewhere the platform's own.
-pub(super) fn host() -> cpal::Host {
+fn connect() -> cpal::Host {
     #[cfg(all(unix, not(target_os = "macos")))]
     {
         static ONCE: std::sync::Once = std::sync::Once::new();
