@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{RecordingState, Timestamp};
+use autamedica_api::{ConsultationState, RecordingState, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use super::storage::StorageError;
 use super::{Recordings, announce, store_away};
 use crate::error::Result;
 use crate::state::AppState;
-use crate::store::{StoredPart, StoredRecording};
+use crate::store::{StoredConsultation, StoredPart, StoredRecording};
 
 /// How often what dies at once is started again before the recording is given up.
 const MOST_CRASHES: u32 = 5;
@@ -38,12 +38,6 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Whether both sides have left for good: then there is nothing more to record.
-    async fn room_is_over(&self, recording: &StoredRecording) -> Result<bool> {
-        let stored = self.state.store.consultation(&recording.consultation).await?;
-        Ok(stored.is_none_or(|stored| stored.state == autamedica_api::ConsultationState::Ended))
-    }
-
     /// Who must answer: the patient, also before they come, and whoever else is there without having consented.
     async fn asked(&self, recording: &StoredRecording) -> Result<Vec<String>> {
         let mut asked = self.state.store.without_consent(&recording.consultation).await?;
@@ -74,7 +68,7 @@ pub(super) trait Way: Send {
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Has what is recorded finished. `false` while something is still at work.
-    fn stop(&mut self, case: &Case, recording: &StoredRecording) -> impl Future<Output = Result<bool>> + Send;
+    fn stop(&mut self, case: &Case) -> impl Future<Output = Result<bool>> + Send;
 
     /// Waits for news. Can be waited for beside other things.
     fn next(&mut self) -> impl Future<Output = Self::News> + Send;
@@ -165,8 +159,10 @@ impl<W: Way> Drive<W> {
         }
         // News that were found may have moved it.
         let Some(recording) = store.recording(&case.id).await? else { return Ok(false) };
-        let over = store.consultation(&recording.consultation).await?.is_none_or(|stored| stored.is_over());
-        let ended = over || case.room_is_over(&recording).await?;
+        let consultation = store.consultation(&recording.consultation).await?;
+        let over = consultation.as_ref().is_none_or(StoredConsultation::is_over);
+        // Also when both sides have left there is nothing more to record.
+        let ended = over || consultation.is_none_or(|stored| stored.state == ConsultationState::Ended);
         match recording.state {
             RecordingState::Asking | RecordingState::Starting if over => {
                 store.move_recording(&case.id, &[recording.state], RecordingState::Cancelled).await?;
@@ -186,7 +182,7 @@ impl<W: Way> Drive<W> {
                 self.way.record(&self.case, &recording, pause).await?;
             }
             RecordingState::Stopping => {
-                if self.way.stop(case, &recording).await? {
+                if self.way.stop(case).await? {
                     let is_empty = store.parts(&case.id).await?.is_empty();
                     let next = if is_empty { RecordingState::Failed } else { RecordingState::Storing };
                     store.move_recording(&case.id, &[RecordingState::Stopping], next).await?;
@@ -200,7 +196,7 @@ impl<W: Way> Drive<W> {
             _ => {
                 self.tell_room(&recording, Vec::new()).await;
                 // It was cancelled or refused, perhaps with a recorder on its way.
-                return Ok(!self.way.stop(&self.case, &recording).await?);
+                return Ok(!self.way.stop(&self.case).await?);
             }
         }
         let Some(recording) = store.recording(&self.case.id).await? else { return Ok(false) };

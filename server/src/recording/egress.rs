@@ -73,7 +73,7 @@ impl Way for Egress {
         }
     }
 
-    async fn stop(&mut self, case: &Case, _: &StoredRecording) -> Result<bool> {
+    async fn stop(&mut self, case: &Case) -> Result<bool> {
         let parts = case.state.store.parts(&case.id).await?;
         if let Some(part) = parts.iter().find(|part| part.state == PartState::Writing) {
             self.end(case, part).await?;

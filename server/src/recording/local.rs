@@ -78,7 +78,7 @@ impl Way for Local {
         Ok(())
     }
 
-    async fn stop(&mut self, case: &Case, _: &StoredRecording) -> Result<bool> {
+    async fn stop(&mut self, case: &Case) -> Result<bool> {
         if let Some(running) = &mut self.recorder {
             if running.told != Some(RecorderCommand::Stop) && running.process.tell(RecorderCommand::Stop).await.is_ok()
             {
