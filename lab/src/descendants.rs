@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A process as the kernel lists it (proc(5)).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,16 @@ pub fn listed(id: u32) -> Option<Listed> {
     })
 }
 
+/// How long a process has used a core, all its threads together; `None` when it is gone.
+pub fn cpu_time(id: u32) -> Option<Duration> {
+    // The kernel tells it to programs in hundredths of a second, whatever its own clock is (proc(5)).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (user, system) = (fields.next()?.parse::<u32>().ok()?, fields.next()?.parse::<u32>().ok()?);
+    Some(TICK * (user + system))
+}
+
 /// Every living process below another one, by id.
 pub fn descendants(of: u32) -> BTreeMap<u32, Listed> {
     let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -41,7 +52,7 @@ pub fn descendants(of: u32) -> BTreeMap<u32, Listed> {
 ///
 /// # Errors
 /// When one still does after the guard; the message names it.
-pub fn wait_until_gone(family: &BTreeMap<u32, Listed>, guard: std::time::Duration) -> anyhow::Result<()> {
+pub fn wait_until_gone(family: &BTreeMap<u32, Listed>, guard: Duration) -> anyhow::Result<()> {
     let alive = || family.iter().find(|(id, process)| listed(**id).is_some_and(|now| now.started == process.started));
     crate::wait_until("the end of all processes", guard, || alive().is_none().then_some(()))
         .map_err(|error| error.context(format!("{:?} still lives", alive())))

@@ -13,7 +13,7 @@ mod sound;
 mod wait;
 
 pub use camera::{CameraMode, VirtualCamera, set_camera_mode};
-pub use descendants::{Listed, descendants, listed, wait_until_gone};
+pub use descendants::{Listed, cpu_time, descendants, listed, wait_until_gone};
 pub use display::Display;
 pub use process::Process;
 pub use screen_reader::{Control, ScreenReader};

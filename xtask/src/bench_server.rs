@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use autamedica_lab::{HANG_GUARD, Process, Sfu, free_port, wait_until};
+use autamedica_lab::{HANG_GUARD, Process, Sfu, cpu_time, free_port, wait_until};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -93,25 +93,25 @@ pub fn run(options: &Options) -> Result<()> {
             say(format_args!("{server}, {name}: {} callers for {} s", options.callers, options.seconds));
             // Warm: the first seconds are a just-in-time compiler's.
             load(port, options.callers, Duration::from_secs(2))?;
-            let cpu = || Ok::<_, anyhow::Error>((cpu_ms(process.id())?, real.as_ref().map(|sfu| cpu_ms(sfu.pid()))));
-            let before = cpu()?;
+            let cpu = || (cpu_time(process.id()), real.as_ref().and_then(|sfu| cpu_time(sfu.pid())));
+            let before = cpu();
             let mut latencies = load(port, options.callers, Duration::from_secs(options.seconds))?;
-            let after = cpu()?;
+            let after = cpu();
             latencies.sort_unstable();
             #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
             let requests = latencies.len() as f64;
             #[expect(clippy::cast_precision_loss, reason = "seconds of a benchmark")]
             let per_second = requests / options.seconds as f64;
+            let ms_a_request = |before: Option<Duration>, after: Option<Duration>| {
+                Some(after?.saturating_sub(before?).as_secs_f64() * 1000.0 / requests)
+            };
             let figures = Figures {
                 per_second,
                 p50_ms: percentile(&latencies, 50),
                 p99_ms: percentile(&latencies, 99),
                 memory_mib: resident_mib(process.id())?,
-                cpu_ms: (after.0 - before.0) / requests,
-                sfu_cpu_ms: match (before.1, after.1) {
-                    (Some(before), Some(after)) => Some((after? - before?) / requests),
-                    _ => None,
-                },
+                cpu_ms: ms_a_request(before.0, after.0).context("the server is gone")?,
+                sfu_cpu_ms: ms_a_request(before.1, after.1),
             };
             rows.push((server, name, figures));
         }
@@ -230,15 +230,4 @@ fn resident_mib(pid: u32) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().context("VmRSS")?;
     Ok(kib / 1024.0)
-}
-
-/// How long a process has used a core, all its threads together, in milliseconds.
-fn cpu_ms(pid: u32) -> Result<f64> {
-    // Linux tells it to programs in hundredths of a second, whatever its own clock is.
-    const TICK_MS: f64 = 10.0;
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"))?;
-    // The program's name comes second, in parentheses, and may hold spaces; the 12th and 13th fields after it count.
-    let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
-    let ticks = |field| fields.split_whitespace().nth(field).and_then(|ticks| ticks.parse::<f64>().ok());
-    Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) * TICK_MS)
 }

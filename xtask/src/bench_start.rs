@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use autamedica_lab::{Display, Process, built_program, descendants};
+use autamedica_lab::{Display, Process, built_program, cpu_time, descendants};
 use clap::Args;
 use serde_json::Value;
 
@@ -16,8 +16,6 @@ use crate::workspace::cargo;
 /// How long a window is left alone: after it has come to rest, and while it is measured.
 const REST: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(10);
-/// The kernel counts CPU time in these (proc(5)).
-const TICK: Duration = Duration::from_millis(10);
 
 /// How to measure.
 #[derive(Args)]
@@ -78,7 +76,7 @@ fn start_app(display: &Display, program: &Path) -> Result<Figures> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let mut process = Process::spawn("autamedica", command)?;
     std::thread::sleep(REST);
-    let idle_percent = idle(process.id())?;
+    let idle_percent = idle(process.id());
     process.wait(autamedica_lab::HANG_GUARD)?;
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
     let first = &report["clients"][0]["screens"][0];
@@ -102,23 +100,16 @@ fn start_browser(display: &Display, program: &Path) -> Result<Figures> {
     display.window(TITLE)?;
     let start_ms = started.elapsed().as_secs_f64() * 1000.0;
     std::thread::sleep(REST);
-    Ok(Figures { start_ms, idle_percent: idle(process.id())? })
+    Ok(Figures { start_ms, idle_percent: idle(process.id()) })
 }
 
 /// Percent of a core that a process and all below it take for a while.
-fn idle(id: u32) -> Result<f64> {
+fn idle(id: u32) -> f64 {
     let family = || std::iter::once(id).chain(descendants(id).into_keys());
-    let before: u64 = family().filter_map(ticks).sum();
+    let before: Duration = family().filter_map(cpu_time).sum();
     let started = Instant::now();
     std::thread::sleep(IDLE);
-    let after: u64 = family().filter_map(ticks).sum();
-    let used = TICK * u32::try_from(after.saturating_sub(before)).context("CPU time")?;
-    Ok(100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64())
-}
-
-/// CPU time of a process, of itself and the system for it.
-fn ticks(id: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+    let after: Duration = family().filter_map(cpu_time).sum();
+    let used = after.saturating_sub(before);
+    100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64()
 }
