@@ -45,6 +45,24 @@ impl Heard {
 }
 
 #[test]
+fn asking_for_devices_again_and_again_opens_nothing_more() {
+    if is_child() {
+        let open = || std::fs::read_dir("/proc/self/fd").expect("our files").count();
+        let there = list_speakers();
+        let before = open();
+        assert!(!there.is_empty());
+        // PulseAudio takes 64 connections, and is asked every few seconds for as long as a call lasts.
+        for _ in 0..100 {
+            assert_eq!(list_speakers(), there);
+        }
+        assert_eq!(open(), before);
+        return;
+    }
+    let card = SoundCard::start(48_000).expect("sound card");
+    Child::start("audio::asking_for_devices_again_and_again_opens_nothing_more", card.environment()).finish();
+}
+
+#[test]
 fn a_tone_goes_out_of_the_speaker_and_into_the_microphone() {
     if is_child() {
         let mixer = Mixer::new();
