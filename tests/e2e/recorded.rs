@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use autamedica_api::{Consultation, Recording, RecordingState};
 use autamedica_client::i18n::Language;
-use autamedica_lab::{Display, HANG_GUARD, wait_until};
+use autamedica_lab::{Display, HANG_GUARD};
 
 use crate::film::{Film, IN_STEP, LEFT, Place, RIGHT, median};
 use crate::person::Person;
@@ -79,29 +79,15 @@ fn both_ways_of_recording_give_the_same_film() -> Result<()> {
 /// Waits until a recording is so long.
 fn lasts(backend: &Backend, visit: &Consultation, seconds: f64) -> Result<Recording> {
     let guard = HANG_GUARD + std::time::Duration::from_secs_f64(seconds);
-    wait_for(backend, visit, guard, |it| it.state == RecordingState::Recording && it.duration_seconds >= seconds)
+    backend.recording_when(visit, guard, |it| it.state == RecordingState::Recording && it.duration_seconds >= seconds)
 }
 
 fn kept(backend: &Backend, visit: &Consultation) -> Result<Recording> {
-    let recording = wait_for(backend, visit, HANG_GUARD, |it| it.state == RecordingState::Ready)?;
+    let recording = backend.recording_when(visit, HANG_GUARD, |it| it.state == RecordingState::Ready)?;
     // A busy machine leaves out pictures, and says so.
     let is_fine = matches!(recording.problem.as_deref(), None | Some("too-slow"));
     ensure!(is_fine && recording.parts.len() == 1, "{recording:?}");
     Ok(recording)
-}
-
-fn wait_for(
-    backend: &Backend,
-    visit: &Consultation,
-    guard: std::time::Duration,
-    is_it: impl Fn(&Recording) -> bool,
-) -> Result<Recording> {
-    let mut seen = None;
-    let found = wait_until("the recording", guard, || {
-        seen = Some(backend.newest_recording(visit));
-        seen.as_ref()?.as_ref().ok()?.clone().filter(&is_it)
-    });
-    found.with_context(|| format!("{seen:?}"))
 }
 
 fn film(recording: &Recording) -> Result<Film> {
@@ -113,13 +99,7 @@ fn film(recording: &Recording) -> Result<Film> {
 
 /// As the backend says that it is, and with both voices in step with the pictures.
 fn is_whole(film: &Film, recording: &Recording) -> Result<()> {
-    println!("{}\n{}", film.video_caps, film.audio_caps);
-    for wanted in ["video/x-h264", "width=(int)1280", "height=(int)720", "framerate=(fraction)30/1"] {
-        ensure!(film.video_caps.contains(wanted), "{wanted}");
-    }
-    for wanted in ["audio/mpeg", "mpegversion=(int)4", "rate=(int)48000"] {
-        ensure!(film.audio_caps.contains(wanted), "{wanted}");
-    }
+    film.is_as_documented()?;
     let (long, said) = (film.seconds(), recording.duration_seconds);
     ensure!((long - said).abs() < 0.2, "{long} s, and not {said}");
     let beeps = TONES.map(|hz| film.swells(hz));

@@ -45,7 +45,7 @@ impl Backend {
     }
 
     /// The newest recording of a consultation, as the API tells its doctor.
-    pub fn newest_recording(&self, visit: &Consultation) -> Result<Option<Recording>> {
+    fn newest_recording(&self, visit: &Consultation) -> Result<Option<Recording>> {
         let path = format!("/api/consultations/{}/recordings", visit.consultation_id);
         let list: RecordingList = self.request_as(reqwest::Method::GET, &path, None, Some(&visit.doctor_token))?;
         Ok(list.recordings.into_iter().next())
@@ -62,6 +62,21 @@ impl Backend {
     pub fn stop_recording(&self, visit: &Consultation) -> Result<RecordingStopped> {
         let path = format!("/api/consultations/{}/recording/stop", visit.consultation_id);
         self.request_as(reqwest::Method::POST, &path, None, Some(&visit.doctor_token))
+    }
+
+    /// Waits until the newest recording of a consultation is as wanted.
+    pub fn recording_when(
+        &self,
+        visit: &Consultation,
+        guard: Duration,
+        is_it: impl Fn(&Recording) -> bool,
+    ) -> Result<Recording> {
+        let mut seen = None;
+        let found = wait_until("the recording", guard, || {
+            seen = Some(self.newest_recording(visit));
+            seen.as_ref()?.as_ref().ok()?.clone().filter(&is_it)
+        });
+        found.with_context(|| format!("{seen:?}"))
     }
 
     /// With an SFU that runs elsewhere.

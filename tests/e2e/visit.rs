@@ -212,12 +212,7 @@ fn record(
     patient.reads(patients.trim())?;
     doctor.pictures("recording")?;
     doctor.clicks("record-stop")?;
-    let mut seen = None;
-    let kept = wait_until("the recording to be kept", HANG_GUARD, || {
-        seen = Some(backend.newest_recording(visit));
-        seen.as_ref()?.as_ref().ok()?.clone().filter(|it| it.state == RecordingState::Ready)
-    });
-    let recording = kept.with_context(|| format!("{seen:?}"))?;
+    let recording = backend.recording_when(visit, HANG_GUARD, |it| it.state == RecordingState::Ready)?;
     ensure!(recording.problem.is_none() && recording.duration_seconds > 0.0 && films(folder) > 0, "{recording:?}");
     Ok(())
 }

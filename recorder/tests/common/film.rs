@@ -93,6 +93,18 @@ impl Film {
         Ok(())
     }
 
+    /// Whether its streams are what docs/recording.md says.
+    pub fn is_as_documented(&self) -> Result<()> {
+        println!("{}\n{}", self.video_caps, self.audio_caps);
+        for wanted in ["video/x-h264", "width=(int)1280", "height=(int)720", "framerate=(fraction)30/1"] {
+            ensure!(self.video_caps.contains(wanted), "{wanted}");
+        }
+        for wanted in ["audio/mpeg", "mpegversion=(int)4", "rate=(int)48000", "channels=(int)2"] {
+            ensure!(self.audio_caps.contains(wanted), "{wanted}");
+        }
+        Ok(())
+    }
+
     /// How long it is, in seconds: the longer of its streams.
     pub fn seconds(&self) -> f64 {
         let pictures = self.pictures.last().map_or(0.0, |(start, _)| start + 1.0 / 30.0);
