@@ -48,7 +48,8 @@ struct Figures {
 /// When a server doesn't start, or an answer isn't a consultation.
 pub fn run(options: &Options) -> Result<()> {
     let ours = match &options.server {
-        Some(program) => program.clone(),
+        // It is started in another folder.
+        Some(program) => program.canonicalize().with_context(|| format!("no program at {}", program.display()))?,
         None => {
             let mut build = cargo();
             step::show(

@@ -139,8 +139,7 @@ fn devices(direction: Direction) -> Vec<cpal::Device> {
             Direction::Input => host.input_devices().map(Iterator::collect),
             Direction::Output => host.output_devices().map(Iterator::collect),
         };
-        let devices = devices.inspect_err(|error| tracing::debug!(%error, "sound devices can't be listed")).ok();
-        devices.filter(|devices| !devices.is_empty())
+        devices.inspect_err(|error| tracing::debug!(%error, "sound devices can't be listed")).ok()
     };
     host::ask(list).unwrap_or_default()
 }

@@ -1,32 +1,135 @@
 //! The sound system.
 
+use cpal::traits::HostTrait;
 use parking_lot::Mutex;
 
-/// Asks the sound system. There is one connection to it: each takes one of the 64 that PulseAudio has, and isn't given back.
-/// When `ask` finds nothing, the next question is asked over a new one, because the sound system may have been started anew.
+/// Asks the sound system; nothing while it doesn't answer. There is one connection to it: each takes one of the 64 that
+/// PulseAudio has, and isn't given back. When it has broken, the next question is asked over a new one.
 pub(super) fn ask<T>(ask: impl FnOnce(&cpal::Host) -> Option<T>) -> Option<T> {
-    static HOST: Mutex<Option<cpal::Host>> = Mutex::new(None);
-    let mut host = HOST.lock();
-    let answer = ask(host.get_or_insert_with(connect));
-    if answer.is_none() {
-        *host = None;
+    static SYSTEM: Mutex<System> = Mutex::new(System::new());
+    let mut system = SYSTEM.lock();
+    let host = match system.host.take() {
+        Some(host) => host,
+        None => system.connect()?,
+    };
+    let answer = ask(&host);
+    // Nothing can also mean that it has no such device.
+    if answer.is_some() || host.devices().is_ok() {
+        system.keep(host);
     }
     answer
 }
 
-/// PulseAudio (or PipeWire in its place) where its server answers, else ALSA; elsewhere the platform's own.
-fn connect() -> cpal::Host {
+struct System {
+    host: Option<cpal::Host>,
     #[cfg(all(unix, not(target_os = "macos")))]
-    {
-        static ONCE: std::sync::Once = std::sync::Once::new();
-        ONCE.call_once(|| {
-            let Some(home) = std::env::home_dir() else { return };
-            if let Err(error) = cookie::ensure(&home) {
+    pulse: pulse::Standing,
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+impl System {
+    const fn new() -> Self {
+        Self { host: None }
+    }
+
+    fn connect(&mut self) -> Option<cpal::Host> {
+        Some(cpal::default_host())
+    }
+
+    fn keep(&mut self, host: cpal::Host) {
+        self.host = Some(host);
+    }
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+mod pulse {
+    use std::time::{Duration, Instant};
+
+    use super::{System, cookie};
+
+    /// How long PulseAudio may be silent before ALSA is asked in its place: a busy machine just started needs seconds. Its own
+    /// names for devices and ALSA's have nothing in common, so that going from one to the other loses the person's choice.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// What is known of PulseAudio, or PipeWire in its place.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Standing {
+        /// Never asked.
+        Unknown,
+        /// It has a socket and hasn't answered yet, since then.
+        Silent(Instant),
+        /// It has answered: this machine's sound is its own, also while it is being restarted.
+        Met,
+    }
+
+    impl Standing {
+        /// It didn't answer at `now`. Whether ALSA is to be asked.
+        pub(super) fn silent(&mut self, now: Instant) -> bool {
+            match *self {
+                Self::Unknown => {
+                    *self = Self::Silent(now);
+                    false
+                }
+                Self::Silent(since) => now.duration_since(since) >= PATIENCE,
+                Self::Met => false,
+            }
+        }
+    }
+
+    impl System {
+        pub(super) const fn new() -> Self {
+            Self { host: None, pulse: Standing::Unknown }
+        }
+
+        /// PulseAudio where there is one, else ALSA.
+        pub(super) fn connect(&mut self) -> Option<cpal::Host> {
+            if self.pulse == Standing::Unknown
+                && let Some(home) = std::env::home_dir()
+                && let Err(error) = cookie::ensure(&home)
+            {
                 tracing::info!(%error, "no cookie for PulseAudio");
             }
-        });
+            if cpal::available_hosts().contains(&cpal::HostId::PulseAudio) {
+                match cpal::host_from_id(cpal::HostId::PulseAudio) {
+                    Ok(host) => {
+                        self.pulse = Standing::Met;
+                        return Some(host);
+                    }
+                    Err(error) => {
+                        tracing::info!(%error, "PulseAudio doesn't answer");
+                        if !self.pulse.silent(Instant::now()) {
+                            return None;
+                        }
+                    }
+                }
+            } else if self.pulse == Standing::Met {
+                return None;
+            }
+            cpal::host_from_id(cpal::HostId::Alsa).ok()
+        }
+
+        /// For the next question; ALSA costs nothing to be asked anew, and PulseAudio may have come up by then.
+        pub(super) fn keep(&mut self, host: cpal::Host) {
+            if host.id() == cpal::HostId::PulseAudio {
+                self.host = Some(host);
+            }
+        }
     }
-    cpal::default_host()
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn alsa_is_asked_once_pulseaudio_was_silent_for_long_and_never_after_it_answered() {
+            let (mut standing, start) = (Standing::Unknown, Instant::now());
+            assert!(!standing.silent(start));
+            assert!(!standing.silent(start + PATIENCE / 2));
+            assert!(standing.silent(start + PATIENCE));
+            standing = Standing::Met;
+            assert!(!standing.silent(start + PATIENCE * 9));
+        }
+    }
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
