@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 
@@ -12,6 +14,11 @@ use crate::ffi::Handle;
 use crate::proto;
 use crate::track::{LocalTrack, RemoteTrack};
 use crate::types::{TrackDimension, TrackKind, TrackSource, VideoQuality};
+
+/// How long the first picture of a video may take before it is begun anew.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// It is waited for twice as long each time, so often: on a slow network, beginning anew makes it slower.
+const DOUBLINGS: u32 = 5;
 
 /// What is known of a publication, kept up to date by the room's events.
 pub(crate) struct PublicationInfo {
@@ -162,11 +169,20 @@ impl LocalTrackPublication {
 pub struct RemoteTrackPublication {
     pub(crate) core: Arc<PublicationCore<RemoteTrack>>,
     pub(crate) e2ee: Arc<E2eeSwitch>,
+    restarts: Arc<Restarts>,
+}
+
+/// How often it was begun anew.
+#[derive(Default)]
+struct Restarts {
+    count: AtomicU32,
+    /// It was unsubscribed only to be subscribed again.
+    pending: AtomicBool,
 }
 
 impl RemoteTrackPublication {
     pub(crate) fn new(owned: proto::OwnedTrackPublication, e2ee: Arc<E2eeSwitch>) -> Self {
-        Self { core: Arc::new(PublicationCore::new(owned, None)), e2ee }
+        Self { core: Arc::new(PublicationCore::new(owned, None)), e2ee, restarts: Arc::default() }
     }
 
     publication_getters!();
@@ -174,6 +190,33 @@ impl RemoteTrackPublication {
     /// The track, while subscribed.
     pub fn track(&self) -> Option<RemoteTrack> {
         self.core.track.read().clone()
+    }
+
+    /// For how long the first picture of a video may be waited for before [`restart`](Self::restart); each time longer.
+    pub fn patience(&self) -> Duration {
+        PATIENCE * 2_u32.pow(self.restarts.count.load(Ordering::Relaxed).min(DOUBLINGS))
+    }
+
+    /// Begins anew: unsubscribes, and subscribes again once that is done. Both come as events.
+    ///
+    /// Now and then, mostly on a busy machine, the engine decodes a new video and hands none of its pictures out, to any
+    /// stream and for ever. A new subscription cures that.
+    ///
+    /// # Errors
+    /// When the engine cannot.
+    pub fn restart(&self) -> Result<(), EngineError> {
+        self.restarts.count.fetch_add(1, Ordering::Relaxed);
+        self.restarts.pending.store(true, Ordering::Release);
+        self.set_subscribed(false).inspect_err(|_| self.restarts.pending.store(false, Ordering::Release))
+    }
+
+    /// It was unsubscribed: the second half of [`restart`](Self::restart), if that was why.
+    pub(crate) fn finish_restart(&self) {
+        if self.restarts.pending.swap(false, Ordering::AcqRel)
+            && let Err(error) = self.set_subscribed(true)
+        {
+            tracing::warn!(%error, "can't subscribe again");
+        }
     }
 
     /// Its media comes no more: ends the streams, and gives the track away.

@@ -177,3 +177,35 @@ async fn the_first_sound_of_an_encrypted_track_is_no_noise() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_begun_anew_comes_again() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let ana = Peer::join_with(&sfu, "room", "ana", with_key("a shared key")).await?;
+    let mut luis = Peer::join_with(&sfu, "room", "luis", with_key("a shared key")).await?;
+    let (_camera, _published) = ana.publish_camera(320, 180).await?;
+    let mut patience = Vec::new();
+    for _ in 0..3 {
+        let (track, publication) = luis
+            .wait("a subscribed video", |event| match event {
+                RoomEvent::TrackSubscribed { track: RemoteTrack::Video(track), publication, .. } => {
+                    Some((track, publication))
+                }
+                _ => None,
+            })
+            .await?;
+        let video = VideoStream::new(&track)?;
+        let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
+        video.frames().on_frame(move || _ = woken.send(()));
+        soon("a frame", wakes.recv()).await?.context("the slot is gone")?;
+        let frame = video.frames().newest().context("a frame")?;
+        assert!(common::read_counter(&frame).is_some() && common::sides_are_painted(&frame));
+        patience.push(publication.patience());
+        publication.restart()?;
+        let is_ended = |event| matches!(event, RoomEvent::TrackUnsubscribed { .. }).then_some(());
+        luis.wait("the end of the old one", is_ended).await?;
+        assert!(video.is_ended());
+    }
+    assert!(patience[0] < patience[1] && patience[1] < patience[2], "{patience:?}");
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! The others: their streams, and what the UI is told of them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use autamedica_api::{ParticipantMetadata, Role};
 use autamedica_engine::{
@@ -130,14 +130,14 @@ impl Remotes {
         })
     }
 
-    /// Videos of which no picture has come for so long. Each is named once, and then waited for anew.
-    pub(super) fn overdue(&mut self, patience: Duration) -> Vec<RemoteTrackPublication> {
+    /// Videos of which no picture has come for too long. Each is named once, and then waited for anew.
+    pub(super) fn overdue(&mut self) -> Vec<RemoteTrackPublication> {
         let mut overdue = Vec::new();
         for video in self.people.iter_mut().flat_map(|remote| &mut remote.videos) {
             let is_awaited = video.slot.newest().is_none() && !video.publication.is_muted();
             if !is_awaited {
                 video.awaited = Instant::now();
-            } else if video.awaited.elapsed() > patience {
+            } else if video.awaited.elapsed() > video.publication.patience() {
                 video.awaited = Instant::now();
                 overdue.push(video.publication.clone());
             }

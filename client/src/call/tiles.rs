@@ -10,8 +10,6 @@ use super::task::Task;
 
 /// A change is passed on when the screen has rested for so long; what is newly shown is passed on at once.
 const REST: Duration = Duration::from_millis(400);
-/// How long the first picture of a track may take.
-const PATIENCE: Duration = Duration::from_secs(4);
 /// Sizes are rounded up to this, so that a window being resized doesn't ask for something new at every pixel.
 const STEP: u32 = 64;
 
@@ -106,27 +104,25 @@ impl Task {
 
     /// Passes on what has rested.
     pub(super) fn tend_tiles(&mut self) {
-        self.ask_again();
+        self.restart_overdue();
         if self.tiles.changed.is_some_and(|since| since.elapsed() >= REST) {
             self.tell_tiles();
         }
     }
 
-    /// Pauses pictures that should have come long ago; they are wanted again in a moment. The SFU then begins them anew, with
-    /// a key frame: the first one can get lost while the engine sets up the decryption, and no other may follow.
-    fn ask_again(&mut self) {
-        for publication in self.remotes.overdue(PATIENCE) {
+    /// Begins those pictures anew that should have come long ago.
+    fn restart_overdue(&mut self) {
+        for publication in self.remotes.overdue() {
             let sid = publication.sid();
-            if !matches!(self.tiles.told.get(&sid), Some(Wanted::All | Wanted::Size(..))) {
+            // Until there is a screen, everything is received.
+            if self.tiles.told.get(&sid) == Some(&Wanted::Nothing) {
                 continue;
             }
-            tracing::warn!(source = ?publication.source(), "no picture came; asking for it again");
-            if let Err(error) = publication.set_enabled(false) {
+            tracing::warn!(source = ?publication.source(), "no picture came; subscribing again");
+            if let Err(error) = publication.restart() {
                 tracing::warn!(%error, "can't choose what to receive");
-                continue;
             }
-            self.tiles.told.insert(sid, Wanted::Nothing);
-            self.tiles.changed = Some(Instant::now());
+            self.tiles.told.remove(&sid);
         }
     }
 

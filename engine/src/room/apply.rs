@@ -224,6 +224,7 @@ impl RoomInner {
                 let participant = self.remote(&event.participant_identity)?;
                 let publication = participant.get_track_publication(&event.track_sid)?;
                 let track = publication.end_track()?;
+                publication.finish_restart();
                 Some(RoomEvent::TrackUnsubscribed { track, publication, participant })
             }
             _ => None,

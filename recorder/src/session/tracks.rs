@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use autamedica_engine::{
-    AudioStream, RemoteAudioTrack, RemoteParticipant, RemoteTrack, RemoteVideoTrack, StreamError, TrackSource,
-    VideoStream,
+    AudioStream, RemoteAudioTrack, RemoteParticipant, RemoteTrack, RemoteTrackPublication, RemoteVideoTrack,
+    StreamError, TrackSource, VideoStream,
 };
 
 use super::sync::Leads;
@@ -29,6 +29,8 @@ struct Video {
     stream: VideoStream,
     feed: Feed,
     muted: bool,
+    /// Since when its first picture is waited for.
+    awaited: Instant,
 }
 
 /// A sound that comes.
@@ -49,7 +51,22 @@ impl Video {
                 filled.put(frame, Instant::now());
             }
         });
-        Ok(Self { identity, source, track: track.clone(), stream, feed, muted: false })
+        Ok(Self { identity, source, track: track.clone(), stream, feed, muted: false, awaited: Instant::now() })
+    }
+}
+
+impl Video {
+    /// Begins it anew when its first picture should have come long ago.
+    fn restart_if_overdue(&mut self, publication: &RemoteTrackPublication) {
+        if self.muted || self.stream.frames().count() > 0 {
+            self.awaited = Instant::now();
+        } else if self.awaited.elapsed() > publication.patience() {
+            self.awaited = Instant::now();
+            tracing::warn!(source = ?self.source, "no picture came; subscribing again");
+            if let Err(error) = publication.restart() {
+                tracing::warn!(%error, "can't subscribe again");
+            }
+        }
     }
 }
 
@@ -90,6 +107,7 @@ impl Tracks {
                         video.feed.flush();
                     }
                     video.muted = publication.is_muted();
+                    video.restart_if_overdue(&publication);
                 }
                 there.insert(sid);
             }
