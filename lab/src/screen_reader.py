@@ -37,6 +37,8 @@ def below(node):
 
 
 def describe(node):
+    # What it can do changes while it is there; the desktop's own clearing doesn't reach everything below.
+    node.clear_cache()
     component = node.get_component_iface()
     place = component.get_extents(Atspi.CoordType.SCREEN) if component else None
     return {

@@ -3,10 +3,15 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_lab::{Control, Display, HANG_GUARD, Process, ScreenReader, built_program, wait_until};
+
+/// The call's bar goes when the pointer has rested for seconds.
+const MOVES_EVERY: Duration = Duration::from_millis(500);
 
 /// Somebody in front of a window. Controls are named by the keys of their texts, so that one story runs in each language.
 pub struct Person<'a> {
@@ -72,20 +77,9 @@ impl<'a> Person<'a> {
     }
 
     fn finds(&mut self, what: &str, is_it: impl Fn(&Control) -> bool) -> Result<Control> {
-        self.finds_while(what, is_it, || Ok(()))
-    }
-
-    /// Looks again and again, and does something before each look.
-    fn finds_while(
-        &mut self,
-        what: &str,
-        is_it: impl Fn(&Control) -> bool,
-        mut act: impl FnMut() -> Result<()>,
-    ) -> Result<Control> {
         let pid = self.process.id();
         let mut seen = Vec::new();
         let found = wait_until(&format!("{what:?} in {}", self.title), HANG_GUARD, || {
-            act().ok()?;
             seen = self.reader.controls(pid).unwrap_or_default();
             seen.iter().rev().find(|control| control.width > 0 && is_it(control)).cloned()
         });
@@ -138,14 +132,12 @@ impl<'a> Person<'a> {
         // Things move while a screen comes in, and the call's bar is there only when the pointer moves: what is pressed is
         // where it was a moment ago, and can be pressed.
         let mut control = self.finds(what, &is_it)?;
-        let (display, mut sideways) = (self.display, 12);
+        let display = self.display;
         let (x, y) = loop {
             let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
             let is_there = |it: &Control| is_it(it) && (it.pressable || !it.is("focusable"));
-            let again = self.finds_while(what, is_there, || {
-                sideways = -sideways;
-                points_at(display, x + sideways, y)
-            })?;
+            // A look takes its time on a busy machine, longer than the bar stays.
+            let again = while_moving(display, (x, y), || self.finds(what, is_there))?;
             if (again.x, again.y) == (control.x, control.y) {
                 break (x, y);
             }
@@ -205,6 +197,26 @@ impl<'a> Person<'a> {
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
+
+/// Moves the pointer to and fro about a place for as long as something is done.
+fn while_moving<T>(display: &Display, (x, y): (i32, i32), act: impl FnOnce() -> Result<T>) -> Result<T> {
+    let (done, is_done) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let mover = scope.spawn(move || {
+            let mut sideways = 12;
+            loop {
+                points_at(display, x + sideways, y)?;
+                sideways = -sideways;
+                if is_done.recv_timeout(MOVES_EVERY) != Err(mpsc::RecvTimeoutError::Timeout) {
+                    return Ok(());
+                }
+            }
+        });
+        let result = act();
+        drop(done);
+        mover.join().expect("moving a pointer doesn't panic").and(result)
+    })
 }
 
 fn points_at(display: &Display, x: i32, y: i32) -> Result<()> {
