@@ -40,6 +40,7 @@ mod participant;
 mod proto;
 mod publication;
 mod room;
+mod start;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,7 @@ pub use options::{
 pub use participant::{Participant, ParticipantKind, ParticipantPermission, RemoteParticipant};
 pub use publication::{LocalTrackPublication, RemoteTrackPublication, TrackPublication};
 pub use room::{Room, SimulateScenario};
+pub use start::FirstPicture;
 pub use stats::{
     CandidatePairStats, InboundRtpStats, OutboundRtpStats, PeerStats, QualityLimitationReason, RemoteInboundStats,
     SessionStats,

@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 
 use parking_lot::RwLock;
 
@@ -12,13 +10,9 @@ use crate::e2ee::{E2eeSwitch, EncryptionType};
 use crate::error::EngineError;
 use crate::ffi::Handle;
 use crate::proto;
+use crate::start::Start;
 use crate::track::{LocalTrack, RemoteTrack};
 use crate::types::{TrackDimension, TrackKind, TrackSource, VideoQuality};
-
-/// How long the first picture of a video may take before it is begun anew.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// It is waited for twice as long each time, so often: on a slow network, beginning anew makes it slower.
-const DOUBLINGS: u32 = 5;
 
 /// What is known of a publication, kept up to date by the room's events.
 pub(crate) struct PublicationInfo {
@@ -169,20 +163,12 @@ impl LocalTrackPublication {
 pub struct RemoteTrackPublication {
     pub(crate) core: Arc<PublicationCore<RemoteTrack>>,
     pub(crate) e2ee: Arc<E2eeSwitch>,
-    restarts: Arc<Restarts>,
-}
-
-/// How often it was begun anew.
-#[derive(Default)]
-struct Restarts {
-    count: AtomicU32,
-    /// It was unsubscribed only to be subscribed again.
-    pending: AtomicBool,
+    pub(crate) start: Arc<Start>,
 }
 
 impl RemoteTrackPublication {
     pub(crate) fn new(owned: proto::OwnedTrackPublication, e2ee: Arc<E2eeSwitch>) -> Self {
-        Self { core: Arc::new(PublicationCore::new(owned, None)), e2ee, restarts: Arc::default() }
+        Self { core: Arc::new(PublicationCore::new(owned, None)), e2ee, start: Arc::default() }
     }
 
     publication_getters!();
@@ -190,33 +176,6 @@ impl RemoteTrackPublication {
     /// The track, while subscribed.
     pub fn track(&self) -> Option<RemoteTrack> {
         self.core.track.read().clone()
-    }
-
-    /// For how long the first picture of a video may be waited for before [`restart`](Self::restart); each time longer.
-    pub fn patience(&self) -> Duration {
-        PATIENCE * 2_u32.pow(self.restarts.count.load(Ordering::Relaxed).min(DOUBLINGS))
-    }
-
-    /// Begins anew: unsubscribes, and subscribes again once that is done. Both come as events.
-    ///
-    /// Now and then, mostly on a busy machine, the engine decodes a new video and hands none of its pictures out, to any
-    /// stream and for ever. A new subscription cures that.
-    ///
-    /// # Errors
-    /// When the engine cannot.
-    pub fn restart(&self) -> Result<(), EngineError> {
-        self.restarts.count.fetch_add(1, Ordering::Relaxed);
-        self.restarts.pending.store(true, Ordering::Release);
-        self.set_subscribed(false).inspect_err(|_| self.restarts.pending.store(false, Ordering::Release))
-    }
-
-    /// It was unsubscribed: the second half of [`restart`](Self::restart), if that was why.
-    pub(crate) fn finish_restart(&self) {
-        if self.restarts.pending.swap(false, Ordering::AcqRel)
-            && let Err(error) = self.set_subscribed(true)
-        {
-            tracing::warn!(%error, "can't subscribe again");
-        }
     }
 
     /// Its media comes no more: ends the streams, and gives the track away.
@@ -244,6 +203,13 @@ impl RemoteTrackPublication {
     /// # Errors
     /// When the engine cannot.
     pub fn set_enabled(&self, enabled: bool) -> Result<(), EngineError> {
+        if self.start.keep(|wishes| wishes.enabled = enabled) {
+            return Ok(());
+        }
+        self.request_enabled(enabled)
+    }
+
+    pub(crate) fn request_enabled(&self, enabled: bool) -> Result<(), EngineError> {
         let track_publication_handle = self.core.handle.id();
         let request = proto::EnableRemoteTrackPublicationRequest { track_publication_handle, enabled };
         self.request("EnableTrack", proto::ffi_request::Message::EnableRemoteTrackPublication(request))
@@ -254,6 +220,13 @@ impl RemoteTrackPublication {
     /// # Errors
     /// When the engine cannot.
     pub fn set_video_quality(&self, quality: VideoQuality) -> Result<(), EngineError> {
+        if self.start.keep(|wishes| wishes.quality = Some(quality)) {
+            return Ok(());
+        }
+        self.request_quality(quality)
+    }
+
+    pub(crate) fn request_quality(&self, quality: VideoQuality) -> Result<(), EngineError> {
         let request = proto::SetRemoteTrackPublicationQualityRequest {
             track_publication_handle: self.core.handle.id(),
             quality: proto::VideoQuality::from(quality).into(),
@@ -266,6 +239,13 @@ impl RemoteTrackPublication {
     /// # Errors
     /// When the engine cannot.
     pub fn set_video_dimension(&self, dimension: TrackDimension) -> Result<(), EngineError> {
+        if self.start.keep(|wishes| wishes.dimension = Some(dimension)) {
+            return Ok(());
+        }
+        self.request_dimension(dimension)
+    }
+
+    pub(crate) fn request_dimension(&self, dimension: TrackDimension) -> Result<(), EngineError> {
         let request = proto::UpdateRemoteTrackPublicationDimensionRequest {
             track_publication_handle: self.core.handle.id(),
             width: dimension.0,

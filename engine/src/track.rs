@@ -16,6 +16,7 @@ use crate::error::{EngineError, RoomError};
 use crate::ffi::Handle;
 use crate::proto;
 use crate::publication::PublicationCore;
+use crate::start::PAUSE;
 use crate::stats::PeerStats;
 use crate::types::TrackKind;
 use crate::video::NativeVideoSource;
@@ -212,7 +213,17 @@ impl Gate {
     /// Whether what is heard may be ciphertext: sound flows a moment before the engine starts to decrypt it, and what came
     /// until then is still played, as noise.
     pub(crate) fn may_be_noise(&self) -> bool {
-        self.is_encrypted() && self.e2ee.on_for().min(self.since.elapsed()) < SETTLING
+        self.is_within(SETTLING)
+    }
+
+    /// Whether what is seen may be noise, or built on noise: see [`start`](crate::start).
+    pub(crate) fn may_be_built_on_noise(&self) -> bool {
+        self.is_within(PAUSE)
+    }
+
+    /// Whether it is encrypted, and was begun to be decrypted less than this ago.
+    fn is_within(&self, time: Duration) -> bool {
+        self.is_encrypted() && self.e2ee.on_for().min(self.since.elapsed()) < time
     }
 
     /// Tells the stream when the track ends; at once if it has.

@@ -210,7 +210,7 @@ impl VideoSink for Sink {
         };
         let handle = Handle::new(received.buffer.handle);
         let info = received.buffer.info;
-        if self.gate.is_unreadable() {
+        if self.gate.is_unreadable() || self.gate.may_be_built_on_noise() {
             return;
         }
         let Some(memory) = EngineMemory::new(handle, &info) else {

@@ -1,11 +1,9 @@
 //! The others: their streams, and what the UI is told of them.
 
-use std::time::Instant;
-
 use autamedica_api::{ParticipantMetadata, Role};
 use autamedica_engine::{
-    AudioStream, LatestFrame, Participant, RemoteParticipant, RemoteTrack, RemoteTrackPublication, StreamError,
-    TrackSource, VideoStream,
+    AudioStream, FirstPicture, LatestFrame, Participant, RemoteParticipant, RemoteTrack, RemoteTrackPublication,
+    StreamError, TrackSource, VideoStream,
 };
 
 use super::ParticipantState;
@@ -28,8 +26,7 @@ struct Remote {
 struct Video {
     publication: RemoteTrackPublication,
     slot: LatestFrame,
-    /// Since when its first picture is waited for.
-    awaited: Instant,
+    first_picture: FirstPicture,
     _stream: VideoStream,
 }
 
@@ -88,8 +85,8 @@ impl Remotes {
                 let stream = VideoStream::into_slot(track, slot.clone())?;
                 remote.videos.retain(|video| video.publication.source() != publication.source());
                 tracing::info!(source = ?publication.source(), "a remote video opened");
-                let (publication, awaited) = (publication.clone(), Instant::now());
-                remote.videos.push(Video { publication, slot, awaited, _stream: stream });
+                let (publication, first_picture) = (publication.clone(), FirstPicture::new(publication, &slot));
+                remote.videos.push(Video { publication, slot, first_picture, _stream: stream });
             }
             RemoteTrack::Audio(track) => {
                 let mut input = mixer.add_stream();
@@ -130,19 +127,9 @@ impl Remotes {
         })
     }
 
-    /// Videos of which no picture has come for too long. Each is named once, and then waited for anew.
-    pub(super) fn overdue(&mut self) -> Vec<RemoteTrackPublication> {
-        let mut overdue = Vec::new();
-        for video in self.people.iter_mut().flat_map(|remote| &mut remote.videos) {
-            let is_awaited = video.slot.newest().is_none() && !video.publication.is_muted();
-            if !is_awaited {
-                video.awaited = Instant::now();
-            } else if video.awaited.elapsed() > video.publication.patience() {
-                video.awaited = Instant::now();
-                overdue.push(video.publication.clone());
-            }
-        }
-        overdue
+    /// What waits for the first picture of each video.
+    pub(super) fn first_pictures(&mut self) -> impl Iterator<Item = &mut FirstPicture> {
+        self.people.iter_mut().flat_map(|remote| &mut remote.videos).map(|video| &mut video.first_picture)
     }
 
     /// Every track that comes.

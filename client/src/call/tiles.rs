@@ -112,17 +112,15 @@ impl Task {
 
     /// Begins those pictures anew that should have come long ago.
     fn restart_overdue(&mut self) {
-        for publication in self.remotes.overdue() {
-            let sid = publication.sid();
+        for first_picture in self.remotes.first_pictures() {
+            let sid = first_picture.publication().sid();
             // Until there is a screen, everything is received.
-            if self.tiles.told.get(&sid) == Some(&Wanted::Nothing) {
-                continue;
+            let wanted = self.tiles.told.get(&sid) != Some(&Wanted::Nothing);
+            match first_picture.restart_if_overdue(wanted) {
+                Ok(true) => drop(self.tiles.told.remove(&sid)),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "can't choose what to receive"),
             }
-            tracing::warn!(source = ?publication.source(), "no picture came; subscribing again");
-            if let Err(error) = publication.restart() {
-                tracing::warn!(%error, "can't choose what to receive");
-            }
-            self.tiles.told.remove(&sid);
         }
     }
 

@@ -218,13 +218,13 @@ impl RoomInner {
                 };
                 let track = RemoteTrack::new(event.track, &publication.core, publication.e2ee.clone());
                 *publication.core.track.write() = Some(track.clone());
+                publication.begin_cleanly();
                 Some(RoomEvent::TrackSubscribed { track, publication, participant })
             }
             Message::TrackUnsubscribed(event) => {
                 let participant = self.remote(&event.participant_identity)?;
                 let publication = participant.get_track_publication(&event.track_sid)?;
                 let track = publication.end_track()?;
-                publication.finish_restart();
                 Some(RoomEvent::TrackUnsubscribed { track, publication, participant })
             }
             _ => None,

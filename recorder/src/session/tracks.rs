@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use autamedica_engine::{
-    AudioStream, RemoteAudioTrack, RemoteParticipant, RemoteTrack, RemoteTrackPublication, RemoteVideoTrack,
-    StreamError, TrackSource, VideoStream,
+    AudioStream, FirstPicture, RemoteAudioTrack, RemoteParticipant, RemoteTrack, RemoteTrackPublication,
+    RemoteVideoTrack, StreamError, TrackSource, VideoStream,
 };
 
-use super::sync::Leads;
+use super::sync::{Leads, seen_with};
 use crate::picture::Feed;
 use crate::sound::{CHANNELS, Mixer, RATE};
 
@@ -29,8 +29,7 @@ struct Video {
     stream: VideoStream,
     feed: Feed,
     muted: bool,
-    /// Since when its first picture is waited for.
-    awaited: Instant,
+    first_picture: FirstPicture,
 }
 
 /// A sound that comes.
@@ -43,7 +42,11 @@ struct Sound {
 }
 
 impl Video {
-    fn open(track: &RemoteVideoTrack, identity: String, source: TrackSource) -> Result<Self, StreamError> {
+    fn open(
+        track: &RemoteVideoTrack,
+        identity: String,
+        publication: &RemoteTrackPublication,
+    ) -> Result<Self, StreamError> {
         let (stream, feed) = (VideoStream::new(track)?, Feed::default());
         let (slot, filled) = (stream.frames().clone(), feed.clone());
         stream.frames().on_frame(move || {
@@ -51,22 +54,8 @@ impl Video {
                 filled.put(frame, Instant::now());
             }
         });
-        Ok(Self { identity, source, track: track.clone(), stream, feed, muted: false, awaited: Instant::now() })
-    }
-}
-
-impl Video {
-    /// Begins it anew when its first picture should have come long ago.
-    fn restart_if_overdue(&mut self, publication: &RemoteTrackPublication) {
-        if self.muted || self.stream.frames().count() > 0 {
-            self.awaited = Instant::now();
-        } else if self.awaited.elapsed() > publication.patience() {
-            self.awaited = Instant::now();
-            tracing::warn!(source = ?self.source, "no picture came; subscribing again");
-            if let Err(error) = publication.restart() {
-                tracing::warn!(%error, "can't subscribe again");
-            }
-        }
+        let (source, first_picture) = (publication.source(), FirstPicture::new(publication, stream.frames()));
+        Ok(Self { identity, source, track: track.clone(), stream, feed, muted: false, first_picture })
     }
 }
 
@@ -93,7 +82,7 @@ impl Tracks {
             for (sid, publication) in participant.track_publications() {
                 let Some(track) = publication.track() else { continue };
                 let opened = match &track {
-                    RemoteTrack::Video(track) => self.video(&sid, track, &identity, publication.source()),
+                    RemoteTrack::Video(track) => self.video(&sid, track, &identity, &publication),
                     RemoteTrack::Audio(track) => self.sound(&sid, track, &identity, publication.source(), mixer, leads),
                 };
                 match opened {
@@ -107,7 +96,9 @@ impl Tracks {
                         video.feed.flush();
                     }
                     video.muted = publication.is_muted();
-                    video.restart_if_overdue(&publication);
+                    if let Err(error) = video.first_picture.restart_if_overdue(true) {
+                        tracing::warn!(%error, "can't subscribe again");
+                    }
                 }
                 there.insert(sid);
             }
@@ -115,7 +106,7 @@ impl Tracks {
         self.videos.retain(|sid, _| there.contains(sid));
         self.sounds.retain(|sid, _| there.contains(sid));
         for sound in self.sounds.values() {
-            mixer.set_delay(sound.lane, leads.delay(&sound.identity, sound.source));
+            mixer.set_delay(sound.lane, self.delay(leads, &sound.identity, sound.source));
         }
         unreadable
     }
@@ -125,11 +116,11 @@ impl Tracks {
         sid: &str,
         track: &RemoteVideoTrack,
         identity: &str,
-        source: TrackSource,
+        publication: &RemoteTrackPublication,
     ) -> Result<(), StreamError> {
         // After a reconnection the same sid may be another track.
         if self.videos.get(sid).is_none_or(|video| video.stream.is_ended()) {
-            self.videos.insert(sid.to_owned(), Video::open(track, identity.to_owned(), source)?);
+            self.videos.insert(sid.to_owned(), Video::open(track, identity.to_owned(), publication)?);
         }
         Ok(())
     }
@@ -146,13 +137,20 @@ impl Tracks {
         if self.sounds.get(sid).is_none_or(|sound| sound.stream.is_ended()) {
             self.lanes += 1;
             let lane = self.lanes;
-            let mut input = mixer.add(lane, leads.delay(identity, source));
+            let mut input = mixer.add(lane, self.delay(leads, identity, source));
             let stream =
                 AudioStream::with_callback(track, RATE, CHANNELS as u32, move |frame| input.push(&frame.data))?;
             let sound = Sound { identity: identity.to_owned(), source, track: track.clone(), stream, lane };
             self.sounds.insert(sid.to_owned(), sound);
         }
         Ok(())
+    }
+
+    /// How long a sound is held back, in seconds.
+    fn delay(&self, leads: &Leads, identity: &str, source: TrackSource) -> f64 {
+        let seen = |video: &&Video| video.source == seen_with(source) && video.identity == identity;
+        let age = self.videos.values().find(seen).and_then(|video| video.feed.age());
+        leads.delay(identity, source, age)
     }
 
     /// The pictures that somebody sends from there, unless they are muted.
