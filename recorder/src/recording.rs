@@ -17,6 +17,8 @@ use crate::texts::Texts;
 /// How far the recording is behind what comes: jitter is evened out within this, and sound and picture brought together.
 /// Nobody waits for a recording, so it is generous: on a busy machine sound comes a third of a second after its picture.
 pub(crate) const HOLD: Duration = Duration::from_millis(400);
+/// Pictures may be so much too early, so that they are never later than that either: half of the time from one to the next.
+pub(crate) const EARLY: Duration = Duration::from_nanos(1_000_000_000 / FPS / 2);
 /// After a pause, what comes within this may have been captured before its end: it is thrown away.
 const IN_FLIGHT: Duration = Duration::from_millis(500);
 /// A machine that stood still for longer was asleep: that time isn't made up for.
@@ -267,8 +269,7 @@ impl<'a> Recording<'a> {
     }
 
     fn compose(&mut self, due: Instant, now: Instant) {
-        // Half a tick more, so that pictures come as much too early as too late.
-        let moment = due - HOLD + Duration::from_nanos(1_000_000_000 / FPS / 2);
+        let moment = due - HOLD + EARLY;
         let ago = jiff::SignedDuration::try_from(now.saturating_duration_since(moment)).unwrap_or_default();
         let time = jiff::Zoned::now().saturating_sub(ago).strftime("%Y-%m-%d %H:%M:%S").to_string();
         self.composer.draw(&self.media.scene(), moment, &time);

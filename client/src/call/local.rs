@@ -17,8 +17,10 @@ use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, Screen
 
 /// Text must stay sharp; half the camera's rate is enough for it.
 const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 15.0 };
-/// The engine keeps so much sound at most before it is sent.
-const AUDIO_QUEUE_MS: u32 = 100;
+/// The engine keeps twice so much sound at most before it is sent. What piles up there when this machine was busy for a
+/// moment stays: from then on everything is heard so much later. The receiver's jitter buffer, which shrinks again, is the
+/// place to even out more.
+const AUDIO_QUEUE_MS: u32 = 20;
 
 /// Which devices to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

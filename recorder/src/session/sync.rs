@@ -1,21 +1,23 @@
 //! Sound in step with the picture.
 //!
 //! A picture and a sound of the same moment leave the engine at different ones: each waits in a jitter buffer of its own,
-//! as long as the network makes it, and pictures are decoded after that. The engine counts how long; the rest of the way,
-//! in the sender, is about the same for everybody. The recording shows pictures [`HOLD`] after they came, and holds each
+//! as long as the network makes it, and pictures are decoded after that. The engine counts how long. How long both take in
+//! the sender isn't known here: about the same. The recording shows pictures about [`HOLD`] after they came, and holds each
 //! sound back as long as makes both meet.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use autamedica_engine::{InboundRtpStats, RemoteTrack, TrackSource};
 use tokio::sync::mpsc::OwnedPermit;
 
 use super::tracks::Tracks;
-use crate::recording::HOLD;
+use crate::recording::{EARLY, HOLD};
 
-/// By how many seconds the sender is slower with a sound than with a picture: it collects 20 ms for a packet, and Opus
-/// looks ahead. Measured with a source whose beeps and time codes are made together (`recorder/tests/recording.rs`).
-const SENDER: f64 = 0.016;
+/// By how many seconds the sender is slower with a sound than with a picture: both are about 30 ms on their way into packets.
+/// Measured with sources whose beeps and time codes are made together: -7 ms where the engine gets them at once
+/// (`recorder/tests/recording.rs`), 5 to 15 ms in the app, which keeps some sound (`tests/e2e/recorded.rs`).
+const SENDER: f64 = 0.005;
 /// How long a sound and a picture usually wait, in seconds, until it has been measured.
 const USUAL: (f64, f64) = (0.040, 0.025);
 /// More than this is no measurement, in seconds.
@@ -81,15 +83,21 @@ pub(super) struct Leads {
     waits: HashMap<String, HashMap<TrackSource, f64>>,
 }
 
+/// What is seen while this is heard.
+pub(super) fn seen_with(sound: TrackSource) -> TrackSource {
+    if sound == TrackSource::ScreenshareAudio { TrackSource::Screenshare } else { TrackSource::Camera }
+}
+
 impl Leads {
-    /// How long a sound is held back, in seconds.
-    pub(super) fn delay(&self, identity: &str, source: TrackSource) -> f64 {
-        let seen = if source == TrackSource::ScreenshareAudio { TrackSource::Screenshare } else { TrackSource::Camera };
+    /// How long a sound is held back, in seconds. `age` is how old the pictures that belong to it are when they are
+    /// [asked for](crate::picture::Feed::age).
+    pub(super) fn delay(&self, identity: &str, source: TrackSource, age: Option<Duration>) -> f64 {
         let wait = |source| self.waits.get(identity).and_then(|waits| waits.get(&source)).copied();
         let sound = wait(source).unwrap_or(USUAL.0);
         // Where there is no picture, there is nothing to be in step with; it may come.
-        let picture = wait(seen).unwrap_or(USUAL.1);
-        (HOLD.as_secs_f64() + picture - sound - SENDER).max(LEAST_DELAY)
+        let picture = wait(seen_with(source)).unwrap_or(USUAL.1);
+        let held = HOLD - EARLY + age.unwrap_or(EARLY);
+        (held.as_secs_f64() + picture - sound - SENDER).max(LEAST_DELAY)
     }
 
     /// Takes in what has been counted.
@@ -114,13 +122,17 @@ mod tests {
     #[test]
     fn sound_is_held_back_by_what_it_came_earlier() {
         let mut leads = Leads::default();
-        let usual = leads.delay("ana", TrackSource::Microphone);
+        let delay = |leads: &Leads, identity, source| leads.delay(identity, source, None);
+        let usual = delay(&leads, "ana", TrackSource::Microphone);
         let waits = HashMap::from([(TrackSource::Microphone, 0.030), (TrackSource::Camera, 0.120)]);
         leads.waits.insert("ana".to_owned(), waits);
-        let held = leads.delay("ana", TrackSource::Microphone);
+        let held = delay(&leads, "ana", TrackSource::Microphone);
         assert!((held - (HOLD.as_secs_f64() + 0.090 - SENDER)).abs() < 1e-9, "{held}");
-        assert_eq!(leads.delay("luis", TrackSource::Microphone), usual);
-        assert_eq!(leads.delay("ana", TrackSource::ScreenshareAudio), usual, "of another picture");
+        assert_eq!(delay(&leads, "luis", TrackSource::Microphone), usual);
+        assert_eq!(delay(&leads, "ana", TrackSource::ScreenshareAudio), usual, "of another picture");
+        // Pictures that come just before they are asked for are shown too early: by as much as they may be.
+        let soonest = leads.delay("ana", TrackSource::Microphone, Some(Duration::ZERO));
+        assert!((held - soonest - EARLY.as_secs_f64()).abs() < 1e-9, "{soonest}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! The engine delivers 10 ms at a time by a clock of its own, sometimes in bursts. The mixer takes 10 ms at a time by the
 //! recording's clock. What lies between is this lane's *level*, and its mean is how long sound is held back. The lane keeps
 //! the mean where it is wanted: in silence by leaving out or adding some, in sound by playing up to half a percent faster
-//! or slower, which nobody hears. A gap becomes silence as long as the gap.
+//! or slower, which nobody hears, and two percent in its first seconds, when it isn't known yet where that is. A gap becomes
+//! silence as long as the gap.
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -23,6 +24,10 @@ const FAR_OFF: f64 = 2880.0;
 const CATCH_UP: f64 = 4.0 * RATE as f64;
 /// …but no faster than this part of the speed.
 const MOST: f64 = 0.005;
+/// The same while a lane is new, for so many blocks (6 s).
+const NEW: u32 = 600;
+const CATCH_UP_NEW: f64 = 1.5 * RATE as f64;
+const MOST_NEW: f64 = 0.02;
 /// A block whose loudest sample is below this (-50 dB) is silence.
 const SILENCE: i16 = 100;
 
@@ -49,6 +54,8 @@ pub(crate) struct Lane {
     /// How far the level is from `wanted`, on average.
     off: f64,
     playing: bool,
+    /// Blocks played since it started.
+    played: u32,
     /// The moments around the place that plays now; it lies between the second and the third.
     around: [[f32; CHANNELS]; 4],
     /// How far from the second to the third, 0 to 1.
@@ -61,7 +68,10 @@ impl Lane {
         let (producer, consumer) = RingBuffer::new(CAPACITY);
         let wanted = delay * f64::from(RATE);
         let around = [[0.0; CHANNELS]; 4];
-        (LaneInput { ring: producer }, Self { ring: consumer, wanted, off: 0.0, playing: false, around, between: 0.0 })
+        (
+            LaneInput { ring: producer },
+            Self { ring: consumer, wanted, off: 0.0, playing: false, played: 0, around, between: 0.0 },
+        )
     }
 
     /// Changes by how many seconds sound is held back. The way there takes a while.
@@ -99,6 +109,7 @@ impl Lane {
             self.skip(surplus);
             self.off = 0.0;
             self.playing = true;
+            self.played = 0;
         } else {
             self.off += (level - self.wanted - self.off) / MEAN_OVER;
             if self.off.abs() > FAR_OFF {
@@ -115,6 +126,7 @@ impl Lane {
 
         let mut block: Block = [0; BLOCK * CHANNELS];
         let played = self.play(&mut block);
+        self.played = self.played.saturating_add(1);
         if starts {
             fade(&mut block, |i| i as f32 / FADE as f32);
         }
@@ -133,7 +145,8 @@ impl Lane {
 
     /// Fills the block and says for how many moments there was sound.
     fn play(&mut self, block: &mut Block) -> usize {
-        let speed = if self.off.abs() > TOLERANCE { 1.0 + (self.off / CATCH_UP).clamp(-MOST, MOST) } else { 1.0 };
+        let (catch_up, most) = if self.played < NEW { (CATCH_UP_NEW, MOST_NEW) } else { (CATCH_UP, MOST) };
+        let speed = if self.off.abs() > TOLERANCE { 1.0 + (self.off / catch_up).clamp(-most, most) } else { 1.0 };
         for (played, out) in block.chunks_exact_mut(CHANNELS).enumerate() {
             self.between += speed;
             while self.between >= 1.0 {

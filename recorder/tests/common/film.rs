@@ -126,27 +126,34 @@ impl Film {
 
     /// When beeps of this frequency begin, in seconds.
     pub fn beeps(&self, hz: f64) -> Vec<f64> {
-        // Loudness at the frequency in windows of 10 ms, each millisecond; a beep begins where it is half as loud as at most.
+        // Loudness at the frequency in windows of 10 ms, each millisecond. A beep begins where silence ends, and there, where
+        // it is half as loud as at once after that: at first the codec may make it softer than it becomes.
         let (window, hop) = (480, 48);
         let loud: Vec<f64> = (0..self.sound.len().saturating_sub(window) / hop)
             .map(|i| loudness(&self.sound[i * hop..][..window], hz))
             .collect();
         let mut begins = Vec::new();
+        let (silence, beep, rise) = (0.025, 0.04, 12);
         let mut i = 1;
-        while i < loud.len() {
-            let peak = loud[i..(i + 50).min(loud.len())].iter().copied().fold(0.0, f64::max);
-            if peak > 0.02
-                && loud[i] >= peak / 2.0
-                && loud[i - 1] < peak / 2.0
-                && loud[i.saturating_sub(20)] < peak / 4.0
-            {
-                begins.push((i * hop + window / 2) as f64 / RATE);
+        while i + 100 < loud.len() {
+            let is_first = loud[i] >= silence && loud[i.saturating_sub(50)..i].iter().all(|loud| *loud < silence);
+            if is_first && loud[i..i + 100].iter().sum::<f64>() / 100.0 > beep {
+                let peak = loud[i..i + rise].iter().copied().fold(0.0, f64::max);
+                let begin = (i..i + rise).find(|at| loud[*at] >= peak / 2.0).unwrap_or(i);
+                begins.push((begin * hop + window / 2) as f64 / RATE);
                 i += 500;
             } else {
                 i += 1;
             }
         }
         begins
+    }
+
+    /// How loud this frequency is from 50 ms before a moment (in seconds) on, each 5 ms for a quarter of a second.
+    pub fn loudness_around(&self, at: f64, hz: f64) -> Vec<f64> {
+        let start = ((at - 0.05).max(0.0) * RATE) as usize;
+        let windows = self.sound[start.min(self.sound.len())..].windows(480).step_by(240).take(50);
+        windows.map(|window| (loudness(window, hz) * 1000.0).round() / 1000.0).collect()
     }
 
     /// For each beep: when it begins in the file, and how many seconds it comes after the picture of its moment (place
