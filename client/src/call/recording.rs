@@ -54,6 +54,12 @@ impl Recording {
     }
 }
 
+/// What is wrong with a recording, unless that is the end of it.
+fn trouble(recording: &AnnouncedRecording) -> Option<String> {
+    let goes_on = recording.state.is_active() || recording.state == Stage::Storing;
+    recording.problem.clone().filter(|_| goes_on)
+}
+
 impl Task {
     /// Starts (`true`) or stops it.
     pub(super) fn record(&mut self, on: bool) {
@@ -135,6 +141,7 @@ impl Task {
         let asked = asked.is_some_and(|recording| self.recording.answered.as_ref() != Some(&recording.recording_id));
         let state = &mut self.publisher.state;
         state.recording = self.recording.state(&state.recording);
+        state.recording_trouble = self.recording.announced.as_ref().and_then(trouble);
         state.recording_question = asked;
     }
 }
@@ -176,6 +183,21 @@ mod tests {
         assert_eq!(shown(Stage::Failed).state(&off), RecordingState::Failed(RecordingProblem::Broke));
         let since = RecordingState::On(Instant::now());
         assert_eq!(shown(Stage::Recording).state(&since), since, "the clock goes on");
+    }
+
+    #[test]
+    fn trouble_is_told_while_there_is_something_to_lose() {
+        let with = |state| {
+            let problem = Some("storage-unreachable".to_owned());
+            trouble(&AnnouncedRecording { problem, ..announced(state).unwrap() })
+        };
+        for state in [Stage::Recording, Stage::Paused, Stage::Stopping, Stage::Storing] {
+            assert_eq!(with(state).as_deref(), Some("storage-unreachable"), "{state:?}");
+        }
+        for state in [Stage::Failed, Stage::Refused, Stage::Ready, Stage::Deleted] {
+            assert_eq!(with(state), None, "{state:?}");
+        }
+        assert_eq!(trouble(&announced(Stage::Recording).unwrap()), None);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct CallState {
     pub chat: Arc<Vec<ChatMessage>>,
     /// The recording of this consultation.
     pub recording: RecordingState,
+    /// What is wrong with the recording that goes on or is being stored, by the backend's name for that.
+    pub recording_trouble: Option<String>,
     /// We are asked whether we may be recorded, and haven't answered.
     pub recording_question: bool,
     /// Media is end-to-end encrypted, and with the right key as far as we can tell.
@@ -373,6 +375,7 @@ impl CallState {
             participants: Vec::new(),
             chat: Arc::default(),
             recording: RecordingState::default(),
+            recording_trouble: None,
             recording_question: false,
             encryption: EncryptionState::default(),
             comparison_code: None,

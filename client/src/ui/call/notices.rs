@@ -18,7 +18,7 @@ const WIDTH: f32 = 440.0;
 const MOST: usize = 2;
 const LOW: f32 = 440.0;
 
-/// Which ones the person has read and put away.
+/// Which ones the person has read and put away, by their advice: the same trouble may come for another reason.
 #[derive(Default)]
 pub(super) struct Notices {
     dismissed: HashSet<String>,
@@ -36,14 +36,14 @@ impl Notices {
     pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, within: Rect) {
         let all = notices(cx, state);
         // One that is over comes back if it happens again.
-        self.dismissed.retain(|title| all.iter().any(|notice| notice.title == *title));
+        self.dismissed.retain(|advice| all.iter().any(|notice| notice.advice == *advice));
         let mut top = within.top();
-        let waiting: Vec<_> = all.into_iter().filter(|notice| !self.dismissed.contains(&notice.title)).collect();
+        let waiting: Vec<_> = all.into_iter().filter(|notice| !self.dismissed.contains(&notice.advice)).collect();
         let most = if within.height() < LOW { MOST - 1 } else { MOST };
         for notice in waiting.into_iter().take(most) {
             let (bottom, dismissed) = card(ui, cx, &notice, within.with_min_y(top));
             if dismissed {
-                self.dismissed.insert(notice.title);
+                self.dismissed.insert(notice.advice);
             }
             top = bottom + space::XS;
         }
@@ -81,6 +81,10 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     }
     if let (RecordingState::Failed(problem), Role::Doctor) = (state.recording, state.role) {
         add(Icon::CircleAlert, wording::recording_problem(problem), false);
+    }
+    #[cfg(not(feature = "kiosk"))]
+    if let (Some(trouble), Role::Doctor) = (&state.recording_trouble, state.role) {
+        add(Icon::TriangleAlert, ("recording-trouble", crate::ui::recordings::trouble(trouble)), false);
     }
     all
 }

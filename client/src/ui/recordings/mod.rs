@@ -17,6 +17,7 @@ use crate::app::DoctorsRecordings;
 use crate::recordings::{Listed, RecordingsCommand, RecordingsState};
 use crate::theme::{Palette, regular_font, space};
 use saving::Saving;
+pub(in crate::ui) use wording::trouble;
 
 /// The page.
 pub struct RecordingsScreen {

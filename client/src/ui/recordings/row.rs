@@ -94,7 +94,7 @@ impl Row<'_> {
         if let Some(problem) =
             self.recording.problem.as_deref().filter(|_| self.recording.state != RecordingState::Deleted)
         {
-            remark(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t(wording::problem(problem)));
+            remark(ui, &sizes, Icon::TriangleAlert, palette.warning, &texts.t(wording::trouble(problem)));
         }
         let id = &self.recording.recording_id;
         if self.state.deleting.contains(id) {

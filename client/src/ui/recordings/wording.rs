@@ -26,7 +26,7 @@ pub(super) fn state(state: RecordingState) -> &'static str {
 }
 
 /// What is wrong with it, by the backend's name for that.
-pub(super) fn problem(name: &str) -> &'static str {
+pub(in crate::ui) fn trouble(name: &str) -> &'static str {
     match name {
         "recorder-crashed" => "recording-trouble-crashed",
         "part-missing" => "recording-trouble-missing",
@@ -38,6 +38,9 @@ pub(super) fn problem(name: &str) -> &'static str {
         "undecryptable" => "recording-trouble-undecryptable",
         "too-slow" => "recording-trouble-slow",
         "remux-failed" => "recording-trouble-kind",
+        "storage-full" => "recording-trouble-room",
+        "egress-unavailable" => "recording-trouble-unavailable",
+        "egress-failed" => "recording-trouble-crashed",
         "storage-unreachable" => "recording-trouble-storage",
         "not-encrypted" => "recording-trouble-not-encrypted",
         "checksum-differs" => "recording-trouble-differs",
