@@ -1,7 +1,5 @@
 //! Join codes: the secrets of links, and the eight digits that are typed at a kiosk.
 
-use std::collections::HashSet;
-
 use autamedica_api::{Id, Role, Timestamp};
 use sqlx::{AnyConnection, Row};
 
@@ -128,16 +126,17 @@ impl Store {
         if new.is_empty() {
             return Ok(fresh);
         }
-        let is_in = insert(connection, &new, now).await?;
+        let all_were_free = insert(connection, &new, now).await? == new.len();
         for (stored, codes) in consultations.iter().zip(&mut fresh) {
-            let mut is_free = is_in.contains(&self.vault.hash_code(codes.kiosk.expose()));
+            let kiosk = self.vault.hash_code(codes.kiosk.expose());
+            let mut is_free = all_were_free || belongs_to(connection, &kiosk, stored, now).await?;
             for _ in 0..KIOSK_ATTEMPTS {
                 if is_free {
                     break;
                 }
                 codes.kiosk = eight_digits();
                 let row = self.row(CodeKind::Kiosk, Role::Patient, &codes.kiosk, stored, now);
-                is_free = !insert(connection, &[row], now).await?.is_empty();
+                is_free = insert(connection, &[row], now).await? == 1;
             }
             if !is_free {
                 return Err(sqlx::Error::Protocol("no eight-digit code is free".to_owned()));
@@ -196,17 +195,13 @@ impl Store {
     }
 }
 
-/// Inserts codes, and gives the hashes of those that were free. One that can't work any more is taken over.
-async fn insert(
-    connection: &mut AnyConnection,
-    codes: &[NewCode<'_>],
-    now: Timestamp,
-) -> sqlx::Result<HashSet<String>> {
+/// Inserts codes, and says how many of them were free. One that can't work any more is taken over.
+async fn insert(connection: &mut AnyConnection, codes: &[NewCode<'_>], now: Timestamp) -> sqlx::Result<usize> {
     let sql = format!(
         "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) VALUES {} \
          ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, valid_from = excluded.valid_from, \
          expires_at = excluded.expires_at, created_at = excluded.created_at, revoked_at = NULL \
-         WHERE join_codes.expires_at < excluded.created_at RETURNING hash",
+         WHERE join_codes.expires_at < excluded.created_at",
         rows(codes.len(), 7)
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
@@ -214,7 +209,20 @@ async fn insert(
         query = query.bind(hash).bind(kind.as_str()).bind(consultation.as_str()).bind(role.as_str());
         query = query.bind(valid_from).bind(expires_at).bind(now.as_millis());
     }
-    query.fetch_all(connection).await?.iter().map(|row| row.try_get("hash")).collect()
+    let inserted = query.execute(connection).await?.rows_affected();
+    Ok(usize::try_from(inserted).unwrap_or(usize::MAX))
+}
+
+/// Whether the code of this hash is the one that was made for this consultation now.
+async fn belongs_to(
+    connection: &mut AnyConnection,
+    hash: &str,
+    stored: &StoredConsultation,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let query = sqlx::query("SELECT 1 FROM join_codes WHERE hash = $1 AND consultation_id = $2 AND created_at = $3");
+    let row = query.bind(hash).bind(stored.id.as_str()).bind(now.as_millis()).fetch_optional(connection).await?;
+    Ok(row.is_some())
 }
 
 pub(super) async fn revoke_all(connection: &mut AnyConnection, id: &Id, now: Timestamp) -> sqlx::Result<()> {

@@ -124,7 +124,17 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn consultation(&self, id: &Id) -> sqlx::Result<Option<StoredConsultation>> {
-        get(&mut *self.pool.acquire().await?, id).await
+        self.batches.consultations.answer(id.clone(), |ids| self.consultations(ids)).await
+    }
+
+    /// Those of these ids, in their order.
+    async fn consultations(&self, ids: Vec<Id>) -> sqlx::Result<Vec<Option<StoredConsultation>>> {
+        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+        let sql = format!("SELECT {COLUMNS} FROM consultations WHERE id IN ({})", places.join(", "));
+        let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.as_str()));
+        let rows = query.fetch_all(&self.pool).await?;
+        let found = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
+        Ok(ids.iter().map(|id| found.iter().find(|stored| stored.id == *id).cloned()).collect())
     }
 
     /// Those that are to begin between two moments, or were created then when they have no appointment, in order of that;

@@ -1,22 +1,17 @@
 //! Creating consultations.
 //!
 //! Those that are asked for at the same time are written in one transaction: with many callers, beginning and committing is
-//! most of the work, and SQLite has one writer at a time anyway. Whoever comes while others are being written waits, and
-//! writes all that have come meanwhile.
+//! most of the work, and SQLite has one writer at a time anyway.
 
 use std::collections::HashSet;
 
 use autamedica_api::{ConsultationState, CreateConsultation, Timestamp};
 use sqlx::{AnyConnection, Row as _};
-use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::codes::FreshCodes;
 use super::consultations::{Refusal, get, note_room};
 use super::{Event, OutgoingEvent, Store, StoredConsultation, append_all, rows};
 use crate::secret::Secret;
-
-/// How many are written together at most.
-const MOST: usize = 16;
 
 /// A consultation that somebody wants.
 pub struct NewConsultation {
@@ -40,78 +35,21 @@ pub struct Creation {
     pub codes: Result<FreshCodes, Refusal>,
 }
 
-/// Those who wait. Who has the receiver writes for all.
-#[derive(Debug)]
-pub(super) struct Queue {
-    sender: mpsc::UnboundedSender<Waiting>,
-    receiver: Mutex<mpsc::UnboundedReceiver<Waiting>>,
-}
-
-struct Waiting {
-    new: NewConsultation,
-    answer: oneshot::Sender<sqlx::Result<Creation>>,
-}
-
-impl Default for Queue {
-    fn default() -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        Self { sender, receiver: Mutex::new(receiver) }
-    }
-}
-
 impl Store {
     /// Creates a consultation, or finds the one of this id, and makes codes for it; together with its audit entry.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn create_consultation(&self, new: NewConsultation) -> sqlx::Result<Creation> {
-        let (answer, mut answered) = oneshot::channel();
-        let queue = &self.creations;
-        // It fails only when the receiver is gone, and that is in the same place.
-        let _ = queue.sender.send(Waiting { new, answer });
-        loop {
-            tokio::select! {
-                biased;
-                // Whoever wrote it was broken off: whether it is there, nobody knows.
-                created = &mut answered => return created.unwrap_or(Err(sqlx::Error::WorkerCrashed)),
-                mut receiver = queue.receiver.lock() => self.write_waiting(&mut receiver).await,
-            }
-        }
-    }
-
-    async fn write_waiting(&self, receiver: &mut mpsc::UnboundedReceiver<Waiting>) {
-        // Few different numbers make few different statements, which are kept prepared.
-        let number = receiver.len().min(MOST);
-        let number = number.checked_ilog2().map_or(0, |power| 1 << power);
-        let mut waiting = Vec::new();
-        while waiting.len() < number
-            && let Ok(next) = receiver.try_recv()
-        {
-            waiting.push(next);
-        }
-        if waiting.is_empty() {
-            return;
-        }
-        // Servers that share a database lock rows in the same order, so that none waits for another in a circle.
-        waiting.sort_by(|one, other| one.new.wanted.consultation_id.cmp(&other.new.wanted.consultation_id));
-        let (all, answers): (Vec<_>, Vec<_>) = waiting.into_iter().map(|Waiting { new, answer }| (new, answer)).unzip();
-        // Who doesn't wait any more doesn't hear it.
-        match self.write(all).await {
-            Ok(created) => {
-                for (answer, creation) in answers.into_iter().zip(created) {
-                    let _ = answer.send(Ok(creation));
-                }
-            }
-            Err(error) => {
-                for answer in answers {
-                    let _ = answer.send(Err(sqlx::Error::Protocol(error.to_string())));
-                }
-            }
-        }
+        self.batches.creations.answer(new, |all| self.write(all)).await
     }
 
     /// Writes all of them or none.
     async fn write(&self, all: Vec<NewConsultation>) -> sqlx::Result<Vec<Creation>> {
+        // Servers that share a database lock rows in the same order, so that none waits for another in a circle.
+        let mut all: Vec<_> = all.into_iter().enumerate().collect();
+        all.sort_by(|(_, one), (_, other)| one.wanted.consultation_id.cmp(&other.wanted.consultation_id));
+        let (places, all): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let mut transaction = self.pool.begin().await?;
         let fresh: Vec<_> = all.iter().map(|new| self.fresh(new)).collect();
         let mut inserted = insert(&mut transaction, &fresh).await?;
@@ -138,14 +76,15 @@ impl Store {
         self.enqueue(&mut transaction, &told).await?;
         transaction.commit().await?;
         let mut creations = Vec::new();
-        for (stored, is_new, refusal) in found {
+        for (place, (stored, is_new, refusal)) in places.into_iter().zip(found) {
             let codes = match refusal {
                 Some(refusal) => Err(refusal),
                 None => Ok(codes.next().ok_or(sqlx::Error::RowNotFound)?),
             };
-            creations.push(Creation { stored, is_new, codes });
+            creations.push((place, Creation { stored, is_new, codes }));
         }
-        Ok(creations)
+        creations.sort_by_key(|(place, _)| *place);
+        Ok(creations.into_iter().map(|(_, creation)| creation).collect())
     }
 
     /// A consultation as it is when it is new.

@@ -1,6 +1,7 @@
 //! The database: SQLite in a file or in memory, or PostgreSQL; the same SQL on each.
 
 mod audit;
+mod batch;
 mod codes;
 mod consultations;
 mod creation;
@@ -16,10 +17,12 @@ mod recordings;
 
 use std::sync::Arc;
 
+use autamedica_api::Id;
 use sqlx::AnyPool;
 
 use crate::vault::Vault;
 use audit::{append, append_all};
+use batch::Batch;
 use outbox::OutgoingEvent;
 
 pub use audit::{AuditEntry, Event, Tampering};
@@ -39,9 +42,17 @@ pub use recordings::{Requested, StoredRecording};
 pub struct Store {
     pool: AnyPool,
     vault: Arc<Vault>,
-    creations: Arc<creation::Queue>,
+    batches: Arc<Batches>,
     /// Whether the integrator's events are kept for delivery.
     tells_integrator: bool,
+}
+
+/// What many ask for at the same time.
+#[derive(Debug, Default)]
+struct Batches {
+    creations: Batch<NewConsultation, Creation>,
+    consultations: Batch<Id, Option<StoredConsultation>>,
+    has_keys: Batch<(), bool>,
 }
 
 /// Placeholders for the values of so many rows: `($1, $2), ($3, $4)`.

@@ -51,7 +51,7 @@ impl Store {
             Database::File(path) => sqlite(options).connect(&file_url(path)?).await?,
         };
         migrator().run(&pool).await?;
-        let store = Self { pool, vault, creations: Arc::default(), tells_integrator: false };
+        let store = Self { pool, vault, batches: Arc::default(), tells_integrator: false };
         store.check_key().await?;
         Ok(store)
     }
@@ -70,6 +70,8 @@ impl Store {
 
 fn sqlite(options: AnyPoolOptions) -> AnyPoolOptions {
     let options = options.min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
+    // There is no network that could break it, and asking would take as long as what it is wanted for.
+    let options = options.test_before_acquire(false);
     options.after_connect(|connection, _| {
         Box::pin(async move {
             // With WAL, `NORMAL` loses nothing when the process is killed; only a power cut can take the last moments.
