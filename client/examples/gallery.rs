@@ -1,6 +1,6 @@
 //! Shows each screen in each state, with made-up calls and moving pictures: for looking at, and for measuring.
 //!
-//! `gallery SCENE [--lang es|en] [--role doctor|patient] [--kiosk] [--size WxH] [--seconds N]`; without arguments it
+//! `gallery SCENE [--lang es|en] [--role doctor|patient] [--kiosk] [--seconds N]`; without arguments it
 //! lists the scenes.
 
 #[path = "gallery/before.rs"]
@@ -47,6 +47,7 @@ const SCENES: &[&str] = &[
     "chat",
     "people",
     "recording",
+    "recording-trouble",
     "refused",
     "sharing",
     "screen",
@@ -295,9 +296,10 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
                 line("Muchas gracias. ¿Puedo tomarlo con el estómago vacío?", role != Role::Doctor, 20),
             ]);
         }
-        "recording" => {
+        "recording" | "recording-trouble" => {
             state.recording = RecordingState::On(Instant::now() - Duration::from_secs(192));
             state.participants[0].speaking = true;
+            state.recording_trouble = (name == "recording-trouble").then(|| "storage-unreachable".to_owned());
         }
         "refused" => state.recording = RecordingState::Failed(RecordingProblem::Unavailable),
         "grid-6" | "grid-12" | "grid-20" | "screen-many" => {

@@ -1,7 +1,9 @@
 //! What is told about a call, state by state.
 
 use autamedica_api::Role;
-use autamedica_client::call::{CallCommand, CallPhase, EncryptionState, RecordingProblem, RecordingState, ShareState};
+use autamedica_client::call::{
+    CallCommand, CallPhase, CallState, EncryptionState, RecordingProblem, RecordingState, ShareState,
+};
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
 use autamedica_engine::ConnectionQuality;
@@ -187,6 +189,28 @@ fn a_recording_that_fails_says_why_in_the_doctors_language() {
         stand.assert_shows(said);
     }
     stand.assert_shows("record-start");
+}
+
+#[test]
+fn what_is_wrong_with_a_recording_is_the_doctors_to_know_and_each_reason_is_told() {
+    let wrong = |state: &mut CallState, what: &str| state.recording_trouble = Some(what.to_owned());
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Doctor));
+        stand.change(|state| wrong(state, "storage-unreachable"));
+        stand.assert_shows("recording-trouble");
+        stand.assert_shows("recording-trouble-storage");
+        stand.click("notice-dismiss");
+        assert!(!stand.shows("recording-trouble"));
+        stand.change(|state| wrong(state, "disk-full"));
+        stand.assert_shows("recording-trouble-disk");
+        stand.change(|state| wrong(state, "something-new"));
+        stand.assert_shows("recording-trouble-other");
+        stand.change(|state| state.recording_trouble = None);
+        assert!(!stand.shows("recording-trouble"));
+    }
+    let mut patient = Stand::in_call(Language::Spanish, call(Role::Patient));
+    patient.change(|state| wrong(state, "disk-full"));
+    assert!(!patient.shows("recording-trouble"), "they can do nothing about it");
 }
 
 #[test]
