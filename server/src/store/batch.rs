@@ -32,11 +32,36 @@ impl<Q, A> Default for Batch<Q, A> {
 }
 
 impl<Q, A> Batch<Q, A> {
-    /// Gives the answer to a question. `ask` gets the answers to several, in their order.
+    /// Gives the answer to a question that changes something. `ask` gets the answers to several, in their order.
+    ///
+    /// # Errors
+    /// When `ask` fails, everybody whose question was with it gets its message. When whoever asked for all was broken off,
+    /// what came of it nobody knows.
+    pub(super) async fn change<Asking>(&self, question: Q, ask: impl Fn(Vec<Q>) -> Asking) -> sqlx::Result<A>
+    where
+        Asking: Future<Output = sqlx::Result<Vec<A>>>,
+    {
+        self.answer(question, &ask).await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// As [`change`](Self::change), of a question that may be asked again when whoever asked for all was broken off.
     ///
     /// # Errors
     /// When `ask` fails, everybody whose question was with it gets its message.
-    pub(super) async fn answer<Asking>(&self, question: Q, ask: impl Fn(Vec<Q>) -> Asking) -> sqlx::Result<A>
+    pub(super) async fn look<Asking>(&self, question: Q, ask: impl Fn(Vec<Q>) -> Asking) -> sqlx::Result<A>
+    where
+        Q: Clone,
+        Asking: Future<Output = sqlx::Result<Vec<A>>>,
+    {
+        loop {
+            if let Some(answer) = self.answer(question.clone(), &ask).await {
+                return answer;
+            }
+        }
+    }
+
+    /// The answer; `None` when whoever asked for all was broken off.
+    async fn answer<Asking>(&self, question: Q, ask: impl Fn(Vec<Q>) -> Asking) -> Option<sqlx::Result<A>>
     where
         Asking: Future<Output = sqlx::Result<Vec<A>>>,
     {
@@ -46,8 +71,7 @@ impl<Q, A> Batch<Q, A> {
         loop {
             tokio::select! {
                 biased;
-                // Whoever asked was broken off: what came of it, nobody knows.
-                answer = &mut answered => return answer.unwrap_or(Err(sqlx::Error::WorkerCrashed)),
+                answer = &mut answered => return answer.ok(),
                 mut receiver = self.receiver.lock() => answer_waiting(&mut receiver, &ask).await,
             }
         }
@@ -88,6 +112,7 @@ async fn answer_waiting<Q, A, Asking>(
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use tokio::task::JoinSet;
 
@@ -106,7 +131,7 @@ mod tests {
                     tokio::task::yield_now().await;
                     Ok(numbers.into_iter().map(|number| 2 * number).collect())
                 };
-                (number, batch.answer(number, double).await.unwrap())
+                (number, batch.look(number, double).await.unwrap())
             });
         }
         for (number, answer) in callers.join_all().await {
@@ -122,8 +147,24 @@ mod tests {
         let ask = async |questions: Vec<bool>| {
             if questions.contains(&false) { Err(sqlx::Error::RowNotFound) } else { Ok(vec![(); questions.len()]) }
         };
-        let (one, other) = tokio::join!(batch.answer(true, ask), batch.answer(false, ask));
+        let (one, other) = tokio::join!(batch.change(true, ask), batch.change(false, ask));
         assert!(one.is_err() || other.is_err());
-        batch.answer(true, ask).await.unwrap();
+        batch.change(true, ask).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_is_broken_off_takes_nobodys_look_along() {
+        let batch = Batch::<bool, bool>::default();
+        let busy = batch.receiver.lock().await;
+        // Whoever asks for both never gets an answer, and gives up.
+        let never = async |_| std::future::pending().await;
+        let leader = tokio::time::timeout(Duration::from_millis(50), batch.look(false, never));
+        let looks = batch.look(true, async |questions| Ok(questions));
+        let begin = async {
+            tokio::task::yield_now().await;
+            drop(busy);
+        };
+        let (gave_up, looked, ()) = tokio::join!(leader, looks, begin);
+        assert!(gave_up.is_err() && looked.unwrap());
     }
 }

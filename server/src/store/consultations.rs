@@ -124,7 +124,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn consultation(&self, id: &Id) -> sqlx::Result<Option<StoredConsultation>> {
-        self.batches.consultations.answer(id.clone(), |ids| self.consultations(ids)).await
+        self.batches.consultations.look(id.clone(), |ids| self.consultations(ids)).await
     }
 
     /// Those of these ids, in their order.

@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn create_consultation(&self, new: NewConsultation) -> sqlx::Result<Creation> {
-        self.batches.creations.answer(new, |all| self.write(all)).await
+        self.batches.creations.change(new, |all| self.write(all)).await
     }
 
     /// Writes all of them or none.

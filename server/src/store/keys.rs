@@ -124,7 +124,7 @@ impl Store {
             let row = sqlx::query("SELECT 1 FROM api_keys LIMIT 1").fetch_optional(&self.pool).await?;
             Ok(vec![row.is_some(); questions.len()])
         };
-        self.batches.has_keys.answer((), ask).await
+        self.batches.has_keys.look((), ask).await
     }
 
     /// The key that works and has this secret.
