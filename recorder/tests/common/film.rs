@@ -133,11 +133,12 @@ impl Film {
             .map(|i| loudness(&self.sound[i * hop..][..window], hz))
             .collect();
         let mut begins = Vec::new();
-        let (silence, beep, rise) = (0.025, 0.04, 12);
+        let (silence, rise) = (0.025, 12);
         let mut i = 1;
         while i + 100 < loud.len() {
             let is_first = loud[i] >= silence && loud[i.saturating_sub(50)..i].iter().all(|loud| *loud < silence);
-            if is_first && loud[i..i + 100].iter().sum::<f64>() / 100.0 > beep {
+            // A crackle is over soon.
+            if is_first && loud[i..i + 100].iter().filter(|loud| **loud >= silence).count() > 50 {
                 let peak = loud[i..i + rise].iter().copied().fold(0.0, f64::max);
                 let begin = (i..i + rise).find(|at| loud[*at] >= peak / 2.0).unwrap_or(i);
                 begins.push((begin * hop + window / 2) as f64 / RATE);

@@ -116,13 +116,17 @@ impl Person {
         let track = LocalAudioTrack::create_audio_track("microphone", audio.clone())?;
         let options = TrackPublishOptions { source: TrackSource::Microphone, ..Default::default() };
         let publication = self.publish(LocalTrack::Audio(track), options).await?;
+        let mut noise = 1_u32;
         self.devices.push(Device::start(Duration::from_millis(10), move |due| {
-            // A microphone delivers what was heard in the last 10 ms.
+            // A microphone delivers what was heard in the last 10 ms, and no room is silent. (After digital silence Opus
+            // takes a tenth of a second to let a tone be as loud as it is.)
             let samples: Vec<i16> = (0..480)
                 .map(|i| {
                     let heard_at = (due - 10_000) as f64 / 1e6 + f64::from(i) / 48_000.0;
                     let into = heard_at.fract();
-                    if into < BEEP { (9000.0 * (TAU * hz * into).sin()) as i16 } else { 0 }
+                    noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let hiss = (noise >> 25) as i16 - 64;
+                    hiss + if into < BEEP { (9000.0 * (TAU * hz * into).sin()) as i16 } else { 0 }
                 })
                 .collect();
             drop(audio.try_capture_frame(&samples));
