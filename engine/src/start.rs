@@ -43,6 +43,8 @@ pub(crate) struct Start {
 /// What is wanted of a video once it goes on.
 #[derive(Clone, Copy)]
 pub(crate) struct Wishes {
+    /// When it goes on.
+    until: Instant,
     pub enabled: bool,
     pub dimension: Option<TrackDimension>,
     pub quality: Option<VideoQuality>,
@@ -94,20 +96,32 @@ impl RemoteTrackPublication {
         if self.kind() != TrackKind::Video || !self.is_encrypted() || !self.e2ee.is_on() {
             return;
         }
-        *self.start.paused.lock() = Some(Wishes { enabled: true, dimension: None, quality: None });
+        let until = Instant::now() + PAUSE;
+        let was_paused = self.start.keep(|wishes| wishes.until = until);
+        if !was_paused {
+            *self.start.paused.lock() = Some(Wishes { until, enabled: true, dimension: None, quality: None });
+        }
         if let Err(error) = self.request_enabled(false) {
             tracing::warn!(%error, "an encrypted video isn't paused");
         }
-        self.later(|publication| {
-            std::thread::sleep(PAUSE);
-            publication.go_on()
-        });
+        if !was_paused {
+            self.later(Self::go_on);
+        }
     }
 
+    /// Waits for the end of the pause, which moves when the track comes again meanwhile.
     fn go_on(&self) -> Result<(), EngineError> {
-        // Whatever is asked for from now on comes after this.
-        let mut paused = self.start.paused.lock();
-        let Some(Wishes { enabled, dimension, quality }) = paused.take() else { return Ok(()) };
+        // Whatever is asked for once it is unlocked comes after this.
+        let mut paused = loop {
+            let paused = self.start.paused.lock();
+            let left = paused.map_or(Duration::ZERO, |wishes| wishes.until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                break paused;
+            }
+            drop(paused);
+            std::thread::sleep(left);
+        };
+        let Some(Wishes { enabled, dimension, quality, .. }) = paused.take() else { return Ok(()) };
         if enabled {
             self.request_enabled(true)?;
         }
@@ -141,6 +155,11 @@ impl FirstPicture {
     /// Of this video, whose pictures come into this slot. The waiting begins now.
     pub fn new(publication: &RemoteTrackPublication, frames: &LatestFrame) -> Self {
         Self { publication: publication.clone(), frames: frames.clone(), since: Instant::now() }
+    }
+
+    /// Where its newest picture is.
+    pub fn frames(&self) -> &LatestFrame {
+        &self.frames
     }
 
     /// The video.

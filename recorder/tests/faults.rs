@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use autamedica_api::{RecorderCommand, RecorderEvent, RecorderProblem};
 use autamedica_engine::{RoomEvent, TrackSource};
 use autamedica_lab::Sfu;
-use common::film::{Film, IN_STEP, LEFT, STAGE, WHOLE, median};
+use common::film::{FIRST_AT_SIDE, Film, IN_STEP, LEFT, WHOLE, median};
 use common::{Person, Recorder, order, recover};
 
 /// No more than this may be lost, in seconds.
@@ -210,15 +210,18 @@ async fn soak() -> Result<()> {
     println!("{events} events; CPU {:.0} %, at most {:.0} %; memory {memory:?} MiB", cpu * 100.0, busiest * 100.0);
     recorder.tell(RecorderCommand::Stop)?;
     assert_stays_in_step(&recorder.finished()?.file)?;
-    let (early, late) = (memory[memory.len() / 3], memory[memory.len() - 1]);
-    assert!(late <= early + 40, "memory grows: {memory:?}");
+    // Each guest's pictures and a shared screen's take some while they are there: the most of it is compared.
+    let most = |part: &[u64]| part.iter().copied().max();
+    let (early, late) = (most(&memory[..memory.len() / 3]), most(&memory[memory.len() * 2 / 3..]));
+    assert!(late.zip(early).is_some_and(|(late, early)| late <= early + 15), "memory grows: {memory:?}");
     assert!(cpu < 0.6, "{cpu}");
     Ok(())
 }
 
 /// Whether the doctor's beeps are in step with what is shown, from the file's beginning to its end.
 fn assert_stays_in_step(file: &Path) -> Result<()> {
-    let film = Film::open(file, &[LEFT, WHOLE, STAGE])?;
+    // Where the doctor is: beside the guest, alone, beside a shared screen. (Another's pictures take another time.)
+    let film = Film::open(file, &[LEFT, WHOLE, FIRST_AT_SIDE])?;
     let beeps = film.beeps_after_any_picture(1700.0);
     let minute = |at: f64| (at / 60.0) as usize;
     let minutes: Vec<f64> = (0..=minute(film.seconds()))

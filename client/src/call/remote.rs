@@ -24,10 +24,14 @@ struct Remote {
 }
 
 struct Video {
-    publication: RemoteTrackPublication,
-    slot: LatestFrame,
     first_picture: FirstPicture,
     _stream: VideoStream,
+}
+
+impl Video {
+    fn publication(&self) -> &RemoteTrackPublication {
+        self.first_picture.publication()
+    }
 }
 
 struct Sound {
@@ -83,10 +87,10 @@ impl Remotes {
             RemoteTrack::Video(track) => {
                 let slot = LatestFrame::new();
                 let stream = VideoStream::into_slot(track, slot.clone())?;
-                remote.videos.retain(|video| video.publication.source() != publication.source());
+                remote.videos.retain(|video| video.publication().source() != publication.source());
                 tracing::info!(source = ?publication.source(), "a remote video opened");
-                let (publication, first_picture) = (publication.clone(), FirstPicture::new(publication, &slot));
-                remote.videos.push(Video { publication, slot, first_picture, _stream: stream });
+                let first_picture = FirstPicture::new(publication, &slot);
+                remote.videos.push(Video { first_picture, _stream: stream });
             }
             RemoteTrack::Audio(track) => {
                 let mut input = mixer.add_stream();
@@ -101,7 +105,7 @@ impl Remotes {
     /// A track of theirs ended.
     pub(super) fn unsubscribed(&mut self, identity: &str, sid: &str) {
         if let Some(remote) = self.find(identity) {
-            remote.videos.retain(|video| video.publication.sid() != sid);
+            remote.videos.retain(|video| video.publication().sid() != sid);
             remote.sounds.retain(|sound| sound.sid != sid);
         }
     }
@@ -123,7 +127,7 @@ impl Remotes {
     pub(super) fn videos(&self) -> impl Iterator<Item = (String, &RemoteTrackPublication)> {
         self.people.iter().flat_map(|remote| {
             let identity = remote.participant.identity();
-            remote.videos.iter().map(move |video| (identity.clone(), &video.publication))
+            remote.videos.iter().map(move |video| (identity.clone(), video.publication()))
         })
     }
 
@@ -166,8 +170,8 @@ impl Remote {
 
     fn state(&self) -> ParticipantState {
         let picture = |source: TrackSource| {
-            let shown = |video: &&Video| video.publication.source() == source && !video.publication.is_muted();
-            self.videos.iter().find(shown).map(|video| video.slot.clone())
+            let shown = |video: &&Video| video.publication().source() == source && !video.publication().is_muted();
+            self.videos.iter().find(shown).map(|video| video.first_picture.frames().clone())
         };
         let permission = self.participant.permission();
         let waits = permission.is_some_and(|may| !may.can_publish && !may.can_subscribe && !may.hidden);

@@ -64,7 +64,7 @@ impl Feed {
         self.inner.lock().age.map(Duration::from_secs_f64)
     }
 
-    /// Forgets all pictures.
+    /// Forgets all pictures. Their [age](Self::age) stays: a camera keeps its rhythm.
     pub(crate) fn flush(&self) {
         self.inner.lock().frames.clear();
     }

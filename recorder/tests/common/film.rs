@@ -19,6 +19,8 @@ pub const WHOLE: Place = (0, 0, 1280, 720);
 pub const LEFT: Place = (0, 180, 640, 360);
 /// A shared screen's, with people beside it.
 pub const STAGE: Place = (0, 72, 1024, 576);
+/// The first of two people beside it.
+pub const FIRST_AT_SIDE: Place = (1024, 216, 256, 144);
 pub const RIGHT: Place = (640, 180, 640, 360);
 
 /// Sound may be this far from the picture, in seconds.
@@ -163,7 +165,7 @@ impl Film {
         after(&self.delays(index), self.beeps(hz))
     }
 
-    /// The same, with whichever place shows a time code at that second: all cameras on one machine have one clock.
+    /// The same, with whichever place shows a time code at that second.
     pub fn beeps_after_any_picture(&self, hz: f64) -> Vec<(f64, f64)> {
         let places = self.pictures.first().map_or(0, |(_, codes)| codes.len());
         let mut found = self.delays(0);
