@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use autamedica_api::JoinLink;
-use autamedica_engine::RoomEvent;
+use autamedica_engine::{DisconnectReason, RoomEvent};
 use autamedica_lab::{HANG_GUARD, Process, Sfu, free_port, wait_until};
 use autamedica_server::{Config, Scope, open_store};
 use common::{Backend, Peer, client, databases, external, read, serve, soon, text};
@@ -138,15 +138,37 @@ async fn two_servers_on_one_postgresql_behind_nginx_serve_one_consultation() {
     }
 
     // Signaling passes as a WebSocket, and neither token nor code comes into a log.
-    let signaling = http
-        .get(url(&format!("/rtc?access_token={}&protocol=15", text(data, "doctorToken"))))
-        .version(reqwest::Version::HTTP_11)
-        .header("connection", "Upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .send();
-    assert_eq!(soon("the upgrade", signaling).await.unwrap().status(), StatusCode::SWITCHING_PROTOCOLS);
+    let signaling = async |token: &str, header: Option<&str>| {
+        let request = http
+            .get(url(&format!("/rtc?access_token={token}&protocol=15")))
+            .version(reqwest::Version::HTTP_11)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let request = header.map(|token| request.try_clone().unwrap().bearer_auth(token)).unwrap_or(request);
+        soon("the upgrade", request.send()).await.unwrap().status()
+    };
+    let (doctor, patient) = (text(data, "doctorToken"), text(&joined["data"], "token"));
+    assert_eq!(signaling(doctor, None).await, StatusCode::SWITCHING_PROTOCOLS);
+    assert_eq!(signaling("not.a.token", None).await, StatusCode::UNAUTHORIZED);
+
+    // Who was removed doesn't even reach the SFU, whichever way they show their token.
+    let remove = "/api/consultations/proxied/participants/p/remove";
+    assert_eq!(post(remove, Some(doctor), &json!({})).await.0, StatusCode::OK);
+    assert_eq!(signaling(patient, None).await, StatusCode::FORBIDDEN);
+    assert_eq!(signaling(doctor, Some(patient)).await, StatusCode::FORBIDDEN);
+    assert_eq!(http.get(url("/sfu/admission")).bearer_auth(doctor).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    // With a token in the header the one in the address is none: it is a second doctor who comes.
+    let mut first = Peer::join(data, doctor).await;
+    assert_eq!(signaling(patient, Some(doctor)).await, StatusCode::SWITCHING_PROTOCOLS);
+    first
+        .wait("the second doctor", |event| match event {
+            RoomEvent::Disconnected { reason: DisconnectReason::DuplicateIdentity } => Some(()),
+            _ => None,
+        })
+        .await;
+
     for log in ["access.log", "error.log"] {
         let log = std::fs::read_to_string(folder.path().join(log)).unwrap();
         assert!(!log.contains("access_token") && !log.contains(link.code().expose()), "{log}");
@@ -154,6 +176,8 @@ async fn two_servers_on_one_postgresql_behind_nginx_serve_one_consultation() {
     store.close().await;
     one.server.shutdown().await;
     other.server.shutdown().await;
+    // Without a backend, whoever is in a call comes back after a broken network.
+    assert_eq!(signaling(doctor, None).await, StatusCode::SWITCHING_PROTOCOLS);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -130,7 +130,8 @@ async fn an_upload_that_broke_off_goes_on_where_it_was() {
 
     gate.set(Way::Open);
     let ready = until(&backend, &data, is_ready).await;
-    assert_eq!((&ready["problem"], &ready["parts"][0]["encryption"]), (&Value::Null, &json!("AES256")), "{ready}");
+    assert_eq!(&ready["parts"][0]["encryption"], "AES256", "{ready}");
+    assert_eq!(ready["problem"], "consent-withdrawn", "what happened before stays known");
     heard(&doctor, "the end of it", Value::is_null).await;
     assert!(!finished.file.exists());
     assert!(gate.sent() < finished.bytes + ONCE_MORE, "{} bytes were sent", gate.sent());
@@ -272,7 +273,7 @@ async fn a_full_disk_is_told_and_the_file_is_tried_again() {
         std::fs::remove_file(filler).unwrap();
     }
     let ready = until(&backend, &data, is_ready).await;
-    assert_eq!((&ready["problem"], text(&ready, "sha256")), (&Value::Null, finished.sha256.as_str()));
+    assert_eq!((text(&ready, "problem"), text(&ready, "sha256")), ("consent-withdrawn", finished.sha256.as_str()));
     let kept = reqwest::Url::parse(text(&ready["parts"][0], "location")).unwrap().to_file_path().unwrap();
     assert_eq!(sha256(&std::fs::read(kept).unwrap()), finished.sha256);
     assert!(!finished.file.exists());

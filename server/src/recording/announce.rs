@@ -16,12 +16,12 @@ pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<
     // That nothing comes of it is news, too: somebody waits for it.
     let came_to_nothing = matches!(recording.state, RecordingState::Refused | RecordingState::Failed);
     // So is that a recording which is over can't be stored.
-    let is_stuck = recording.state == RecordingState::Storing && recording.problem.is_some();
+    let is_stuck = recording.state == RecordingState::Storing && recording.storage_problem.is_some();
     let announcement = RoomAnnouncement {
         recording: (recording.state.is_active() || came_to_nothing || is_stuck).then(|| AnnouncedRecording {
             recording_id: recording.id.clone(),
             state: recording.state,
-            problem: recording.problem.clone(),
+            problem: recording.trouble().map(str::to_owned),
             asked,
             text_version: CONSENT_TEXT_VERSION,
         }),

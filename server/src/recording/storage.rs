@@ -65,10 +65,6 @@ impl StorageError {
     }
 }
 
-/// The names of what keeps a recording from being stored; they are over when it is.
-pub const STORAGE_PROBLEMS: [&str; 5] =
-    ["storage-full", "file-unreadable", "storage-unreachable", "checksum-differs", "not-encrypted"];
-
 /// A file that is where it is kept, and was checked there.
 #[derive(Debug)]
 pub struct Kept {

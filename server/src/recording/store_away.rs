@@ -5,7 +5,7 @@ use std::path::Path;
 use autamedica_api::{RecordingState, Timestamp};
 
 use super::bucket::Upload;
-use super::storage::{LINK_LASTS, Progress, STORAGE_PROBLEMS, StorageError, remove};
+use super::storage::{LINK_LASTS, Progress, StorageError, remove};
 use super::{Recordings, Storage, drive, egress};
 use crate::error::Result;
 use crate::state::AppState;
@@ -38,15 +38,11 @@ pub async fn store(
         };
         if let Err(error) = stored {
             tracing::warn!(recording = recording.id, %error, cause = ?error, "a recording can't be stored; trying again");
-            state.store.recording_problem(&recording.id, Some(error.name())).await?;
+            state.store.storage_problem(&recording.id, Some(error.name())).await?;
             return Ok(Err(error));
         }
     }
-    // A part that is missing was noted only now.
-    let problem = state.store.recording(&recording.id).await?.and_then(|recording| recording.problem);
-    if problem.is_some_and(|problem| STORAGE_PROBLEMS.contains(&problem.as_str())) {
-        state.store.recording_problem(&recording.id, None).await?;
-    }
+    state.store.storage_problem(&recording.id, None).await?;
     let is_empty = state.store.parts(&recording.id).await?.is_empty();
     let end = if is_empty { RecordingState::Failed } else { RecordingState::Ready };
     state.store.move_recording(&recording.id, &[RecordingState::Storing], end).await?;

@@ -13,6 +13,7 @@ mod pages;
 mod quality;
 mod recording;
 mod rooms;
+mod sfu_admission;
 mod sfu_events;
 
 use autamedica_api::ErrorCode;
@@ -61,8 +62,9 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         .merge(rooms::router());
     let metrics = state.metrics.clone();
     let routes = limit(limited, limits.all, proxied, ended)
-        // Neither the proxy's probes nor the SFU's events are held up.
+        // Neither the proxy's probes and questions nor the SFU's events are held up.
         .merge(health::router())
+        .merge(sfu_admission::router())
         .merge(sfu_events::router())
         .fallback(async || Error::refused(ErrorCode::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {

@@ -5,7 +5,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    check, consultations, control, day, feedback, health, join, metrics, quality, recording, rooms, sfu_events,
+    check, consultations, control, day, feedback, health, join, metrics, quality, recording, rooms,
+    sfu_admission, sfu_events,
 };
 use crate::state::AppState;
 
@@ -53,6 +54,7 @@ While the operator has made no API key, callers on the server's own machine need
         quality::add,
         feedback::add,
         metrics::metrics,
+        sfu_admission::admission,
         sfu_events::receive,
     ),
     modifiers(&Security, &Describe)

@@ -248,6 +248,7 @@ fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<St
         })
         .collect();
     let only = if let [only] = &parts[..] { Some(only) } else { None };
+    let problem = recording.trouble().map(str::to_owned);
     Recording {
         sha256: only.and_then(|part| part.sha256.clone()),
         download_url: only.and_then(|part| part.download_url.clone()),
@@ -257,7 +258,7 @@ fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<St
         recording_id: recording.id,
         consultation_id: recording.consultation,
         state: recording.state,
-        problem: recording.problem,
+        problem,
         requested_at: recording.requested_at,
         started_at: recording.started_at,
         stopped_at: recording.stopped_at,

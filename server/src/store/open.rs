@@ -109,6 +109,7 @@ fn migrator() -> Migrator {
         up(3, "key check", include_str!("../../migrations/0003_key_check.sql")),
         up(4, "recordings", include_str!("../../migrations/0004_recordings.sql")),
         up(5, "egress", include_str!("../../migrations/0005_egress.sql")),
+        up(6, "storage problem", include_str!("../../migrations/0006_storage_problem.sql")),
     ])
 }
 

@@ -21,14 +21,23 @@ pub struct StoredRecording {
     pub consultation: Id,
     /// How far it has come.
     pub state: RecordingState,
-    /// What is wrong.
+    /// What is, or was, wrong while it was made.
     pub problem: Option<String>,
+    /// What keeps it from being stored.
+    pub storage_problem: Option<String>,
     /// When it was asked for.
     pub requested_at: Timestamp,
     /// The moment of its first picture.
     pub started_at: Option<Timestamp>,
     /// When it was stopped.
     pub stopped_at: Option<Timestamp>,
+}
+
+impl StoredRecording {
+    /// What is wrong: what can still be mended, or else what happened.
+    pub fn trouble(&self) -> Option<&str> {
+        self.storage_problem.as_deref().or(self.problem.as_deref())
+    }
 }
 
 /// What asking for a recording came to.
@@ -44,7 +53,7 @@ pub enum Requested {
     Over,
 }
 
-const COLUMNS: &str = "id, consultation_id, state, problem, requested_at, started_at, stopped_at";
+const COLUMNS: &str = "id, consultation_id, state, problem, storage_problem, requested_at, started_at, stopped_at";
 
 impl Store {
     /// Asks for a recording, which `owner`'s recorder will make; the patient is asked first unless they have consented.
@@ -78,6 +87,7 @@ impl Store {
             consultation: id.clone(),
             state,
             problem: None,
+            storage_problem: None,
             requested_at: now,
             started_at: None,
             stopped_at: None,
@@ -222,6 +232,19 @@ impl Store {
         Ok(())
     }
 
+    /// Notes what keeps a recording from being stored, or that nothing does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn storage_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
+        sqlx::query("UPDATE recordings SET storage_problem = $1 WHERE id = $2")
+            .bind(problem)
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// A recording.
     ///
     /// # Errors
@@ -349,6 +372,7 @@ fn read(row: &AnyRow) -> sqlx::Result<StoredRecording> {
         consultation: Id::new(row.try_get::<String, _>("consultation_id")?).map_err(wrong)?,
         state: RecordingState::parse(&state).ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
         problem: row.try_get("problem")?,
+        storage_problem: row.try_get("storage_problem")?,
         requested_at: Timestamp::from_millis(row.try_get("requested_at")?),
         started_at: moment(row, "started_at")?,
         stopped_at: moment(row, "stopped_at")?,

@@ -170,7 +170,7 @@ pub struct Finished {
     pub bytes: u64,
 }
 
-/// Puts one of so many bytes where the recorder of `filmed` would have: into the database at `database`, and the file into
+/// Puts one of so many bytes, whose patient took their consent back, where the recorder of `filmed` would have: into the database at `database`, and the file into
 /// the server's folder of recordings. The server finds it there within a moment.
 pub async fn finished(database: &Path, recordings: &Path, bytes: usize) -> Finished {
     // No two of its blocks are the same.
@@ -186,8 +186,8 @@ pub async fn finished(database: &Path, recordings: &Path, bytes: usize) -> Finis
     let mut connection = AnyConnection::connect(&format!("sqlite://{}", database.display())).await.unwrap();
     let mut transaction = connection.begin().await.unwrap();
     sqlx::query(
-        "INSERT INTO recordings (id, consultation_id, state, owner, requested_at, started_at, stopped_at) \
-         VALUES ($1, 'filmed', 'storing', $2, $3, $3, $3)",
+        "INSERT INTO recordings (id, consultation_id, state, problem, owner, requested_at, started_at, stopped_at) \
+         VALUES ($1, 'filmed', 'storing', 'consent-withdrawn', $2, $3, $3, $3)",
     )
     .bind(&id)
     .bind(&owner)

@@ -1,0 +1,32 @@
+//! Whom the proxy in front of an SFU lets through to it.
+
+use autamedica_api::{ErrorCode, Failure, consultation_of};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::get;
+
+use crate::error::{Error, Result};
+use crate::state::AppState;
+
+pub fn router() -> Router<AppState> {
+    Router::new().route("/sfu/admission", get(admission))
+}
+
+/// Whether a token still lets its holder in. LiveKit's open-source SFU believes a token until it expires; a proxy in front
+/// of it asks here first (nginx's `auth_request`), so that nobody who was removed comes back, not even for a moment.
+#[utoipa::path(get, path = "/sfu/admission", tag = "livekit",
+    responses((status = 204, description = "It does."), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("token" = [])))]
+pub(super) async fn admission(State(state): State<AppState>, headers: HeaderMap) -> Result<StatusCode> {
+    let unknown = || Error::refused(ErrorCode::Unauthorized, "this isn't a token of this clinic's");
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
+    let claims = state.sfu.verify(token.strip_prefix("Bearer ").unwrap_or(token)).map_err(|_| unknown())?;
+    // Other rooms, such as a network check's, are no consultations: nobody is removed from them.
+    let Some(id) = consultation_of(&claims.video.room) else { return Ok(StatusCode::NO_CONTENT) };
+    let is_over = state.store.consultation(&id).await?.is_some_and(|stored| stored.is_over());
+    if is_over || state.store.is_removed(&id, &claims.sub).await? {
+        return Err(Error::refused(ErrorCode::Forbidden, "this token lets nobody in any more"));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
