@@ -29,7 +29,10 @@ fn assert_in_step(film: &Film, index: usize, hz: f64, at_least: usize) {
     for pair in beeps.windows(2) {
         let (last, next) = (pair[0].0, pair[1].0);
         let (there, gap) = (film.loudness_around(last + 1.0, hz), next - last);
-        assert!((gap - gap.round()).abs() < 0.1, "{gap:.2} s after a beep at {last:.2} s the next; there it is so loud: {there:?}");
+        assert!(
+            (gap - gap.round()).abs() < 0.1,
+            "{gap:.2} s after a beep at {last:.2} s the next; there it is so loud: {there:?}"
+        );
         assert!(gap < 2.5, "beeps are missing after {last:.2} s; there it is so loud: {there:?}");
     }
     assert!(beeps.len() >= at_least, "{} beeps of {hz} Hz, not {at_least}", beeps.len());

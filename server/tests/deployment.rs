@@ -158,7 +158,10 @@ async fn two_servers_on_one_postgresql_behind_nginx_serve_one_consultation() {
     assert_eq!(post(remove, Some(doctor), &json!({})).await.0, StatusCode::OK);
     assert_eq!(signaling(patient, None).await, StatusCode::FORBIDDEN);
     assert_eq!(signaling(doctor, Some(patient)).await, StatusCode::FORBIDDEN);
-    assert_eq!(http.get(url("/sfu/admission")).bearer_auth(doctor).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        http.get(url("/sfu/admission")).bearer_auth(doctor).send().await.unwrap().status(),
+        StatusCode::NOT_FOUND
+    );
     // With a token in the header the one in the address is none: it is a second doctor who comes.
     let mut first = Peer::join(data, doctor).await;
     assert_eq!(signaling(patient, Some(doctor)).await, StatusCode::SWITCHING_PROTOCOLS);

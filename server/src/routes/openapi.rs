@@ -5,8 +5,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    check, consultations, control, day, feedback, health, join, metrics, quality, recording, rooms,
-    sfu_admission, sfu_events,
+    check, consultations, control, day, feedback, health, join, metrics, quality, recording, rooms, sfu_admission,
+    sfu_events,
 };
 use crate::state::AppState;
 

@@ -102,7 +102,8 @@ impl Launch {
         Sfu::new(url, self.api_key.clone(), self.api_secret.clone(), true)
     }
 
-    /// YAML. No TCP port for media: that one can't be bound to loopback alone, and on loopback UDP always works.
+    /// YAML. No TCP port for media: that one can't be bound to loopback alone, and on loopback UDP always works. Key frames
+    /// may be asked for four times a second, not once: an encrypted video begins with the second.
     fn config(&self) -> String {
         let Ports { signaling, media } = self.ports;
         let (key, secret) = (&self.api_key, self.api_secret.expose());
@@ -114,7 +115,8 @@ impl Launch {
             "port: {signaling}\nbind_addresses: [127.0.0.1]\nkeys: {{{key}: {secret}}}\n\
              logging: {{json: true, level: info, pion_level: error}}\n\
              rtc: {{enable_loopback_candidate: true, node_ip: 127.0.0.1, use_external_ip: false, tcp_port: 0, \
-             udp_port: {media}, ips: {{includes: [127.0.0.1/32]}}}}\n{webhook}"
+             udp_port: {media}, ips: {{includes: [127.0.0.1/32]}}, \
+             pli_throttle: {{low_quality: 250ms, mid_quality: 250ms, high_quality: 250ms}}}}\n{webhook}"
         )
     }
 
