@@ -29,8 +29,9 @@ const COME_BACK: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often it is subscribed to again.
 const ATTEMPTS: u32 = 10;
-/// How long an encrypted video is paused when it comes: the SFU takes 100 ms to believe it.
-pub(crate) const PAUSE: Duration = Duration::from_millis(250);
+/// How long an encrypted video is paused when it comes: the SFU takes 100 ms to believe it, and what it is told next may
+/// arrive sooner after that than it was sent.
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 
 /// What is known of a video's beginning.
 #[derive(Default)]
@@ -97,30 +98,40 @@ impl RemoteTrackPublication {
             return;
         }
         let until = Instant::now() + PAUSE;
-        let was_paused = self.start.keep(|wishes| wishes.until = until);
-        if !was_paused {
-            *self.start.paused.lock() = Some(Wishes { until, enabled: true, dimension: None, quality: None });
+        // Held until it is asked for, so that nothing goes on before it is paused.
+        let mut paused = self.start.paused.lock();
+        let is_new = paused.is_none();
+        match &mut *paused {
+            Some(wishes) => wishes.until = until,
+            None => *paused = Some(Wishes { until, enabled: true, dimension: None, quality: None }),
         }
         if let Err(error) = self.request_enabled(false) {
             tracing::warn!(%error, "an encrypted video isn't paused");
         }
-        if !was_paused {
-            self.later(Self::go_on);
+        drop(paused);
+        if is_new && !self.later(Self::wait_and_go_on) {
+            // Rather noise, perhaps, than nothing.
+            if let Err(error) = self.go_on(&mut self.start.paused.lock()) {
+                tracing::warn!(%error, "an encrypted video stays paused");
+            }
         }
     }
 
     /// Waits for the end of the pause, which moves when the track comes again meanwhile.
-    fn go_on(&self) -> Result<(), EngineError> {
-        // Whatever is asked for once it is unlocked comes after this.
-        let mut paused = loop {
-            let paused = self.start.paused.lock();
+    fn wait_and_go_on(&self) -> Result<(), EngineError> {
+        loop {
+            let mut paused = self.start.paused.lock();
             let left = paused.map_or(Duration::ZERO, |wishes| wishes.until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                break paused;
+                return self.go_on(&mut paused);
             }
             drop(paused);
             std::thread::sleep(left);
-        };
+        }
+    }
+
+    /// Ends the pause; whatever is asked for once it is unlocked comes after this.
+    fn go_on(&self, paused: &mut Option<Wishes>) -> Result<(), EngineError> {
         let Some(Wishes { enabled, dimension, quality, .. }) = paused.take() else { return Ok(()) };
         if enabled {
             self.request_enabled(true)?;
@@ -130,7 +141,8 @@ impl RemoteTrackPublication {
     }
 
     /// Does something that takes a while. It happens a few times in a call, and the engine's own threads mustn't wait.
-    fn later(&self, work: impl FnOnce(&Self) -> Result<(), EngineError> + Send + 'static) {
+    /// `false` when it can't be done.
+    fn later(&self, work: impl FnOnce(&Self) -> Result<(), EngineError> + Send + 'static) -> bool {
         let publication = self.clone();
         let thread = std::thread::Builder::new().name("track start".to_owned()).spawn(move || {
             if let Err(error) = work(&publication) {
@@ -138,9 +150,10 @@ impl RemoteTrackPublication {
                 tracing::debug!(%error, "a track isn't begun");
             }
         });
-        if let Err(error) = thread {
+        if let Err(error) = &thread {
             tracing::error!(%error, "no thread can be started");
         }
+        thread.is_ok()
     }
 }
 

@@ -78,6 +78,12 @@ fn is_recorder(participant: &ParticipantInfo) -> bool {
     participant.identity.starts_with(RECORDER) || participant.kind() == participant_info::Kind::Egress
 }
 
+/// Whether this is somebody's second connection: the SFU lets each token in once more, as `identity#anything`, to publish. No
+/// client of ours asks for it, and whoever was removed would stay in the room by it.
+pub fn is_second_connection(identity: &str) -> bool {
+    identity.contains('#')
+}
+
 /// Whether somebody may be in a room; who mustn't is sent out, and who may gets what their role may do.
 async fn is_welcome(
     state: &AppState,
@@ -87,6 +93,11 @@ async fn is_welcome(
 ) -> Result<bool> {
     if stored.is_over() {
         state.sfu.close_room(&room.name).await?;
+        return Ok(false);
+    }
+    if is_second_connection(&participant.identity) {
+        tracing::warn!(consultation = %stored.id, "somebody's second connection is sent out");
+        state.sfu.remove(&room.name, &participant.identity).await?;
         return Ok(false);
     }
     if state.store.is_removed(&stored.id, &participant.identity).await? {

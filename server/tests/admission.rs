@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use autamedica_api::{JoinLink, Timestamp};
 use autamedica_engine::{DisconnectReason, Room, RoomEvent, RoomOptions};
+use common::signal::Signal;
 use common::{Backend, Peer, claims, databases, error_code, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -201,6 +202,11 @@ async fn removal_holds() {
             let mut back = Peer::join(&data, patient_token).await;
             assert_eq!(disconnected(&mut back).await, DisconnectReason::ParticipantRemoved);
         }
+        // The SFU lets every token in a second time under another name; that one is no way around it.
+        let second = format!("{patient_token}&publish=second");
+        let second = Signal::join(text(&data, "livekitUrl"), &second).await.unwrap();
+        assert_eq!(second.joined.participant.as_ref().unwrap().identity, "patient-1#second");
+        assert_eq!(second.sent_out().await, livekit_protocol::DisconnectReason::ParticipantRemoved);
         let code = code_of(text(&data, "patientLink"));
         assert_eq!(join(&backend, &code).await.0, StatusCode::FORBIDDEN);
         let quality = "/api/consultations/remove/quality";

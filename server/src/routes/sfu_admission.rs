@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::get;
 
 use crate::error::{Error, Result};
+use crate::follow::is_second_connection;
 use crate::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -25,7 +26,7 @@ pub(super) async fn admission(State(state): State<AppState>, headers: HeaderMap)
     // Other rooms, such as a network check's, are no consultations: nobody is removed from them.
     let Some(id) = consultation_of(&claims.video.room) else { return Ok(StatusCode::NO_CONTENT) };
     let is_over = state.store.consultation(&id).await?.is_some_and(|stored| stored.is_over());
-    if is_over || state.store.is_removed(&id, &claims.sub).await? {
+    if is_over || is_second_connection(&claims.sub) || state.store.is_removed(&id, &claims.sub).await? {
         return Err(Error::refused(ErrorCode::Forbidden, "this token lets nobody in any more"));
     }
     Ok(StatusCode::NO_CONTENT)

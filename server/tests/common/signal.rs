@@ -4,8 +4,8 @@
 use autamedica_lab::HANG_GUARD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livekit_protocol::{
-    AddTrackRequest, JoinResponse, SignalRequest, SignalResponse, TrackSource, TrackType, request_response,
-    signal_request, signal_response,
+    AddTrackRequest, DisconnectReason, JoinResponse, SignalRequest, SignalResponse, TrackSource, TrackType,
+    request_response, signal_request, signal_response,
 };
 use prost::Message as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -68,6 +68,16 @@ impl Signal {
     async fn send(&mut self, message: signal_request::Message) {
         let bytes = SignalRequest { message: Some(message) }.encode_to_vec();
         self.socket.send(Message::Binary(bytes.into())).await.unwrap();
+    }
+
+    /// Why the SFU says that it is over.
+    pub async fn sent_out(mut self) -> DisconnectReason {
+        loop {
+            match next(&mut self.socket).await.expect("the SFU hung up without a word") {
+                signal_response::Message::Leave(leave) => return leave.reason(),
+                _ => {}
+            }
+        }
     }
 
     /// Waits until the SFU ends it.
