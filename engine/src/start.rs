@@ -31,7 +31,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const ATTEMPTS: u32 = 10;
 /// How long an encrypted video is paused when it comes: the SFU takes 100 ms to believe it, and what it is told next may
 /// arrive sooner after that than it was sent.
-pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(200);
+/// Before this, nothing that was sent after the pause can have come.
+pub(crate) const UNSURE: Duration = Duration::from_millis(300);
 
 /// What is known of a video's beginning.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use crate::error::{EngineError, RoomError};
 use crate::ffi::Handle;
 use crate::proto;
 use crate::publication::PublicationCore;
-use crate::start::PAUSE;
+use crate::start::UNSURE;
 use crate::stats::PeerStats;
 use crate::types::TrackKind;
 use crate::video::NativeVideoSource;
@@ -218,7 +218,7 @@ impl Gate {
 
     /// Whether what is seen may be noise, or built on noise: see [`start`](crate::start).
     pub(crate) fn may_be_built_on_noise(&self) -> bool {
-        self.is_within(PAUSE)
+        self.is_within(UNSURE)
     }
 
     /// Whether it is encrypted, and was begun to be decrypted less than this ago.
