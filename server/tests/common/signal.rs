@@ -73,9 +73,9 @@ impl Signal {
     /// Why the SFU says that it is over.
     pub async fn sent_out(mut self) -> DisconnectReason {
         loop {
-            match next(&mut self.socket).await.expect("the SFU hung up without a word") {
-                signal_response::Message::Leave(leave) => return leave.reason(),
-                _ => {}
+            let message = next(&mut self.socket).await.expect("the SFU hung up without a word");
+            if let signal_response::Message::Leave(leave) = message {
+                return leave.reason();
             }
         }
     }
