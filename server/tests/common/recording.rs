@@ -170,8 +170,8 @@ pub struct Finished {
     pub bytes: u64,
 }
 
-/// Puts one of so many bytes, whose patient took their consent back, where the recorder of `filmed` would have: into the database at `database`, and the file into
-/// the server's folder of recordings. The server finds it there within a moment.
+/// Puts one of so many bytes, whose patient took their consent back, where the recorder of `filmed` would have: into the
+/// database at `database`, and the file into the server's folder of recordings. The server finds it there within a moment.
 pub async fn finished(database: &Path, recordings: &Path, bytes: usize) -> Finished {
     // No two of its blocks are the same.
     let content: Vec<u8> =
