@@ -3,7 +3,7 @@
 use autamedica_api::{Id, Role, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::{Event, Store, StoredConsultation, append, rows};
+use super::{Event, Store, StoredConsultation, append};
 use crate::secret::{Secret, random_bytes};
 
 /// Links and kiosk codes work from this long before the appointment.
@@ -72,13 +72,9 @@ pub struct StoredCode {
     pub revoked: bool,
 }
 
-/// A row of the table of codes.
-struct NewCode<'a> {
-    hash: String,
-    kind: CodeKind,
-    consultation: &'a Id,
-    role: Role,
-    window: (i64, i64),
+/// When codes of this kind work for this consultation, in milliseconds since 1970.
+fn window_of(kind: CodeKind, now: Timestamp, stored: &StoredConsultation) -> (i64, i64) {
+    window(kind, now, stored.scheduled_at, stored.duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES))
 }
 
 /// When codes of this kind work, in milliseconds since 1970.
@@ -117,45 +113,52 @@ impl Store {
             let kiosk = other_than(|kiosk| fresh.iter().any(|codes| codes.kiosk == *kiosk));
             fresh.push(FreshCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk });
         }
-        let mut new = Vec::new();
-        for (stored, codes) in consultations.iter().zip(&fresh) {
-            new.push(self.row(CodeKind::Link, Role::Patient, &codes.patient, stored, now));
-            new.push(self.row(CodeKind::Link, Role::Doctor, &codes.doctor, stored, now));
-            new.push(self.row(CodeKind::Kiosk, Role::Patient, &codes.kiosk, stored, now));
-        }
-        if new.is_empty() {
+        if fresh.is_empty() {
             return Ok(fresh);
         }
-        let all_were_free = insert(connection, &new, now).await? == new.len();
-        for (stored, codes) in consultations.iter().zip(&mut fresh) {
-            let kiosk = self.vault.hash_code(codes.kiosk.expose());
-            let mut is_free = all_were_free || belongs_to(connection, &kiosk, stored, now).await?;
-            for _ in 0..KIOSK_ATTEMPTS {
-                if is_free {
-                    break;
-                }
-                codes.kiosk = eight_digits();
-                let row = self.row(CodeKind::Kiosk, Role::Patient, &codes.kiosk, stored, now);
-                is_free = insert(connection, &[row], now).await? == 1;
+        let sql = format!("{INSERT} {} {TAKE_OVER}", fresh_rows(fresh.len()));
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_millis());
+        for (stored, codes) in consultations.iter().zip(&fresh) {
+            let (link_from, link_until) = window_of(CodeKind::Link, now, stored);
+            let (kiosk_from, kiosk_until) = window_of(CodeKind::Kiosk, now, stored);
+            insert =
+                insert.bind(stored.id.as_str()).bind(link_from).bind(link_until).bind(kiosk_from).bind(kiosk_until);
+            for code in [&codes.patient, &codes.doctor, &codes.kiosk] {
+                insert = insert.bind(self.vault.hash_code(code.expose()));
             }
-            if !is_free {
-                return Err(sqlx::Error::Protocol("no eight-digit code is free".to_owned()));
+        }
+        let inserted = insert.execute(&mut *connection).await?.rows_affected();
+        if inserted < 3 * consultations.len() as u64 {
+            for (stored, codes) in consultations.iter().zip(&mut fresh) {
+                self.make_sure_of_kiosk(connection, stored, codes, now).await?;
             }
         }
         Ok(fresh)
     }
 
-    fn row<'a>(
+    /// Makes other eight digits for a consultation when those that it got belong to another one.
+    async fn make_sure_of_kiosk(
         &self,
-        kind: CodeKind,
-        role: Role,
-        code: &Secret,
-        stored: &'a StoredConsultation,
+        connection: &mut AnyConnection,
+        stored: &StoredConsultation,
+        codes: &mut FreshCodes,
         now: Timestamp,
-    ) -> NewCode<'a> {
-        let duration = stored.duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES);
-        let window = window(kind, now, stored.scheduled_at, duration);
-        NewCode { hash: self.vault.hash_code(code.expose()), kind, consultation: &stored.id, role, window }
+    ) -> sqlx::Result<()> {
+        let hash = self.vault.hash_code(codes.kiosk.expose());
+        if belongs_to(connection, &hash, stored, now).await? {
+            return Ok(());
+        }
+        let (from, until) = window_of(CodeKind::Kiosk, now, stored);
+        let sql = format!("{INSERT} ($1, 'kiosk', $2, 'patient', $3, $4, $5) {TAKE_OVER}");
+        for _ in 0..KIOSK_ATTEMPTS {
+            codes.kiosk = eight_digits();
+            let insert = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(self.vault.hash_code(codes.kiosk.expose()));
+            let insert = insert.bind(stored.id.as_str()).bind(from).bind(until).bind(now.as_millis());
+            if insert.execute(&mut *connection).await?.rows_affected() == 1 {
+                return Ok(());
+            }
+        }
+        Err(sqlx::Error::Protocol("no eight-digit code is free".to_owned()))
     }
 
     /// What a code stands for.
@@ -169,7 +172,7 @@ impl Store {
         )
         .bind(self.vault.hash_code(code))
         .bind(kind.as_str())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.reads)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let consultation = Id::new(row.try_get::<String, _>("consultation_id")?);
@@ -195,22 +198,27 @@ impl Store {
     }
 }
 
-/// Inserts codes, and says how many of them were free. One that can't work any more is taken over.
-async fn insert(connection: &mut AnyConnection, codes: &[NewCode<'_>], now: Timestamp) -> sqlx::Result<usize> {
-    let sql = format!(
-        "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) VALUES {} \
-         ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, valid_from = excluded.valid_from, \
-         expires_at = excluded.expires_at, created_at = excluded.created_at, revoked_at = NULL \
-         WHERE join_codes.expires_at < excluded.created_at",
-        rows(codes.len(), 7)
-    );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-    for NewCode { hash, kind, consultation, role, window: (valid_from, expires_at) } in codes {
-        query = query.bind(hash).bind(kind.as_str()).bind(consultation.as_str()).bind(role.as_str());
-        query = query.bind(valid_from).bind(expires_at).bind(now.as_millis());
-    }
-    let inserted = query.execute(connection).await?.rows_affected();
-    Ok(usize::try_from(inserted).unwrap_or(usize::MAX))
+const INSERT: &str =
+    "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) VALUES";
+/// A code that can't work any more is taken over; one that can is left alone.
+const TAKE_OVER: &str = "ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, valid_from = excluded.valid_from, \
+     expires_at = excluded.expires_at, created_at = excluded.created_at, revoked_at = NULL \
+     WHERE join_codes.expires_at < excluded.created_at";
+
+/// The rows of so many consultations' fresh codes: `$1` is now; then come each one's id, its windows for links and for the
+/// kiosk, and the hashes of the patient's link, the doctor's and the kiosk's. SQLite takes the longer for each value the more
+/// there are, so none is said twice.
+fn fresh_rows(consultations: usize) -> String {
+    let rows = |consultation: usize| {
+        let [id, link_from, link_until, kiosk_from, kiosk_until, patient, doctor, kiosk] =
+            std::array::from_fn(|place| format!("${}", 2 + 8 * consultation + place));
+        format!(
+            "({patient}, 'link', {id}, 'patient', {link_from}, {link_until}, $1), \
+             ({doctor}, 'link', {id}, 'doctor', {link_from}, {link_until}, $1), \
+             ({kiosk}, 'kiosk', {id}, 'patient', {kiosk_from}, {kiosk_until}, $1)"
+        )
+    };
+    (0..consultations).map(rows).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the code of this hash is the one that was made for this consultation now.
@@ -278,7 +286,14 @@ fn eight_digits() -> Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::config::Database;
+    use crate::store::NewConsultation;
+    use crate::vault::Vault;
 
     #[test]
     fn codes_work_around_the_appointment() {
@@ -289,6 +304,33 @@ mod tests {
         let begin = start.as_millis() - 15 * MINUTE;
         assert_eq!(window(CodeKind::Link, now, Some(start), 30), (begin, start.as_millis() + (30 + 720) * MINUTE));
         assert_eq!(window(CodeKind::Kiosk, now, Some(start), 30), (begin, start.as_millis() + 90 * MINUTE));
+    }
+
+    #[tokio::test]
+    async fn eight_digits_of_another_consultation_are_exchanged_and_ones_own_stay() {
+        let store = Store::open(&Database::Memory, Arc::new(Vault::ephemeral())).await.unwrap();
+        let create = async |id: &str| {
+            let wanted = json!({"consultationId": id, "patientId": "p", "doctorId": "d"});
+            let wanted = serde_json::from_value(wanted).unwrap();
+            let by = Event::ok("local", "consultation.create");
+            let new = NewConsultation { wanted, e2ee: false, room_sid: "RM_a".to_owned(), by };
+            store.create_consultation(new).await.unwrap()
+        };
+        let (one, other) = (create("one").await, create("other").await);
+        let (taken, now) = (one.codes.unwrap().kiosk, Timestamp::now());
+        let leads_to = async |code: &Secret| {
+            store.find_code(CodeKind::Kiosk, code.expose()).await.unwrap().unwrap().consultation.to_string()
+        };
+        let link = || Secret::random::<32>();
+        let mut codes = FreshCodes { patient: link(), doctor: link(), kiosk: Secret::new(taken.expose().to_owned()) };
+        let mut connection = store.pool.acquire().await.unwrap();
+        store.make_sure_of_kiosk(&mut connection, &other.stored, &mut codes, now).await.unwrap();
+        assert!(codes.kiosk != taken);
+        let exchanged = Secret::new(codes.kiosk.expose().to_owned());
+        store.make_sure_of_kiosk(&mut connection, &other.stored, &mut codes, now).await.unwrap();
+        drop(connection);
+        assert!(codes.kiosk == exchanged);
+        assert_eq!((leads_to(&taken).await, leads_to(&exchanged).await), ("one".to_owned(), "other".to_owned()));
     }
 
     #[test]
