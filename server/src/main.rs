@@ -34,6 +34,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    few_heaps();
     // `.env` comes before everything that reads the environment: the log's filter, tokio, and the configuration.
     let config = Config::from_env();
     tracing_subscriber::fmt()
@@ -47,6 +48,15 @@ fn main() -> ExitCode {
             eprintln!("autamedica-server: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Left to itself, glibc gives nearly each thread a heap of its own, and what one gives back no other can use.
+fn few_heaps() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: sets a number of the allocator; nothing else runs yet.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 2);
     }
 }
 

@@ -204,7 +204,7 @@ impl Store {
         )
         .bind(seq)
         .bind(PAGE)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reads)
         .await?;
         rows.iter().map(AuditEntry::read).collect()
     }
@@ -215,7 +215,7 @@ impl Store {
     /// When the database fails.
     pub async fn verify_audit(&self) -> sqlx::Result<Result<i64, Tampering>> {
         // The end first: entries that come meanwhile are after it.
-        let head = sqlx::query("SELECT seq, hash FROM audit_head WHERE id = 1").fetch_one(&self.pool).await?;
+        let head = sqlx::query("SELECT seq, hash FROM audit_head WHERE id = 1").fetch_one(&self.reads).await?;
         let (end, end_hash): (i64, String) = (head.try_get("seq")?, head.try_get("hash")?);
         let (mut last, mut hash) = (0, String::new());
         while last < end {

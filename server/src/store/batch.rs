@@ -3,7 +3,7 @@
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How many are answered together at most.
-const MOST: usize = 16;
+const MOST: usize = 32;
 
 /// Questions of one kind. Whoever comes while others are being answered waits, and then asks for all that have come
 /// meanwhile; so each is answered with what is there after it was asked.

@@ -132,7 +132,7 @@ impl Store {
         let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
         let sql = format!("SELECT {COLUMNS} FROM consultations WHERE id IN ({})", places.join(", "));
         let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.as_str()));
-        let rows = query.fetch_all(&self.pool).await?;
+        let rows = query.fetch_all(&self.reads).await?;
         let found = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
         Ok(ids.iter().map(|id| found.iter().find(|stored| stored.id == *id).cloned()).collect())
     }
@@ -154,7 +154,7 @@ impl Store {
              ORDER BY COALESCE(scheduled_at, created_at), id LIMIT $3"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
-        query.bind(i64::from(most)).fetch_all(&self.pool).await?.iter().map(read).collect()
+        query.bind(i64::from(most)).fetch_all(&self.reads).await?.iter().map(read).collect()
     }
 
     /// Those that are neither ended nor cancelled and that somebody came to. Appointments to which nobody comes stay
@@ -167,7 +167,7 @@ impl Store {
             "SELECT {COLUMNS} FROM consultations WHERE room_sid IS NOT NULL AND (state IN ('waiting', 'live') OR \
              (state = 'created' AND id IN (SELECT consultation_id FROM stays WHERE left_at IS NULL)))"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.reads).await?;
         rows.iter().map(read).collect()
     }
 
@@ -181,7 +181,7 @@ impl Store {
         )
         .bind(since.as_millis())
         .bind(CAUSE_EMPTY)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reads)
         .await?;
         let id = |row: &AnyRow| Id::new(row.try_get::<String, _>("id")?).map_err(|e| sqlx::Error::Decode(e.into()));
         rows.iter().map(id).collect()

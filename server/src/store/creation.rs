@@ -41,7 +41,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn create_consultation(&self, new: NewConsultation) -> sqlx::Result<Creation> {
-        self.batches.creations.change(new, |all| self.write(all)).await
+        let store = self.clone();
+        self.thread.run(async move { store.batches.creations.change(new, |all| store.write(all)).await }).await
     }
 
     /// Writes all of them or none.
@@ -64,7 +65,7 @@ impl Store {
                 Some(refusal) => refusal.as_str(),
             };
             entries.push(new.by.consultation(&stored.id).outcome(outcome));
-            if is_new {
+            if is_new && self.tells_integrator {
                 told.push(OutgoingEvent::state(&stored));
             }
             found.push((stored, is_new, refusal));

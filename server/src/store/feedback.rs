@@ -37,7 +37,7 @@ impl Store {
             "SELECT identity, role, stars, reasons, at FROM feedback WHERE consultation_id = $1 ORDER BY at, identity",
         )
         .bind(id.as_str())
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reads)
         .await?;
         rows.iter().map(read).collect()
     }
@@ -48,7 +48,7 @@ impl Store {
     /// When the database fails.
     pub async fn count_feedback(&self) -> sqlx::Result<Vec<(i64, i64)>> {
         let rows = sqlx::query("SELECT stars, COUNT(*) AS number FROM feedback GROUP BY stars ORDER BY stars")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.reads)
             .await?;
         rows.iter().map(|row| Ok((row.try_get("stars")?, row.try_get("number")?))).collect()
     }

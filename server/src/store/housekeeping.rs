@@ -32,7 +32,7 @@ impl Store {
     /// When the database fails.
     pub async fn count_by_state(&self) -> sqlx::Result<Vec<(String, i64)>> {
         let rows = sqlx::query("SELECT state, COUNT(*) AS number FROM consultations GROUP BY state ORDER BY state")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.reads)
             .await?;
         rows.iter().map(|row| Ok((row.try_get("state")?, row.try_get("number")?))).collect()
     }

@@ -110,7 +110,7 @@ impl Store {
     pub async fn keys(&self) -> sqlx::Result<Vec<ApiKey>> {
         let rows =
             sqlx::query("SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at, name")
-                .fetch_all(&self.pool)
+                .fetch_all(&self.reads)
                 .await?;
         rows.iter().map(read).collect()
     }
@@ -121,7 +121,7 @@ impl Store {
     /// When the database fails.
     pub async fn has_keys(&self) -> sqlx::Result<bool> {
         let ask = async |questions: Vec<()>| {
-            let row = sqlx::query("SELECT 1 FROM api_keys LIMIT 1").fetch_optional(&self.pool).await?;
+            let row = sqlx::query("SELECT 1 FROM api_keys LIMIT 1").fetch_optional(&self.reads).await?;
             Ok(vec![row.is_some(); questions.len()])
         };
         self.batches.has_keys.look((), ask).await
@@ -136,7 +136,7 @@ impl Store {
             "SELECT id, name, scope, created_at, revoked_at FROM api_keys WHERE hash = $1 AND revoked_at IS NULL",
         )
         .bind(hash(key))
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.reads)
         .await?;
         row.as_ref().map(read).transpose()
     }

@@ -14,6 +14,7 @@ mod presence;
 mod quality;
 mod recording_parts;
 mod recordings;
+mod thread;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::vault::Vault;
 use audit::{append, append_all};
 use batch::Batch;
 use outbox::OutgoingEvent;
+use thread::DatabaseThread;
 
 pub use audit::{AuditEntry, Event, Tampering};
 pub use codes::{CodeKind, DEFAULT_DURATION_MINUTES, FreshCodes, StoredCode};
@@ -41,8 +43,12 @@ pub use recordings::{Requested, StoredRecording};
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
+    /// Connections for questions that change nothing: with SQLite in a file they don't wait for whoever writes.
+    reads: AnyPool,
     vault: Arc<Vault>,
     batches: Arc<Batches>,
+    /// Where batches are worked on.
+    thread: DatabaseThread,
     /// Whether the integrator's events are kept for delivery.
     tells_integrator: bool,
 }
@@ -77,6 +83,8 @@ impl Store {
 
     /// Ends the connections after what they are doing.
     pub async fn close(&self) {
+        // The last connection to a SQLite file tidies up, and only one that may write can.
+        self.reads.close().await;
         self.pool.close().await;
     }
 }

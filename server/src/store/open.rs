@@ -7,6 +7,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Executor, Row, SqlSafeStr};
 
 use super::Store;
+use super::thread::DatabaseThread;
 use crate::config::Database;
 use crate::files::{private_folder, write_private};
 use crate::vault::Vault;
@@ -14,9 +15,9 @@ use crate::vault::Vault;
 /// Why the database can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Its folder can't be made.
-    #[error("the folder of the database can't be made")]
-    Folder(#[from] std::io::Error),
+    /// Its folder can't be made, or no thread can be started.
+    #[error("the database's folder can't be made, or its thread can't be started")]
+    System(#[from] std::io::Error),
     /// It can't be reached or opened.
     #[error("the database can't be opened")]
     Connect(#[from] sqlx::Error),
@@ -34,6 +35,8 @@ pub enum OpenError {
 /// How long a request may wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const POSTGRES_CONNECTIONS: u32 = 10;
+/// Two, so that a long list holds nobody up.
+const SQLITE_READERS: u32 = 2;
 
 impl Store {
     /// Connects, and brings the tables up to date.
@@ -43,15 +46,26 @@ impl Store {
     pub async fn open(database: &Database, vault: Arc<Vault>) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
         let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-        let pool = match database {
-            Database::Postgres(url) => options.max_connections(POSTGRES_CONNECTIONS).connect(url.expose()).await?,
-            // SQLite has one writer at a time anyway; with one connection nobody ever finds it locked. An idle one must
-            // stay, because a database in memory ends with it.
-            Database::Memory => sqlite(options).connect("sqlite::memory:").await?,
-            Database::File(path) => sqlite(options).connect(&file_url(path)?).await?,
+        // SQLite has one writer at a time anyway; with one connection nobody ever finds it locked.
+        let (pool, reads) = match database {
+            Database::Postgres(url) => {
+                let pool = options.max_connections(POSTGRES_CONNECTIONS).connect(url.expose()).await?;
+                (pool.clone(), pool)
+            }
+            // An idle one must stay, because a database in memory ends with it.
+            Database::Memory => {
+                let pool = sqlite(options, 1, WRITES).connect("sqlite::memory:").await?;
+                (pool.clone(), pool)
+            }
+            Database::File(path) => {
+                let url = file_url(path)?;
+                let pool = sqlite(options.clone(), 1, WRITES).connect(&url).await?;
+                (pool, sqlite(options, SQLITE_READERS, READS).connect(&url).await?)
+            }
         };
         migrator().run(&pool).await?;
-        let store = Self { pool, vault, batches: Arc::default(), tells_integrator: false };
+        let thread = DatabaseThread::start()?;
+        let store = Self { pool, reads, vault, batches: Arc::default(), thread, tells_integrator: false };
         store.check_key().await?;
         Ok(store)
     }
@@ -68,19 +82,22 @@ impl Store {
     }
 }
 
-fn sqlite(options: AnyPoolOptions) -> AnyPoolOptions {
-    let options = options.min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
+/// With WAL, `NORMAL` loses nothing when the process is killed; only a power cut can take the last moments. What a statement
+/// of many rows would need to undo stays out of files. After 4000 pages (16 MiB) the log goes into the database: each time
+/// the writer waits for the disk, and a page that changed often is written once.
+const WRITES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+     PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;";
+/// In WAL, who reads sees what was committed last, and neither waits for a writer nor holds one up. A reader forgets its pages
+/// whenever something was written, so it needs little room for them.
+const READS: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -512;";
+
+fn sqlite(options: AnyPoolOptions, most: u32, pragmas: &'static str) -> AnyPoolOptions {
+    let options = options.min_connections(1).max_connections(most).idle_timeout(None).max_lifetime(None);
     // There is no network that could break it, and asking would take as long as what it is wanted for.
     let options = options.test_before_acquire(false);
-    options.after_connect(|connection, _| {
+    options.after_connect(move |connection, _| {
         Box::pin(async move {
-            // With WAL, `NORMAL` loses nothing when the process is killed; only a power cut can take the last moments.
-            connection
-                .execute(
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
-                     PRAGMA busy_timeout = 5000;",
-                )
-                .await?;
+            connection.execute(pragmas).await?;
             Ok(())
         })
     })
@@ -150,6 +167,20 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[tokio::test]
+    async fn who_reads_waits_for_no_writer_and_sees_what_was_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&Database::File(folder.path().join("a.db"))).await.unwrap();
+        let mut transaction = store.pool.begin().await.unwrap();
+        let insert = "INSERT INTO api_keys (id, name, scope, hash, created_at) VALUES ('a', 'a', 'read', 'a', 0)";
+        sqlx::query(insert).execute(&mut *transaction).await.unwrap();
+        assert!(!store.has_keys().await.unwrap());
+        transaction.commit().await.unwrap();
+        assert!(store.has_keys().await.unwrap());
+        assert!(sqlx::query("DELETE FROM api_keys").execute(&store.reads).await.is_err(), "a reader wrote");
+        store.close().await;
     }
 
     #[tokio::test]

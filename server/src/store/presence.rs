@@ -28,7 +28,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn knows_sfu_event(&self, id: &str) -> sqlx::Result<bool> {
-        Ok(sqlx::query("SELECT 1 FROM sfu_events WHERE id = $1").bind(id).fetch_optional(&self.pool).await?.is_some())
+        Ok(sqlx::query("SELECT 1 FROM sfu_events WHERE id = $1").bind(id).fetch_optional(&self.reads).await?.is_some())
     }
 
     /// Notes that an event of the SFU was taken in.
@@ -145,7 +145,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT consultation_id, participant_sid, room_sid, identity, joined_at FROM stays WHERE left_at IS NULL",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reads)
         .await?;
         let read = |row: &sqlx::any::AnyRow| {
             let id = Id::new(row.try_get::<String, _>("consultation_id")?);
@@ -167,7 +167,7 @@ impl Store {
     pub async fn last_left(&self, id: &Id) -> sqlx::Result<Option<Timestamp>> {
         let row = sqlx::query("SELECT MAX(left_at) AS at FROM stays WHERE consultation_id = $1")
             .bind(id.as_str())
-            .fetch_one(&self.pool)
+            .fetch_one(&self.reads)
             .await?;
         Ok(row.try_get::<Option<i64>, _>("at")?.map(Timestamp::from_millis))
     }
@@ -228,7 +228,7 @@ impl Store {
         let row = sqlx::query("SELECT 1 FROM removals WHERE consultation_id = $1 AND identity = $2")
             .bind(id.as_str())
             .bind(identity)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.reads)
             .await?;
         Ok(row.is_some())
     }

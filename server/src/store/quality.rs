@@ -38,7 +38,7 @@ impl Store {
         .bind(id.as_str())
         .bind(identity.as_str())
         .bind(now - 60_000)
-        .fetch_one(&self.pool)
+        .fetch_one(&self.reads)
         .await?;
         if recent.try_get::<i64, _>("number")? >= A_MINUTE {
             return Ok(false);
@@ -75,7 +75,7 @@ impl Store {
         .bind(id.as_str())
         .bind(Timestamp::now().as_millis() - LOOK_BACK)
         .bind(MOST)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reads)
         .await?;
         rows.iter().rev().map(read).collect()
     }

@@ -71,7 +71,7 @@ impl Store {
     /// When the database fails.
     pub async fn parts(&self, recording: &str) -> sqlx::Result<Vec<StoredPart>> {
         let sql = format!("SELECT {PARTS} FROM recording_parts WHERE recording_id = $1 ORDER BY number");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(recording).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(recording).fetch_all(&self.reads).await?;
         rows.iter().map(read_part).collect()
     }
 
@@ -104,7 +104,7 @@ impl Store {
         let sql = format!(
             "SELECT {PARTS} FROM recording_parts WHERE egress_id = $1 OR (egress_id = '' AND file = $2) LIMIT 1"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(egress).bind(file).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(egress).bind(file).fetch_optional(&self.reads).await?;
         row.as_ref().map(read_part).transpose()
     }
 

@@ -251,7 +251,7 @@ impl Store {
     /// When the database fails.
     pub async fn recording(&self, id: &str) -> sqlx::Result<Option<StoredRecording>> {
         let sql = format!("SELECT {COLUMNS} FROM recordings WHERE id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&self.reads).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -261,7 +261,7 @@ impl Store {
     /// When the database fails.
     pub async fn recordings_of(&self, id: &Id) -> sqlx::Result<Vec<StoredRecording>> {
         let sql = format!("SELECT {COLUMNS} FROM recordings WHERE consultation_id = $1 ORDER BY requested_at DESC, id");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_all(&self.reads).await?;
         rows.iter().map(read).collect()
     }
 
@@ -274,7 +274,7 @@ impl Store {
             "SELECT {COLUMNS} FROM recordings WHERE owner = $1 AND state IN \
              ('asking', 'starting', 'recording', 'paused', 'stopping', 'storing') ORDER BY requested_at"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).fetch_all(&self.reads).await?;
         rows.iter().map(read).collect()
     }
 
@@ -287,7 +287,7 @@ impl Store {
             "SELECT {COLUMNS} FROM recordings WHERE owner = $1 AND state = 'ready' AND requested_at < $2 ORDER BY requested_at"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).bind(before.as_millis());
-        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+        query.fetch_all(&self.reads).await?.iter().map(read).collect()
     }
 
     /// Who has consented, in the room or not; the doctor has by starting.
@@ -302,7 +302,7 @@ impl Store {
              UNION SELECT identity FROM consents WHERE consultation_id = $1 AND answer = 'accepted'",
         )
         .bind(id.as_str())
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reads)
         .await?;
         rows.iter().map(|row| row.try_get("identity")).collect()
     }
@@ -317,7 +317,7 @@ impl Store {
             "SELECT DISTINCT identity FROM stays WHERE consultation_id = $1 AND left_at IS NULL ORDER BY identity",
         )
         .bind(id.as_str())
-        .fetch_all(&self.pool)
+        .fetch_all(&self.reads)
         .await?;
         let present: sqlx::Result<Vec<String>> = rows.iter().map(|row| row.try_get("identity")).collect();
         Ok(present?.into_iter().filter(|identity| !consented.contains(identity)).collect())
@@ -329,7 +329,7 @@ impl Store {
     /// When the database fails.
     pub async fn count_recordings(&self) -> sqlx::Result<Vec<(String, i64)>> {
         let rows = sqlx::query("SELECT state, COUNT(*) AS number FROM recordings GROUP BY state ORDER BY state")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.reads)
             .await?;
         rows.iter().map(|row| Ok((row.try_get("state")?, row.try_get("number")?))).collect()
     }
