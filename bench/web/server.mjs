@@ -1,11 +1,11 @@
-// The backend's rival: what the web stack's token server does, with Express and livekit-server-sdk. It keeps
-// consultations in a Map, which costs it nothing; ours has them in a database, with an audit log.
+// The backend's rival: what the web stack's token server does, with Express and livekit-server-sdk.
 import express from "express";
 import { AccessToken, RoomServiceClient, TrackSource } from "livekit-server-sdk";
+import { inMemory, inSqlite } from "./store.mjs";
 
-const { LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, PORT } = process.env;
+const { LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, PORT, DATABASE } = process.env;
 const rooms = new RoomServiceClient(LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET);
-const consultations = new Map();
+const store = DATABASE ? inSqlite(DATABASE) : inMemory();
 
 function mint(role, userId, consultationId, room) {
   const doctor = role === "doctor";
@@ -30,10 +30,9 @@ app.post("/api/consultations/create", async (request, response) => {
   if (!consultationId || !patientId || !doctorId) {
     return response.status(400).json({ success: false, error: { code: "invalid_request", message: "a field is missing" } });
   }
-  const known = consultations.get(consultationId) ?? { patientId, doctorId, createdAt: new Date().toISOString() };
-  consultations.set(consultationId, known);
   const roomName = `consultation-${consultationId}`;
   const room = await rooms.createRoom({ name: roomName });
+  const { createdAt, codes } = store.create({ consultationId, patientId, doctorId }, room.sid, request.ip);
   const [patientToken, doctorToken] = await Promise.all([
     mint("patient", patientId, consultationId, roomName),
     mint("doctor", doctorId, consultationId, roomName),
@@ -42,7 +41,7 @@ app.post("/api/consultations/create", async (request, response) => {
     success: true,
     data: {
       consultationId, roomName, roomSid: room.sid, patientId, doctorId, patientToken, doctorToken,
-      livekitUrl: LIVEKIT_URL.replace(/^http/, "ws"), createdAt: known.createdAt,
+      livekitUrl: LIVEKIT_URL.replace(/^http/, "ws"), createdAt: new Date(createdAt).toISOString(), ...codes,
     },
   });
 });

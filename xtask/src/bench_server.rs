@@ -1,4 +1,5 @@
-//! Our backend beside the web stack's token server (`bench/web`), with the same load and the same SFU.
+//! Our backend beside the web stack's token server (`bench/web`), with the same load and the same SFU. The rival is measured
+//! twice: with a database as ours, and as it is found in the wild, with a `Map` that is gone when it ends.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,7 +22,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=600))]
     seconds: u64,
     /// How many callers ask at once, each as soon as it has its answer.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=256))]
     callers: u32,
     /// Measure this build of the backend instead of a fresh one of the profile `server`.
     #[arg(long, value_name = "FILE")]
@@ -31,7 +32,13 @@ pub struct Options {
     report: Option<PathBuf>,
 }
 
-struct Figures {
+const OURS: &str = "autamedica-server";
+const EXPRESS: &str = "express";
+const EXPRESS_MAP: &str = "express with a Map";
+
+struct Row {
+    server: &'static str,
+    sfu: &'static str,
     per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
@@ -59,88 +66,109 @@ pub fn run(options: &Options) -> Result<()> {
             root().join("target/server/autamedica-server")
         }
     };
-    let web = root().join("bench/web");
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&web);
+    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(rival());
     step::run("Installing the rival's packages", npm, "Check the network: `npm ping`.")?;
 
     let stub = stub_sfu()?;
-    let folder = tempfile::tempdir().context("making a folder")?;
     let mut rows = Vec::new();
-    for name in ["SFU", "no SFU"] {
-        for server in ["autamedica-server", "express"] {
+    for sfu in ["SFU", "no SFU"] {
+        for server in [OURS, EXPRESS, EXPRESS_MAP] {
             // Each has an SFU of its own: rooms stay open for hours, and cost it something all that time.
-            let real = (name == "SFU").then(Sfu::start).transpose()?;
-            let sfu = real.as_ref().map_or_else(|| stub.clone(), Sfu::url);
-            let port = free_port()?;
-            let mut command = if server == "express" {
-                let mut node = Command::new("node");
-                node.arg(web.join("server.mjs"))
-                    .env("NODE_ENV", "production")
-                    .env("LIVEKIT_URL", sfu.replace("ws:", "http:"));
-                node
-            } else {
-                let mut command = Command::new(&ours);
-                let file = folder.path().join(format!("{name}.db"));
-                command.env("DATABASE_URL", format!("sqlite:{}", file.display())).env("LIVEKIT_URL", &sfu);
-                command.env("RATE_LIMIT_PER_SECOND", "100000").env("RUST_LOG", "warn");
-                command
-            };
-            command.env("PORT", port.to_string()).env("AUTAMEDICA_PORT", port.to_string());
-            command.env("LIVEKIT_API_KEY", Sfu::API_KEY).env("LIVEKIT_API_SECRET", Sfu::API_SECRET);
-            command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
-            let process = Process::spawn(server, command)?;
-            wait_until(server, HANG_GUARD, || TcpStream::connect(("127.0.0.1", port)).ok())?;
-            say(format_args!("{server}, {name}: {} callers for {} s", options.callers, options.seconds));
-            // Warm: the first seconds are a just-in-time compiler's.
-            load(port, options.callers, Duration::from_secs(2))?;
-            let cpu = || (cpu_time(process.id()), real.as_ref().and_then(|sfu| cpu_time(sfu.pid())));
-            let before = cpu();
-            let mut latencies = load(port, options.callers, Duration::from_secs(options.seconds))?;
-            let after = cpu();
-            latencies.sort_unstable();
-            #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-            let requests = latencies.len() as f64;
-            #[expect(clippy::cast_precision_loss, reason = "seconds of a benchmark")]
-            let per_second = requests / options.seconds as f64;
-            let ms_a_request = |before: Option<Duration>, after: Option<Duration>| {
-                Some(after?.saturating_sub(before?).as_secs_f64() * 1000.0 / requests)
-            };
-            let figures = Figures {
-                per_second,
-                p50_ms: percentile(&latencies, 50),
-                p99_ms: percentile(&latencies, 99),
-                memory_mib: resident_mib(process.id())?,
-                cpu_ms: ms_a_request(before.0, after.0).context("the server is gone")?,
-                sfu_cpu_ms: ms_a_request(before.1, after.1),
-            };
-            rows.push((server, name, figures));
+            let real = (sfu == "SFU").then(Sfu::start).transpose()?;
+            rows.push(measure(options, &ours, server, sfu, real.as_ref(), &stub)?);
         }
     }
 
-    println!("\nPOST /api/consultations/create: two tokens and a room; ours with its database, links and audit log");
-    println!("its and the SFU's milliseconds of one core are for each request");
+    println!(
+        "\nPOST /api/consultations/create: two tokens, a room, and (but with a Map) codes and an audit entry in SQLite"
+    );
+    println!("the server's and the SFU's milliseconds of one core are for each request");
     println!(
         "{:20}{:>8}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}",
         "", "", "requests/s", "p50 ms", "p99 ms", "MiB", "CPU ms", "SFU's ms"
     );
-    for (server, name, Figures { per_second, p50_ms, p99_ms, memory_mib, cpu_ms, sfu_cpu_ms }) in &rows {
-        let sfu = sfu_cpu_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2}"));
+    for Row { server, sfu, per_second, p50_ms, p99_ms, memory_mib, cpu_ms, sfu_cpu_ms } in &rows {
+        let sfus = sfu_cpu_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2}"));
         println!(
-            "{server:20}{name:>8}{per_second:12.0}{p50_ms:10.2}{p99_ms:10.2}{memory_mib:10.1}{cpu_ms:10.2}{sfu:>10}"
+            "{server:20}{sfu:>8}{per_second:12.0}{p50_ms:10.2}{p99_ms:10.2}{memory_mib:10.1}{cpu_ms:10.2}{sfus:>10}"
         );
     }
     if let Some(file) = &options.report {
-        let row = |(server, name, figures): &(&str, &str, Figures)| {
-            json!({"server": server, "sfu": name, "per_second": figures.per_second, "p50_ms": figures.p50_ms,
-                "p99_ms": figures.p99_ms, "memory_mib": figures.memory_mib, "cpu_ms": figures.cpu_ms,
-                "sfu_cpu_ms": figures.sfu_cpu_ms})
+        let row = |row: &Row| {
+            json!({"server": row.server, "sfu": row.sfu, "per_second": row.per_second, "p50_ms": row.p50_ms,
+                "p99_ms": row.p99_ms, "memory_mib": row.memory_mib, "cpu_ms": row.cpu_ms, "sfu_cpu_ms": row.sfu_cpu_ms})
         };
         let rows: Vec<Value> = rows.iter().map(row).collect();
         std::fs::write(file, serde_json::to_string_pretty(&rows)? + "\n")
             .with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
+}
+
+/// Where the rival lies.
+fn rival() -> PathBuf {
+    root().join("bench/web")
+}
+
+/// Starts a server in a folder of its own and puts it under load.
+fn measure(
+    options: &Options,
+    ours: &Path,
+    server: &'static str,
+    sfu: &'static str,
+    real: Option<&Sfu>,
+    stub: &str,
+) -> Result<Row> {
+    let folder = tempfile::tempdir().context("making a folder")?;
+    let url = real.map_or_else(|| stub.to_owned(), Sfu::url);
+    let port = free_port()?;
+    let mut command = if server == OURS {
+        let mut command = Command::new(ours);
+        command
+            .env("DATABASE_URL", "sqlite:bench.db")
+            .env("LIVEKIT_URL", &url)
+            .env("AUTAMEDICA_PORT", port.to_string());
+        command.env("RATE_LIMIT_PER_SECOND", "100000").env("RUST_LOG", "warn");
+        command
+    } else {
+        let mut command = Command::new("node");
+        command.arg(rival().join("server.mjs")).env("NODE_ENV", "production").env("PORT", port.to_string());
+        command.env("LIVEKIT_URL", url.replace("ws:", "http:"));
+        if server == EXPRESS {
+            command.env("DATABASE", "bench.db");
+        }
+        command
+    };
+    command.env("LIVEKIT_API_KEY", Sfu::API_KEY).env("LIVEKIT_API_SECRET", Sfu::API_SECRET);
+    command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+    let process = Process::spawn(server, command)?;
+    wait_until(server, HANG_GUARD, || TcpStream::connect(("127.0.0.1", port)).ok())?;
+    say(format_args!("{server}, {sfu}: {} callers for {} s", options.callers, options.seconds));
+    // Warm: the first seconds are a just-in-time compiler's.
+    load(port, options.callers, Duration::from_secs(2))?;
+    let cpu = || (cpu_time(process.id()), real.and_then(|sfu| cpu_time(sfu.pid())));
+    let before = cpu();
+    let mut latencies = load(port, options.callers, Duration::from_secs(options.seconds))?;
+    let after = cpu();
+    latencies.sort_unstable();
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    let requests = latencies.len() as f64;
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a benchmark")]
+    let per_second = requests / options.seconds as f64;
+    let ms_a_request = |before: Option<Duration>, after: Option<Duration>| {
+        Some(after?.saturating_sub(before?).as_secs_f64() * 1000.0 / requests)
+    };
+    Ok(Row {
+        server,
+        sfu,
+        per_second,
+        p50_ms: percentile(&latencies, 50),
+        p99_ms: percentile(&latencies, 99),
+        memory_mib: resident_mib(process.id())?,
+        cpu_ms: ms_a_request(before.0, after.0).context("the server is gone")?,
+        sfu_cpu_ms: ms_a_request(before.1, after.1),
+    })
 }
 
 /// Asks for new consultations again and again, and gives how long each answer took, in microseconds.
