@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -174,7 +175,11 @@ fn measure(
 /// Asks for new consultations again and again, and gives how long each answer took, in microseconds.
 fn load(port: u16, callers: u32, duration: Duration) -> Result<Vec<u64>> {
     let end = Instant::now() + duration;
-    let callers: Vec<_> = (0..callers).map(|caller| std::thread::spawn(move || call(port, caller, end))).collect();
+    // No two loads ask for the same consultation.
+    static LOADS: AtomicU32 = AtomicU32::new(0);
+    let load = LOADS.fetch_add(1, Ordering::Relaxed);
+    let call = move |caller| std::thread::spawn(move || call(port, &format!("bench-{load}-{caller}"), end));
+    let callers: Vec<_> = (0..callers).map(call).collect();
     let mut all = Vec::new();
     for caller in callers {
         all.extend(caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))??);
@@ -183,14 +188,13 @@ fn load(port: u16, callers: u32, duration: Duration) -> Result<Vec<u64>> {
     Ok(all)
 }
 
-fn call(port: u16, caller: u32, end: Instant) -> Result<Vec<u64>> {
+fn call(port: u16, caller: &str, end: Instant) -> Result<Vec<u64>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).context("connecting")?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut took = Vec::new();
-    let run = std::process::id();
     while Instant::now() < end {
-        let id = format!("{run}-{caller}-{}-{}", end.elapsed().as_nanos(), took.len());
+        let id = format!("{caller}-{}", took.len());
         let body = json!({"consultationId": id, "patientId": "patient", "doctorId": "doctor"}).to_string();
         let head = "POST /api/consultations/create HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json";
         // One packet, as an HTTP client sends it: formatted right into the socket each piece would be one.

@@ -47,7 +47,7 @@ pub struct Store {
     reads: AnyPool,
     vault: Arc<Vault>,
     batches: Arc<Batches>,
-    /// Where batches are worked on.
+    /// Where creations are written.
     thread: DatabaseThread,
     /// Whether the integrator's events are kept for delivery.
     tells_integrator: bool,
@@ -83,7 +83,6 @@ impl Store {
 
     /// Ends the connections after what they are doing.
     pub async fn close(&self) {
-        // The last connection to a SQLite file tidies up, and only one that may write can.
         self.reads.close().await;
         self.pool.close().await;
     }

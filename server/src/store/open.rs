@@ -84,9 +84,10 @@ impl Store {
 
 /// With WAL, `NORMAL` loses nothing when the process is killed; only a power cut can take the last moments. What a statement
 /// of many rows would need to undo stays out of files. After 4000 pages (16 MiB) the log goes into the database: each time
-/// the writer waits for the disk, and a page that changed often is written once.
+/// the writer waits for the disk, and a page that changed often is written once. If a long read made it grow, it is cut to 64 MiB.
 const WRITES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
-     PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;";
+     PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; \
+     PRAGMA journal_size_limit = 67108864;";
 /// In WAL, who reads sees what was committed last, and neither waits for a writer nor holds one up. A reader forgets its pages
 /// whenever something was written, so it needs little room for them.
 const READS: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -512;";

@@ -3,8 +3,15 @@
 //! A transaction goes back and forth between its caller and the database. Where requests are served each of these steps would
 //! wait behind other requests, and everybody else for the transaction.
 
+use std::time::Duration;
+
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+/// How long a piece of work may take. Others wait for it, and a database that is gone without a word would never answer.
+const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// The thread. It ends with the last clone.
 #[derive(Clone, Debug)]
@@ -32,22 +39,36 @@ impl DatabaseThread {
     /// Does a piece of work there. It goes on when the caller doesn't wait any more: others may wait for the same.
     ///
     /// # Errors
-    /// Those of the work, or when it panics.
+    /// Those of the work, or when it panics, or takes longer than a minute.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = sqlx::Result<T>> + Send + 'static,
     ) -> sqlx::Result<T> {
-        self.runtime.spawn(work).await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+        self.within(GIVE_UP, work).await
+    }
+
+    async fn within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = sqlx::Result<T>> + Send + 'static,
+    ) -> sqlx::Result<T> {
+        let done = self.runtime.spawn(timeout(limit, work).in_current_span()).await;
+        done.map_err(|_| sqlx::Error::WorkerCrashed)?.map_err(|late| sqlx::Error::Io(late.into()))?
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::sync::oneshot;
 
     use super::*;
+
+    #[tokio::test]
+    async fn work_without_an_end_is_given_up() {
+        let thread = DatabaseThread::start().unwrap();
+        let never = thread.within(Duration::from_millis(50), std::future::pending::<sqlx::Result<()>>()).await;
+        assert!(matches!(never, Err(sqlx::Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut));
+    }
 
     #[tokio::test]
     async fn work_goes_on_when_its_caller_gives_up_and_a_panic_is_an_error() {
