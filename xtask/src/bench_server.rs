@@ -75,9 +75,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut rows = Vec::new();
     for sfu in ["SFU", "no SFU"] {
         for server in [OURS, EXPRESS, EXPRESS_MAP] {
-            // Each has an SFU of its own: rooms stay open for hours, and cost it something all that time.
-            let real = (sfu == "SFU").then(Sfu::start).transpose()?;
-            rows.push(measure(options, &ours, server, sfu, real.as_ref(), &stub)?);
+            rows.push(measure(options, &ours, server, sfu, &stub)?);
         }
     }
 
@@ -113,16 +111,11 @@ fn rival() -> PathBuf {
 }
 
 /// Starts a server in a folder of its own and puts it under load.
-fn measure(
-    options: &Options,
-    ours: &Path,
-    server: &'static str,
-    sfu: &'static str,
-    real: Option<&Sfu>,
-    stub: &str,
-) -> Result<Row> {
+fn measure(options: &Options, ours: &Path, server: &'static str, sfu: &'static str, stub: &str) -> Result<Row> {
     let folder = tempfile::tempdir().context("making a folder")?;
-    let url = real.map_or_else(|| stub.to_owned(), Sfu::url);
+    // Each has an SFU of its own: rooms stay open for hours, and cost it something all that time.
+    let real = (sfu == "SFU").then(Sfu::start).transpose()?;
+    let url = real.as_ref().map_or_else(|| stub.to_owned(), Sfu::url);
     let port = free_port()?;
     let mut command = if server == OURS {
         let mut command = Command::new(ours);
@@ -148,7 +141,7 @@ fn measure(
     say(format_args!("{server}, {sfu}: {} callers for {} s", options.callers, options.seconds));
     // Warm: the first seconds are a just-in-time compiler's.
     load(port, options.callers, Duration::from_secs(2))?;
-    let cpu = || (cpu_time(process.id()), real.and_then(|sfu| cpu_time(sfu.pid())));
+    let cpu = || (cpu_time(process.id()), real.as_ref().and_then(|sfu| cpu_time(sfu.pid())));
     let before = cpu();
     let mut latencies = load(port, options.callers, Duration::from_secs(options.seconds))?;
     let after = cpu();

@@ -65,7 +65,7 @@ impl Store {
                 Some(refusal) => refusal.as_str(),
             };
             entries.push(new.by.consultation(&stored.id).outcome(outcome));
-            if is_new && self.tells_integrator {
+            if is_new {
                 told.push(OutgoingEvent::state(&stored));
             }
             found.push((stored, is_new, refusal));
