@@ -1,4 +1,4 @@
-//! Generates the engine's protocol types from the descriptors that came in the same package as the library.
+//! Generates the engine's protocol types from the descriptors that are packaged with the library.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -28,8 +28,10 @@ fn generate() -> Result<(), String> {
 }
 
 fn engine_dir() -> Result<PathBuf, String> {
-    if let Some(dir) = env::var_os("AUTAMEDICA_ENGINE_DIR").filter(|dir| !dir.is_empty()) {
-        return Ok(dir.into());
+    if let Some(dir) = env::var_os("AUTAMEDICA_ENGINE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from) {
+        // The variable names the folder of one version, or the parent folder of all versions.
+        let version = dir.join(ENGINE_VERSION);
+        return Ok(if version.is_dir() { version } else { dir });
     }
     let manifest = env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?;
     Ok(PathBuf::from(manifest).join("..").join(".engine").join(ENGINE_VERSION))

@@ -26,7 +26,7 @@ use autamedica_lab::{Display, Process, Sfu, built_program};
 use clap::Parser;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 const ROOM: &str = "crowd";
@@ -49,7 +49,7 @@ struct Options {
 struct Publisher {
     room: Room,
     source: NativeVideoSource,
-    _events: UnboundedReceiver<RoomEvent>,
+    _events: Receiver<RoomEvent>,
 }
 
 fn main() -> Result<()> {

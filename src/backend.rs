@@ -1,12 +1,13 @@
 //! The bundled backend, started when nothing answers on this machine.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use autamedica_client::call::StartBackend;
-use autamedica_server::{Config, RunningServer, Server};
+use autamedica_server::{Config, RunningServer, Server, data_folder};
 use tokio::sync::Mutex;
-use url::Url;
+use url::{Host, Url};
 
 /// The backend inside this app, once it runs. Clones are the same.
 #[derive(Clone, Default)]
@@ -29,7 +30,14 @@ impl BundledBackend {
         if running.is_some() {
             return Ok(());
         }
-        let mut config = Config::from_env().context("the backend's configuration")?;
+        let mut config = Config::from_environment().context("the backend's configuration")?;
+        // It serves this user's apps alone: on one loopback address, and with a key that no other account can read.
+        config.host = match server.host() {
+            Some(Host::Ipv4(address)) => address.into(),
+            Some(Host::Ipv6(address)) => address.into(),
+            Some(Host::Domain(_)) | None => Ipv4Addr::LOCALHOST.into(),
+        };
+        config.local_key_folder = Some(data_folder().context("this user has no folder for the app's data")?);
         config.port = server.port_or_known_default().context("the backend's address names no port")?;
         *running = Some(Server::start(config).await.context("starting the bundled backend")?);
         Ok(())

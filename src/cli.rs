@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 #[cfg(not(feature = "kiosk"))]
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use autamedica_api::Role;
 #[cfg(not(feature = "kiosk"))]
-use autamedica_api::{Id, JoinLink};
+use autamedica_api::{Id, Pasted, read_pasted};
 #[cfg(not(feature = "kiosk"))]
 use autamedica_client::app::Start;
-use autamedica_client::call::DeviceChoices;
+use autamedica_client::call::{DeviceChoices, VideoCodecChoice};
 #[cfg(not(feature = "kiosk"))]
 use autamedica_client::call::{JoinTarget, Secret};
 use autamedica_client::device::DeviceChoice;
@@ -38,9 +38,15 @@ pub struct Cli {
     /// Speaker: part of its name, `test` or `none`.
     #[arg(long, value_name = "NAME")]
     pub speaker: Option<DeviceChoice>,
+    /// Video codec of the camera: `auto` (H.264, and VP8 where that doesn't work), `h264` or `vp8`. Default: as set.
+    #[arg(long, env = "AUTAMEDICA_VIDEO_CODEC", value_name = "CODEC")]
+    pub video_codec: Option<VideoCodecChoice>,
     /// Language, `es` or `en`. Default: as set, else the system's, Spanish when it is neither.
     #[arg(long)]
     pub lang: Option<Language>,
+    /// The clinic's name, to be read at the top of its screens instead of the app's.
+    #[arg(long, env = "AUTAMEDICA_CLINIC", value_name = "NAME")]
+    pub clinic: Option<String>,
     /// Full screen, larger, nothing to get wrong.
     #[arg(long)]
     pub kiosk: bool,
@@ -77,7 +83,7 @@ pub struct Way {
     /// The link you were sent (`https://…/join#…` or `autamedica://join…`).
     pub link: Option<String>,
     /// As whom: `patient` or `doctor`. Default: doctor where this app is paired with a clinic, else patient.
-    #[arg(long)]
+    #[arg(long, value_parser = role)]
     pub role: Option<Role>,
     /// Join this consultation at once (for QA, against a backend on this machine).
     #[arg(long, value_name = "ID", conflicts_with_all = ["link", "url"])]
@@ -99,16 +105,29 @@ pub struct Way {
     pub register: bool,
 }
 
+/// A role that somebody takes without a link: an observer has one of their own.
+#[cfg(not(feature = "kiosk"))]
+fn role(text: &str) -> Result<Role, String> {
+    match text.parse() {
+        Ok(role @ (Role::Patient | Role::Doctor)) => Ok(role),
+        _ => Err("the role must be `patient` or `doctor`".to_owned()),
+    }
+}
+
 #[cfg(not(feature = "kiosk"))]
 impl Way {
     /// What to show first. A link leads through the check; what QA names is joined at once, unless told otherwise.
     ///
     /// # Errors
-    /// When the link isn't one of ours.
+    /// When `--url` comes without a token.
     pub fn start(&self, role: Role) -> Result<Start> {
         if let Some(link) = &self.link {
-            let link = JoinLink::parse(link).context("the link can't be used: please copy it again, whole")?;
-            return Ok(Start::Check(JoinTarget::Link(link)));
+            // Whoever clicks a link in a mail sees no terminal: the window says what is wrong.
+            return Ok(match read_pasted(link) {
+                Ok(Pasted::Link(link)) => Start::Check(JoinTarget::Link(link)),
+                Ok(Pasted::Digits(digits)) => Start::Check(JoinTarget::Digits(Secret::new(digits))),
+                Err(_) => Start::Unusable(link.clone()),
+            });
         }
         let target = match (&self.consultation, &self.url, &self.token) {
             (Some(id), _, _) => JoinTarget::Consultation { id: id.clone(), role },
@@ -121,6 +140,15 @@ impl Way {
 }
 
 impl Cli {
+    /// Whether it has a window of its own beside another one, as QA's two sides of a call have.
+    #[cfg(not(feature = "kiosk"))]
+    pub fn is_run_of_its_own(&self) -> bool {
+        let Way { consultation, url, check, .. } = &self.way;
+        let test = self.camera.is_some() || self.microphone.is_some() || self.speaker.is_some();
+        let observed = self.report.is_some() || self.seconds.is_some() || self.title.is_some() || self.say.is_some();
+        consultation.is_some() || url.is_some() || *check || self.kiosk || test || observed
+    }
+
     /// The devices: those named here, else those that were set.
     pub fn devices(&self, set: DeviceChoices) -> DeviceChoices {
         DeviceChoices {
@@ -134,7 +162,7 @@ impl Cli {
     pub fn title(&self, role: Role) -> String {
         self.title.clone().unwrap_or_else(|| match role {
             Role::Doctor => "AutaMedica · Doctor".to_owned(),
-            Role::Patient => "AutaMedica".to_owned(),
+            Role::Patient | Role::Observer => "AutaMedica".to_owned(),
         })
     }
 }
@@ -159,7 +187,9 @@ mod tests {
         let start = cli.way.start(cli.way.role.unwrap()).unwrap();
         assert!(matches!(start, Start::Join(JoinTarget::Consultation { role: Role::Doctor, .. })));
         assert_eq!(parse(&[]).unwrap().way.start(Role::Patient).unwrap(), Start::Home);
-        assert!(parse(&["https://elsewhere.example/"]).unwrap().way.start(Role::Patient).is_err());
+        let unusable = "https://elsewhere.example/";
+        let start = parse(&[unusable]).unwrap().way.start(Role::Patient).unwrap();
+        assert_eq!(start, Start::Unusable(unusable.to_owned()), "told in the window");
         assert!(parse(&["--role", "nurse"]).is_err());
         assert!(parse(&["--consultation", "a b"]).is_err());
         assert!(parse(&["--pair"]).is_err(), "with whom?");
@@ -168,9 +198,22 @@ mod tests {
     #[test]
     fn a_link_is_checked_first_and_a_qa_call_on_demand() {
         let link = "https://clinic.example/join#abcdefghijklmnopqrstuvwxyz";
-        assert!(matches!(parse(&[link]).unwrap().way.start(Role::Patient).unwrap(), Start::Check(JoinTarget::Link(_))));
+        for link in [link.to_owned(), format!("<{link}>."), link.replace('#', "%23")] {
+            let start = parse(&[&link]).unwrap().way.start(Role::Patient).unwrap();
+            assert!(matches!(start, Start::Check(JoinTarget::Link(_))), "{link}");
+        }
         let checked = parse(&["--consultation", "4821", "--check"]).unwrap();
         assert!(matches!(checked.way.start(Role::Patient).unwrap(), Start::Check(JoinTarget::Consultation { .. })));
+    }
+
+    #[test]
+    fn a_clicked_link_goes_to_the_window_that_is_open_and_qa_has_several() {
+        for shared in [&["https://clinic.example/join#x"][..], &[], &["--role", "doctor"], &["--lang", "en"]] {
+            assert!(!parse(shared).unwrap().is_run_of_its_own(), "{shared:?}");
+        }
+        for own in [&["--consultation", "4821"][..], &["--camera", "test"], &["--report", "r.json"], &["--kiosk"]] {
+            assert!(parse(own).unwrap().is_run_of_its_own(), "{own:?}");
+        }
     }
 
     #[test]

@@ -3,9 +3,12 @@
 #[cfg(not(feature = "kiosk"))]
 mod backend;
 mod cli;
+#[cfg(all(unix, not(feature = "kiosk")))]
+mod instance;
 mod keep;
 #[cfg(not(feature = "kiosk"))]
 mod links;
+mod shutdown;
 mod supervise;
 
 use std::path::PathBuf;
@@ -15,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use autamedica_api::Role;
-use autamedica_client::app::{AppOptions, Start, UiHandle};
+use autamedica_client::app::{AppOptions, OnScreen, Start, UiHandle};
 use autamedica_client::backend::Backend;
 use autamedica_client::call::{Entrance, Secret};
 use autamedica_client::device::audio::{list_microphones, list_speakers};
@@ -23,22 +26,22 @@ use autamedica_client::device::{list_cameras, list_screens};
 use autamedica_client::i18n::Language;
 use autamedica_client::native::NativeCalls;
 use autamedica_client::pairing::Pairing;
+use autamedica_client::pin::PinLock;
 use autamedica_client::report::Measurements;
 use autamedica_client::settings::{self, Settings};
 use autamedica_client::storage::{Kept, config_folder};
-use autamedica_client::ui::video::PictureKind;
+use autamedica_client::ui::video::{FrameShown, PictureKind};
 use clap::Parser;
 use tokio::runtime::Handle;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use crate::cli::Cli;
+use crate::shutdown::{LAST_WORK, asked_to_end};
 
 /// Without `RUST_LOG`. PulseAudio's client calls it an error when we are done with a connection, and the file dialog when the
 /// desktop has none, which the app handles.
 const LOGGED: &str = "info,pulseaudio=warn,pulseaudio::client::reactor=off,rfd=off";
-/// How long what is still under way may take once the window is closed.
-const LAST_WORK: Duration = Duration::from_secs(3);
 /// Where a backend is looked for that nobody named.
 const DEFAULT_SERVER: &str = "http://localhost:8888";
 
@@ -47,7 +50,7 @@ fn main() -> Result<ExitCode> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     if cli.list_devices {
-        list_devices();
+        list_devices()?;
     } else if cli.pair {
         let server = cli.server.clone().context("which clinic? Give its address with `--server`")?;
         keep::pair(&config_folder()?, server)?;
@@ -56,8 +59,8 @@ fn main() -> Result<ExitCode> {
     } else if register(&cli)? {
     } else if cfg!(feature = "kiosk") && !cli.supervised {
         return supervise::run();
-    } else {
-        run(cli)?;
+    } else if let Some(window) = window(&cli) {
+        run(cli, window)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,6 +86,8 @@ struct Setup {
     server: Url,
     key: Option<Secret>,
     paired: bool,
+    /// This app's own servers: the one in use, and the one that it is paired with.
+    own_servers: Vec<Url>,
     role: Role,
     start: Start,
 }
@@ -115,9 +120,11 @@ impl Setup {
         let key_fits = cli.server.is_none() || pairing.as_ref().map(|pairing| &pairing.server) == cli.server.as_ref();
         let key = named_key.or_else(|| pairing.as_ref().filter(|_| key_fits).map(|pairing| pairing.key.clone()));
         let default = || Url::parse(DEFAULT_SERVER).expect("invariant: the default address is one");
-        let server = cli.server.clone().or(pairing.map(|pairing| pairing.server)).unwrap_or_else(default);
+        let paired_with = pairing.map(|pairing| pairing.server);
+        let server = cli.server.clone().or(paired_with.clone()).unwrap_or_else(default);
+        let own_servers = std::iter::once(server.clone()).chain(paired_with).collect();
         let (role, start) = way(cli, paired)?;
-        Ok(Self { folder, settings, broken_settings, server, key, paired, role, start })
+        Ok(Self { folder, settings, broken_settings, server, key, paired, own_servers, role, start })
     }
 }
 
@@ -142,7 +149,48 @@ fn way(_: &Cli, _: bool) -> Result<(Role, Start)> {
     Ok((Role::Patient, Start::Home))
 }
 
-fn run(cli: Cli) -> Result<()> {
+/// The right to open a window.
+#[derive(Default)]
+struct Window {
+    #[cfg(all(unix, not(feature = "kiosk")))]
+    listening: Option<instance::Listening>,
+}
+
+impl Window {
+    #[cfg(all(unix, not(feature = "kiosk")))]
+    fn serve(self, window: &UiHandle) {
+        if let Some(listening) = self.listening {
+            listening.serve(window.clone());
+        }
+    }
+
+    #[cfg(not(all(unix, not(feature = "kiosk"))))]
+    fn serve(self, _: &UiHandle) {}
+}
+
+/// `None` when this user's window is open already: it has come to the front, and was given the link.
+#[cfg(all(unix, not(feature = "kiosk")))]
+fn window(cli: &Cli) -> Option<Window> {
+    if cli.is_run_of_its_own() {
+        return Some(Window::default());
+    }
+    let Ok(folder) = config_folder() else { return Some(Window::default()) };
+    match instance::take(&folder, cli.way.link.as_deref()) {
+        Ok(instance::Instance::First(listening)) => Some(Window { listening: Some(listening) }),
+        Ok(instance::Instance::HandedOver) => None,
+        Err(error) => {
+            tracing::warn!(%error, "no other start can hand its link over");
+            Some(Window::default())
+        }
+    }
+}
+
+#[cfg(not(all(unix, not(feature = "kiosk"))))]
+fn window(_: &Cli) -> Option<Window> {
+    Some(Window::default())
+}
+
+fn run(cli: Cli, window: Window) -> Result<()> {
     let setup = Setup::new(&cli)?;
     // An error means that somebody chose one already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -154,11 +202,11 @@ fn run(cli: Cli) -> Result<()> {
         .context("starting the runtime")?;
     #[cfg(not(feature = "kiosk"))]
     let bundled = backend::BundledBackend::default();
-    let measurements = Measurements::new(setup.role);
+    let measurements = observer(&cli, setup.role);
     let calls = NativeCalls {
         runtime: runtime.handle().clone(),
         entrance: Entrance {
-            backend: Backend::new().context("preparing to ask the backend")?,
+            backend: Backend::new().context("preparing to ask the backend")?.with_local_keys(local_keys()),
             server: setup.server.clone(),
             #[cfg(not(feature = "kiosk"))]
             start_backend: Some(bundled.starter()),
@@ -166,26 +214,53 @@ fn run(cli: Cli) -> Result<()> {
             start_backend: None,
             key: setup.key.clone(),
         },
+        role: setup.role,
         measurements: measurements.clone(),
+        video_codec: cli.video_codec,
         say: cli.say.clone(),
         folder: setup.folder.clone(),
+        pin: Arc::new(PinLock::load(setup.folder.clone())),
         #[cfg(not(feature = "kiosk"))]
         copies: autamedica_client::recordings::Copies::of_user(),
     };
-    let options = app_options(&cli, setup, &measurements, runtime.handle());
+    let options = app_options(&cli, setup, measurements.as_ref(), runtime.handle(), window);
     let window = autamedica_client::ui::run(options, Box::new(calls));
-    measurements.ui_ended();
+    if let Some(measurements) = &measurements {
+        measurements.ui_ended();
+    }
     #[cfg(not(feature = "kiosk"))]
     runtime.block_on(bundled.stop());
     runtime.shutdown_timeout(LAST_WORK);
-    if let Some(file) = &cli.report {
+    if let (Some(file), Some(measurements)) = (&cli.report, &measurements) {
         measurements.write(file)?;
     }
     window.map_err(|error| anyhow!("the window can't be opened: {error}"))
 }
 
-fn app_options(cli: &Cli, setup: Setup, measurements: &Measurements, runtime: &Handle) -> AppOptions {
-    let [shown, drawn, screens] = std::array::from_fn(|_| measurements.clone());
+/// The folder with the keys of backends that this user's apps run.
+#[cfg(not(feature = "kiosk"))]
+fn local_keys() -> Option<PathBuf> {
+    autamedica_server::data_folder()
+}
+
+/// A kiosk has a key of its own, and starts no backend.
+#[cfg(feature = "kiosk")]
+fn local_keys() -> Option<PathBuf> {
+    None
+}
+
+/// Observer of this run: only a report needs one.
+fn observer(cli: &Cli, role: Role) -> Option<Measurements> {
+    cli.report.as_ref().map(|_| Measurements::new(role))
+}
+
+fn app_options(
+    cli: &Cli,
+    setup: Setup,
+    measurements: Option<&Measurements>,
+    runtime: &Handle,
+    own: Window,
+) -> AppOptions {
     let (seconds, runtime) = (cli.seconds, runtime.clone());
     AppOptions {
         language: cli.lang.or(setup.settings.language).unwrap_or_else(Language::of_system),
@@ -197,15 +272,22 @@ fn app_options(cli: &Cli, setup: Setup, measurements: &Measurements, runtime: &H
         settings: setup.settings,
         broken_settings: setup.broken_settings,
         recent: recent(setup.folder.as_deref()),
+        clinic: cli.clinic.clone(),
         paired: setup.paired,
-        on_frame_shown: Some(Arc::new(move |frame, picture| {
-            if picture.kind == PictureKind::Camera {
-                shown.frame_shown(frame);
-            }
-        })),
-        on_screen: Some(Box::new(move |screen| screens.screen_shown(screen))),
+        own_servers: setup.own_servers,
+        stats: measurements.map(|measurements| measurements.ui().clone()),
+        on_frame_shown: measurements.cloned().map(|shown| -> FrameShown {
+            Arc::new(move |frame, picture| {
+                if picture.kind == PictureKind::Camera {
+                    shown.frame_shown(frame);
+                }
+            })
+        }),
+        on_screen: measurements
+            .cloned()
+            .map(|screens| -> OnScreen { Box::new(move |screen| screens.screen_shown(screen)) }),
         on_ready: Some(Box::new(move |window| {
-            drawn.ui_ready(window.stats().clone());
+            own.serve(&window);
             runtime.spawn(close_in_time(window, seconds));
         })),
         ..AppOptions::default()
@@ -237,35 +319,58 @@ async fn close_in_time(window: UiHandle, seconds: Option<u64>) {
     window.close();
 }
 
-#[cfg(unix)]
-async fn asked_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+fn list_devices() -> Result<()> {
+    use std::io::Write;
+    let screens = list_screens().into_iter().map(|screen| screen.name).collect();
+    let lists = [
+        ("Cameras", list_cameras()),
+        ("Microphones", list_microphones()),
+        ("Speakers", list_speakers()),
+        ("Screens", screens),
+    ];
+    let mut text = String::new();
+    for (kind, names) in lists {
+        text.push_str(&format!("{kind}:\n"));
+        text.extend(names.iter().map(|name| format!("  {name}\n")));
+    }
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has read enough, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing the list of devices"),
     }
 }
 
-#[cfg(not(unix))]
-async fn asked_to_end() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
-}
+#[cfg(all(test, not(feature = "kiosk")))]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
 
-fn list_devices() {
-    let show = |kind: &str, names: Vec<String>| {
-        println!("{kind}:");
-        for name in names {
-            println!("  {name}");
-        }
-    };
-    show("Cameras", list_cameras());
-    show("Microphones", list_microphones());
-    show("Speakers", list_speakers());
-    show("Screens", list_screens().into_iter().map(|screen| screen.name).collect());
+    fn observed(arguments: &[&str]) -> (Option<Measurements>, AppOptions) {
+        let cli = Cli::parse_from(std::iter::once(&"autamedica").chain(arguments));
+        let setup = Setup {
+            folder: None,
+            settings: Settings::default(),
+            broken_settings: None,
+            server: Url::parse(DEFAULT_SERVER).unwrap(),
+            key: None,
+            paired: false,
+            own_servers: Vec::new(),
+            role: Role::Patient,
+            start: Start::Home,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let measurements = observer(&cli, setup.role);
+        let options = app_options(&cli, setup, measurements.as_ref(), runtime.handle(), Window::default());
+        (measurements, options)
+    }
+
+    #[test]
+    fn nothing_observes_the_app_but_for_a_report() {
+        let (measurements, options) = observed(&[]);
+        assert!(measurements.is_none(), "calls are handed no observer");
+        assert!(options.stats.is_none() && options.on_frame_shown.is_none() && options.on_screen.is_none());
+        let (measurements, options) = observed(&["--report", "report.json"]);
+        assert!(measurements.is_some());
+        assert!(options.stats.is_some() && options.on_frame_shown.is_some() && options.on_screen.is_some());
+    }
 }

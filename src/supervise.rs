@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::shutdown::{LAST_WORK, asked_to_end};
+
 /// From a crash to the next start, at first …
 const PAUSE: Duration = Duration::from_millis(500);
 /// … and when it crashes again and again.
@@ -44,17 +46,17 @@ async fn wait(mut kiosk: tokio::process::Command) -> Result<Option<std::process:
     let mut child = kiosk.spawn().context("starting the kiosk")?;
     tokio::select! {
         status = child.wait() => return Ok(Some(status.context("waiting for the kiosk")?)),
-        () = crate::asked_to_end() => {}
+        () = asked_to_end() => {}
     }
     ask_to_end(child.id());
-    if tokio::time::timeout(crate::LAST_WORK * 2, child.wait()).await.is_err() {
+    if tokio::time::timeout(LAST_WORK * 2, child.wait()).await.is_err() {
         child.kill().await.context("ending the kiosk")?;
     }
     Ok(None)
 }
 
 async fn asked_to_end_within(pause: Duration) -> bool {
-    tokio::time::timeout(pause, crate::asked_to_end()).await.is_ok()
+    tokio::time::timeout(pause, asked_to_end()).await.is_ok()
 }
 
 #[cfg(unix)]

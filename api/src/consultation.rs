@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Id, RecordingConsent, Role, Timestamp};
+use crate::{Id, Language, RecordingConsent, Role, Timestamp};
 
 /// The name of a consultation's room.
 pub fn room_name(consultation: &Id) -> String {
@@ -74,6 +74,9 @@ pub struct CreateConsultation {
     /// What is known about the patient's consent to a recording. Default: nothing, so they are asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_consent: Option<RecordingConsent>,
+    /// The language of what a recording shows beside the people. Default: as the operator set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
 }
 
 impl CreateConsultation {
@@ -88,6 +91,7 @@ impl CreateConsultation {
             scheduled_at: None,
             duration_minutes: None,
             recording_consent: None,
+            language: None,
         }
     }
 }
@@ -131,6 +135,9 @@ pub struct Consultation {
     /// The end-to-end key, 64 hexadecimal digits, when media is encrypted end to end. A secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2ee_key: Option<String>,
+    /// The number of that key; absent for the first, which has 0.
+    #[serde(default, deserialize_with = "crate::whole::or_zero", skip_serializing_if = "crate::whole::is_zero")]
+    pub e2ee_key_index: u32,
     /// When it is to begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
@@ -193,6 +200,9 @@ pub struct ConsultationDetails {
     /// When it ended or was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// The language of what a recording shows beside the people.
+    #[serde(default)]
+    pub language: Language,
     /// How many recordings of it were asked for and not declined, also those that failed or were deleted.
     #[serde(default)]
     pub recordings: u32,
@@ -216,6 +226,12 @@ pub struct MoveConsultation {
 pub struct ConsultationList {
     /// By the time at which they are to begin, or were created.
     pub consultations: Vec<ConsultationDetails>,
+    /// Number of the day's consultations on all pages.
+    #[serde(default)]
+    pub total: u64,
+    /// The `cursor` of the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Fresh links to a consultation.
@@ -250,6 +266,17 @@ pub struct ParticipantChanged {
     pub present: bool,
 }
 
+/// What `DELETE /api/rooms/{roomName}/participants/{identity}` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ParticipantRemoved {
+    /// Always `true`.
+    pub success: bool,
+    /// Sentence for people.
+    pub message: String,
+    /// The participant.
+    pub data: ParticipantChanged,
+}
+
 /// The body of `POST /api/consultations/{id}/participants/{identity}/mute`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -274,7 +301,7 @@ pub enum MediaSource {
 }
 
 /// The JSON text in a token's `metadata`, in this order of fields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantMetadata {
     /// Who it is.

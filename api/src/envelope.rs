@@ -19,28 +19,24 @@ impl<T> Success<T> {
     }
 }
 
-/// A refusal or failure: `{"success": false, "error": {"code": "…", "message": "…"}}`.
+/// A refusal or failure: `{"success": false, "error": "…", "code": "…", "message": "…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// Always `false`.
     pub success: bool,
-    /// What went wrong.
-    pub error: FailureBody,
-}
-
-/// What went wrong: a stable code for programs and a message for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FailureBody {
+    /// Summary for a person; it may change.
+    pub error: String,
     /// Stable; programs decide by it.
     pub code: ErrorCode,
-    /// For a person who reads a log; it may change.
+    /// Detail for a person who reads a log; it may change.
     pub message: String,
 }
 
 impl Failure {
-    /// Wraps a code and its message.
+    /// Makes a failure whose summary is its detail, too.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { success: false, error: FailureBody { code, message: message.into() } }
+        let message = message.into();
+        Self { success: false, error: message.clone(), code, message }
     }
 }
 

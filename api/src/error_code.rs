@@ -29,6 +29,8 @@ pub enum ErrorCode {
     ConsultationConflict,
     /// 409: the patient and the doctor are one person.
     SamePerson,
+    /// 409: the consultation has two observers already.
+    TooManyObservers,
     /// 409: the consultation was ended for everybody.
     ConsultationEnded,
     /// 409: the consultation was cancelled.
@@ -87,6 +89,7 @@ impl ErrorCode {
         (Self::MethodNotAllowed, "405: the route exists, but not with this method."),
         (Self::ConsultationConflict, "409: the consultation exists with other people or other settings."),
         (Self::SamePerson, "409: the patient and the doctor are one person."),
+        (Self::TooManyObservers, "409: the consultation has two observers already."),
         (Self::ConsultationEnded, "409: the consultation was ended for everybody."),
         (Self::ConsultationCancelled, "409: the consultation was cancelled."),
         (Self::InvalidCode, "401: no such join code."),

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Timestamp;
+
 /// Whether a part works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -14,6 +16,28 @@ pub enum HealthStatus {
 }
 
 /// What `GET /health` answers; always with status 200, because the server itself lives.
+///
+/// The deployment that this server replaces had all but `data` at the top level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthAnswer {
+    /// Always `true`.
+    pub success: bool,
+    /// As in `data`.
+    pub status: HealthStatus,
+    /// The server's time.
+    pub timestamp: Timestamp,
+    /// Seconds since the server started.
+    pub uptime: f64,
+    /// Number of consultations' rooms that are open: at the SFU, some seconds ago, and for calls from peer to peer.
+    pub active_rooms: u64,
+    /// Number of open sockets of peer-to-peer signaling.
+    pub active_connections: u64,
+    /// How the parts are.
+    pub data: Health,
+}
+
+/// How the server and its parts are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A consultation's, a user's or a room's id: 1–128 ASCII letters, digits, `-`, `_` or `.`.
+/// A consultation's, a user's or a room's id: 1–128 ASCII letters, digits, `-`, `_` or `.`, but neither `.` nor `..`, which
+/// clients take out of a URL's path.
 ///
 /// Ids are generic on purpose, so that they may stand in URLs and logs; they must not be names or document numbers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,14 +14,14 @@ pub struct Id(String);
 
 /// Why a text isn't an [`Id`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 128 letters, digits, `-`, `_` or `.`")]
+#[error("must be 1 to 128 letters, digits, `-`, `_` or `.`, and neither `.` nor `..`")]
 pub struct InvalidId;
 
 impl Id {
     /// The longest id, in characters.
     pub const MAX_LEN: usize = 128;
-    /// The rule as a regular expression.
-    pub const PATTERN: &str = r"^[A-Za-z0-9._-]{1,128}$";
+    /// The rule as a regular expression, without its length: a text that isn't only one or two dots.
+    pub const PATTERN: &str = r"^(?:\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3}[A-Za-z0-9._-]*)$";
 
     /// Checks `text`.
     ///
@@ -29,7 +30,11 @@ impl Id {
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
         let text = text.into();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if text.is_empty() || text.len() > Self::MAX_LEN || !text.bytes().all(allowed) {
+        if text.is_empty()
+            || text.len() > Self::MAX_LEN
+            || !text.bytes().all(allowed)
+            || matches!(text.as_str(), "." | "..")
+        {
             return Err(InvalidId);
         }
         Ok(Self(text))
@@ -93,14 +98,14 @@ mod tests {
 
     #[test]
     fn takes_what_the_contract_shows() {
-        for text in ["uuid-consultation-001", "patient-maria-123", "a", "A.b_c-9", &"x".repeat(128)] {
+        for text in ["...", ".a", "uuid-consultation-001", "patient-maria-123", "a", "A.b_c-9", &"x".repeat(128)] {
             assert_eq!(Id::new(text).unwrap().as_str(), text);
         }
     }
 
     #[test]
     fn refuses_everything_else() {
-        for text in ["", " ", "a b", "a/b", "á", "a\n", "<script>", "a?b", "a#b", "%41", &"x".repeat(129)] {
+        for text in ["", " ", "a b", "a/b", "á", "a\n", "<script>", "a?b", "a#b", "%41", ".", "..", &"x".repeat(129)] {
             assert_eq!(Id::new(text), Err(InvalidId), "{text:?}");
         }
         assert!(serde_json::from_str::<Id>("\"a b\"").is_err());
@@ -110,7 +115,8 @@ mod tests {
         #[test]
         fn the_pattern_and_the_check_agree(text in "\\PC{0,140}") {
             let by_hand = (1..=128).contains(&text.chars().count())
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                && !matches!(text.as_str(), "." | "..");
             proptest::prop_assert_eq!(Id::new(text).is_ok(), by_hand);
         }
     }

@@ -132,16 +132,21 @@ impl std::str::FromStr for JoinLink {
 
 /// Scheme, host and port alone. A code may travel unencrypted only within this machine.
 fn origin(url: &Url) -> Result<Url, InvalidJoinLink> {
-    let local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(InvalidJoinLink::Server),
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+    let is_safe = url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && is_loopback(url));
+    if !is_safe {
         return Err(InvalidJoinLink::Server);
     }
     Url::parse(&url.origin().ascii_serialization()).map_err(|_| InvalidJoinLink::Server)
+}
+
+/// Whether an address is on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 #[cfg(test)]

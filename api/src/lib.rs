@@ -9,9 +9,15 @@ mod envelope;
 mod error_code;
 mod feedback;
 mod health;
+mod ice;
 mod id;
+mod invisible;
 mod join;
 mod join_link;
+mod language;
+mod local_key;
+mod observer;
+mod pasted;
 mod quality;
 mod recorder;
 mod recording;
@@ -23,22 +29,29 @@ mod whole;
 pub use check::{Check, CheckRoom};
 pub use consultation::{
     Consultation, ConsultationDetails, ConsultationLinks, ConsultationList, ConsultationState, CreateConsultation,
-    MediaSource, MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata, consultation_of,
-    room_name,
+    MediaSource, MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata, ParticipantRemoved,
+    consultation_of, room_name,
 };
-pub use envelope::{Done, Failure, FailureBody, Success};
+pub use envelope::{Done, Failure, Success};
 pub use error_code::ErrorCode;
 pub use feedback::{Feedback, FeedbackReason, GivenFeedback};
-pub use health::{ComponentHealth, Health, HealthStatus, SfuHealth};
+pub use health::{ComponentHealth, Health, HealthAnswer, HealthStatus, SfuHealth};
+pub use ice::{IceServer, IceServers};
 pub use id::{Id, InvalidId};
-pub use join::{Join, Joined};
+pub use invisible::is_invisible;
+pub use join::{ConsultationKey, Join, Joined, Presence};
 pub use join_link::{InvalidJoinLink, JoinCode, JoinLink};
+pub use language::Language;
+pub use local_key::local_key_file;
+pub use observer::{AddObserver, MOST_OBSERVERS, ObserverAdded, PermitObserver};
+pub use pasted::{DIGITS, Pasted, Unusable, read as read_pasted};
 pub use quality::{LatestQuality, QualityFigures, QualitySample, QualitySummary, TrackQuality};
 pub use recorder::{RecordedPart, RecorderCommand, RecorderEvent, RecorderOrder, RecorderProblem};
 pub use recording::{
     AnnouncedRecording, CONSENT_TEXT_VERSION, ConsentAnswer, GiveConsent, Recording, RecordingConsent, RecordingList,
-    RecordingPart, RecordingStarted, RecordingState, RecordingStopped, RoomAnnouncement, StartRecording,
+    RecordingPart, RecordingStarted, RecordingState, RecordingStopped, RoomAnnouncement, RoomProblem, RoomProblemKind,
+    StartRecording, StopAnswer, StopRecording,
 };
 pub use role::{Role, UnknownRole};
-pub use room::{ActiveRoom, ActiveRooms, ParticipantStats, RoomStats, TrackStats};
+pub use room::{ActiveRoom, ParticipantStats, RoomMetadata, RoomStats, TrackStats};
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Role, Timestamp};
 
 /// The first line on the recorder's standard input: what to record. It holds secrets, which `Debug` doesn't show.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,15 +19,24 @@ pub struct RecorderOrder {
     /// The room's end-to-end encryption key, as the clients hold it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2ee_key: Option<String>,
+    /// The number of that key.
+    #[serde(default)]
+    pub e2ee_key_index: u32,
     /// The folder of the files; made with mode 0700 if missing.
     pub directory: PathBuf,
     /// What the files are called before `.partN`: no folder, nothing personal.
     pub name: String,
     /// Which part of the recording this is, from 1: a recorder that follows a dead one writes the next.
     pub part: u32,
+    /// The people who may be recorded, by identity, until an [`Only`](RecorderCommand::Only) names others. Nobody else is
+    /// composed, mixed or written. It has no default: an order without it is none.
+    pub people: BTreeSet<String>,
     /// The language of what is written into the picture: `es` or `en`.
     pub language: String,
-    /// What people are called in the picture, by identity. Who isn't here is called as the room calls them.
+    /// The roles of people, by identity: in the picture they are called by them, in its language, unless they have a name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, Role>,
+    /// The names of people, by identity. Who has neither a name nor a role here is called as the room calls them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
 }
@@ -39,18 +48,26 @@ impl fmt::Debug for RecorderOrder {
             .field("encrypted", &self.e2ee_key.is_some())
             .field("name", &self.name)
             .field("part", &self.part)
+            .field("people", &self.people.len())
             .finish_non_exhaustive()
     }
 }
 
 /// A later line on the recorder's standard input. The end of the input is a [`Stop`](Self::Stop).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum RecorderCommand {
-    /// Of these people alone, by identity, picture and sound may be recorded from here on. Until it is said, of everybody.
+    /// Replaces the people who may be recorded, from here on.
     Only {
-        /// Who may be recorded.
+        /// The people who may be recorded, by identity.
         people: BTreeSet<String>,
+    },
+    /// Media may come encrypted with this key, too, from here on.
+    Key {
+        /// The key, as the clients hold it.
+        key: String,
+        /// Its number.
+        index: u32,
     },
     /// Record nothing until [`Resume`](Self::Resume). What happens meanwhile is nowhere in the file.
     Pause,
@@ -58,6 +75,18 @@ pub enum RecorderCommand {
     Resume,
     /// Finish the file and end.
     Stop,
+}
+
+impl fmt::Debug for RecorderCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Only { people } => f.debug_struct("Only").field("people", people).finish(),
+            Self::Key { index, .. } => f.debug_struct("Key").field("index", index).finish_non_exhaustive(),
+            Self::Pause => f.write_str("Pause"),
+            Self::Resume => f.write_str("Resume"),
+            Self::Stop => f.write_str("Stop"),
+        }
+    }
 }
 
 /// A line on the recorder's standard output.
@@ -134,15 +163,21 @@ mod tests {
 
     #[test]
     fn lines_are_as_documented() {
-        let order = r#"{"url":"ws://sfu","token":"t0ken","e2eeKey":"k3y","directory":"/r","name":"n","part":1,"language":"es","names":{"a":"Ana"}}"#;
+        let order = r#"{"url":"ws://sfu","token":"t0ken","e2eeKey":"k3y","directory":"/r","name":"n","part":1,"people":["a"],"language":"es","names":{"a":"Ana"}}"#;
+        let without_people = order.replace(r#""people":["a"],"#, "");
+        assert!(serde_json::from_str::<RecorderOrder>(&without_people).is_err(), "nobody is recorded by default");
         let order: RecorderOrder = serde_json::from_str(order).unwrap();
         assert_eq!((order.e2ee_key.as_deref(), order.part), (Some("k3y"), 1));
+        assert_eq!(order.people, BTreeSet::from(["a".to_owned()]));
         let shown = format!("{order:?}");
         assert!(!shown.contains("t0ken") && !shown.contains("k3y") && !shown.contains("Ana"), "{shown}");
 
         assert_eq!(serde_json::from_str::<RecorderCommand>(r#"{"do":"pause"}"#).unwrap(), RecorderCommand::Pause);
         let only = RecorderCommand::Only { people: BTreeSet::from(["a".to_owned()]) };
         assert_eq!(serde_json::from_str::<RecorderCommand>(r#"{"do":"only","people":["a"]}"#).unwrap(), only);
+        let key = RecorderCommand::Key { key: "k3y".to_owned(), index: 1 };
+        assert_eq!(serde_json::from_str::<RecorderCommand>(r#"{"do":"key","key":"k3y","index":1}"#).unwrap(), key);
+        assert!(!format!("{key:?}").contains("k3y"));
         let line = |event: RecorderEvent| serde_json::to_string(&event).unwrap();
         let at = Timestamp::from_millis(0);
         assert_eq!(line(RecorderEvent::Started { at }), r#"{"event":"started","at":"1970-01-01T00:00:00.000Z"}"#);

@@ -14,14 +14,38 @@ pub struct StartRecording {
     pub room_name: String,
 }
 
+/// The body of `POST /api/consultations/{id}/recording/stop`, which may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StopRecording {
+    /// The recording, by the id that start gave. Default: the one that goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress_id: Option<String>,
+}
+
+/// What stopping a recording answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StopAnswer {
+    /// Always `true`.
+    pub success: bool,
+    /// Sentence for people.
+    pub message: String,
+    /// The recording and where its file is going to be.
+    pub data: RecordingStopped,
+}
+
 /// What starting a recording answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingStarted {
     /// The recording's id.
     pub recording_id: String,
+    /// The recording's id, by the name that LiveKit gives an egress: callers hand it to stop.
+    pub egress_id: String,
     /// `asking` until the patient has consented, `starting` when they have.
     pub state: RecordingState,
+    /// The same as `state`.
+    pub status: RecordingState,
     /// When it was asked for.
     pub requested_at: Timestamp,
 }
@@ -219,6 +243,30 @@ pub struct RoomAnnouncement {
     /// The recording that goes on, or is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<AnnouncedRecording>,
+    /// What everybody in the room should know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<RoomProblem>,
+    /// The number of the end-to-end key to send with now, when it isn't the first.
+    #[serde(default, deserialize_with = "crate::whole::or_zero", skip_serializing_if = "crate::whole::is_zero")]
+    pub e2ee_key_index: u32,
+}
+
+/// Something that happened to a room and that everybody in it should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomProblem {
+    /// The kind of problem.
+    pub what: RoomProblemKind,
+    /// When the server noticed it.
+    pub at: Timestamp,
+}
+
+/// The kinds of [`RoomProblem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomProblemKind {
+    /// Somebody had the SFU record the room without this server, which stopped it.
+    ForeignRecording,
 }
 
 /// A recording as those in the room hear of it.
@@ -258,6 +306,9 @@ mod tests {
     fn a_room_without_metadata_announces_nothing() {
         assert_eq!(serde_json::from_str::<RoomAnnouncement>("{}").unwrap(), RoomAnnouncement::default());
         let text = r#"{"recording":{"recordingId":"r","state":"asking","asked":["p"],"textVersion":1}}"#;
+        let announced: RoomAnnouncement = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&announced).unwrap(), text);
+        let text = r#"{"problem":{"what":"foreign-recording","at":"1970-01-01T00:00:00.000Z"}}"#;
         let announced: RoomAnnouncement = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&announced).unwrap(), text);
     }

@@ -9,6 +9,9 @@ pub enum Role {
     Patient,
     /// May also share the screen, record and remove people.
     Doctor,
+    /// Sees and hears: an interpreter, a companion, a student. May publish camera and microphone and chat while the doctor lets
+    /// them.
+    Observer,
 }
 
 impl Role {
@@ -17,6 +20,7 @@ impl Role {
         match self {
             Self::Patient => "patient",
             Self::Doctor => "doctor",
+            Self::Observer => "observer",
         }
     }
 }
@@ -34,12 +38,13 @@ impl std::str::FromStr for Role {
         match text {
             "patient" => Ok(Self::Patient),
             "doctor" => Ok(Self::Doctor),
+            "observer" => Ok(Self::Observer),
             _ => Err(UnknownRole),
         }
     }
 }
 
-/// A role that is neither `patient` nor `doctor`.
+/// No role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the role must be `patient` or `doctor`")]
+#[error("the role must be `patient`, `doctor` or `observer`")]
 pub struct UnknownRole;

@@ -1,34 +1,50 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{GivenFeedback, Id, QualitySummary, Role, Timestamp};
+use crate::{GivenFeedback, Id, ParticipantMetadata, QualitySummary, Role, Timestamp};
 
-/// What `GET /api/rooms/active` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ActiveRooms {
-    /// Consultations' rooms that are open at the SFU, oldest first.
-    pub rooms: Vec<ActiveRoom>,
-    /// How many.
-    pub count: usize,
-}
-
-/// A room that is open at the SFU.
+/// A room that is open at the SFU: an entry of what `GET /api/rooms/active` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActiveRoom {
     /// Its name.
-    pub room_name: String,
+    pub name: String,
     /// The SFU's id of it.
-    pub room_sid: String,
+    pub sid: String,
     /// Whose room it is.
     pub consultation_id: Id,
-    /// How many people are in it.
+    /// Number of people in it.
     pub num_participants: u32,
-    /// How many of them send media.
+    /// Number of people who send media.
     pub num_publishers: u32,
-    /// When the SFU opened it.
+    /// Time at which the SFU opened it, in seconds since 1970.
+    pub creation_time: i64,
+    /// Time at which the SFU opened it.
     pub created_at: Timestamp,
+    /// The consultation that it belongs to.
+    pub metadata: RoomMetadata,
+}
+
+/// A consultation as its room shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomMetadata {
+    /// The consultation's id.
+    pub consultation_id: Id,
+    /// The patient's id.
+    pub patient_id: Id,
+    /// The doctor's id.
+    pub doctor_id: Id,
+    /// Time at which the consultation was created first.
+    pub created_at: Timestamp,
+    /// Always `medical_consultation`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl RoomMetadata {
+    /// Value of [`kind`](Self::kind).
+    pub const KIND: &'static str = "medical_consultation";
 }
 
 /// What `GET /api/rooms/{roomName}/stats` answers.
@@ -44,7 +60,9 @@ pub struct RoomStats {
     pub consultation_id: Id,
     /// Whether it is open at the SFU.
     pub active: bool,
-    /// How many people are in it.
+    /// Number of people in it.
+    pub total_participants: u32,
+    /// The same number, by the name that callers of earlier versions read.
     pub num_participants: u32,
     /// How many tracks they publish.
     pub num_tracks: u32,
@@ -63,6 +81,12 @@ pub struct RoomStats {
 pub struct ParticipantStats {
     /// The user's id.
     pub identity: String,
+    /// The name in the token.
+    #[serde(default)]
+    pub name: String,
+    /// The metadata in the token; absent for somebody whose token isn't from this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<ParticipantMetadata>,
     /// The SFU's id of this stay.
     pub sid: String,
     /// The role; absent for somebody whose token isn't from this server.

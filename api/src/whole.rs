@@ -18,6 +18,17 @@ pub fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Er
     optional(deserializer)?.ok_or_else(|| de::Error::custom("expected a whole number"))
 }
 
+/// Reads a whole number; 0 without one.
+pub fn or_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Ok(optional(deserializer)?.unwrap_or_default())
+}
+
+/// Whether a number is 0, which isn't written.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+pub const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 #[cfg(test)]
 mod tests {
     #[derive(serde::Deserialize)]

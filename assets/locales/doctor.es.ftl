@@ -4,9 +4,9 @@ panel-notes = Notas
 
 # Quién espera
 waiting-since = { $minutes ->
-    [0] { $name } acaba de llegar y espera (desde las { $time })
-    [one] { $name } espera desde las { $time } (1 min)
-   *[other] { $name } espera desde las { $time } ({ $minutes } min)
+    [0] { $name } acaba de llegar y espera (desde { $time })
+    [one] { $name } espera desde { $time } (1 min)
+   *[other] { $name } espera desde { $time } ({ $minutes } min)
   }
 waiting-admit = Hacer pasar
 waiting-admit-named = Hacer pasar a { $name }
@@ -19,10 +19,12 @@ waiting-more = { $count ->
 
 # Personas
 person-mute = Silenciar
-person-remove = Sacar de la consulta…
-remove-title = ¿Sacar a { $name } de la consulta?
+person-permit = Dejar que hable
+person-forbid = Que solo escuche
+person-remove = Retirar de la consulta…
+remove-title = ¿Retirar a { $name } de la consulta?
 remove-lead = Ya no podrá volver a entrar con el mismo enlace.
-remove-yes = Sacar
+remove-yes = Retirar
 refuse-title = ¿No recibir a { $name }?
 refuse-lead = Se le dirá que llame a la clínica para acordar otra hora.
 refuse-yes = No recibir
@@ -32,21 +34,28 @@ more-end = Terminar para todos…
 end-all-title = ¿Terminar la consulta para todos?
 end-all-lead = Todos saldrán de la consulta, y se cerrará. Para salir solo usted, cuelgue.
 end-all-yes = Terminar para todos
+hang-up-title = ¿Salir solo usted, o terminar la consulta?
+hang-up-lead = Si sale solo usted, las demás personas quedan en la consulta.
+hang-up-leave = Salir solo yo
+hang-up-end = Terminar para todos
+hang-up-remembered = Su respuesta vale también para las próximas consultas. Puede cambiarla en los ajustes.
+hang-up-ask = Preguntar
 
 # Lo que no se pudo
 control-failed-admit = No se pudo hacer pasar a la persona
-control-failed-refuse = No se pudo rechazar a la persona
-control-failed-remove = No se pudo sacar a la persona
+control-failed-refuse = No se pudo despedir a la persona
+control-failed-remove = No se pudo retirar a la persona
 control-failed-mute = No se pudo silenciar a la persona
+control-failed-permit = No se pudo cambiar lo que puede hacer el acompañante
 control-failed-end = No se pudo terminar la consulta
-control-failed-next = Inténtelo otra vez en un momento. Si sigue igual, avise al responsable técnico de la clínica.
+control-failed-next = Inténtelo otra vez en un momento. Si sigue igual, avise al soporte técnico de la clínica.
 
 # Compartir
 share-caption = Compartir
 share-start = Compartir la pantalla
 share-stop = Dejar de compartir la pantalla
 share-title = ¿Qué quiere compartir?
-share-looking = Mirando qué hay en este equipo…
+share-looking = Buscando ventanas y pantallas…
 share-lead = Todos en la consulta verán lo que elija. Cierre antes lo que no deban ver.
 share-whole = Toda la pantalla
 share-monitor = Pantalla { $name }
@@ -78,14 +87,15 @@ keys-admit = Hacer pasar a quien espera
 
 # Inicio del doctor y ajustes
 start-title-doctor = Sus consultas por video
-start-lead-doctor = Pegue el enlace de la consulta, o escriba su código.
+start-lead-doctor = Pegue el enlace, o escriba el código de la consulta.
+start-code-wrong-doctor = No encontramos ahí un código ni un enlace. Revíselo, por favor, e inténtelo otra vez.
 day-today = Hoy
-day-asking = Preguntando por las consultas de hoy…
+day-asking = Buscando las consultas de hoy…
 day-empty = No hay consultas para hoy.
 day-no-key = Este equipo aún no está unido a la clínica
 day-no-key-advice = Para ver aquí las consultas de hoy, ejecute «autamedica --pair». Mientras tanto puede pegar un enlace.
 day-refused = La clínica no reconoce este equipo
-day-refused-advice = Su clave puede estar vencida. Pida otra a quien administra el sistema y ejecute «autamedica --pair».
+day-refused-advice = Su clave puede estar vencida. Pida otra al soporte técnico de la clínica y ejecute «autamedica --pair».
 day-unreachable = No podemos llegar a la clínica
 day-unreachable-advice = Seguimos intentándolo cada pocos segundos. Revise su internet.
 day-consultation = Consulta { $id }
@@ -99,7 +109,7 @@ day-live = En curso
 day-ended = Terminada
 day-cancelled = Cancelada
 day-enter = Entrar
-day-enter-which = Entrar en la consulta { $id } de las { $time }
+day-enter-which = Entrar en la consulta { $id } de { $time }
 recent-title = Recientes
 recent-forget = Olvidarlas
 
@@ -124,6 +134,7 @@ theme-dark = Oscuros
 theme-system = Los del equipo
 settings-motion = Sin animaciones
 settings-skip-check = Entrar sin la prueba previa
+settings-hang-up = Al colgar
 settings-shortcuts = Teclas
 shortcut-space = Barra espaciadora
 shortcut-microphone = Apagar o encender el micrófono
@@ -142,10 +153,10 @@ day-recordings = { $count ->
     [one] 1 grabación
    *[other] { $count } grabaciones
   }
-day-recordings-which = Grabaciones de la consulta { $id } de las { $time }
+day-recordings-which = Grabaciones de la consulta { $id } de { $time }
 recordings-title = Grabaciones
 recordings-back = Volver a la lista
-recordings-asking = Preguntando por las grabaciones…
+recordings-asking = Buscando las grabaciones…
 recordings-empty = Esta consulta no tiene grabaciones.
 recordings-no-key-advice = Solo un equipo unido a la clínica muestra grabaciones: ejecute «autamedica --pair».
 recordings-leave-title = Una grabación todavía se está descargando
@@ -170,14 +181,14 @@ recording-measure = Dura { $time } · { $size }
 recording-parts = { $count } partes
 recording-part = Parte { $part }
 recording-file = consulta-{ $name }
-recording-encrypted = Cifrada donde se guarda
-recording-not-encrypted = Sin cifrar donde se guarda
+recording-encrypted = Almacenada con cifrado
+recording-not-encrypted = Almacenada sin cifrado
 recording-state-asking = Esperando el permiso del paciente
 recording-state-starting = Empezando a grabar
 recording-state-on = Grabando ahora
 recording-state-paused = En pausa hasta que todos den permiso
 recording-state-stopping = Terminando el archivo
-recording-state-storing = Guardándose donde la clínica la conserva
+recording-state-storing = Enviando al archivo de la clínica
 recording-state-ready = Lista
 recording-state-refused = El paciente prefirió que no se grabara
 recording-state-cancelled = Se canceló antes de empezar
@@ -185,21 +196,21 @@ recording-state-failed = No se pudo grabar
 recording-state-deleted = Borrada
 recording-trouble = Hay un problema con la grabación
 recording-trouble-crashed = La grabación se cortó y siguió en otra parte: pueden faltar unos segundos entre las dos.
-recording-trouble-missing = No se pudo recuperar una parte. Avise al responsable técnico de la clínica.
+recording-trouble-missing = No se pudo recuperar una parte. Avise al soporte técnico de la clínica.
 recording-trouble-withdrawn = El paciente retiró su permiso, y la grabación termina ahí.
-recording-trouble-disk = El disco del servidor está lleno. Lo grabado se conserva; avise al responsable técnico de la clínica.
-recording-trouble-file = El servidor no pudo escribir o leer el archivo. Avise al responsable técnico de la clínica.
+recording-trouble-disk = El disco del servidor está lleno. Lo grabado se conserva; avise al soporte técnico de la clínica.
+recording-trouble-file = El servidor no pudo escribir o leer el archivo. Avise al soporte técnico de la clínica.
 recording-trouble-connection = Se perdió la conexión mientras se grababa: falta lo que pasó entretanto.
-recording-trouble-not-joined = La grabadora no pudo entrar en la consulta. Avise al responsable técnico de la clínica.
+recording-trouble-not-joined = La grabadora no pudo entrar en la consulta. Avise al soporte técnico de la clínica.
 recording-trouble-undecryptable = Una parte de la imagen o del sonido no se pudo descifrar y no está en la grabación.
 recording-trouble-slow = El servidor iba lento: la imagen puede dar saltos. El sonido está completo.
 recording-trouble-kind = El archivo es de tipo MKV. Casi todos los reproductores lo abren.
 recording-trouble-storage = El lugar donde se conserva no responde. Se sigue intentando, y no se pierde nada.
-recording-trouble-room = No queda espacio donde se conservan las grabaciones. Lo grabado sigue en el servidor; avise al responsable técnico de la clínica.
-recording-trouble-unavailable = El servicio de grabación no tiene ninguna grabadora libre. Avise al responsable técnico de la clínica.
-recording-trouble-not-encrypted = El almacenamiento no cifra lo que recibe, así que la grabación no queda guardada como debe. Avise al responsable técnico de la clínica.
+recording-trouble-room = No queda espacio donde se conservan las grabaciones. Lo grabado sigue en el servidor; avise al soporte técnico de la clínica.
+recording-trouble-unavailable = El servicio de grabación no tiene ninguna grabadora libre. Avise al soporte técnico de la clínica.
+recording-trouble-not-encrypted = El almacenamiento no cifra lo que recibe, así que la grabación no queda guardada como debe. Avise al soporte técnico de la clínica.
 recording-trouble-differs = La copia no salió igual, y se copia otra vez. No se pierde nada.
-recording-trouble-other = La grabación tuvo un problema. Avise al responsable técnico de la clínica.
+recording-trouble-other = La grabación tuvo un problema. Avise al soporte técnico de la clínica.
 recording-play = Ver
 recording-play-which = Ver la grabación del { $when }
 recording-play-part = Ver la parte { $part } de la grabación del { $when }
@@ -221,7 +232,7 @@ recording-delete-lead = { $count ->
 recording-delete-yes = Borrar para siempre
 recording-deleting = Borrando…
 recording-delete-unreachable = No se pudo borrar: la clínica no responde. Inténtelo otra vez en un momento.
-recording-delete-denied = No se pudo borrar: este equipo no tiene permiso. Avise al responsable técnico de la clínica.
+recording-delete-denied = No se pudo borrar: este equipo no tiene permiso. Avise al soporte técnico de la clínica.
 recording-delete-unfinished = No se pudo borrar: la grabación todavía no ha terminado. Inténtelo cuando esté lista.
 recording-cancel-which = Cancelar la descarga de la grabación del { $when }
 recording-cancel-part = Cancelar la descarga de la parte { $part } de la grabación del { $when }
@@ -230,9 +241,9 @@ recording-fetching-save = Guardando: { $percent } % ({ $here } de { $whole })
 recording-playing = Se abrió en el reproductor de este equipo. La copia se borra al cerrar AutaMedica.
 recording-saved = Guardada en { $path }. Está completa.
 recording-fetch-unreachable = La descarga se cortó: la clínica no responde. Revise su internet e inténtelo otra vez.
-recording-fetch-denied = Este equipo no tiene permiso para descargarla. Avise al responsable técnico de la clínica.
-recording-fetch-gone = El archivo no está donde se guardaba. Inténtelo otra vez; si sigue igual, avise al responsable técnico.
-recording-fetch-differs = Lo que llegó no es lo que se grabó, así que no se conservó. Inténtelo otra vez; si sigue igual, avise al responsable técnico.
+recording-fetch-denied = Este equipo no tiene permiso para descargarla. Avise al soporte técnico de la clínica.
+recording-fetch-gone = El archivo no está donde se guardaba. Inténtelo otra vez; si sigue igual, avise al soporte técnico.
+recording-fetch-differs = Lo que llegó no es lo que se grabó, así que no se conservó. Inténtelo otra vez; si sigue igual, avise al soporte técnico.
 recording-fetch-disk-full = No hay espacio en este equipo. Libere espacio, o guárdela en otro disco.
 recording-fetch-not-writable = No se puede escribir en ese lugar. Elija otra carpeta, por favor.
 recording-fetch-no-player = Este equipo no tiene con qué verla. Guárdela y ábrala donde haya un reproductor de video.

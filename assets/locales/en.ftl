@@ -8,18 +8,23 @@ language-switch = Language
 start-title-patient = Welcome
 start-lead-patient = Type the code of your appointment, or paste the link you received.
 start-code = Link or code
-start-code-hint = 4821
+start-code-hint = 3183 6728, or the whole link
 start-paste = Paste
 start-enter = Join
-start-calm = Nobody sees or hears you until you join.
+start-calm = Your picture and your voice are not sent until you join.
 start-code-missing = Please type the code first, or paste the link.
-start-code-wrong = That code doesn't look complete. Please check it and try again.
+start-code-wrong = We can't find a code or a link there. The code has eight digits. Please check it and try again.
 start-link-wrong = This link doesn't lead to a consultation. Please copy it again, whole.
 
 # Joining
 joining-title = Joining the consultation…
 joining-lead = We are connecting your camera and your microphone. It takes a few seconds.
 joining-slow = It is taking longer than usual. You can keep waiting, or cancel and try again.
+joining-again = The clinic isn't ready yet. We keep trying; you don't have to do anything.
+joining-again-for = { $seconds ->
+    [one] Trying for 1 second.
+   *[other] Trying for { $seconds } seconds.
+  }
 joining-cancel = Cancel
 
 # The check before a call
@@ -51,31 +56,55 @@ check-yes = Yes, I heard them
 check-no = No, I didn't
 check-network = Connection
 check-network-none = We can't test the connection here: this room isn't a clinic's. You can go in.
-check-network-connecting = Calling the video server…
+check-network-connecting = Connecting to the video server…
 check-network-measuring = Measuring the connection. This takes a few seconds.
 check-network-good = Good connection
 check-network-fair = The connection will do
 check-network-fair-advice = The picture may look a little soft. Move closer to the router if you can.
 check-network-poor = Weak connection
 check-network-poor-advice = Move closer to the router or use a cable. If that doesn't help, go in without the camera: you will be heard better.
-check-network-figures = Round trip { $trip } ms · up { $up } and down { $down } Mbit/s · loss { $loss } %
+check-network-figures = Round trip { $trip } · up { $up } and down { $down } Mbit/s · loss { $loss } %
+milliseconds = { $ms } ms
+milliseconds-none = less than 1 ms
 check-network-unreachable = We can't reach the clinic
 check-network-unreachable-advice = Check your internet. If other pages open, please call the clinic.
 check-network-refused = The clinic didn't allow the test
 check-network-refused-advice = You can try to go in. If that doesn't work, ask the clinic for another link.
+check-clinic-trouble-advice = Your connection reaches the clinic. You can try to go in: we keep trying while you wait.
 check-network-blocked = The video doesn't get through
 check-network-blocked-advice = This network may block video calls. Try another network, or your phone's data.
 check-network-slow = The connection is too slow to be measured
 check-network-slow-advice = Move closer to the router or use another network. You can try to go in without the camera.
+check-network-busy = This computer is very busy
+check-network-busy-advice = It isn't your connection. Close other programs and test again. You can also go in.
 check-network-failed = We couldn't test the connection
-check-network-failed-advice = Try again. You can also go in without the test.
+check-network-failed-advice = It isn't your connection: our test failed. Try again. You can also go in without the test.
 check-network-again = Test again
 check-enter = Go in
 check-back = Back
-device-default = The computer's own
-device-none = None
-device-test = Test picture or sound
+camera-default = The system's default
+microphone-default = The system's default
+speaker-default = The system's default
+camera-none = None
+microphone-none = None
+speaker-none = None
+camera-test = Test picture
+microphone-test = Test sound
+speaker-test = Test speaker
 speaker-caption = Speaker
+
+# A server that is new
+server-title = Do you know who invites you?
+server-lead = The link leads to this server, where you haven't been before:
+server-warning = If you continue, whoever runs it will be able to see and hear what your camera and microphone pick up.
+server-no = No, go back
+server-yes = Yes, continue
+server-yes-named = Yes, continue to { $server }
+
+# A link that comes during a consultation
+other-link-title = Leave this consultation?
+other-link-lead = You opened another link. If you join with it, you leave the consultation that you are in now.
+other-link-yes = Leave and join the other
 
 # The waiting room
 waiting-title = The doctor knows that you are here
@@ -85,6 +114,8 @@ waited-for = { $minutes ->
    *[other] Waiting for { $minutes } minutes.
   }
 waiting-lead = You can leave this window open. As soon as the doctor lets you in, you will see them here. Nobody sees or hears you yet.
+waiting-title-alone = You are in the waiting room
+waiting-lead-alone = Your doctor hasn't arrived yet; they will know that you are here as soon as they do. You can leave this window open. Nobody sees or hears you yet.
 waiting-leave = Leave
 
 # The clinic's kiosk
@@ -105,12 +136,14 @@ operator-trying = Checking the PIN…
 operator-wrong = That PIN isn't right. Please try again.
 operator-locked = Too many attempts. Please wait for a minute.
 operator-none = This kiosk has no PIN. One is set with “autamedica --set-pin”.
+operator-not-counted = The PIN can't be checked: the disk is full or read-only. Please call technical support.
 operator-leave = Close the kiosk
 operator-back = Back
 
 # People
 role-doctor = Doctor
 role-patient = Patient
+role-observer = Observer
 role-guest = Guest
 you = You
 person-you = { $name } (you)
@@ -128,8 +161,8 @@ quality-poor = Weak connection
 quality-lost = No connection
 call-time = Time in the consultation: { $time }
 encrypted = End-to-end encrypted
-encryption-code = Security code: { $code }
-encryption-code-advice = The other person must see the same code. You can read it out to each other.
+encryption-code = Comparison number: { $code }
+encryption-code-advice = If the other person sees the same number, you both use the same key. The clinic's server hands out the key.
 
 # Waiting for the other side
 alone-title-doctor = Waiting for the patient
@@ -138,6 +171,16 @@ alone-title-waited = The patient is waiting for you
 alone-lead-waited = Let them in when you are ready.
 alone-title-patient = Waiting for the doctor
 alone-lead-patient = You are in the consultation. You can leave this window open; the doctor will appear here.
+alone-title-doctor-left = The patient has left the consultation
+alone-lead-doctor-left = You can wait in case they come back, or end the consultation.
+alone-title-patient-left = Your doctor has left the consultation
+alone-lead-patient-left = You can wait here in case they come back. If you had finished, you can hang up.
+alone-title-observer = Nobody is here yet
+alone-lead-observer = You are in the consultation. You will see and hear the others as soon as they come.
+alone-title-observer-left = The others have left the consultation
+alone-lead-observer-left = You can wait in case they come back. If they had finished, you can hang up.
+alone-title-reconnecting = Restoring the consultation…
+alone-lead-reconnecting = We don't know yet who is still in it. You will see it here in a moment.
 
 # Call buttons
 microphone-caption = Microphone
@@ -170,11 +213,22 @@ panel-people = People
 panel-close = Close the panel
 chat-empty = Messages of this consultation will appear here.
 chat-hint = Type a message
+chat-listening = You can only read. The doctor can let you write.
+listening = You are listening to the consultation
+listening-advice = Nobody sees or hears you. The doctor can let you speak.
 chat-input = Message
 chat-send = Send
-chat-failed = Not sent. Please type it again.
+chat-failed = Not sent
+chat-again = Send again
+chat-again-named = Send again: { $text }
+chat-copy = Copy the message
 chat-from-you = You, { $time }
 chat-from = { $name } at { $time }
+chat-told = { $name }, according to { $teller }, at { $time }
+chat-left-out = { $count ->
+    [one] One message isn't shown: too many came at once.
+   *[other] { $count } messages aren't shown: too many came at once.
+}
 
 # States
 recording-on = RECORDING { $time }
@@ -225,13 +279,14 @@ microphone-advice-failed = Unplug it and plug it in again.
 speaker-problem = We can't use your speaker
 speaker-advice = Plug in headphones or a speaker and turn up the volume. You can also read the chat.
 share-problem = The screen could not be shared
-share-advice = Try again. If it doesn't work, allow screen capture in the settings of this computer.
-record-unavailable = This server isn't set up for recording. Tell the clinic's technician.
+share-advice = Try again. If it doesn't work, share a single window, or another screen.
+share-permission = Try again. If it doesn't work, allow screen capture in the settings of this computer.
+record-unavailable = This server isn't set up for recording. Tell the clinic's technical support.
 record-active = It is being recorded already.
 record-just-refused = You can ask the patient again in a minute.
-record-encrypted = This consultation is encrypted end to end, and can't be recorded here that way. Tell the clinic's technician.
+record-encrypted = This consultation is encrypted end to end, and can't be recorded here that way. Tell the clinic's technical support.
 record-unreachable = The clinic's server doesn't answer. Try again in a moment.
-record-denied = The clinic's server didn't allow it. Tell the clinic's technician.
+record-denied = The clinic's server didn't allow it. Tell the clinic's technical support.
 record-broke = The recording broke off
 record-broke-next = What was recorded before is kept. You can start another one.
 record-problem = The recording did not start
@@ -239,6 +294,8 @@ encryption-problem = We can't decrypt the picture and the sound
 encryption-advice = Please both hang up and join again with the link of this consultation.
 quality-problem = Your internet connection is weak
 quality-advice = Move closer to the router, or turn the camera off so that they hear you better.
+foreign-recording = Somebody tried to record this consultation without the clinic
+foreign-recording-advice = The clinic stopped that recording and put it on record. What was said until then may have been recorded.
 
 # In the call
 person-held-back = Picture paused: the connection is weak
@@ -250,6 +307,10 @@ page-after = Next page
 tile-pin = Keep large
 tile-unpin = Stop keeping large
 self-view-move = Drag it to another corner, or move it with the arrow keys
+clock-time = { $hour ->
+    [one] { $time }
+   *[other] { $time }
+  }
 planned-until = until { $time }
 planned-left = { $minutes ->
     [one] 1 min left
@@ -273,10 +334,6 @@ dialog-close = Close
 # Devices
 sound-devices = Choose microphone and speaker
 camera-devices = Choose camera
-devices-microphones = Microphone
-devices-speakers = Speaker
-devices-cameras = Camera
-devices-default = Whatever the system uses
 offer-camera = We found the camera “{ $name }”. Do you want to use it?
 offer-microphone = We found the microphone “{ $name }”. Do you want to use it?
 offer-speaker = We found “{ $name }” to listen with. Do you want to use it?
@@ -309,7 +366,7 @@ statistics-received = Received { $kbps } kbit/s
 statistics-loss = Loss
 statistics-loss-now = { $percent } % lost
 statistics-delay = Delay
-statistics-round-trip = Round trip { $ms } ms
+statistics-round-trip = Round trip: { $trip }
 statistics-round-trip-unknown = Round trip: not measured
 statistics-jitter = Jitter { $ms } ms
 statistics-fps = { $fps } frames/s
@@ -363,11 +420,23 @@ end-removed-next = You were removed from the consultation. If you think this is 
 end-joined-elsewhere = The consultation goes on at another computer
 end-joined-elsewhere-next = You joined with the same link from somewhere else. If it wasn't you, tell the clinic.
 end-connection-lost = The connection was lost
-end-connection-lost-next = Check your internet and join again. The consultation is waiting for you.
+end-connection-lost-next = Check your internet and join again to continue the consultation.
 end-server-unreachable = We can't reach the clinic
 end-server-unreachable-next = Check your internet and try again. If it stays like this, call the clinic.
 end-not-allowed = This link doesn't work
 end-not-allowed-next = It may be expired, used or incomplete. Ask the clinic for another link.
+end-no-appointment = There is no appointment with that code
+end-no-appointment-next = Check the eight digits and try again. If they are right, call the clinic.
+end-no-clinic = This computer isn't connected to your clinic
+end-no-clinic-next = The code alone works on the clinic's own computers. Here, use the link you received; if you don't have it, ask the clinic for it.
+end-too-early = It is still early
+end-too-early-next = You can join from 15 minutes before the time of your appointment. Please try again then.
+end-over = This consultation is over
+end-over-next = If something is still open, call the clinic: only they can open it again.
+end-cancelled = This consultation was cancelled
+end-cancelled-next = Call the clinic to arrange another time.
+end-clinic-trouble = The clinic has a technical problem
+end-clinic-trouble-next = Your computer and your connection are fine. Try again in a few minutes. If it stays like this, call the clinic.
 end-join-failed = We could not join the consultation
 end-join-failed-next = Try again in a moment. If it stays like this, call the clinic.
 end-lasted = { $minutes ->

@@ -22,7 +22,7 @@ export function inMemory() {
 /// SQLite in a file: the consultation, its codes and its entry in the audit log, in one transaction.
 export function inSqlite(file) {
   const db = new Database(file);
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;");
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
   db.exec("PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;");
   for (const name of readdirSync(MIGRATIONS).sort()) db.exec(readFileSync(new URL(name, MIGRATIONS), "utf8"));
   const hasKeys = db.prepare("SELECT 1 FROM api_keys LIMIT 1");

@@ -1,7 +1,7 @@
 //! Shows each screen in each state, with made-up calls and moving pictures: for looking at, and for measuring.
 //!
-//! `gallery SCENE [--lang es|en] [--role doctor|patient] [--kiosk] [--seconds N]`; without arguments it
-//! lists the scenes.
+//! `gallery SCENE [--lang es|en] [--role doctor|patient] [--kiosk] [--video cpu|gpu] [--seconds N]`; without
+//! arguments it lists the scenes.
 
 #[path = "gallery/before.rs"]
 mod before;
@@ -11,7 +11,7 @@ mod picture;
 mod recordings;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use autamedica_api::{Feedback, Id, Role};
@@ -21,14 +21,15 @@ use autamedica_client::app::{
 };
 use autamedica_client::backend::{Admission, ConsultationPlace};
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest,
-    DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress, JoinTarget,
-    ParticipantState, RecordingProblem, RecordingState, Secret, ShareState, SharedFile, StatisticsSample,
-    TrackStatistics, Wake,
+    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatLog, ChatMessage, ControlFailure,
+    ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress,
+    JoinTarget, ParticipantState, Photo, RecordingProblem, RecordingState, Secret, ShareState, SharedFile,
+    StatisticsSample, TrackStatistics, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
 use autamedica_client::settings::Settings;
+use autamedica_client::ui::stats::UiStats;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 use parking_lot::Mutex;
 
@@ -88,6 +89,7 @@ fn main() -> eframe::Result {
             "--kiosk" => options.kiosk = true,
             "--lang" => options.language = args.next().and_then(|l| l.parse().ok()).unwrap_or(Language::Spanish),
             "--role" => options.role = args.next().and_then(|r| r.parse().ok()).unwrap_or(Role::Doctor),
+            "--video" => options.video_on_cpu = args.next().map(|painter| painter == "cpu"),
             "--seconds" => seconds = args.next().and_then(|s| s.parse::<u64>().ok()),
             other => eprintln!("what is {other}?"),
         }
@@ -97,18 +99,21 @@ fn main() -> eframe::Result {
         "start" | "settings" => Start::Home,
         day if day.starts_with("day") || day.starts_with("recordings") => Start::Home,
         check if check.starts_with("check") => Start::Check(target),
+        server if server.starts_with("server") => Start::Check(before::link(server == "server-long")),
         _ => Start::Join(target),
     };
     if scene == "day" {
         options.recent = ["4815", "4809"].map(|id| Id::new(id).expect("a valid id")).to_vec();
     }
     let role = options.role;
+    let stats = Arc::new(UiStats::default());
+    options.stats = Some(stats.clone());
     options.on_ready = Some(Box::new(move |handle: UiHandle| {
         let Some(seconds) = seconds else { return };
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(seconds));
-            let shown = handle.stats().all_frames_shown();
-            println!("ui_fps {:.1}, drawn {}, shown {shown:?}", handle.stats().ui_fps(), handle.stats().drawn());
+            let shown = stats.all_frames_shown();
+            println!("ui_fps {:.1}, drawn {}, shown {shown:?}", stats.ui_fps(), stats.drawn());
             println!("cpu {:.2} s of {seconds} s, rss {} MiB", cpu_seconds(), rss_mib());
             handle.close();
         });
@@ -200,9 +205,7 @@ impl Call for Scene {
             CallCommand::DismissOffer | CallCommand::UseMicrophone(_) => state.offer = None,
             CallCommand::Show(tiles) => println!("shown: {tiles:?}"),
             CallCommand::SendChat(text) => {
-                let mut chat = state.chat.to_vec();
-                chat.push(line(&text, true, 0));
-                state.chat = Arc::new(chat);
+                state.chat.push(line(&text, true, 0));
             }
             CallCommand::HangUp | CallCommand::EndForAll => {
                 self.running.store(false, Ordering::Relaxed);
@@ -220,6 +223,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
     let other = if role == Role::Doctor { Role::Patient } else { Role::Doctor };
     let video = |width, height, fps, look| Some(moving_picture(width, height, fps, look, running.clone()));
     let person = |name: &str, role, camera| ParticipantState {
+        may_send: true,
         identity: name.to_lowercase().replace(' ', "-"),
         name: name.to_owned(),
         role,
@@ -257,7 +261,9 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         url: String::new(),
         token: Secret::new(""),
         role,
+        e2ee: false,
         e2ee_key: None,
+        e2ee_key_index: 0,
         consultation: Some(ConsultationPlace {
             server: "http://localhost:8888".parse().expect("a valid address"),
             id: Id::new("4821").expect("a valid id"),
@@ -285,7 +291,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.phase = CallPhase::Reconnecting { since: Instant::now() - Duration::from_secs(8) };
         }
         "chat" | "people" => {
-            state.chat = Arc::new(vec![
+            state.chat = ChatLog::from(vec![
                 line("Buenos días. ¿Me escucha bien?", role == Role::Doctor, 240),
                 line("Sí, doctora, la escucho perfectamente.", role != Role::Doctor, 220),
                 line(
@@ -345,12 +351,12 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.control_failure = Some(ControlFailure { asked: ControlRequest::Admit, number: 1 });
         }
         "files" => {
-            let file = |id: &str, name: &str, own: bool, size: u64, progress, preview| ChatMessage {
+            let file = |id: &str, name: &str, own: bool, size: u64, progress, preview: Option<Photo>| ChatMessage {
                 file: Some(SharedFile { id: id.into(), mime_type: String::new(), size, progress, preview }),
                 ..line(name, own, 30)
             };
             let doctor = role == Role::Doctor;
-            state.chat = Arc::new(vec![
+            state.chat = ChatLog::from(vec![
                 line("Le mando la foto de la erupción.", !doctor, 90),
                 file("a", "foto-brazo.png", !doctor, 412_000, FileProgress::Done, Some(photo())),
                 file("b", "receta.pdf", doctor, 1_440_000, FileProgress::Moving(930_000), None),
@@ -381,7 +387,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
 }
 
 /// A photo as a phone would send it, small.
-fn photo() -> Arc<[u8]> {
+fn photo() -> Photo {
     let picture = image::RgbImage::from_fn(640, 480, |x, y| {
         let spot =
             (f64::from(x) - 330.0).hypot(f64::from(y) - 230.0) < 60.0 + 14.0 * (f64::from(x + 2 * y) * 0.07).sin();
@@ -403,6 +409,7 @@ fn statistics() -> CallStatistics {
             identity: identity.map(Into::into),
             source,
             codec: codec.into(),
+            encoder: if identity.is_none() && width > 0 { "OpenH264".into() } else { String::new() },
             kbps,
             width,
             height: width * 9 / 16,
@@ -418,9 +425,9 @@ fn statistics() -> CallStatistics {
             sent_kbps: if bad { 700.0 } else { 1500.0 + 120.0 * (x * 0.3).sin() },
             received_kbps: if bad { 420.0 } else { 1780.0 + 150.0 * (x * 0.2).cos() },
             tracks: vec![
-                track(None, TrackSource::Camera, "VP8", 1470.0, 1280, 30.0),
+                track(None, TrackSource::Camera, "H264", 1470.0, 1280, 30.0),
                 track(None, TrackSource::Microphone, "Opus", 32.0, 0, 0.0),
-                track(Some("other"), TrackSource::Camera, "VP8", 1730.0, 1280, 29.8),
+                track(Some("other"), TrackSource::Camera, "H264", 1730.0, 1280, 29.8),
                 track(Some("other"), TrackSource::Microphone, "Opus", 31.0, 0, 0.0),
             ],
         }
@@ -429,15 +436,10 @@ fn statistics() -> CallStatistics {
 }
 
 fn line(text: &str, own: bool, seconds_ago: u64) -> ChatMessage {
-    ChatMessage {
-        from: if own { "me" } else { "other" }.into(),
-        role: None,
-        own,
-        text: text.into(),
-        at: SystemTime::now() - Duration::from_secs(seconds_ago),
-        failed: false,
-        file: None,
-    }
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let from = if own { "me" } else { "other" };
+    let at = SystemTime::now() - Duration::from_secs(seconds_ago);
+    ChatMessage { number: NEXT.fetch_add(1, Ordering::Relaxed), ..ChatMessage::written(from, own, text, at) }
 }
 
 fn cpu_seconds() -> f64 {

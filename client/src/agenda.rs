@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::ConsultationDetails;
+use autamedica_api::{ConsultationDetails, Timestamp};
 use jiff::Zoned;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -63,15 +63,29 @@ pub fn follow(runtime: &Handle, entrance: Entrance, wake: Wake) -> AgendaHandle 
     AgendaHandle { agenda, task }
 }
 
+/// Shows that nothing is followed any more when the task panics.
+struct Following {
+    shown: watch::Sender<Arc<Agenda>>,
+    wake: Wake,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shown.send_modify(|shown| *shown = Arc::new(next(shown, Err(BackendError::BrokeOff))));
+            (self.wake)();
+        }
+    }
+}
+
 async fn run(entrance: Entrance, shown: watch::Sender<Arc<Agenda>>, wake: Wake) {
+    let _following = Following { shown: shown.clone(), wake: wake.clone() };
     let mut ask = tokio::time::interval(ASK_EVERY);
     ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ask.tick().await;
-        let now = Zoned::now();
-        let zone = now.time_zone().iana_name().unwrap_or("UTC").to_owned();
-        let day = now.date().to_string();
-        let answer = entrance.backend.consultations(&entrance.server, &day, &zone, entrance.key.as_ref()).await;
+        let (from, until) = day_of(&Zoned::now());
+        let answer = entrance.backend.consultations(&entrance.server, from, until, entrance.key.as_ref()).await;
         let changed = shown.send_if_modified(|shown| {
             let new = next(shown, answer);
             let changed = **shown != new;
@@ -84,6 +98,16 @@ async fn run(entrance: Entrance, shown: watch::Sender<Arc<Agenda>>, wake: Wake) 
             wake();
         }
     }
+}
+
+/// The first moment of a local day, and of the next one. The zone's name isn't needed: there may be none.
+fn day_of(now: &Zoned) -> (Timestamp, Timestamp) {
+    let begin = |day: Result<Zoned, jiff::Error>| {
+        // A day at the end of the calendar begins nowhere: the list then ends, or begins, there.
+        let moment = day.map_or(now.timestamp(), |day| day.timestamp());
+        Timestamp::from_millis(moment.as_millisecond())
+    };
+    (begin(now.start_of_day()), begin(now.tomorrow().and_then(|next| next.start_of_day())))
 }
 
 fn next(known: &Agenda, answer: Result<autamedica_api::ConsultationList, BackendError>) -> Agenda {
@@ -123,8 +147,27 @@ mod tests {
         let after = next(&Agenda::Known(known.clone()), Err(BackendError::NotOurs));
         assert_eq!(after, Agenda::Unreachable(known.clone()));
         assert_eq!(next(&after, refused(ErrorCode::DatabaseUnavailable)), Agenda::Unreachable(known.clone()));
-        let back = ConsultationList { consultations: known.clone() };
+        let back = ConsultationList { consultations: known.clone(), ..ConsultationList::default() };
         assert_eq!(next(&after, Ok(back)), Agenda::Known(known));
+    }
+
+    #[test]
+    fn a_day_is_the_local_one_whether_or_not_its_zone_has_a_name() {
+        let bounds = |zone: jiff::tz::TimeZone| {
+            let now: jiff::Timestamp = "2026-11-25T02:30:00Z".parse().unwrap();
+            let (from, until) = day_of(&now.to_zoned(zone));
+            (from.to_string(), until.to_string())
+        };
+        let lima = ("2026-11-24T05:00:00.000Z".to_owned(), "2026-11-25T05:00:00.000Z".to_owned());
+        // As `TZ='<-05>5'` is read, and `/etc/localtime` that is a file of its own.
+        let unnamed = jiff::tz::TimeZone::posix("<-05>5").unwrap();
+        assert_eq!(unnamed.iana_name(), None);
+        assert_eq!(bounds(unnamed), lima);
+        assert_eq!(bounds(jiff::tz::TimeZone::get("America/Lima").unwrap()), lima);
+        // The day on which the clock is put forward has 23 hours.
+        let madrid: jiff::Timestamp = "2026-03-29T12:00:00Z".parse().unwrap();
+        let (from, until) = day_of(&madrid.to_zoned(jiff::tz::TimeZone::get("Europe/Madrid").unwrap()));
+        assert_eq!(until.as_millis() - from.as_millis(), 23 * 60 * 60_000);
     }
 
     #[test]

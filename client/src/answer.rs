@@ -8,16 +8,17 @@ use crate::call::Wake;
 #[derive(Clone, Debug)]
 pub struct Answer<T>(Arc<OnceLock<T>>);
 
-/// The end that answers, once. Dropped without an answer, the other end sees none for ever: give one in any case.
+/// The end that answers, once. Dropping it, as a panic does, gives the answer that [`pending`] was told.
 pub struct Reply<T> {
     slot: Arc<OnceLock<T>>,
     wake: Wake,
+    if_dropped: Option<T>,
 }
 
-/// Both ends; `wake` is called when the answer is there.
-pub fn pending<T>(wake: Wake) -> (Answer<T>, Reply<T>) {
+/// Makes both ends. `wake` is called when the answer is there; `if_dropped` is the answer of work that ended without any.
+pub fn pending<T>(wake: Wake, if_dropped: T) -> (Answer<T>, Reply<T>) {
     let slot = Arc::new(OnceLock::new());
-    (Answer(slot.clone()), Reply { slot, wake })
+    (Answer(slot.clone()), Reply { slot, wake, if_dropped: Some(if_dropped) })
 }
 
 impl<T> Answer<T> {
@@ -34,9 +35,42 @@ impl<T> Answer<T> {
 
 impl<T> Reply<T> {
     /// Answers.
-    pub fn give(self, value: T) {
-        // The first and only one: giving takes the end away.
-        let _ = self.slot.set(value);
+    pub fn give(mut self, value: T) {
+        self.if_dropped = Some(value);
+    }
+}
+
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.if_dropped.take() {
+            // The first and only one: giving takes the end away.
+            let _ = self.slot.set(value);
+        }
         (self.wake)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_comes_even_when_its_work_panics() {
+        let woken = Arc::new(AtomicU32::new(0));
+        let count = woken.clone();
+        let wake: Wake = Arc::new(move || _ = count.fetch_add(1, Ordering::Relaxed));
+        let (answer, reply) = pending(wake.clone(), "lost");
+        let worker = std::thread::spawn(move || {
+            let _reply = reply;
+            panic!("as a driver or disk might make it");
+        });
+        assert!(worker.join().is_err());
+        assert_eq!((answer.get(), woken.load(Ordering::Relaxed)), (Some(&"lost"), 1));
+        let (answer, reply) = pending(wake, "lost");
+        assert_eq!(answer.get(), None);
+        reply.give("given");
+        assert_eq!((answer.get(), woken.load(Ordering::Relaxed)), (Some(&"given"), 2));
     }
 }

@@ -6,22 +6,29 @@
 mod calls;
 mod kiosk;
 mod leaving;
+#[cfg(not(feature = "kiosk"))]
+mod links;
 mod options;
 #[cfg(not(feature = "kiosk"))]
 mod preferences;
+mod shown;
+mod trust;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use autamedica_api::{Id, Role};
 use eframe::egui_glow;
 use egui::{Theme, ViewportCommand};
+use parking_lot::Mutex;
+use url::Url;
 
 use crate::call::{CallPhase, DeviceChoices, JoinTarget, Wake};
-use crate::check::CheckCommand;
+use crate::check::{CheckCommand, NetworkProblem, NetworkState};
 use crate::i18n::{Language, Texts};
-use crate::settings::{Settings, ThemeSetting};
+pub use crate::pin::PinAnswer;
+use crate::settings::Settings;
 use crate::theme::{self, Sizes};
 use crate::ui::call::{CallScreen, Unsaved};
 use crate::ui::check::CheckScreen;
@@ -31,12 +38,13 @@ use crate::ui::joining::JoiningScreen;
 use crate::ui::keypad::KeypadScreen;
 use crate::ui::operator::OperatorScreen;
 use crate::ui::pace::Pace;
+use crate::ui::server::ServerScreen;
 use crate::ui::stats::UiStats;
 use crate::ui::video::Videos;
-use crate::ui::{Action, Cx, waiting};
+use crate::ui::{self, Action, Cx, waiting};
 #[cfg(not(feature = "kiosk"))]
 use crate::ui::{recordings::RecordingsScreen, start::StartScreen};
-pub use calls::{Call, Calls, Check, PinAnswer};
+pub use calls::{Call, Calls, Check};
 #[cfg(not(feature = "kiosk"))]
 pub use calls::{DoctorsAgenda, DoctorsRecordings};
 pub use options::{AppOptions, OnScreen, ScreenName, Start, UiHandle};
@@ -47,6 +55,7 @@ enum Screen {
     #[cfg(not(feature = "kiosk"))]
     Recordings(RecordingsScreen),
     Keypad(KeypadScreen),
+    Server(ServerScreen),
     Check(Checking),
     Call(Box<Ongoing>),
     End(EndScreen),
@@ -88,23 +97,34 @@ pub struct App {
     devices: DeviceChoices,
     settings: Settings,
     paired: bool,
+    own_servers: Vec<Url>,
     recent: Vec<Id>,
+    clinic: Option<String>,
     #[cfg(not(feature = "kiosk"))]
     preferences: preferences::Preferences,
     /// A kiosk's way out.
     operator: Option<OperatorScreen>,
-    idle: kiosk::Idle,
+    at_kiosk: kiosk::Kiosk,
     /// Calls that were hung up and aren't over yet.
     leaving: Vec<Box<dyn Call>>,
     closing_since: Option<Instant>,
     may_close: Arc<AtomicBool>,
     videos: Videos,
     pace: Arc<Pace>,
-    stats: Arc<UiStats>,
+    stats: Option<Arc<UiStats>>,
     on_screen: Option<OnScreen>,
     shown: Option<ScreenName>,
     /// To be done in the next pass.
     asked: Vec<Action>,
+    /// The window is as small as the screen wants it.
+    fits_screen: bool,
+    /// Counts the screens shown: each begins at its own top.
+    visit: u64,
+    /// What other starts of this program handed over.
+    given: Arc<Mutex<Vec<String>>>,
+    /// A link that came during a call.
+    #[cfg(not(feature = "kiosk"))]
+    other_link: Option<JoinTarget>,
 }
 
 impl App {
@@ -112,9 +132,13 @@ impl App {
     pub fn new(ctx: &egui::Context, options: AppOptions, calls: Box<dyn Calls>) -> Self {
         let sizes = if options.kiosk { Sizes::KIOSK } else { Sizes::DESKTOP };
         theme::install(ctx, sizes);
-        let stats = Arc::new(UiStats::default());
+        if options.kiosk {
+            // A patient's zoom would be the next one's, and at a tenth of the size nobody finds the way back.
+            ctx.options_mut(|egui| egui.zoom_with_keyboard = false);
+        }
         let pace = Arc::new(Pace::new(ctx.clone()));
         let settings = options.settings;
+        let devices = options.devices.unwrap_or_else(|| settings.devices());
         let mut app = Self {
             title: options.title,
             role: options.role,
@@ -129,32 +153,46 @@ impl App {
             texts: Texts::new(options.language),
             calls,
             screen: Screen::Keypad(KeypadScreen::default()),
-            devices: options.devices.unwrap_or_else(|| settings.devices()),
+            at_kiosk: kiosk::Kiosk::new(settings.clone(), devices.clone()),
+            devices,
             #[cfg(not(feature = "kiosk"))]
             preferences: preferences::Preferences::new(settings.clone(), options.broken_settings),
             settings,
             paired: options.paired,
+            own_servers: options.own_servers,
             recent: options.recent,
+            clinic: options.clinic,
             operator: None,
-            idle: kiosk::Idle::default(),
             leaving: Vec::new(),
             closing_since: None,
             may_close: Arc::new(AtomicBool::new(!options.kiosk)),
-            videos: Videos::new(pace.clone(), stats.clone(), options.on_frame_shown),
+            videos: Videos::new(
+                pace.clone(),
+                options.video_on_cpu == Some(true),
+                options.stats.clone(),
+                options.on_frame_shown,
+            ),
             pace,
-            stats: stats.clone(),
+            stats: options.stats,
             on_screen: options.on_screen,
             shown: None,
             asked: Vec::new(),
+            fits_screen: options.kiosk,
+            visit: 0,
+            given: Arc::default(),
+            #[cfg(not(feature = "kiosk"))]
+            other_link: None,
         };
         app.apply_look(ctx);
         match options.start {
             Start::Home => app.go_home(),
+            Start::Unusable(text) => app.explain_unusable(text),
             Start::Check(target) => app.begin(target),
             Start::Join(target) => app.join(target),
         }
         if let Some(on_ready) = options.on_ready {
-            on_ready(UiHandle { ctx: ctx.clone(), stats, may_close: app.may_close.clone() });
+            let (may_close, given) = (app.may_close.clone(), app.given.clone());
+            on_ready(UiHandle { ctx: ctx.clone(), may_close, given });
         }
         app
     }
@@ -173,6 +211,21 @@ impl App {
         self.screen = self.home();
     }
 
+    /// Shows the start screen with a link that can't be used, and why.
+    #[cfg(not(feature = "kiosk"))]
+    fn explain_unusable(&mut self, text: String) {
+        self.screen = match self.home() {
+            Screen::Start(start) => Screen::Start(start.explaining(text, self.role)),
+            other => other,
+        };
+    }
+
+    /// A kiosk takes no links.
+    #[cfg(feature = "kiosk")]
+    fn explain_unusable(&mut self, _: String) {
+        self.go_home();
+    }
+
     fn home(&mut self) -> Screen {
         #[cfg(not(feature = "kiosk"))]
         if !self.kiosk {
@@ -185,6 +238,9 @@ impl App {
 
     /// Towards a call: by the check, unless a doctor wants none.
     fn begin(&mut self, target: JoinTarget) {
+        if self.asks_about_server(&target) {
+            return;
+        }
         if self.role == Role::Doctor && self.settings.skip_check {
             return self.join(target);
         }
@@ -193,6 +249,9 @@ impl App {
     }
 
     fn join(&mut self, target: JoinTarget) {
+        if self.asks_about_server(&target) {
+            return;
+        }
         let call = self.calls.join(target.clone(), &self.devices, self.settings.call, self.waker());
         let screen = CallScreen::new(&call.state(), self.float_when_minimised);
         self.screen = Screen::Call(Box::new(Ongoing { call, target, joining: JoiningScreen::new(), screen }));
@@ -207,6 +266,7 @@ impl App {
         match action {
             Action::Begin(target) => self.begin(target),
             Action::Join(target) => self.join(target),
+            Action::TrustServer(target) => self.trust_server(target),
             Action::Command(command) => {
                 if let Screen::Call(ongoing) = &self.screen
                     && (!self.kiosk || kiosk::may_send(&command))
@@ -221,7 +281,12 @@ impl App {
                     checking.entering = Some(JoiningScreen::new());
                 }
             }
-            Action::Leave => self.leave(),
+            Action::Leave => {
+                self.leave();
+                if self.kiosk && matches!(self.screen, Screen::Keypad(_)) {
+                    self.forget(ctx);
+                }
+            }
             Action::Home if self.kiosk => self.forget(ctx),
             Action::Home => self.go_home(),
             Action::Speak(language) => {
@@ -282,71 +347,24 @@ impl App {
         checking.check.send(command);
     }
 
-    /// The theme of the screen about to be drawn: dark in the call, elsewhere as it was set.
-    fn theme(&self, ctx: &egui::Context) -> Theme {
-        let in_call = match &self.screen {
-            Screen::Call(ongoing) => {
-                !matches!(ongoing.call.state().phase, CallPhase::Joining | CallPhase::Waiting { .. })
-            }
-            _ => false,
-        };
-        match self.settings.theme {
-            _ if in_call && !self.is_covered() => Theme::Dark,
-            ThemeSetting::Light => Theme::Light,
-            ThemeSetting::Dark => Theme::Dark,
-            ThemeSetting::System => ctx.system_theme().unwrap_or(Theme::Light),
-        }
-    }
-
-    /// Something lies over the screen.
-    fn is_covered(&self) -> bool {
-        #[cfg(not(feature = "kiosk"))]
-        if self.preferences.are_open() {
-            return true;
-        }
-        self.operator.is_some()
-    }
-
-    fn note_screen(&mut self) {
-        let mut name = match &self.screen {
-            #[cfg(not(feature = "kiosk"))]
-            Screen::Start(_) => ScreenName::Start,
-            #[cfg(not(feature = "kiosk"))]
-            Screen::Recordings(_) => ScreenName::Recordings,
-            Screen::Keypad(_) => ScreenName::Start,
-            Screen::Check(checking) if checking.entering.is_some() => ScreenName::Joining,
-            Screen::Check(_) => ScreenName::Check,
-            Screen::Call(ongoing) => match ongoing.call.state().phase {
-                CallPhase::Joining => ScreenName::Joining,
-                CallPhase::Waiting { .. } => ScreenName::Waiting,
-                CallPhase::Reconnecting { .. } => ScreenName::Reconnecting,
-                CallPhase::InCall | CallPhase::Ended { .. } => ScreenName::Call,
-            },
-            Screen::End(_) => ScreenName::End,
-        };
-        if self.is_covered() {
-            name = if self.operator.is_some() { ScreenName::Operator } else { ScreenName::Settings };
-        }
-        if self.shown.replace(name) == Some(name) {
-            return;
-        }
-        tracing::info!(screen = ?name, "shown");
-        if let Some(on_screen) = &self.on_screen {
-            on_screen(name);
-        }
-    }
-
     /// Goes on from what has come to its end by itself.
     fn advance(&mut self) {
         match &self.screen {
             Screen::Check(checking) if checking.entering.is_some() && checking.check.state().finished => {
                 self.join(checking.target.clone());
             }
+            Screen::Check(checking) => {
+                // A link that leads nowhere is told before anybody adjusts a camera for it.
+                if let NetworkState::Failed(NetworkProblem::DeadEnd(reason)) = checking.check.state().network {
+                    let target = checking.target.clone();
+                    self.screen = Screen::End(EndScreen::new(reason, Duration::ZERO, target, None));
+                }
+            }
             Screen::Call(ongoing) => {
                 let state = ongoing.call.state();
                 if let CallPhase::Ended { reason, lasted } = &state.phase {
                     let target = ongoing.target.clone();
-                    let end = EndScreen::new(reason.clone(), *lasted, target, state.admission.clone());
+                    let end = EndScreen::new(*reason, *lasted, target, state.admission.clone());
                     if let Screen::Call(ongoing) = std::mem::replace(&mut self.screen, Screen::End(end)) {
                         self.unsaved = ongoing.screen.unsaved().or(self.unsaved.take());
                     }
@@ -368,6 +386,7 @@ impl App {
             now: Instant::now(),
             settings: &self.settings,
             recent: &self.recent,
+            clinic: self.clinic.as_deref(),
             paired: self.paired,
             desktop: &self.desktop,
             actions: Vec::new(),
@@ -386,19 +405,26 @@ impl App {
             #[cfg(not(feature = "kiosk"))]
             Screen::Recordings(screen) => screen.show(ui, &mut cx),
             Screen::Keypad(screen) => screen.show(ui, &mut cx),
-            Screen::Check(Checking { entering: Some(joining), .. }) => joining.show(ui, &mut cx),
+            Screen::Server(screen) => screen.show(ui, &mut cx),
+            Screen::Check(Checking { entering: Some(joining), .. }) => joining.show(ui, &mut cx, None),
             Screen::Check(Checking { check, screen, .. }) => {
                 screen.show(ui, &mut cx, &check.state(), check.level(), &mut self.videos);
             }
             Screen::Call(ongoing) => {
                 let state = ongoing.call.state();
                 match state.phase {
-                    CallPhase::Joining => ongoing.joining.show(ui, &mut cx),
+                    CallPhase::Joining => ongoing.joining.show(ui, &mut cx, state.joining_again_since),
                     CallPhase::Waiting { since } => waiting::show(ui, &mut cx, &state, since, &mut self.videos),
                     _ => ongoing.screen.show(ui, &mut cx, &state, &mut self.videos),
                 }
             }
             Screen::End(screen) => screen.show(ui, &mut cx),
+        }
+        #[cfg(not(feature = "kiosk"))]
+        if !matches!(self.screen, Screen::Call(_)) {
+            self.other_link = None;
+        } else if let Some(target) = Self::ask_about_link(ui, &cx, &mut self.other_link) {
+            cx.actions.extend([Action::Leave, Action::Begin(target)]);
         }
         if let Some(unsaved) = &mut self.unsaved
             && unsaved.show(ui, &mut cx)
@@ -411,6 +437,7 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.fits_screen = self.fits_screen || ui::fit_to_screen(ctx);
         self.close_politely(ctx);
         self.advance();
         self.tell_unseen(ctx);
@@ -418,13 +445,18 @@ impl eframe::App for App {
             self.mind_the_kiosk(ctx);
         }
         #[cfg(not(feature = "kiosk"))]
-        self.keep_settings();
+        {
+            self.take_links(ctx);
+            self.keep_settings();
+        }
         ctx.set_theme(self.theme(ctx));
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.pace.painting();
-        self.stats.count_drawn();
+        if let Some(stats) = &self.stats {
+            stats.count_drawn();
+        }
         self.videos.begin_pass();
         let ctx = ui.ctx().clone();
         // `logic` chose the theme for the next pass; the screen may have changed since this one's style was taken.
@@ -434,7 +466,10 @@ impl eframe::App for App {
         }
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label(self.title.as_str()));
         let mut actions = std::mem::take(&mut self.asked);
-        actions.extend(self.show(ui));
+        if self.shown != Some(self.screen_name()) {
+            self.visit += 1;
+        }
+        actions.extend(ui.push_id(self.visit, |ui| self.show(ui)).inner);
         self.videos.end_pass();
         self.note_screen();
         for action in actions {

@@ -1,22 +1,28 @@
 //! The backend, as a client sees it: admission to a room, and recording.
 
+mod controls;
+
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
-    Check, CheckRoom, Consultation, ConsultationList, CreateConsultation, ErrorCode, Failure, Feedback, GiveConsent,
-    Id, Join, Joined, MuteParticipant, QualitySample, Recording, RecordingList, Role, StartRecording, Success,
-    Timestamp,
+    Check, CheckRoom, Consultation, ConsultationDetails, ConsultationKey, ConsultationList, CreateConsultation,
+    ErrorCode, Failure, Feedback, GiveConsent, Id, Join, Joined, Presence, QualitySample, Recording, RecordingList,
+    Role, StartRecording, Success, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::call::Secret;
+use crate::local_key;
 
 /// How long the backend may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A file of which nothing comes for so long won't come.
 const SILENCE: Duration = Duration::from_secs(30);
+/// A day's pages that are asked for. The backend puts a thousand consultations on one.
+const MOST_PAGES: usize = 20;
 /// How long it may take to be there at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -29,8 +35,12 @@ pub struct Admission {
     pub token: Secret,
     /// As whom.
     pub role: Role,
-    /// The key that media is encrypted with, end to end; `None` without that.
+    /// Whether media is encrypted end to end.
+    pub e2ee: bool,
+    /// The key that media is encrypted with, end to end; `None` without that, and for a patient who waits.
     pub e2ee_key: Option<Secret>,
+    /// The number of that key.
+    pub e2ee_key_index: u32,
     /// Where to ask for more about this consultation; `None` in a room without a backend.
     pub consultation: Option<ConsultationPlace>,
     /// When the consultation is to end, if it was scheduled.
@@ -62,6 +72,9 @@ pub enum BackendError {
         /// Its words.
         message: String,
     },
+    /// The request ended in this program, without an answer.
+    #[error("the request broke off inside this program")]
+    BrokeOff,
     /// Something answered that isn't our backend.
     #[error("the answer isn't one of AutaMedica's backend")]
     NotOurs,
@@ -73,6 +86,8 @@ pub struct Backend {
     http: reqwest::Client,
     /// For files: they take as long as they take, and their addresses are told to nobody.
     files: reqwest::Client,
+    /// Folder with the keys of this user's own backends on this machine.
+    local_keys: Option<PathBuf>,
 }
 
 impl Backend {
@@ -84,11 +99,19 @@ impl Backend {
         let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build()?;
         let files =
             reqwest::Client::builder().read_timeout(SILENCE).connect_timeout(CONNECT_TIMEOUT).referer(false).build()?;
-        Ok(Self { http, files })
+        Ok(Self { http, files, local_keys: None })
     }
 
-    /// Enters a consultation by its id. The people's ids are the same for everybody who asks this way, so that the two
-    /// sides meet in one consultation.
+    /// Sends the keys in this folder to this user's own backends on this machine, where no other key is given.
+    #[must_use]
+    pub fn with_local_keys(mut self, folder: Option<PathBuf>) -> Self {
+        self.local_keys = folder;
+        self
+    }
+
+    /// Enters a consultation by its id, and makes it if it does not exist. The people's ids are the same for everybody who
+    /// asks this way, so that the two sides meet in one consultation. One that exists with other people or settings is
+    /// entered as it is, in the place of its own patient or doctor.
     ///
     /// # Errors
     /// When the backend doesn't answer, or answers no.
@@ -105,7 +128,8 @@ impl Backend {
         let path = ["api", "consultations", "create"];
         let made: Consultation = match self.post(server, &path, &request, None).await {
             Err(BackendError::Refused { code: ErrorCode::ConsultationConflict, .. }) => {
-                request.e2ee = None;
+                let details = self.details(server, id).await?;
+                request = CreateConsultation::new(id.clone(), details.patient_id, details.doctor_id);
                 self.post(server, &path, &request, None).await?
             }
             answer => answer?,
@@ -113,15 +137,24 @@ impl Backend {
         let token = match role {
             Role::Patient => made.patient_token,
             Role::Doctor => made.doctor_token,
+            // They come by a link of their own.
+            Role::Observer => return Err(BackendError::NotOurs),
         };
         Ok(Admission {
             url: made.livekit_url,
             token: Secret::new(token),
             role,
+            e2ee: made.e2ee_key.is_some(),
             e2ee_key: made.e2ee_key.map(Secret::new),
+            e2ee_key_index: made.e2ee_key_index,
             consultation: Some(ConsultationPlace { server: server.clone(), id: id.clone(), room_name: made.room_name }),
             planned_end: planned_end(made.scheduled_at, made.duration_minutes),
         })
+    }
+
+    /// A consultation's people, settings and state, for somebody on the backend's machine.
+    async fn details(&self, server: &Url, id: &Id) -> Result<ConsultationDetails, BackendError> {
+        self.ask(self.http.get(place(server, &["api", "consultations", id.as_str()])?), None).await
     }
 
     /// Uses a code: a link's, or the digits that a patient types at a kiosk, which want the kiosk's `key`.
@@ -142,20 +175,29 @@ impl Backend {
         Ok(admission(server, self.post(server, &path, &serde_json::json!({}), key).await?))
     }
 
-    /// The consultations of a day (`2026-11-24`) in a time zone, for a desk's `key`.
+    /// The consultations from one moment until before another, for a desk's `key`: all pages of them.
     ///
     /// # Errors
     /// When the backend doesn't answer, or answers no.
     pub async fn consultations(
         &self,
         server: &Url,
-        day: &str,
-        zone: &str,
+        from: Timestamp,
+        until: Timestamp,
         key: Option<&Secret>,
     ) -> Result<ConsultationList, BackendError> {
-        let mut url = place(server, &["api", "consultations"])?;
-        url.query_pairs_mut().append_pair("day", day).append_pair("zone", zone);
-        self.ask(self.http.get(url), key).await
+        let mut first = place(server, &["api", "consultations"])?;
+        first.query_pairs_mut().append_pair("from", &from.to_string()).append_pair("until", &until.to_string());
+        let mut list: ConsultationList = self.ask(self.http.get(first.clone()), key).await?;
+        for _ in 1..MOST_PAGES {
+            let Some(cursor) = list.next.take() else { break };
+            let mut url = first.clone();
+            url.query_pairs_mut().append_pair("cursor", &cursor);
+            let page: ConsultationList = self.ask(self.http.get(url), key).await?;
+            list.consultations.extend(page.consultations);
+            (list.total, list.next) = (page.total, page.next);
+        }
+        Ok(list)
     }
 
     /// A room of one's own for testing the network, on the strength of a link's code, of a `key`, or of being on the
@@ -260,45 +302,30 @@ impl Backend {
         self.control(place, token, &["recording", "consent"], consent).await
     }
 
-    /// Lets the waiting patient in, with the doctor's own token.
+    /// The end-to-end key to send with now, with a participant's own token.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no; so for the other controls.
-    pub async fn admit(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
-        self.control(place, token, &["admit"], &serde_json::json!({})).await
+    /// When the backend doesn't answer, or answers no: a patient isn't admitted yet.
+    pub async fn key(&self, place: &ConsultationPlace, token: &Secret) -> Result<ConsultationKey, BackendError> {
+        self.fetch(place, token, "key").await
     }
 
-    /// Sends the waiting patient away.
+    /// Whether somebody is in the room in our place by a token that is good. Whoever is there by another is sent out.
     ///
     /// # Errors
-    /// As [`admit`](Self::admit).
-    pub async fn refuse(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
-        self.control(place, token, &["refuse"], &serde_json::json!({})).await
+    /// When the backend doesn't answer, or answers no.
+    pub async fn is_present(&self, place: &ConsultationPlace, token: &Secret) -> Result<bool, BackendError> {
+        self.fetch::<Presence>(place, token, "presence").await.map(|presence| presence.present)
     }
 
-    /// Sends somebody out of the room.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
-    pub async fn remove(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
-        self.control(place, token, &["participants", identity.as_str(), "remove"], &serde_json::json!({})).await
-    }
-
-    /// Mutes somebody's microphone.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
-    pub async fn mute(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
-        let microphone = MuteParticipant { source: None };
-        self.control(place, token, &["participants", identity.as_str(), "mute"], &microphone).await
-    }
-
-    /// Ends the consultation for everybody.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
-    pub async fn end(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
-        self.control(place, token, &["end"], &serde_json::json!({})).await
+    async fn fetch<T: DeserializeOwned>(
+        &self,
+        at: &ConsultationPlace,
+        token: &Secret,
+        what: &str,
+    ) -> Result<T, BackendError> {
+        let url = place(&at.server, &["api", "consultations", at.id.as_str(), what])?;
+        self.ask(self.http.get(url), Some(token)).await
     }
 
     /// Tells what a call measured, with the participant's own token.
@@ -338,12 +365,46 @@ impl Backend {
 
     async fn ask<T: DeserializeOwned>(
         &self,
-        mut request: reqwest::RequestBuilder,
+        request: reqwest::RequestBuilder,
         token: Option<&Secret>,
     ) -> Result<T, BackendError> {
-        if let Some(token) = token {
-            request = request.bearer_auth(token.expose());
+        match token {
+            Some(token) => self.send(request.bearer_auth(token.expose())).await,
+            None => self.ask_without_key(request).await,
         }
+    }
+
+    /// Asks with the key of this user's own backend where there is one, and else without any.
+    async fn ask_without_key<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, BackendError> {
+        let mut refused: Option<Secret> = None;
+        // A backend that just started answers 401 to the key of its predecessor, so its own is read then.
+        for _ in 0..2 {
+            let Some((key, keyed)) = self.with_local_key(&request).await else { break };
+            if refused.as_ref() == Some(&key) {
+                break;
+            }
+            match self.send(keyed).await {
+                Err(BackendError::Refused { code: ErrorCode::Unauthorized, .. }) => refused = Some(key),
+                // Its backend is gone; another one may serve at the same port of another address.
+                Err(BackendError::Unreachable(_)) => break,
+                answer => return answer,
+            }
+        }
+        self.send(request).await
+    }
+
+    /// The same request with the key of this user's own backend, to the one address where that listens.
+    async fn with_local_key(&self, request: &reqwest::RequestBuilder) -> Option<(Secret, reqwest::RequestBuilder)> {
+        let folder = self.local_keys.clone()?;
+        let mut request = request.try_clone()?.build().ok()?;
+        let url = request.url().clone();
+        let key = tokio::task::spawn_blocking(move || local_key::read(&folder, &url)).await.ok()??;
+        *request.url_mut() = local_key::address(request.url());
+        let request = reqwest::RequestBuilder::from_parts(self.http.clone(), request);
+        Some((key.clone(), request.bearer_auth(key.expose())))
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, BackendError> {
         let answer = request.send().await.map_err(BackendError::Unreachable)?;
         let succeeded = answer.status().is_success();
         let body = answer.bytes().await.map_err(BackendError::Unreachable)?;
@@ -352,7 +413,7 @@ impl Backend {
             return Ok(success.data);
         }
         let failure: Failure = serde_json::from_slice(&body).map_err(|_| BackendError::NotOurs)?;
-        Err(BackendError::Refused { code: failure.error.code, message: failure.error.message })
+        Err(BackendError::Refused { code: failure.code, message: failure.message })
     }
 }
 
@@ -368,7 +429,10 @@ fn admission(server: &Url, joined: Joined) -> Admission {
         url: joined.livekit_url,
         token: Secret::new(joined.token),
         role: joined.role,
+        // Backends of before answer with the key alone.
+        e2ee: joined.e2ee || joined.e2ee_key.is_some(),
         e2ee_key: joined.e2ee_key.map(Secret::new),
+        e2ee_key_index: joined.e2ee_key_index,
         consultation: Some(ConsultationPlace {
             server: server.clone(),
             id: joined.consultation_id,

@@ -1,11 +1,11 @@
 //! What is really behind the screens: calls, checks, the backend, and the app's own files.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use autamedica_api::Feedback;
 #[cfg(not(feature = "kiosk"))]
 use autamedica_api::Id;
+use autamedica_api::{Feedback, Role};
 use tokio::runtime::Handle;
 
 #[cfg(not(feature = "kiosk"))]
@@ -17,11 +17,11 @@ use crate::app::{DoctorsAgenda, DoctorsRecordings};
 use crate::backend::Admission;
 use crate::call::{
     self, CallCommand, CallHandle, CallOptions, CallSettings, CallState, DeviceChoices, Entrance, JoinTarget, Secret,
-    Wake,
+    VideoCodecChoice, Wake,
 };
 use crate::check::{self, CheckCommand, CheckHandle, CheckOptions, CheckState};
 use crate::device::audio::Level;
-use crate::pin::PinHash;
+use crate::pin::PinLock;
 #[cfg(not(feature = "kiosk"))]
 use crate::recordings::{
     self, Copies, Player, RecordingsCommand, RecordingsHandle, RecordingsOptions, RecordingsState,
@@ -30,21 +30,24 @@ use crate::report::Measurements;
 #[cfg(not(feature = "kiosk"))]
 use crate::{call::DeviceLists, recent, settings, settings::Settings};
 
-/// A wrong PIN is answered no sooner than this after it was given.
-const WRONG_PIN_TAKES: Duration = Duration::from_secs(2);
-
 /// Joins real rooms with real devices, and keeps real files.
 pub struct NativeCalls {
     /// Where everything runs that may wait.
     pub runtime: Handle,
     /// How calls get in.
     pub entrance: Entrance,
-    /// What they measure.
-    pub measurements: Measurements,
+    /// Role of this app: a call's, until the room's token says another.
+    pub role: Role,
+    /// Observer of the calls, for a report.
+    pub measurements: Option<Measurements>,
+    /// Video codec of this run, where it isn't that of the settings.
+    pub video_codec: Option<VideoCodecChoice>,
     /// A chat line for the first call, sent once somebody else is there.
     pub say: Option<String>,
     /// Where the app's files are; `None` where nothing is kept.
     pub folder: Option<PathBuf>,
+    /// The PIN that ends a kiosk.
+    pub pin: Arc<PinLock>,
     /// Recordings that were played.
     #[cfg(not(feature = "kiosk"))]
     pub copies: Copies,
@@ -55,7 +58,7 @@ impl NativeCalls {
     #[cfg(not(feature = "kiosk"))]
     fn write(&self, wake: Wake, write: impl FnOnce(PathBuf) -> std::io::Result<()> + Send + 'static) -> Answer<bool> {
         let Some(folder) = self.folder.clone() else { return Answer::ready(true) };
-        let (answer, reply) = pending(wake);
+        let (answer, reply) = pending(wake, false);
         self.runtime.spawn_blocking(move || {
             let result = write(folder);
             if let Err(error) = &result {
@@ -79,7 +82,8 @@ impl Calls for NativeCalls {
             target,
             entrance: self.entrance.clone(),
             devices: devices.clone(),
-            settings,
+            settings: CallSettings { video_codec: self.video_codec.unwrap_or(settings.video_codec), ..settings },
+            role: self.role,
             measurements: self.measurements.clone(),
             say: self.say.take(),
         };
@@ -104,7 +108,7 @@ impl Calls for NativeCalls {
 
     fn tell(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
         let Some(place) = admission.consultation.clone() else { return Answer::ready(false) };
-        let (answer, reply) = pending(wake);
+        let (answer, reply) = pending(wake, false);
         let (backend, token) = (self.entrance.backend.clone(), admission.token.clone());
         self.runtime.spawn(async move {
             let result = backend.tell(&place, &token, &feedback).await;
@@ -117,26 +121,9 @@ impl Calls for NativeCalls {
     }
 
     fn operator_pin(&mut self, pin: Secret, wake: Wake) -> Answer<PinAnswer> {
-        let (answer, reply) = pending(wake);
-        let folder = self.folder.clone();
-        self.runtime.spawn_blocking(move || {
-            let asked = Instant::now();
-            let hash = folder.as_deref().map_or(Ok(None), PinHash::load);
-            let verdict = match hash {
-                Ok(Some(hash)) if hash.is(&pin) => PinAnswer::Right,
-                Ok(Some(_)) => PinAnswer::Wrong,
-                Ok(None) => PinAnswer::NoneSet,
-                Err(error) => {
-                    tracing::warn!(%error, "the PIN can't be read");
-                    PinAnswer::NoneSet
-                }
-            };
-            if verdict == PinAnswer::Wrong {
-                // Guessing is to be slow. This thread has nothing else to do.
-                std::thread::sleep(WRONG_PIN_TAKES.saturating_sub(asked.elapsed()));
-            }
-            reply.give(verdict);
-        });
+        let (answer, reply) = pending(wake, PinAnswer::NotCounted);
+        let lock = self.pin.clone();
+        self.runtime.spawn_blocking(move || reply.give(lock.attempt(&pin)));
         answer
     }
 
@@ -158,7 +145,7 @@ impl Calls for NativeCalls {
 
     #[cfg(not(feature = "kiosk"))]
     fn list_devices(&mut self, wake: Wake) -> Answer<DeviceLists> {
-        let (answer, reply) = pending(wake);
+        let (answer, reply) = pending(wake, DeviceLists::default());
         self.runtime.spawn_blocking(move || reply.give(check::list_devices()));
         answer
     }
@@ -177,7 +164,7 @@ impl Calls for NativeCalls {
 }
 
 impl Call for CallHandle {
-    fn state(&self) -> std::sync::Arc<CallState> {
+    fn state(&self) -> Arc<CallState> {
         CallHandle::state(self)
     }
 
@@ -187,7 +174,7 @@ impl Call for CallHandle {
 }
 
 impl Check for CheckHandle {
-    fn state(&self) -> std::sync::Arc<CheckState> {
+    fn state(&self) -> Arc<CheckState> {
         CheckHandle::state(self)
     }
 
@@ -202,14 +189,14 @@ impl Check for CheckHandle {
 
 #[cfg(not(feature = "kiosk"))]
 impl DoctorsAgenda for AgendaHandle {
-    fn now(&self) -> std::sync::Arc<Agenda> {
+    fn now(&self) -> Arc<Agenda> {
         AgendaHandle::now(self)
     }
 }
 
 #[cfg(not(feature = "kiosk"))]
 impl DoctorsRecordings for RecordingsHandle {
-    fn now(&self) -> std::sync::Arc<RecordingsState> {
+    fn now(&self) -> Arc<RecordingsState> {
         RecordingsHandle::now(self)
     }
 

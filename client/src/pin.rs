@@ -1,4 +1,6 @@
-//! The operator's PIN of a kiosk: kept as a hash that takes long to try.
+//! The operator's PIN of a kiosk: kept as a hash that takes long to try, behind a lock that counts attempts.
+
+mod lock;
 
 use std::io;
 use std::num::NonZeroU32;
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Secret;
 use crate::storage::{self, Kept};
+
+pub use lock::{LOCKED_FOR, MAX_ATTEMPTS, PinAnswer, PinLock};
 
 const FILE: &str = "pin.json";
 /// What OWASP asks of PBKDF2 with SHA-256: about 0.2 s for each try.
@@ -54,9 +58,19 @@ impl PinHash {
         }
         let mut salt = [0; 16];
         SystemRandom::new().fill(&mut salt).map_err(|_| io::Error::other("no randomness"))?;
+        Ok(Self::derive(pin, ITERATIONS, salt))
+    }
+
+    fn derive(pin: &Secret, iterations: NonZeroU32, salt: [u8; 16]) -> Self {
         let mut hash = [0; 32];
-        pbkdf2::derive(PBKDF2_HMAC_SHA256, ITERATIONS, &salt, digits, &mut hash);
-        Ok(Self { iterations: ITERATIONS, salt, hash })
+        pbkdf2::derive(PBKDF2_HMAC_SHA256, iterations, &salt, pin.expose().as_bytes(), &mut hash);
+        Self { iterations, salt, hash }
+    }
+
+    /// Hashes a PIN in one iteration, for tests of what is around it.
+    #[cfg(test)]
+    fn quick(pin: &Secret) -> Self {
+        Self::derive(pin, NonZeroU32::MIN, [7; 16])
     }
 
     /// Whether this is the PIN. Takes a while, as long for a wrong one.

@@ -1,4 +1,5 @@
-//! What one client measured in one call, for tests, the demo and the bench (`--report FILE`).
+//! What one client measured in one call, for tests, the demo and the bench (`--report FILE`): an observer that is attached to
+//! the app and the call for a report alone. Without it nothing is scanned, counted or read.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::app::ScreenName;
+use crate::device::audio::PlayoutMeter;
 use crate::device::timecode;
 use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
@@ -29,6 +31,9 @@ pub struct ClientReport {
     video_height: u32,
     latency_p50_ms: Option<f64>,
     latency_p95_ms: Option<f64>,
+    /// Codec and encoder of our own camera, such as `H264` and `OpenH264`.
+    codec: Option<String>,
+    encoder: Option<String>,
     audio_frames: u64,
     audio_tone_hz: Option<f64>,
     chat_received: bool,
@@ -37,6 +42,8 @@ pub struct ClientReport {
     cpu_percent: Option<f64>,
     rss_mib: Option<f64>,
     ui_fps: f64,
+    /// Passes drawn in each second, by seconds since 1970. Seconds without any are left out.
+    ui_seconds: Vec<(u64, u32)>,
     end: String,
     /// Which screens were drawn, and when each came, in milliseconds since 1970.
     screens: Vec<(ScreenName, u64)>,
@@ -48,6 +55,8 @@ pub struct ClientReport {
 #[derive(Clone)]
 pub struct Measurements {
     inner: Arc<Mutex<Inner>>,
+    ui: Arc<UiStats>,
+    playout: PlayoutMeter,
 }
 
 struct Inner {
@@ -56,11 +65,11 @@ struct Inner {
     first_frame_at: Option<Instant>,
     last_frame_size: (u32, u32),
     shown: VecDeque<Instant>,
-    ui: Option<Arc<UiStats>>,
     /// The figures as they were when the window closed.
     last: Option<ClientReport>,
     latencies_ms: Vec<f64>,
-    audio_frames: u64,
+    /// Codec and encoder.
+    camera: Option<(String, String)>,
     audio_tone_hz: Option<f64>,
     chat_received: bool,
     encrypted: bool,
@@ -72,11 +81,6 @@ struct Inner {
 }
 
 impl Measurements {
-    /// Of whom: what the app was started as.
-    pub fn role(&self) -> Role {
-        self.inner.lock().role
-    }
-
     /// Nothing measured yet.
     pub fn new(role: Role) -> Self {
         let inner = Inner {
@@ -85,10 +89,9 @@ impl Measurements {
             first_frame_at: None,
             last_frame_size: (0, 0),
             shown: VecDeque::new(),
-            ui: None,
             last: None,
             latencies_ms: Vec::new(),
-            audio_frames: 0,
+            camera: None,
             audio_tone_hz: None,
             chat_received: false,
             encrypted: false,
@@ -97,7 +100,7 @@ impl Measurements {
             end: "never joined".to_owned(),
             screens: Vec::new(),
         };
-        Self { inner: Arc::new(Mutex::new(inner)) }
+        Self { inner: Arc::new(Mutex::new(inner)), ui: Arc::default(), playout: PlayoutMeter::default() }
     }
 
     /// Somebody asked to join: the clock of `join_ms` starts.
@@ -105,9 +108,14 @@ impl Measurements {
         self.inner.lock().asked_at.get_or_insert_with(Instant::now);
     }
 
-    /// The window is there, and counts what it draws.
-    pub fn ui_ready(&self, stats: Arc<UiStats>) {
-        self.inner.lock().ui = Some(stats);
+    /// Counter of what the window draws.
+    pub fn ui(&self) -> &Arc<UiStats> {
+        &self.ui
+    }
+
+    /// Observer of what the speaker plays.
+    pub fn playout(&self) -> &PlayoutMeter {
+        &self.playout
     }
 
     /// Another screen was drawn.
@@ -140,11 +148,19 @@ impl Measurements {
         }
     }
 
-    /// How much sound has been played so far, and the tone found in it.
-    pub fn audio_played(&self, frames: u64, tone_hz: Option<f64>) {
+    /// Looks for a tone in what was played lately.
+    pub fn find_tone(&self) {
+        let tone_hz = self.playout.tone_hz();
         let mut inner = self.inner.lock();
-        inner.audio_frames = frames;
         inner.audio_tone_hz = tone_hz.or(inner.audio_tone_hz);
+    }
+
+    /// Our camera is sent in this codec, by this encoder.
+    pub fn camera_encoded(&self, codec: &str, encoder: &str) {
+        let mut inner = self.inner.lock();
+        if inner.camera.as_ref().is_none_or(|(before, by)| before != codec || by != encoder) {
+            inner.camera = Some((codec.to_owned(), encoder.to_owned()));
+        }
     }
 
     /// A chat message from somebody else arrived.
@@ -190,7 +206,9 @@ impl Measurements {
             video_height: inner.last_frame_size.1,
             latency_p50_ms: percentile(&sorted, 0.50),
             latency_p95_ms: percentile(&sorted, 0.95),
-            audio_frames: inner.audio_frames,
+            codec: inner.camera.as_ref().map(|(codec, _)| codec.clone()),
+            encoder: inner.camera.as_ref().map(|(_, encoder)| encoder.clone()),
+            audio_frames: self.playout.frames_played(),
             audio_tone_hz: inner.audio_tone_hz.map(tenths),
             chat_received: inner.chat_received,
             encrypted: inner.encrypted,
@@ -198,7 +216,8 @@ impl Measurements {
                 .as_ref()
                 .map(|((of, before), after)| percent(after.total.saturating_sub(before.total), *of)),
             rss_mib: usage::rss_mib().map(tenths),
-            ui_fps: inner.ui.as_ref().map_or(0.0, |ui| tenths(f64::from(ui.ui_fps()))),
+            ui_seconds: self.ui.drawn_each_second(),
+            ui_fps: tenths(f64::from(self.ui.ui_fps())),
             end: inner.end.clone(),
             screens: inner.screens.clone(),
             threads: cpu.map_or_else(BTreeMap::new, |((of, before), after)| {

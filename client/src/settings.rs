@@ -32,12 +32,16 @@ pub struct Settings {
     pub call: CallSettings,
     /// Doctors: join without the check.
     pub skip_check: bool,
+    /// Doctors: what the red button does while others are in the call.
+    pub hang_up: HangUp,
     /// Everything this much larger, in percent: 100 to 200.
     pub text_percent: u16,
     /// No fades.
     pub reduced_motion: bool,
     /// The colours outside of a call.
     pub theme: ThemeSetting,
+    /// Origins of the servers that the person said yes to when a link led there, the newest first.
+    pub approved_servers: Vec<String>,
 }
 
 impl Default for Settings {
@@ -49,9 +53,11 @@ impl Default for Settings {
             speaker: DeviceChoice::Default,
             call: CallSettings::default(),
             skip_check: false,
+            hang_up: HangUp::default(),
             text_percent: 100,
             reduced_motion: false,
             theme: ThemeSetting::default(),
+            approved_servers: Vec::new(),
         }
     }
 }
@@ -73,6 +79,24 @@ impl Settings {
             speaker: self.speaker.clone(),
         }
     }
+}
+
+/// What a doctor's red button does while others are in the call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HangUp {
+    /// Asks, and keeps the answer.
+    #[default]
+    Ask,
+    /// Leaves the others in the call.
+    Leave,
+    /// Ends the consultation for everybody.
+    EndForAll,
+}
+
+impl HangUp {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ask, Self::Leave, Self::EndForAll];
 }
 
 /// The colours outside of a call; a call is dark, so that faces stand out.
@@ -135,6 +159,7 @@ mod tests {
             call: CallSettings { picture: PictureQuality::High, ..CallSettings::default() },
             text_percent: 150,
             theme: ThemeSetting::System,
+            approved_servers: vec!["https://clinic.example".into()],
             ..Settings::default()
         };
         save(folder.path(), &settings).unwrap();

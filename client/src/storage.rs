@@ -82,6 +82,21 @@ pub fn save(file: &Path, value: &impl Serialize) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this file belongs to the user that this process runs as.
+#[cfg(unix)]
+pub fn is_of_this_user(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    // SAFETY: a plain system call without arguments.
+    let user = unsafe { libc::geteuid() };
+    fs::metadata(file).is_ok_and(|metadata| metadata.uid() == user)
+}
+
+/// Whether this file belongs to the user that this process runs as; here the folder's own rights decide.
+#[cfg(not(unix))]
+pub fn is_of_this_user(_: &Path) -> bool {
+    true
+}
+
 /// Whether users other than the owner may read this file.
 #[cfg(unix)]
 pub fn is_open_to_others(file: &Path) -> bool {

@@ -224,16 +224,20 @@ pub fn install(ctx: &Context, sizes: Sizes) {
 
 fn fonts() -> FontDefinitions {
     let mut fonts = FontDefinitions::empty();
-    for (name, bytes) in
-        [("regular", notosans::REGULAR_TTF), ("bold", notosans::BOLD_TTF), ("icons", lucide_icons::LUCIDE_FONT_BYTES)]
-    {
+    for (name, bytes) in [
+        ("regular", notosans::REGULAR_TTF),
+        ("bold", notosans::BOLD_TTF),
+        ("icons", lucide_icons::LUCIDE_FONT_BYTES),
+        // What people write to each other. Other scripts come from the system's fonts, when they are needed.
+        ("emoji", epaint_default_fonts::NOTO_EMOJI_REGULAR),
+    ] {
         fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
     }
     for (family, order) in [
-        (FontFamily::Proportional, ["regular", "icons"]),
-        (FontFamily::Monospace, ["regular", "icons"]),
-        (bold(), ["bold", "icons"]),
-        (icons(), ["icons", "regular"]),
+        (FontFamily::Proportional, ["regular", "icons", "emoji"]),
+        (FontFamily::Monospace, ["regular", "icons", "emoji"]),
+        (bold(), ["bold", "icons", "emoji"]),
+        (icons(), ["icons", "regular", "emoji"]),
     ] {
         fonts.families.insert(family, order.map(str::to_owned).to_vec());
     }
@@ -400,6 +404,7 @@ mod tests {
         let mut fonts = egui::epaint::text::Fonts::new(egui::epaint::TextOptions::default(), fonts());
         for family in [FontFamily::Proportional, bold()] {
             let font = FontId::new(16.0, family);
+            assert!(fonts.has_glyphs(&font, "😀😂😢👍👎🙏❤✅❌⚠😷💊💉🏥📞"), "{font:?} lacks emoji");
             assert!(fonts.has_glyphs(&font, "ÁÉÍÓÚÜÑáéíóúüñ¿¡«»…·–—’“”ºª€ABCabc0123456789"));
         }
     }

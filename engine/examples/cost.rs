@@ -1,5 +1,5 @@
-//! What a call costs: a process that sends 1280x720 at 30 fps and a tone, and one that receives both, on an SFU of
-//! their own. Prints the CPU, memory, frames and delay of each over ten seconds.
+//! Measures the cost of a call: one process sends 1280x720 at 30 fps and a tone, another receives both, over a local SFU.
+//! Prints CPU, memory, frames and delay of each over ten seconds.
 //!
 //! `cargo run --example cost [WIDTH HEIGHT]`
 
@@ -17,7 +17,7 @@ use autamedica_lab::Sfu;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 
 const SECONDS: u64 = 10;
-/// The time code: milliseconds of the clock, one bit a block of this side in the top rows.
+/// Side of a block of the time code in the top rows: each block is one bit of the clock in milliseconds.
 const BLOCK: usize = 16;
 const BITS: usize = 20;
 
@@ -38,11 +38,11 @@ fn run(width: &str, height: &str) -> Result<()> {
     let program = std::env::current_exe()?;
     let mut receiver = Command::new(&program).args(["receive", &sfu.url()]).spawn()?;
     let mut sender = Command::new(&program).args(["send", &sfu.url(), width, height]).spawn()?;
-    ensure!(receiver.wait()?.success() && sender.wait()?.success(), "a side failed");
+    ensure!(receiver.wait()?.success() && sender.wait()?.success(), "the sender or the receiver failed");
     Ok(())
 }
 
-async fn join(url: &str, identity: &str) -> Result<(Room, tokio::sync::mpsc::UnboundedReceiver<RoomEvent>)> {
+async fn join(url: &str, identity: &str) -> Result<(Room, tokio::sync::mpsc::Receiver<RoomEvent>)> {
     let grants = VideoGrants { room_join: true, room: "room".into(), ..Default::default() };
     let token = AccessToken::with_api_key(Sfu::API_KEY, Sfu::API_SECRET).with_identity(identity).with_grants(grants);
     Ok(Room::connect(url, &token.to_jwt()?, RoomOptions::default()).await?)
@@ -69,7 +69,7 @@ async fn send(url: &str, width: u32, height: u32) -> Result<()> {
         let frame: Vec<i16> = (0..480).map(|n| (f64::from(n).mul_add(0.13, 0.0).sin() * 8000.0) as i16).collect();
         while audio.capture_frame(&frame).await.is_ok() {}
     });
-    let painting = std::thread::spawn(move || -> Result<()> {
+    let sender_thread = std::thread::spawn(move || -> Result<()> {
         let started = Instant::now();
         let mut usage = Usage::now()?;
         let mut captured = Duration::ZERO;
@@ -91,18 +91,20 @@ async fn send(url: &str, width: u32, height: u32) -> Result<()> {
         }
         Ok(())
     });
-    tokio::task::spawn_blocking(move || painting.join()).await?.map_err(|_| anyhow::anyhow!("painting panicked"))??;
+    tokio::task::spawn_blocking(move || sender_thread.join())
+        .await?
+        .map_err(|_| anyhow::anyhow!("the sender thread panicked"))??;
     events.close();
     Ok(room.close().await?)
 }
 
 async fn receive(url: &str) -> Result<()> {
     let (room, mut events) = join(url, "receiver").await?;
-    let sounds = Arc::new(AtomicU64::new(0));
+    let audio_frames = Arc::new(AtomicU64::new(0));
     let (delays, mut shown) = tokio::sync::mpsc::unbounded_channel();
     let (mut video, mut audio) = (None, None);
     while video.is_none() || audio.is_none() {
-        match events.recv().await.context("the room is gone")? {
+        match events.recv().await.context("the events ended")? {
             RoomEvent::TrackSubscribed { track: RemoteTrack::Video(track), .. } => {
                 let stream = VideoStream::new(&track)?;
                 let (slot, delays) = (stream.frames().clone(), delays.clone());
@@ -114,7 +116,7 @@ async fn receive(url: &str) -> Result<()> {
                 video = Some(stream);
             }
             RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. } => {
-                let counter = sounds.clone();
+                let counter = audio_frames.clone();
                 let count = move |_: autamedica_engine::AudioFrame<'_>| _ = counter.fetch_add(1, Ordering::Relaxed);
                 audio = Some(AudioStream::with_callback(&track, 48_000, 1, count)?);
             }
@@ -125,7 +127,7 @@ async fn receive(url: &str) -> Result<()> {
     for _ in 0..60 {
         shown.recv().await;
     }
-    let (usage, sounds_before) = (Usage::now()?, sounds.load(Ordering::Relaxed));
+    let (usage, audio_before) = (Usage::now()?, audio_frames.load(Ordering::Relaxed));
     let mut delays = Vec::new();
     let end = tokio::time::Instant::now() + Duration::from_secs(SECONDS);
     while let Ok(Some(delay)) = tokio::time::timeout_at(end, shown.recv()).await {
@@ -133,9 +135,13 @@ async fn receive(url: &str) -> Result<()> {
     }
     delays.sort_unstable();
     let percentile = |part: usize| delays.get(delays.len() * part / 100).copied().unwrap_or_default();
-    let (frames, sounds) = (delays.len() as u64 / SECONDS, (sounds.load(Ordering::Relaxed) - sounds_before) / SECONDS);
-    let text =
-        format!("{frames} fps, {sounds} sounds a second, delay p50 {} p95 {} ms", percentile(50), percentile(95));
+    let (frames, audio_frames) =
+        (delays.len() as u64 / SECONDS, (audio_frames.load(Ordering::Relaxed) - audio_before) / SECONDS);
+    let text = format!(
+        "{frames} fps, {audio_frames} audio frames a second, delay p50 {} p95 {} ms",
+        percentile(50),
+        percentile(95)
+    );
     usage.report("receiver", &text)?;
     Ok(room.close().await?)
 }
@@ -173,7 +179,7 @@ fn delay_of(frame: &VideoFrame) -> Option<u64> {
     (delay < 5000).then_some(delay)
 }
 
-/// What this process has used, from `/proc`.
+/// CPU usage of this process since a point in time, from `/proc`.
 struct Usage {
     at: Instant,
     ticks: u64,
@@ -186,14 +192,14 @@ impl Usage {
         Ok(Self { at: Instant::now(), ticks: fields[11].parse::<u64>()? + fields[12].parse::<u64>()? })
     }
 
-    fn report(&self, who: &str, what: &str) -> Result<()> {
+    fn report(&self, process: &str, details: &str) -> Result<()> {
         let now = Self::now()?;
-        // A tick is 10 ms on every Linux that matters here.
+        // Linux counts 100 ticks per second, so that ticks per second are percent.
         let percent = (now.ticks - self.ticks) as f64 / self.at.elapsed().as_secs_f64();
         let status = std::fs::read_to_string("/proc/self/status")?;
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("?").trim();
         let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")).unwrap_or("?").trim();
-        println!("{who}: {percent:.1} % of a core, {memory}, {threads} threads; {what}");
+        println!("{process}: {percent:.1} % of a core, {memory}, {threads} threads; {details}");
         Ok(())
     }
 }

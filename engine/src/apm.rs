@@ -10,33 +10,33 @@ use crate::error::{ApmError, EngineError};
 use crate::ffi::Handle;
 use crate::proto;
 
-/// What is to be done to the microphone's sound. All off by default.
+/// Processing steps for the captured audio. All off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AudioProcessingOptions {
-    /// Take out what the speaker plays.
+    /// Removes the audio of the speaker.
     pub echo_cancellation: bool,
-    /// Take out steady noise.
+    /// Removes steady noise.
     pub noise_suppression: bool,
-    /// Make quiet voices louder, and loud ones quieter.
+    /// Levels loud and quiet voices.
     pub auto_gain_control: bool,
-    /// Take out rumble.
+    /// Removes low-frequency rumble.
     pub high_pass_filter: bool,
 }
 
 /// WebRTC's audio processing for one microphone.
 ///
-/// Every 10 ms: first [`process_reverse_stream`](Self::process_reverse_stream) with what the speaker plays, then
-/// [`set_stream_delay_ms`](Self::set_stream_delay_ms) if it has changed, then
-/// [`process_stream`](Self::process_stream) with what the microphone heard.
+/// To be called every 10 ms in this order: [`process_reverse_stream`](Self::process_reverse_stream) with the played
+/// audio, [`set_stream_delay_ms`](Self::set_stream_delay_ms) if the delay has changed,
+/// [`process_stream`](Self::process_stream) with the captured audio.
 pub struct AudioProcessingModule {
     handle: Handle,
 }
 
 impl AudioProcessingModule {
-    /// A module that does what the options say.
+    /// Creates a module with these options.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn new(options: AudioProcessingOptions) -> Result<Self, EngineError> {
         let request = proto::NewApmRequest {
             echo_canceller_enabled: options.echo_cancellation,
@@ -49,10 +49,11 @@ impl AudioProcessingModule {
         Ok(Self { handle: Handle::new(response.apm.handle) })
     }
 
-    /// Processes 10 ms of the microphone's sound in place: interleaved samples.
+    /// Processes 10 ms of captured audio, interleaved, in place.
     ///
     /// # Errors
-    /// [`ApmError::Length`] unless it is exactly 10 ms, [`ApmError::Format`] for a format that is none.
+    /// [`ApmError::Length`] unless `data` is exactly 10 ms, [`ApmError::Format`] for an unsupported format,
+    /// [`ApmError::Failed`], [`ApmError::Engine`].
     pub fn process_stream(&mut self, data: &mut [i16], sample_rate: u32, num_channels: u32) -> Result<(), ApmError> {
         let size = checked_size(data.len(), sample_rate, num_channels)?;
         let request = proto::ApmProcessStreamRequest {
@@ -63,13 +64,13 @@ impl AudioProcessingModule {
             num_channels,
         };
         let response = Engine::get()?.request("ApmProcessStream", Request::ApmProcessStream(request))?;
-        failed(take!(response, Response::ApmProcessStream)?.error)
+        check(take!(response, Response::ApmProcessStream)?.error)
     }
 
-    /// Tells what the speaker plays: 10 ms of interleaved samples, which may be changed.
+    /// Passes 10 ms of played audio, interleaved, as the reference of the echo canceller. May modify `data`.
     ///
     /// # Errors
-    /// [`ApmError::Length`] unless it is exactly 10 ms, [`ApmError::Format`] for a format that is none.
+    /// As [`process_stream`](Self::process_stream).
     pub fn process_reverse_stream(
         &mut self,
         data: &mut [i16],
@@ -85,18 +86,19 @@ impl AudioProcessingModule {
             num_channels,
         };
         let response = Engine::get()?.request("ApmProcessReverseStream", Request::ApmProcessReverseStream(request))?;
-        failed(take!(response, Response::ApmProcessReverseStream)?.error)
+        check(take!(response, Response::ApmProcessReverseStream)?.error)
     }
 
-    /// Tells how long sound takes from [`process_reverse_stream`](Self::process_reverse_stream) through speaker, air and
-    /// microphone to [`process_stream`](Self::process_stream), in milliseconds.
+    /// Sets the delay in milliseconds between the same audio in
+    /// [`process_reverse_stream`](Self::process_reverse_stream) and, through speaker, air and microphone, in
+    /// [`process_stream`](Self::process_stream).
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`ApmError::Failed`] or [`ApmError::Engine`].
     pub fn set_stream_delay_ms(&mut self, delay_ms: i32) -> Result<(), ApmError> {
         let request = proto::ApmSetStreamDelayRequest { apm_handle: self.handle.id(), delay_ms };
         let response = Engine::get()?.request("ApmSetStreamDelay", Request::ApmSetStreamDelay(request))?;
-        failed(take!(response, Response::ApmSetStreamDelay)?.error)
+        check(take!(response, Response::ApmSetStreamDelay)?.error)
     }
 }
 
@@ -106,11 +108,11 @@ impl fmt::Debug for AudioProcessingModule {
     }
 }
 
-fn failed(error: Option<String>) -> Result<(), ApmError> {
+fn check(error: Option<String>) -> Result<(), ApmError> {
     error.map_or(Ok(()), |error| Err(ApmError::Failed(error)))
 }
 
-/// The size in bytes of exactly 10 ms. With anything else, the engine would abort the process.
+/// Returns the size in bytes of exactly 10 ms, and an error for any other length: the engine would abort the process.
 fn checked_size(samples: usize, sample_rate: u32, num_channels: u32) -> Result<u32, ApmError> {
     if !(8_000..=384_000).contains(&sample_rate) || !sample_rate.is_multiple_of(100) || !(1..=2).contains(&num_channels)
     {
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ten_milliseconds_pass() {
+    fn only_frames_of_ten_milliseconds_are_accepted() {
         assert_eq!(checked_size(480, 48_000, 1), Ok(960));
         assert_eq!(checked_size(882, 44_100, 2), Ok(1764));
         for (samples, rate, channels) in [(479, 48_000, 1), (480, 48_000, 2), (0, 48_000, 1), (960, 48_000, 1)] {

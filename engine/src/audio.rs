@@ -1,4 +1,4 @@
-//! Sound into the engine, and out of it.
+//! Audio: sources that send and streams that receive.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -12,33 +12,33 @@ use proto::ffi_request::Message as Request;
 use proto::ffi_response::Message as Response;
 use tokio::sync::Notify;
 
-use crate::dispatch::{AudioSink, Ends, Engine, take};
+use crate::dispatch::{AudioSink, EndListener, Engine, take};
 use crate::error::{CaptureError, EngineError, StreamError};
 use crate::ffi::{Handle, address};
 use crate::proto;
 use crate::track::{Gate, RemoteAudioTrack};
 
-/// Sound: interleaved 16-bit samples.
+/// Frame of interleaved 16-bit samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioFrame<'a> {
-    /// `samples_per_channel * num_channels` samples, the channels of each moment side by side.
+    /// `samples_per_channel * num_channels` interleaved samples.
     pub data: Cow<'a, [i16]>,
-    /// Samples a second and channel.
+    /// Samples per second and channel.
     pub sample_rate: u32,
-    /// Channels.
+    /// Number of channels.
     pub num_channels: u32,
-    /// Samples of each channel.
+    /// Samples per channel.
     pub samples_per_channel: u32,
 }
 
 impl AudioFrame<'_> {
-    /// The same frame with samples of its own.
+    /// Copies the samples if they are borrowed.
     pub fn into_owned(self) -> AudioFrame<'static> {
         AudioFrame { data: Cow::Owned(self.data.into_owned()), ..self }
     }
 }
 
-/// Takes the sound of a [`LocalAudioTrack`](crate::LocalAudioTrack). Clones are the same source.
+/// Source of a [`LocalAudioTrack`](crate::LocalAudioTrack). Clones share one source.
 #[derive(Clone)]
 pub struct NativeAudioSource {
     shared: Arc<SourceShared>,
@@ -49,22 +49,22 @@ struct SourceShared {
     sample_rate: u32,
     num_channels: u32,
     queue_size_ms: u32,
-    /// Samples of each channel that the engine has been given and has not confirmed yet.
+    /// Samples per channel that the engine has not confirmed yet.
     in_flight: AtomicUsize,
 }
 
 impl NativeAudioSource {
-    /// A source of sound.
+    /// Creates a source.
     ///
-    /// `queue_size_ms`, a multiple of ten, is how much the engine keeps when frames come faster than they are sent. With
-    /// zero there is no queue, no delay, and each frame must be exactly 10 ms.
+    /// `queue_size_ms`, a multiple of ten, is the capacity of the engine's queue. With zero there is no queue and no
+    /// delay, and each frame must be exactly 10 ms.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn new(sample_rate: u32, num_channels: u32, queue_size_ms: u32) -> Result<Self, EngineError> {
         let request = proto::NewAudioSourceRequest {
             r#type: proto::AudioSourceType::AudioSourceNative.into(),
-            // Ignored for native sources; the `AudioProcessingModule` is there for it.
+            // Ignored for native sources; callers use the `AudioProcessingModule`.
             options: None,
             sample_rate: Some(sample_rate),
             num_channels: Some(num_channels),
@@ -78,37 +78,38 @@ impl NativeAudioSource {
         Ok(Self { shared: Arc::new(SourceShared { handle, sample_rate, num_channels, queue_size_ms, in_flight }) })
     }
 
-    /// Samples a second and channel.
+    /// Samples per second and channel.
     pub fn sample_rate(&self) -> u32 {
         self.shared.sample_rate
     }
 
-    /// Channels.
+    /// Number of channels.
     pub fn num_channels(&self) -> u32 {
         self.shared.num_channels
     }
 
-    /// How much the engine keeps, in milliseconds.
+    /// Capacity of the engine's queue in milliseconds.
     pub fn queue_size_ms(&self) -> u32 {
         self.shared.queue_size_ms
     }
 
-    /// Sends interleaved samples and waits until the engine has room for them: paces a source that has no clock.
+    /// Sends interleaved samples and waits until the engine has queued them, which paces a caller without a clock.
     ///
     /// # Errors
-    /// [`CaptureError::Length`] when they are not whole frames, or not 10 ms where there is no queue.
+    /// [`CaptureError::Length`] for an incomplete frame, or one that is not 10 ms when there is no queue;
+    /// [`CaptureError::Rejected`]; [`CaptureError::Engine`].
     pub async fn capture_frame(&self, samples: &[i16]) -> Result<(), CaptureError> {
         let (done, waiting) = tokio::sync::oneshot::channel();
         self.send(samples, move |outcome| drop(done.send(outcome)))?;
         waiting.await.map_err(|_| EngineError::ShutDown)?
     }
 
-    /// Sends interleaved samples without waiting, for a thread that must not: a frame that finds no room is dropped.
+    /// Sends interleaved samples without waiting. Drops the frame when the queue is full.
     ///
     /// # Errors
-    /// [`CaptureError::Length`] as [`capture_frame`](Self::capture_frame), [`CaptureError::QueueFull`] when dropped.
+    /// [`CaptureError::QueueFull`] when the frame is dropped; else as [`capture_frame`](Self::capture_frame).
     pub fn try_capture_frame(&self, samples: &[i16]) -> Result<(), CaptureError> {
-        // As much again as the queue waits inside the engine at the most, and never less than 50 ms.
+        // Unconfirmed frames beyond the engine's queue are bounded by the queue's own size, at least 50 ms in all.
         let limit_ms = (2 * self.shared.queue_size_ms).max(50) as usize;
         let limit = limit_ms * self.shared.sample_rate as usize / 1000;
         if self.shared.in_flight.load(Ordering::Acquire) > limit {
@@ -116,15 +117,15 @@ impl NativeAudioSource {
         }
         self.send(samples, |outcome| {
             if let Err(error) = outcome {
-                tracing::debug!(%error, "an audio frame was not taken");
+                tracing::debug!(%error, "audio frame not captured");
             }
         })
     }
 
-    /// Throws away what the engine has not sent yet.
+    /// Discards the queued samples.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn clear_buffer(&self) -> Result<(), EngineError> {
         let request = proto::ClearAudioBufferRequest { source_handle: self.shared.handle.id() };
         Engine::get()?.request("ClearAudioBuffer", Request::ClearAudioBuffer(request)).map(drop)
@@ -136,13 +137,13 @@ impl NativeAudioSource {
         done: impl FnOnce(Result<(), CaptureError>) + Send + 'static,
     ) -> Result<(), CaptureError> {
         let SourceShared { sample_rate, num_channels, queue_size_ms, .. } = *self.shared;
-        let wrong = || CaptureError::Length { samples: samples.len(), num_channels };
-        let per_channel = samples.len().checked_div(num_channels as usize).ok_or_else(wrong)?;
+        let invalid = || CaptureError::Length { samples: samples.len(), num_channels };
+        let per_channel = samples.len().checked_div(num_channels as usize).ok_or_else(invalid)?;
         let whole = per_channel > 0 && per_channel * num_channels as usize == samples.len();
         if !whole || (queue_size_ms == 0 && per_channel != sample_rate as usize / 100) {
-            return Err(wrong());
+            return Err(invalid());
         }
-        // The engine reads the samples until it answers, so they are lent to it.
+        // Copied, because the engine reads the samples until it answers.
         let samples: Box<[i16]> = samples.into();
         let data_ptr = address(samples.as_ptr());
         let shared = self.shared.clone();
@@ -167,7 +168,7 @@ impl NativeAudioSource {
                 Err(error) => Err(error.into()),
             });
         };
-        Engine::get()?.start_lending("CaptureAudioFrame", Some(samples), build, then).inspect_err(|_| {
+        Engine::get()?.start_with_buffer("CaptureAudioFrame", Some(samples), build, then).inspect_err(|_| {
             self.shared.in_flight.fetch_sub(per_channel, Ordering::AcqRel);
         })?;
         Ok(())
@@ -184,9 +185,9 @@ impl fmt::Debug for NativeAudioSource {
     }
 }
 
-/// A remote sound, in frames of 10 ms, until this is dropped.
+/// Stream of a remote audio track in frames of 10 ms. Dropping it closes the stream.
 ///
-/// An encrypted track's first half second is left out: until the engine decrypts, it would be full-scale noise.
+/// The first half second of an encrypted track is dropped: before the engine decrypts, it is full-scale noise.
 pub struct AudioStream {
     handle: Handle,
     sink: Arc<Sink>,
@@ -198,29 +199,29 @@ type OnFrame = Box<dyn FnMut(AudioFrame<'_>) + Send>;
 struct Sink {
     gate: Arc<Gate>,
     on_frame: Mutex<OnFrame>,
-    /// Told when the track has ended.
+    /// Woken at the end of the track.
     queue: Option<Arc<FrameQueue>>,
     ended: AtomicBool,
     count: AtomicU64,
 }
 
-/// The newest frames, of which the oldest goes when there are too many.
+/// Bounded queue of frames that drops the oldest when full.
 struct FrameQueue {
     frames: Mutex<VecDeque<AudioFrame<'static>>>,
     arrived: Notify,
 }
 
 impl AudioStream {
-    /// Frames that wait in a stream without a callback: 200 ms.
+    /// Capacity of the queue of a stream without a callback: 200 ms.
     const QUEUE_FRAMES: usize = 20;
 
-    /// Receives the track's sound, converted to this format, for [`next`](Self::next) to take.
+    /// Opens a stream in this format, to be read with [`next`](Self::next).
     ///
-    /// No more than 200 ms wait to be taken; after that the oldest is dropped.
+    /// At most 200 ms are queued; beyond that the oldest frame is dropped.
     ///
     /// # Errors
-    /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off, [`StreamError::Format`] when there
-    /// is no such format.
+    /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off, [`StreamError::Format`] for an
+    /// unsupported format, [`StreamError::Engine`].
     pub fn new(track: &RemoteAudioTrack, sample_rate: u32, num_channels: u32) -> Result<Self, StreamError> {
         let queue = Arc::new(FrameQueue { frames: Mutex::default(), arrived: Notify::new() });
         let filling = queue.clone();
@@ -236,8 +237,8 @@ impl AudioStream {
         Self::open(track, sample_rate, num_channels, Box::new(on_frame), Some(queue))
     }
 
-    /// Receives the track's sound, converted to this format, and calls `on_frame` with each 10 ms of it, on a thread of
-    /// the engine; it must return at once.
+    /// Opens a stream in this format. `on_frame` is called with each frame on a thread of the engine and must return at
+    /// once.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -257,14 +258,14 @@ impl AudioStream {
         on_frame: OnFrame,
         queue: Option<Arc<FrameQueue>>,
     ) -> Result<Self, StreamError> {
-        // 10 ms must be a whole number of samples; WebRTC mixes down to one or two channels.
+        // 10 ms must be a whole number of samples; WebRTC converts to one or two channels only.
         if !(8_000..=192_000).contains(&sample_rate)
             || !sample_rate.is_multiple_of(100)
             || !(1..=2).contains(&num_channels)
         {
             return Err(StreamError::Format { sample_rate, num_channels });
         }
-        if track.core.gate.is_unreadable() {
+        if track.core.gate.is_undecryptable() {
             return Err(StreamError::Encrypted);
         }
         let engine = Engine::get()?;
@@ -288,12 +289,12 @@ impl AudioStream {
             count: AtomicU64::new(0),
         });
         engine.add_audio(handle.id(), sink.clone());
-        let ends: Arc<dyn Ends> = sink.clone();
-        track.core.gate.on_end(Arc::downgrade(&ends));
+        let listener: Arc<dyn EndListener> = sink.clone();
+        track.core.gate.on_end(Arc::downgrade(&listener));
         Ok(Self { handle, sink, queue })
     }
 
-    /// The next frame of a stream without a callback; `None` when the track has ended, or when there is a callback.
+    /// Waits for the next frame. Returns `None` at the end of the track, or if the stream has a callback.
     pub async fn next(&mut self) -> Option<AudioFrame<'static>> {
         let queue = self.queue.as_ref()?;
         loop {
@@ -307,17 +308,17 @@ impl AudioStream {
         }
     }
 
-    /// [`next`](Self::next), if there is one already.
+    /// Returns the next frame if one is queued.
     pub fn try_next(&mut self) -> Option<AudioFrame<'static>> {
         self.queue.as_ref()?.frames.lock().pop_front()
     }
 
-    /// Whether the track has ended: no sound will come any more.
+    /// Returns `true` after the end of the track: no frame follows.
     pub fn is_ended(&self) -> bool {
         self.sink.ended.load(Ordering::Acquire)
     }
 
-    /// Frames of 10 ms that have come so far.
+    /// Number of frames received so far.
     pub fn count(&self) -> u64 {
         self.sink.count.load(Ordering::Relaxed)
     }
@@ -333,7 +334,7 @@ impl Drop for AudioStream {
 
 impl fmt::Debug for AudioStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AudioStream({} so far, ended: {})", self.count(), self.is_ended())
+        write!(f, "AudioStream({} frames, ended: {})", self.count(), self.is_ended())
     }
 }
 
@@ -343,12 +344,11 @@ impl AudioSink for Sink {
         let info = received.frame.info;
         let samples = info.samples_per_channel as usize * info.num_channels as usize;
         let data = info.data_ptr as usize as *const i16;
-        // Ciphertext would be full-scale noise.
-        if self.gate.may_be_noise() || data.is_null() || !data.is_aligned() || samples > 192_000 {
+        if self.gate.may_play_ciphertext() || data.is_null() || !data.is_aligned() || samples > 192_000 {
             return;
         }
         self.count.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the engine said that so many samples are there; they stay until the handle above is dropped.
+        // SAFETY: the engine keeps `samples` samples there until the handle above is dropped.
         let data = unsafe { std::slice::from_raw_parts(data, samples) };
         (self.on_frame.lock())(AudioFrame {
             data: Cow::Borrowed(data),
@@ -359,7 +359,7 @@ impl AudioSink for Sink {
     }
 }
 
-impl Ends for Sink {
+impl EndListener for Sink {
     fn ended(&self) {
         self.ended.store(true, Ordering::Release);
         if let Some(queue) = &self.queue {

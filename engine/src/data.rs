@@ -1,8 +1,9 @@
-//! Messages: packets of data, and streams of text or bytes of any length.
+//! Data packets, and text and byte streams.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use proto::ffi_request::Message as Request;
 use tokio::io::AsyncWriteExt as _;
@@ -12,34 +13,35 @@ use crate::dispatch::{Chunk, ChunkSink, Engine};
 use crate::e2ee::EncryptionType;
 use crate::error::{DataStreamError, EngineError};
 use crate::ffi::Handle;
+use crate::limits::StreamReservation;
 use crate::proto;
 
-/// The topic of chat messages, in LiveKit Meet and all of LiveKit's clients.
+/// Topic of chat messages in all of LiveKit's clients.
 pub const CHAT_TOPIC: &str = "lk.chat";
 
-/// A packet of data, up to some 15 kB.
+/// Data packet of up to about 15 kB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataPacket {
-    /// The bytes.
+    /// Content.
     pub payload: Vec<u8>,
-    /// What it is about.
+    /// Topic.
     pub topic: Option<String>,
-    /// Whether it is sent again when it gets lost.
+    /// Uses the reliable data channel, which retransmits lost packets.
     pub reliable: bool,
-    /// Who gets it, by identity; empty for all.
+    /// Identities of the receivers; empty for all.
     pub destination_identities: Vec<String>,
 }
 
-/// How a text is sent.
+/// Options for sending a text stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamTextOptions {
-    /// What it is about.
+    /// Topic.
     pub topic: String,
-    /// What else the receivers should know.
+    /// Attributes for the receivers.
     pub attributes: HashMap<String, String>,
-    /// Who gets it, by identity; empty for all.
+    /// Identities of the receivers; empty for all.
     pub destination_identities: Vec<String>,
-    /// The stream's id; `None` for a new one.
+    /// Id of the stream; `None` for a new one.
     pub id: Option<String>,
 }
 
@@ -55,22 +57,22 @@ impl StreamTextOptions {
     }
 }
 
-/// How bytes are sent.
+/// Options for sending a byte stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamByteOptions {
-    /// What they are about.
+    /// Topic.
     pub topic: String,
-    /// What else the receivers should know.
+    /// Attributes for the receivers.
     pub attributes: HashMap<String, String>,
-    /// Who gets them, by identity; empty for all.
+    /// Identities of the receivers; empty for all.
     pub destination_identities: Vec<String>,
-    /// The stream's id; `None` for a new one.
+    /// Id of the stream; `None` for a new one.
     pub id: Option<String>,
-    /// A name, such as a file's.
+    /// Name, such as a file name.
     pub name: Option<String>,
-    /// What kind of bytes they are, such as `image/jpeg`.
+    /// MIME type, such as `image/jpeg`.
     pub mime_type: Option<String>,
-    /// How many there will be, where that isn't known anyway.
+    /// Length in bytes, where the engine cannot determine it.
     pub total_length: Option<u64>,
 }
 
@@ -89,22 +91,22 @@ impl StreamByteOptions {
     }
 }
 
-/// What is known of a text stream.
+/// Header of a text stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextStreamInfo {
-    /// Unique among its sender's streams.
+    /// Id, unique among the streams of its sender.
     pub id: String,
-    /// When it was sent, in milliseconds since 1970, by the sender's clock.
+    /// Time of sending in milliseconds since 1970, by the sender's clock.
     pub timestamp_ms: i64,
-    /// What it is about.
+    /// Topic.
     pub topic: String,
-    /// What kind of text it is.
+    /// MIME type.
     pub mime_type: String,
-    /// Its length in bytes, if the sender knew.
+    /// Length in bytes, if the sender declared it.
     pub total_length: Option<u64>,
-    /// What else the sender says.
+    /// Attributes set by the sender.
     pub attributes: HashMap<String, String>,
-    /// How it came encrypted.
+    /// End-to-end encryption of the stream.
     pub encryption_type: EncryptionType,
 }
 
@@ -122,24 +124,24 @@ impl From<proto::TextStreamInfo> for TextStreamInfo {
     }
 }
 
-/// What is known of a byte stream.
+/// Header of a byte stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByteStreamInfo {
-    /// Unique among its sender's streams.
+    /// Id, unique among the streams of its sender.
     pub id: String,
-    /// When it was sent, in milliseconds since 1970, by the sender's clock.
+    /// Time of sending in milliseconds since 1970, by the sender's clock.
     pub timestamp_ms: i64,
-    /// What it is about.
+    /// Topic.
     pub topic: String,
-    /// The name that the sender gives it. Not to be trusted as a path.
+    /// Name given by the sender. Not to be used as a path.
     pub name: String,
-    /// What kind of bytes they are, such as `image/jpeg`.
+    /// MIME type, such as `image/jpeg`.
     pub mime_type: String,
-    /// Its length in bytes, if the sender knew.
+    /// Length in bytes, if the sender declared it.
     pub total_length: Option<u64>,
-    /// What else the sender says.
+    /// Attributes set by the sender.
     pub attributes: HashMap<String, String>,
-    /// How it came encrypted.
+    /// End-to-end encryption of the stream.
     pub encryption_type: EncryptionType,
 }
 
@@ -158,17 +160,17 @@ impl From<proto::ByteStreamInfo> for ByteStreamInfo {
     }
 }
 
-/// Which of the two kinds of stream a reader reads.
+/// Kind of a data stream.
 #[derive(Clone, Copy)]
 pub(crate) enum StreamKind {
     Text,
     Bytes,
 }
 
-/// Lets the engine send the stream's chunks to `sink`.
+/// Starts delivering the stream's chunks to `sink`.
 pub(crate) fn read(handle: Handle, kind: StreamKind, room: u64, sink: ChunkSink) -> Result<(), EngineError> {
     let engine = Engine::get()?;
-    // The engine takes the reader back with this request.
+    // This request transfers ownership of the reader to the engine.
     let id = handle.into_id();
     engine.add_reader(id, room, sink);
     let (name, request) = match kind {
@@ -184,13 +186,15 @@ pub(crate) fn read(handle: Handle, kind: StreamKind, room: u64, sink: ChunkSink)
     engine.request(name, request).map(drop).inspect_err(|_| engine.remove_reader(id))
 }
 
-/// A stream's chunks on their way to who reads them.
+/// Queue of a stream's chunks.
 struct Chunks {
     kind: StreamKind,
     room: u64,
-    /// Until the first chunk is asked for.
+    /// Handle of the reader; `None` once the first chunk was requested.
     unread: Option<Handle>,
     arriving: Option<mpsc::UnboundedReceiver<Chunk>>,
+    /// Bounds the bytes queued in `arriving`.
+    reservation: Arc<StreamReservation>,
 }
 
 impl Chunks {
@@ -198,7 +202,18 @@ impl Chunks {
         if let Some(handle) = self.unread.take() {
             let (sender, receiver) = mpsc::unbounded_channel();
             self.arriving = Some(receiver);
-            read(handle, self.kind, self.room, Box::new(move |chunk| sender.send(chunk).is_ok()))?;
+            let reservation = self.reservation.clone();
+            let sink = move |chunk: Chunk| {
+                if reservation.reserve(chunk.len()) {
+                    return sender.send(chunk).is_ok();
+                }
+                tracing::warn!("data stream aborted, because too many bytes are unread");
+                let reason = "too many bytes are unread";
+                // Fails if the reader was dropped.
+                let _ = sender.send(Chunk::End(Some(reason.into())));
+                false
+            };
+            read(handle, self.kind, self.room, Box::new(sink))?;
         }
         let Some(arriving) = &mut self.arriving else { return Ok(None) };
         let chunk = arriving.recv().await;
@@ -211,7 +226,10 @@ impl Chunks {
                 self.arriving = None;
                 Err(DataStreamError::Aborted(error))
             }
-            Some(chunk) => Ok(Some(chunk)),
+            Some(chunk) => {
+                self.reservation.release(chunk.len());
+                Ok(Some(chunk))
+            }
             None => {
                 self.arriving = None;
                 Err(DataStreamError::Disconnected)
@@ -220,27 +238,29 @@ impl Chunks {
     }
 }
 
-/// Reads a text that somebody sends. Dropping it leaves the rest unread.
+/// Reader of a received text stream. Dropping it discards the rest.
 pub struct TextStreamReader {
     info: TextStreamInfo,
     chunks: Chunks,
 }
 
 impl TextStreamReader {
-    pub(crate) fn new(owned: proto::OwnedTextStreamReader, room: u64) -> Self {
+    pub(crate) fn new(owned: proto::OwnedTextStreamReader, room: u64, reservation: StreamReservation) -> Self {
         let unread = Some(Handle::new(owned.handle));
-        Self { info: owned.info.into(), chunks: Chunks { kind: StreamKind::Text, room, unread, arriving: None } }
+        let chunks =
+            Chunks { kind: StreamKind::Text, room, unread, arriving: None, reservation: Arc::new(reservation) };
+        Self { info: owned.info.into(), chunks }
     }
 
-    /// What is known of it.
+    /// Header of the stream.
     pub fn info(&self) -> &TextStreamInfo {
         &self.info
     }
 
-    /// The next piece; `None` at the end.
+    /// Waits for the next chunk. Returns `None` at the end.
     ///
     /// # Errors
-    /// When it breaks off.
+    /// [`DataStreamError::Aborted`], [`DataStreamError::Disconnected`] or [`DataStreamError::Engine`].
     pub async fn next(&mut self) -> Result<Option<String>, DataStreamError> {
         loop {
             match self.chunks.next().await? {
@@ -251,14 +271,14 @@ impl TextStreamReader {
         }
     }
 
-    /// The whole text, of at most `limit` bytes.
+    /// Reads the whole text, of at most `limit` bytes.
     ///
     /// # Errors
-    /// When it breaks off or is longer.
+    /// [`DataStreamError::TooLong`]; else as [`next`](Self::next).
     pub async fn read_all(mut self, limit: usize) -> Result<String, DataStreamError> {
         let mut all = String::new();
         while let Some(text) = self.next().await? {
-            if all.len() + text.len() > limit {
+            if all.len().saturating_add(text.len()) > limit {
                 return Err(DataStreamError::TooLong { limit });
             }
             all.push_str(&text);
@@ -267,27 +287,29 @@ impl TextStreamReader {
     }
 }
 
-/// Reads bytes that somebody sends. Dropping it leaves the rest unread.
+/// Reader of a received byte stream. Dropping it discards the rest.
 pub struct ByteStreamReader {
     info: ByteStreamInfo,
     chunks: Chunks,
 }
 
 impl ByteStreamReader {
-    pub(crate) fn new(owned: proto::OwnedByteStreamReader, room: u64) -> Self {
+    pub(crate) fn new(owned: proto::OwnedByteStreamReader, room: u64, reservation: StreamReservation) -> Self {
         let unread = Some(Handle::new(owned.handle));
-        Self { info: owned.info.into(), chunks: Chunks { kind: StreamKind::Bytes, room, unread, arriving: None } }
+        let chunks =
+            Chunks { kind: StreamKind::Bytes, room, unread, arriving: None, reservation: Arc::new(reservation) };
+        Self { info: owned.info.into(), chunks }
     }
 
-    /// What is known of it.
+    /// Header of the stream.
     pub fn info(&self) -> &ByteStreamInfo {
         &self.info
     }
 
-    /// The next piece; `None` at the end.
+    /// Waits for the next chunk. Returns `None` at the end.
     ///
     /// # Errors
-    /// When it breaks off.
+    /// [`DataStreamError::Aborted`], [`DataStreamError::Disconnected`] or [`DataStreamError::Engine`].
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, DataStreamError> {
         loop {
             match self.chunks.next().await? {
@@ -298,10 +320,10 @@ impl ByteStreamReader {
         }
     }
 
-    /// All the bytes, at most `limit` of them.
+    /// Reads all bytes, at most `limit`.
     ///
     /// # Errors
-    /// When it breaks off or is longer.
+    /// [`DataStreamError::TooLong`]; else as [`next`](Self::next).
     pub async fn read_all(mut self, limit: usize) -> Result<Vec<u8>, DataStreamError> {
         let mut all = Vec::new();
         while let Some(bytes) = self.next().await? {
@@ -313,11 +335,11 @@ impl ByteStreamReader {
         Ok(all)
     }
 
-    /// Writes the bytes, at most `limit` of them, to a new file of the caller's choice, and returns how many there
-    /// were. A file that is there already is an error; one that cannot be completed is removed.
+    /// Writes all bytes, at most `limit`, to a new file and returns their number. An incomplete file is removed.
     ///
     /// # Errors
-    /// When it breaks off, is longer, or cannot be written.
+    /// [`DataStreamError::File`] when the file exists or cannot be written, [`DataStreamError::TooLong`]; else as
+    /// [`next`](Self::next).
     pub async fn write_to_file(mut self, path: &Path, limit: usize) -> Result<u64, DataStreamError> {
         let failed = |error: std::io::Error| DataStreamError::File(error.to_string());
         let mut file = tokio::fs::File::create_new(path).await.map_err(failed)?;
@@ -337,7 +359,7 @@ impl ByteStreamReader {
         if outcome.is_err()
             && let Err(error) = tokio::fs::remove_file(path).await
         {
-            tracing::warn!(%error, "an incomplete file could not be removed");
+            tracing::warn!(%error, "incomplete file not removed");
         }
         outcome
     }

@@ -1,14 +1,14 @@
-//! The one engine of the process: requests out, and each event to whom it belongs.
+//! The engine of the process: sends requests, and dispatches events to their rooms, streams and pending requests.
 //!
-//! The engine calls back on threads of its own. There, a media frame goes straight into its stream's slot; all
-//! else is handed to one thread of ours, which applies it in the order it came. So what a callback brings and
-//! what the room's events say about it can never overtake each other.
+//! The engine calls back on its own threads. Media frames are delivered to their stream's sink there; all other events go
+//! to one events thread, which applies them in order. Thus the answer to a request and the room's events about its outcome
+//! keep their order.
 
 mod incoming;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ use crate::ffi::Functions;
 use crate::proto;
 use crate::room::RoomInner;
 
-/// The longest that any request is waited for that has no limit of its own.
+/// Timeout of requests that have no timeout of their own.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Takes the content of one kind of message out of a response or event, or says what came out of turn.
+/// Unwraps one variant of a response or event; any other is an [`EngineError::Protocol`].
 macro_rules! take {
     ($message:expr, $kind:ident :: $variant:ident) => {
         match $message {
@@ -42,38 +42,49 @@ type Completion = Box<dyn FnOnce(Message) + Send>;
 struct Pending {
     then: Completion,
     /// Memory that the engine reads until it answers.
-    lent: Option<Box<[i16]>>,
+    buffer: Option<Box<[i16]>>,
 }
 
-/// What ends with a track. May be told more than once.
-pub(crate) trait Ends: Send + Sync {
+/// Listener for the end of a track. May be called more than once.
+pub(crate) trait EndListener: Send + Sync {
     fn ended(&self);
 }
 
-/// Who gets the frames of a stream, on the engine's thread.
-pub(crate) trait VideoSink: Ends {
+/// Receiver of a video stream's frames, called on the engine's thread.
+pub(crate) trait VideoSink: EndListener {
     fn frame(&self, frame: proto::VideoFrameReceived);
 }
 
-/// Who gets the frames of a stream, on the engine's thread.
-pub(crate) trait AudioSink: Ends {
+/// Receiver of an audio stream's frames, called on the engine's thread.
+pub(crate) trait AudioSink: EndListener {
     fn frame(&self, frame: proto::AudioFrameReceived);
 }
 
-/// What comes of a text or byte stream.
+/// Piece of a text or byte stream, or its end.
 pub(crate) enum Chunk {
     Text(String),
     Bytes(Vec<u8>),
-    /// It ended, with an error unless it ended well.
+    /// End of the stream, with the error if it was aborted.
     End(Option<String>),
 }
 
-/// Who gets the chunks of a text or byte stream; `false` wants no more.
+impl Chunk {
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::End(_) => 0,
+        }
+    }
+}
+
+/// Receiver of a text or byte stream's chunks; returns `false` to stop receiving.
 pub(crate) type ChunkSink = Box<dyn FnMut(Chunk) -> bool + Send>;
 
 struct Reader {
     room: u64,
-    /// `None` while it runs.
+    /// `None` while the sink is being called.
     sink: Option<ChunkSink>,
 }
 
@@ -86,11 +97,13 @@ pub(crate) struct Engine {
     videos: Mutex<Streams<dyn VideoSink>>,
     audios: Mutex<Streams<dyn AudioSink>>,
     readers: Mutex<HashMap<u64, Reader>>,
+    /// Bytes of stream chunks queued for the events thread.
+    chunk_bytes: AtomicUsize,
     panicked: Mutex<Option<String>>,
     shut_down: AtomicBool,
 }
 
-/// The sinks of open streams, and the streams that ended before their sink was known.
+/// Sinks of open streams, and ids of streams that ended before their sink was registered.
 struct Streams<S: ?Sized> {
     sinks: HashMap<u64, Arc<S>>,
     ended: VecDeque<u64>,
@@ -103,7 +116,7 @@ impl<S: ?Sized> Default for Streams<S> {
 }
 
 impl<S: ?Sized> Streams<S> {
-    /// Remembers an end that nobody was there for: the stream may be about to be registered.
+    /// Removes and returns the sink. Without one the id is remembered, because the sink may be registered later.
     fn end(&mut self, id: u64) -> Option<Arc<S>> {
         let sink = self.sinks.remove(&id);
         if sink.is_none() {
@@ -114,13 +127,13 @@ impl<S: ?Sized> Streams<S> {
     }
 }
 
-/// Where callbacks find it, from before it is started.
+/// The engine for callbacks, set before it is initialized.
 static ENGINE: OnceLock<Engine> = OnceLock::new();
-/// Where requests find it, once it is started.
+/// The engine for requests, set after it is initialized.
 static READY: OnceLock<&'static Engine> = OnceLock::new();
 
 impl Engine {
-    /// The engine, loaded and started at the first call.
+    /// Returns the engine; the first call loads and starts it.
     pub(crate) fn get() -> Result<&'static Self, EngineError> {
         static STARTING: Mutex<()> = Mutex::new(());
         let engine = match READY.get() {
@@ -136,7 +149,7 @@ impl Engine {
         if engine.shut_down.load(Ordering::Acquire) { Err(EngineError::ShutDown) } else { Ok(engine) }
     }
 
-    /// The library's functions, if it runs.
+    /// Returns the library's functions while the engine runs.
     pub(crate) fn running() -> Option<&'static Functions> {
         ENGINE.get().filter(|engine| !engine.shut_down.load(Ordering::Acquire)).map(|engine| &engine.functions)
     }
@@ -145,7 +158,7 @@ impl Engine {
         let (events, queue) = mpsc::channel();
         let engine = Self {
             functions: Functions::load()?,
-            // Far from the numbers that the engine gives out itself, so that a log tells them apart.
+            // Above the ids that the engine assigns, so that they can be told apart in a log.
             next_id: AtomicU64::new(1 << 32),
             events: Mutex::new(events),
             pending: Mutex::default(),
@@ -153,6 +166,7 @@ impl Engine {
             videos: Mutex::default(),
             audios: Mutex::default(),
             readers: Mutex::default(),
+            chunk_bytes: AtomicUsize::new(0),
             panicked: Mutex::default(),
             shut_down: AtomicBool::new(false),
         };
@@ -160,21 +174,21 @@ impl Engine {
             for message in queue {
                 let Some(engine) = ENGINE.get() else { continue };
                 if catch_unwind(AssertUnwindSafe(|| engine.apply(message))).is_err() {
-                    tracing::error!("handling an event of the engine panicked");
+                    tracing::error!("panic while applying an engine event");
                 }
             }
         };
         thread::Builder::new()
             .name("engine-events".into())
             .spawn(apply)
-            .map_err(|error| EngineError::Load(format!("no thread for its events: {error}")))?;
-        // Only now, so that nothing is kept of a start that failed; and callbacks come as soon as it is initialized.
+            .map_err(|error| EngineError::Load(format!("events thread not spawned: {error}")))?;
+        // After the last failure, so that a later call can try again, and before the first callback.
         let engine = ENGINE.get_or_init(|| engine);
         engine.functions.initialize(on_event);
         Ok(READY.get_or_init(|| engine))
     }
 
-    /// Ends the engine: nothing works after it.
+    /// Stops the engine; later requests fail.
     pub(crate) fn shut_down() {
         if let Some(engine) = ENGINE.get()
             && !engine.shut_down.swap(true, Ordering::AcqRel)
@@ -184,7 +198,7 @@ impl Engine {
         }
     }
 
-    /// One request and its immediate answer.
+    /// Sends a request and returns its immediate response.
     pub(crate) fn request(
         &self,
         name: &'static str,
@@ -193,31 +207,31 @@ impl Engine {
         self.functions.request(name, message)
     }
 
-    /// Sends a request whose answer comes later; `then` runs on the events thread, in order with the room's events,
-    /// and also when nobody waits any more, so that what the answer owns is never lost.
+    /// Sends a request whose answer comes as an event. `then` runs on the events thread, in order with the room's events,
+    /// and also after the caller gave up, so that handles in the answer are always released.
     pub(crate) fn start(
         &self,
         name: &'static str,
         build: impl FnOnce(u64) -> proto::ffi_request::Message,
         then: impl FnOnce(Message) + Send + 'static,
     ) -> Result<(), EngineError> {
-        self.start_lending(name, None, build, then)
+        self.start_with_buffer(name, None, build, then)
     }
 
     /// [`start`](Self::start), with memory that the engine reads until it answers.
-    pub(crate) fn start_lending(
+    pub(crate) fn start_with_buffer(
         &self,
         name: &'static str,
-        lent: Option<Box<[i16]>>,
+        buffer: Option<Box<[i16]>>,
         build: impl FnOnce(u64) -> proto::ffi_request::Message,
         then: impl FnOnce(Message) + Send + 'static,
     ) -> Result<(), EngineError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.pending.lock().insert(id, Pending { then: Box::new(then), lent });
+        self.pending.lock().insert(id, Pending { then: Box::new(then), buffer });
         self.request(name, build(id)).map(drop).inspect_err(|_| drop(self.pending.lock().remove(&id)))
     }
 
-    /// [`start`](Self::start), and waits for what `then` makes of the answer.
+    /// Sends a request like [`start`](Self::start), and waits for the result of `then`.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         name: &'static str,
@@ -240,7 +254,7 @@ impl Engine {
         let asked = Instant::now();
         match tokio::time::timeout(limit, self.call(name, build, then)).await {
             Ok(answer) => answer?.map_err(|error| match error {
-                // The engine's own limit, of which it says only that it passed.
+                // The engine's own timeout, whose message does not contain the duration.
                 RoomError::Timeout(_) => RoomError::Timeout(asked.elapsed()),
                 error => error,
             }),
@@ -248,7 +262,7 @@ impl Engine {
         }
     }
 
-    /// Why a request was dropped without an answer.
+    /// Returns the reason for which a request was dropped without an answer.
     fn failure(&self) -> EngineError {
         match self.panicked.lock().clone() {
             Some(message) => EngineError::Panicked(message),
@@ -260,13 +274,13 @@ impl Engine {
         self.rooms.lock().insert(room, inner);
     }
 
-    /// Forgets a room, and breaks off the streams that were being read from it.
+    /// Removes a room, and aborts the streams that are being read from it.
     pub(crate) fn remove_room(&self, room: u64) {
         self.rooms.lock().remove(&room);
         self.end_readers(room);
     }
 
-    /// Breaks off the streams that were being read from a room.
+    /// Aborts the streams that are being read from a room.
     pub(crate) fn end_readers(&self, room: u64) {
         self.readers.lock().retain(|_, reader| reader.room != room);
     }
@@ -305,7 +319,7 @@ impl Engine {
         self.audios.lock().sinks.remove(&id);
     }
 
-    /// Whether nothing waits for the engine, and nothing is told of its events.
+    /// Returns `true` if no request is pending and no room, stream or reader is registered.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         let streams = self.videos.lock().sinks.len() + self.audios.lock().sinks.len();
@@ -315,7 +329,7 @@ impl Engine {
     }
 }
 
-/// What the engine calls. The bytes are copied before it returns, and a panic never crosses into C.
+/// Event callback. Copies the bytes before it returns, and never unwinds into C.
 unsafe extern "C" fn on_event(data: *const u8, len: usize) {
     let received = catch_unwind(|| {
         let Some(engine) = ENGINE.get().filter(|_| !data.is_null()) else { return };
@@ -323,6 +337,6 @@ unsafe extern "C" fn on_event(data: *const u8, len: usize) {
         engine.receive(unsafe { std::slice::from_raw_parts(data, len) });
     });
     if received.is_err() {
-        tracing::error!("an event of the engine made its handler panic");
+        tracing::error!("panic while receiving an engine event");
     }
 }

@@ -1,4 +1,4 @@
-//! What happens in a room.
+//! Events of a room.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::publication::{LocalTrackPublication, RemoteTrackPublication, TrackPub
 use crate::track::{LocalTrack, RemoteTrack};
 use crate::types::{ConnectionQuality, ConnectionState, DisconnectReason};
 
-/// A token that grants entry to a room. Never shown by `Debug`.
+/// Token that grants entry to a room. `Debug` omits it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -20,7 +20,7 @@ impl Token {
         Self(token)
     }
 
-    /// The token itself, for where it has to go.
+    /// Returns the token as text. It must not be logged.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -35,240 +35,260 @@ impl fmt::Debug for Token {
 /// A chat message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatMessage {
-    /// Unique among the messages of its sender.
+    /// Id, unique among the messages of its sender.
     pub id: String,
-    /// When it was sent, in milliseconds since 1970, by the sender's clock.
+    /// Time of sending in milliseconds since 1970, by the sender's clock.
     pub timestamp_ms: i64,
-    /// What it says.
+    /// Text of the message.
     pub text: String,
 }
 
-/// What happens in a room, in order. A participant's or publication's getters already say what the event says.
+/// Event of a room. Events arrive in order; the getters of participants and publications are updated before.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RoomEvent {
-    /// Somebody has joined.
+    /// A participant has joined.
     ParticipantConnected(RemoteParticipant),
-    /// Somebody has left; its tracks' events came before.
+    /// A participant has left. The events about its tracks come before this one.
     ParticipantDisconnected {
-        /// Who.
+        /// The participant.
         participant: RemoteParticipant,
-        /// Why.
+        /// Reason.
         reason: DisconnectReason,
     },
-    /// Somebody is ready to receive messages.
+    /// A participant is ready to receive messages.
     ParticipantActive(RemoteParticipant),
-    /// This client's track is published.
+    /// A local track is published.
     LocalTrackPublished {
         /// The publication.
         publication: LocalTrackPublication,
         /// Its track.
         track: LocalTrack,
-        /// This client.
+        /// The local participant.
         participant: LocalParticipant,
     },
-    /// This client's track is published no more.
+    /// A local track is no longer published.
     LocalTrackUnpublished {
         /// The publication.
         publication: LocalTrackPublication,
-        /// This client.
+        /// The local participant.
         participant: LocalParticipant,
     },
-    /// This client's track was published anew after the connection had to be made from scratch: its sid changed.
+    /// A local track was republished with a new sid after a full reconnect.
     LocalTrackRepublished {
         /// The publication, with the new sid.
         publication: LocalTrackPublication,
-        /// The sid that it had before.
+        /// Sid before the reconnect.
         previous_sid: String,
     },
-    /// Somebody receives this client's track for the first time.
+    /// A local track has its first subscriber.
     LocalTrackSubscribed {
         /// The publication.
         publication: LocalTrackPublication,
     },
-    /// Somebody publishes a track.
+    /// A remote participant has published a track.
     TrackPublished {
         /// The publication.
         publication: RemoteTrackPublication,
-        /// Who.
+        /// Publisher.
         participant: RemoteParticipant,
     },
-    /// Somebody has stopped publishing a track.
+    /// A remote participant has unpublished a track.
     TrackUnpublished {
         /// The publication.
         publication: RemoteTrackPublication,
-        /// Who.
+        /// Publisher.
         participant: RemoteParticipant,
     },
-    /// A track's media comes: a stream can be opened.
+    /// A remote track is subscribed: a stream can be opened.
     TrackSubscribed {
         /// The track.
         track: RemoteTrack,
         /// Its publication.
         publication: RemoteTrackPublication,
-        /// Whose.
+        /// Publisher.
         participant: RemoteParticipant,
     },
-    /// A track's media comes no more.
+    /// A remote track is no longer subscribed.
     TrackUnsubscribed {
         /// The track.
         track: RemoteTrack,
         /// Its publication.
         publication: RemoteTrackPublication,
-        /// Whose.
+        /// Publisher.
         participant: RemoteParticipant,
     },
-    /// A track cannot be received.
+    /// Subscribing to a track failed.
     TrackSubscriptionFailed {
-        /// Whose.
+        /// Publisher.
         participant: RemoteParticipant,
-        /// The track.
+        /// Sid of the track.
         track_sid: String,
-        /// Why.
+        /// Reason.
         error: String,
     },
-    /// A track has been muted, by its publisher.
+    /// A publisher has muted its track.
     TrackMuted {
-        /// Whose.
+        /// Publisher.
         participant: Participant,
         /// The publication.
         publication: TrackPublication,
     },
-    /// A track has been unmuted, by its publisher.
+    /// A publisher has unmuted its track.
     TrackUnmuted {
-        /// Whose.
+        /// Publisher.
         participant: Participant,
         /// The publication.
         publication: TrackPublication,
     },
-    /// Other participants speak than before.
+    /// The set of active speakers has changed.
     ActiveSpeakersChanged {
-        /// All who speak now, the loudest first.
+        /// Active speakers, the loudest first.
         speakers: Vec<Participant>,
     },
     /// The room's metadata has changed.
     RoomMetadataChanged {
-        /// Before.
+        /// Previous value.
         old_metadata: String,
-        /// Now.
+        /// New value.
         metadata: String,
     },
-    /// Something about the room has changed, such as whether it is recorded: ask the room's getters.
+    /// The room's properties have changed, such as its recording state; the getters of the room have them all.
     RoomUpdated {
-        /// Whether the room is being recorded.
+        /// `true` while the room is recorded.
         is_recording: bool,
-        /// How many participants it has.
+        /// Number of participants.
         num_participants: u32,
     },
     /// A participant's metadata has changed.
     ParticipantMetadataChanged {
-        /// Whose.
+        /// The participant.
         participant: Participant,
-        /// Before.
+        /// Previous value.
         old_metadata: String,
-        /// Now.
+        /// New value.
         metadata: String,
     },
     /// A participant's name has changed.
     ParticipantNameChanged {
-        /// Whose.
+        /// The participant.
         participant: Participant,
-        /// Before.
+        /// Previous value.
         old_name: String,
-        /// Now.
+        /// New value.
         name: String,
     },
     /// A participant's attributes have changed.
     ParticipantAttributesChanged {
-        /// Whose.
+        /// The participant.
         participant: Participant,
-        /// Those that changed, with their values now; an empty value was removed.
+        /// Changed attributes with their new values; an empty value means removed.
         changed_attributes: HashMap<String, String>,
     },
-    /// A participant may do more or less than before.
+    /// A participant's permissions have changed.
     ParticipantPermissionChanged {
-        /// Who.
+        /// The participant.
         participant: Participant,
-        /// What it may do now.
+        /// New permissions.
         permission: Option<ParticipantPermission>,
     },
-    /// A participant's media is now encrypted, or no more.
+    /// A participant has started or stopped encrypting its media.
     ParticipantEncryptionStatusChanged {
-        /// Whose.
+        /// The participant.
         participant: Participant,
-        /// Whether all its tracks are encrypted.
+        /// `true` if all tracks of the participant are encrypted.
         is_encrypted: bool,
     },
-    /// A participant's connection is better or worse than before.
+    /// The quality of a participant's connection has changed.
     ConnectionQualityChanged {
-        /// Whose.
+        /// The participant.
         participant: Participant,
-        /// How good it is now.
+        /// New quality.
         quality: ConnectionQuality,
     },
-    /// The room's own connection changed its state.
+    /// The state of the room's connection has changed.
     ConnectionStateChanged(ConnectionState),
-    /// The connection is lost and is being made again.
+    /// The connection is lost and the engine reconnects.
     Reconnecting,
-    /// The connection is back.
+    /// The engine has reconnected.
     Reconnected,
-    /// The room is left, or lost for good. No event follows.
+    /// The room was left, or reconnecting failed. No event follows.
     Disconnected {
-        /// Why.
+        /// Reason.
         reason: DisconnectReason,
     },
-    /// The encryption of somebody's media works, or does not.
+    /// The encryption state of a participant's media has changed.
     E2eeStateChanged {
-        /// Whose media.
+        /// Sender of the media.
         participant: Participant,
-        /// How it goes.
+        /// New state.
         state: EncryptionState,
     },
-    /// Somebody sent data.
+    /// A data packet was received.
     DataReceived {
-        /// What.
+        /// Content.
         payload: Vec<u8>,
-        /// What it is about, as the sender calls it.
+        /// Topic, as named by the sender.
         topic: Option<String>,
-        /// Whether it came by the reliable way.
+        /// `true` for the reliable data channel.
         reliable: bool,
-        /// Who; the server itself if nobody.
+        /// Sender; `None` for the server itself.
         participant: Option<RemoteParticipant>,
     },
-    /// Somebody sent a chat message.
+    /// A chat message was received.
     ChatMessage {
-        /// Who.
+        /// Identity of the sender.
         participant_identity: String,
         /// The message.
         message: ChatMessage,
     },
-    /// Somebody sends text on a topic other than chat.
+    /// A participant has opened a text stream on a topic other than chat.
     TextStreamOpened {
-        /// Reads it. The first who takes it reads it.
+        /// Reader of the stream; the first taker gets it.
         reader: Once<TextStreamReader>,
-        /// Who.
+        /// Identity of the sender.
         participant_identity: String,
     },
-    /// Somebody sends bytes, such as a file.
+    /// A participant has opened a byte stream, such as a file.
     ByteStreamOpened {
-        /// Reads it. The first who takes it reads it.
+        /// Reader of the stream; the first taker gets it.
         reader: Once<ByteStreamReader>,
-        /// Who.
+        /// Identity of the sender.
         participant_identity: String,
     },
-    /// The server gave a fresh token, with which to join again later.
+    /// The server has issued a new token for joining again later.
     TokenRefreshed {
         /// The token.
         token: Token,
     },
-    /// A part of the media engine panicked. What it was doing is lost, and the room may be: leave it.
+    /// A task of the media engine panicked. The room may be unusable: leave it.
     EngineFailed {
-        /// What the engine says.
+        /// Panic message of the engine.
         message: String,
     },
 }
 
-/// Something that one taker gets, in an event that may be cloned.
+impl RoomEvent {
+    /// Returns `true` for events that may be dropped from a full queue: messages, and changes that the getters report.
+    pub(crate) fn is_droppable(&self) -> bool {
+        matches!(
+            self,
+            Self::ChatMessage { .. }
+                | Self::DataReceived { .. }
+                | Self::TextStreamOpened { .. }
+                | Self::ByteStreamOpened { .. }
+                | Self::ActiveSpeakersChanged { .. }
+                | Self::ConnectionQualityChanged { .. }
+                | Self::ParticipantMetadataChanged { .. }
+                | Self::ParticipantNameChanged { .. }
+                | Self::ParticipantAttributesChanged { .. }
+                | Self::TrackMuted { participant: Participant::Remote(_), .. }
+                | Self::TrackUnmuted { participant: Participant::Remote(_), .. }
+        )
+    }
+}
+
+/// Value that can be taken once, for events that may be cloned.
 pub struct Once<T>(std::sync::Arc<parking_lot::Mutex<Option<T>>>);
 
 impl<T> Once<T> {
@@ -276,7 +296,7 @@ impl<T> Once<T> {
         Self(std::sync::Arc::new(parking_lot::Mutex::new(Some(value))))
     }
 
-    /// Takes it, if nobody has yet.
+    /// Takes the value; `None` if it was taken before.
     pub fn take(&self) -> Option<T> {
         self.0.lock().take()
     }
@@ -290,6 +310,6 @@ impl<T> Clone for Once<T> {
 
 impl<T> fmt::Debug for Once<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.lock().is_some() { "Once(there)" } else { "Once(taken)" })
+        f.write_str(if self.0.lock().is_some() { "Once(available)" } else { "Once(taken)" })
     }
 }

@@ -1,30 +1,22 @@
-//! The library: where it is, what it exports, raw requests and the handles that it gives out.
+//! The library's C interface: exported functions, raw requests and owned handles.
 
-use std::env;
 use std::ffi::{c_char, c_void};
-use std::path::{Path, PathBuf};
 
 use libloading::Library;
 use prost::Message as _;
 
 use crate::dispatch::Engine;
 use crate::error::EngineError;
+use crate::library;
 use crate::proto;
 
-/// The build of the engine that the protocol types belong to.
+/// Build of the engine that the protocol types belong to.
 pub(crate) const ENGINE_VERSION: &str = env!("AUTAMEDICA_ENGINE_VERSION");
 
-#[cfg(target_os = "linux")]
-const LIBRARY: &str = "liblivekit_ffi.so";
-#[cfg(target_os = "macos")]
-const LIBRARY: &str = "liblivekit_ffi.dylib";
-#[cfg(target_os = "windows")]
-const LIBRARY: &str = "livekit_ffi.dll";
-
-/// What the engine calls with each event, on threads of its own.
+/// Callback that the engine calls for each event, on its own threads.
 pub(crate) type Callback = unsafe extern "C" fn(*const u8, usize);
 
-/// A buffer as UniFFI, which exports only the build version here, passes it.
+/// UniFFI's buffer; the library exports only its build version that way.
 #[repr(C)]
 struct RustBuffer {
     capacity: u64,
@@ -44,7 +36,7 @@ impl RustCallStatus {
     }
 }
 
-/// The functions of the loaded library, which is never unloaded: its threads live as long as the process.
+/// Functions of the loaded library, which is never unloaded: its threads live as long as the process.
 pub(crate) struct Functions {
     initialize: unsafe extern "C" fn(Callback, bool, *const c_char, *const c_char),
     request: unsafe extern "C" fn(*const u8, usize, *mut *const u8, *mut usize) -> u64,
@@ -55,14 +47,14 @@ pub(crate) struct Functions {
 impl Functions {
     /// Loads the library and checks that it is the build that the protocol types belong to.
     pub(crate) fn load() -> Result<Self, EngineError> {
-        let path = find_library()?;
+        let path = library::find()?;
         let failed = |error: libloading::Error| EngineError::Load(format!("{}: {error}", path.display()));
         // SAFETY: the library is LiveKit's own; its initialisers only set up its runtime.
         let library = unsafe { Library::new(&path) }.map_err(failed)?;
-        // Leaked at once: the engine's threads must never lose their code, whatever happens below.
+        // Leaked before anything can fail, so that no error below unloads code that the engine's threads run.
         let library: &'static Library = Box::leak(Box::new(library));
         check_version(library)?;
-        // SAFETY: the signatures are those of the engine's C interface, which its version stands for.
+        // SAFETY: the signatures are those of the C interface of the version checked above.
         unsafe {
             Ok(Self {
                 initialize: *library.get(b"livekit_ffi_initialize").map_err(failed)?,
@@ -73,14 +65,14 @@ impl Functions {
         }
     }
 
-    /// Starts the engine. To be called once; events come as soon as it returns.
+    /// Starts the engine. To be called once; events may arrive before it returns.
     pub(crate) fn initialize(&self, callback: Callback) {
         let version = concat!(env!("CARGO_PKG_VERSION"), "\0");
         // SAFETY: both texts end in NUL and live for ever, and the callback never unwinds.
         unsafe { (self.initialize)(callback, true, c"rust".as_ptr(), version.as_ptr().cast()) }
     }
 
-    /// One request and its immediate answer. `name` is what an error calls it.
+    /// Sends a request and returns its immediate response. Errors carry `name`.
     pub(crate) fn request(
         &self,
         name: &'static str,
@@ -88,7 +80,7 @@ impl Functions {
     ) -> Result<proto::ffi_response::Message, EngineError> {
         let bytes = proto::FfiRequest { message: Some(message) }.encode_to_vec();
         let (mut data, mut len) = (std::ptr::null(), 0);
-        // SAFETY: the pointers are to live memory of the right size for the length of the call.
+        // SAFETY: all pointers are valid for the duration of the call.
         let owner = unsafe { (self.request)(bytes.as_ptr(), bytes.len(), &mut data, &mut len) };
         if owner == 0 {
             return Err(EngineError::Refused(name));
@@ -106,15 +98,15 @@ impl Functions {
     }
 
     fn drop_handle(&self, id: u64) {
-        // SAFETY: takes any number; one that is no handle is only reported.
+        // SAFETY: the function accepts any number and returns `false` for an unknown handle.
         if !unsafe { (self.drop_handle)(id) } {
-            tracing::debug!(id, "the engine did not know a handle");
+            tracing::debug!(id, "dropped handle unknown to the engine");
         }
     }
 
-    /// Ends everything the engine does, waiting for it.
+    /// Stops the engine and waits until it has stopped.
     pub(crate) fn dispose(&self) {
-        // SAFETY: no argument; the caller makes sure that no request follows.
+        // SAFETY: the caller makes sure that no request follows.
         unsafe { (self.dispose)() }
     }
 }
@@ -133,7 +125,7 @@ fn check_version(library: &'static Library) -> Result<(), EngineError> {
         (build_version, free)
     };
     let mut status = RustCallStatus::new();
-    // SAFETY: the status outlives the call; the buffer is freed by its owner after it was copied.
+    // SAFETY: the status outlives the call; the buffer is copied before it is freed.
     let found = unsafe {
         let buffer = build_version(&mut status);
         if status.code != 0 || buffer.data.is_null() {
@@ -147,37 +139,16 @@ fn check_version(library: &'static Library) -> Result<(), EngineError> {
     if found == ENGINE_VERSION { Ok(()) } else { Err(other(found)) }
 }
 
-/// `AUTAMEDICA_ENGINE_DIR`, else beside the program, else the nearest `.engine/<version>` above it.
-fn find_library() -> Result<PathBuf, EngineError> {
-    let mut searched = Vec::new();
-    let mut look_in = |dir: &Path| {
-        let path = dir.join(LIBRARY);
-        searched.push(dir.display().to_string());
-        path.is_file().then_some(path)
-    };
-    let found = if let Some(dir) = env::var_os("AUTAMEDICA_ENGINE_DIR").filter(|dir| !dir.is_empty()) {
-        look_in(Path::new(&dir))
-    } else {
-        let program = env::current_exe().unwrap_or_default();
-        let beside = program.parent().and_then(&mut look_in);
-        beside.or_else(|| {
-            let above = program.ancestors().skip(1).map(|dir| dir.join(".engine").join(ENGINE_VERSION));
-            above.filter(|dir| dir.is_dir()).find_map(|dir| look_in(&dir))
-        })
-    };
-    found.ok_or_else(|| EngineError::Missing { searched: searched.join(", ") })
-}
-
-/// Something that the engine keeps for us, given back when dropped.
+/// Owned handle to an object of the engine, released on drop.
 #[derive(Debug)]
 pub(crate) struct Handle(u64);
 
-/// Handles that are alive, so that a test sees whether all are given back.
+/// Number of live handles, for the test of leaks.
 #[cfg(test)]
 pub(crate) static LIVE_HANDLES: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
 
 impl Handle {
-    /// Takes the ownership that the engine hands over.
+    /// Takes ownership of a handle from a message of the engine.
     pub(crate) fn new(owned: proto::FfiOwnedHandle) -> Self {
         #[cfg(test)]
         LIVE_HANDLES.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -188,7 +159,7 @@ impl Handle {
         self.0
     }
 
-    /// Gives up the ownership, because the engine takes it back with the next request.
+    /// Gives up ownership, because the next request transfers it to the engine.
     pub(crate) fn into_id(self) -> u64 {
         let id = self.0;
         #[cfg(test)]
@@ -208,7 +179,7 @@ impl Drop for Handle {
     }
 }
 
-/// A pointer in the form that the protocol carries it.
+/// Converts a pointer to the integer that the protocol carries.
 pub(crate) fn address<T>(data: *const T) -> u64 {
     data.cast::<c_void>() as usize as u64
 }

@@ -1,25 +1,25 @@
-//! A picture, and the slot that holds the newest one.
+//! A video frame, and the slot that holds the newest one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-/// How far a picture must be turned clockwise to stand upright.
+/// Clockwise rotation that turns a frame upright.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VideoRotation {
-    /// Upright.
+    /// 0 degrees.
     #[default]
     Rotation0,
-    /// A quarter turn.
+    /// 90 degrees.
     Rotation90,
-    /// Upside down.
+    /// 180 degrees.
     Rotation180,
-    /// Three quarters of a turn.
+    /// 270 degrees.
     Rotation270,
 }
 
-/// One plane of a picture: `stride` bytes from one row to the next, of which the row's pixels come first.
+/// One plane of a frame. Each row starts with its pixels; padding up to `stride` follows.
 #[derive(Clone, Copy, Debug)]
 pub struct Plane<'a> {
     /// At least `stride * (rows - 1) + width` bytes.
@@ -28,20 +28,20 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
-/// Where a picture's bytes live: in memory of our own, or in the engine's (a received frame, never copied).
+/// Memory of a frame: our own, or the engine's for a received frame, which is never copied.
 pub(crate) trait I420Memory: Send + Sync {
     /// The planes Y, U and V.
     fn planes(&self) -> [Plane<'_>; 3];
 }
 
-/// An I420 picture: a full-size Y plane and U and V planes of half the width and height, rounded up.
+/// An I420 frame: a full-size Y plane and U and V planes of half the width and height, rounded up.
 pub struct VideoFrame {
     width: u32,
     height: u32,
-    /// When it was captured, in microseconds: of the clock that its source was given, and of this machine's steady clock
-    /// for one that was received.
+    /// Capture time in microseconds: by the caller's clock for a frame to send, by this machine's monotonic clock for a
+    /// received one.
     pub timestamp_us: i64,
-    /// How it must be turned to stand upright.
+    /// Rotation that turns the frame upright.
     pub rotation: VideoRotation,
     memory: Box<dyn I420Memory>,
 }
@@ -66,13 +66,13 @@ impl I420Memory for Packed {
 }
 
 impl VideoFrame {
-    /// Bytes of a tightly packed I420 picture of this size.
+    /// Length in bytes of a tightly packed I420 frame of this size.
     pub const fn packed_len(width: u32, height: u32) -> usize {
         let (w, h) = (width as usize, height as usize);
         w * h + 2 * (w.div_ceil(2) * h.div_ceil(2))
     }
 
-    /// A picture from tightly packed I420 bytes (all of Y, then U, then V).
+    /// Creates a frame from tightly packed I420 bytes (all of Y, then U, then V).
     ///
     /// Returns `None` when `bytes` is not exactly [`packed_len`](Self::packed_len) long or a side is zero.
     pub fn from_packed(width: u32, height: u32, bytes: Vec<u8>, timestamp_us: i64) -> Option<Self> {
@@ -83,7 +83,7 @@ impl VideoFrame {
         Some(Self { width, height, timestamp_us, rotation: VideoRotation::default(), memory: Box::new(memory) })
     }
 
-    /// A received picture. The memory must hold planes as large as width and height ask for.
+    /// Creates a frame over existing memory, whose planes must be as large as width and height require.
     pub(crate) fn from_memory(
         width: u32,
         height: u32,
@@ -104,19 +104,19 @@ impl VideoFrame {
         self.height
     }
 
-    /// Whether each plane holds its whole stride in the last row, too.
+    /// Returns `true` if the last row of each plane is padded to the full stride, too.
     pub(crate) fn has_whole_strides(&self) -> bool {
         let rows = [self.height, self.height.div_ceil(2), self.height.div_ceil(2)];
         self.planes().iter().zip(rows).all(|(plane, rows)| plane.data.len() >= plane.stride * rows as usize)
     }
 
-    /// A tightly packed copy.
+    /// Copies the frame into tightly packed planes.
     pub fn to_packed(&self) -> Self {
         let mut bytes = Vec::with_capacity(Self::packed_len(self.width, self.height));
         for (i, plane) in self.planes().iter().enumerate() {
             let divisor = if i == 0 { 1 } else { 2 };
             let (width, rows) = (self.width.div_ceil(divisor) as usize, self.height.div_ceil(divisor) as usize);
-            // The last row may end with its last pixel.
+            // The last row may lack its padding.
             for row in plane.data.chunks(plane.stride).take(rows) {
                 bytes.extend_from_slice(&row[..width]);
             }
@@ -125,7 +125,7 @@ impl VideoFrame {
         Self { memory: Box::new(memory), ..*self }
     }
 
-    /// The planes Y, U and V, without a copy.
+    /// Returns the planes Y, U and V without copying.
     pub fn planes(&self) -> [Plane<'_>; 3] {
         self.memory.planes()
     }
@@ -137,9 +137,9 @@ impl std::fmt::Debug for VideoFrame {
     }
 }
 
-/// The newest frame of a video, shared by the thread that fills it and the one that shows it.
+/// Slot with the newest frame of a video, shared by the thread that delivers frames and the one that shows them.
 ///
-/// A frame that nobody took is replaced, never queued. Clones share one slot, and compare equal.
+/// A new frame replaces the previous one; frames are never queued. Clones share one slot and compare equal.
 #[derive(Clone, Default)]
 pub struct LatestFrame {
     shared: Arc<Slot>,
@@ -153,24 +153,24 @@ struct Slot {
 }
 
 impl LatestFrame {
-    /// An empty slot.
+    /// Creates an empty slot.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Calls `wake` after each new frame, on the thread that delivered it; it must return at once.
+    /// Sets the hook that is called after each new frame, on the delivering thread. It must return at once.
     pub fn on_frame(&self, wake: impl Fn() + Send + Sync + 'static) {
         *self.shared.on_frame.lock() = Some(Arc::new(wake));
     }
 
-    /// Puts a frame in, in the place of an older one.
+    /// Replaces the frame and calls the hook.
     pub fn put(&self, frame: Arc<VideoFrame>) {
         *self.shared.newest.lock() = Some(frame);
         self.shared.count.fetch_add(1, Ordering::Release);
         self.wake();
     }
 
-    /// Calls the hook, for a change that is no new frame.
+    /// Calls the hook without a new frame, such as at the end of the track.
     pub(crate) fn wake(&self) {
         let wake = self.shared.on_frame.lock().clone();
         if let Some(wake) = wake {
@@ -178,17 +178,17 @@ impl LatestFrame {
         }
     }
 
-    /// The newest frame, which stays in the slot.
+    /// Returns the newest frame, which stays in the slot.
     pub fn newest(&self) -> Option<Arc<VideoFrame>> {
         self.shared.newest.lock().clone()
     }
 
-    /// Empties the slot: nothing to show any more.
+    /// Empties the slot.
     pub fn clear(&self) {
         *self.shared.newest.lock() = None;
     }
 
-    /// How many frames have been put in since the start: differs from the last look when there is a new one.
+    /// Number of frames delivered so far. A changed count means a new frame.
     pub fn count(&self) -> u64 {
         self.shared.count.load(Ordering::Acquire)
     }
@@ -202,7 +202,7 @@ impl PartialEq for LatestFrame {
 
 impl std::fmt::Debug for LatestFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "LatestFrame({} so far)", self.count())
+        write!(f, "LatestFrame({} frames)", self.count())
     }
 }
 
@@ -210,7 +210,7 @@ impl std::fmt::Debug for LatestFrame {
 mod tests {
     use super::*;
 
-    /// Rows of sixteen bytes, of which the last one ends with its last pixel, as a decoder leaves them.
+    /// Planes with a stride of 16 bytes and no padding in the last row, as decoders leave them.
     struct Padded([Vec<u8>; 3]);
 
     impl I420Memory for Padded {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_padded_picture_is_packed_before_whole_strides_are_read() {
+    fn a_frame_without_final_padding_can_be_packed() {
         let plane = |width: usize, rows: usize, first: u8| -> Vec<u8> {
             let row = |row: usize| (0..16).map(move |x| if x < width { first + (row * width + x) as u8 } else { 255 });
             let all: Vec<u8> = (0..rows).flat_map(row).collect();

@@ -1,9 +1,8 @@
 //! Safe async Rust over LiveKit's prebuilt media engine.
 //!
-//! The names are those of the `livekit` crate, so a LiveKit user is at home: a [`Room`] is joined with
-//! [`Room::connect`], which also gives the receiver of its [`RoomEvent`]s; what is said and shown goes out through a
-//! [`LocalTrack`] that feeds from a [`NativeVideoSource`] or [`NativeAudioSource`], and comes in as a [`RemoteTrack`],
-//! read by a [`VideoStream`] or an [`AudioStream`].
+//! Names follow the `livekit` crate. [`Room::connect`] joins a [`Room`] and returns the receiver of its [`RoomEvent`]s.
+//! A [`LocalTrack`] publishes the frames of a [`NativeVideoSource`] or [`NativeAudioSource`]; a [`VideoStream`] or an
+//! [`AudioStream`] reads those of a [`RemoteTrack`].
 //!
 //! ```no_run
 //! # async fn join(url: &str, token: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -13,7 +12,7 @@
 //! while let Some(event) = events.recv().await {
 //!     if let RoomEvent::TrackSubscribed { track: RemoteTrack::Video(track), .. } = event {
 //!         let video = VideoStream::new(&track)?;
-//!         video.frames().on_frame(|| println!("a new picture"));
+//!         video.frames().on_frame(|| println!("a new frame"));
 //!     }
 //! }
 //! room.close().await?;
@@ -21,8 +20,9 @@
 //! # }
 //! ```
 //!
-//! The library is found at run time (`AUTAMEDICA_ENGINE_DIR`, else beside the program, else `.engine/` in a folder above
-//! it) and started by the first use; [`load`] does so on purpose. A process that has used it must not fork.
+//! The first use loads the library from `AUTAMEDICA_ENGINE_DIR`, else from the program's folder or the app's data folder
+//! (development builds also search `.engine/` in the folders above the program). [`load`] does so explicitly. A process
+//! that has loaded it must not fork.
 
 mod apm;
 mod audio;
@@ -33,6 +33,8 @@ mod error;
 mod event;
 mod ffi;
 mod frame;
+mod library;
+mod limits;
 mod local_participant;
 mod log;
 mod options;
@@ -59,10 +61,11 @@ pub use e2ee::{E2eeManager, E2eeOptions, EncryptionKey, EncryptionState, Encrypt
 pub use error::{ApmError, CaptureError, DataStreamError, E2eeError, EngineError, RoomError, StreamError};
 pub use event::{ChatMessage, Once, RoomEvent, Token};
 pub use frame::{LatestFrame, Plane, VideoFrame, VideoRotation};
+pub use limits::{ReceiveLimits, is_disruptive};
 pub use local_participant::LocalParticipant;
 pub use options::{
     AudioEncoding, DegradationPreference, IceServer, IceTransportsType, RoomOptions, RtcConfiguration,
-    TrackPublishOptions, VideoCodec, VideoEncoding,
+    TrackPublishOptions, VideoCodec, VideoEncoderBackend, VideoEncoding,
 };
 pub use participant::{Participant, ParticipantKind, ParticipantPermission, RemoteParticipant};
 pub use publication::{LocalTrackPublication, RemoteTrackPublication, TrackPublication};
@@ -79,26 +82,26 @@ pub use types::{
 pub use video::{NativeVideoSource, VideoResolution, VideoStream};
 pub use writer::ByteStreamWriter;
 
-/// Loads and starts the engine, if that has not happened yet.
+/// Loads and starts the engine unless it runs already.
 ///
-/// Everything else does so by itself; a program calls this to find out early. A failure is not remembered: the next
-/// call tries again.
+/// Every other function loads it on demand; a program calls this to report a broken installation early. The next call
+/// after a failure tries again.
 ///
 /// # Errors
-/// [`EngineError::Missing`], [`EngineError::Load`] or [`EngineError::Version`], which say what to do.
+/// [`EngineError::Missing`], [`EngineError::Load`] or [`EngineError::Version`]; their texts name the remedy.
 pub fn load() -> Result<(), EngineError> {
     dispatch::Engine::get().map(drop)
 }
 
-/// The engine's build version, which is checked when it is loaded.
+/// Build version of the engine; loading fails for any other.
 pub fn version() -> &'static str {
     ffi::ENGINE_VERSION
 }
 
-/// Ends the engine, at the end of a program: waits until its rooms are left and its threads are idle.
+/// Stops the engine before the program exits: waits until all rooms are left and its threads are idle.
 ///
-/// Nothing works after it; handles may still be dropped. Blocks, also while a room cannot be left because the network
-/// is down: close rooms first, and call it on a thread that may wait.
+/// Every later request fails with [`EngineError::ShutDown`]; handles may still be dropped. Close rooms first and call
+/// this on a thread that may block: while the network is down, leaving a room takes long.
 pub fn shutdown() {
     dispatch::Engine::shut_down();
 }

@@ -1,4 +1,4 @@
-//! This client in a room: what it publishes, says and sends.
+//! The local participant: publishes tracks, sends messages and files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,9 +11,10 @@ use proto::ffi_request::Message as Request;
 
 use crate::data::{ByteStreamInfo, CHAT_TOPIC, DataPacket, StreamByteOptions, StreamTextOptions, TextStreamInfo};
 use crate::dispatch::{Engine, REQUEST_TIMEOUT, take};
+use crate::e2ee::E2eeState;
 use crate::error::RoomError;
 use crate::event::ChatMessage;
-use crate::ffi::address;
+use crate::ffi::{Handle, address};
 use crate::options::TrackPublishOptions;
 use crate::participant::{ParticipantCore, participant_getters};
 use crate::proto;
@@ -21,16 +22,21 @@ use crate::publication::LocalTrackPublication;
 use crate::track::LocalTrack;
 use crate::types::TrackSource;
 
-/// The longest that a file may take on its way out.
+/// Timeout for sending bytes or a file.
 const SEND_FILE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// This client in the room. Clones are the same participant, and its getters say what is known now.
+/// The local participant. Clones share one state; getters return its current value.
 #[derive(Clone)]
 pub struct LocalParticipant {
     pub(crate) core: Arc<ParticipantCore<LocalTrackPublication>>,
+    room: Arc<Handle>,
+    e2ee: Arc<E2eeState>,
+    /// Locked while a track is published. The engine adds the track's transceiver before it sets the preferred codec; an
+    /// offer for another track in between would negotiate VP8.
+    publishing: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// Waits for an answer that says nothing but whether it failed.
+/// Sends a request whose answer is only an error or success.
 macro_rules! plain_call {
     ($self:ident, $variant:ident, $request:ident { $($field:ident : $value:expr),* $(,)? }) => {{
         let local_participant_handle = $self.core.handle.id();
@@ -49,7 +55,7 @@ macro_rules! plain_call {
     }};
 }
 
-/// Waits for an answer that says what was sent.
+/// Sends a stream and returns its header.
 macro_rules! stream_call {
     ($self:ident, $limit:expr, $variant:ident, $callback:ident, $request:ident { $($field:ident : $value:expr),* $(,)? }) => {{
         let local_participant_handle = $self.core.handle.id();
@@ -70,8 +76,15 @@ macro_rules! stream_call {
 }
 
 impl LocalParticipant {
-    pub(crate) fn new(owned: proto::OwnedParticipant) -> Self {
-        Self { core: Arc::new(ParticipantCore::new(owned)) }
+    pub(crate) fn new(owned: proto::OwnedParticipant, room: Arc<Handle>, e2ee: Arc<E2eeState>) -> Self {
+        Self { core: Arc::new(ParticipantCore::new(owned)), room, e2ee, publishing: Arc::default() }
+    }
+
+    /// Selects the sending key for a publication.
+    pub(crate) fn encrypt(&self, publication: &LocalTrackPublication) {
+        if let Err(error) = self.e2ee.select_key(&self.room, &self.identity(), &publication.sid()) {
+            tracing::error!(%error, "key not selected for publication");
+        }
     }
 
     fn core(&self) -> &ParticipantCore<LocalTrackPublication> {
@@ -80,37 +93,38 @@ impl LocalParticipant {
 
     participant_getters!();
 
-    /// What it publishes at the moment, by sid.
+    /// Current publications by sid.
     pub fn track_publications(&self) -> BTreeMap<String, LocalTrackPublication> {
         self.core.publications.read().clone()
     }
 
-    /// The publication with this sid.
+    /// Returns the publication with this sid.
     pub fn get_track_publication(&self, sid: &str) -> Option<LocalTrackPublication> {
         self.core.publications.read().get(sid).cloned()
     }
 
-    /// The first publication that comes from this source.
+    /// Returns the first publication with this source.
     pub fn get_track_publication_by_source(&self, source: TrackSource) -> Option<LocalTrackPublication> {
         self.core.publications.read().values().find(|publication| publication.source() == source).cloned()
     }
 
     /// Publishes a track.
     ///
-    /// Mute a published track, or feed it other frames, rather than unpublish and publish it again: the latter leaks
-    /// memory on some platforms.
+    /// To pause a track or change its content, mute it or capture other frames: unpublishing and publishing again leaks memory
+    /// on some platforms.
     ///
     /// # Errors
-    /// [`RoomError::NotAllowed`] when the token does not grant it. The server refuses without a word, which takes ten
-    /// seconds to notice, so this asks what it granted first.
+    /// [`RoomError::NotAllowed`] when the token does not grant the source; [`RoomError::Timeout`] without an answer in time;
+    /// else [`RoomError`] from the engine.
     pub async fn publish_track(
         &self,
         track: LocalTrack,
         options: TrackPublishOptions,
     ) -> Result<LocalTrackPublication, RoomError> {
+        // The SFU doesn't answer a request without a grant; without this check it would time out after ten seconds.
         self.check_grant(options.source)?;
         let source = options.source;
-        // The grants may have changed meanwhile.
+        // Checked again, because the grants may have changed meanwhile.
         self.publish(track, options).await.map_err(|error| self.check_grant(source).err().unwrap_or(error))
     }
 
@@ -123,7 +137,7 @@ impl LocalParticipant {
         }
     }
 
-    /// [`publish_track`](Self::publish_track) without asking first.
+    /// [`publish_track`](Self::publish_track) without the check of grants.
     pub(crate) async fn publish(
         &self,
         track: LocalTrack,
@@ -137,32 +151,36 @@ impl LocalParticipant {
                 request_async_id: Some(async_id),
             })
         };
-        // The publication is known to the room also when nobody waits for it any more.
-        let (core, published) = (self.core.clone(), track.clone());
+        // Registered in the completion, so that the publication is known also if the caller has given up.
+        let (this, published) = (self.clone(), track.clone());
         let then = move |message| {
             use proto::publish_track_callback::Message;
             match take!(message, Event::PublishTrack)?.message {
                 Some(Message::Publication(owned)) => {
                     let publication = LocalTrackPublication::new(owned, published);
-                    core.publications.write().insert(publication.sid(), publication.clone());
+                    this.core.publications.write().insert(publication.sid(), publication.clone());
+                    this.encrypt(&publication);
                     Ok(publication)
                 }
                 Some(Message::Error(error)) => Err(RoomError::classify(&error)),
                 None => Err(crate::error::EngineError::Protocol("PublishTrack").into()),
             }
         };
+        let _guard = self.publishing.lock().await;
         Engine::get()?.call_within(REQUEST_TIMEOUT, "PublishTrack", build, then).await
     }
 
     /// Ends a publication. The track can be published again.
     ///
     /// # Errors
-    /// When there is no such publication or the server does not answer in time.
+    /// [`RoomError`] when there is no such publication, [`RoomError::Timeout`] when the engine does not answer in time.
     pub async fn unpublish_track(&self, sid: &str) -> Result<(), RoomError> {
+        // Unpublishing makes an offer, too.
+        let _guard = self.publishing.lock().await;
         plain_call!(self, UnpublishTrack, UnpublishTrackRequest { track_sid: sid.into(), stop_on_unpublish: true })
     }
 
-    /// Replaces the metadata, which others see.
+    /// Replaces the metadata, which is public in the room.
     ///
     /// # Errors
     /// [`RoomError::NotAllowed`] when the token does not grant it.
@@ -170,7 +188,7 @@ impl LocalParticipant {
         plain_call!(self, SetLocalMetadata, SetLocalMetadataRequest { metadata: metadata.into() })
     }
 
-    /// Replaces the name, which others see.
+    /// Replaces the name, which is public in the room.
     ///
     /// # Errors
     /// [`RoomError::NotAllowed`] when the token does not grant it.
@@ -178,7 +196,7 @@ impl LocalParticipant {
         plain_call!(self, SetLocalName, SetLocalNameRequest { name: name.into() })
     }
 
-    /// Sets attributes, which others see; those that are not named stay, and an empty value removes one.
+    /// Sets attributes, which are public in the room. Others stay unchanged; an empty value removes an attribute.
     ///
     /// # Errors
     /// [`RoomError::NotAllowed`] when the token does not grant it.
@@ -187,10 +205,10 @@ impl LocalParticipant {
         plain_call!(self, SetLocalAttributes, SetLocalAttributesRequest { attributes: entries })
     }
 
-    /// Sends a packet of data.
+    /// Sends a data packet.
     ///
     /// # Errors
-    /// When the engine cannot send it.
+    /// [`RoomError`] when the engine cannot send it, [`RoomError::Timeout`] without an answer in time.
     pub async fn publish_data(&self, packet: DataPacket) -> Result<(), RoomError> {
         let DataPacket { payload, topic, reliable, destination_identities } = packet;
         let build = |async_id| {
@@ -209,16 +227,29 @@ impl LocalParticipant {
             Some(error) => Err(RoomError::classify(&error)),
             None => Ok(()),
         };
-        // The engine copies the bytes before the request returns, and `payload` lives until then.
+        // `payload` outlives the request, in which the engine copies it.
         Engine::get()?.call_within(REQUEST_TIMEOUT, "PublishData", build, then).await
     }
 
-    /// Sends a chat message to all, as a text stream on [`CHAT_TOPIC`]; returns it as others get it.
+    /// Sends a chat message to all participants, as a text stream on [`CHAT_TOPIC`], and returns it.
     ///
     /// # Errors
-    /// When the engine cannot send it.
+    /// [`RoomError`] when the engine cannot send it, [`RoomError::Timeout`] without an answer in time.
     pub async fn send_chat_message(&self, text: &str) -> Result<ChatMessage, RoomError> {
-        let options = StreamTextOptions { topic: CHAT_TOPIC.into(), ..Default::default() };
+        self.send_chat_message_to(text, None, Vec::new()).await
+    }
+
+    /// Sends a chat message with this id (`None` for a new one) to these identities (empty for all).
+    ///
+    /// # Errors
+    /// [`RoomError`] when the engine cannot send it, [`RoomError::Timeout`] without an answer in time.
+    pub async fn send_chat_message_to(
+        &self,
+        text: &str,
+        id: Option<String>,
+        destination_identities: Vec<String>,
+    ) -> Result<ChatMessage, RoomError> {
+        let options = StreamTextOptions { topic: CHAT_TOPIC.into(), id, destination_identities, ..Default::default() };
         let sent = self.send_text(text, options).await?;
         Ok(ChatMessage { id: sent.id, timestamp_ms: sent.timestamp_ms, text: text.into() })
     }
@@ -226,7 +257,7 @@ impl LocalParticipant {
     /// Sends a text of any length.
     ///
     /// # Errors
-    /// When the engine cannot send it.
+    /// [`RoomError`] when the engine cannot send it, [`RoomError::Timeout`] without an answer in time.
     pub async fn send_text(&self, text: &str, options: StreamTextOptions) -> Result<TextStreamInfo, RoomError> {
         let options = options.into_proto();
         stream_call!(
@@ -241,7 +272,7 @@ impl LocalParticipant {
     /// Sends bytes of any length.
     ///
     /// # Errors
-    /// When the engine cannot send them.
+    /// [`RoomError`] when the engine cannot send them, [`RoomError::Timeout`] without an answer in time.
     pub async fn send_bytes(&self, bytes: Vec<u8>, options: StreamByteOptions) -> Result<ByteStreamInfo, RoomError> {
         let options = options.into_proto();
         stream_call!(
@@ -256,7 +287,7 @@ impl LocalParticipant {
     /// Sends a file.
     ///
     /// # Errors
-    /// When it cannot be read or sent.
+    /// [`RoomError`] when the file cannot be read or sent, [`RoomError::Timeout`] without an answer in time.
     pub async fn send_file(&self, path: &Path, options: StreamByteOptions) -> Result<ByteStreamInfo, RoomError> {
         let options = options.into_proto();
         let file_path = path.to_str().ok_or_else(|| RoomError::Other("the file's path is not UTF-8".into()))?;

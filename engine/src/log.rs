@@ -1,24 +1,23 @@
-//! The engine's log lines, in `tracing`, without what must not be logged.
+//! Forwards the engine's log to `tracing`, without secrets.
 
 use std::borrow::Cow;
 
 use crate::proto;
 
-/// The `tracing` target of the engine's own lines.
+/// The `tracing` target of forwarded records.
 const TARGET: &str = "livekit_engine";
 
-/// The libraries that carry the engine's messages.
-const WIRE: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "h2", "reqwest"];
+/// Log targets that are dropped: network libraries, which log raw traffic, tokens included, in hexadecimal.
+const NETWORK_TARGETS: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "h2", "reqwest"];
 
-/// Passes a batch of the engine's lines on.
+/// Forwards a batch of records.
 pub(crate) fn forward(batch: proto::LogBatch) {
     for record in batch.records {
-        // They log what goes over the wire, tokens and all, in hexadecimal.
-        if WIRE.iter().any(|target| record.target.starts_with(target)) {
+        if NETWORK_TARGETS.iter().any(|target| record.target.starts_with(target)) {
             continue;
         }
-        // What matters to a caller is returned or told as an event, so the engine's own levels are one too high; what
-        // libwebrtc calls a warning is an ordinary event of a network.
+        // Failures that matter to a caller are returned or come as events, so the engine's records are lowered by one
+        // level. Those of libwebrtc are lowered by two: it warns of ordinary network conditions.
         let webrtc = record.target.starts_with("libwebrtc");
         let from = record.target.as_str();
         match (record.level(), webrtc) {
@@ -36,9 +35,9 @@ pub(crate) fn forward(batch: proto::LogBatch) {
     }
 }
 
-/// A message without tokens, keys, or the query of an address.
+/// Removes tokens, keys and the queries of URLs from a message.
 pub(crate) fn redact(message: &str) -> String {
-    // A refused request is logged whole by the engine, with whatever it carried.
+    // The engine logs refused requests whole, keys included.
     let message = match message.split_once("failed to handle request") {
         Some((before, request)) => {
             let name: String = request.chars().take_while(|c| !matches!(c, '{' | '(')).collect();
@@ -55,7 +54,7 @@ fn redact_word(word: &str) -> Cow<'_, str> {
     if let Some((address, _)) = trimmed.split_once('?').filter(|(address, _)| address.contains("://")) {
         return Cow::Owned(format!("{address}?…{space}"));
     }
-    // A JSON web token: base64url of `{"…`, dots between its parts.
+    // A JSON web token starts with the base64url of `{"`.
     match trimmed.find("eyJ") {
         Some(start) => Cow::Owned(format!("{}…{space}", &trimmed[..start])),
         None => Cow::Borrowed(word),
@@ -67,7 +66,7 @@ mod tests {
     use super::redact;
 
     #[test]
-    fn tokens_and_queries_are_cut() {
+    fn tokens_and_queries_are_removed() {
         let line = redact("connecting to ws://host:7880/rtc?access_token=eyJhbGciOi.eyJzdWI.sig&sdk=rust now");
         assert_eq!(line, "connecting to ws://host:7880/rtc?… now");
         assert_eq!(redact("token \"eyJhbGciOi.x.y\" bad"), "token \"… bad");
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_request_is_named_and_not_shown() {
+    fn a_refused_request_is_reduced_to_its_name() {
         let line = redact("failed to handle request FfiRequest { message: Some(E2ee(shared_key: [1, 2])) }: bad");
         assert_eq!(line, "failed to handle request FfiRequest  …");
     }

@@ -1,29 +1,32 @@
-//! How a room is joined and a track is published.
+//! Options for joining a room and publishing a track.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::e2ee::E2eeOptions;
+use crate::limits::ReceiveLimits;
 use crate::proto;
 use crate::types::TrackSource;
 
-/// How a room is joined.
+/// Options for joining a room.
 #[derive(Clone, Debug)]
 pub struct RoomOptions {
-    /// Subscribe to every track as it is published. On by default.
+    /// Subscribes to every track as it is published. On by default.
     pub auto_subscribe: bool,
-    /// Let the SFU send only the size of each video that is really shown. Off by default.
+    /// Receives each video only in the size in which it is shown. Off by default.
     pub adaptive_stream: bool,
-    /// Stop sending simulcast layers that nobody receives. Off by default.
+    /// Stops sending simulcast layers that have no subscriber. Off by default.
     pub dynacast: bool,
-    /// End-to-end encryption of media and messages. `None`, the default, leaves it off for good.
+    /// End-to-end encryption of media and messages. With `None`, the default, it can't be switched on later.
     pub e2ee: Option<E2eeOptions>,
-    /// How media finds its way through the network.
+    /// ICE servers and transports.
     pub rtc_config: RtcConfiguration,
-    /// How often joining is tried again after a failure. Three by default.
+    /// Number of retries after a failed attempt to join. Three by default.
     pub join_retries: u32,
-    /// How long one attempt to join may take. Five seconds by default.
+    /// Timeout of one attempt to join. Five seconds by default.
     pub connect_timeout: Duration,
+    /// Limits on data that other participants send.
+    pub receive_limits: ReceiveLimits,
 }
 
 impl Default for RoomOptions {
@@ -36,27 +39,28 @@ impl Default for RoomOptions {
             rtc_config: RtcConfiguration::default(),
             join_retries: 3,
             connect_timeout: Duration::from_secs(5),
+            receive_limits: ReceiveLimits::default(),
         }
     }
 }
 
-/// How media finds its way through the network.
+/// ICE servers and transports.
 #[derive(Clone, Debug, Default)]
 pub struct RtcConfiguration {
-    /// STUN and TURN servers, in the place of those that the SFU names. Empty by default.
+    /// STUN and TURN servers that replace those of the SFU. Empty by default.
     pub ice_servers: Vec<IceServer>,
-    /// Which ways may be taken.
+    /// ICE candidates that may be used.
     pub ice_transport_type: IceTransportsType,
 }
 
-/// Which ways media may take.
+/// ICE candidates that may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IceTransportsType {
-    /// Only through a TURN server, which hides this machine's addresses.
+    /// Relay candidates only: TURN hides this machine's addresses.
     Relay,
-    /// Not directly from this machine's own addresses.
+    /// All but host candidates.
     NoHost,
-    /// Any.
+    /// All candidates.
     #[default]
     All,
 }
@@ -64,11 +68,11 @@ pub enum IceTransportsType {
 /// A STUN or TURN server.
 #[derive(Clone, Default)]
 pub struct IceServer {
-    /// Its addresses, such as `turn:turn.example.com:3478`.
+    /// Addresses, such as `turn:turn.example.com:3478`.
     pub urls: Vec<String>,
-    /// The user's name, for TURN.
+    /// User name for TURN.
     pub username: String,
-    /// The password, for TURN. Never shown by `Debug`.
+    /// Password for TURN. `Debug` omits it.
     pub password: String,
 }
 
@@ -101,18 +105,23 @@ impl RoomOptions {
                 ice_servers: ice_servers.collect(),
             }),
             join_retries: Some(self.join_retries),
-            // `e2ee`, the older field, leaves messages in the clear.
+            // The older field `e2ee` doesn't encrypt messages.
             encryption: self.e2ee.as_ref().map(E2eeOptions::to_proto),
             connect_timeout_ms: Some(self.connect_timeout.as_millis() as u64),
+            // The engine's default is 5 GB.
+            data_stream: Some(proto::RoomDataStreamOptions {
+                max_payload_byte_length: Some(self.receive_limits.stream_bytes as u64),
+                ..Default::default()
+            }),
             ..Default::default()
         }
     }
 }
 
-/// How video is compressed.
+/// Video codec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VideoCodec {
-    /// VP8: every client can show it.
+    /// VP8, which every client decodes.
     #[default]
     Vp8,
     /// H.264.
@@ -125,56 +134,68 @@ pub enum VideoCodec {
     H265,
 }
 
-/// The most a video may take.
+/// Implementation of a video encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VideoEncoderBackend {
+    /// Hardware encoder where the engine has one for the codec, else software.
+    #[default]
+    Auto,
+    /// Software encoder.
+    Software,
+}
+
+/// Limits of a video encoding.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VideoEncoding {
-    /// Bits a second.
+    /// Bits per second.
     pub max_bitrate: u64,
-    /// Frames a second.
+    /// Frames per second.
     pub max_framerate: f64,
 }
 
-/// The most a sound may take.
+/// Limits of an audio encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioEncoding {
-    /// Bits a second.
+    /// Bits per second.
     pub max_bitrate: u64,
 }
 
-/// What is given up first when bandwidth or CPU is short.
+/// Quality to keep when bandwidth or CPU is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DegradationPreference {
-    /// Some of both.
+    /// Reduces both frame rate and resolution.
     Balanced,
-    /// Resolution: movement stays smooth.
+    /// Reduces the resolution: movement stays smooth.
     MaintainFramerate,
-    /// Frames: text stays legible.
+    /// Reduces the frame rate: text stays legible.
     MaintainResolution,
-    /// Neither.
+    /// Reduces neither.
     MaintainFramerateAndResolution,
 }
 
-/// How a track is published.
+/// Options for publishing a track.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackPublishOptions {
-    /// Where the track comes from; the token's grants are about these.
+    /// Source of the track; the token must grant it.
     pub source: TrackSource,
-    /// How video is compressed.
+    /// Preferred video codec. If the SFU doesn't enable it, the engine sends the first codec that both support.
     pub video_codec: VideoCodec,
-    /// The most that video may take. `None` lets the engine choose by resolution, and then it sends no more than 15 frames
-    /// a second at 320x180, 20 at 640x360 and 30 at 1280x720.
+    /// Encoder of the video.
+    pub video_encoder: VideoEncoderBackend,
+    /// Limits of the video. With `None` the engine chooses by resolution and sends at most 15 frames per second at
+    /// 320x180, 20 at 640x360 and 30 at 1280x720.
     pub video_encoding: Option<VideoEncoding>,
-    /// The most that sound may take; `None` lets the engine choose.
+    /// Limits of the audio; `None` lets the engine choose.
     pub audio_encoding: Option<AudioEncoding>,
-    /// Send video in several sizes, for the SFU to choose from.
+    /// Sends video in several sizes, for the SFU to choose from.
     pub simulcast: bool,
-    /// Send next to nothing while nobody speaks.
+    /// Discontinuous transmission: sends almost nothing during silence.
     pub dtx: bool,
-    /// Send sound twice, so that it survives loss.
+    /// Redundant audio: sends each frame twice, so that the audio survives packet loss.
     pub red: bool,
-    /// The name of the media stream that the track belongs to: tracks of one stream play in step.
+    /// Name of the media stream that the track belongs to; tracks of one stream are played in sync.
     pub stream: String,
-    /// What is given up first when bandwidth or CPU is short; `None` lets the engine choose.
+    /// Quality to keep when bandwidth or CPU is short; `None` lets the engine choose.
     pub degradation_preference: Option<DegradationPreference>,
 }
 
@@ -183,6 +204,7 @@ impl Default for TrackPublishOptions {
         Self {
             source: TrackSource::Unknown,
             video_codec: VideoCodec::Vp8,
+            video_encoder: VideoEncoderBackend::Auto,
             video_encoding: None,
             audio_encoding: None,
             simulcast: true,
@@ -203,6 +225,10 @@ impl TrackPublishOptions {
             VideoCodec::Av1 => proto::VideoCodec::Av1,
             VideoCodec::H265 => proto::VideoCodec::H265,
         };
+        let encoder = match self.video_encoder {
+            VideoEncoderBackend::Auto => proto::VideoEncoderBackend::EncoderBackendAuto,
+            VideoEncoderBackend::Software => proto::VideoEncoderBackend::EncoderBackendSoftware,
+        };
         let degradation = self.degradation_preference.map(|preference| match preference {
             DegradationPreference::Balanced => proto::DegradationPreference::Balanced,
             DegradationPreference::MaintainFramerate => proto::DegradationPreference::MaintainFramerate,
@@ -220,6 +246,7 @@ impl TrackPublishOptions {
                 .audio_encoding
                 .map(|encoding| proto::AudioEncoding { max_bitrate: encoding.max_bitrate }),
             video_codec: Some(codec.into()),
+            video_encoder: Some(encoder.into()),
             dtx: Some(self.dtx),
             red: Some(self.red),
             simulcast: Some(self.simulcast),

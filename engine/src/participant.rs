@@ -1,4 +1,4 @@
-//! Who is in a room.
+//! Participants of a room.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -7,51 +7,52 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::ffi::Handle;
+use crate::limits::{self, PUBLICATIONS};
 use crate::local_participant::LocalParticipant;
 use crate::proto;
 use crate::publication::{RemoteTrackPublication, TrackPublication};
 use crate::types::{ConnectionQuality, TrackSource};
 
-/// What kind of client a participant is.
+/// Kind of a participant's client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParticipantKind {
     /// A person with an app or a browser.
     #[default]
     Standard,
-    /// A stream that was brought in.
+    /// An ingress stream.
     Ingress,
-    /// A recorder or a broadcast.
+    /// A recorder or a broadcaster.
     Egress,
     /// A telephone.
     Sip,
-    /// A program that takes part.
+    /// An agent program.
     Agent,
-    /// A line to another service.
+    /// A connector to another service.
     Connector,
     /// A bridge to another room or network.
     Bridge,
 }
 
-/// What a participant's token lets it do.
+/// Permissions of a participant, from its token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParticipantPermission {
-    /// See and hear others.
+    /// May subscribe to tracks.
     pub can_subscribe: bool,
-    /// Publish tracks.
+    /// May publish tracks.
     pub can_publish: bool,
-    /// Send messages.
+    /// May send data and messages.
     pub can_publish_data: bool,
-    /// The sources it may publish; empty for all.
+    /// Sources that may be published; empty for all.
     pub can_publish_sources: Vec<TrackSource>,
-    /// Others do not see it.
+    /// Invisible to other participants.
     pub hidden: bool,
-    /// Change its own name, metadata and attributes.
+    /// May change its own name, metadata and attributes.
     pub can_update_metadata: bool,
 }
 
 impl ParticipantPermission {
-    /// Whether a track from this source may be published.
+    /// Returns `true` if a track with this source may be published.
     pub fn may_publish(&self, source: TrackSource) -> bool {
         self.can_publish && (self.can_publish_sources.is_empty() || self.can_publish_sources.contains(&source))
     }
@@ -70,7 +71,7 @@ impl From<proto::ParticipantPermission> for ParticipantPermission {
     }
 }
 
-/// What is known of a participant, kept up to date by the room's events.
+/// Properties of a participant, updated by the room's events.
 #[derive(Default)]
 pub(crate) struct ParticipantInfo {
     pub sid: String,
@@ -87,7 +88,7 @@ pub(crate) struct ParticipantInfo {
 }
 
 impl ParticipantInfo {
-    /// Takes over what the engine says, and keeps what it says elsewhere.
+    /// Replaces the properties that `info` contains and keeps the others.
     pub(crate) fn update(&mut self, info: proto::ParticipantInfo) {
         let kind = match info.kind() {
             proto::ParticipantKind::Standard => ParticipantKind::Standard,
@@ -100,9 +101,9 @@ impl ParticipantInfo {
         };
         self.sid = info.sid;
         self.identity = info.identity;
-        self.name = info.name;
-        self.metadata = info.metadata;
-        self.attributes = info.attributes;
+        self.name = limits::displayable_name(&info.name);
+        self.metadata = limits::allowed_metadata(info.metadata);
+        self.attributes = limits::allowed_attributes(info.attributes);
         self.kind = kind;
         self.joined_at_ms = info.joined_at;
         if let Some(permission) = info.permission {
@@ -111,11 +112,11 @@ impl ParticipantInfo {
     }
 }
 
-/// What a local and a remote participant have in common. `P` is the publications' type.
+/// Common part of local and remote participants. `P` is the type of their publications.
 pub(crate) struct ParticipantCore<P> {
     pub handle: Handle,
     pub info: RwLock<ParticipantInfo>,
-    /// By sid.
+    /// Publications by sid.
     pub publications: RwLock<BTreeMap<String, P>>,
 }
 
@@ -127,60 +128,60 @@ impl<P> ParticipantCore<P> {
     }
 }
 
-/// The getters that all kinds of participants have, over `self.core()`.
+/// Getters of local and remote participants, over `self.core()`.
 macro_rules! participant_getters {
     () => {
-        /// The server's own id of this stay in the room.
+        /// Id assigned by the server for this session.
         pub fn sid(&self) -> String {
             self.core().info.read().sid.clone()
         }
 
-        /// Who it is: unique in the room, and the same after it comes back.
+        /// Identity from the token: unique in the room, and the same after rejoining.
         pub fn identity(&self) -> String {
             self.core().info.read().identity.clone()
         }
 
-        /// The name to show; may be empty.
+        /// Display name; may be empty.
         pub fn name(&self) -> String {
             self.core().info.read().name.clone()
         }
 
-        /// What the token or the participant itself says more, as text.
+        /// Metadata from the token or the participant.
         pub fn metadata(&self) -> String {
             self.core().info.read().metadata.clone()
         }
 
-        /// What the token or the participant itself says more, by key.
+        /// Attributes from the token or the participant.
         pub fn attributes(&self) -> std::collections::HashMap<String, String> {
             self.core().info.read().attributes.clone()
         }
 
-        /// What kind of client it is.
+        /// Kind of the participant's client.
         pub fn kind(&self) -> $crate::participant::ParticipantKind {
             self.core().info.read().kind
         }
 
-        /// What its token lets it do, if the server tells.
+        /// Permissions, if the server has sent them.
         pub fn permission(&self) -> Option<$crate::participant::ParticipantPermission> {
             self.core().info.read().permission.clone()
         }
 
-        /// When it joined, in milliseconds since 1970.
+        /// Time of joining in milliseconds since 1970.
         pub fn joined_at_ms(&self) -> i64 {
             self.core().info.read().joined_at_ms
         }
 
-        /// Whether it speaks at the moment, as the SFU hears it.
+        /// Returns `true` while the SFU detects speech.
         pub fn is_speaking(&self) -> bool {
             self.core().info.read().is_speaking
         }
 
-        /// Whether all its tracks are end-to-end encrypted.
+        /// Returns `true` if all tracks are end-to-end encrypted.
         pub fn is_encrypted(&self) -> bool {
             self.core().info.read().is_encrypted
         }
 
-        /// How good its connection is, as the SFU sees it.
+        /// Quality of the connection, as measured by the SFU.
         pub fn connection_quality(&self) -> $crate::types::ConnectionQuality {
             self.core().info.read().connection_quality
         }
@@ -188,7 +189,7 @@ macro_rules! participant_getters {
 }
 pub(crate) use participant_getters;
 
-/// Somebody else in the room. Clones are the same participant, and its getters say what is known now.
+/// A remote participant. Clones share one state; getters return its current value.
 #[derive(Clone)]
 pub struct RemoteParticipant {
     pub(crate) core: Arc<ParticipantCore<RemoteTrackPublication>>,
@@ -205,25 +206,54 @@ impl RemoteParticipant {
 
     participant_getters!();
 
-    /// No media comes from it any more.
+    /// Ends all tracks, because the participant has left or the room has ended.
     pub(crate) fn end_tracks(&self) {
-        // No lock is held while the streams' hooks run.
+        // Iterates over a copy, so that no lock is held while the streams' hooks run.
         for publication in self.track_publications().values() {
             publication.end_track();
         }
     }
 
-    /// What it publishes at the moment, by sid.
+    /// Ends the tracks and resubscriptions of a participant who has left.
+    pub(crate) fn end(&self) {
+        self.cancel_resubscriptions();
+        self.end_tracks();
+    }
+
+    /// Cancels running resubscriptions to all publications.
+    pub(crate) fn cancel_resubscriptions(&self) {
+        for publication in self.core.publications.read().values() {
+            publication.cancel_resubscription();
+        }
+    }
+
+    /// Adds a publication. Unsubscribes from it and returns `false` when the participant has too many.
+    pub(crate) fn add_publication(&self, publication: RemoteTrackPublication) -> bool {
+        let mut publications = self.core.publications.write();
+        let sid = publication.sid();
+        if publications.len() < PUBLICATIONS || publications.contains_key(&sid) {
+            publications.insert(sid, publication);
+            return true;
+        }
+        drop(publications);
+        tracing::warn!(limit = PUBLICATIONS, "publication ignored, because its participant has too many");
+        if let Err(error) = publication.set_subscribed(false) {
+            tracing::warn!(%error, "ignored publication not unsubscribed");
+        }
+        false
+    }
+
+    /// Current publications by sid.
     pub fn track_publications(&self) -> BTreeMap<String, RemoteTrackPublication> {
         self.core.publications.read().clone()
     }
 
-    /// The publication with this sid.
+    /// Returns the publication with this sid.
     pub fn get_track_publication(&self, sid: &str) -> Option<RemoteTrackPublication> {
         self.core.publications.read().get(sid).cloned()
     }
 
-    /// The first publication that comes from this source.
+    /// Returns the first publication with this source.
     pub fn get_track_publication_by_source(&self, source: TrackSource) -> Option<RemoteTrackPublication> {
         self.core.publications.read().values().find(|publication| publication.source() == source).cloned()
     }
@@ -241,16 +271,16 @@ impl fmt::Debug for RemoteParticipant {
     }
 }
 
-/// Anybody in the room.
+/// A local or remote participant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Participant {
-    /// This client.
+    /// The local participant.
     Local(LocalParticipant),
-    /// Somebody else.
+    /// A remote participant.
     Remote(RemoteParticipant),
 }
 
-/// Passes a getter on to either kind.
+/// Delegates getters to the local or remote participant.
 macro_rules! either {
     ($($(#[$doc:meta])* $name:ident -> $type:ty;)*) => {
         $($(#[$doc])*
@@ -265,34 +295,34 @@ macro_rules! either {
 
 impl Participant {
     either! {
-        /// The server's own id of this stay in the room.
+        /// Id assigned by the server for this session.
         sid -> String;
-        /// Who it is: unique in the room, and the same after it comes back.
+        /// Identity from the token: unique in the room, and the same after rejoining.
         identity -> String;
-        /// The name to show; may be empty.
+        /// Display name; may be empty.
         name -> String;
-        /// What the token or the participant itself says more, as text.
+        /// Metadata from the token or the participant.
         metadata -> String;
-        /// What the token or the participant itself says more, by key.
+        /// Attributes from the token or the participant.
         attributes -> HashMap<String, String>;
-        /// What kind of client it is.
+        /// Kind of the participant's client.
         kind -> ParticipantKind;
-        /// What its token lets it do, if the server tells.
+        /// Permissions, if the server has sent them.
         permission -> Option<ParticipantPermission>;
-        /// Whether it speaks at the moment, as the SFU hears it.
+        /// Returns `true` while the SFU detects speech.
         is_speaking -> bool;
-        /// Whether all its tracks are end-to-end encrypted.
+        /// Returns `true` if all tracks are end-to-end encrypted.
         is_encrypted -> bool;
-        /// How good its connection is, as the SFU sees it.
+        /// Quality of the connection, as measured by the SFU.
         connection_quality -> ConnectionQuality;
     }
 
-    /// Whether it is this client.
+    /// Returns `true` for the local participant.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Local(_))
     }
 
-    /// The publication with this sid.
+    /// Returns the publication with this sid.
     pub fn get_track_publication(&self, sid: &str) -> Option<TrackPublication> {
         match self {
             Self::Local(participant) => participant.get_track_publication(sid).map(TrackPublication::Local),
@@ -300,7 +330,7 @@ impl Participant {
         }
     }
 
-    /// Changes what is known.
+    /// Changes the properties.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut ParticipantInfo) -> T) -> T {
         match self {
             Self::Local(participant) => change(&mut participant.core.info.write()),

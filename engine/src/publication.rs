@@ -1,4 +1,4 @@
-//! What participants publish: the announcement of a track, and the track once it is there.
+//! Publications: the announcement of a track, and the track while it is available.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::dispatch::Engine;
-use crate::e2ee::{E2eeSwitch, EncryptionType};
+use crate::e2ee::{E2eeState, EncryptionType};
 use crate::error::EngineError;
 use crate::ffi::Handle;
 use crate::proto;
-use crate::start::Start;
+use crate::start::Subscription;
 use crate::track::{LocalTrack, RemoteTrack};
 use crate::types::{TrackDimension, TrackKind, TrackSource, VideoQuality};
 
-/// What is known of a publication, kept up to date by the room's events.
+/// Properties of a publication, updated by the room's events.
 pub(crate) struct PublicationInfo {
     pub sid: String,
     pub name: String,
@@ -43,7 +43,7 @@ impl From<proto::TrackPublicationInfo> for PublicationInfo {
     }
 }
 
-/// What a local and a remote publication have in common. `T` is the track's type.
+/// Common part of local and remote publications. `T` is the type of their track.
 pub(crate) struct PublicationCore<T> {
     pub handle: Handle,
     pub info: RwLock<PublicationInfo>,
@@ -60,62 +60,62 @@ impl<T> PublicationCore<T> {
     }
 }
 
-/// The getters that both kinds of publication have, over `self.core`.
+/// Getters of local and remote publications, over `self.core`.
 macro_rules! publication_getters {
     () => {
-        /// The server's id of the publication and of its track.
+        /// Id assigned by the server; publication and track share it.
         pub fn sid(&self) -> String {
             self.core.info.read().sid.clone()
         }
 
-        /// The name that its publisher gave it.
+        /// Name given by the publisher.
         pub fn name(&self) -> String {
             self.core.info.read().name.clone()
         }
 
-        /// Sound or picture.
+        /// Kind of the track's media.
         pub fn kind(&self) -> TrackKind {
             self.core.info.read().kind
         }
 
-        /// Where it comes from.
+        /// Source of the track.
         pub fn source(&self) -> TrackSource {
             self.core.info.read().source
         }
 
-        /// Whether it is sent in several sizes.
+        /// Returns `true` if the video is sent in several simulcast layers.
         pub fn simulcasted(&self) -> bool {
             self.core.info.read().simulcasted
         }
 
-        /// The size in which it is published; zero for sound.
+        /// Published size; zero for audio.
         pub fn dimension(&self) -> TrackDimension {
             self.core.info.read().dimension
         }
 
-        /// How it is compressed, such as `video/VP8`.
+        /// Codec as a MIME type, such as `video/VP8`.
         pub fn mime_type(&self) -> String {
             self.core.info.read().mime_type.clone()
         }
 
-        /// Whether its publisher has muted it.
+        /// Returns `true` while the publisher mutes the track.
         pub fn is_muted(&self) -> bool {
             self.core.info.read().muted
         }
 
-        /// How it is end-to-end encrypted.
+        /// End-to-end encryption of the track.
         pub fn encryption_type(&self) -> EncryptionType {
             self.core.info.read().encryption
         }
 
-        /// Whether it is end-to-end encrypted.
+        /// Returns `true` if the track is end-to-end encrypted.
         pub fn is_encrypted(&self) -> bool {
             self.core.is_encrypted()
         }
     };
 }
 
-/// A track of this client that is published. Clones are the same publication.
+/// Publication of a local track. Clones share one state.
 #[derive(Clone)]
 pub struct LocalTrackPublication {
     pub(crate) core: Arc<PublicationCore<LocalTrack>>,
@@ -128,23 +128,23 @@ impl LocalTrackPublication {
 
     publication_getters!();
 
-    /// The track.
+    /// Published track.
     pub fn track(&self) -> Option<LocalTrack> {
         self.core.track.read().clone()
     }
 
-    /// Mutes the track: others are told, and get silence or no picture.
+    /// Mutes the track. Other participants are notified and receive silence or no video.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn mute(&self) -> Result<(), EngineError> {
         self.set_muted(true)
     }
 
-    /// Ends [`mute`](Self::mute).
+    /// Unmutes the track.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn unmute(&self) -> Result<(), EngineError> {
         self.set_muted(false)
     }
@@ -158,33 +158,33 @@ impl LocalTrackPublication {
     }
 }
 
-/// A track that somebody else publishes. Clones are the same publication.
+/// Publication of a remote track. Clones share one state.
 #[derive(Clone)]
 pub struct RemoteTrackPublication {
     pub(crate) core: Arc<PublicationCore<RemoteTrack>>,
-    pub(crate) e2ee: Arc<E2eeSwitch>,
-    pub(crate) start: Arc<Start>,
+    pub(crate) e2ee: Arc<E2eeState>,
+    pub(crate) subscription: Arc<Subscription>,
 }
 
 impl RemoteTrackPublication {
-    pub(crate) fn new(owned: proto::OwnedTrackPublication, e2ee: Arc<E2eeSwitch>) -> Self {
-        Self { core: Arc::new(PublicationCore::new(owned, None)), e2ee, start: Arc::default() }
+    pub(crate) fn new(owned: proto::OwnedTrackPublication, e2ee: Arc<E2eeState>) -> Self {
+        Self { core: Arc::new(PublicationCore::new(owned, None)), e2ee, subscription: Arc::default() }
     }
 
     publication_getters!();
 
-    /// The track, while subscribed.
+    /// Track; `None` while not subscribed.
     pub fn track(&self) -> Option<RemoteTrack> {
         self.core.track.read().clone()
     }
 
-    /// Its media comes no more: ends the streams, and gives the track away.
+    /// Removes and returns the track after ending its streams.
     pub(crate) fn end_track(&self) -> Option<RemoteTrack> {
         let track = self.core.track.write().take();
         track.inspect(RemoteTrack::end)
     }
 
-    /// Whether its media comes here.
+    /// Returns `true` while the track is subscribed.
     pub fn is_subscribed(&self) -> bool {
         self.core.track.read().is_some()
     }
@@ -192,18 +192,22 @@ impl RemoteTrackPublication {
     /// Subscribes or unsubscribes. The outcome comes as an event.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn set_subscribed(&self, subscribe: bool) -> Result<(), EngineError> {
+        self.subscription.supersede(|| self.request_subscribed(subscribe)).1
+    }
+
+    pub(crate) fn request_subscribed(&self, subscribe: bool) -> Result<(), EngineError> {
         let request = proto::SetSubscribedRequest { subscribe, publication_handle: self.core.handle.id() };
         self.request("SetSubscribed", proto::ffi_request::Message::SetSubscribed(request))
     }
 
-    /// Pauses or resumes what the SFU sends of it, while staying subscribed.
+    /// Pauses or resumes the media from the SFU without unsubscribing.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn set_enabled(&self, enabled: bool) -> Result<(), EngineError> {
-        if self.start.keep(|wishes| wishes.enabled = enabled) {
+        if self.subscription.defer(|settings| settings.enabled = enabled) {
             return Ok(());
         }
         self.request_enabled(enabled)
@@ -215,12 +219,12 @@ impl RemoteTrackPublication {
         self.request("EnableTrack", proto::ffi_request::Message::EnableRemoteTrackPublication(request))
     }
 
-    /// Asks for a simulcast layer.
+    /// Requests a simulcast layer.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn set_video_quality(&self, quality: VideoQuality) -> Result<(), EngineError> {
-        if self.start.keep(|wishes| wishes.quality = Some(quality)) {
+        if self.subscription.defer(|settings| settings.quality = Some(quality)) {
             return Ok(());
         }
         self.request_quality(quality)
@@ -234,12 +238,12 @@ impl RemoteTrackPublication {
         self.request("SetQuality", proto::ffi_request::Message::SetRemoteTrackPublicationQuality(request))
     }
 
-    /// Asks for the layer that fits the size in which it is shown.
+    /// Requests the simulcast layer that fits the shown size.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn set_video_dimension(&self, dimension: TrackDimension) -> Result<(), EngineError> {
-        if self.start.keep(|wishes| wishes.dimension = Some(dimension)) {
+        if self.subscription.defer(|settings| settings.dimension = Some(dimension)) {
             return Ok(());
         }
         self.request_dimension(dimension)
@@ -259,16 +263,16 @@ impl RemoteTrackPublication {
     }
 }
 
-/// Anybody's publication.
+/// Publication of a local or remote track.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrackPublication {
-    /// Of this client.
+    /// Publication of a local track.
     Local(LocalTrackPublication),
-    /// Of somebody else.
+    /// Publication of a remote track.
     Remote(RemoteTrackPublication),
 }
 
-/// Passes a getter on to either kind.
+/// Delegates getters to the local or remote publication.
 macro_rules! either {
     ($($(#[$doc:meta])* $name:ident -> $type:ty;)*) => {
         $($(#[$doc])*
@@ -283,23 +287,23 @@ macro_rules! either {
 
 impl TrackPublication {
     either! {
-        /// The server's id of the publication and of its track.
+        /// Id assigned by the server; publication and track share it.
         sid -> String;
-        /// The name that its publisher gave it.
+        /// Name given by the publisher.
         name -> String;
-        /// Sound or picture.
+        /// Kind of the track's media.
         kind -> TrackKind;
-        /// Where it comes from.
+        /// Source of the track.
         source -> TrackSource;
-        /// Whether it is sent in several sizes.
+        /// Returns `true` if the video is sent in several simulcast layers.
         simulcasted -> bool;
-        /// The size in which it is published; zero for sound.
+        /// Published size; zero for audio.
         dimension -> TrackDimension;
-        /// How it is compressed, such as `video/VP8`.
+        /// Codec as a MIME type, such as `video/VP8`.
         mime_type -> String;
-        /// Whether its publisher has muted it.
+        /// Returns `true` while the publisher mutes the track.
         is_muted -> bool;
-        /// Whether it is end-to-end encrypted.
+        /// Returns `true` if the track is end-to-end encrypted.
         is_encrypted -> bool;
     }
 

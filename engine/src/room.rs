@@ -1,4 +1,4 @@
-//! A room: joining, leaving, and who and what is in it.
+//! A room: joining, leaving, its participants and its state.
 
 mod apply;
 mod chat;
@@ -16,10 +16,11 @@ use tokio::sync::mpsc;
 pub(crate) use apply::release;
 
 use crate::dispatch::{Engine, REQUEST_TIMEOUT, take};
-use crate::e2ee::{E2eeManager, E2eeSwitch};
+use crate::e2ee::{E2eeManager, E2eeOptions, E2eeState};
 use crate::error::{EngineError, RoomError};
 use crate::event::RoomEvent;
 use crate::ffi::Handle;
+use crate::limits::{MAX_QUEUED_EVENTS, MAX_QUEUED_MESSAGES, ReceiveQuota};
 use crate::local_participant::LocalParticipant;
 use crate::options::RoomOptions;
 use crate::participant::{Participant, RemoteParticipant};
@@ -28,27 +29,27 @@ use crate::publication::RemoteTrackPublication;
 use crate::stats::{PeerStats, SessionStats};
 use crate::types::{ConnectionState, DisconnectReason};
 
-/// The longest that leaving a room takes: the engine may wait for a network that is not there.
+/// Timeout for leaving a room, which the engine doesn't bound while the network is down.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What can be made to go wrong, for tests.
+/// Fault that a test can provoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SimulateScenario {
     /// The signaling connection breaks and is resumed.
     SignalReconnect,
-    /// Somebody seems to speak.
+    /// The server reports an active speaker.
     Speaker,
-    /// The server dies.
+    /// The server fails.
     NodeFailure,
     /// The server asks this client to leave.
     ServerLeave,
     /// The server moves this client to another.
     Migration,
-    /// Media has to go by TCP.
+    /// Media is forced to TCP.
     ForceTcp,
-    /// Media has to go by TLS.
+    /// Media is forced to TLS.
     ForceTls,
-    /// The connection is made again from scratch.
+    /// The client makes a full reconnect.
     FullReconnect,
     /// The signaling connection breaks while it is being resumed.
     DisconnectSignalOnResume,
@@ -75,7 +76,7 @@ pub struct Room {
     inner: Arc<RoomInner>,
 }
 
-/// What is known of a room, kept up to date by its events.
+/// Properties of a room, updated by its events.
 #[derive(Default)]
 struct RoomInfo {
     sid: String,
@@ -102,28 +103,31 @@ pub(crate) struct RoomInner {
     handle: Arc<Handle>,
     info: RwLock<RoomInfo>,
     local: LocalParticipant,
-    /// By identity.
+    /// Remote participants by identity.
     remotes: RwLock<HashMap<String, RemoteParticipant>>,
-    e2ee: Arc<E2eeSwitch>,
-    events: mpsc::UnboundedSender<RoomEvent>,
-    chat: Mutex<chat::Seen>,
+    e2ee: Arc<E2eeState>,
+    /// `None` after the queue of events overflowed.
+    events: Mutex<Option<mpsc::Sender<RoomEvent>>>,
+    quota: Arc<ReceiveQuota>,
+    chat: Mutex<chat::RecentMessages>,
     this: Weak<RoomInner>,
 }
 
 impl Room {
-    /// Joins the room that the token names, on the server at `url` (`ws://` or `wss://`, also `http://` or `https://`).
+    /// Joins the room of the token, on the server at `url` (`ws://`, `wss://`, `http://` or `https://`).
     ///
-    /// The participants that are there already are those of [`remote_participants`](Self::remote_participants); what
-    /// happens from then on comes as events, until the room is dropped.
+    /// [`remote_participants`](Self::remote_participants) returns those who are present at once; later changes come as
+    /// events until the room is dropped. Messages, such as chat, are dropped while too many events are queued. When the
+    /// queue overflows all the same, the room is left and the events end.
     ///
     /// # Errors
-    /// [`RoomError::Unreachable`], [`RoomError::NotAllowed`] (the token is bad, expired, or not for this server),
-    /// [`RoomError::InvalidUrl`], [`RoomError::Timeout`], or [`RoomError::Engine`] when the engine cannot be used.
+    /// [`RoomError::Unreachable`], [`RoomError::NotAllowed`] (the token is invalid, expired, or for another server),
+    /// [`RoomError::InvalidUrl`], [`RoomError::Timeout`], or [`RoomError::Engine`] when the engine is not usable.
     pub async fn connect(
         url: &str,
         token: &str,
         options: RoomOptions,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<RoomEvent>), RoomError> {
+    ) -> Result<(Self, mpsc::Receiver<RoomEvent>), RoomError> {
         let engine = Engine::get()?;
         let build = |async_id| {
             Request::Connect(proto::ConnectRequest {
@@ -133,49 +137,52 @@ impl Room {
                 request_async_id: Some(async_id),
             })
         };
-        let encrypted = options.e2ee.is_some();
+        let e2ee = options.e2ee.clone();
+        let quota = ReceiveQuota::new(options.receive_limits);
         let then = move |message| {
             use proto::connect_callback::Message;
             match take!(message, Event::Connect)?.message {
-                Some(Message::Result(result)) => Ok(Self::joined(engine, result, encrypted)),
+                Some(Message::Result(result)) => Ok(Self::new(engine, result, e2ee, quota)),
                 Some(Message::Error(error)) => Err(RoomError::classify(&error)),
                 None => Err(EngineError::Protocol("Connect").into()),
             }
         };
-        // The engine bounds each attempt; this is for when it does not.
+        // The engine bounds each attempt; this also bounds the whole if the engine fails to.
         let limit = options.connect_timeout.saturating_mul(options.join_retries + 1) + REQUEST_TIMEOUT;
         let (room, events) = engine.call_within(limit, "Connect", build, then).await?;
+        room.e2ee_manager().install_initial_key().map_err(|error| RoomError::Other(error.to_string()))?;
         let request = proto::ReadyForRoomEventRequest { room_handle: room.inner.handle.id() };
         engine.request("ReadyForRoomEvent", Request::ReadyForRoomEvent(request))?;
         Ok((room, events))
     }
 
-    /// Runs in order with the events, so that the first one already finds the room.
-    fn joined(
+    /// Creates and registers a joined room. Runs on the events thread, so that the room's first event finds it registered.
+    fn new(
         engine: &Engine,
         result: proto::connect_callback::Result,
-        encrypted: bool,
-    ) -> (Self, mpsc::UnboundedReceiver<RoomEvent>) {
-        let (events, receiver) = mpsc::unbounded_channel();
+        e2ee: Option<E2eeOptions>,
+        quota: Arc<ReceiveQuota>,
+    ) -> (Self, mpsc::Receiver<RoomEvent>) {
+        let (events, receiver) = mpsc::channel(MAX_QUEUED_EVENTS);
         let mut info = RoomInfo::default();
         info.update(result.room.info);
-        let e2ee = Arc::new(E2eeSwitch::new(encrypted));
+        let e2ee = Arc::new(E2eeState::new(e2ee));
         let remotes = result.participants.into_iter().map(|with_tracks| {
             let participant = RemoteParticipant::new(with_tracks.participant);
-            let publications = with_tracks.publications.into_iter().map(|owned| {
-                let publication = RemoteTrackPublication::new(owned, e2ee.clone());
-                (publication.sid(), publication)
-            });
-            participant.core.publications.write().extend(publications);
+            for owned in with_tracks.publications {
+                participant.add_publication(RemoteTrackPublication::new(owned, e2ee.clone()));
+            }
             (participant.identity(), participant)
         });
+        let handle = Arc::new(Handle::new(result.room.handle));
         let inner = Arc::new_cyclic(|this| RoomInner {
-            handle: Arc::new(Handle::new(result.room.handle)),
+            handle: handle.clone(),
             info: RwLock::new(info),
-            local: LocalParticipant::new(result.local_participant),
+            local: LocalParticipant::new(result.local_participant, handle, e2ee.clone()),
             remotes: RwLock::new(remotes.collect()),
             e2ee: e2ee.clone(),
-            events,
+            events: Mutex::new(Some(events)),
+            quota,
             chat: Mutex::default(),
             this: this.clone(),
         });
@@ -183,11 +190,11 @@ impl Room {
         (Self { inner }, receiver)
     }
 
-    /// Leaves the room. Takes no longer than two seconds: where the network is down the engine goes on trying to tell
-    /// the server, and this returns.
+    /// Leaves the room within two seconds. While the network is down, the engine goes on notifying the server after this
+    /// has returned.
     ///
     /// # Errors
-    /// [`RoomError::Timeout`] when the server could not be told in time. The room is left all the same.
+    /// [`RoomError::Timeout`] when the server could not be notified in time. The room is left all the same.
     pub async fn close(&self) -> Result<(), RoomError> {
         if self.connection_state() == ConnectionState::Disconnected {
             return Ok(());
@@ -199,57 +206,57 @@ impl Room {
         outcome
     }
 
-    /// The server's id of the room; empty until the server has told it.
+    /// Id assigned by the server; empty until the server has sent it.
     pub fn sid(&self) -> String {
         self.inner.info.read().sid.clone()
     }
 
-    /// The room's name.
+    /// Name of the room.
     pub fn name(&self) -> String {
         self.inner.info.read().name.clone()
     }
 
-    /// What the backend says more about the room.
+    /// Metadata set through the server's API.
     pub fn metadata(&self) -> String {
         self.inner.info.read().metadata.clone()
     }
 
-    /// Whether the room is being recorded.
+    /// Returns `true` while the server reports a recording.
     pub fn is_recording(&self) -> bool {
         self.inner.info.read().is_recording
     }
 
-    /// How many participants the server counts.
+    /// Number of participants, as counted by the server.
     pub fn num_participants(&self) -> u32 {
         self.inner.info.read().num_participants
     }
 
-    /// Whether the connection stands.
+    /// State of the connection.
     pub fn connection_state(&self) -> ConnectionState {
         self.inner.info.read().connection_state
     }
 
-    /// This client.
+    /// The local participant.
     pub fn local_participant(&self) -> LocalParticipant {
         self.inner.local.clone()
     }
 
-    /// Everybody else, in the order of joining.
+    /// All remote participants, in the order of joining.
     pub fn remote_participants(&self) -> Vec<RemoteParticipant> {
         let mut participants: Vec<_> = self.inner.remotes.read().values().cloned().collect();
         participants.sort_by_cached_key(|participant| (participant.joined_at_ms(), participant.identity()));
         participants
     }
 
-    /// The end-to-end encryption of this room.
+    /// Manager of this room's end-to-end encryption.
     pub fn e2ee_manager(&self) -> E2eeManager {
-        E2eeManager::new(self.inner.handle.clone(), self.inner.e2ee.clone())
+        E2eeManager::new(self.inner.handle.clone(), self.inner.e2ee.clone(), self.inner.local.core.clone())
     }
 
-    /// What was sent and received, and how well.
+    /// Returns the room's WebRTC statistics.
     ///
     /// # Errors
-    /// When the engine does not answer in time.
+    /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
     pub async fn get_stats(&self) -> Result<SessionStats, RoomError> {
         let room_handle = self.inner.handle.id();
         let build = |async_id| {
@@ -269,10 +276,10 @@ impl Room {
         Engine::get()?.call_within(REQUEST_TIMEOUT, "GetSessionStats", build, then).await
     }
 
-    /// Makes something go wrong, for tests.
+    /// Provokes a fault, for tests.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`RoomError`] when the engine cannot provoke it.
     pub async fn simulate_scenario(&self, scenario: SimulateScenario) -> Result<(), RoomError> {
         let room_handle = self.inner.handle.id();
         let build = |async_id| {
@@ -290,16 +297,25 @@ impl Room {
     }
 }
 
+#[cfg(test)]
+impl Room {
+    pub(crate) fn emit_for_tests(&self, event: RoomEvent) {
+        self.inner.emit(event);
+    }
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
+        let remotes: Vec<_> = self.inner.remotes.read().values().cloned().collect();
+        remotes.iter().for_each(RemoteParticipant::cancel_resubscriptions);
         let Ok(engine) = Engine::get() else { return };
         engine.remove_room(self.inner.handle.id());
         if self.connection_state() != ConnectionState::Disconnected {
-            // The answer's handler keeps the handle until the room is really left.
+            // The completion keeps the handle alive until the room is left.
             let handle = self.inner.handle.clone();
             let build = |async_id| self.inner.disconnect_request(async_id);
             if let Err(error) = engine.start("Disconnect", build, move |_| drop(handle)) {
-                tracing::debug!(%error, "a dropped room could not be left");
+                tracing::debug!(%error, "dropped room not left");
             }
         }
     }
@@ -322,8 +338,37 @@ impl RoomInner {
     }
 
     fn emit(&self, event: RoomEvent) {
-        // Nobody may be listening any more; that is no error.
-        drop(self.events.send(event));
+        let overflow = {
+            let mut events = self.events.lock();
+            let Some(sender) = &*events else { return };
+            let waiting = sender.max_capacity() - sender.capacity();
+            if waiting >= MAX_QUEUED_MESSAGES && event.is_droppable() {
+                return tracing::debug!(waiting, "event dropped, because too many are queued");
+            }
+            // A closed channel is no error: the owner may have dropped the receiver.
+            let overflow = matches!(sender.try_send(event), Err(mpsc::error::TrySendError::Full(_)));
+            if overflow {
+                // The receiver still gets the queued events, then the end.
+                *events = None;
+            }
+            overflow
+        };
+        if overflow {
+            self.leave_after_overflow();
+        }
+    }
+
+    /// Leaves the room, because its owner doesn't read the events.
+    fn leave_after_overflow(&self) {
+        tracing::error!(limit = MAX_QUEUED_EVENTS, "room left, because its queue of events overflowed");
+        self.on_disconnected(DisconnectReason::ClientInitiated);
+        let handle = self.handle.clone();
+        let left = Engine::get().and_then(|engine| {
+            engine.start("Disconnect", |async_id| self.disconnect_request(async_id), move |_| drop(handle))
+        });
+        if let Err(error) = left {
+            tracing::warn!(%error, "room not left");
+        }
     }
 
     fn participant(&self, identity: &str) -> Option<Participant> {
@@ -337,20 +382,20 @@ impl RoomInner {
         self.remotes.read().get(identity).cloned()
     }
 
-    /// Tells the end, once.
+    /// Ends all tracks and readers and emits [`RoomEvent::Disconnected`], once.
     fn on_disconnected(&self, reason: DisconnectReason) {
         let before = {
             let mut info = self.info.write();
             std::mem::replace(&mut info.connection_state, ConnectionState::Disconnected)
         };
-        // The engine gives no reason when it has tried to reconnect for long enough.
+        // The engine gives no reason when it gives up reconnecting.
         let reason = match (before, reason) {
             (ConnectionState::Reconnecting, DisconnectReason::UnknownReason) => DisconnectReason::ReconnectFailed,
             (_, reason) => reason,
         };
         if before != ConnectionState::Disconnected {
             let remotes: Vec<_> = self.remotes.read().values().cloned().collect();
-            remotes.iter().for_each(RemoteParticipant::end_tracks);
+            remotes.iter().for_each(RemoteParticipant::end);
             if let Ok(engine) = Engine::get() {
                 engine.end_readers(self.handle.id());
             }

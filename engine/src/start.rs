@@ -1,140 +1,184 @@
-//! How a remote video begins.
+//! Start of a remote video: works around two faults of the engine, which show mostly on a busy machine.
 //!
-//! Two things go wrong in the engine, mostly on a busy machine:
-//! - It decodes a new video and hands none of its pictures out, to any stream and for ever. A new subscription cures that:
-//!   [`FirstPicture`].
-//! - An encrypted video comes before the engine decrypts it. When its key frame is decoded like that, everything after it
-//!   is built on noise, and nothing asks for another key frame, because nothing is known to be wrong. So an encrypted video
-//!   is paused when it comes, and what has come until then is thrown away: the SFU goes on with a key frame.
+//! - The engine decodes a new video but never delivers a frame to any stream. [`FirstPicture`] detects this and
+//!   resubscribes.
+//! - An encrypted video arrives before the engine decrypts it. If its key frame is decoded while still encrypted, all later
+//!   frames reference noise, and nobody sends a PLI because the decoder reports no error. Therefore every encrypted video is
+//!   paused on arrival and the frames received so far are dropped: the SFU resumes with a key frame.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::EngineError;
 use crate::frame::LatestFrame;
 use crate::publication::RemoteTrackPublication;
 use crate::types::{TrackDimension, TrackKind, VideoQuality};
 
-/// How long the first picture of a video may take before it is begun anew.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// It is waited for twice as long each time, so often: on a slow network, beginning anew makes it slower.
-const DOUBLINGS: u32 = 5;
-/// So long after it was told to stop, the SFU sends nothing more. Told both at once, it does neither, and the engine, which
-/// has given the track away, waits for ever.
-const LET_GO: Duration = Duration::from_millis(500);
-/// A track that was subscribed to comes much sooner, and is looked for so often.
-const COME_BACK: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often it is subscribed to again.
-const ATTEMPTS: u32 = 10;
-/// How long an encrypted video is paused when it comes: the SFU takes 100 ms to believe it, and what it is told next may
-/// arrive sooner after that than it was sent.
-const PAUSE: Duration = Duration::from_millis(200);
-/// Before this, nothing that was sent after the pause can have come.
-pub(crate) const UNSURE: Duration = Duration::from_millis(300);
+/// Timeout for the first frame of a video, after which it is resubscribed.
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(3);
+/// Maximum number of times the timeout is doubled: on a slow network, each resubscription costs more time.
+const MAX_TIMEOUT_DOUBLINGS: u32 = 5;
+/// Time the SFU needs to act on an unsubscribe. If it receives unsubscribe and subscribe together, it ignores both, and the
+/// engine, which has dropped the track, waits for ever.
+const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
+/// Timeout for the track of a new subscription.
+const TRACK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Interval at which a resubscription checks for its track.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Maximum number of subscribe requests of one resubscription.
+const MAX_SUBSCRIBE_ATTEMPTS: u32 = 10;
+/// Duration of the pause of a new encrypted video: the SFU debounces for 100 ms, and network jitter can bring the resume
+/// request closer to the pause request.
+const KEY_FRAME_PAUSE: Duration = Duration::from_millis(200);
+/// Frames received before this are dropped: none of them can have been sent after the pause.
+pub(crate) const KEY_FRAME_GUARD: Duration = Duration::from_millis(300);
 
-/// What is known of a video's beginning.
+/// State of a remote publication's subscription.
 #[derive(Default)]
-pub(crate) struct Start {
+pub(crate) struct Subscription {
     restarts: AtomicU32,
-    /// What was asked for while it is paused.
-    paused: Mutex<Option<Wishes>>,
+    /// Settings to apply after the pause; `None` when not paused.
+    paused: Mutex<Option<PendingSettings>>,
+    /// Number of the newest request to subscribe or unsubscribe. A resubscription with an older number stops.
+    newest: Mutex<u64>,
+    superseded: Condvar,
 }
 
-/// What is wanted of a video once it goes on.
+/// Settings of a paused video, sent to the SFU when it resumes.
 #[derive(Clone, Copy)]
-pub(crate) struct Wishes {
-    /// When it goes on.
+pub(crate) struct PendingSettings {
+    /// End of the pause.
     until: Instant,
     pub enabled: bool,
     pub dimension: Option<TrackDimension>,
     pub quality: Option<VideoQuality>,
 }
 
-impl Start {
-    /// Keeps a wish for later; `false` when there is nothing to wait for.
-    pub(crate) fn keep(&self, wish: impl FnOnce(&mut Wishes)) -> bool {
-        self.paused.lock().as_mut().map(wish).is_some()
+impl Subscription {
+    /// Sends a request that supersedes any running resubscription. Returns the request's number and result.
+    pub(crate) fn supersede<T>(&self, request: impl FnOnce() -> T) -> (u64, T) {
+        let mut newest = self.newest.lock();
+        *newest += 1;
+        self.superseded.notify_all();
+        (*newest, request())
+    }
+
+    /// Sends a request of the resubscription with this number, unless that is superseded.
+    fn unless_superseded<T>(&self, number: u64, request: impl FnOnce() -> T) -> Option<T> {
+        let newest = self.newest.lock();
+        (*newest == number).then(request)
+    }
+
+    /// Waits until `done` returns `true`, for at most `limit`. Returns the last result of `done`, or `None` when the
+    /// resubscription with this number is superseded.
+    fn wait(&self, number: u64, limit: Duration, done: impl Fn() -> bool) -> Option<bool> {
+        let until = Instant::now() + limit;
+        let mut newest = self.newest.lock();
+        while *newest == number {
+            // Unlocked, because `done` takes locks that the events thread holds.
+            let is_done = MutexGuard::unlocked(&mut newest, &done);
+            let left = until.saturating_duration_since(Instant::now());
+            if is_done || left.is_zero() {
+                return (*newest == number).then_some(is_done);
+            }
+            self.superseded.wait_for(&mut newest, left.min(POLL_INTERVAL));
+        }
+        None
+    }
+
+    /// Stores a setting until the video resumes. Returns `false` when the video is not paused.
+    pub(crate) fn defer(&self, change: impl FnOnce(&mut PendingSettings)) -> bool {
+        self.paused.lock().as_mut().map(change).is_some()
     }
 }
 
 impl RemoteTrackPublication {
-    /// For how long the first picture of a video may be waited for before [`restart`](Self::restart); each time longer.
-    pub fn patience(&self) -> Duration {
-        PATIENCE * 2_u32.pow(self.start.restarts.load(Ordering::Relaxed).min(DOUBLINGS))
+    /// Timeout for the first frame of the video before [`restart`](Self::restart). Each restart doubles it, up to a limit.
+    pub fn first_frame_timeout(&self) -> Duration {
+        let doublings = self.subscription.restarts.load(Ordering::Relaxed).min(MAX_TIMEOUT_DOUBLINGS);
+        FIRST_FRAME_TIMEOUT * 2_u32.pow(doublings)
     }
 
-    /// Begins anew: unsubscribes, and subscribes again a moment later. Both come as events.
+    /// Unsubscribes, and subscribes again half a second later. Both produce events.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn restart(&self) -> Result<(), EngineError> {
-        self.start.restarts.fetch_add(1, Ordering::Relaxed);
-        self.set_subscribed(false)?;
-        self.later(Self::subscribe_again);
+        self.subscription.restarts.fetch_add(1, Ordering::Relaxed);
+        let (number, sent) = self.subscription.supersede(|| self.request_subscribed(false));
+        sent?;
+        self.spawn(move |publication| publication.resubscribe(number));
         Ok(())
     }
 
-    fn subscribe_again(&self) -> Result<(), EngineError> {
-        for _ in 0..ATTEMPTS {
-            std::thread::sleep(LET_GO);
-            self.set_subscribed(true)?;
-            let asked = Instant::now();
-            while asked.elapsed() < COME_BACK {
-                std::thread::sleep(LOOK_EVERY);
-                if self.is_subscribed() {
-                    return Ok(());
-                }
+    /// Stops a running resubscription, because the room is left or the publication has ended.
+    pub(crate) fn cancel_resubscription(&self) {
+        self.subscription.supersede(|| ());
+    }
+
+    /// Subscribes after a restart, repeatedly, until the track arrives or the resubscription is superseded.
+    fn resubscribe(&self, number: u64) -> Result<(), EngineError> {
+        let subscription = &self.subscription;
+        for _ in 0..MAX_SUBSCRIBE_ATTEMPTS {
+            if subscription.wait(number, RESUBSCRIBE_DELAY, || false).is_none() {
+                return Ok(());
             }
-            self.set_subscribed(false)?;
+            let request = || self.request_subscribed(true);
+            let Some(sent) = subscription.unless_superseded(number, request) else { return Ok(()) };
+            sent?;
+            let Some(false) = subscription.wait(number, TRACK_TIMEOUT, || self.is_subscribed()) else { return Ok(()) };
+            let request = || self.request_subscribed(false);
+            let Some(sent) = subscription.unless_superseded(number, request) else { return Ok(()) };
+            sent?;
         }
-        tracing::warn!(source = ?self.source(), "a track doesn't come again");
+        tracing::warn!(source = ?self.source(), "track not received after resubscribing");
         Ok(())
     }
 
-    /// Its track has come: pauses it for a moment when it is an encrypted video.
-    pub(crate) fn begin_cleanly(&self) {
-        if self.kind() != TrackKind::Video || !self.is_encrypted() || !self.e2ee.is_on() {
+    /// Pauses a newly arrived encrypted video, so that it restarts with a key frame that is decrypted.
+    pub(crate) fn pause_until_key_frame(&self) {
+        if self.kind() != TrackKind::Video || !self.is_encrypted() || !self.e2ee.is_enabled() {
             return;
         }
-        let until = Instant::now() + PAUSE;
-        // Held until it is asked for, so that nothing goes on before it is paused.
-        let mut paused = self.start.paused.lock();
+        let until = Instant::now() + KEY_FRAME_PAUSE;
+        // Locked until the request is sent, so that no resume request can precede it.
+        let mut paused = self.subscription.paused.lock();
         let is_new = paused.is_none();
         match &mut *paused {
-            Some(wishes) => wishes.until = until,
-            None => *paused = Some(Wishes { until, enabled: true, dimension: None, quality: None }),
+            Some(settings) => settings.until = until,
+            None => *paused = Some(PendingSettings { until, enabled: true, dimension: None, quality: None }),
         }
         if let Err(error) = self.request_enabled(false) {
-            tracing::warn!(%error, "an encrypted video isn't paused");
+            tracing::warn!(%error, "encrypted video not paused");
         }
         drop(paused);
-        if is_new && !self.later(Self::wait_and_go_on) {
-            // Rather noise, perhaps, than nothing.
-            if let Err(error) = self.go_on(&mut self.start.paused.lock()) {
-                tracing::warn!(%error, "an encrypted video stays paused");
+        if is_new && !self.spawn(Self::resume_after_pause) {
+            // Without a thread the video resumes early: possible noise is better than no video.
+            if let Err(error) = self.resume(&mut self.subscription.paused.lock()) {
+                tracing::warn!(%error, "encrypted video not resumed");
             }
         }
     }
 
-    /// Waits for the end of the pause, which moves when the track comes again meanwhile.
-    fn wait_and_go_on(&self) -> Result<(), EngineError> {
+    /// Waits for the end of the pause, which is extended if the track arrives again meanwhile.
+    fn resume_after_pause(&self) -> Result<(), EngineError> {
         loop {
-            let mut paused = self.start.paused.lock();
-            let left = paused.map_or(Duration::ZERO, |wishes| wishes.until.saturating_duration_since(Instant::now()));
+            let mut paused = self.subscription.paused.lock();
+            let until = paused.map(|settings| settings.until);
+            let left = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                return self.go_on(&mut paused);
+                return self.resume(&mut paused);
             }
             drop(paused);
             std::thread::sleep(left);
         }
     }
 
-    /// Ends the pause; whatever is asked for once it is unlocked comes after this.
-    fn go_on(&self, paused: &mut Option<Wishes>) -> Result<(), EngineError> {
-        let Some(Wishes { enabled, dimension, quality, .. }) = paused.take() else { return Ok(()) };
+    /// Ends the pause and applies the deferred settings. The caller's lock keeps later settings behind these.
+    fn resume(&self, paused: &mut Option<PendingSettings>) -> Result<(), EngineError> {
+        let Some(PendingSettings { enabled, dimension, quality, .. }) = paused.take() else { return Ok(()) };
         if enabled {
             self.request_enabled(true)?;
         }
@@ -142,24 +186,24 @@ impl RemoteTrackPublication {
         quality.map_or(Ok(()), |quality| self.request_quality(quality))
     }
 
-    /// Does something that takes a while. It happens a few times in a call, and the engine's own threads mustn't wait.
-    /// `false` when it can't be done.
-    fn later(&self, work: impl FnOnce(&Self) -> Result<(), EngineError> + Send + 'static) -> bool {
+    /// Runs `work` on a thread of its own, because the engine's threads must not block. Returns `false` if the thread
+    /// can't be started.
+    fn spawn(&self, work: impl FnOnce(&Self) -> Result<(), EngineError> + Send + 'static) -> bool {
         let publication = self.clone();
         let thread = std::thread::Builder::new().name("track start".to_owned()).spawn(move || {
             if let Err(error) = work(&publication) {
-                // The room was left meanwhile.
-                tracing::debug!(%error, "a track isn't begun");
+                // Expected when the room was left meanwhile.
+                tracing::debug!(%error, "track not started");
             }
         });
         if let Err(error) = &thread {
-            tracing::error!(%error, "no thread can be started");
+            tracing::error!(%error, "track start thread not spawned");
         }
         thread.is_ok()
     }
 }
 
-/// Waits for the first picture of a video, and begins the video anew when it should have come long ago.
+/// Watchdog for the first frame of a video: resubscribes when it is overdue.
 pub struct FirstPicture {
     publication: RemoteTrackPublication,
     frames: LatestFrame,
@@ -167,32 +211,33 @@ pub struct FirstPicture {
 }
 
 impl FirstPicture {
-    /// Of this video, whose pictures come into this slot. The waiting begins now.
+    /// Starts the timeout for the video of `publication`, whose frames are put into `frames`.
     pub fn new(publication: &RemoteTrackPublication, frames: &LatestFrame) -> Self {
         Self { publication: publication.clone(), frames: frames.clone(), since: Instant::now() }
     }
 
-    /// Where its newest picture is.
+    /// Slot with the newest frame.
     pub fn frames(&self) -> &LatestFrame {
         &self.frames
     }
 
-    /// The video.
+    /// Publication of the video.
     pub fn publication(&self) -> &RemoteTrackPublication {
         &self.publication
     }
 
-    /// Looks whether it is overdue, and if so begins the video anew and says `true`; to be called a few times a second.
-    /// While a picture isn't `wanted`, or is muted, none is waited for.
+    /// Resubscribes and returns `true` if the first frame is overdue. To be called a few times a second.
+    ///
+    /// The timeout doesn't run while the video is muted or not `wanted`.
     ///
     /// # Errors
-    /// When the engine can't begin it anew.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn restart_if_overdue(&mut self, wanted: bool) -> Result<bool, EngineError> {
         if !wanted || self.publication.is_muted() || self.frames.count() > 0 {
             self.since = Instant::now();
-        } else if self.since.elapsed() > self.publication.patience() {
+        } else if self.since.elapsed() > self.publication.first_frame_timeout() {
             self.since = Instant::now();
-            tracing::warn!(source = ?self.publication.source(), "no picture came; subscribing again");
+            tracing::warn!(source = ?self.publication.source(), "first frame overdue; resubscribing");
             self.publication.restart()?;
             return Ok(true);
         }

@@ -1,4 +1,4 @@
-//! What was sent and received, and how well.
+//! WebRTC statistics of rooms and tracks.
 
 use std::collections::HashMap;
 
@@ -7,77 +7,77 @@ use proto::rtc_stats::Stats;
 use crate::proto;
 use crate::types::TrackKind;
 
-/// A room's statistics. Where there are two connections to the SFU, one sends and one receives; with newer servers there
-/// is a single one, the publisher's, for both: [`inbound`](Self::inbound) and [`outbound`](Self::outbound) look in both.
+/// Statistics of a room. Newer servers use one peer connection for both directions, the publisher's; older ones use two.
+/// [`inbound`](Self::inbound) and [`outbound`](Self::outbound) combine both.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionStats {
-    /// The connection that sends.
+    /// Publishing peer connection.
     pub publisher: PeerStats,
-    /// The connection that receives.
+    /// Subscribing peer connection.
     pub subscriber: PeerStats,
 }
 
 impl SessionStats {
-    /// Everything that is received.
+    /// All received streams.
     pub fn inbound(&self) -> impl Iterator<Item = &InboundRtpStats> {
         self.publisher.inbound.iter().chain(&self.subscriber.inbound)
     }
 
-    /// Everything that is sent: one for each track and simulcast layer.
+    /// All sent streams, one for each track and simulcast layer.
     pub fn outbound(&self) -> impl Iterator<Item = &OutboundRtpStats> {
         self.publisher.outbound.iter().chain(&self.subscriber.outbound)
     }
 
-    /// The round trip to the SFU in seconds, to the millisecond; `None` while there is no connection.
+    /// Round-trip time to the SFU in seconds, with a resolution of 1 ms; `None` while not connected.
     pub fn round_trip_time(&self) -> Option<f64> {
         let mut peers = [&self.publisher, &self.subscriber].into_iter();
         peers.find_map(|peer| peer.candidate_pair.as_ref()).map(|pair| pair.current_round_trip_time)
     }
 }
 
-/// Statistics of one connection, or of one track.
+/// Statistics of one peer connection or one track.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PeerStats {
-    /// What is received.
+    /// Received streams.
     pub inbound: Vec<InboundRtpStats>,
-    /// What is sent: one for each track and simulcast layer.
+    /// Sent streams, one for each track and simulcast layer.
     pub outbound: Vec<OutboundRtpStats>,
-    /// The way through the network that is in use.
+    /// Selected ICE candidate pair.
     pub candidate_pair: Option<CandidatePairStats>,
 }
 
-/// One media stream that is received. Counters run from its start.
+/// Statistics of a received RTP stream. Counters start with the stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InboundRtpStats {
-    /// The track's id in WebRTC.
+    /// Id of the track in WebRTC.
     pub track_identifier: String,
-    /// Sound or picture.
+    /// Kind of media.
     pub kind: Option<TrackKind>,
-    /// The RTP source.
+    /// RTP synchronization source.
     pub ssrc: u32,
-    /// How it is compressed, such as `video/VP8`.
+    /// Codec as a MIME type, such as `video/VP8`.
     pub codec: String,
-    /// Packets.
+    /// Packets received.
     pub packets_received: u64,
-    /// Packets that never came; negative when some came twice.
+    /// Packets lost; negative when there were duplicates.
     pub packets_lost: i64,
-    /// Packets that came too late.
+    /// Packets discarded because they arrived too late.
     pub packets_discarded: u64,
-    /// Bytes of payload.
+    /// Payload bytes received.
     pub bytes_received: u64,
-    /// How unevenly packets arrive, in seconds.
+    /// Packet jitter in seconds.
     pub jitter: f64,
-    /// Seconds that all emitted frames or samples spent waiting, added up.
+    /// Total time in seconds that emitted frames or samples spent in the jitter buffer.
     pub jitter_buffer_delay: f64,
-    /// Frames or samples that have left the jitter buffer.
+    /// Frames or samples emitted from the jitter buffer.
     pub jitter_buffer_emitted_count: u64,
-    /// Frames that were complete.
+    /// Complete frames received.
     pub frames_received: u64,
     /// Frames decoded.
     pub frames_decoded: u32,
-    /// Frames dropped before they were shown.
+    /// Frames dropped before display.
     pub frames_dropped: u32,
-    /// Frames decoded that need no other.
+    /// Key frames decoded.
     pub key_frames_decoded: u32,
     /// Width of the newest frame, in pixels.
     pub frame_width: u32,
@@ -85,48 +85,48 @@ pub struct InboundRtpStats {
     pub frame_height: u32,
     /// Frames decoded in the last second.
     pub frames_per_second: f64,
-    /// Seconds spent decoding.
+    /// Total decoding time in seconds.
     pub total_decode_time: f64,
-    /// How often the picture stood still.
+    /// Number of freezes.
     pub freeze_count: u32,
-    /// Seconds that it stood still.
+    /// Total duration of freezes in seconds.
     pub total_freezes_duration: f64,
-    /// Packets asked for again, in requests.
+    /// NACK packets sent.
     pub nack_count: u32,
-    /// Key frames asked for.
+    /// PLI packets sent.
     pub pli_count: u32,
-    /// Key frames asked for, at once.
+    /// FIR packets sent.
     pub fir_count: u32,
-    /// The loudness now, 0 to 1.
+    /// Current audio level, 0 to 1.
     pub audio_level: f64,
-    /// Samples played.
+    /// Samples received, including concealed ones.
     pub total_samples_received: u64,
-    /// Samples made up because the real ones had not come.
+    /// Samples synthesized in place of lost or late ones.
     pub concealed_samples: u64,
-    /// What decodes it.
+    /// Name of the decoder.
     pub decoder_implementation: String,
 }
 
-/// One media stream that is sent. Counters run from its start.
+/// Statistics of a sent RTP stream. Counters start with the stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OutboundRtpStats {
-    /// Sound or picture.
+    /// Kind of media.
     pub kind: Option<TrackKind>,
-    /// The RTP source.
+    /// RTP synchronization source.
     pub ssrc: u32,
-    /// The simulcast layer; empty when there is only one.
+    /// RTP stream id of the simulcast layer; empty without simulcast.
     pub rid: String,
-    /// How it is compressed, such as `video/VP8`.
+    /// Codec as a MIME type, such as `video/VP8`.
     pub codec: String,
-    /// Whether it is being sent.
+    /// `true` while the stream is being sent.
     pub active: bool,
-    /// Packets.
+    /// Packets sent.
     pub packets_sent: u64,
-    /// Bytes of payload.
+    /// Payload bytes sent.
     pub bytes_sent: u64,
-    /// Packets sent again.
+    /// Packets retransmitted.
     pub retransmitted_packets_sent: u64,
-    /// Bits a second that the encoder aims at.
+    /// Target bitrate of the encoder in bits per second.
     pub target_bitrate: f64,
     /// Width of the newest frame, in pixels.
     pub frame_width: u32,
@@ -138,49 +138,49 @@ pub struct OutboundRtpStats {
     pub frames_encoded: u32,
     /// Frames sent.
     pub frames_sent: u32,
-    /// Frames encoded that need no other.
+    /// Key frames encoded.
     pub key_frames_encoded: u32,
-    /// Seconds spent encoding.
+    /// Total encoding time in seconds.
     pub total_encode_time: f64,
-    /// Why it is not better than it is.
+    /// Current reason for a reduced quality.
     pub quality_limitation_reason: QualityLimitationReason,
-    /// How often the resolution changed for that.
+    /// Number of resolution changes due to limited quality.
     pub quality_limitation_resolution_changes: u32,
-    /// Packets that were asked for again, in requests.
+    /// NACK packets received.
     pub nack_count: u32,
-    /// Key frames that were asked for.
+    /// PLI packets received.
     pub pli_count: u32,
-    /// Key frames that were asked for, at once.
+    /// FIR packets received.
     pub fir_count: u32,
-    /// What encodes it.
+    /// Name of the encoder.
     pub encoder_implementation: String,
-    /// The scalability mode, for codecs that have one.
+    /// Scalability mode of the codec; empty if it has none.
     pub scalability_mode: String,
-    /// What the SFU reports about it.
+    /// Report of the SFU about this stream.
     pub remote: Option<RemoteInboundStats>,
 }
 
-/// What the SFU reports about a stream that it receives.
+/// Report of the SFU about a stream that it receives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RemoteInboundStats {
-    /// Seconds there and back.
+    /// Round-trip time in seconds.
     pub round_trip_time: f64,
-    /// The part of the packets that was lost lately, 0 to 1.
+    /// Recent packet loss, 0 to 1.
     pub fraction_lost: f64,
-    /// Packets that were lost.
+    /// Packets lost.
     pub packets_lost: i64,
-    /// How unevenly packets arrive, in seconds.
+    /// Packet jitter in seconds.
     pub jitter: f64,
 }
 
-/// The way through the network that is in use.
+/// Statistics of the selected ICE candidate pair.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CandidatePairStats {
-    /// Seconds there and back.
+    /// Round-trip time in seconds.
     pub current_round_trip_time: f64,
-    /// Bits a second that could be sent, as far as is known; zero if unknown.
+    /// Estimated outgoing bandwidth in bits per second; zero if unknown.
     pub available_outgoing_bitrate: f64,
-    /// Bits a second that could be received, as far as is known; zero if unknown.
+    /// Estimated incoming bandwidth in bits per second; zero if unknown.
     pub available_incoming_bitrate: f64,
     /// Bytes sent.
     pub bytes_sent: u64,
@@ -188,32 +188,32 @@ pub struct CandidatePairStats {
     pub bytes_received: u64,
     /// `udp` or `tcp`.
     pub protocol: String,
-    /// Whether it goes through a TURN server.
+    /// `true` if the local candidate is a TURN relay.
     pub relayed: bool,
 }
 
-/// Why a video is not sent at full quality.
+/// Reason for sending a video at reduced quality.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QualityLimitationReason {
-    /// It is.
+    /// Not reduced.
     #[default]
     None,
-    /// The CPU is too slow.
+    /// Insufficient CPU.
     Cpu,
-    /// The network is too slow.
+    /// Insufficient bandwidth.
     Bandwidth,
     /// Another reason.
     Other,
 }
 
-/// What other records refer to, by id.
+/// Records that other records refer to, by id.
 #[derive(Default)]
 struct Index {
     codecs: HashMap<String, String>,
-    /// What the SFU reports, by the id of the outbound record.
+    /// Reports of the SFU by the id of the outbound record.
     reports: HashMap<String, RemoteInboundStats>,
     pairs: HashMap<String, proto::CandidatePairStats>,
-    /// Protocol, and whether it is relayed.
+    /// Protocol, and `true` for a relay candidate.
     candidates: HashMap<String, (String, bool)>,
     selected: Option<String>,
 }

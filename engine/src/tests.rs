@@ -1,4 +1,4 @@
-//! What only the inside of the crate can see: the SFU's own refusal, and that everything is given back.
+//! Tests against a real SFU that need the crate's internals: refusals, leaks, overflow and resubscription.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use autamedica_lab::{HANG_GUARD, Sfu, wait_until};
 use livekit_api::access_token::{AccessToken, VideoGrants};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
 use crate::dispatch::{Chunk, Engine, REQUEST_TIMEOUT};
 use crate::ffi::LIVE_HANDLES;
+use crate::limits::MAX_QUEUED_EVENTS;
 use crate::{
-    AudioStream, LocalAudioTrack, LocalTrack, LocalVideoTrack, NativeAudioSource, NativeVideoSource, RemoteTrack, Room,
-    RoomError, RoomEvent, RoomOptions, StreamByteOptions, StreamTextOptions, TrackPublishOptions, TrackSource,
-    VideoFrame, VideoResolution, VideoStream,
+    AudioStream, ConnectionState, LocalAudioTrack, LocalTrack, LocalVideoTrack, NativeAudioSource, NativeVideoSource,
+    RemoteTrack, RemoteTrackPublication, Room, RoomError, RoomEvent, RoomOptions, StreamByteOptions, StreamTextOptions,
+    TrackPublishOptions, TrackSource, VideoFrame, VideoResolution, VideoStream,
 };
 
-async fn join(sfu: &Sfu, identity: &str, sources: &[&str]) -> Result<(Room, UnboundedReceiver<RoomEvent>)> {
+async fn join(sfu: &Sfu, identity: &str, sources: &[&str]) -> Result<(Room, Receiver<RoomEvent>)> {
     let grants = VideoGrants {
         room_join: true,
         room: "room".into(),
@@ -34,16 +35,16 @@ fn video_track() -> Result<LocalVideoTrack> {
     Ok(LocalVideoTrack::create_video_track("picture", source)?)
 }
 
-/// The room is left while a piece of a stream is being taken: whoever reads it must not wait for ever.
+/// A reader of a room that is left while its sink runs must not wait for ever.
 #[test]
-fn a_reader_that_ends_while_it_takes_a_chunk_is_dropped() -> Result<()> {
+fn a_reader_that_is_removed_while_its_sink_runs_is_dropped() -> Result<()> {
     let (id, room) = (u64::MAX, u64::MAX - 1);
     let (kept, counted) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
     let (held, count) = (kept.clone(), counted.clone());
     let sink = move |_| {
         let _held = &held;
         count.fetch_add(1, Ordering::SeqCst);
-        Engine::get().expect("it runs").end_readers(room);
+        Engine::get().expect("the engine runs").end_readers(room);
         true
     };
     let engine = Engine::get()?;
@@ -55,9 +56,9 @@ fn a_reader_that_ends_while_it_takes_a_chunk_is_dropped() -> Result<()> {
     Ok(())
 }
 
-/// What a client meets that asks nobody: a token's grants are enforced by the SFU.
+/// Publishes without the client's own check of grants, so that the SFU has to enforce them.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sfu_refuses_what_the_token_does_not_grant() -> Result<()> {
+async fn the_sfu_refuses_a_source_that_the_token_does_not_grant() -> Result<()> {
     let sfu = Sfu::start()?;
     let (room, _events) = join(&sfu, "patient", &["camera", "microphone"]).await?;
     let options = TrackPublishOptions { source: TrackSource::Screenshare, ..Default::default() };
@@ -66,11 +67,11 @@ async fn the_sfu_refuses_what_the_token_does_not_grant() -> Result<()> {
     assert!(matches!(refused, Err(RoomError::Timeout(_) | RoomError::NotAllowed(_))), "{refused:?}");
     assert!(started.elapsed() < REQUEST_TIMEOUT + Duration::from_secs(5), "{:?}", started.elapsed());
     let log = sfu.log()?;
-    assert!(log.contains("no permission to publish"), "the SFU says nothing of it: {log}");
+    assert!(log.contains("no permission to publish"), "the SFU's log has no refusal: {log}");
     Ok(())
 }
 
-/// Everything that a call makes the engine hand out: tracks, streams, frames, messages read and unread.
+/// Makes a call in which the engine hands out all kinds of handles: tracks, streams, frames, messages read and unread.
 async fn call(sfu: &Sfu) -> Result<()> {
     let (ana, _unread_events) = join(sfu, "ana", &[]).await?;
     let (luis, mut events) = join(sfu, "luis", &[]).await?;
@@ -101,7 +102,7 @@ async fn call(sfu: &Sfu) -> Result<()> {
     let frames = video.frames().clone();
     let fed = tokio::task::spawn_blocking(move || {
         let mut time = 0;
-        wait_until("frames and sound", HANG_GUARD, || {
+        wait_until("frames of both tracks", HANG_GUARD, || {
             time += 33_000;
             source.capture_frame(&frame, time).ok()?;
             microphone.try_capture_frame(&[100; 480]).ok()?;
@@ -118,22 +119,88 @@ async fn call(sfu: &Sfu) -> Result<()> {
             break;
         }
     }
-    // A room that is closed, and one that is only dropped.
+    // The room `ana` is only dropped.
     luis.close().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_given_back() -> Result<()> {
+async fn all_handles_are_released_after_calls() -> Result<()> {
     let sfu = Sfu::start()?;
     for _ in 0..2 {
         call(&sfu).await?;
     }
-    // The other tests of this process give theirs back too, in their own time.
-    let given_back = || {
+    // Waits, because other tests of this process own handles, too.
+    let released = || {
         let idle = Engine::get().is_ok_and(Engine::is_idle);
         (LIVE_HANDLES.load(Ordering::SeqCst) == 0 && idle).then_some(())
     };
-    let waiting = tokio::task::spawn_blocking(move || wait_until("all handles", HANG_GUARD, given_back));
-    waiting.await?.with_context(|| format!("{} handles are kept", LIVE_HANDLES.load(Ordering::SeqCst)))
+    let waiting = tokio::task::spawn_blocking(move || wait_until("all handles", HANG_GUARD, released));
+    waiting.await?.with_context(|| format!("{} handles are alive", LIVE_HANDLES.load(Ordering::SeqCst)))
+}
+
+/// An overflow of the queue of events leaves the room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_whose_events_nobody_reads_is_left() -> Result<()> {
+    let sfu = Sfu::start()?;
+    let (ana, _events) = join(&sfu, "ana", &[]).await?;
+    let (luis, mut unread) = join(&sfu, "luis", &[]).await?;
+    for _ in 0..2 * MAX_QUEUED_EVENTS {
+        luis.emit_for_tests(RoomEvent::Reconnecting);
+    }
+    let mut count = 0;
+    while unread.recv().await.is_some() {
+        count += 1;
+    }
+    assert!(count <= MAX_QUEUED_EVENTS, "{count} events were queued");
+    assert_eq!(luis.connection_state(), ConnectionState::Disconnected);
+    let gone = move || ana.remote_participants().is_empty().then_some(());
+    tokio::task::spawn_blocking(move || wait_until("the SFU to remove the participant", HANG_GUARD, gone)).await?
+}
+
+/// Names of the threads of this process.
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").map(Iterator::flatten).into_iter().flatten();
+    tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect()
+}
+
+async fn subscribed(events: &mut Receiver<RoomEvent>) -> Result<RemoteTrackPublication> {
+    loop {
+        if let RoomEvent::TrackSubscribed { publication, .. } = events.recv().await.context("the events ended")? {
+            return Ok(publication);
+        }
+    }
+}
+
+/// A running resubscription respects a later unsubscribe, and ends with the room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resubscription_ends_with_an_unsubscribe_and_with_the_room() -> Result<()> {
+    let resubscribes = || threads().iter().any(|name| name.trim() == "track start");
+    let ended = move |what: &'static str| {
+        tokio::task::spawn_blocking(move || {
+            wait_until(what, Duration::from_secs(20), || (!resubscribes()).then_some(()))
+        })
+    };
+    let sfu = Sfu::start()?;
+    let (ana, _events) = join(&sfu, "ana", &[]).await?;
+    let (luis, mut events) = join(&sfu, "luis", &[]).await?;
+    let options = TrackPublishOptions { source: TrackSource::Camera, ..Default::default() };
+    ana.local_participant().publish_track(video_track()?.into(), options).await?;
+    let publication = subscribed(&mut events).await?;
+    publication.restart()?;
+    publication.set_subscribed(false)?;
+    ended("the resubscription to end").await??;
+    // The thread can end before the event of the unsubscription arrives. Without the thread, nothing resubscribes.
+    let unsubscribed = {
+        let publication = publication.clone();
+        move || wait_until("the track to stay away", HANG_GUARD, || (!publication.is_subscribed()).then_some(()))
+    };
+    tokio::task::spawn_blocking(unsubscribed).await??;
+
+    publication.set_subscribed(true)?;
+    subscribed(&mut events).await?;
+    publication.restart()?;
+    luis.close().await?;
+    // Uncancelled, the resubscription would last 55 s.
+    ended("the resubscription to end with the room").await?
 }

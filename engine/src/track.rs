@@ -1,4 +1,4 @@
-//! Tracks: media that goes out from a source, or comes in to a stream.
+//! Tracks: local ones send the frames of a source, remote ones deliver frames to streams.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -10,13 +10,13 @@ use proto::ffi_request::Message as Request;
 use proto::ffi_response::Message as Response;
 
 use crate::audio::NativeAudioSource;
-use crate::dispatch::{Ends, Engine, REQUEST_TIMEOUT, take};
-use crate::e2ee::E2eeSwitch;
+use crate::dispatch::{EndListener, Engine, REQUEST_TIMEOUT, take};
+use crate::e2ee::E2eeState;
 use crate::error::{EngineError, RoomError};
 use crate::ffi::Handle;
 use crate::proto;
 use crate::publication::PublicationCore;
-use crate::start::UNSURE;
+use crate::start::KEY_FRAME_GUARD;
 use crate::stats::PeerStats;
 use crate::types::TrackKind;
 use crate::video::NativeVideoSource;
@@ -41,36 +41,36 @@ fn mute(track: &Handle, mute: bool) -> Result<(), EngineError> {
     Engine::get()?.request("LocalTrackMute", Request::LocalTrackMute(request)).map(drop)
 }
 
-/// What both kinds of local track can do, over `self.handle`.
+/// Methods of local audio and video tracks, over `self.handle`.
 macro_rules! local_track {
     () => {
-        /// Mutes the track: others are told, and get silence or no picture.
+        /// Mutes the track. Other participants are notified and receive silence or no video.
         ///
         /// # Errors
-        /// When the engine cannot.
+        /// [`EngineError`] when the engine is not running or refuses the request.
         pub fn mute(&self) -> Result<(), EngineError> {
             mute(&self.handle, true)
         }
 
-        /// Ends [`mute`](Self::mute).
+        /// Unmutes the track.
         ///
         /// # Errors
-        /// When the engine cannot.
+        /// [`EngineError`] when the engine is not running or refuses the request.
         pub fn unmute(&self) -> Result<(), EngineError> {
             mute(&self.handle, false)
         }
 
-        /// What was sent, and how it arrived.
+        /// Returns the WebRTC statistics of the track.
         ///
         /// # Errors
-        /// When the engine does not answer in time.
+        /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
         pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
             track_stats(self.handle.clone()).await
         }
     };
 }
 
-/// A picture that this client can publish.
+/// Local video track.
 #[derive(Clone)]
 pub struct LocalVideoTrack {
     pub(crate) handle: Arc<Handle>,
@@ -78,10 +78,10 @@ pub struct LocalVideoTrack {
 }
 
 impl LocalVideoTrack {
-    /// A track with this name that shows what the source is given.
+    /// Creates a track that sends the frames of `source`.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn create_video_track(name: &str, source: NativeVideoSource) -> Result<Self, EngineError> {
         let request = proto::CreateVideoTrackRequest { name: name.into(), source_handle: source.handle.id() };
         let response = Engine::get()?.request("CreateVideoTrack", Request::CreateVideoTrack(request))?;
@@ -89,7 +89,7 @@ impl LocalVideoTrack {
         Ok(Self { handle: Arc::new(Handle::new(response.track.handle)), source })
     }
 
-    /// The source.
+    /// Source of the track.
     pub fn rtc_source(&self) -> &NativeVideoSource {
         &self.source
     }
@@ -97,7 +97,7 @@ impl LocalVideoTrack {
     local_track!();
 }
 
-/// A sound that this client can publish.
+/// Local audio track.
 #[derive(Clone)]
 pub struct LocalAudioTrack {
     pub(crate) handle: Arc<Handle>,
@@ -105,10 +105,10 @@ pub struct LocalAudioTrack {
 }
 
 impl LocalAudioTrack {
-    /// A track with this name that plays what the source is given.
+    /// Creates a track that sends the frames of `source`.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn create_audio_track(name: &str, source: NativeAudioSource) -> Result<Self, EngineError> {
         let request = proto::CreateAudioTrackRequest { name: name.into(), source_handle: source.handle_id() };
         let response = Engine::get()?.request("CreateAudioTrack", Request::CreateAudioTrack(request))?;
@@ -116,7 +116,7 @@ impl LocalAudioTrack {
         Ok(Self { handle: Arc::new(Handle::new(response.track.handle)), source })
     }
 
-    /// The source.
+    /// Source of the track.
     pub fn rtc_source(&self) -> &NativeAudioSource {
         &self.source
     }
@@ -124,20 +124,20 @@ impl LocalAudioTrack {
     local_track!();
 }
 
-/// A sound or picture that this client can publish.
+/// Local audio or video track.
 #[derive(Clone, Debug)]
 pub enum LocalTrack {
-    /// A sound.
+    /// Audio.
     Audio(LocalAudioTrack),
-    /// A picture.
+    /// Video.
     Video(LocalVideoTrack),
 }
 
 impl LocalTrack {
-    /// What was sent, and how it arrived.
+    /// Returns the WebRTC statistics of the track.
     ///
     /// # Errors
-    /// When the engine does not answer in time.
+    /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
     pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
         track_stats(self.handle().clone()).await
     }
@@ -153,7 +153,7 @@ impl LocalTrack {
         mute(self.handle(), muted)
     }
 
-    /// Sound or picture.
+    /// Kind of the track's media.
     pub fn kind(&self) -> TrackKind {
         match self {
             Self::Audio(_) => TrackKind::Audio,
@@ -174,11 +174,11 @@ impl From<LocalVideoTrack> for LocalTrack {
     }
 }
 
-/// How long sound that was not decrypted can go on after decryption has started: the ten frames of 20 ms that may fail
-/// before a key is given up, and what the jitter buffer holds.
-const SETTLING: Duration = Duration::from_millis(500);
+/// Time after the start of decryption in which ciphertext may still be played: the ten frames of 20 ms that may fail before
+/// the engine gives up a key, and the contents of the jitter buffer.
+const CIPHERTEXT_TAIL: Duration = Duration::from_millis(500);
 
-/// What both kinds of remote track hold.
+/// Common part of remote audio and video tracks.
 #[derive(Clone)]
 pub(crate) struct RemoteCore {
     pub handle: Arc<Handle>,
@@ -186,18 +186,18 @@ pub(crate) struct RemoteCore {
     sid: String,
 }
 
-/// What a track's streams ask before they let a frame out, and what tells them the end. Streams hold it instead of the
-/// track, whose handle would otherwise live as long as they do.
+/// Filter for the frames of a track's streams, and notifier of the track's end. Streams own it instead of the track, so
+/// that they don't keep the track's handle alive.
 pub(crate) struct Gate {
-    /// For what it says about encryption; weak, since the publication holds the track.
+    /// Source of the current encryption type. Weak, because the publication owns the track.
     publication: Weak<PublicationCore<RemoteTrack>>,
-    /// What the publication said when the track came.
+    /// Encryption at the time of subscription, for when the publication is gone.
     encrypted: bool,
-    e2ee: Arc<E2eeSwitch>,
-    /// When the track came.
-    since: Instant,
+    e2ee: Arc<E2eeState>,
+    /// Time of subscription.
+    subscribed_at: Instant,
     /// `None` once the track has ended.
-    streams: Mutex<Option<Vec<Weak<dyn Ends>>>>,
+    streams: Mutex<Option<Vec<Weak<dyn EndListener>>>>,
 }
 
 impl Gate {
@@ -205,29 +205,29 @@ impl Gate {
         self.publication.upgrade().map_or(self.encrypted, |publication| publication.is_encrypted())
     }
 
-    /// Whether what comes is ciphertext that nothing here decrypts.
-    pub(crate) fn is_unreadable(&self) -> bool {
-        self.is_encrypted() && !self.e2ee.is_on()
+    /// Returns `true` if the frames are ciphertext that this client doesn't decrypt.
+    pub(crate) fn is_undecryptable(&self) -> bool {
+        self.is_encrypted() && !self.e2ee.is_enabled()
     }
 
-    /// Whether what is heard may be ciphertext: sound flows a moment before the engine starts to decrypt it, and what came
-    /// until then is still played, as noise.
-    pub(crate) fn may_be_noise(&self) -> bool {
-        self.is_within(SETTLING)
+    /// Returns `true` while the played audio may be ciphertext: the engine plays frames that arrive before it starts to
+    /// decrypt.
+    pub(crate) fn may_play_ciphertext(&self) -> bool {
+        self.is_decrypted_for_less_than(CIPHERTEXT_TAIL)
     }
 
-    /// Whether what is seen may be noise, or built on noise: see [`start`](crate::start).
-    pub(crate) fn may_be_built_on_noise(&self) -> bool {
-        self.is_within(UNSURE)
+    /// Returns `true` while video frames may reference ciphertext; see [`start`](crate::start).
+    pub(crate) fn may_reference_ciphertext(&self) -> bool {
+        self.is_decrypted_for_less_than(KEY_FRAME_GUARD)
     }
 
-    /// Whether it is encrypted, and was begun to be decrypted less than this ago.
-    fn is_within(&self, time: Duration) -> bool {
-        self.is_encrypted() && self.e2ee.on_for().min(self.since.elapsed()) < time
+    /// Returns `true` if the track is encrypted and its decryption started less than `time` ago.
+    fn is_decrypted_for_less_than(&self, time: Duration) -> bool {
+        self.is_encrypted() && self.e2ee.enabled_for().min(self.subscribed_at.elapsed()) < time
     }
 
-    /// Tells the stream when the track ends; at once if it has.
-    pub(crate) fn on_end(&self, stream: Weak<dyn Ends>) {
+    /// Registers a listener for the end of the track. Calls it at once if the track has ended.
+    pub(crate) fn on_end(&self, stream: Weak<dyn EndListener>) {
         let mut streams = self.streams.lock();
         match &mut *streams {
             Some(streams) => {
@@ -251,25 +251,25 @@ impl Gate {
     }
 }
 
-/// What both kinds of remote track can do, over `self.core`.
+/// Methods of remote audio and video tracks, over `self.core`.
 macro_rules! remote_track {
     () => {
-        /// The server's id of the track.
+        /// Id assigned by the server.
         pub fn sid(&self) -> &str {
             &self.core.sid
         }
 
-        /// What was received.
+        /// Returns the WebRTC statistics of the track.
         ///
         /// # Errors
-        /// When the engine does not answer in time.
+        /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
         pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
             track_stats(self.core.handle.clone()).await
         }
     };
 }
 
-/// A picture of somebody else; a [`VideoStream`](crate::VideoStream) shows it.
+/// Remote video track, read by a [`VideoStream`](crate::VideoStream).
 #[derive(Clone)]
 pub struct RemoteVideoTrack {
     pub(crate) core: RemoteCore,
@@ -279,7 +279,7 @@ impl RemoteVideoTrack {
     remote_track!();
 }
 
-/// A sound of somebody else; an [`AudioStream`](crate::AudioStream) plays it.
+/// Remote audio track, read by an [`AudioStream`](crate::AudioStream).
 #[derive(Clone)]
 pub struct RemoteAudioTrack {
     pub(crate) core: RemoteCore,
@@ -289,20 +289,20 @@ impl RemoteAudioTrack {
     remote_track!();
 }
 
-/// A sound or picture of somebody else.
+/// Remote audio or video track.
 #[derive(Clone, Debug)]
 pub enum RemoteTrack {
-    /// A sound.
+    /// Audio.
     Audio(RemoteAudioTrack),
-    /// A picture.
+    /// Video.
     Video(RemoteVideoTrack),
 }
 
 impl RemoteTrack {
-    /// What was received.
+    /// Returns the WebRTC statistics of the track.
     ///
     /// # Errors
-    /// When the engine does not answer in time.
+    /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
     pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
         match self {
             Self::Audio(track) => track.get_stats().await,
@@ -313,14 +313,14 @@ impl RemoteTrack {
     pub(crate) fn new(
         owned: proto::OwnedTrack,
         publication: &Arc<PublicationCore<RemoteTrack>>,
-        e2ee: Arc<E2eeSwitch>,
+        e2ee: Arc<E2eeState>,
     ) -> Self {
         let kind = owned.info.kind();
         let gate = Gate {
             publication: Arc::downgrade(publication),
             encrypted: publication.is_encrypted(),
             e2ee,
-            since: Instant::now(),
+            subscribed_at: Instant::now(),
             streams: Mutex::new(Some(Vec::new())),
         };
         let core =
@@ -331,7 +331,7 @@ impl RemoteTrack {
         }
     }
 
-    /// Ends its streams: no media comes any more.
+    /// Ends all streams of the track.
     pub(crate) fn end(&self) {
         match self {
             Self::Audio(track) => track.core.gate.end(),
@@ -339,7 +339,7 @@ impl RemoteTrack {
         }
     }
 
-    /// The server's id of the track.
+    /// Id assigned by the server.
     pub fn sid(&self) -> &str {
         match self {
             Self::Audio(track) => track.sid(),
@@ -347,7 +347,7 @@ impl RemoteTrack {
         }
     }
 
-    /// Sound or picture.
+    /// Kind of the track's media.
     pub fn kind(&self) -> TrackKind {
         match self {
             Self::Audio(_) => TrackKind::Audio,

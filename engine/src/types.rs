@@ -1,89 +1,89 @@
-//! The small words of the field, and how the protocol spells them.
+//! Enums shared by rooms, participants and tracks, and their conversions from and to the protocol.
 
 use crate::proto;
 
-/// How good a participant's connection is, as the SFU sees it.
+/// Quality of a participant's connection, as measured by the SFU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConnectionQuality {
     /// Barely usable.
     Poor,
     /// Some loss or delay.
     Good,
-    /// Nothing to complain about.
+    /// No noticeable loss or delay.
     #[default]
     Excellent,
     /// Not connected.
     Lost,
 }
 
-/// Whether the room's connection stands.
+/// State of the room's connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// Left, or lost for good.
+    /// The room was left, or reconnecting failed.
     Disconnected,
     /// Media and messages flow.
     #[default]
     Connected,
-    /// Lost, and being made again.
+    /// The connection was lost and the engine reconnects.
     Reconnecting,
 }
 
-/// Why a participant is no longer in the room.
+/// Reason for which a participant left the room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// Nobody said.
+    /// No reason given.
     #[default]
     UnknownReason,
-    /// It left by itself.
+    /// The participant left.
     ClientInitiated,
-    /// Somebody joined with the same identity.
+    /// Another client joined with the same identity.
     DuplicateIdentity,
     /// The server is going down.
     ServerShutdown,
-    /// It was removed through the server's API.
+    /// The participant was removed through the server's API.
     ParticipantRemoved,
     /// The room was deleted through the server's API.
     RoomDeleted,
-    /// It tried to resume, and the server knew nothing of it.
+    /// The client tried to resume a session that the server doesn't know.
     StateMismatch,
-    /// It could not join.
+    /// Joining failed.
     JoinFailure,
-    /// It moves to another server.
+    /// The participant moves to another server.
     Migration,
     /// The signaling connection closed.
     SignalClose,
     /// The room ended because all standard participants had left.
     RoomClosed,
-    /// It did not answer a call.
+    /// The participant did not answer a call.
     UserUnavailable,
-    /// It rejected a call.
+    /// The participant rejected a call.
     UserRejected,
-    /// The telephone line failed.
+    /// The SIP trunk failed.
     SipTrunkFailure,
-    /// It was silent for too long.
+    /// The server received nothing from the client for too long.
     ConnectionTimeout,
-    /// Its media never flowed.
+    /// The media connection was never established.
     MediaFailure,
     /// An agent failed.
     AgentError,
-    /// The connection was lost and could not be made again.
+    /// The connection was lost and reconnecting failed.
     ReconnectFailed,
 }
 
-/// Sound or picture.
+/// Kind of a track's media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackKind {
-    /// Sound.
+    /// Audio.
     Audio,
-    /// Picture.
+    /// Video.
     Video,
 }
 
-/// Where a track comes from; grants name these.
+/// Source of a track; grants name these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TrackSource {
-    /// Not said.
+    /// Not declared by the publisher.
     #[default]
     Unknown,
     /// A camera.
@@ -92,18 +92,18 @@ pub enum TrackSource {
     Microphone,
     /// A shared screen.
     Screenshare,
-    /// The sound of a shared screen.
+    /// Audio of a shared screen.
     ScreenshareAudio,
 }
 
-/// Which simulcast layer of a video is wanted.
+/// Simulcast layer of a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoQuality {
-    /// The smallest.
+    /// Smallest layer.
     Low,
-    /// The one between.
+    /// Middle layer.
     Medium,
-    /// The largest.
+    /// Largest layer.
     High,
 }
 

@@ -1,4 +1,4 @@
-//! Pictures into the engine, and out of it.
+//! Video: sources that send and streams that receive.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use proto::ffi_request::Message as Request;
 use proto::ffi_response::Message as Response;
 use proto::video_buffer_info::ComponentInfo;
 
-use crate::dispatch::{Ends, Engine, VideoSink, take};
+use crate::dispatch::{EndListener, Engine, VideoSink, take};
 use crate::error::{CaptureError, EngineError, StreamError};
 use crate::ffi::{Handle, address};
 use crate::frame::{I420Memory, LatestFrame, Plane, VideoFrame, VideoRotation};
 use crate::proto;
 use crate::track::{Gate, RemoteVideoTrack};
 
-/// No picture is taken that claims to be larger than this on a side: WebRTC's codecs end there.
+/// Limit on the width and height of received frames, which is that of WebRTC's codecs.
 const MAX_SIDE: u32 = 16_384;
 
 /// The size of a video in pixels.
@@ -27,7 +27,7 @@ pub struct VideoResolution {
     pub height: u32,
 }
 
-/// Takes the pictures of a [`LocalVideoTrack`](crate::LocalVideoTrack). Clones are the same source.
+/// Source of a [`LocalVideoTrack`](crate::LocalVideoTrack). Clones share one source.
 #[derive(Clone)]
 pub struct NativeVideoSource {
     pub(crate) handle: Arc<Handle>,
@@ -36,12 +36,12 @@ pub struct NativeVideoSource {
 }
 
 impl NativeVideoSource {
-    /// A source of pictures that are about this large; frames of another size may follow.
+    /// Creates a source with an initial resolution; captured frames may have another.
     ///
-    /// `is_screencast` keeps text sharp at the cost of movement.
+    /// `is_screencast` keeps text sharp at the cost of the frame rate.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn new(resolution: VideoResolution, is_screencast: bool) -> Result<Self, EngineError> {
         let request = proto::NewVideoSourceRequest {
             r#type: proto::VideoSourceType::VideoSourceNative.into(),
@@ -53,14 +53,14 @@ impl NativeVideoSource {
         Ok(Self { handle: Arc::new(Handle::new(response.source.handle)), resolution, is_screencast })
     }
 
-    /// Sends a picture, captured at `timestamp_us` (microseconds of any steady clock).
+    /// Sends a frame that was captured at `timestamp_us` (microseconds of any monotonic clock).
     ///
-    /// The engine copies it before this returns, which takes 0.7 to 2.5 ms: not for a thread that draws.
+    /// The engine copies the frame, which blocks for 0.7 to 2.5 ms: not to be called on the UI thread.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`CaptureError::Engine`] when the engine is not running or refuses the frame.
     pub fn capture_frame(&self, frame: &VideoFrame, timestamp_us: i64) -> Result<(), CaptureError> {
-        // The engine reads whole strides, also in the last row, which a received picture doesn't always have.
+        // The engine reads the full stride of the last row, too, which received frames may lack.
         let packed;
         let frame = if frame.has_whole_strides() {
             frame
@@ -99,12 +99,12 @@ impl NativeVideoSource {
         Ok(())
     }
 
-    /// The size that it was made with.
+    /// Initial resolution.
     pub fn video_resolution(&self) -> VideoResolution {
         self.resolution
     }
 
-    /// Whether it was made for a screen.
+    /// Returns `true` for a source of screen content.
     pub fn is_screencast(&self) -> bool {
         self.is_screencast
     }
@@ -117,10 +117,9 @@ impl fmt::Debug for NativeVideoSource {
     }
 }
 
-/// A remote video's newest picture, kept in a [`LatestFrame`] until this is dropped.
+/// Stream of a remote video track, which puts the newest frame into a [`LatestFrame`]. Dropping it closes the stream.
 ///
-/// Pictures that nobody looks at are replaced, never queued. Their planes are the engine's own memory, which lives as
-/// long as the [`VideoFrame`].
+/// Frames are replaced, never queued. Their planes are the engine's memory, which is released with the [`VideoFrame`].
 pub struct VideoStream {
     handle: Handle,
     sink: Arc<Sink>,
@@ -134,20 +133,20 @@ struct Sink {
 }
 
 impl VideoStream {
-    /// Starts to receive the track's pictures.
+    /// Opens a stream with a new slot.
     ///
     /// # Errors
-    /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off.
+    /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off, [`StreamError::Engine`].
     pub fn new(track: &RemoteVideoTrack) -> Result<Self, StreamError> {
         Self::into_slot(track, LatestFrame::new())
     }
 
-    /// [`new`](Self::new), with a slot that is there already.
+    /// Opens a stream with an existing slot.
     ///
     /// # Errors
-    /// [`StreamError::Encrypted`] when the track is encrypted and encryption is off.
+    /// As [`new`](Self::new).
     pub fn into_slot(track: &RemoteVideoTrack, frames: LatestFrame) -> Result<Self, StreamError> {
-        if track.core.gate.is_unreadable() {
+        if track.core.gate.is_undecryptable() {
             return Err(StreamError::Encrypted);
         }
         let engine = Engine::get()?;
@@ -165,22 +164,22 @@ impl VideoStream {
             Sink { frames, gate: track.core.gate.clone(), ended: AtomicBool::new(false), damaged: AtomicU64::new(0) };
         let sink = Arc::new(sink);
         engine.add_video(handle.id(), sink.clone());
-        let ends: Arc<dyn Ends> = sink.clone();
-        track.core.gate.on_end(Arc::downgrade(&ends));
+        let listener: Arc<dyn EndListener> = sink.clone();
+        track.core.gate.on_end(Arc::downgrade(&listener));
         Ok(Self { handle, sink })
     }
 
-    /// The slot with the newest picture.
+    /// Slot with the newest frame.
     pub fn frames(&self) -> &LatestFrame {
         &self.sink.frames
     }
 
-    /// Whether the track has ended: no picture will come any more. The slot's hook is called when that happens.
+    /// Returns `true` after the end of the track: no frame follows. The slot's hook is called at the end.
     pub fn is_ended(&self) -> bool {
         self.sink.ended.load(Ordering::Acquire)
     }
 
-    /// Pictures that the engine delivered with planes that do not fit their size, and that were thrown away.
+    /// Number of dropped frames whose planes were too small for their size.
     pub fn damaged_frames(&self) -> u64 {
         self.sink.damaged.load(Ordering::Relaxed)
     }
@@ -210,12 +209,12 @@ impl VideoSink for Sink {
         };
         let handle = Handle::new(received.buffer.handle);
         let info = received.buffer.info;
-        if self.gate.is_unreadable() || self.gate.may_be_built_on_noise() {
+        if self.gate.is_undecryptable() || self.gate.may_reference_ciphertext() {
             return;
         }
         let Some(memory) = EngineMemory::new(handle, &info) else {
             self.damaged.fetch_add(1, Ordering::Relaxed);
-            return tracing::warn!(width = info.width, height = info.height, "the engine delivered a damaged picture");
+            return tracing::warn!(width = info.width, height = info.height, "damaged frame dropped");
         };
         let (width, height) = (info.width, info.height);
         let frame = VideoFrame::from_memory(width, height, received.timestamp_us, rotation, Box::new(memory));
@@ -223,7 +222,7 @@ impl VideoSink for Sink {
     }
 }
 
-impl Ends for Sink {
+impl EndListener for Sink {
     fn ended(&self) {
         if !self.ended.swap(true, Ordering::AcqRel) {
             self.frames.wake();
@@ -231,7 +230,7 @@ impl Ends for Sink {
     }
 }
 
-/// Planes in the engine's memory, given back with the handle.
+/// Planes in the engine's memory, which is released with the handle.
 struct EngineMemory {
     planes: [EnginePlane; 3],
     _handle: Handle,
@@ -243,13 +242,13 @@ struct EnginePlane {
     stride: usize,
 }
 
-// SAFETY: the engine never writes to a buffer that it has handed over, and any thread may drop its handle.
+// SAFETY: the engine never writes to a delivered buffer, and any thread may drop its handle.
 unsafe impl Send for EngineMemory {}
-// SAFETY: as above; the planes are only read.
+// SAFETY: the planes are only read, and the engine never writes to a delivered buffer.
 unsafe impl Sync for EngineMemory {}
 
 impl EngineMemory {
-    /// `None` when the planes are not at least as large as the size asks for.
+    /// Returns `None` if the planes are too small for the size, or not I420.
     fn new(handle: Handle, info: &proto::VideoBufferInfo) -> Option<Self> {
         let sizes_fit = (1..=MAX_SIDE).contains(&info.width) && (1..=MAX_SIDE).contains(&info.height);
         let i420 = info.r#type() == proto::VideoBufferType::I420;
@@ -281,8 +280,8 @@ impl EnginePlane {
 impl I420Memory for EngineMemory {
     fn planes(&self) -> [Plane<'_>; 3] {
         self.planes.each_ref().map(|plane| Plane {
-            // SAFETY: the pointer is not null and the engine said that so many bytes are there, which `new` checked;
-            // they stay until the handle is dropped with `self`.
+            // SAFETY: `new` checked that the pointer is not null and that the engine's buffer holds `len` bytes; they stay
+            // valid until the handle is dropped with `self`.
             data: unsafe { std::slice::from_raw_parts(plane.data, plane.len) },
             stride: plane.stride,
         })
@@ -298,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plane_must_hold_what_its_size_asks_for() {
+    fn planes_too_small_for_their_size_are_rejected() {
         let bytes = [7; 64];
         // Three rows of five in strides of sixteen end at 2 * 16 + 5.
         assert_eq!(EnginePlane::new(&component(&bytes, 16), 5, 3).map(|plane| plane.len), Some(37));

@@ -1,4 +1,4 @@
-//! Bytes that are sent piece by piece.
+//! Writer of an outgoing byte stream.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::ffi::Handle;
 use crate::local_participant::LocalParticipant;
 use crate::proto;
 
-/// Sends bytes piece by piece. Dropping it without [`close`](Self::close) breaks the stream off, and its readers are told.
+/// Writer of an outgoing byte stream. Dropping it without [`close`](Self::close) aborts the stream for its readers.
 pub struct ByteStreamWriter {
     handle: Arc<Handle>,
     info: ByteStreamInfo,
@@ -21,10 +21,10 @@ pub struct ByteStreamWriter {
 }
 
 impl LocalParticipant {
-    /// Begins to send bytes.
+    /// Opens a byte stream.
     ///
     /// # Errors
-    /// When the engine cannot.
+    /// [`RoomError`] when the engine cannot open the stream, [`RoomError::Timeout`] without an answer in time.
     pub async fn stream_bytes(&self, options: StreamByteOptions) -> Result<ByteStreamWriter, RoomError> {
         let local_participant_handle = self.core.handle.id();
         let options = options.into_proto();
@@ -51,15 +51,15 @@ impl LocalParticipant {
 }
 
 impl ByteStreamWriter {
-    /// As the readers see it.
+    /// Header of the stream, as sent to the readers.
     pub fn info(&self) -> &ByteStreamInfo {
         &self.info
     }
 
-    /// Sends the next piece, and waits until there is room for more.
+    /// Sends bytes and waits until the engine accepts more.
     ///
     /// # Errors
-    /// When the engine cannot send it.
+    /// [`RoomError`] when the engine cannot send them, [`RoomError::Timeout`] without an answer in time.
     pub async fn write(&self, bytes: Vec<u8>) -> Result<(), RoomError> {
         let writer_handle = self.handle.id();
         let build = |async_id| {
@@ -76,10 +76,10 @@ impl ByteStreamWriter {
         Engine::get()?.call_within(REQUEST_TIMEOUT, "ByteStreamWrite", build, then).await
     }
 
-    /// Ends the stream well.
+    /// Completes the stream.
     ///
     /// # Errors
-    /// When the engine cannot tell the readers.
+    /// [`RoomError`] when the engine cannot send the end, [`RoomError::Timeout`] without an answer in time.
     pub async fn close(mut self) -> Result<(), RoomError> {
         self.closed = true;
         let build = |async_id| self.close_request(async_id, None);
@@ -103,11 +103,11 @@ impl ByteStreamWriter {
 impl Drop for ByteStreamWriter {
     fn drop(&mut self) {
         let Some(engine) = Engine::get().ok().filter(|_| !self.closed) else { return };
-        // The answer's handler keeps the handle until then.
+        // The completion keeps the handle alive until the engine has closed the stream.
         let handle = self.handle.clone();
-        let build = |async_id| self.close_request(async_id, Some("broken off by its sender".into()));
+        let build = |async_id| self.close_request(async_id, Some("aborted by the sender".into()));
         if let Err(error) = engine.start("ByteStreamClose", build, move |_| drop(handle)) {
-            tracing::debug!(%error, "a dropped stream could not be ended");
+            tracing::debug!(%error, "dropped stream not closed");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Joining a room, and everything that can keep one from it.
+//! Joining a room, and failures to join.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,7 +12,7 @@ use common::{Peer, grants, soon, token, token_with_secret};
 use jsonwebtoken::{EncodingKey, Header};
 use livekit_api::access_token::Claims;
 
-/// One attempt, so that a refusal is told at once.
+/// Options without retries, so that a refusal is returned at once.
 fn one_attempt() -> RoomOptions {
     RoomOptions { join_retries: 0, connect_timeout: Duration::from_secs(5), ..Default::default() }
 }
@@ -21,14 +21,14 @@ async fn refused(url: &str, token: &str) -> Result<(RoomError, Duration)> {
     common::log();
     let started = Instant::now();
     let outcome = soon("an answer", Room::connect(url, token, one_attempt())).await?;
-    let error = outcome.map(|_| ()).expect_err("nobody may join this way");
+    let error = outcome.map(|_| ()).expect_err("joining fails");
     eprintln!("{error:?} after {:?}", started.elapsed());
     assert!(!error.to_string().contains("eyJ"), "the token is in the error: {error}");
     Ok((error, started.elapsed()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_there_already_is_known_at_once() -> Result<()> {
+async fn participants_already_present_are_known_after_joining() -> Result<()> {
     let sfu = Sfu::start()?;
     let mut ana = Peer::join(&sfu, "room", "ana").await?;
     let (_camera, published) = ana.publish_camera(320, 180).await?;
@@ -42,7 +42,7 @@ async fn who_is_there_already_is_known_at_once() -> Result<()> {
     let others = luis.room.remote_participants();
     assert_eq!(others.len(), 1);
     assert_eq!((others[0].identity(), others[0].name()), ("ana".into(), "ana's name".into()));
-    let publication = others[0].get_track_publication(&published.sid()).expect("her camera is known");
+    let publication = others[0].get_track_publication(&published.sid()).expect("the camera is known");
     assert_eq!(publication.source(), autamedica_engine::TrackSource::Camera);
     luis.subscribed_video().await?;
     eprintln!("subscribed after {:?}", started.elapsed());
@@ -58,7 +58,7 @@ async fn who_is_there_already_is_known_at_once() -> Result<()> {
     let started = Instant::now();
     luis.room.close().await?;
     eprintln!("left in {:?}", started.elapsed());
-    luis.wait("his own leaving", |event| {
+    luis.wait("the disconnection", |event| {
         matches!(event, RoomEvent::Disconnected { reason: DisconnectReason::ClientInitiated }).then_some(())
     })
     .await?;
@@ -80,14 +80,14 @@ async fn dropping_a_room_leaves_it() -> Result<()> {
     let sfu = Sfu::start()?;
     let mut ana = Peer::join(&sfu, "room", "ana").await?;
     let luis = Peer::join(&sfu, "room", "luis").await?;
-    // Who leaves before others were told that he came has never been there.
+    // The SFU announces neither joining nor leaving of a participant who leaves too soon.
     ana.wait("luis", |event| matches!(event, RoomEvent::ParticipantConnected(_)).then_some(())).await?;
     drop(luis);
     ana.wait("luis leaving", |event| matches!(event, RoomEvent::ParticipantDisconnected { .. }).then_some(())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_identity_twice_ends_the_first() -> Result<()> {
+async fn a_second_client_with_the_same_identity_ends_the_first() -> Result<()> {
     let sfu = Sfu::start()?;
     let mut first = Peer::join(&sfu, "room", "ana").await?;
     let _second = Peer::join(&sfu, "room", "ana").await?;
@@ -102,11 +102,11 @@ async fn the_same_identity_twice_ends_the_first() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_token_is_not_allowed() -> Result<()> {
+async fn invalid_tokens_are_refused() -> Result<()> {
     let sfu = Sfu::start()?;
     let good = token("ana", grants("room"))?;
     let mut claims = Claims::from_unverified(&good)?;
-    // Beyond the minute of grace that the server gives.
+    // Beyond the minute of leeway of the server.
     claims.exp -= 2 * 24 * 60 * 60;
     claims.nbf -= 2 * 24 * 60 * 60;
     let key = EncodingKey::from_secret(Sfu::API_SECRET.as_bytes());
@@ -121,7 +121,7 @@ async fn a_bad_token_is_not_allowed() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_unreachable() -> Result<()> {
+async fn a_missing_server_is_unreachable() -> Result<()> {
     let token = token("ana", grants("room"))?;
     let closed = format!("ws://127.0.0.1:{}", free_port()?);
     for url in [closed.as_str(), "ws://no-such-host.invalid:7880"] {
@@ -136,7 +136,7 @@ async fn a_server_that_is_not_there_is_unreachable() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_says_nothing_is_given_up() -> Result<()> {
+async fn joining_a_silent_server_times_out() -> Result<()> {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}", silent.local_addr()?);
     let (error, elapsed) = refused(&url, &token("ana", grants("room"))?).await?;
@@ -146,7 +146,7 @@ async fn a_server_that_says_nothing_is_given_up() -> Result<()> {
 }
 
 #[test]
-fn the_engine_says_its_version() {
+fn the_engine_has_the_pinned_version() {
     assert_eq!(autamedica_engine::version(), "0.13.2");
     autamedica_engine::load().unwrap();
 }

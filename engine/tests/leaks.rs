@@ -1,4 +1,4 @@
-//! Joining and leaving again and again, with media, keeps neither memory nor threads. A process of its own.
+//! Repeated calls leak neither memory nor threads. A test of its own, because it measures the whole process.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,12 +10,12 @@ use autamedica_engine::{AudioStream, VideoStream};
 use autamedica_lab::{Sfu, wait_until};
 use common::{Peer, listen, soon};
 
-/// How long the threads of a call may take to end.
-const SETTLING: Duration = Duration::from_secs(20);
+/// Timeout for the threads of a call to end.
+const THREADS_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Resident memory in KiB, without what is free and only kept for reuse, and threads.
+/// Returns the resident memory in KiB, without free memory of the allocator, and the number of threads.
 fn usage() -> Result<(u64, u64)> {
-    // SAFETY: a plain call into the allocator.
+    // SAFETY: has no preconditions.
     unsafe { libc::malloc_trim(0) };
     let status = std::fs::read_to_string("/proc/self/status")?;
     let field = |name: &str| {
@@ -26,12 +26,12 @@ fn usage() -> Result<(u64, u64)> {
     Ok((field("VmRSS:")?, field("Threads:")?))
 }
 
-/// What is used once the threads of past calls, which end a little later, are down to so many, or down to as few as they
-/// get.
+/// Returns the usage once the number of threads is down to `threads`, or after the timeout: threads end some time after
+/// their call.
 async fn settled(threads: u64) -> Result<(u64, u64)> {
     let wait = move || {
         let down = || usage().ok().filter(|(_, now)| *now <= threads);
-        wait_until("threads", SETTLING, down).or_else(|_| usage())
+        wait_until("threads", THREADS_TIMEOUT, down).or_else(|_| usage())
     };
     tokio::task::spawn_blocking(wait).await?
 }
@@ -42,8 +42,8 @@ async fn call(sfu: &Sfu) -> Result<()> {
     let (_camera, _published) = ana.publish_camera(640, 360).await?;
     let video = VideoStream::new(&luis.subscribed_video().await?)?;
     let (_tone, _published) = luis.publish_tone(440.0).await?;
-    let mut sound = AudioStream::new(&ana.subscribed_audio().await?, 48_000, 1)?;
-    listen(&mut sound, 30).await?;
+    let mut audio = AudioStream::new(&ana.subscribed_audio().await?, 48_000, 1)?;
+    listen(&mut audio, 30).await?;
     let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
     video.frames().on_frame(move || _ = woken.send(()));
     for _ in 0..15 {
@@ -56,9 +56,9 @@ async fn call(sfu: &Sfu) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_calls_leave_nothing_behind() -> Result<()> {
-    // With an arena for each of the engine's many threads, fragments would outweigh what is looked for.
-    // SAFETY: a plain call into the allocator.
+async fn twenty_calls_leak_neither_memory_nor_threads() -> Result<()> {
+    // One arena, because fragmentation in the arenas of many threads would hide a leak.
+    // SAFETY: has no preconditions.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
     let sfu = Sfu::start()?;
     for _ in 0..5 {
@@ -72,7 +72,7 @@ async fn twenty_calls_leave_nothing_behind() -> Result<()> {
     }
     let (memory_after, threads_after) = settled(threads).await?;
     eprintln!("before: {memory} KiB, {threads} threads; after: {memory_after} KiB, {threads_after} threads");
-    // The engine keeps about half a MiB of each room for itself, also under LiveKit's own SDKs; twice that is too much.
+    // The engine leaks about half a MiB per room, in LiveKit's own SDKs, too; the limit is twice that.
     assert!(memory_after < memory + 40 * 1024, "memory grew from {memory} to {memory_after} KiB");
     assert!(threads_after <= threads + 2, "threads grew from {threads} to {threads_after}");
     Ok(())

@@ -1,4 +1,4 @@
-//! What a token grants is enforced by the SFU, and a refusal comes soon.
+//! Enforcement of a token's grants, with a prompt refusal.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,7 +12,7 @@ use autamedica_lab::Sfu;
 use common::{Camera, Peer, grants, soon, token};
 use livekit_api::access_token::VideoGrants;
 
-/// As the backend's token for patients.
+/// Grants of the server's token for patients.
 fn patient() -> VideoGrants {
     VideoGrants {
         can_publish_sources: vec!["camera".into(), "microphone".into()],
@@ -49,7 +49,7 @@ async fn a_patient_cannot_share_a_screen() -> Result<()> {
         assert!(matches!(outcome, Err(RoomError::NotAllowed(_))), "{outcome:?}");
         assert!(patient.room.local_participant().track_publications().is_empty());
     }
-    // And after the refusals, what is granted still works, and is all that anybody sees.
+    // After the refusals a granted source is still published, and others see only that.
     let (outcome, _camera) = publish(&patient, TrackSource::Camera).await?;
     assert_eq!(outcome, Ok(()));
     let source = doctor

@@ -1,4 +1,4 @@
-//! Audio processing on a synthetic room: the echo goes, the voice stays, and a wrong length is no crash.
+//! Audio processing in a synthetic room: echo cancellation, preserved voice, and validation of lengths.
 #![allow(clippy::unwrap_used)]
 
 use autamedica_engine::{ApmError, AudioProcessingModule, AudioProcessingOptions};
@@ -6,7 +6,7 @@ use autamedica_engine::{ApmError, AudioProcessingModule, AudioProcessingOptions}
 const RATE: u32 = 48_000;
 const FRAME: usize = RATE as usize / 100;
 
-/// Noise in the rhythm of speech, the same each time: a seeded generator through a low-pass, switched on and off.
+/// Reproducible noise in the rhythm of speech: a seeded generator through a low-pass filter, switched on and off.
 struct Voice {
     state: u64,
     low: f64,
@@ -39,31 +39,31 @@ fn an_echo_is_cancelled() {
     let options = AudioProcessingOptions { echo_cancellation: true, ..Default::default() };
     let mut apm = AudioProcessingModule::new(options).unwrap();
     let mut far = Voice::new(1);
-    // 40 ms from the speaker through the air to the microphone, at half the loudness.
+    // Echo path: 40 ms delay, half the amplitude.
     let delay = 4 * FRAME;
-    let mut air = vec![0_i16; delay];
+    let mut echo_path = vec![0_i16; delay];
     let (mut echo, mut left) = (0.0, 0.0);
     for frame in 0..1500 {
         let mut played = far.frame();
-        air.extend_from_slice(&played);
+        echo_path.extend_from_slice(&played);
         apm.process_reverse_stream(&mut played, RATE, 1).unwrap();
         apm.set_stream_delay_ms(40).unwrap();
-        let mut heard: Vec<i16> = air.drain(..FRAME).map(|sample| sample / 2).collect();
+        let mut heard: Vec<i16> = echo_path.drain(..FRAME).map(|sample| sample / 2).collect();
         let before = energy(&heard);
         apm.process_stream(&mut heard, RATE, 1).unwrap();
-        // Ten seconds to learn the room, then five that count.
+        // The canceller adapts for ten seconds; the last five are measured.
         if frame >= 1000 {
             echo += before;
             left += energy(&heard);
         }
     }
     let decibels = 10.0 * (echo / left.max(1.0)).log10();
-    eprintln!("the echo is {decibels:.1} dB quieter");
+    eprintln!("the echo is attenuated by {decibels:.1} dB");
     assert!(decibels >= 20.0, "only {decibels:.1} dB");
 }
 
 #[test]
-fn a_voice_without_an_echo_stays() {
+fn a_voice_without_echo_is_preserved() {
     let options = AudioProcessingOptions { echo_cancellation: true, high_pass_filter: true, ..Default::default() };
     let mut apm = AudioProcessingModule::new(options).unwrap();
     let mut near = Voice::new(2);
@@ -81,7 +81,7 @@ fn a_voice_without_an_echo_stays() {
 }
 
 #[test]
-fn a_wrong_length_is_an_error_and_no_crash() {
+fn a_wrong_length_is_an_error() {
     let mut apm = AudioProcessingModule::new(AudioProcessingOptions::default()).unwrap();
     for samples in [0, 1, 160, 479, 481, 960] {
         let mut data = vec![0; samples];
@@ -93,7 +93,7 @@ fn a_wrong_length_is_an_error_and_no_crash() {
         let refused = apm.process_stream(&mut [0; 480], rate, channels);
         assert_eq!(refused, Err(ApmError::Format { sample_rate: rate, num_channels: channels }));
     }
-    // Everything else that devices come with works.
+    // Common formats of devices are supported.
     for rate in [8_000, 16_000, 32_000, 44_100, 48_000, 96_000] {
         for channels in [1, 2] {
             let mut data = vec![0; (rate / 100 * channels) as usize];

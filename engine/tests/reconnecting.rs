@@ -1,4 +1,4 @@
-//! Connections that break: simulated ones, and an SFU that dies.
+//! Reconnecting after simulated faults and after a killed SFU.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,7 +12,7 @@ use autamedica_engine::{
 use autamedica_lab::Sfu;
 use common::{Camera, Peer, listen, soon, tone_level};
 
-/// Two who see each other's camera, hers with a tone.
+/// Two participants, of whom luis receives the camera of ana.
 struct Call {
     ana: Peer,
     luis: Peer,
@@ -25,20 +25,20 @@ impl Call {
         let mut luis = Peer::join(sfu, "room", "luis").await?;
         let (camera, _published) = ana.publish_camera(320, 180).await?;
         let mut stream = VideoStream::new(&luis.subscribed_video().await?)?;
-        shows_frames(&mut stream).await?;
+        receive_frames(&mut stream).await?;
         Ok(Self { ana, luis, _camera: camera })
     }
 
-    /// Waits until luis sees ana, on the track that he has or on a new one.
-    async fn is_seen_again(&mut self) -> Result<()> {
+    /// Waits until luis receives frames of ana again, on the old track or a new one.
+    async fn video_resumes(&mut self) -> Result<()> {
         loop {
             let track = self.luis.room.remote_participants().into_iter().find_map(|participant| {
                 participant.track_publications().into_values().find_map(|publication| publication.track())
             });
             if let Some(RemoteTrack::Video(track)) = track {
                 let mut stream = VideoStream::new(&track)?;
-                // The old track may end under our eyes.
-                let shown = tokio::time::timeout(Duration::from_secs(5), shows_frames(&mut stream)).await;
+                // Bounded, because the old track may end meanwhile.
+                let shown = tokio::time::timeout(Duration::from_secs(5), receive_frames(&mut stream)).await;
                 if matches!(shown, Ok(Ok(()))) {
                     return Ok(());
                 }
@@ -49,8 +49,8 @@ impl Call {
     }
 }
 
-/// Waits for ten frames more.
-async fn shows_frames(stream: &mut VideoStream) -> Result<()> {
+/// Waits for ten frames.
+async fn receive_frames(stream: &mut VideoStream) -> Result<()> {
     let (woken, mut wakes) = tokio::sync::mpsc::unbounded_channel();
     stream.frames().on_frame(move || _ = woken.send(()));
     for _ in 0..10 {
@@ -86,24 +86,24 @@ async fn survives(scenario: SimulateScenario) -> Result<()> {
     reconnected(&mut call.ana).await?;
     eprintln!("{scenario:?}: noticed after {noticed:?}, back after {:?}", started.elapsed());
     assert_eq!(call.ana.room.connection_state(), ConnectionState::Connected);
-    call.is_seen_again().await?;
+    call.video_resumes().await?;
     eprintln!("{scenario:?}: seen again after {:?}", started.elapsed());
     call.luis.room.local_participant().send_chat_message("sigo aquí").await?;
     call.ana.wait("chat", |event| matches!(event, RoomEvent::ChatMessage { .. }).then_some(())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_signal_is_resumed() -> Result<()> {
+async fn a_broken_signaling_connection_is_resumed() -> Result<()> {
     survives(SimulateScenario::SignalReconnect).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_is_made_again_from_scratch() -> Result<()> {
+async fn a_full_reconnect_restores_media() -> Result<()> {
     survives(SimulateScenario::FullReconnect).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_node_is_replaced() -> Result<()> {
+async fn a_node_failure_is_survived() -> Result<()> {
     survives(SimulateScenario::NodeFailure).await
 }
 
@@ -113,7 +113,7 @@ async fn a_migration_is_followed() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_sfu_that_comes_back_is_found_again() -> Result<()> {
+async fn a_call_resumes_after_an_sfu_restart() -> Result<()> {
     let mut sfu = Sfu::start()?;
     let mut call = Call::start(&sfu).await?;
     let killed = Instant::now();
@@ -124,7 +124,7 @@ async fn a_killed_sfu_that_comes_back_is_found_again() -> Result<()> {
     sfu.restart()?;
     reconnected(&mut call.ana).await?;
     eprintln!("reconnected after {:?}", killed.elapsed());
-    call.is_seen_again().await?;
+    call.video_resumes().await?;
     eprintln!("seen again after {:?}", killed.elapsed());
     let (_tone, _published) = call.luis.publish_tone(440.0).await?;
     let mut stream = AudioStream::new(&call.ana.subscribed_audio().await?, 48_000, 1)?;
@@ -136,7 +136,7 @@ async fn a_killed_sfu_that_comes_back_is_found_again() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_sfu_that_stays_away_is_given_up() -> Result<()> {
+async fn reconnecting_to_a_dead_sfu_fails() -> Result<()> {
     let mut sfu = Sfu::start()?;
     let mut ana = Peer::join(&sfu, "room", "ana").await?;
     let killed = Instant::now();
@@ -153,7 +153,7 @@ async fn a_killed_sfu_that_stays_away_is_given_up() -> Result<()> {
         }
     })
     .await
-    .context("the engine never gives up")?;
+    .context("the engine goes on reconnecting")?;
     eprintln!("given up after {:?}: {reason:?}", killed.elapsed());
     assert_eq!(reason, DisconnectReason::ReconnectFailed);
     assert_eq!(ana.room.connection_state(), ConnectionState::Disconnected);
@@ -177,7 +177,7 @@ async fn leaving_while_the_sfu_is_down_is_bounded() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_asks_to_leave_is_obeyed() -> Result<()> {
+async fn a_leave_request_of_the_server_is_obeyed() -> Result<()> {
     let sfu = Sfu::start()?;
     let mut ana = Peer::join(&sfu, "room", "ana").await?;
     ana.room.simulate_scenario(SimulateScenario::ServerLeave).await?;

@@ -1,14 +1,21 @@
 /*
  * A camera for machines that have none: an LD_PRELOAD library which adds one V4L2 capture node to the process.
+ * Long because: it stands in for one driver, and an LD_PRELOAD library is built from one file.
  *
  * It answers what a V4L2 client asks of a device (open, ioctl, poll, the listing of /dev and the name in /sys)
  * for /dev/video90, and leaves every other file alone. Buffers are a memfd, so that mmap needs no help.
  *
  * The environment says what the camera is:
  *   VIRTUAL_CAMERA_NAME     what it calls itself                            (default "Virtual Camera")
- *   VIRTUAL_CAMERA_FORMAT   YUYV, MJPG, NV12, RGB3, BGR3 or GRAY            (default YUYV)
+ *   VIRTUAL_CAMERA_FORMAT   YUYV, UYVY, MJPG, NV12, YU12, RGB3, BGR3, GREY or GRAY  (default YUYV)
+ *   VIRTUAL_CAMERA_BEFORE   a format that it lists before that one
  *   VIRTUAL_CAMERA_SIZE     WIDTHxHEIGHT                                    (default 640x480)
- *   VIRTUAL_CAMERA_FPS      frames a second                                 (default 30)
+ *   VIRTUAL_CAMERA_SIZES    what it lists: "none", "stepwise" (16x16 to 3840x2160 in steps of 2) or sizes with commas;
+ *                           with these it takes the size that is asked for   (default: its one size)
+ *   VIRTUAL_CAMERA_FPS      frames a second, also as a fraction: 30000/1001 (default 30)
+ *   VIRTUAL_CAMERA_PADDING  bytes that are unused at the end of each row    (default 0)
+ *   VIRTUAL_CAMERA_COLOURS  "full", "709" or "full 709": what it says of its colours
+ *   VIRTUAL_CAMERA_TWIN     when set: a second camera of the same name, at /dev/video91, which shows gray
  *   VIRTUAL_CAMERA_FRAMES   file of frames, shown in a loop                 (default: a moving ramp)
  *   VIRTUAL_CAMERA_CONTROL  file whose text switches what it does, at any moment:
  *                           "run", "stall" (delivers nothing), "unplug" (gone), "busy", "denied"
@@ -37,6 +44,8 @@
 #define NODE "video90"
 #define NODE_PATH "/dev/" NODE
 #define NAME_PATH "/sys/class/video4linux/" NODE "/name"
+#define TWIN "video91"
+#define DEVICES "/sys/devices/virtual-camera/usb1/"
 #define BUFFERS 4
 #define MAX_FDS 64
 #define MAX_FRAMES 1024
@@ -45,7 +54,8 @@
 enum mode { RUN, STALL, UNPLUG, BUSY, DENIED };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t width = 640, height = 480, fps = 30, fourcc = V4L2_PIX_FMT_YUYV;
+static uint32_t width = 640, height = 480, fps = 30, per = 1, padding, fourcc = V4L2_PIX_FMT_YUYV;
+static int twin_opened;
 static size_t frame_size, slot;
 static int buffers_fd = -1;
 static unsigned char *buffers;
@@ -57,6 +67,7 @@ static unsigned queued, sequence;
 static int streaming;
 static int64_t due_ns;
 static DIR *listings[8];
+static int listed[8];
 
 /* The functions this library stands before. */
 static void *next_symbol(const char *name) { return dlsym(RTLD_NEXT, name); }
@@ -126,22 +137,61 @@ static void load_frames(void) {
 	}
 }
 
+static uint32_t row_length(void) {
+	switch (fourcc) {
+	case V4L2_PIX_FMT_NV12:
+	case V4L2_PIX_FMT_YUV420:
+	case V4L2_PIX_FMT_GREY:
+	case v4l2_fourcc('G', 'R', 'A', 'Y'): return width + padding;
+	case V4L2_PIX_FMT_RGB24:
+	case V4L2_PIX_FMT_BGR24: return width * 3 + padding;
+	default: return width * 2 + padding;
+	}
+}
+
+static void measure(void) {
+	frame_size = (size_t)row_length() * height;
+	if (fourcc == V4L2_PIX_FMT_NV12 || fourcc == V4L2_PIX_FMT_YUV420)
+		frame_size = frame_size * 3 / 2;
+}
+
+/* The listed sizes; how many there are. */
+static int listed_sizes(uint32_t sizes[16][2]) {
+	const char *list = setting("VIRTUAL_CAMERA_SIZES", "");
+	int count = 0;
+	for (const char *next = list; next && count < 16; next = strchr(next, ',')) {
+		next += *next == ',';
+		if (sscanf(next, "%ux%u", &sizes[count][0], &sizes[count][1]) == 2)
+			count++;
+	}
+	return count;
+}
+
+static void take_size(uint32_t wanted_width, uint32_t wanted_height) {
+	uint32_t sizes[16][2];
+	int count = listed_sizes(sizes);
+	int any = !strcmp(setting("VIRTUAL_CAMERA_SIZES", ""), "stepwise") && wanted_width >= 16 &&
+		wanted_width <= 3840 && wanted_height >= 16 && wanted_height <= 2160;
+	for (int i = 0; i < count; i++)
+		any |= sizes[i][0] == wanted_width && sizes[i][1] == wanted_height;
+	if (!any)
+		return;
+	width = wanted_width;
+	height = wanted_height;
+	measure();
+}
+
 static void set_up(void) {
 	if (buffers_fd >= 0)
 		return;
 	const char *format = setting("VIRTUAL_CAMERA_FORMAT", "YUYV");
 	fourcc = v4l2_fourcc(format[0], format[1], format[2], format[3]);
 	sscanf(setting("VIRTUAL_CAMERA_SIZE", "640x480"), "%ux%u", &width, &height);
-	fps = atoi(setting("VIRTUAL_CAMERA_FPS", "30"));
-	size_t pixels = (size_t)width * height;
-	switch (fourcc) {
-	case V4L2_PIX_FMT_NV12: frame_size = pixels * 3 / 2; break;
-	case V4L2_PIX_FMT_RGB24:
-	case V4L2_PIX_FMT_BGR24: frame_size = pixels * 3; break;
-	case v4l2_fourcc('G', 'R', 'A', 'Y'): frame_size = pixels; break;
-	default: frame_size = pixels * 2;
-	}
-	slot = (frame_size + 4095) & ~(size_t)4095;
+	sscanf(setting("VIRTUAL_CAMERA_FPS", "30"), "%u/%u", &fps, &per);
+	padding = atoi(setting("VIRTUAL_CAMERA_PADDING", "0"));
+	measure();
+	/* Room for any size that may be asked for; untouched pages cost nothing. */
+	slot = (size_t)3840 * 2160 * 3;
 	buffers_fd = memfd_create("virtual-camera", MFD_CLOEXEC);
 	if (buffers_fd < 0 || ftruncate(buffers_fd, slot * BUFFERS))
 		return;
@@ -156,9 +206,16 @@ static int is_ours(int fd) {
 	return 0;
 }
 
+static int has_twin(void) { return *setting("VIRTUAL_CAMERA_TWIN", "") != 0; }
+
 /* Opens our node or our name; -2 for any other path. */
 static int open_ours(const char *path) {
-	if (!path || (strcmp(path, NODE_PATH) && strcmp(path, NAME_PATH)))
+	if (!path)
+		return -2;
+	int twin = has_twin() && (!strcmp(path, "/dev/" TWIN) || !strcmp(path, "/sys/class/video4linux/" TWIN "/name"));
+	if (twin)
+		path = !strncmp(path, "/dev/", 5) ? NODE_PATH : NAME_PATH;
+	if (strcmp(path, NODE_PATH) && strcmp(path, NAME_PATH))
 		return -2;
 	enum mode mode = current_mode();
 	if (mode == UNPLUG)
@@ -175,8 +232,10 @@ static int open_ours(const char *path) {
 	pthread_mutex_lock(&lock);
 	set_up();
 	int fd = buffers_fd >= 0 && fd_count < MAX_FDS ? dup(buffers_fd) : -1;
-	if (fd >= 0)
+	if (fd >= 0) {
 		fds[fd_count++] = fd;
+		twin_opened = twin;
+	}
 	pthread_mutex_unlock(&lock);
 	return fd >= 0 ? fd : fail(EMFILE);
 }
@@ -187,9 +246,11 @@ static void describe_format(struct v4l2_pix_format *pix) {
 	pix->height = height;
 	pix->pixelformat = fourcc;
 	pix->field = V4L2_FIELD_NONE;
-	pix->bytesperline = fourcc == V4L2_PIX_FMT_MJPEG ? 0 : fourcc == V4L2_PIX_FMT_NV12 ? width : frame_size / height;
+	pix->bytesperline = fourcc == V4L2_PIX_FMT_MJPEG ? 0 : row_length();
 	pix->sizeimage = frame_size;
-	pix->colorspace = V4L2_COLORSPACE_SRGB;
+	const char *colours = setting("VIRTUAL_CAMERA_COLOURS", "");
+	pix->colorspace = strstr(colours, "709") ? V4L2_COLORSPACE_REC709 : V4L2_COLORSPACE_SRGB;
+	pix->quantization = strstr(colours, "full") ? V4L2_QUANTIZATION_FULL_RANGE : V4L2_QUANTIZATION_DEFAULT;
 }
 
 static void describe_buffer(struct v4l2_buffer *buffer) {
@@ -202,7 +263,9 @@ static void describe_buffer(struct v4l2_buffer *buffer) {
 }
 
 static void draw(unsigned char *out, struct v4l2_buffer *buffer) {
-	if (frame_count) {
+	if (twin_opened) {
+		memset(out, 128, frame_size);
+	} else if (frame_count) {
 		size_t i = sequence % frame_count;
 		buffer->bytesused = frame_sizes[i] < frame_size ? frame_sizes[i] : frame_size;
 		memcpy(out, frames[i], buffer->bytesused);
@@ -223,7 +286,7 @@ static int dequeue(struct v4l2_buffer *buffer) {
 	buffer->sequence = sequence++;
 	buffer->timestamp.tv_sec = due_ns / 1000000000;
 	buffer->timestamp.tv_usec = due_ns % 1000000000 / 1000;
-	due_ns += 1000000000LL / fps;
+	due_ns += 1000000000LL * per / fps;
 	if (due_ns < now)
 		due_ns = now;
 	return 0;
@@ -249,20 +312,33 @@ static int answer(unsigned long request, void *argument) {
 	}
 	case VIDIOC_ENUM_FMT: {
 		struct v4l2_fmtdesc *f = argument;
-		if (f->index || f->type != V4L2_BUF_TYPE_VIDEO_CAPTURE)
+		const char *before = setting("VIRTUAL_CAMERA_BEFORE", "");
+		if (f->index > (*before != 0) || f->type != V4L2_BUF_TYPE_VIDEO_CAPTURE)
 			return fail(EINVAL);
 		f->flags = 0;
 		f->pixelformat = fourcc;
-		snprintf((char *)f->description, sizeof f->description, "%.4s", (const char *)&fourcc);
+		if (*before && !f->index)
+			f->pixelformat = v4l2_fourcc(before[0], before[1], before[2], before[3]);
+		snprintf((char *)f->description, sizeof f->description, "%.4s", (const char *)&f->pixelformat);
 		return 0;
 	}
 	case VIDIOC_ENUM_FRAMESIZES: {
 		struct v4l2_frmsizeenum *f = argument;
-		if (f->index || f->pixel_format != fourcc)
+		uint32_t sizes[16][2] = {{width, height}};
+		const char *list = setting("VIRTUAL_CAMERA_SIZES", "");
+		int count = *list ? listed_sizes(sizes) : 1;
+		if (!strcmp(list, "none"))
+			return fail(ENOTTY);
+		if (!strcmp(list, "stepwise") && !f->index) {
+			f->type = V4L2_FRMSIZE_TYPE_STEPWISE;
+			f->stepwise = (struct v4l2_frmsize_stepwise){16, 3840, 2, 16, 2160, 2};
+			return 0;
+		}
+		if (f->index >= (uint32_t)count)
 			return fail(EINVAL);
 		f->type = V4L2_FRMSIZE_TYPE_DISCRETE;
-		f->discrete.width = width;
-		f->discrete.height = height;
+		f->discrete.width = sizes[f->index][0];
+		f->discrete.height = sizes[f->index][1];
 		return 0;
 	}
 	case VIDIOC_ENUM_FRAMEINTERVALS: {
@@ -270,7 +346,7 @@ static int answer(unsigned long request, void *argument) {
 		if (f->index)
 			return fail(EINVAL);
 		f->type = V4L2_FRMIVAL_TYPE_DISCRETE;
-		f->discrete.numerator = 1;
+		f->discrete.numerator = per;
 		f->discrete.denominator = fps;
 		return 0;
 	}
@@ -280,6 +356,8 @@ static int answer(unsigned long request, void *argument) {
 		struct v4l2_format *f = argument;
 		if (f->type != V4L2_BUF_TYPE_VIDEO_CAPTURE)
 			return fail(EINVAL);
+		if (request == VIDIOC_S_FMT && !streaming)
+			take_size(f->fmt.pix.width, f->fmt.pix.height);
 		describe_format(&f->fmt.pix);
 		return 0;
 	}
@@ -287,7 +365,7 @@ static int answer(unsigned long request, void *argument) {
 	case VIDIOC_S_PARM: {
 		struct v4l2_streamparm *p = argument;
 		p->parm.capture.capability = V4L2_CAP_TIMEPERFRAME;
-		p->parm.capture.timeperframe.numerator = 1;
+		p->parm.capture.timeperframe.numerator = per;
 		p->parm.capture.timeperframe.denominator = fps;
 		return 0;
 	}
@@ -319,7 +397,7 @@ static int answer(unsigned long request, void *argument) {
 	case VIDIOC_STREAMON:
 		streaming = 1;
 		sequence = 0;
-		due_ns = now_ns() + 1000000000LL / fps;
+		due_ns = now_ns() + 1000000000LL * per / fps;
 		return 0;
 	case VIDIOC_STREAMOFF:
 		streaming = 0;
@@ -429,6 +507,7 @@ DIR *opendir(const char *path) {
 		for (int i = 0; i < 8; i++)
 			if (!listings[i]) {
 				listings[i] = listing;
+				listed[i] = 0;
 				break;
 			}
 		pthread_mutex_unlock(&lock);
@@ -436,23 +515,36 @@ DIR *opendir(const char *path) {
 	return listing;
 }
 
-/* Lists our node before everything else. */
+/* Where our nodes' devices are. */
+char *realpath(const char *path, char *resolved) {
+	const char *device = NULL;
+	if (!strcmp(path, "/sys/class/video4linux/" NODE "/device"))
+		device = DEVICES "1-1";
+	else if (has_twin() && !strcmp(path, "/sys/class/video4linux/" TWIN "/device"))
+		device = DEVICES "1-2";
+	if (!device)
+		return ((char *(*)(const char *, char *))next_symbol("realpath"))(path, resolved);
+	return resolved ? strcpy(resolved, device) : strdup(device);
+}
+
+/* Lists our nodes before everything else. */
 struct dirent64 *readdir64(DIR *listing) {
 	static _Thread_local struct dirent64 entry;
-	int first = 0;
+	const char *name = NULL;
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < 8; i++)
 		if (listings[i] == listing) {
-			listings[i] = NULL;
-			first = 1;
+			name = listed[i] ? TWIN : NODE;
+			if (listed[i]++ || !has_twin())
+				listings[i] = NULL;
 		}
 	pthread_mutex_unlock(&lock);
-	if (!first)
+	if (!name)
 		return ((struct dirent64 * (*)(DIR *)) next_symbol("readdir64"))(listing);
 	memset(&entry, 0, sizeof entry);
-	entry.d_ino = 90;
+	entry.d_ino = 90 + !strcmp(name, TWIN);
 	entry.d_reclen = sizeof entry;
 	entry.d_type = DT_CHR;
-	strcpy(entry.d_name, NODE);
+	strcpy(entry.d_name, name);
 	return &entry;
 }

@@ -54,12 +54,42 @@ impl VirtualCamera {
         self.setting("VIRTUAL_CAMERA_NAME", name)
     }
 
-    /// Its one format: the V4L2 code (`YUYV`, `MJPG`, `NV12`, `RGB3`, `BGR3`, `GRAY`), width, height, frames a second.
+    /// Its one format: the V4L2 code (`YUYV`, `UYVY`, `MJPG`, `NV12`, `YU12`, `RGB3`, `BGR3`, `GREY`), width, height, frames a second.
     pub fn format(self, code: &str, width: u32, height: u32, fps: u32) -> Self {
         let camera = self.setting("VIRTUAL_CAMERA_FORMAT", code);
         camera
             .setting("VIRTUAL_CAMERA_SIZE", &format!("{width}x{height}"))
             .setting("VIRTUAL_CAMERA_FPS", &fps.to_string())
+    }
+
+    /// Its frame rate as a fraction: `(30_000, 1_001)` is 29.97 a second.
+    pub fn rate(self, frames: u32, seconds: u32) -> Self {
+        self.setting("VIRTUAL_CAMERA_FPS", &format!("{frames}/{seconds}"))
+    }
+
+    /// A format (V4L2 code) that it lists before its own.
+    pub fn before(self, code: &str) -> Self {
+        self.setting("VIRTUAL_CAMERA_BEFORE", code)
+    }
+
+    /// The sizes it lists and takes: `"none"`, `"stepwise"`, or some with commas in between.
+    pub fn sizes(self, sizes: &str) -> Self {
+        self.setting("VIRTUAL_CAMERA_SIZES", sizes)
+    }
+
+    /// Unused bytes at the end of each row, also in [`frames`](Self::frames).
+    pub fn padding(self, bytes: u32) -> Self {
+        self.setting("VIRTUAL_CAMERA_PADDING", &bytes.to_string())
+    }
+
+    /// What it says of its colours: `"full"`, `"709"`, `"full 709"`.
+    pub fn colours(self, colours: &str) -> Self {
+        self.setting("VIRTUAL_CAMERA_COLOURS", colours)
+    }
+
+    /// A second camera of the same name, which shows gray.
+    pub fn twin(self) -> Self {
+        self.setting("VIRTUAL_CAMERA_TWIN", "1")
     }
 
     /// The frames it shows in a loop, one after the other, in its format.

@@ -22,17 +22,26 @@ impl Display {
     /// # Errors
     /// When either isn't installed or doesn't come up.
     pub fn start(width: u32, height: u32) -> Result<Self> {
+        Self::start_with(width, height, 24, &[])
+    }
+
+    /// Starts Xvfb with this many bits a pixel (24, or 30 as on medical monitors) and more of its arguments, with openbox.
+    ///
+    /// # Errors
+    /// When either isn't installed or doesn't come up.
+    pub fn start_with(width: u32, height: u32, depth: u32, more: &[&str]) -> Result<Self> {
         let mut command = Command::new("Xvfb");
         command.args([
             "-displayfd",
             "1",
             "-screen",
             "0",
-            &format!("{width}x{height}x24"),
+            &format!("{width}x{height}x{depth}"),
             "-nolisten",
             "tcp",
             "-noreset",
         ]);
+        command.args(more);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut server = Process::spawn("Xvfb", command)?;
         let stdout = server.child().stdout.take().context("Xvfb's output")?;

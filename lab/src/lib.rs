@@ -3,6 +3,7 @@
 //! Everything here is a child process that ends with its owner, also when the owner is killed. Used by `xtask` and by
 //! the tests; no part of the product.
 
+mod browser;
 mod camera;
 mod descendants;
 mod display;
@@ -12,6 +13,7 @@ mod sfu;
 mod sound;
 mod wait;
 
+pub use browser::browser;
 pub use camera::{CameraMode, VirtualCamera, set_camera_mode};
 pub use descendants::{Listed, cpu_time, descendants, listed, wait_until_gone};
 pub use display::Display;

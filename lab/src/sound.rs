@@ -12,6 +12,8 @@ use crate::wait::{HANG_GUARD, wait_until};
 pub struct SoundCard {
     process: Process,
     folder: TempDir,
+    /// The source that is there once all is.
+    awaited: String,
 }
 
 impl SoundCard {
@@ -47,16 +49,60 @@ impl SoundCard {
         Ok(card)
     }
 
+    /// Starts one with a speaker and no microphone: the speaker's monitor is the server's default source.
+    ///
+    /// # Errors
+    /// When PulseAudio isn't installed or doesn't come up.
+    pub fn without_microphone() -> Result<Self> {
+        Self::start_script(
+            "load-module module-null-sink sink_name=speaker rate=48000\nset-default-sink speaker\n",
+            "speaker",
+        )
+    }
+
+    /// Starts one whose microphone has these channels (PulseAudio's names with commas), fed through the sink `input`.
+    ///
+    /// # Errors
+    /// When PulseAudio isn't installed or doesn't come up.
+    pub fn with_channels(map: &str) -> Result<Self> {
+        let channels = map.split(',').count();
+        Self::start_with(&format!(
+            "load-module module-null-sink sink_name=speaker rate=48000\n\
+             load-module module-null-sink sink_name=input rate=48000 channels={channels} channel_map={map}\n\
+             load-module module-remap-source master=input.monitor source_name=microphone channels={channels} \
+             channel_map={map} master_channel_map={map} remix=no\n"
+        ))
+    }
+
+    /// Starts one with two headsets of one name, and the speaker's monitor as default source.
+    ///
+    /// # Errors
+    /// When PulseAudio isn't installed or doesn't come up.
+    pub fn with_two_headsets(name: &str) -> Result<Self> {
+        let source = |id: &str| {
+            format!(
+                "load-module module-null-sink sink_name=sink_{id}\n\
+                 load-module module-remap-source master=sink_{id}.monitor source_name=microphone_{id} \
+                 source_properties=device.description={name}\n"
+            )
+        };
+        let (two, one) = (source("usb-2"), source("usb-1"));
+        Self::start_script(&format!("{two}{one}set-default-source sink_usb-2.monitor\n"), "microphone_usb-1")
+    }
+
     fn start_with(devices: &str) -> Result<Self> {
+        Self::start_script(&format!("{devices}set-default-sink speaker\nset-default-source microphone\n"), "microphone")
+    }
+
+    fn start_script(devices: &str, awaited: &str) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for PulseAudio")?;
         let script = format!(
-            "load-module module-native-protocol-unix socket={}\n{devices}\
-             set-default-sink speaker\nset-default-source microphone\n",
+            "load-module module-native-protocol-unix socket={}\n{devices}",
             folder.path().join("native").display()
         );
         std::fs::write(folder.path().join("lab.pa"), script).context("writing PulseAudio's script")?;
         let process = Self::spawn(&folder)?;
-        let card = Self { process, folder };
+        let card = Self { process, folder, awaited: awaited.to_owned() };
         card.wait_for_answer()?;
         Ok(card)
     }
@@ -75,7 +121,7 @@ impl SoundCard {
             let mut command = Command::new("pactl");
             command.args(["list", "short", "sources"]).envs(self.environment());
             let answer = command.output().ok()?;
-            String::from_utf8_lossy(&answer.stdout).contains("microphone").then_some(())
+            String::from_utf8_lossy(&answer.stdout).contains(&self.awaited).then_some(())
         })
     }
 

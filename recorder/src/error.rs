@@ -1,49 +1,49 @@
-//! What can go wrong.
+//! Errors of the recorder.
 
 use std::path::PathBuf;
 
 use autamedica_engine::RoomError;
 
-/// Why nothing was recorded, or what was recorded isn't whole.
+/// Failure to record, to complete a file or to recover one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecorderError {
-    /// The order can't be carried out.
-    #[error("the order can't be carried out: {0}")]
+    /// The order is invalid.
+    #[error("the order is invalid: {0}")]
     BadOrder(String),
     /// The room can't be joined.
     #[error("the room can't be joined")]
     NotJoined(#[source] RoomError),
-    /// A folder or file can't be used.
-    #[error("{path} can't be used")]
+    /// A folder or file is not accessible.
+    #[error("{path} is not accessible")]
     File {
-        /// Which.
+        /// Path of the folder or file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
     /// A GStreamer element isn't installed.
     #[error("GStreamer has none of {0}: install the packages that docs/recording.md names")]
     MissingElement(String),
-    /// GStreamer itself fails.
+    /// Error of GStreamer.
     #[error("GStreamer: {0}")]
     GStreamer(String),
-    /// GStreamer doesn't come to an end.
-    #[error("GStreamer doesn't come to an end")]
-    TooLong,
+    /// GStreamer did not reach the end of the stream in time.
+    #[error("GStreamer did not reach the end of the stream in time")]
+    Timeout,
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,
-    /// The clock or the encoder's thread can't be started.
-    #[error("a thread can't be started")]
+    /// The runtime of the session can't be started.
+    #[error("the runtime can't be started")]
     Thread(#[source] std::io::Error),
-    /// There is nothing to recover.
-    #[error("no recording is called {0}")]
+    /// The recording to recover does not exist.
+    #[error("there is no recording {0}")]
     NoSuchRecording(PathBuf),
 }
 
 impl RecorderError {
-    /// For `map_err`: which file it was.
+    /// Converts an I/O error about this path, for `map_err`.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| {

@@ -1,22 +1,22 @@
 //! Records one room to one file: see `docs/recording.md`.
 //!
 //! ```text
-//! engine ─ pictures ─> Feed (one a track, 400 ms deep) ─> Composer ─ 30 a second ─┐
-//! engine ─ sound ────> Lane (one a track, holds back) ──> Mixer ─ 10 ms a block ──┴─> Encoder (GStreamer) ─> .mkv ─> .mp4
+//! engine ─ video ─> FrameBuffer (per track, 400 ms) ─> Composer ─ 30 frames per second ─┐
+//! engine ─ audio ─> Lane (per track, delays) ────────> Mixer ─ blocks of 10 ms ─────────┴─> Encoder (GStreamer) ─> .mkv ─> .mp4
 //! ```
 //!
-//! One clock rules: the recording's thread takes a picture each thirtieth of a second and 10 ms of sound each hundredth,
-//! and gives both their exact place in the file. Whatever comes late, in bursts or not at all is evened out before it.
+//! The recording's thread is the only clock: it takes a frame every 1/30 s and a block of audio every 10 ms, and gives
+//! both their exact timestamps. The buffers before it absorb jitter, bursts and gaps.
 
+mod audio;
 mod encoder;
 mod error;
 mod part;
-mod picture;
 mod recording;
 mod remux;
 mod session;
-mod sound;
 mod texts;
+mod video;
 
 use std::sync::OnceLock;
 
@@ -24,7 +24,7 @@ pub use error::RecorderError;
 pub use part::{Part, recover};
 pub use recording::{Outcome, record};
 
-/// Starts GStreamer, once.
+/// Initializes GStreamer, once.
 pub(crate) fn init() -> Result<(), RecorderError> {
     static STARTED: OnceLock<Result<(), String>> = OnceLock::new();
     let started = STARTED.get_or_init(|| gstreamer::init().map_err(|error| error.to_string()));

@@ -1,19 +1,21 @@
-//! Records one room to one file. Started by the backend, one process a recording.
+//! Records one room to one file. The server starts one process per recording.
 //!
 //! ```text
-//! autamedica-recorder                       records: the order and commands on standard input, events on standard output
-//! autamedica-recorder recover DIR/NAME…     makes MP4 files of what killed recorders left, and prints `finished` for each
+//! autamedica-recorder [record LABEL]        records: reads the order and commands from standard input, writes events to
+//!                                           standard output. LABEL is ignored; it identifies the process in lists
+//! autamedica-recorder recover DIR/NAME…     completes the files of killed recorders, and prints `finished` for each
 //! ```
 //!
 //! # Recording
 //!
-//! Standard input is JSON, one object a line. The first is the order ([`RecorderOrder`](autamedica_api::RecorderOrder));
-//! never an argument or a variable, because it holds secrets. Then commands
-//! ([`RecorderCommand`](autamedica_api::RecorderCommand)). The end of the input is a `stop`, and so are SIGTERM and SIGINT.
+//! Standard input is JSON, one object a line. The first line is the order
+//! ([`RecorderOrder`](autamedica_api::RecorderOrder)), which contains secrets and therefore is neither an argument nor a
+//! variable. The other lines are commands ([`RecorderCommand`](autamedica_api::RecorderCommand)). End of input, SIGTERM and
+//! SIGINT count as `stop`.
 //!
 //! ```json
-//! {"url":"ws://…","token":"…","e2eeKey":"…","directory":"/…","name":"…","part":1,"language":"es","names":{"patient-1":"María"}}
-//! {"do":"only","people":["patient-1","doctor-1"]}
+//! {"url":"ws://…","token":"…","e2eeKey":"…","directory":"/…","name":"…","part":1,"people":["patient-1","doctor-1"],"language":"es","roles":{"patient-1":"patient"}}
+//! {"do":"only","people":["patient-1","doctor-1","companion-1"]}
 //! {"do":"pause"}
 //! {"do":"resume"}
 //! {"do":"stop"}
@@ -32,20 +34,20 @@
 //!
 //! The file is `DIRECTORY/NAME.partN.mkv` (mode 0600) while it is written, playable at every moment, and becomes
 //! `DIRECTORY/NAME.partN.mp4` at the end. When the disk is too full for that, `finished` names the `.mkv`, and `recover`
-//! makes the MP4 once there is room. A file that exists already is never written over.
+//! makes the MP4 once there is room. An existing file is never overwritten.
 //!
-//! `only` names whose picture and sound may be recorded; until it comes, everybody's are. The server says who has consented.
+//! `people` lists the participants whose video and audio may be recorded; `only` replaces the list. The server knows who has
+//! consented. An order without `people` is refused; with an empty list nobody is recorded.
 //!
-//! A pause is cut out: the file goes on where it stopped, and no picture or sound of the pause is in it.
+//! Pauses are cut out: the file contains no video or audio of a pause and continues where it stopped.
 //!
-//! The exit code is 0 after `finished`. It is 1 when nothing was recorded: a `problem` came before. Logs go to standard
-//! error, as `RUST_LOG` says.
+//! The exit code is 0 after `finished`, and 1 when nothing was recorded, after a `problem`. Logs go to standard error,
+//! filtered by `RUST_LOG`.
 //!
 //! # Recovering
 //!
-//! Each argument is a recording's folder and name: all its parts are looked at, in order. A `.mkv` becomes an `.mp4`; an
-//! `.mp4` that is there already is reported as it is. Nothing must be writing to them. The exit code is 0 when all could
-//! be done.
+//! Each argument is a recording's folder and name; its parts are processed in order. A `.mkv` becomes an `.mp4`; an existing
+//! `.mp4` is reported unchanged. No recorder may be writing to them. The exit code is 0 when all parts are complete.
 
 use std::io::{BufRead, Read, Write};
 use std::path::Path;
@@ -56,22 +58,23 @@ use anyhow::{Context, Result, bail};
 use autamedica_api::{RecorderCommand, RecorderEvent, RecorderOrder, RecorderProblem};
 use autamedica_recorder::{Outcome, record, recover};
 
-/// No order is longer than this; it may hold many names.
-const LONGEST_ORDER: u64 = 1 << 20;
+/// Limit on the length of the order in bytes.
+const MAX_ORDER_BYTES: u64 = 1 << 20;
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    // SAFETY: sets a number of the process; nothing else runs yet.
+    // SAFETY: has no preconditions.
     unsafe { libc::umask(0o077) };
-    keep_memory_flat();
+    return_frames_to_the_system();
 
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let outcome = match arguments.split_first() {
         None => run(),
+        Some((first, [_])) if first == "record" => run(),
         Some((first, names)) if first == "recover" && !names.is_empty() => recover_all(names),
-        Some(_) => Err(anyhow::anyhow!("usage: autamedica-recorder [recover DIR/NAME…]")),
+        Some(_) => Err(anyhow::anyhow!("usage: autamedica-recorder [record LABEL | recover DIR/NAME…]")),
     };
     match outcome {
         Ok(code) => code,
@@ -82,39 +85,40 @@ fn main() -> ExitCode {
     }
 }
 
-/// A picture is 1.4 MB, and dozens come and go each second on several threads. Left to itself, glibc learns to keep such
-/// sizes in its heaps, where they leave holes: after half an hour with people who come and go, 100 MB of them. Mapped, each
-/// is given back at once, which costs nothing that can be measured.
-fn keep_memory_flat() {
+/// Makes glibc map large allocations, which are then returned to the system when freed.
+///
+/// By default glibc adapts to frames of 1.4 MB, allocated and freed on several threads, by keeping them in its heaps, which
+/// then fragment: 100 MB were lost after half an hour. Mapping them has no measurable cost.
+fn return_frames_to_the_system() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: sets a number of the allocator; nothing else runs yet.
+    // SAFETY: has no preconditions.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 256 << 10);
     }
 }
 
-/// One line of JSON. A reader that is gone doesn't end the recording.
+/// Writes an event as one line of JSON. A closed output does not end the recording.
 fn report(event: RecorderEvent) {
     match serde_json::to_string(&event) {
         Ok(line) => {
             let mut out = std::io::stdout().lock();
             if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
-                tracing::debug!(%error, "nobody reads the events");
+                tracing::debug!(%error, "event not written");
             }
         }
-        Err(error) => tracing::error!(%error, "an event can't be written"),
+        Err(error) => tracing::error!(%error, "event not serialized"),
     }
 }
 
 fn run() -> Result<ExitCode> {
     let mut input = std::io::BufReader::new(std::io::stdin());
     let mut line = String::new();
-    input.by_ref().take(LONGEST_ORDER).read_line(&mut line).context("reading the order")?;
+    input.by_ref().take(MAX_ORDER_BYTES).read_line(&mut line).context("reading the order")?;
     let order: RecorderOrder = match serde_json::from_str(&line) {
         Ok(order) => order,
         Err(error) => {
-            // Where, but not what: it may be part of a secret.
-            let message = format!("line 1, column {}: not an order ({:?})", error.column(), error.classify());
+            // Without the text of the error, which may quote a secret.
+            let message = format!("line 1, column {}: invalid order ({:?})", error.column(), error.classify());
             report(RecorderEvent::Problem { what: RecorderProblem::BadOrder, message: message.clone() });
             bail!(message);
         }
@@ -129,24 +133,24 @@ fn run() -> Result<ExitCode> {
     })
 }
 
-/// Passes commands on until the input ends, which is one, too.
+/// Forwards commands from the input. End of input counts as `Stop`.
 fn read_commands(input: impl BufRead, commands: &Sender<RecorderCommand>) {
     for line in input.lines().map_while(Result::ok).filter(|line| !line.trim().is_empty()) {
         match serde_json::from_str(&line) {
-            // Fails when the recording is over already.
+            // Sending fails after the end of the recording.
             Ok(command) => _ = commands.send(command),
-            Err(error) => tracing::warn!(%error, "a command that isn't one"),
+            Err(error) => tracing::warn!(%error, "invalid command ignored"),
         }
     }
     _ = commands.send(RecorderCommand::Stop);
 }
 
-/// SIGTERM and SIGINT finish the file.
+/// Sends `Stop` on SIGTERM and SIGINT.
 fn stop_on_signals(commands: Sender<RecorderCommand>) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
     let (mut terminate, mut interrupt) = {
-        let _inside = runtime.enter();
+        let _guard = runtime.enter();
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
     };
     let wait = move || {

@@ -1,4 +1,4 @@
-//! A recording's files: where each part is, and making whole what a killed recorder left.
+//! Files of a recording: paths of its parts, and recovery after a killed recorder.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -9,18 +9,19 @@ use autamedica_api::{RecordedPart, RecorderOrder};
 use crate::error::RecorderError;
 use crate::remux;
 
-/// One part of a recording, as files in a folder.
+/// One part of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// While it is written.
+    /// Matroska file, which exists until it is remuxed to an MP4 file beside it.
     pub matroska: PathBuf,
 }
 
 impl Part {
-    /// The part that is ordered. Makes its folder, for its owner only.
+    /// Creates the part of an order, and its folder with mode 0700.
     ///
     /// # Errors
-    /// When the name isn't a plain one, the part is there already, or the folder can't be made.
+    /// [`RecorderError::BadOrder`] for an invalid name or an existing part, [`RecorderError::File`] or
+    /// [`RecorderError::DiskFull`] when the folder can't be created.
     pub fn of(order: &RecorderOrder) -> Result<Self, RecorderError> {
         let plain = !order.name.is_empty()
             && !order.name.starts_with('.')
@@ -32,17 +33,17 @@ impl Part {
         if !folder.is_dir() {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true).mode(0o700).create(folder).map_err(RecorderError::file(folder))?;
-            // The umask may have taken something away, never added.
+            // The umask may have removed permissions of the owner.
             fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(RecorderError::file(folder))?;
         }
         let matroska = folder.join(format!("{}.part{}.mkv", order.name, order.part));
         if matroska.exists() || matroska.with_extension("mp4").exists() {
-            return Err(RecorderError::BadOrder("this part is there already".into()));
+            return Err(RecorderError::BadOrder("the part exists".into()));
         }
         Ok(Self { matroska })
     }
 
-    /// All parts of a recording (`DIR/NAME`) in order, whether they are finished or not.
+    /// Lists all parts of a recording (`DIR/NAME`) in order, finished or not.
     fn all(recording: &Path) -> Result<Vec<Self>, RecorderError> {
         let name = recording.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let folder = match recording.parent() {
@@ -60,35 +61,36 @@ impl Part {
         Ok(parts.into_values().collect())
     }
 
-    /// Makes an MP4 of it, or tells of the one that is there.
+    /// Remuxes the part to MP4, or describes the existing MP4.
     ///
     /// # Errors
-    /// When that fails. The Matroska file, if there is one, stays then.
+    /// [`RecorderError::DiskFull`], [`RecorderError::File`], [`RecorderError::GStreamer`] or [`RecorderError::Timeout`]. The
+    /// Matroska file is kept.
     pub fn finish(&self) -> Result<RecordedPart, RecorderError> {
         if self.matroska.exists() {
             remux::to_mp4(&self.matroska)
         } else {
-            remux::as_it_is(&self.matroska.with_extension("mp4"))
+            remux::describe(&self.matroska.with_extension("mp4"))
         }
     }
 
-    /// The Matroska file as it is.
-    pub(crate) fn as_it_is(&self) -> Result<RecordedPart, RecorderError> {
-        remux::as_it_is(&self.matroska)
+    /// Describes the Matroska file.
+    pub(crate) fn describe_matroska(&self) -> Result<RecordedPart, RecorderError> {
+        remux::describe(&self.matroska)
     }
 }
 
-/// N of `NAME.partN.mkv` and `NAME.partN.mp4`.
+/// Parses N of `NAME.partN.mkv` and `NAME.partN.mp4`.
 fn part_number(file: &str, name: &str) -> Option<u32> {
     let rest = file.strip_prefix(name)?.strip_prefix(".part")?;
     let number = rest.strip_suffix(".mkv").or_else(|| rest.strip_suffix(".mp4"))?;
     number.parse().ok()
 }
 
-/// Finishes all parts of a recording, named by its folder and name. The outcome of each, in order.
+/// Finishes all parts of a recording (`DIR/NAME`). Returns the results in order.
 ///
 /// # Errors
-/// When the folder can't be read or there is no part at all.
+/// [`RecorderError::File`] when the folder can't be read, [`RecorderError::NoSuchRecording`] when there is no part.
 pub fn recover(recording: &Path) -> Result<Vec<Result<RecordedPart, RecorderError>>, RecorderError> {
     let parts = Part::all(recording)?;
     if parts.is_empty() {
@@ -106,16 +108,19 @@ mod tests {
             url: String::new(),
             token: String::new(),
             e2ee_key: None,
+            e2ee_key_index: 0,
             directory: directory.to_owned(),
             name: name.to_owned(),
             part: 2,
+            people: std::collections::BTreeSet::new(),
             language: "es".to_owned(),
+            roles: std::collections::BTreeMap::new(),
             names: std::collections::BTreeMap::new(),
         }
     }
 
     #[test]
-    fn a_part_has_a_private_folder_and_is_never_written_twice() {
+    fn a_part_has_a_private_folder_and_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("deep/recordings");
         let part = Part::of(&order(&directory, "one")).unwrap();
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_found_in_order_and_others_are_not() {
+    fn only_parts_of_the_recording_are_listed_in_order() {
         let folder = tempfile::tempdir().unwrap();
         for file in ["a.part10.mkv", "a.part2.mp4", "a.part2.mkv", "a.part1.mp4", "ab.part1.mkv", "a.part1.mp4.partial"]
         {

@@ -1,4 +1,4 @@
-//! The recording's thread: its clock, and what it does at each tick.
+//! Recording loop: handles commands and writes frames and audio by one clock.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -6,47 +6,47 @@ use std::time::{Duration, Instant};
 
 use autamedica_api::{RecordedPart, RecorderCommand, RecorderEvent, RecorderOrder, RecorderProblem, Timestamp};
 
+use crate::audio::RATE;
 use crate::encoder::{Encoder, FPS, Pushed};
 use crate::error::RecorderError;
 use crate::part::Part;
-use crate::picture::Composer;
 use crate::session::{Media, Report, Session};
-use crate::sound::RATE;
 use crate::texts::Texts;
+use crate::video::Composer;
 
-/// How far the recording is behind what comes: jitter is evened out within this, and sound and picture brought together.
-/// Nobody waits for a recording, so it is generous: on a busy machine sound comes a third of a second after its picture.
-pub(crate) const HOLD: Duration = Duration::from_millis(400);
-/// Pictures may be so much too early, so that they are never later than that either: half of the time from one to the next.
-pub(crate) const EARLY: Duration = Duration::from_nanos(1_000_000_000 / FPS / 2);
-/// After a pause, what comes within this may have been captured before its end: it is thrown away.
-const IN_FLIGHT: Duration = Duration::from_millis(500);
-/// A machine that stood still for longer was asleep: that time isn't made up for.
-const ASLEEP: Duration = Duration::from_secs(10);
-/// A picture that is more than two ticks late is the last one again.
-const LATE: Duration = Duration::from_millis(66);
-/// With so many pictures left out in ten seconds (a tenth), the machine is too slow.
-const TOO_MANY_LEFT_OUT: u64 = FPS;
+/// Delay between arrival and recording, within which jitter is absorbed and audio and video are synchronized. It is long,
+/// because latency does not matter here and on a busy machine audio arrives 300 ms after its video.
+pub(crate) const PLAYOUT_DELAY: Duration = Duration::from_millis(400);
+/// Half a frame interval. Frames are selected this much ahead, so that they are at most this much early or late.
+pub(crate) const HALF_FRAME: Duration = Duration::from_nanos(1_000_000_000 / FPS / 2);
+/// Time after a resume in which received media is dropped, because it may have been captured during the pause.
+const RESUME_DELAY: Duration = Duration::from_millis(500);
+/// Maximum backlog that is written later. A longer one, as after a suspend of the machine, is skipped.
+const MAX_BACKLOG: Duration = Duration::from_secs(10);
+/// Maximum delay for composing a frame, two ticks. Later frames repeat the last one.
+const MAX_COMPOSE_DELAY: Duration = Duration::from_millis(66);
+/// Dropped frames within ten seconds (a tenth) from which the machine is reported as too slow.
+const TOO_SLOW_DROPS: u64 = FPS;
 
-/// How a recording ended.
+/// Result of a recording.
 #[derive(Debug)]
 pub enum Outcome {
-    /// There is a file.
+    /// A file was recorded.
     Finished(RecordedPart),
-    /// There is nothing.
+    /// Nothing was recorded.
     Failed(RecorderError),
 }
 
-/// Records until told to stop, the room ends, or nothing can be written any more. Reports everything, the outcome too.
+/// Records until a [`RecorderCommand::Stop`], the end of the room or a write error. Reports events, the outcome included.
 ///
-/// Blocks. `commands` that are closed mean [`RecorderCommand::Stop`].
+/// Blocks. A closed channel of `commands` counts as [`RecorderCommand::Stop`].
 pub fn record(
     order: &RecorderOrder,
     commands: &Receiver<RecorderCommand>,
     report: impl Fn(RecorderEvent) + Send + Sync + 'static,
 ) -> Outcome {
     let report: Report = Arc::new(report);
-    let outcome = begin(order, commands, &report);
+    let outcome = record_part(order, commands, &report);
     match outcome {
         Ok(part) => {
             report(RecorderEvent::Finished(part.clone()));
@@ -59,7 +59,7 @@ pub fn record(
     }
 }
 
-/// The error as an event. Messages of ours hold no secret.
+/// Converts an error to an event. The messages of [`RecorderError`] contain no secrets.
 fn problem(error: &RecorderError) -> RecorderEvent {
     let what = match error {
         RecorderError::BadOrder(_) => RecorderProblem::BadOrder,
@@ -70,7 +70,7 @@ fn problem(error: &RecorderError) -> RecorderEvent {
     RecorderEvent::Problem { what, message: error.to_string() }
 }
 
-fn begin(
+fn record_part(
     order: &RecorderOrder,
     commands: &Receiver<RecorderCommand>,
     report: &Report,
@@ -90,7 +90,6 @@ fn begin(
     let written = Encoder::start(&part.matroska).and_then(|encoder| {
         let mut recording = Recording::new(encoder, media, report.clone(), &order.language, &part);
         let outcome = recording.run(commands, &session);
-        // The room is left while the file is completed.
         outcome.and_then(|()| recording.encoder.finish())
     });
     runtime.block_on(session.leave());
@@ -105,30 +104,30 @@ fn begin(
         } else {
             RecorderProblem::RemuxFailed
         };
-        report(RecorderEvent::Problem { what, message: format!("no MP4 could be made: {error}") });
-        part.as_it_is()
+        report(RecorderEvent::Problem { what, message: format!("remuxing to MP4 failed: {error}") });
+        part.describe_matroska()
     })
 }
 
-/// What is going on.
+/// State of the recording.
 #[derive(Clone, Copy)]
 enum Phase {
-    /// Every tick is written.
+    /// Media is written.
     Recording,
-    /// Written up to this moment, which is [`HOLD`] after the command: what had come by then belongs to the file.
-    Ending(Instant, Next),
-    /// Nothing is written.
+    /// Media is written until this time, [`PLAYOUT_DELAY`] after the command, to include everything received before it.
+    Draining(Instant, Next),
+    /// Media is dropped.
     Paused,
-    /// Nothing is written until this moment; what came before it is thrown away then.
+    /// Media is dropped until this time.
     Resuming(Instant),
 }
 
-/// What comes after [`Phase::Ending`].
+/// Action after [`Phase::Draining`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Stop,
     Pause,
-    /// Resumed before the pause had begun.
+    /// Pause and resume at once: the resume command came while draining.
     Resume,
 }
 
@@ -139,14 +138,15 @@ struct Recording<'a> {
     composer: Composer,
     part: &'a Part,
     phase: Phase,
-    /// The moment of the file's beginning, moved on by each pause.
+    /// Start time of the file, shifted by the duration of each pause.
     origin: Instant,
-    /// Blocks of 10 ms written.
+    /// Audio blocks of 10 ms written.
     blocks: u64,
-    /// Pictures written or left out.
-    pictures: u64,
-    left_out: u64,
-    reported_slow: bool,
+    /// Frames written or dropped.
+    frames: u64,
+    /// Frames dropped since the last check.
+    dropped: u64,
+    reported_too_slow: bool,
 }
 
 impl<'a> Recording<'a> {
@@ -159,11 +159,11 @@ impl<'a> Recording<'a> {
             composer: Composer::new(Texts::new(language)),
             part,
             phase: Phase::Recording,
-            origin: Instant::now() + HOLD,
+            origin: Instant::now() + PLAYOUT_DELAY,
             blocks: 0,
-            pictures: 0,
-            left_out: 0,
-            reported_slow: false,
+            frames: 0,
+            dropped: 0,
+            reported_too_slow: false,
         }
     }
 
@@ -171,15 +171,15 @@ impl<'a> Recording<'a> {
         self.origin + Duration::from_millis(10 * self.blocks)
     }
 
-    fn next_picture(&self) -> Instant {
-        self.origin + Duration::from_nanos(self.pictures * 1_000_000_000 / FPS)
+    fn next_frame(&self) -> Instant {
+        self.origin + Duration::from_nanos(self.frames * 1_000_000_000 / FPS)
     }
 
-    /// Until the end of the recording.
+    /// Records until the end.
     fn run(&mut self, commands: &Receiver<RecorderCommand>, session: &Session) -> Result<(), RecorderError> {
         loop {
             let wake = match self.phase {
-                Phase::Recording | Phase::Ending(..) => self.next_block().min(self.next_picture()),
+                Phase::Recording | Phase::Draining(..) => self.next_block().min(self.next_frame()),
                 Phase::Paused => Instant::now() + Duration::from_millis(500),
                 Phase::Resuming(from) => from,
             };
@@ -190,13 +190,14 @@ impl<'a> Recording<'a> {
             };
             let now = Instant::now();
             match command {
-                Some(RecorderCommand::Only { people }) => session.only(people),
-                Some(command) if self.obey(&command, now) => return Ok(()),
+                Some(RecorderCommand::Only { people }) => session.set_people(people),
+                Some(RecorderCommand::Key { key, index }) => session.add_key(&key, index),
+                Some(command) if self.handle(&command, now) => return Ok(()),
                 Some(_) | None => {}
             }
             match self.phase {
                 Phase::Recording => self.write_until(now, now)?,
-                Phase::Ending(end, next) => {
+                Phase::Draining(end, next) => {
                     self.write_until(now.min(end), now)?;
                     if now >= end {
                         match next {
@@ -205,92 +206,92 @@ impl<'a> Recording<'a> {
                         }
                         self.phase = Phase::Paused;
                         if next == Next::Resume {
-                            self.obey(&RecorderCommand::Resume, now);
+                            self.handle(&RecorderCommand::Resume, now);
                         }
                     }
                 }
                 Phase::Resuming(from) if now >= from => {
                     self.media.flush();
-                    self.origin = now + HOLD - Duration::from_millis(10 * self.blocks);
+                    self.origin = now + PLAYOUT_DELAY - Duration::from_millis(10 * self.blocks);
                     self.phase = Phase::Recording;
                     (self.report)(RecorderEvent::Resumed);
                 }
-                // What nobody takes would only pile up.
+                // Flushed, so that the lanes don't overflow.
                 Phase::Paused | Phase::Resuming(_) => self.media.mixer.flush(),
             }
             self.encoder.check()?;
         }
     }
 
-    /// Does as told; whether the recording ends at once.
-    fn obey(&mut self, command: &RecorderCommand, now: Instant) -> bool {
-        use RecorderCommand::{Only, Pause, Resume, Stop};
+    /// Handles a command. Returns `true` if the recording ends at once.
+    fn handle(&mut self, command: &RecorderCommand, now: Instant) -> bool {
+        use RecorderCommand::{Key, Only, Pause, Resume, Stop};
         self.phase = match (command, self.phase) {
-            (Stop, Phase::Recording) => Phase::Ending(now + HOLD, Next::Stop),
-            (Stop, Phase::Ending(end, _)) => Phase::Ending(end, Next::Stop),
+            (Stop, Phase::Recording) => Phase::Draining(now + PLAYOUT_DELAY, Next::Stop),
+            (Stop, Phase::Draining(end, _)) => Phase::Draining(end, Next::Stop),
             (Stop, Phase::Paused | Phase::Resuming(_)) => return true,
-            (Pause, Phase::Recording) => Phase::Ending(now + HOLD, Next::Pause),
-            (Pause, Phase::Ending(end, Next::Resume)) => Phase::Ending(end, Next::Pause),
+            (Pause, Phase::Recording) => Phase::Draining(now + PLAYOUT_DELAY, Next::Pause),
+            (Pause, Phase::Draining(end, Next::Resume)) => Phase::Draining(end, Next::Pause),
             (Pause, Phase::Resuming(_)) => Phase::Paused,
-            (Resume, Phase::Ending(end, Next::Pause)) => Phase::Ending(end, Next::Resume),
-            (Resume, Phase::Paused) => Phase::Resuming(now + IN_FLIGHT),
-            (Pause | Resume | Only { .. }, phase) => phase,
+            (Resume, Phase::Draining(end, Next::Pause)) => Phase::Draining(end, Next::Resume),
+            (Resume, Phase::Paused) => Phase::Resuming(now + RESUME_DELAY),
+            (Pause | Resume | Only { .. } | Key { .. }, phase) => phase,
         };
         false
     }
 
-    /// Writes all ticks that were due by `until`.
+    /// Writes the blocks and frames that were due by `until`.
     fn write_until(&mut self, until: Instant, now: Instant) -> Result<(), RecorderError> {
         let behind = until.saturating_duration_since(self.next_block());
-        if behind > ASLEEP {
-            tracing::warn!(seconds = behind.as_secs(), "the machine stood still");
+        if behind > MAX_BACKLOG {
+            tracing::warn!(seconds = behind.as_secs(), "backlog skipped");
             self.media.flush();
             self.origin += behind;
         }
         while self.next_block() <= until {
             let late = now.saturating_duration_since(self.next_block());
             let block = self.media.mixer.mix((late.as_secs_f64() * f64::from(RATE)) as usize);
-            self.encoder.push_sound(&block)?;
+            self.encoder.push_audio(&block)?;
             self.blocks += 1;
             if self.blocks.is_multiple_of(100) {
                 self.progress();
             }
         }
-        while self.next_picture() <= until {
-            let due = self.next_picture();
-            if now.saturating_duration_since(due) < LATE {
+        while self.next_frame() <= until {
+            let due = self.next_frame();
+            if now.saturating_duration_since(due) < MAX_COMPOSE_DELAY {
                 self.compose(due, now);
             }
-            let pushed = self.encoder.push_picture(self.pictures, self.composer.canvas())?;
-            self.left_out += u64::from(pushed == Pushed::LeftOut);
-            self.pictures += 1;
+            let pushed = self.encoder.push_frame(self.frames, self.composer.canvas())?;
+            self.dropped += u64::from(pushed == Pushed::Dropped);
+            self.frames += 1;
         }
         Ok(())
     }
 
     fn compose(&mut self, due: Instant, now: Instant) {
-        let moment = due - HOLD + EARLY;
+        let moment = due - PLAYOUT_DELAY + HALF_FRAME;
         let ago = jiff::SignedDuration::try_from(now.saturating_duration_since(moment)).unwrap_or_default();
         let time = jiff::Zoned::now().saturating_sub(ago).strftime("%Y-%m-%d %H:%M:%S").to_string();
         self.composer.draw(&self.media.scene(), moment, &time);
     }
 
-    /// Every second of the file.
+    /// Reports the progress, and every ten seconds a too slow machine.
     fn progress(&mut self) {
         match std::fs::metadata(&self.part.matroska) {
             Ok(file) => {
                 let seconds = self.blocks as f64 / 100.0;
                 (self.report)(RecorderEvent::Progress { bytes: file.len(), seconds });
             }
-            Err(error) => tracing::warn!(%error, "the file's size isn't known"),
+            Err(error) => tracing::warn!(%error, "file size not read"),
         }
         if self.blocks.is_multiple_of(1000) {
-            let slow = self.left_out >= TOO_MANY_LEFT_OUT;
-            if slow && !self.reported_slow {
-                let message = format!("{} of {} pictures were left out", self.left_out, 10 * FPS);
+            let slow = self.dropped >= TOO_SLOW_DROPS;
+            if slow && !self.reported_too_slow {
+                let message = format!("{} of {} frames were dropped", self.dropped, 10 * FPS);
                 (self.report)(RecorderEvent::Problem { what: RecorderProblem::TooSlow, message });
             }
-            (self.reported_slow, self.left_out) = (slow, 0);
+            (self.reported_too_slow, self.dropped) = (slow, 0);
         }
     }
 }

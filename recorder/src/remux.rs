@@ -1,4 +1,4 @@
-//! From the Matroska file of a recording to an MP4, without encoding anything again.
+//! Remuxes the Matroska file of a recording to MP4, without encoding.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -11,22 +11,23 @@ use autamedica_api::RecordedPart;
 use gstreamer::prelude::*;
 use gstreamer::{ClockTime, Element, Pad, PadProbeReturn, PadProbeType, Pipeline, State};
 
+use crate::audio::RATE;
 use crate::encoder::{FPS, element, wait_for_end};
 use crate::error::RecorderError;
-use crate::sound::RATE;
 
-/// Samples in a frame of AAC.
+/// Samples of an AAC frame.
 const AAC_FRAME: u64 = 1024;
-/// When nothing more was read for so long, nothing will be.
-const STUCK_AFTER: ClockTime = ClockTime::from_seconds(30);
+/// Time without progress after which remuxing fails.
+const STALL_TIMEOUT: ClockTime = ClockTime::from_seconds(30);
 
-/// Makes an MP4 of a Matroska file, whole or cut off anywhere, and removes the Matroska file.
+/// Remuxes a Matroska file, which may be truncated anywhere, to MP4 and removes it.
 ///
 /// # Errors
-/// [`RecorderError::DiskFull`] when there is no room for it; the Matroska file stays, then and in any other case.
+/// [`RecorderError::DiskFull`], [`RecorderError::File`], [`RecorderError::GStreamer`] or [`RecorderError::Timeout`]. The
+/// Matroska file is kept.
 pub(crate) fn to_mp4(matroska: &Path) -> Result<RecordedPart, RecorderError> {
     let (partial, mp4) = (matroska.with_extension("mp4.partial"), matroska.with_extension("mp4"));
-    // One that a killed remux left is no good.
+    // Truncated, because a killed remux may have left it.
     OpenOptions::new()
         .write(true)
         .create(true)
@@ -34,11 +35,11 @@ pub(crate) fn to_mp4(matroska: &Path) -> Result<RecordedPart, RecorderError> {
         .mode(0o600)
         .open(&partial)
         .map_err(RecorderError::file(&partial))?;
-    let made = walk(matroska, Some(&partial)).and_then(|seconds| {
-        // Whole on the disk before it takes its name, and before the other goes.
+    let made = process(matroska, Some(&partial)).and_then(|seconds| {
+        // Synced before the rename and before the Matroska file is removed.
         File::open(&partial).and_then(|file| file.sync_all()).map_err(RecorderError::file(&partial))?;
         fs::rename(&partial, &mp4).map_err(RecorderError::file(&mp4))?;
-        let part = described(&mp4, seconds)?;
+        let part = with_hash(&mp4, seconds)?;
         if let Some(folder) = mp4.parent() {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(RecorderError::file(folder))?;
         }
@@ -46,22 +47,23 @@ pub(crate) fn to_mp4(matroska: &Path) -> Result<RecordedPart, RecorderError> {
         Ok(part)
     });
     if made.is_err() {
-        // Gone already when it had its name; and the next remux writes over it.
+        // Fails when the file was renamed. If it stays, the next remux truncates it.
         let _ = fs::remove_file(&partial);
     }
     made
 }
 
-/// A file as it is.
+/// Determines length, size and hash of a recorded file.
 ///
 /// # Errors
-/// When it can't be read, or isn't a recording.
-pub(crate) fn as_it_is(file: &Path) -> Result<RecordedPart, RecorderError> {
-    let seconds = walk(file, None)?;
-    described(file, seconds)
+/// [`RecorderError::File`] when the file can't be read, [`RecorderError::GStreamer`] or [`RecorderError::Timeout`] when it is
+/// not a recording.
+pub(crate) fn describe(file: &Path) -> Result<RecordedPart, RecorderError> {
+    let seconds = process(file, None)?;
+    with_hash(file, seconds)
 }
 
-fn described(path: &Path, seconds: f64) -> Result<RecordedPart, RecorderError> {
+fn with_hash(path: &Path, seconds: f64) -> Result<RecordedPart, RecorderError> {
     let mut file = File::open(path).map_err(RecorderError::file(path))?;
     let (mut context, mut bytes) = (ring::digest::Context::new(&ring::digest::SHA256), 0);
     let mut buffer = vec![0; 1 << 18];
@@ -77,8 +79,8 @@ fn described(path: &Path, seconds: f64) -> Result<RecordedPart, RecorderError> {
     Ok(RecordedPart { file: PathBuf::from(path), seconds, bytes, sha256 })
 }
 
-/// Reads a recording from its beginning to its end, into an MP4 if one is wanted, and says how many seconds it has.
-fn walk(file: &Path, mp4: Option<&Path>) -> Result<f64, RecorderError> {
+/// Reads a recording to its end, writes it to `mp4` if given, and returns its length in seconds.
+fn process(file: &Path, mp4: Option<&Path>) -> Result<f64, RecorderError> {
     crate::init()?;
     let pipeline = Pipeline::new();
     let source = element("filesrc")?;
@@ -99,31 +101,31 @@ fn walk(file: &Path, mp4: Option<&Path>) -> Result<f64, RecorderError> {
     };
 
     let end = Arc::new(AtomicU64::new(0));
-    let (weak, until) = (pipeline.downgrade(), end.clone());
+    let (weak, last) = (pipeline.downgrade(), end.clone());
     demuxer.connect_pad_added(move |demuxer, pad| {
         let Some(pipeline) = weak.upgrade() else { return };
-        if let Err(error) = branch(&pipeline, pad, muxer.as_ref(), &until) {
+        if let Err(error) = link_stream(&pipeline, pad, muxer.as_ref(), &last) {
             let details = error.to_string();
-            gstreamer::element_error!(demuxer, gstreamer::CoreError::Pad, ("a stream can't be read"), ["{details}"]);
+            gstreamer::element_error!(demuxer, gstreamer::CoreError::Pad, ("stream not linked"), ["{details}"]);
         }
     });
     pipeline.set_state(State::Playing)?;
-    let ended = until_end(&pipeline, &end);
+    let ended = wait_while_progressing(&pipeline, &end);
     pipeline.set_state(State::Null)?;
     ended?;
     let end = ClockTime::from_nseconds(end.load(Ordering::Relaxed));
     if end.is_zero() {
-        return Err(RecorderError::GStreamer("there is no whole picture in the file".into()));
+        return Err(RecorderError::GStreamer("the file has no complete frame".into()));
     }
     Ok(end.nseconds() as f64 / 1e9)
 }
 
-/// Waits until all is read, as long as it goes on.
-fn until_end(pipeline: &Pipeline, read: &AtomicU64) -> Result<(), RecorderError> {
+/// Waits for the end of the stream as long as there is progress.
+fn wait_while_progressing(pipeline: &Pipeline, read: &AtomicU64) -> Result<(), RecorderError> {
     loop {
         let before = read.load(Ordering::Relaxed);
-        match wait_for_end(pipeline, STUCK_AFTER) {
-            Err(RecorderError::TooLong) if read.load(Ordering::Relaxed) != before => {}
+        match wait_for_end(pipeline, STALL_TIMEOUT) {
+            Err(RecorderError::Timeout) if read.load(Ordering::Relaxed) != before => {}
             ended => return ended,
         }
     }
@@ -133,19 +135,24 @@ fn utf8(path: &Path) -> Result<&str, RecorderError> {
     path.to_str().ok_or_else(|| RecorderError::BadOrder("the path isn't UTF-8".into()))
 }
 
-/// From one of the demuxer's streams to the muxer, or to nowhere.
-fn branch(pipeline: &Pipeline, pad: &Pad, muxer: Option<&Element>, end: &Arc<AtomicU64>) -> Result<(), RecorderError> {
+/// Links a stream of the demuxer to the muxer, or to a sink that discards it.
+fn link_stream(
+    pipeline: &Pipeline,
+    pad: &Pad,
+    muxer: Option<&Element>,
+    end: &Arc<AtomicU64>,
+) -> Result<(), RecorderError> {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let kind = caps.structure(0).map(|caps| caps.name().to_string()).unwrap_or_default();
     let (parser, grid) = match kind.as_str() {
         "video/x-h264" => (element("h264parse")?, (1, FPS)),
         "audio/mpeg" => (element("aacparse")?, (AAC_FRAME, u64::from(RATE))),
-        _ => return Err(RecorderError::GStreamer(format!("a stream of {kind}"))),
+        _ => return Err(RecorderError::GStreamer(format!("unsupported stream {kind}"))),
     };
-    // The muxer waits for both streams, and the demuxer has one thread.
+    // A queue, because the muxer waits for both streams and the demuxer has one thread. Unlimited, because during a gap in
+    // one stream the queue of the other fills; with a limit both would block for ever. The streams are interleaved, so the
+    // queues stay short.
     let queue = element("queue")?;
-    // Where one stream has a gap, as a picture left out on a busy machine, the other has to pass it by, however long it is:
-    // with a limit here both would wait for ever. They are interleaved, so not much gathers.
     for limit in ["max-size-buffers", "max-size-bytes"] {
         queue.set_property(limit, 0_u32);
     }
@@ -173,7 +180,7 @@ fn branch(pipeline: &Pipeline, pad: &Pad, muxer: Option<&Element>, end: &Arc<Ato
         None => {
             let sink = element("fakesink")?;
             sink.set_property("sync", false);
-            // Streams come one after the other; a sink that waits for all to begin would wait for ever.
+            // Pads are added one after the other; a sink that waits for preroll would block the demuxer.
             sink.set_property("async", false);
             pipeline.add(&sink)?;
             parser.link(&sink)?;
@@ -187,8 +194,8 @@ fn branch(pipeline: &Pipeline, pad: &Pad, muxer: Option<&Element>, end: &Arc<Ato
     Ok(())
 }
 
-/// The nearest multiple of `parts / rate` seconds, and the way to the next: Matroska rounds to milliseconds, which an MP4
-/// would show as an uneven frame rate.
+/// Rounds a time to a multiple of `parts / rate` seconds and returns it with the duration up to the next one. Matroska
+/// rounds to milliseconds, which would make an uneven frame rate in the MP4.
 fn on_grid(time: ClockTime, (parts, rate): (u64, u64)) -> (ClockTime, ClockTime) {
     let (parts, rate, second) = (u128::from(parts), u128::from(rate), 1_000_000_000_u128);
     let number = (u128::from(time.nseconds()) * rate + parts * second / 2) / (parts * second);
@@ -201,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn milliseconds_are_put_back_on_the_grid() {
+    fn times_rounded_to_milliseconds_are_restored() {
         for (parts, rate) in [(1, FPS), (AAC_FRAME, u64::from(RATE))] {
             let mut next = ClockTime::ZERO;
             for number in 0..200_000_u64 {
@@ -215,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_recording_stays_as_it_is() {
+    fn invalid_files_are_left_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         for (name, bytes) in [("empty", &b""[..]), ("other", b"this is no Matroska file, but it is long enough")] {
             let file = folder.path().join(name).with_extension("mkv");
@@ -223,6 +230,6 @@ mod tests {
             assert!(to_mp4(&file).is_err(), "{name}");
             assert_eq!(fs::read(&file).unwrap(), bytes);
         }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "a partial file is left");
     }
 }

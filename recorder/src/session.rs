@@ -1,4 +1,4 @@
-//! Being in the room: gets in, stays in, and keeps the scene and the mixer up to date.
+//! Session in the room: joins, rejoins after a lost connection, and keeps scene and mixer up to date.
 
 mod sync;
 mod tracks;
@@ -9,61 +9,63 @@ use std::time::Duration;
 
 use autamedica_api::{ParticipantMetadata, RecorderEvent, RecorderOrder, RecorderProblem, Role};
 use autamedica_engine::{
-    DisconnectReason, E2eeOptions, EncryptionKey, EncryptionState, ParticipantKind, RemoteParticipant, Room, RoomError,
-    RoomEvent, RoomOptions, TrackSource,
+    DisconnectReason, E2eeOptions, EncryptionKey, EncryptionState, ParticipantKind, ReceiveLimits, RemoteParticipant,
+    Room, RoomError, RoomEvent, RoomOptions, TrackSource,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
-use self::sync::Leads;
+use self::sync::AudioDelays;
 use self::tracks::Tracks;
-use crate::picture::{Person, Scene};
-use crate::sound::Mixer;
+use crate::audio::Mixer;
+use crate::texts::Texts;
+use crate::video::{Person, Scene};
 
-/// How often things are looked at that no event tells of: how long media waits, a stream that couldn't be opened. A new
-/// track has been looked at before the first of it is recorded.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// Pauses between attempts to get back in: the first, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+/// Interval for measuring delays and for retrying streams that failed to open. Shorter than the playout delay, so that a new
+/// track is measured before it is recorded.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(300);
+/// Shortest and longest delay between attempts to rejoin.
+const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
-/// What the recording takes from the room. Clones are the same.
+/// Media of the room for the recording. Clones share one state.
 #[derive(Clone, Default)]
 pub(crate) struct Media {
     scene: Arc<Mutex<Arc<Scene>>>,
-    /// What is heard.
+    /// Mixer of all audio tracks.
     pub mixer: Mixer,
 }
 
 impl Media {
-    /// What is seen.
+    /// Returns the current scene.
     pub(crate) fn scene(&self) -> Arc<Scene> {
         self.scene.lock().clone()
     }
 
-    /// Forgets all that has come and isn't recorded yet.
+    /// Drops all media that is not recorded yet.
     pub(crate) fn flush(&self) {
         for person in &self.scene().people {
-            person.camera.iter().chain(&person.screen).for_each(crate::picture::Feed::flush);
+            person.camera.iter().chain(&person.screen).for_each(crate::video::FrameBuffer::flush);
         }
         self.mixer.flush();
     }
 
-    fn show(&self, scene: Scene) {
-        let mut shown = self.scene.lock();
-        if **shown != scene {
-            *shown = Arc::new(scene);
+    fn set_scene(&self, scene: Scene) {
+        let mut current = self.scene.lock();
+        if **current != scene {
+            *current = Arc::new(scene);
         }
     }
 }
 
-/// How the session tells of something.
+/// Callback for events.
 pub(crate) type Report = Arc<dyn Fn(RecorderEvent) + Send + Sync>;
 
-/// Being in a room, until dropped.
+/// A running session.
 pub(crate) struct Session {
     leave: watch::Sender<bool>,
-    only: watch::Sender<Option<BTreeSet<String>>>,
-    /// Says `true` when the room is over: it was closed, or we were removed.
+    people: watch::Sender<BTreeSet<String>>,
+    key: watch::Sender<Option<E2eeOptions>>,
+    /// `true` once the room was closed or the recorder removed.
     over: watch::Receiver<bool>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -72,175 +74,206 @@ impl Session {
     /// Joins the room of the order.
     ///
     /// # Errors
-    /// When it can't be joined, after a few attempts.
+    /// [`RoomError`] when all attempts of the engine to join have failed.
     pub(crate) async fn join(order: &RecorderOrder, media: Media, report: Report) -> Result<Self, RoomError> {
-        let entrance = Entrance {
+        let parameters = JoinParameters {
             url: order.url.clone(),
             token: order.token.clone(),
-            key: order.e2ee_key.as_ref().map(|key| EncryptionKey::new(key.as_bytes())),
+            e2ee: order.e2ee_key.as_ref().map(|key| {
+                E2eeOptions::with_shared_key(EncryptionKey::new(key.as_bytes())).at_index(order.e2ee_key_index)
+            }),
         };
-        let joined = entrance.enter().await?;
+        let joined = parameters.join().await?;
         let (leave, left) = watch::channel(false);
         let (ended, over) = watch::channel(false);
-        let (only, people) = watch::channel(None);
-        let stay = Stay {
-            entrance,
+        let (people, allowed) = watch::channel(order.people.clone());
+        let (key, newest_key) = watch::channel(parameters.e2ee.clone());
+        let session = SessionTask {
+            parameters,
             names: order.names.clone(),
-            only: people,
+            roles: order.roles.clone(),
+            texts: Texts::new(&order.language),
+            people: allowed,
+            newest_key,
             media,
             report,
             tracks: Tracks::default(),
-            leads: Leads::default(),
+            delays: AudioDelays::default(),
             reconnecting: false,
             undecryptable: HashSet::new(),
         };
         let task = tokio::spawn(async move {
-            stay.run(joined, left).await;
-            // Nobody listens any more when the recording has ended first.
+            session.run(joined, left).await;
+            // Fails when the recording has ended first.
             let _ = ended.send(true);
         });
-        Ok(Self { leave, only, over, task })
+        Ok(Self { leave, people, key, over, task })
     }
 
-    /// Takes picture and sound of these people alone.
-    pub(crate) fn only(&self, people: BTreeSet<String>) {
-        self.only.send_replace(Some(people));
+    /// Replaces the identities of the participants who may be recorded.
+    pub(crate) fn set_people(&self, people: BTreeSet<String>) {
+        self.people.send_replace(people);
     }
 
-    /// Whether the room is over.
+    /// Adds a key for decryption.
+    pub(crate) fn add_key(&self, key: &str, index: u32) {
+        let key = E2eeOptions::with_shared_key(EncryptionKey::new(key.as_bytes())).at_index(index);
+        self.key.send_replace(Some(key));
+    }
+
+    /// Returns `true` once the room was closed or the recorder removed.
     pub(crate) fn is_over(&self) -> bool {
         *self.over.borrow()
     }
 
-    /// Leaves the room; takes two seconds at the most.
+    /// Leaves the room, within two seconds.
     pub(crate) async fn leave(self) {
-        // The task may have ended by itself.
+        // Fails when the task has ended.
         let _ = self.leave.send(true);
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the session ended badly");
+            tracing::error!(%error, "session task failed");
         }
     }
 }
 
-/// How to get in. Not `Debug`: it holds secrets.
-struct Entrance {
+/// Parameters for joining and rejoining. Not `Debug`, because they contain secrets.
+struct JoinParameters {
     url: String,
     token: String,
-    key: Option<EncryptionKey>,
+    e2ee: Option<E2eeOptions>,
 }
 
-type Joined = (Room, mpsc::UnboundedReceiver<RoomEvent>);
+type Joined = (Room, mpsc::Receiver<RoomEvent>);
 
-impl Entrance {
-    async fn enter(&self) -> Result<Joined, RoomError> {
-        let e2ee = self.key.clone().map(E2eeOptions::with_shared_key);
-        Room::connect(&self.url, &self.token, RoomOptions { e2ee, ..Default::default() }).await
+impl JoinParameters {
+    async fn join(&self) -> Result<Joined, RoomError> {
+        let e2ee = self.e2ee.clone();
+        let receive_limits = ReceiveLimits::MEDIA_ONLY;
+        Room::connect(&self.url, &self.token, RoomOptions { e2ee, receive_limits, ..Default::default() }).await
     }
 }
 
-/// The session's task.
-struct Stay {
-    entrance: Entrance,
+/// State of the session's task.
+struct SessionTask {
+    parameters: JoinParameters,
     names: BTreeMap<String, String>,
-    /// Who may be recorded; everybody, unless it is said.
-    only: watch::Receiver<Option<BTreeSet<String>>>,
+    roles: BTreeMap<String, Role>,
+    texts: Texts,
+    /// Identities of the participants who may be recorded.
+    people: watch::Receiver<BTreeSet<String>>,
+    newest_key: watch::Receiver<Option<E2eeOptions>>,
     media: Media,
     report: Report,
     tracks: Tracks,
-    leads: Leads,
+    delays: AudioDelays,
     reconnecting: bool,
-    /// Whose media was reported as undecryptable.
+    /// Identities whose media was reported as undecryptable.
     undecryptable: HashSet<String>,
 }
 
-impl Stay {
+impl SessionTask {
     async fn run(mut self, mut joined: Joined, mut left: watch::Receiver<bool>) {
         loop {
-            let reason = self.stay(&joined.0, &mut joined.1, &mut left).await;
+            let reason = self.run_connected(&joined.0, &mut joined.1, &mut left).await;
             self.tracks.clear();
             let Some(reason) = reason else {
                 if let Err(error) = joined.0.close().await {
-                    tracing::debug!(%error, "the room wasn't told that we leave");
+                    tracing::debug!(%error, "room not left in time");
                 }
                 return;
             };
-            tracing::info!(?reason, "out of the room");
+            tracing::info!(?reason, "disconnected from the room");
             if is_final(reason) {
                 return;
             }
-            self.connection(true);
-            self.media.show(Scene { reconnecting: true, ..Scene::clone(&self.media.scene()) });
-            let Some(again) = self.come_back(&mut left).await else { return };
+            self.set_connection_lost(true);
+            self.media.set_scene(Scene { reconnecting: true, ..Scene::clone(&self.media.scene()) });
+            let Some(again) = self.rejoin(&mut left).await else { return };
             joined = again;
-            self.connection(false);
+            self.set_connection_lost(false);
         }
     }
 
-    /// Tries to get in again until it works. `None` when there is no need any more.
-    async fn come_back(&self, left: &mut watch::Receiver<bool>) -> Option<Joined> {
-        let mut pause = RETRY.0;
+    /// Retries to join until it succeeds. Returns `None` when the session is to end.
+    async fn rejoin(&self, left: &mut watch::Receiver<bool>) -> Option<Joined> {
+        let mut pause = RETRY_DELAY.0;
         loop {
             tokio::select! {
-                joined = self.entrance.enter() => match joined {
+                joined = self.parameters.join() => match joined {
                     Ok(joined) => return Some(joined),
-                    Err(error) => tracing::warn!(%error, "not back in the room yet"),
+                    Err(error) => tracing::warn!(%error, "attempt to rejoin failed"),
                 },
                 _ = left.changed() => return None,
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (2 * pause).min(RETRY.1),
+                () = tokio::time::sleep(pause) => pause = (2 * pause).min(RETRY_DELAY.1),
                 _ = left.changed() => return None,
             }
         }
     }
 
-    /// In the room until it ends, for this reason, or until we leave.
-    async fn stay(
+    /// Handles events until the connection ends, and returns the reason; `None` when the session is to end.
+    async fn run_connected(
         &mut self,
         room: &Room,
-        events: &mut mpsc::UnboundedReceiver<RoomEvent>,
+        events: &mut mpsc::Receiver<RoomEvent>,
         left: &mut watch::Receiver<bool>,
     ) -> Option<DisconnectReason> {
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut interval = tokio::time::interval(UPDATE_INTERVAL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (measured, mut measures) = mpsc::channel::<Vec<_>>(1);
         loop {
             tokio::select! {
                 event = events.recv() => match event {
                     None => return Some(DisconnectReason::UnknownReason),
                     Some(RoomEvent::Disconnected { reason }) => return Some(reason),
-                    Some(event) => self.happened(event),
+                    Some(event) => self.handle_event(event),
                 },
-                Some(waits) = measures.recv() => self.leads.measured(&waits, &self.tracks),
-                _ = look.tick() => if let Ok(slot) = measured.clone().try_reserve_owned() {
+                Some(counters) = measures.recv() => self.delays.update(&counters, &self.tracks),
+                _ = interval.tick() => if let Ok(slot) = measured.clone().try_reserve_owned() {
                     tokio::spawn(sync::measure(self.tracks.all(), slot));
                 },
                 _ = left.changed() => return None,
-                // A closed channel is the end, which the line above hears.
-                _ = self.only.changed() => {}
+                // Closed only together with `left`, which ends the loop.
+                _ = self.people.changed() => {}
+                _ = self.newest_key.changed() => self.change_key(room).await,
             }
             self.update(room);
         }
     }
 
-    fn happened(&mut self, event: RoomEvent) {
+    /// Installs the newest key, and uses it for rejoining.
+    async fn change_key(&mut self, room: &Room) {
+        let Some(key) = self.newest_key.borrow_and_update().clone() else { return };
+        let manager = room.e2ee_manager();
+        self.parameters.e2ee = Some(key.clone());
+        // Deriving the key blocks for about 100 ms.
+        let installed = tokio::task::spawn_blocking(move || manager.add_key(&key.key, key.index)).await;
+        match installed {
+            Ok(Ok(())) => tracing::info!("room key added"),
+            Ok(Err(error)) => tracing::error!(%error, "room key not added"),
+            Err(error) => tracing::error!(%error, "room key not added"),
+        }
+    }
+
+    fn handle_event(&mut self, event: RoomEvent) {
         match event {
-            RoomEvent::Reconnecting => self.connection(true),
-            RoomEvent::Reconnected => self.connection(false),
-            RoomEvent::TokenRefreshed { token } => self.entrance.token = token.expose().to_owned(),
+            RoomEvent::Reconnecting => self.set_connection_lost(true),
+            RoomEvent::Reconnected => self.set_connection_lost(false),
+            RoomEvent::TokenRefreshed { token } => self.parameters.token = token.expose().to_owned(),
             RoomEvent::EngineFailed { message } => tracing::error!(message, "the engine failed"),
             RoomEvent::E2eeStateChanged { participant, state } => {
                 let failed = matches!(state, EncryptionState::DecryptionFailed | EncryptionState::MissingKey);
                 if failed && self.undecryptable.insert(participant.identity()) {
-                    self.problem(RecorderProblem::Undecryptable, "somebody's media can't be decrypted");
+                    self.problem(RecorderProblem::Undecryptable, "a participant's media can't be decrypted");
                 }
             }
             _ => {}
         }
     }
 
-    /// The connection is lost, or back.
-    fn connection(&mut self, lost: bool) {
+    /// Records and reports a change of the connection.
+    fn set_connection_lost(&mut self, lost: bool) {
         if lost != self.reconnecting {
             self.reconnecting = lost;
             if lost {
@@ -255,35 +288,36 @@ impl Stay {
         (self.report)(RecorderEvent::Problem { what, message: message.to_owned() });
     }
 
-    /// Opens what is new, closes what is gone, and shows who is there. Compares instead of following each event, so that
-    /// nothing is missed, whatever a reconnection does.
+    /// Opens and closes streams and sets the scene, to match the current participants. It compares states instead of
+    /// following events, so that it is correct after any reconnection.
     fn update(&mut self, room: &Room) {
         let mut participants: Vec<_> = room.remote_participants().into_iter().filter(is_person).collect();
-        if let Some(only) = &*self.only.borrow() {
-            participants.retain(|participant| only.contains(&participant.identity()));
-        }
-        // The doctor is always on the left.
+        participants.retain(|participant| self.people.borrow().contains(&participant.identity()));
+        // Doctors first, who are shown on the left.
         participants.sort_by_key(|participant| role_of(participant) != Some(Role::Doctor));
-        let unreadable = self.tracks.update(&participants, &self.media.mixer, &self.leads);
-        if unreadable.into_iter().any(|identity| self.undecryptable.insert(identity)) {
-            self.problem(RecorderProblem::Undecryptable, "somebody's media is encrypted, and there is no key");
+        let undecryptable = self.tracks.update(&participants, &self.media.mixer, &self.delays);
+        if undecryptable.into_iter().any(|identity| self.undecryptable.insert(identity)) {
+            self.problem(RecorderProblem::Undecryptable, "a participant's media is encrypted and no key is set");
         }
         let people = participants.iter().map(|participant| Person {
             name: self.name(participant),
-            camera: self.tracks.feed(participant, TrackSource::Camera),
-            screen: self.tracks.feed(participant, TrackSource::Screenshare),
+            camera: self.tracks.frames(participant, TrackSource::Camera),
+            screen: self.tracks.frames(participant, TrackSource::Screenshare),
         });
-        self.media.show(Scene { people: people.collect(), reconnecting: self.reconnecting });
+        self.media.set_scene(Scene { people: people.collect(), reconnecting: self.reconnecting });
     }
 
     fn name(&self, participant: &RemoteParticipant) -> String {
         let identity = participant.identity();
         let known = self.names.get(&identity).cloned().filter(|name| !name.trim().is_empty());
-        known.unwrap_or_else(|| Some(participant.name()).filter(|name| !name.trim().is_empty()).unwrap_or(identity))
+        let role = || self.roles.get(&identity).map(|role| self.texts.role(*role));
+        known
+            .or_else(role)
+            .unwrap_or_else(|| Some(participant.name()).filter(|name| !name.trim().is_empty()).unwrap_or(identity))
     }
 }
 
-/// Whether this is somebody to show: no recorder or helper, and nobody who still waits to be let in.
+/// Returns `true` for a person who is admitted: not for recorders, agents and those in the waiting room.
 fn is_person(participant: &RemoteParticipant) -> bool {
     let kind =
         matches!(participant.kind(), ParticipantKind::Standard | ParticipantKind::Sip | ParticipantKind::Ingress);
@@ -294,7 +328,7 @@ fn role_of(participant: &RemoteParticipant) -> Option<Role> {
     serde_json::from_str::<ParticipantMetadata>(&participant.metadata()).ok().map(|metadata| metadata.role)
 }
 
-/// Whether there is no way back: somebody wants us out, or the room is gone.
+/// Returns `true` for reasons after which the session must not rejoin.
 fn is_final(reason: DisconnectReason) -> bool {
     matches!(
         reason,

@@ -1,14 +1,15 @@
-//! The words in the picture: `assets/locales/recorder/*.ftl`.
+//! Texts in the recorded video, from `assets/locales/recorder/*.ftl`.
 
+use autamedica_api::Role;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
-/// The texts of one language.
+/// Texts in one language.
 pub(crate) struct Texts(FluentBundle<FluentResource>);
 
 impl Texts {
-    /// English for `en` and what begins so, else Spanish.
+    /// Loads English for language tags that start with `en`, else Spanish.
     pub(crate) fn new(language: &str) -> Self {
         let (source, language) = if language.starts_with("en") {
             (include_str!("../../assets/locales/recorder/en.ftl"), "en")
@@ -18,20 +19,29 @@ impl Texts {
         let resource = FluentResource::try_new(source.to_owned())
             .map_err(|(_, errors)| errors)
             .expect("invariant: the compiled-in texts parse, which a test checks");
-        let language: LanguageIdentifier = language.parse().expect("invariant: our codes are language tags");
+        let language: LanguageIdentifier = language.parse().expect("invariant: both codes are language tags");
         let mut bundle = FluentBundle::new_concurrent(vec![language]);
-        // Isolation marks have no shape in our fonts.
+        // The fonts have no glyphs for isolation marks.
         bundle.set_use_isolating(false);
         bundle.add_resource(resource).expect("invariant: no key is defined twice, which a test checks");
         Self(bundle)
     }
 
-    /// The text of `key`.
+    /// Returns the text of `key`.
     pub(crate) fn t(&self, key: &str) -> String {
         self.format(key, None)
     }
 
-    /// The text of `key` with one value put in.
+    /// Returns the name of a role.
+    pub(crate) fn role(&self, role: Role) -> String {
+        self.t(match role {
+            Role::Patient => "recorder-patient",
+            Role::Doctor => "recorder-doctor",
+            Role::Observer => "recorder-observer",
+        })
+    }
+
+    /// Returns the text of `key` with one argument.
     pub(crate) fn with(&self, key: &str, name: &'static str, value: &str) -> String {
         let mut args = FluentArgs::with_capacity(1);
         args.set(name, value.to_owned());
@@ -54,7 +64,7 @@ mod tests {
 
     #[test]
     fn both_languages_have_every_text() {
-        let keys = ["nobody", "camera-off", "no-picture", "reconnecting", "screen"];
+        let keys = ["nobody", "camera-off", "no-picture", "reconnecting", "screen", "patient", "doctor"];
         for key in keys.map(|key| format!("recorder-{key}")) {
             let [spanish, english] = ["es", "en-GB"].map(|language| Texts::new(language).with(&key, "name", "Ana"));
             assert!(spanish != key && english != key && spanish != english, "{key}");

@@ -11,6 +11,7 @@ use url::Host;
 use crate::error::{Error, Result};
 use crate::state::AppState;
 use crate::store::{ApiKey, Event, KEY_PREFIX, Scope};
+use crate::token;
 
 /// A participant, proved by their own LiveKit token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +22,14 @@ pub struct Participant {
     pub role: Role,
     /// The consultation the token is for.
     pub consultation: Id,
+    /// The token's generation.
+    pub generation: u32,
 }
 
 /// Who a request proves to come from.
 #[derive(Clone, Debug)]
 pub enum Who {
-    /// Somebody on this machine, while the operator has made no API key.
+    /// Somebody on this machine, while the operator has made no API key; where there is a local key, somebody who has it.
     Local,
     /// The holder of an API key.
     Key(ApiKey),
@@ -123,15 +126,14 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let origin = state.proxies.origin(&parts.headers, &parts.extensions);
         let Some(token) = bearer(parts) else {
-            if parts.headers.contains_key(header::AUTHORIZATION) || state.store.has_keys().await? {
+            if parts.headers.contains_key(header::AUTHORIZATION) || state.local_key.is_some() {
                 return Err(unauthorized());
             }
-            return if origin.is_loopback() && is_addressed_locally(parts) && is_asked_locally(parts) {
-                Ok(Self { who: Who::Local, origin })
-            } else {
-                Err(unauthorized())
-            };
+            return local(parts, origin, state).await;
         };
+        if state.local_key.as_ref().is_some_and(|key| key.is(token)) {
+            return local(parts, origin, state).await;
+        }
         let who = if token.starts_with(KEY_PREFIX) {
             match state.store.find_key(token).await? {
                 Some(key) => Who::Key(key),
@@ -168,27 +170,58 @@ impl FromRequestParts<AppState> for Origin {
     }
 }
 
+/// Somebody on this machine, if the request comes from there and API keys don't decide.
+///
+/// # Errors
+/// With 401, or when the database fails.
+pub async fn local(parts: &Parts, origin: IpAddr, state: &AppState) -> Result<Caller> {
+    let is_local =
+        origin.is_loopback() && is_addressed_locally(parts) && is_asked_locally(parts) && !is_forwarded(parts);
+    if is_local && !state.store.has_keys().await? {
+        return Ok(Caller { who: Who::Local, origin });
+    }
+    Err(unauthorized())
+}
+
 fn unauthorized() -> Error {
     Error::refused(ErrorCode::Unauthorized, "send your key or token as `Authorization: Bearer …`")
 }
 
-async fn participant(token: &str, state: &AppState) -> Result<Participant> {
-    let claims = state.sfu.verify(token).map_err(|_| unauthorized())?;
+/// The participant whom a token of ours proves.
+///
+/// # Errors
+/// With 401, or when the database fails.
+pub async fn participant(bearer: &str, state: &AppState) -> Result<Participant> {
+    let claims = state.sfu.verify(bearer).map_err(|_| unauthorized())?;
     // What the server's own calls to LiveKit are signed with has no metadata, so it proves nobody.
     let metadata: ParticipantMetadata = serde_json::from_str(&claims.metadata).map_err(|_| unauthorized())?;
     let consistent = claims.video.room_join
         && claims.video.room == room_name(&metadata.consultation_id)
         && claims.sub == metadata.user_id.as_str()
-        && claims.video.room_record == (metadata.role == Role::Doctor);
-    // A removed person's token proves nothing any more, also not here.
-    if !consistent || state.store.is_removed(&metadata.consultation_id, &claims.sub).await? {
+        && is_grant_of(metadata.role, claims.video.room_record, state.sfu.doctor_room_record());
+    // A token from before a removal or before the links were renewed proves nothing any more, also not here.
+    let generation = token::generation(&claims.attributes);
+    let is_good = async || {
+        let standing = state.store.standing(&metadata.consultation_id, &claims.sub).await?;
+        Ok::<_, Error>(standing.accepts(generation))
+    };
+    if !consistent || !is_good().await? {
         return Err(unauthorized());
     }
-    Ok(Participant { user: metadata.user_id, role: metadata.role, consultation: metadata.consultation_id })
+    Ok(Participant { user: metadata.user_id, role: metadata.role, consultation: metadata.consultation_id, generation })
+}
+
+/// Whether the server gives somebody of this role a token with, or without, `roomRecord`. Where doctors' tokens lack it, one
+/// from before that was set still has it.
+fn is_grant_of(role: Role, room_record: bool, doctor_room_record: bool) -> bool {
+    match role {
+        Role::Patient | Role::Observer => !room_record,
+        Role::Doctor => room_record || !doctor_room_record,
+    }
 }
 
 /// The token in `Authorization: Bearer …`.
-fn bearer(parts: &Parts) -> Option<&str> {
+pub fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -204,6 +237,14 @@ fn is_addressed_locally(parts: &Parts) -> bool {
 /// changes something, and lets pages send some of them without asking.
 fn is_asked_locally(parts: &Parts) -> bool {
     parts.headers.get(header::ORIGIN).is_none_or(|origin| origin.to_str().is_ok_and(is_local_url))
+}
+
+/// Whether a proxy on this machine passes somebody else's request on. Proxies say so in one of these headers.
+fn is_forwarded(parts: &Parts) -> bool {
+    parts.headers.keys().any(|name| {
+        let name = name.as_str();
+        matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-")
+    })
 }
 
 fn is_local_url(text: &str) -> bool {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use autamedica_server::{Config, Scope, SfuConfig, SfuStartError, Store, find_sfu_program, open_store};
+use autamedica_server::{AuditHead, Config, Scope, SfuConfig, SfuStartError, Store, find_sfu_program, open_store};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -43,7 +43,13 @@ pub enum KeyCommand {
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     /// Find any changed, missing or reordered entry. Exits with 2 when there is one.
-    Verify,
+    Verify {
+        /// A head that was noted before, as `SEQ:HASH` or `SEQ:HASH:SEAL`: the log must still hold that entry.
+        #[arg(long, value_name = "SEQ:HASH")]
+        at_least: Option<AuditHead>,
+    },
+    /// Print the log's head as `SEQ:HASH:SEAL`, to be kept elsewhere for `verify --at-least`.
+    Head,
     /// Write the log to standard output as JSON Lines.
     Export,
 }
@@ -57,7 +63,11 @@ impl Command {
         let store = open_store(config).await?;
         let code = match self {
             Self::Key { command } => command.run(&store).await?,
-            Self::Audit { command: AuditCommand::Verify } => return verify(&store).await,
+            Self::Audit { command: AuditCommand::Verify { at_least } } => verify(&store, at_least.as_ref()).await?,
+            Self::Audit { command: AuditCommand::Head } => {
+                println!("{}", store.audit_head().await?);
+                ExitCode::SUCCESS
+            }
             Self::Audit { command: AuditCommand::Export } => export(&store).await?,
         };
         store.close().await;
@@ -90,8 +100,12 @@ impl KeyCommand {
     }
 }
 
-async fn verify(store: &Store) -> Result<ExitCode> {
-    match store.verify_audit().await? {
+async fn verify(store: &Store, noted: Option<&AuditHead>) -> Result<ExitCode> {
+    let verdict = match noted {
+        Some(noted) => store.verify_audit_since(noted).await?,
+        None => store.verify_audit().await?,
+    };
+    match verdict {
         Ok(entries) => {
             println!("all {entries} entries are as they were written");
             Ok(ExitCode::SUCCESS)
@@ -140,5 +154,11 @@ pub async fn check(config: &Config) -> Result<()> {
         SfuConfig::External { url, .. } => url.signaling().to_owned(),
     };
     println!("the configuration is right\n  address   {}:{}\n  SFU       {sfu}", config.host, config.port);
+    if !config.existing.used.is_empty() {
+        println!("  used from the replaced deployment: {}", config.existing.used.join(", "));
+    }
+    for (name, advice) in &config.existing.unsupported {
+        println!("  no effect: {name} ({advice})");
+    }
     Ok(())
 }

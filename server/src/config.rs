@@ -1,23 +1,38 @@
+mod dot_env;
+mod error;
+mod existing;
+mod folders;
+mod ice;
 mod recording;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use autamedica_api::Language;
 use axum::http::HeaderValue;
 use url::Url;
 
+use crate::connections::ConnectionLimits;
 use crate::limits::RateLimit;
-use crate::livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
+use crate::livekit_url::LiveKitUrl;
 use crate::outgoing::OutgoingConfig;
 use crate::proxies::Network;
 use crate::recording::RecordingConfig;
 use crate::secret::Secret;
-use values::{networks, origins, public_address, switch, value, web_address};
+pub use error::ConfigError;
+pub use existing::ExistingSettings;
+use folders::data_dir;
+pub use folders::data_folder;
+pub use ice::{IceConfig, TURN_TTL};
+use values::{language, networks, origins, public_address, switch, value, web_address};
 
 /// Where the backend serves when nothing else is said.
 pub const DEFAULT_PORT: u16 = 8888;
+
+/// The page of the replaced deployment that may call the API unless others are named, where only this machine is served.
+const DEFAULT_ORIGIN: &str = "http://localhost:3003";
 
 /// What the backend runs with. [`Config::from_env`] reads the operator's settings; the fields can be changed after.
 #[derive(Clone, Debug)]
@@ -40,8 +55,20 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Whether new consultations are end-to-end encrypted when nobody says.
     pub e2ee_default: bool,
+    /// The language of new consultations when nobody says.
+    pub language_default: Language,
+    /// Whether a doctor's token grants LiveKit's `roomRecord`, which lets its holder use the SFU's egress. Recording through
+    /// this server doesn't need it.
+    pub doctor_room_record: bool,
+    /// Folder for a fresh key of this user, which callers on this machine must send: set by an app that starts the backend
+    /// inside itself. Without it, and without API keys, everybody on this machine is served.
+    pub local_key_folder: Option<PathBuf>,
     /// How consultations are recorded.
     pub recording: RecordingConfig,
+    /// The JWT secret of the clinic's project at Supabase, whose accounts may signal calls from peer to peer.
+    pub supabase_jwt_secret: Option<Secret>,
+    /// The STUN and TURN servers for calls from peer to peer.
+    pub ice: IceConfig,
     /// Where the integrator wants to hear what happens.
     pub outgoing: Option<OutgoingConfig>,
     /// The web pages, by origin, whose scripts may call the API; none unless named.
@@ -54,6 +81,10 @@ pub struct Config {
     pub check_limit: RateLimit,
     /// How many refusals of one address are put on record.
     pub refusal_limit: RateLimit,
+    /// The settings of the replaced deployment that were found, to be told to the operator.
+    pub existing: ExistingSettings,
+    /// How many connections are open at the same time, and how long each may take.
+    pub connection_limits: ConnectionLimits,
 }
 
 /// Which SFU the backend works with.
@@ -86,66 +117,6 @@ pub enum Database {
     Postgres(Secret),
 }
 
-/// Why the configuration can't work, in words for an operator.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// `LIVEKIT_URL` isn't an address.
-    #[error(transparent)]
-    LiveKitUrl(#[from] InvalidLiveKitUrl),
-    /// `LIVEKIT_URL` is set, but what goes with it isn't.
-    #[error("`LIVEKIT_URL` is set, so `{0}` must be set too")]
-    Missing(&'static str),
-    /// There's no SFU: none is named, and none may be started.
-    #[error("`--no-sfu` needs an SFU elsewhere: set `LIVEKIT_URL`, `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`")]
-    NoSfu,
-    /// `DATABASE_URL` isn't understood.
-    #[error("`DATABASE_URL` must start with `postgres://` or `sqlite:`")]
-    Database,
-    /// Events can't be signed.
-    #[error("`WEBHOOK_URL` is set, so `WEBHOOK_SECRET` must be set too")]
-    NoWebhookSecret,
-    /// A value isn't of the right form.
-    #[error("`{name}` must be {expected}")]
-    Value {
-        /// The variable.
-        name: &'static str,
-        /// What it should look like.
-        expected: &'static str,
-    },
-    /// A bucket is named, but not who may use it.
-    #[error("`AWS_S3_BUCKET` is set, so `{0}` must be set too")]
-    MissingForBucket(&'static str),
-    /// An egress has nowhere to record to.
-    #[error(
-        "`RECORDING=egress` needs a bucket: set `AWS_S3_BUCKET`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or \
-         record with `RECORDING=local`"
-    )]
-    EgressWithoutBucket,
-    /// Servers that share a database must share its master key.
-    #[error(
-        "with PostgreSQL, set `AUTAMEDICA_MASTER_KEY` to 64 hexadecimal digits (`openssl rand -hex 32`), the same for every server"
-    )]
-    NoMasterKey,
-    /// Plain HTTP would leave this machine.
-    #[error("{0} isn't loopback: serve there only behind a proxy that ends TLS, and say so with `--behind-proxy`")]
-    NoTls(IpAddr),
-    /// Links must lead to the proxy.
-    #[error("`--behind-proxy` needs `PUBLIC_URL`, where people reach the proxy, such as `https://clinic.example`")]
-    NoPublicUrl,
-    /// Clients elsewhere can't reach an SFU on this machine's loopback.
-    #[error(
-        "behind a proxy people come from elsewhere, and the embedded SFU serves this machine only: set `LIVEKIT_URL`, \
-         `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`"
-    )]
-    EmbeddedSfuBehindProxy,
-    /// `.env` isn't understood.
-    #[error("`.env` {0} (a value with spaces wants quotes)")]
-    DotEnv(&'static str),
-    /// No place to keep the database in.
-    #[error("there is no home folder to keep the database in: set `AUTAMEDICA_DATA_DIR` or `DATABASE_URL`")]
-    NoDataDir,
-}
-
 impl Default for Config {
     /// Everything embedded, on loopback, nothing kept on disk.
     fn default() -> Self {
@@ -159,6 +130,11 @@ impl Default for Config {
             trusted_proxies: Network::LOOPBACK.to_vec(),
             public_url: None,
             e2ee_default: false,
+            language_default: Language::Es,
+            doctor_room_record: true,
+            local_key_folder: None,
+            supabase_jwt_secret: None,
+            ice: IceConfig::default(),
             outgoing: None,
             recording: RecordingConfig::default(),
             cors_origins: Vec::new(),
@@ -166,25 +142,27 @@ impl Default for Config {
             code_limit: RateLimit { burst: 20, period: Duration::from_secs(2) },
             check_limit: RateLimit { burst: 6, period: Duration::from_secs(10) },
             refusal_limit: RateLimit { burst: 60, period: Duration::from_secs(1) },
+            existing: ExistingSettings::default(),
+            connection_limits: ConnectionLimits::default(),
         }
     }
 }
 
 impl Config {
-    /// Reads `.env` (of the working folder or one above it), then the environment, which wins.
+    /// Reads `.env` of the working folder, then the environment, which wins.
+    ///
+    /// # Errors
+    /// When `.env` belongs to another user than this one and root, a setting is wrong, or one that goes with it is missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        dot_env::load(Path::new(".env"))?;
+        Self::from_environment()
+    }
+
+    /// Reads the environment alone: an app is started in any folder, also in one where others write.
     ///
     /// # Errors
     /// When a setting is wrong or one that goes with it is missing.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        // No `.env` is the usual case. One of which only a part is understood must not pass for a small one: what is missing
-        // would mean the embedded defaults. Its line isn't repeated, because it may hold a secret.
-        match dotenvy::dotenv() {
-            Err(dotenvy::Error::LineParse(..)) => {
-                return Err(ConfigError::DotEnv("has a line that isn't `NAME=value`"));
-            }
-            Err(error) if !error.not_found() => return Err(ConfigError::DotEnv("can't be read")),
-            Ok(_) | Err(_) => {}
-        }
+    pub fn from_environment() -> Result<Self, ConfigError> {
         Self::from_vars(|name| std::env::var(name).ok())
     }
 
@@ -193,7 +171,9 @@ impl Config {
     /// # Errors
     /// When a setting is wrong or one that goes with it is missing.
     pub fn from_vars(variables: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let get = |name: &str| variables(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let set = |name: &str| variables(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let (translated, existing) = existing::translate(&set)?;
+        let get = |name: &str| set(name).or_else(|| translated.get(name).cloned());
         let sfu = match get("LIVEKIT_URL") {
             Some(url) => SfuConfig::External {
                 url: match get("LIVEKIT_API_URL") {
@@ -230,13 +210,8 @@ impl Config {
         };
         Ok(Self {
             host: value("AUTAMEDICA_HOST", "an IP address", get("AUTAMEDICA_HOST"), |_| true)?.unwrap_or(defaults.host),
-            port: value(
-                "AUTAMEDICA_PORT",
-                "a port, 0 to 65535",
-                get("AUTAMEDICA_PORT").or_else(|| get("PORT")),
-                |_| true,
-            )?
-            .unwrap_or(defaults.port),
+            port: value("AUTAMEDICA_PORT", "a port, 0 to 65535", get("AUTAMEDICA_PORT"), |_| true)?
+                .unwrap_or(defaults.port),
             sfu,
             database,
             master_key: get("AUTAMEDICA_MASTER_KEY").map(Secret::new),
@@ -247,6 +222,14 @@ impl Config {
             },
             public_url: get("PUBLIC_URL").map(|url| public_address(&url)).transpose()?,
             e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
+            language_default: language("DEFAULT_LANGUAGE", get("DEFAULT_LANGUAGE"))?,
+            doctor_room_record: match get("DOCTOR_ROOM_RECORD") {
+                None => defaults.doctor_room_record,
+                set => switch("DOCTOR_ROOM_RECORD", set)?,
+            },
+            local_key_folder: None,
+            supabase_jwt_secret: get("SUPABASE_JWT_SECRET").map(Secret::new),
+            ice: IceConfig::read(&get)?,
             outgoing,
             recording: recording::read(&get)?,
             cors_origins: origins(get("CORS_ORIGINS"))?,
@@ -254,7 +237,27 @@ impl Config {
             code_limit: defaults.code_limit,
             check_limit: defaults.check_limit,
             refusal_limit: defaults.refusal_limit,
+            existing,
+            connection_limits: ConnectionLimits {
+                total: value(
+                    "MAX_CONNECTIONS",
+                    "a number from 10 to 100000",
+                    get("MAX_CONNECTIONS"),
+                    |number: &usize| (10..=100_000).contains(number),
+                )?
+                .unwrap_or(defaults.connection_limits.total),
+                ..defaults.connection_limits
+            },
         })
+    }
+
+    /// The pages, by origin, whose scripts may call the API: those named, else the replaced deployment's own page where only this
+    /// machine is served.
+    pub fn allowed_origins(&self) -> Vec<HeaderValue> {
+        if self.cors_origins.is_empty() && !self.behind_proxy {
+            return vec![HeaderValue::from_static(DEFAULT_ORIGIN)];
+        }
+        self.cors_origins.clone()
     }
 
     /// Whether the settings go together. The server asks before it starts.
@@ -297,23 +300,6 @@ impl Database {
             path => Ok(Self::File(path.into())),
         }
     }
-}
-
-/// Where the server's own files live: named, else systemd's state folder, else the user's data folder.
-fn data_dir(get: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    if let Some(folder) = get("AUTAMEDICA_DATA_DIR").or_else(|| get("STATE_DIRECTORY")) {
-        return Some(folder.into());
-    }
-    let base = if cfg!(windows) {
-        get("LOCALAPPDATA").map(PathBuf::from)
-    } else if cfg!(target_os = "macos") {
-        get("HOME").map(|home| PathBuf::from(home).join("Library/Application Support"))
-    } else {
-        get("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/share")))
-    };
-    base.map(|base| base.join("autamedica"))
 }
 
 #[cfg(test)]
@@ -365,6 +351,16 @@ mod tests {
         let home = ("HOME", "/");
         assert!(read(&[home, ("AUTAMEDICA_PORT", "many")]).unwrap_err().to_string().contains("AUTAMEDICA_PORT"));
         assert!(read(&[home, ("AUTAMEDICA_HOST", "here")]).unwrap_err().to_string().contains("AUTAMEDICA_HOST"));
+        assert!(read(&[home, ("DEFAULT_LANGUAGE", "de")]).unwrap_err().to_string().contains("DEFAULT_LANGUAGE"));
+        assert!(read(&[home, ("DOCTOR_ROOM_RECORD", "2")]).unwrap_err().to_string().contains("DOCTOR_ROOM_RECORD"));
+    }
+
+    #[test]
+    fn a_doctors_token_records_unless_that_is_switched_off() {
+        let home = ("HOME", "/");
+        assert!(read(&[home]).unwrap().doctor_room_record);
+        assert!(!read(&[home, ("DOCTOR_ROOM_RECORD", "false")]).unwrap().doctor_room_record);
+        assert_eq!(read(&[home, ("DEFAULT_LANGUAGE", "en")]).unwrap().language_default, Language::En);
     }
 
     #[test]
@@ -424,7 +420,6 @@ mod tests {
         let origins = |text| read(&[("HOME", "/"), ("CORS_ORIGINS", text)]).map(|config| config.cors_origins);
         let named = origins("https://a.example, http://localhost:3000").unwrap();
         assert_eq!(named, ["https://a.example", "http://localhost:3000"]);
-        assert!(read(&[("HOME", "/")]).unwrap().cors_origins.is_empty());
         for wrong in ["*", "a.example", "https://a.example/", "https://a.example/path", "null"] {
             assert!(origins(wrong).is_err(), "{wrong}");
         }

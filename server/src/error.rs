@@ -2,6 +2,7 @@ use autamedica_api::{ErrorCode, Failure};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use livekit_api::services::{ServerError, ServerErrorCode, ServiceError};
 
 /// What a handler can fail with. Its answer says what the caller can act on; what went wrong inside is only logged.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +15,17 @@ pub enum Error {
         /// For the caller.
         message: String,
     },
+    /// The body lacks fields that it must have.
+    #[error("{summary}: {detail}")]
+    MissingFields {
+        /// Names every field that must be there.
+        summary: String,
+        /// Says what is wrong.
+        detail: String,
+    },
     /// The SFU didn't do what it should.
     #[error("the SFU failed")]
-    Sfu(#[from] livekit_api::services::ServiceError),
+    Sfu(#[from] ServiceError),
     /// A token couldn't be made.
     #[error("a token couldn't be made")]
     Token(#[from] livekit_api::access_token::AccessTokenError),
@@ -43,6 +52,7 @@ impl Error {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Refused { code, .. } => *code,
+            Self::MissingFields { .. } => ErrorCode::InvalidRequest,
             Self::Sfu(_) => ErrorCode::SfuUnavailable,
             Self::Database(_) => ErrorCode::DatabaseUnavailable,
             Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => ErrorCode::Internal,
@@ -64,6 +74,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::ConsultationConflict
         | ErrorCode::SamePerson
+        | ErrorCode::TooManyObservers
         | ErrorCode::ConsultationEnded
         | ErrorCode::ConsultationCancelled
         | ErrorCode::RecordingActive
@@ -83,25 +94,46 @@ fn status(code: ErrorCode) -> StatusCode {
     }
 }
 
+/// Whether the SFU doesn't take our tokens: another key, or one of the clocks is wrong, so that they count as not valid yet or
+/// any more.
+fn refuses_us(error: &ServiceError) -> bool {
+    let code = match error {
+        ServiceError::Twirp(ServerError::Twirp(answer)) => answer.code.as_str(),
+        _ => return false,
+    };
+    matches!(code, ServerErrorCode::UNAUTHENTICATED | ServerErrorCode::PERMISSION_DENIED)
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let code = self.code();
         match &self {
-            Self::Refused { .. } => {}
+            Self::Refused { .. } | Self::MissingFields { .. } => {}
+            Self::Sfu(cause) if refuses_us(cause) => tracing::error!(
+                error = %cause,
+                "the SFU refuses this server's tokens: the key is another one, or the clocks of both machines differ by minutes"
+            ),
             Self::Sfu(cause) => tracing::warn!(error = %cause, "the SFU failed"),
             Self::Token(cause) => tracing::error!(error = %cause, "a token couldn't be made"),
             Self::Database(cause) => tracing::error!(error = %cause, "the database failed"),
             Self::Sealed(cause) => tracing::error!(error = %cause, "an end-to-end key can't be opened"),
             Self::Internal(cause) => tracing::error!(cause, "a broken promise"),
         }
-        let message = match self {
-            Self::Refused { message, .. } => message,
-            Self::Sfu(_) => "the media server doesn't answer; try again in a moment".to_owned(),
-            Self::Database(_) => "the database doesn't answer; try again in a moment".to_owned(),
-            Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => "something went wrong on our side".to_owned(),
+        let failure = match self {
+            Self::Refused { message, .. } => Failure::new(code, message),
+            Self::MissingFields { summary, detail } => Failure { error: summary, ..Failure::new(code, detail) },
+            Self::Sfu(cause) if refuses_us(&cause) => Failure::new(
+                code,
+                "the media server refuses this server's tokens: check the key, and that the clocks of both machines agree",
+            ),
+            Self::Sfu(_) => Failure::new(code, "the media server doesn't answer; try again in a moment"),
+            Self::Database(_) => Failure::new(code, "the database doesn't answer; try again in a moment"),
+            Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => {
+                Failure::new(code, "something went wrong on our side")
+            }
         };
         let wait = (code == ErrorCode::RateLimited).then(|| HeaderValue::from_static("5"));
-        let mut response = (status(code), Json(Failure::new(code, message))).into_response();
+        let mut response = (status(code), Json(failure)).into_response();
         if code == ErrorCode::Unauthorized {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -1,9 +1,15 @@
 //! Extractors whose rejections are the API's own errors.
 
-use autamedica_api::{ErrorCode, Id, InvalidId, consultation_of};
+use std::io::Read as _;
+
+use autamedica_api::{
+    AddObserver, Check, CreateConsultation, ErrorCode, Feedback, GiveConsent, Id, InvalidId, Join, MoveConsultation,
+    MuteParticipant, PermitObserver, QualitySample, StartRecording, StopRecording, consultation_of,
+};
 use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -12,23 +18,75 @@ use crate::error::Error;
 /// A JSON body, refused with a code that says what is wrong with it.
 pub struct Json<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+/// A type of JSON body.
+pub trait JsonBody: DeserializeOwned {
+    /// Fields that must be there. A body that lacks one, or has it empty, is refused with the names of all.
+    const REQUIRED: &'static [&'static str] = &[];
+}
+
+impl JsonBody for CreateConsultation {
+    const REQUIRED: &'static [&'static str] = &["consultationId", "patientId", "doctorId"];
+}
+impl JsonBody for StartRecording {
+    const REQUIRED: &'static [&'static str] = &["roomName"];
+}
+impl JsonBody for StopRecording {}
+impl JsonBody for Join {}
+impl JsonBody for Feedback {}
+impl JsonBody for MuteParticipant {}
+impl JsonBody for GiveConsent {}
+impl JsonBody for QualitySample {}
+impl JsonBody for MoveConsultation {}
+impl JsonBody for Check {}
+impl JsonBody for AddObserver {
+    const REQUIRED: &'static [&'static str] = &["observerId"];
+}
+impl JsonBody for PermitObserver {}
+
+/// Refuses a body that lacks required fields.
+///
+/// # Errors
+/// [`Error::MissingFields`].
+fn check_required(body: &[u8], required: &[&str]) -> Result<(), Error> {
+    // A body that isn't an object is refused for that when it is read.
+    let Ok(serde_json::Value::Object(body)) = serde_json::from_slice(body) else { return Ok(()) };
+    let is_missing = |name: &&&str| match body.get(**name) {
+        None | Some(serde_json::Value::Null) => true,
+        Some(value) => value.as_str() == Some(""),
+    };
+    let missing: Vec<_> = required.iter().filter(is_missing).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let summary = match required {
+        [only] => format!("Missing {only}"),
+        several => format!("Missing required fields: {}", several.join(", ")),
+    };
+    Err(Error::MissingFields { summary, detail: format!("the body has no {}", missing.join(", ")) })
+}
+
+impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let Body(bytes) = Body::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        parts.headers.remove(CONTENT_ENCODING);
         // serde would read a list as an object whose fields come in order.
         if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
             return Err(Error::refused(ErrorCode::InvalidRequest, "the body must be an object"));
         }
+        let missing = check_required(&bytes, T::REQUIRED);
         let request = Request::from_parts(parts, bytes.into());
         let rejection = match axum::Json::from_request(request, state).await {
             Ok(axum::Json(body)) => return Ok(Self(body)),
             Err(rejection) => rejection,
         };
         let (code, message) = match &rejection {
-            JsonRejection::JsonDataError(error) => (ErrorCode::InvalidRequest, cause(error)),
+            JsonRejection::JsonDataError(error) => {
+                missing?;
+                (ErrorCode::InvalidRequest, cause(error))
+            }
             JsonRejection::JsonSyntaxError(error) => (ErrorCode::InvalidJson, cause(error)),
             JsonRejection::MissingJsonContentType(_) => {
                 (ErrorCode::UnsupportedMediaType, "send the body as `Content-Type: application/json`".to_owned())
@@ -39,6 +97,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             _ => (ErrorCode::InvalidRequest, "the body can't be read".to_owned()),
         };
         Err(Error::refused(code, message))
+    }
+}
+
+/// A JSON body that may be absent; then its default counts.
+pub struct OptionalJson<T>(pub T);
+
+impl<S: Send + Sync, T: JsonBody + Default> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let (mut parts, body) = request.into_parts();
+        let Body(bytes) = Body::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        parts.headers.remove(CONTENT_ENCODING);
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
+            return Ok(Self(T::default()));
+        }
+        let Json(body) = Json::from_request(Request::from_parts(parts, bytes.into()), state).await?;
+        Ok(Self(body))
     }
 }
 
@@ -56,17 +132,41 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A body as it came.
+/// The largest body anybody needs, in bytes, with room to spare; also of a compressed one after it is inflated.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// A body, inflated when it came with `Content-Encoding: gzip`.
 pub struct Body(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let body = Bytes::from_request(request, state).await;
+        let encoding = request.headers().get(CONTENT_ENCODING).cloned();
+        let is =
+            |name: &str| encoding.as_ref().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(name.as_bytes()));
+        let (gzip, plain) = (is("gzip") || is("x-gzip"), encoding.is_none() || is("identity"));
+        if !gzip && !plain {
+            let message = "send the body plain or with `Content-Encoding: gzip`";
+            return Err(Error::refused(ErrorCode::UnsupportedMediaType, message));
+        }
         // Nothing but its length can be wrong with it, unless the caller has hung up.
-        body.map(Self).map_err(|_| Error::refused(ErrorCode::BodyTooLarge, "the body is too large"))
+        let body = Bytes::from_request(request, state).await.map_err(|_| too_large())?;
+        if gzip { inflate(&body).map(Self) } else { Ok(Self(body)) }
     }
+}
+
+fn too_large() -> Error {
+    Error::refused(ErrorCode::BodyTooLarge, "the body is too large")
+}
+
+/// Inflates a body up to the limit of any body, so that a small one can't become a large one in memory.
+fn inflate(body: &[u8]) -> Result<Bytes, Error> {
+    let mut plain = Vec::new();
+    let most = u64::try_from(BODY_LIMIT + 1).unwrap_or(u64::MAX);
+    let read = flate2::read::MultiGzDecoder::new(body).take(most).read_to_end(&mut plain);
+    read.map_err(|_| Error::refused(ErrorCode::InvalidRequest, "the body isn't what `Content-Encoding: gzip` says"))?;
+    if plain.len() > BODY_LIMIT { Err(too_large()) } else { Ok(plain.into()) }
 }
 
 /// The innermost reason, such as ``patientId: must be 1 to 128 letters…``; the outer ones only name axum's types.

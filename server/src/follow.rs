@@ -11,11 +11,11 @@ use livekit_protocol::{ParticipantInfo, Room, WebhookEvent, participant_info};
 use tokio::sync::watch;
 
 use crate::error::Result;
-use crate::recording;
+use crate::recording::{self, announce_key};
 use crate::sfu::is_check_room;
 use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
-use crate::token::RECORDER;
+use crate::token::{self, May, RECORDER};
 
 /// How often the SFU is asked.
 const EVERY: Duration = Duration::from_secs(5);
@@ -49,6 +49,9 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
     match (event.event.as_str(), &event.participant) {
         ("participant_joined", Some(participant)) => {
             if is_welcome(state, &stored, room, participant).await? {
+                if stored.is_left() && is_open(state, room).await? {
+                    state.store.opened_room(&id, &room.sid).await?;
+                }
                 state.store.joined(&id, &stay(&room.sid, participant)).await?;
             }
             Ok(())
@@ -61,9 +64,11 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
             state.sfu.close_room(&room.name).await?;
             Ok(())
         }
+        // Its doctor's coming begins it again, not a room.
+        ("room_started", _) if stored.is_left() => Ok(()),
         ("room_started", _) => {
             // The event may come late, after the room's end: only the SFU knows whether it is open.
-            if state.sfu.open_rooms(vec![room.name.clone()]).await?.iter().any(|open| open.sid == room.sid) {
+            if is_open(state, room).await? {
                 state.store.opened_room(&id, &room.sid).await?;
             }
             Ok(())
@@ -71,6 +76,11 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
         ("room_finished", _) => Ok(state.store.room_closed(&id, &room.sid, at).await?),
         _ => Ok(()),
     }
+}
+
+/// Whether a room is open now, and not another one of its name.
+async fn is_open(state: &AppState, room: &Room) -> Result<bool> {
+    Ok(state.sfu.open_rooms(vec![room.name.clone()]).await?.iter().any(|open| open.sid == room.sid))
 }
 
 /// Whether it is a recorder, ours or LiveKit's egress: nobody who came, and nobody who must consent.
@@ -95,14 +105,19 @@ async fn is_welcome(
         state.sfu.close_room(&room.name).await?;
         return Ok(false);
     }
+    if !stored.is_open_to(&participant.identity) && !is_open_now(state, stored, &participant.identity).await? {
+        tracing::info!(consultation = %stored.id, "a participant of a consultation that has ended is sent out");
+        send_out(state, room, participant).await?;
+        return Ok(false);
+    }
     if is_second_connection(&participant.identity) {
         tracing::warn!(consultation = %stored.id, "somebody's second connection is sent out");
         state.sfu.remove(&room.name, &participant.identity).await?;
         return Ok(false);
     }
-    if state.store.is_removed(&stored.id, &participant.identity).await? {
-        tracing::info!(consultation = %stored.id, "somebody who was removed came back and is sent out");
-        state.sfu.remove(&room.name, &participant.identity).await?;
+    if !has_good_token(state, stored, room, participant).await? {
+        tracing::info!(consultation = %stored.id, "a holder of a revoked token is sent out");
+        send_out(state, room, participant).await?;
         return Ok(false);
     }
     // A token from before they were admitted lets them in with too little, and one from before a removal with too much.
@@ -112,7 +127,88 @@ async fn is_welcome(
     {
         permit_patient(state, room, stored, permission.can_subscribe).await?;
     }
+    permit_observer(state, room, stored, participant).await?;
     Ok(true)
+}
+
+/// Whether somebody may come into a consultation's room, as the database has it now.
+async fn is_open_now(state: &AppState, stored: &StoredConsultation, identity: &str) -> Result<bool> {
+    Ok(state.store.consultation(&stored.id).await?.is_some_and(|now| now.is_open_to(identity)))
+}
+
+/// Whether the token that somebody came in with is still good. Whoever was inside when the links were renewed may stay; they
+/// get the new generation, and from the SFU a token with it.
+async fn has_good_token(
+    state: &AppState,
+    stored: &StoredConsultation,
+    room: &Room,
+    participant: &ParticipantInfo,
+) -> Result<bool> {
+    let standing = state.store.standing(&stored.id, &participant.identity).await?;
+    if standing.accepts(token::generation(&participant.attributes)) {
+        return Ok(true);
+    }
+    let moved_on = state.store.stay_generation(&participant.sid).await?;
+    if !moved_on.is_some_and(|generation| standing.accepts(generation)) {
+        return Ok(false);
+    }
+    state.sfu.set_generation(&room.name, &participant.identity, standing.generation).await?;
+    Ok(true)
+}
+
+/// Sends out this stay, and not the same person's next one: by then somebody else may be there under their identity.
+async fn send_out(state: &AppState, room: &Room, participant: &ParticipantInfo) -> Result<()> {
+    let now = state.sfu.participant(&room.name, &participant.identity).await?;
+    if now.is_some_and(|now| now.sid == participant.sid) {
+        state.sfu.remove(&room.name, &participant.identity).await?;
+    }
+    Ok(())
+}
+
+/// Whether somebody with a good token is in a consultation's room under this identity. Whoever is there with another is sent
+/// out.
+///
+/// # Errors
+/// When the database or the SFU fails.
+pub async fn is_present(state: &AppState, stored: &StoredConsultation, identity: &str) -> Result<bool> {
+    let name = room_name(&stored.id);
+    let Some(room) = state.sfu.open_rooms(vec![name.clone()]).await?.pop() else { return Ok(false) };
+    let Some(participant) = state.sfu.participant(&name, identity).await? else { return Ok(false) };
+    if participant.state() == participant_info::State::Disconnected {
+        return Ok(false);
+    }
+    is_welcome(state, stored, &room, &participant).await
+}
+
+/// Compares one consultation's room with what is noted, now: after a change that concerns the people in it. A failure is
+/// logged, because the reconciler does the same within seconds.
+pub async fn compare_now(state: &AppState, id: &Id) {
+    let compare = async {
+        let Some(room) = state.sfu.open_rooms(vec![room_name(id)]).await?.pop() else { return Ok(()) };
+        let noted = state.store.present(id).await?;
+        compare_room(state, &room, id, &noted).await
+    };
+    if let Err(error) = compare.await {
+        tracing::warn!(%error, consultation = %id, "a room can't be compared with what is noted");
+    }
+}
+
+/// Gives an observer what they may do, where their token is older than what the doctor decided.
+async fn permit_observer(
+    state: &AppState,
+    room: &Room,
+    stored: &StoredConsultation,
+    participant: &ParticipantInfo,
+) -> Result<()> {
+    let identity = participant.identity.as_str();
+    if identity == stored.patient_id.as_str() || identity == stored.doctor_id.as_str() {
+        return Ok(());
+    }
+    let Some(observer) = state.store.observer(&stored.id, identity).await? else { return Ok(()) };
+    if participant.permission.as_ref().is_some_and(|has| has.can_publish != observer.publishes) {
+        state.sfu.permit(&room.name, identity, May::observe(observer.publishes)).await?;
+    }
+    Ok(())
 }
 
 /// Gives the patient what they may do, as it stands now, and looks again after: the doctor may admit them meanwhile.
@@ -123,7 +219,8 @@ async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultati
             return Ok(());
         }
         has = now.is_admitted();
-        state.sfu.permit(&room.name, stored.patient_id.as_str(), has.then_some(Role::Patient)).await?;
+        let may = May::once(has, Role::Patient);
+        state.sfu.permit(&room.name, stored.patient_id.as_str(), may).await?;
     }
 }
 
@@ -133,6 +230,7 @@ fn stay(room_sid: &str, participant: &ParticipantInfo) -> Stay {
         room_sid: room_sid.to_owned(),
         identity: participant.identity.clone(),
         joined_at: Timestamp::from_millis(participant.joined_at.saturating_mul(1000)),
+        generation: token::generation(&participant.attributes),
     }
 }
 
@@ -159,6 +257,7 @@ async fn compare(state: &AppState) -> Result<()> {
         noted.entry(id).or_default().push(stay);
     }
     let rooms = state.sfu.open_rooms(Vec::new()).await?;
+    state.health.set_rooms(rooms.iter().filter(|room| consultation_of(&room.name).is_some()).count());
     // Nobody's token is good for longer, so nobody opens an older one again.
     let since = Timestamp::from_millis(Timestamp::now().as_millis() - OVER_FOR);
     let over = state.store.over_since(since).await?;
@@ -199,14 +298,17 @@ async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) ->
         state.sfu.close_room(&room.name).await?;
         return Ok(());
     }
-    if stored.room_sid.as_deref() != Some(&room.sid) {
-        state.store.opened_room(id, &room.sid).await?;
-    }
     let asked_at = Timestamp::now();
     let mut there = state.sfu.participants(&room.name).await?;
     there.retain(|participant| {
         participant.state() != participant_info::State::Disconnected && !is_recorder(participant)
     });
+    // The doctor comes first: they begin again what has ended, also for the others.
+    there.sort_by_key(|participant| participant.identity != stored.doctor_id.as_str());
+    let has_doctor = there.first().is_some_and(|first| first.identity == stored.doctor_id.as_str());
+    if stored.room_sid.as_deref() != Some(&room.sid) && (has_doctor || !stored.is_left()) {
+        state.store.opened_room(id, &room.sid).await?;
+    }
     for participant in &there {
         if is_welcome(state, &stored, room, participant).await? {
             state.store.seen(id, &stay(&room.sid, participant), asked_at).await?;
@@ -215,7 +317,8 @@ async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) ->
     for gone in noted.iter().filter(|stay| there.iter().all(|info| info.sid != stay.participant_sid)) {
         state.store.left(id, gone, Timestamp::now()).await?;
     }
-    Ok(())
+    // Those who stay have the tokens by now that they fetch the key with.
+    announce_key(state, &stored, room).await
 }
 
 async fn room_is_gone(state: &AppState, stored: &StoredConsultation, noted: &[Stay]) -> Result<()> {

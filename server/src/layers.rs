@@ -26,24 +26,25 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// Puts the layers around `routes`.
-///
-/// Scripts of the pages at `origins` may call; browsers keep all others away. No cookie proves anybody here, so none is let
-/// through either.
-pub fn wrap(routes: Router, metrics: Arc<Metrics>, origins: Vec<HeaderValue>) -> Router {
-    let cors = (!origins.is_empty()).then(|| {
-        CorsLayer::new()
-            .allow_origin(origins)
-            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-            .expose_headers([REQUEST_ID, header::RETRY_AFTER])
-    });
-    let routes = match cors {
-        Some(cors) => routes.layer(cors),
-        None => routes,
-    };
-    routes
+pub fn wrap(routes: Router, metrics: Arc<Metrics>, origins: &[HeaderValue]) -> Router {
+    share(routes, origins)
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Error::Internal("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(metrics, guard))
+}
+
+/// Lets scripts of the pages at `origins` call; browsers keep all others away. No cookie proves anybody here, so none is let
+/// through either.
+pub fn share(routes: Router, origins: &[HeaderValue]) -> Router {
+    if origins.is_empty() {
+        return routes;
+    }
+    routes.layer(
+        CorsLayer::new()
+            .allow_origin(origins.to_vec())
+            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_ENCODING])
+            .expose_headers([REQUEST_ID, header::RETRY_AFTER]),
+    )
 }
 
 async fn guard(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {

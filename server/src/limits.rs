@@ -72,7 +72,7 @@ impl KeyExtractor for Extractor {
 }
 
 /// One line has a whole /64 of IPv6 addresses to itself.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
@@ -88,7 +88,9 @@ pub fn limit<S>(routes: Router<S>, limit: RateLimit, proxies: &Proxies, ended: &
 where
     S: Clone + Send + Sync + 'static,
 {
-    [By::Address, By::ApiKey].into_iter().fold(routes, |routes, by| {
+    // The last layer is the first to see a request. By address comes first: otherwise each invented key would be a line of its
+    // own in the other limit's memory, and a flood of them would use up the limit of whomever it names.
+    [By::ApiKey, By::Address].into_iter().fold(routes, |routes, by| {
         let config = config(limit, Extractor { by, proxies: proxies.clone() });
         tokio::spawn(forget(config.clone(), ended.clone()));
         routes.layer(GovernorLayer::new(config).error_handler(too_many))

@@ -7,16 +7,21 @@ use crate::secret::Secret;
 use crate::state::AppState;
 use crate::store::FreshCodes;
 
-/// The links that hold these codes.
+/// The link that holds this code.
 ///
 /// # Errors
 /// When the server's public address can't be part of a link.
+pub fn with_code(state: &AppState, code: &Secret) -> Result<JoinLink> {
+    let code = JoinCode::new(code.expose()).map_err(|_| Error::Internal("a fresh code isn't a code"))?;
+    JoinLink::new(&state.public_url, code).map_err(|_| Error::Internal("the public address isn't fit for links"))
+}
+
+/// The links that hold these codes.
+///
+/// # Errors
+/// As [`with_code`].
 pub fn with_codes(state: &AppState, codes: &FreshCodes) -> Result<ConsultationLinks> {
-    let link = |code: &Secret| {
-        let code = JoinCode::new(code.expose()).map_err(|_| Error::Internal("a fresh code isn't a code"))?;
-        JoinLink::new(&state.public_url, code).map_err(|_| Error::Internal("the public address isn't fit for links"))
-    };
-    let (patient, doctor) = (link(&codes.patient)?, link(&codes.doctor)?);
+    let (patient, doctor) = (with_code(state, &codes.patient)?, with_code(state, &codes.doctor)?);
     Ok(ConsultationLinks {
         patient_link: patient.web(),
         doctor_link: doctor.web(),

@@ -2,6 +2,32 @@ use std::fmt;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+/// Names of the settings that hold secrets of the server alone: ours and the replaced deployment's.
+const SECRET_SETTINGS: [&str; 15] = [
+    "LIVEKIT_API_KEY",
+    "LIVEKIT_API_SECRET",
+    "DATABASE_URL",
+    "AUTAMEDICA_MASTER_KEY",
+    "WEBHOOK_SECRET",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_S3_KMS_KEY_ID",
+    "R2_ACCOUNT_ID",
+    "R2_ACCESS_KEY_ID",
+    "R2_SECRET_ACCESS_KEY",
+    "SUPABASE_JWT_SECRET",
+    "ICE_SERVERS",
+    "TURN_SECRET",
+];
+
+/// Keeps the server's secrets out of a child's environment.
+pub(crate) fn without_secrets(command: &mut tokio::process::Command) {
+    for name in SECRET_SETTINGS {
+        command.env_remove(name);
+    }
+}
+
 /// A text that neither `Debug` nor `Display` shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

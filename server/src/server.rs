@@ -8,14 +8,17 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::{Config, ConfigError, Database, SfuConfig};
+use crate::connections::Connections;
 use crate::files::private_folder;
 use crate::limits::Refusals;
+use crate::local_key::LocalKey;
 use crate::proxies::Proxies;
 use crate::recording::{self, RecordingError, Recordings, supervise};
 use crate::routes::{self, Limits};
 use crate::sfu::{ManagedSfu, Sfu, SfuStartError};
+use crate::signaling::SupabaseVerifier;
 use crate::state::AppState;
-use crate::store::{OpenError, Store};
+use crate::store::{DatabaseLock, OpenError, Store};
 use crate::vault::{Vault, VaultError};
 use crate::{follow, outgoing};
 
@@ -40,6 +43,14 @@ pub enum StartError {
         /// Where.
         address: SocketAddr,
         /// Why.
+        source: std::io::Error,
+    },
+    /// The key of this user can't be written.
+    #[error("can't write the key for this user's programs into {}", folder.display())]
+    LocalKey {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// The disk's answer.
         source: std::io::Error,
     },
     /// The settings don't go together.
@@ -73,8 +84,11 @@ pub struct RunningServer {
     /// What looks after recorders; it ends after they have.
     recording: Option<JoinHandle<()>>,
     store: Store,
+    local_key: Option<Arc<LocalKey>>,
     sfu: Arc<Sfu>,
     managed: Option<ManagedSfu>,
+    /// Keeps other servers away from a database file.
+    _lock: Option<DatabaseLock>,
 }
 
 impl Server {
@@ -85,7 +99,7 @@ impl Server {
     ///
     /// # Errors
     /// When the address is taken, or the database or SFU can't be had.
-    pub async fn start(config: Config) -> Result<RunningServer, StartError> {
+    pub async fn start(mut config: Config) -> Result<RunningServer, StartError> {
         // An error means that the application has chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         config.check()?;
@@ -96,14 +110,26 @@ impl Server {
             _ => StartError::Bind { address, source },
         })?;
         let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
+        config.existing.log();
+        let origins = config.allowed_origins();
+        let lock = DatabaseLock::take(&config.database, address).map_err(OpenError::from)?;
+        // Before anybody is served: whoever connects from now on and reads the file finds the key that holds.
+        let local_key = match config.local_key_folder.take() {
+            Some(folder) => Some(Arc::new(
+                LocalKey::create(&folder, address.port()).map_err(|source| StartError::LocalKey { folder, source })?,
+            )),
+            None => None,
+        };
         let store = open_store(&config).await?;
         if !store.has_keys().await.map_err(OpenError::from)? {
             if config.behind_proxy {
                 return Err(StartError::NoKeys);
             }
-            tracing::warn!(
-                "no API key was made yet: everybody on this machine may do everything, and nobody else gets in"
-            );
+            if local_key.is_none() {
+                tracing::warn!(
+                    "no API key was made yet: everybody on this machine may do everything, and nobody else gets in"
+                );
+            }
         }
         let here = local_url(address);
         let (managed, sfu) = match config.sfu {
@@ -113,7 +139,7 @@ impl Server {
             }
             SfuConfig::External { url, api_key, api_secret } => (None, Sfu::new(url, api_key, api_secret, false)),
         };
-        let sfu = Arc::new(sfu);
+        let sfu = Arc::new(sfu.with_doctor_room_record(config.doctor_room_record));
         let recordings = Recordings::open(config.recording)?.map(Arc::new);
         let state = AppState {
             sfu: sfu.clone(),
@@ -121,36 +147,36 @@ impl Server {
             metrics: Arc::default(),
             public_url: config.public_url.unwrap_or_else(|| here.parse().expect("an address makes a URL")),
             e2ee_default: config.e2ee_default,
+            language_default: config.language_default,
             proxies: if config.behind_proxy { Proxies::new(config.trusted_proxies) } else { Proxies::default() },
+            local_key: local_key.clone(),
             refusals: Arc::new(Refusals::new(config.refusal_limit)),
             recordings: recordings.clone(),
+            metadata_locks: Arc::default(),
+            sockets: Arc::default(),
+            peers: Arc::default(),
+            supabase: config.supabase_jwt_secret.map(|secret| Arc::new(SupabaseVerifier::new(&secret))),
+            ice: Arc::new(config.ice),
+            health: Arc::default(),
             started: Instant::now(),
         };
         let (end, ended) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(follow::reconcile(state.clone(), ended.clone()));
         tasks.spawn(tidy(state.clone(), ended.clone()));
+        tasks.spawn(recording::watch_egresses(state.clone(), ended.clone()));
+        if let Some(recordings) = &recordings {
+            tasks.spawn(recording::reconcile(state.clone(), recordings.clone(), ended.clone()));
+        }
         let recording = recordings.map(|recordings| tokio::spawn(supervise(state.clone(), recordings, ended.clone())));
         if let Some(outgoing) = config.outgoing {
             tasks.spawn(outgoing::deliver(store.clone(), outgoing, ended.clone()));
         }
-        let limits = Limits {
-            all: config.rate_limit,
-            codes: config.code_limit,
-            checks: config.check_limit,
-            origins: config.cors_origins,
-        };
-        let service = routes::router(state, limits, &ended).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = tokio::spawn(async move {
-            let mut ended = ended;
-            // A closed channel means that the RunningServer is gone.
-            let signal = async move { drop(ended.wait_for(|end| *end).await) };
-            if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(signal).await {
-                tracing::error!(%error, "serving failed");
-            }
-        });
+        let limits = Limits { all: config.rate_limit, codes: config.code_limit, checks: config.check_limit, origins };
+        let connections = Connections::new(config.connection_limits, state.proxies.clone());
+        let serving = tokio::spawn(connections.serve(listener, routes::router(state, limits, &ended), ended));
         tracing::info!(%address, "the backend serves");
-        Ok(RunningServer { address, end, serving, tasks, recording, store, sfu, managed })
+        Ok(RunningServer { address, end, serving, tasks, recording, store, local_key, sfu, managed, _lock: lock })
     }
 }
 
@@ -184,6 +210,9 @@ impl RunningServer {
             recording.abort();
         }
         self.store.close().await;
+        if let Some(key) = self.local_key.take() {
+            key.remove();
+        }
         if let Some(managed) = self.managed.take() {
             managed.stop().await;
         }
@@ -210,11 +239,14 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
     Ok(if config.outgoing.is_some() { store.for_integrator() } else { store })
 }
 
-/// Deletes what is too old, once an hour.
+/// Deletes what is too old, and publishes the audit log's head, once an hour.
 async fn tidy(state: AppState, mut ended: watch::Receiver<bool>) {
     loop {
         if let Err(error) = state.store.tidy().await {
             tracing::warn!(%error, "old entries can't be deleted");
+        }
+        if let Err(error) = state.store.publish_audit_head().await {
+            tracing::warn!(%error, "the audit log's head isn't published");
         }
         if let Some(recordings) = &state.recordings {
             recording::expire(&state, recordings).await;

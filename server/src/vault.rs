@@ -16,6 +16,7 @@ pub struct Vault {
     seal: LessSafeKey,
     codes: hmac::Key,
     audit: hmac::Key,
+    audit_head: hmac::Key,
     links: hmac::Key,
     check: String,
 }
@@ -73,6 +74,7 @@ impl Vault {
             seal: LessSafeKey::new(seal),
             codes: mac("autamedica codes 1"),
             audit: mac("autamedica audit 1"),
+            audit_head: mac("autamedica audit head 1"),
             links: mac("autamedica links 1"),
             check: hex(derive("autamedica check 1").as_ref()),
         }
@@ -128,6 +130,19 @@ impl Vault {
         context.update(b"\n");
         context.update(entry.as_bytes());
         hex(context.sign().as_ref())
+    }
+}
+
+impl Vault {
+    /// Seals the audit log's head: the number and the hash of its newest entry.
+    pub fn seal_head(&self, seq: i64, hash: &str) -> String {
+        hex(hmac::sign(&self.audit_head, format!("{seq}:{hash}").as_bytes()).as_ref())
+    }
+
+    /// Whether the head was sealed with this master key.
+    pub fn is_head(&self, seq: i64, hash: &str, seal: &str) -> bool {
+        let text = format!("{seq}:{hash}");
+        unhex(seal).is_some_and(|seal| hmac::verify(&self.audit_head, text.as_bytes(), &seal).is_ok())
     }
 }
 

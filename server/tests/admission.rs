@@ -111,7 +111,8 @@ async fn appointments_open_their_links_in_time_and_can_be_moved_and_cancelled() 
         assert_eq!(join(&backend, &code).await.0, StatusCode::OK);
         let (status, answer) = backend.post("/api/consultations/later/cancel", None, &json!({})).await;
         assert_eq!((status, &answer["data"]["state"]), (StatusCode::OK, &json!("cancelled")));
-        assert_eq!(join(&backend, &code).await.0, StatusCode::GONE);
+        let (status, answer) = join(&backend, &code).await;
+        assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consultation_cancelled"));
         let (status, answer) = moved(in_minutes(5)).await;
         assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consultation_cancelled"));
         let body = json!({"consultationId": "later", "patientId": "patient-1", "doctorId": "doctor-1"});
@@ -263,7 +264,8 @@ async fn the_doctor_ends_it_for_all_and_for_good() {
         backend.until("/api/rooms/consultation-end/stats", |data| data["active"] == false).await;
         let (status, answer) = backend.post(end, Some(doctor_token), &json!({})).await;
         assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consultation_ended"));
-        assert_eq!(join(&backend, &code_of(text(&data, "doctorLink"))).await.0, StatusCode::GONE);
+        let (status, answer) = join(&backend, &code_of(text(&data, "doctorLink"))).await;
+        assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consultation_ended"));
         backend.server.shutdown().await;
     }
 }

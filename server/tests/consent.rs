@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use autamedica_lab::Sfu;
-use autamedica_server::Config;
+use autamedica_server::{Config, RecordingConfig};
 use common::recording::{Case, films, heard, lasts, local, publish_camera, recorders_of};
-use common::{Peer, error_code, external};
+use common::{Peer, error_code, external, soon};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -35,13 +35,23 @@ impl Watch {
         }
     }
 
-    /// Whether anything happened since it began.
+    /// Whether anything happened since it was asked last. Looking at the folder's list of files is nothing.
     fn saw_something(&self) -> bool {
         use std::os::fd::AsRawFd as _;
 
+        const HEAD: usize = size_of::<libc::inotify_event>();
         let mut buffer = [0_u8; 4096];
         // SAFETY: the kernel writes at most so many bytes.
-        unsafe { libc::read(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) > 0 }
+        let read = unsafe { libc::read(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        let mut events = &buffer[..usize::try_from(read).unwrap_or(0)];
+        let mut saw = false;
+        while events.len() >= HEAD {
+            // SAFETY: the kernel writes whole events, each a head and a name of the length that it says.
+            let event: libc::inotify_event = unsafe { std::ptr::read_unaligned(events.as_ptr().cast()) };
+            saw |= event.mask & (libc::IN_OPEN | libc::IN_ISDIR) != libc::IN_OPEN | libc::IN_ISDIR;
+            events = &events[HEAD + event.len as usize..];
+        }
+        saw
     }
 }
 
@@ -169,5 +179,33 @@ async fn who_is_there_already_is_asked_too_and_everybody_answers_for_themselves(
     case.stop().await;
     case.until(|recording| recording["state"] == "ready").await;
     there.room.close().await.unwrap();
+    case.shutdown().await;
+}
+
+/// The order says who may be recorded, and in which language: read by a program that takes the recorder's place.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recorders_order_names_who_consents_and_is_in_the_consultations_language() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (program, order) = (folder.path().join("autamedica-recorder"), folder.path().join("order.json"));
+    std::fs::write(&program, format!("#!/bin/sh\nhead -n 1 > {0}.new && mv {0}.new {0}\n", order.display())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let recording = RecordingConfig { program: Some(program), ..local(folder.path()) };
+    let more = json!({"recordingConsent": "already-given", "language": "en"});
+    let case = Case::new(Config::default(), recording, more).await;
+    case.start().await;
+    let read = async {
+        loop {
+            if let Ok(order) = std::fs::read(&order) {
+                return serde_json::from_slice::<Value>(&order).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let order = soon("the order", read).await;
+    assert_eq!(order["people"], json!(["doctor-1", "patient-1"]), "{order}");
+    assert_eq!(order["language"], "en");
+    assert_eq!(order["roles"], json!({"doctor-1": "doctor", "patient-1": "patient"}));
     case.shutdown().await;
 }

@@ -3,9 +3,10 @@
 
 mod common;
 
+use autamedica_api::Language;
 use autamedica_server::Config;
-use common::{Backend, claims, error_code, read};
-use reqwest::{StatusCode, header};
+use common::{Backend, claims, error_code, read, text};
+use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 /// The names of an object's fields, in order.
@@ -72,7 +73,7 @@ async fn the_contracts_example_runs_verbatim_with_curl() {
     let (status, health) = curl(&["http://localhost:8888/health"]).await;
     assert_eq!((status.as_str(), &health["data"]["status"]), ("200", &json!("ok")));
     let (status, rooms) = curl(&["http://localhost:8888/api/rooms/active"]).await;
-    assert_eq!((status.as_str(), &rooms["data"]["count"]), ("200", &json!(1)));
+    assert_eq!((status.as_str(), rooms["data"].as_array().map(Vec::len)), ("200", Some(1)));
     let stats = "http://localhost:8888/api/rooms/consultation-uuid-consultation-001/stats";
     let (status, stats) = curl(&[stats]).await;
     assert_eq!((status.as_str(), &stats["data"]["numParticipants"]), ("200", &json!(0)));
@@ -219,7 +220,7 @@ async fn the_message_names_the_field() {
     let backend = Backend::start().await;
     let body = json!({"consultationId": "c", "patientId": "a b", "doctorId": "d"});
     let (_, answer) = backend.post("/api/consultations/create", None, &body).await;
-    assert!(answer["error"]["message"].as_str().unwrap().contains("patientId"), "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("patientId"), "{answer}");
     backend.server.shutdown().await;
 }
 
@@ -291,19 +292,27 @@ async fn health_and_rooms() {
     assert_eq!(answer["data"]["database"], json!({"status": "ok"}));
 
     let (_, answer) = backend.get("/api/rooms/active").await;
-    assert_eq!(answer["data"], json!({"rooms": [], "count": 0}));
+    assert_eq!(answer["data"], json!([]));
     let created = backend.create("one").await;
     let (_, answer) = backend.get("/api/rooms/active").await;
-    let room = &answer["data"]["rooms"][0];
-    assert_eq!(answer["data"]["count"], 1);
-    assert_eq!(room["roomName"], "consultation-one");
-    assert_eq!(room["roomSid"], created["roomSid"]);
+    let room = &answer["data"][0];
+    assert_eq!(answer["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(room["name"], "consultation-one");
+    assert_eq!(room["sid"], created["roomSid"]);
     assert_eq!(room["numParticipants"], 0);
+    assert!(room["creationTime"].as_i64().unwrap() > 1_700_000_000, "{room}");
+    let metadata = json!({"consultationId": "one", "patientId": "patient-1", "doctorId": "doctor-1",
+        "createdAt": created["createdAt"], "type": "medical_consultation"});
+    assert_eq!(room["metadata"], metadata);
 
     let (status, answer) = backend.get("/api/rooms/consultation-one/stats").await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(answer["data"]["active"], true);
     assert_eq!(answer["data"]["participants"], json!([]));
+    assert_eq!(
+        (&answer["data"]["roomName"], &answer["data"]["totalParticipants"]),
+        (&json!("consultation-one"), &json!(0))
+    );
     for path in ["/api/rooms/consultation-two/stats", "/api/rooms/lobby/stats", "/api/rooms/%FF/stats"] {
         let (status, answer) = backend.get(path).await;
         assert_eq!((status, error_code(&answer)), (StatusCode::NOT_FOUND, "room_not_found"), "{path}");
@@ -343,4 +352,122 @@ async fn recording_tells_doctor_patient_and_stranger_apart() {
     let (status, answer) = backend.post("/api/consultations/rec/recording/start", Some(&doctor), &wrong_room).await;
     assert_eq!((status, error_code(&answer)), (StatusCode::NOT_FOUND, "room_not_found"));
     backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_are_a_sentence_with_a_code() {
+    let backend = Backend::start().await;
+    let all = "Missing required fields: consultationId, patientId, doctorId";
+    for body in [
+        json!({}),
+        json!({"consultationId": "a", "patientId": "p"}),
+        json!({"consultationId": "", "patientId": "p", "doctorId": "d"}),
+        json!({"consultationId": "a", "patientId": null, "doctorId": "d"}),
+    ] {
+        let (status, answer) = backend.post("/api/consultations/create", None, &body).await;
+        assert_eq!((status, text(&answer, "code")), (StatusCode::BAD_REQUEST, "invalid_request"), "{body}");
+        assert_eq!((text(&answer, "error"), &answer["success"]), (all, &json!(false)), "{body}");
+    }
+    let created = backend.create("one").await;
+    let doctor = Some(text(&created, "doctorToken"));
+    let (status, answer) = backend.post("/api/consultations/one/recording/start", doctor, &json!({})).await;
+    assert_eq!((status, text(&answer, "error")), (StatusCode::BAD_REQUEST, "Missing roomName"));
+    let (status, answer) = backend.get("/api/consultations/two").await;
+    assert_eq!((status, text(&answer, "code")), (StatusCode::NOT_FOUND, "consultation_not_found"));
+    assert!(!text(&answer, "error").is_empty() && !text(&answer, "message").is_empty());
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_participant_is_removed_by_the_rooms_name() {
+    let backend = Backend::start().await;
+    let created = backend.create("one").await;
+    let path = "/api/rooms/consultation-one/participants/patient-1";
+    let (status, _) = backend.call(Method::DELETE, path, text(&created, "patientToken")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (status, answer) = backend.call(Method::DELETE, path, text(&created, "doctorToken")).await;
+    assert_eq!((status, &answer["success"]), (StatusCode::OK, &json!(true)), "{answer}");
+    assert!(!text(&answer, "message").is_empty());
+    for (path, code) in [
+        ("/api/rooms/lobby/participants/patient-1", "room_not_found"),
+        ("/api/rooms/consultation-one/participants/a%20b", "invalid_id"),
+    ] {
+        let (_, answer) = backend.call(Method::DELETE, path, text(&created, "doctorToken")).await;
+        assert_eq!(text(&answer, "code"), code, "{path}");
+    }
+    backend.server.shutdown().await;
+}
+
+/// A path with `.` or `..` in it leads elsewhere before it is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_no_path_reaches_are_refused() {
+    let backend = Backend::start().await;
+    for id in [".", ".."] {
+        for (field, other) in [("consultationId", "doctorId"), ("patientId", "doctorId"), ("doctorId", "patientId")] {
+            let mut body = json!({"consultationId": "c", "patientId": "p", "doctorId": "d"});
+            body[field] = json!(id);
+            let (status, answer) = backend.post("/api/consultations/create", None, &body).await;
+            assert_eq!((status, error_code(&answer)), (StatusCode::BAD_REQUEST, "invalid_request"), "{field} {other}");
+            assert!(text(&answer, "message").contains("neither `.` nor `..`"), "{answer}");
+        }
+    }
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gzip_body_is_taken_and_stays_within_the_limit() {
+    use std::io::Write as _;
+
+    let backend = Backend::start().await;
+    let zip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let send = async |encoding: &str, body: Vec<u8>| {
+        let request = backend.http.post(backend.url("/api/consultations/create")).body(body);
+        let request = request.header("content-type", "application/json").header("content-encoding", encoding);
+        read(request.send().await.unwrap()).await
+    };
+    let body = json!({"consultationId": "zipped", "patientId": "p", "doctorId": "d"}).to_string();
+    for encoding in ["gzip", "GZIP", "x-gzip"] {
+        let (status, answer) = send(encoding, zip(body.as_bytes())).await;
+        assert_eq!(status, StatusCode::OK, "{encoding}: {answer}");
+    }
+    assert_eq!(send("identity", body.clone().into_bytes()).await.0, StatusCode::OK);
+    // A few kilobytes that would become 32 MiB.
+    let bomb = zip(&vec![b' '; 32 << 20]);
+    assert!(bomb.len() < 60_000, "{} bytes", bomb.len());
+    for (encoding, body, status, code) in [
+        ("gzip", bomb, 413, "body_too_large"),
+        ("gzip", body.clone().into_bytes(), 400, "invalid_request"),
+        ("br", body.into_bytes(), 415, "unsupported_media_type"),
+    ] {
+        let (answered, answer) = send(encoding, body).await;
+        assert_eq!((answered.as_u16(), error_code(&answer)), (status, code), "{encoding}");
+    }
+    backend.server.shutdown().await;
+}
+
+/// The language of a consultation's recordings: as asked, else the operator's, and kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consultation_has_a_language() {
+    for config in common::databases() {
+        let backend = Backend::start_with(Config { language_default: Language::En, ..config }).await;
+        for (id, more, language) in [("asked", json!({"language": "es"}), "es"), ("default", json!({}), "en")] {
+            backend.create_with(id, &more).await;
+            let (_, answer) = backend.get(&format!("/api/consultations/{id}")).await;
+            assert_eq!(answer["data"]["language"], language, "{answer}");
+        }
+        let create = async |id: &str, language: &str| {
+            let body =
+                json!({"consultationId": id, "patientId": "patient-1", "doctorId": "doctor-1", "language": language});
+            backend.post("/api/consultations/create", None, &body).await
+        };
+        assert_eq!(create("asked", "es").await.0, StatusCode::OK);
+        let (status, answer) = create("asked", "en").await;
+        assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consultation_conflict"));
+        assert_eq!(create("third", "de").await.0, StatusCode::BAD_REQUEST);
+        backend.server.shutdown().await;
+    }
 }

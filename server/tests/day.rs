@@ -48,24 +48,63 @@ async fn the_list_of_a_day_follows_its_time_zone() {
         assert_eq!(scheduled, ["early", "noon"]);
         let before = list(&format!("{}{zone}", day("2026-11-23"))).await;
         assert!(ids(&before).contains(&"late"), "{before}");
+        // By two moments, for callers whose zone has no name.
+        let by_moments = list("?from=2026-11-24T03:00:00Z&until=2026-11-25T03:00:00Z").await;
+        let scheduled: Vec<_> = ids(&by_moments).into_iter().filter(|id| *id != "now").collect();
+        assert_eq!(scheduled, ["early", "noon"]);
         // Today's hold what was created without an appointment, and no secret.
         let today = list("").await;
         assert!(ids(&today).contains(&"now"), "{today}");
         assert!(!today.to_string().contains("oken") && !today.to_string().contains("#"), "{today}");
-        assert_eq!(list("?day=1999-01-01").await, json!({"consultations": []}));
-        assert_eq!(list("?day=9999-12-31").await, json!({"consultations": []}));
+        assert_eq!(list("?day=1999-01-01").await, json!({"consultations": [], "total": 0}));
+        assert_eq!(list("?day=9999-12-31").await, json!({"consultations": [], "total": 0}));
         for (query, says) in [
             ("?day=tomorrow", "`day` must be a date"),
             ("?day=2026-02-30", "`day` must be a date"),
             ("?day=2026-11-24&zone=Mars/Olympus", "`zone` must be"),
             ("?day=2026-11-24&day=2026-11-25", "duplicate"),
+            ("?from=2026-11-24", "`from` and `until` must be"),
         ] {
             let (status, answer) = backend.get(&format!("/api/consultations{query}")).await;
             assert_eq!((status, error_code(&answer)), (StatusCode::BAD_REQUEST, "invalid_request"), "{query}");
-            assert!(text(&answer["error"], "message").contains(says), "{answer}");
+            assert!(text(&answer, "message").contains(says), "{answer}");
         }
         let token = text(&backend.create("now").await, "doctorToken").to_owned();
         assert_eq!(backend.call(Method::GET, "/api/consultations", &token).await.0, StatusCode::FORBIDDEN);
+        backend.server.shutdown().await;
+    }
+}
+
+/// More than fit on a page, several of them at the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_comes_in_pages_with_the_newest_on_the_last() {
+    for config in databases() {
+        let backend = Backend::start_with(config).await;
+        for number in 0..7 {
+            let at = format!("2026-11-24T1{}:00:00.000Z", number / 3);
+            backend.create_with(&format!("page.{number}"), &json!({"scheduledAt": at})).await;
+        }
+        let page = async |query: String| {
+            let (status, answer) = backend.get(&format!("/api/consultations?day=2026-11-24{query}")).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            answer["data"].clone()
+        };
+        let (mut all, mut query) = (Vec::new(), String::new());
+        loop {
+            let data = page(format!("&limit=2{query}")).await;
+            let on_page = ids(&data);
+            assert!((1..=2).contains(&on_page.len()), "{data}");
+            all.extend(on_page.into_iter().filter(|id| id.starts_with("page")).map(str::to_owned));
+            let Some(next) = data["next"].as_str() else { break };
+            assert!(data["total"].as_u64().unwrap() >= 7, "{data}");
+            query = format!("&cursor={next}");
+        }
+        assert_eq!(all, (0..7).map(|number| format!("page.{number}")).collect::<Vec<_>>());
+        assert!(page(String::new()).await.get("next").is_none(), "one page holds them all");
+        for wrong in ["&limit=0", "&limit=1001", "&cursor=", "&cursor=5", "&cursor=x.y", "&cursor=5.a b"] {
+            let (status, answer) = backend.get(&format!("/api/consultations?day=2026-11-24{wrong}")).await;
+            assert_eq!((status, error_code(&answer)), (StatusCode::BAD_REQUEST, "invalid_request"), "{wrong}");
+        }
         backend.server.shutdown().await;
     }
 }
@@ -243,7 +282,7 @@ async fn a_network_check_has_a_room_of_its_own_that_leads_nowhere() {
         assert!(matches!(refused, Err(RoomError::NotAllowed(_))), "{refused:?}");
     }
     let (_, active) = backend.get("/api/rooms/active").await;
-    assert_eq!(active["data"], json!({"rooms": [], "count": 0}));
+    assert_eq!(active["data"], json!([]));
     sender.room.close().await.unwrap();
     receiver.room.close().await.unwrap();
 
@@ -265,7 +304,7 @@ async fn a_network_check_has_a_room_of_its_own_that_leads_nowhere() {
     assert_eq!(check(data["patientToken"].as_str(), json!({})).await.0, StatusCode::FORBIDDEN);
     backend.post("/api/consultations/soon/cancel", Some(desk_key.expose()), &json!({})).await;
     let (status, answer) = check(None, json!({"code": code})).await;
-    assert_eq!((status, error_code(&answer)), (StatusCode::GONE, "code_expired"));
+    assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consultation_cancelled"));
     store.close().await;
     backend.server.shutdown().await;
 }

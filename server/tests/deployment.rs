@@ -213,7 +213,7 @@ async fn a_livekit_cluster_with_redis_is_one_sfu() {
 /// The page after its script has run.
 fn browse(folder: &Path, url: &str, more: &[&str]) -> String {
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
-    let output = Command::new("chromium")
+    let output = Command::new(autamedica_lab::browser().unwrap())
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", &profile])
         .args(more)
         .arg(url)

@@ -5,16 +5,18 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use autamedica_lab::Sfu;
-use autamedica_server::{Config, LiveKitUrl, RecordingConfig, S3Config};
+use autamedica_server::{Config, Database, LiveKitUrl, RecordingConfig, S3Config, Secret, open_store};
 use common::bucket::{ACCESS_KEY, S3Server, SECRET_KEY};
 use common::egress::{Double, Ways};
 use common::livekit::{external_at, tell};
-use common::recording::{Case, heard, sha256};
-use common::{Backend, Peer, databases, error_code, external, text};
+use common::recording::{Case, heard, sha256, told};
+use common::{Backend, Peer, claims, databases, error_code, external, soon, text};
 use livekit_api::access_token::{AccessToken, VideoGrants};
-use livekit_protocol::{EgressStatus, encoded_file_output, room_composite_egress_request};
+use livekit_api::services::egress::{EgressClient, EgressOutput, RoomCompositeOptions};
+use livekit_protocol::{EgressStatus, EncodedFileOutput, encoded_file_output, room_composite_egress_request};
 use object_store::ObjectStoreExt as _;
 use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use reqwest::{Method, StatusCode};
@@ -33,6 +35,15 @@ async fn until_state(case: &Case, state: &str) -> Value {
     case.until(|recording| recording["state"] == state).await
 }
 
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let polled = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon(what, polled).await;
+}
+
 /// Waits until the room is told this state.
 async fn until_told(case: &Case, state: &str) -> Value {
     heard(&case.people[0], state, |recording| recording["state"] == state).await
@@ -44,6 +55,9 @@ struct Stage {
     double: Double,
     bucket: Arc<AmazonS3>,
     name: String,
+    /// The address of the SFU's API.
+    api: String,
+    config: Config,
     _sfu: Sfu,
 }
 
@@ -60,13 +74,13 @@ impl Stage {
         let bucket = Arc::new(bucket.build().unwrap());
         let (double, api) = Double::start(&sfu, bucket.clone(), ways).await;
         let url = LiveKitUrl::parse(&sfu.url()).unwrap().with_api(&LiveKitUrl::parse(&api).unwrap());
-        let case = Case::new(external_at(url, config), into(&name), more).await;
+        let case = Case::new(external_at(url, config.clone()), into(&name), more).await;
         double.tell(&case.backend.url(""));
-        Self { case, double, bucket, name, _sfu: sfu }
+        Self { case, double, bucket, name, api, config, _sfu: sfu }
     }
 }
 
-const GOOD: Ways = Ways { tells: true, failures: 0 };
+const GOOD: Ways = Ways { tells: true, failures: 0, stays_starting: false };
 
 /// Somebody whom no side of the consultation is.
 fn guest() -> String {
@@ -189,6 +203,74 @@ async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_
     }
 }
 
+/// Has the SFU record the room into a bucket of the caller's, as any client may that holds a token with `roomRecord`.
+async fn record_without_the_server(api: &str, token: &str) {
+    let file = EncodedFileOutput { filepath: "stolen.mp4".to_owned(), ..EncodedFileOutput::default() };
+    let options = RoomCompositeOptions::default();
+    let client = EgressClient::with_token(api, token);
+    client.start_room_composite_egress("consultation-filmed", vec![EgressOutput::File(file)], options).await.unwrap();
+}
+
+/// Followed by webhooks, and without any: then the SFU is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_egress_that_the_server_did_not_start_is_stopped_put_on_record_and_told() {
+    for (config, tells) in databases().into_iter().zip([true, false]) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = match config.database {
+            Database::Postgres(_) => config.database.clone(),
+            _ => Database::File(folder.path().join("a.db")),
+        };
+        let master_key = Some(Secret::new("0123456789abcdef".repeat(4)));
+        let config = Config { database, master_key, ..config };
+        let more = json!({"recordingConsent": "already-given"});
+        let stage = Stage::new(config, Ways { tells, ..GOOD }, true, more).await;
+        let (case, double) = (&stage.case, &stage.double);
+        let [doctor, patient] = &case.people;
+        record_without_the_server(&stage.api, case.doctor()).await;
+        for person in [doctor, patient] {
+            told(person, "the problem", |metadata| metadata["problem"]["what"] == "foreign-recording").await;
+        }
+        let stopped = async {
+            while double.states()[0] != EgressStatus::EgressComplete {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        soon("the foreign egress's end", stopped).await;
+
+        // The server's own isn't taken for one, and its news leave the room's problem where it is.
+        case.start().await;
+        until_state(case, "recording").await;
+        let metadata = told(patient, "the recording", |metadata| metadata["recording"]["state"] == "recording").await;
+        assert_eq!(metadata["problem"]["what"], "foreign-recording");
+        case.stop().await;
+        let ready = until_state(case, "ready").await;
+        assert_eq!((&ready["problem"], ready["parts"].as_array().unwrap().len()), (&Value::Null, 1), "{ready}");
+        assert_eq!(double.states(), [EgressStatus::EgressComplete, EgressStatus::EgressComplete]);
+        let config = stage.config.clone();
+        stage.case.shutdown().await;
+        let log = open_store(&config).await.unwrap().audit_after(0).await.unwrap();
+        let entries: Vec<_> = log.iter().filter(|entry| entry.action == "egress.foreign").collect();
+        for entry in &entries {
+            let about = (entry.consultation_id.as_deref(), entry.subject.as_deref());
+            assert_eq!(about, (Some("filmed"), Some("egress:EG_0")));
+        }
+        // Its end, too, where webhooks tell of it; that may come first. Nothing twice.
+        let mut outcomes: Vec<_> = entries.iter().map(|entry| entry.outcome.as_str()).collect();
+        outcomes.sort_unstable();
+        assert!(matches!(outcomes[..], ["stopped"] | ["ended", "stopped"]), "{outcomes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doctors_token_lacks_room_record_where_the_operator_says_so_and_records_all_the_same() {
+    let config = Config { doctor_room_record: false, ..Config::default() };
+    let stage = Stage::new(config, GOOD, true, json!({"recordingConsent": "already-given"})).await;
+    assert_eq!(claims(stage.case.doctor())["video"].get("roomRecord"), None);
+    assert_eq!(stage.case.start().await.1["data"]["state"], "starting");
+    until_state(&stage.case, "recording").await;
+    stage.case.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_egress_that_fails_is_told_and_followed_by_another() {
     let ways = Ways { failures: 1, ..GOOD };
@@ -201,6 +283,28 @@ async fn an_egress_that_fails_is_told_and_followed_by_another() {
     case.stop().await;
     let ready = until_state(case, "ready").await;
     assert_eq!(ready["parts"].as_array().unwrap().len(), 1, "{ready}");
+    stage.case.shutdown().await;
+}
+
+/// Nobody wants what was recorded before a consultation was cancelled, and nobody may have consented to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_of_a_cancelled_recording_leaves_the_bucket() {
+    let more = json!({"recordingConsent": "already-given"});
+    let stage = Stage::new(Config::default(), Ways { stays_starting: true, ..GOOD }, true, more).await;
+    let (case, double) = (&stage.case, &stage.double);
+    assert_eq!(case.start().await.1["data"]["state"], "starting");
+    until("an egress to begin", || async { !double.requests().is_empty() }).await;
+    let key = double.requests()[0].file_outputs[0].filepath.clone();
+    let ended = case.backend.post(&format!("{FILMED}/end"), Some(case.doctor()), &json!({})).await;
+    assert_eq!(ended.0, StatusCode::OK, "{}", ended.1);
+    until_state(case, "cancelled").await;
+    // By then it has brought its object to the bucket.
+    until("the egress to end", || async { double.states() == [EgressStatus::EgressComplete] }).await;
+    let is_gone = || async {
+        let found = stage.bucket.head(&key.as_str().into()).await;
+        matches!(found, Err(object_store::Error::NotFound { .. }))
+    };
+    until("the object to be deleted", is_gone).await;
     stage.case.shutdown().await;
 }
 

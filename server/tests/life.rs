@@ -137,4 +137,9 @@ fn a_wrong_configuration_is_told_and_names_no_secret() {
     // What `.env` says counts like the environment, which wins.
     std::fs::write(folder.path().join(".env"), "LIVEKIT_URL=https://from.file.example\n").unwrap();
     assert!(fails(folder.path(), &["--check"], &[]).contains("LIVEKIT_API_KEY"));
+    // Of the working folder alone: anybody may write into one above it.
+    let below = folder.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    let output = program(&below).arg("--check").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

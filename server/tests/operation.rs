@@ -52,6 +52,10 @@ async fn each_key_may_do_what_its_scope_says() {
 
         let (status, created) = backend.post(create, Some(keys["integrator"].expose()), &body).await;
         assert_eq!(status, StatusCode::OK, "{created}");
+        // What an integrator's key may not do, the doctor's token may that it was answered with (docs/deployment.md says so).
+        let as_doctor = text(&created["data"], "doctorToken");
+        let (status, _) = backend.call(Method::POST, "/api/consultations/keyed/admit", as_doctor).await;
+        assert_eq!(status, StatusCode::OK);
         let kiosk_code = json!({"code": created["data"]["kioskCode"]});
         let nothing = json!({});
         //                                                                    integrator, desk, kiosk, read
@@ -120,6 +124,47 @@ async fn a_web_page_on_another_name_cant_use_the_open_api() {
         assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{host}");
     }
     backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_proxy_on_this_machine_forwards_isnt_of_this_machine() {
+    let backend = Backend::start().await;
+    let ask = async |name: Option<&'static str>| {
+        let mut request = backend.http.get(backend.url("/api/rooms/active"));
+        if let Some(name) = name {
+            // Also when the proxy says that its own caller is this machine.
+            request = request.header(name, "127.0.0.1");
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(None).await, 200);
+    let names = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"];
+    for name in names {
+        assert_eq!(ask(Some(name)).await, 401, "{name}");
+    }
+    backend.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_inside_an_app_serves_this_user_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { local_key_folder: Some(folder.path().to_owned()), ..Config::default() };
+    let backend = Backend::start_with(config).await;
+    let file = folder.path().join(autamedica_api::local_key_file(backend.server.local_addr().port()));
+    let key = std::fs::read_to_string(&file).unwrap();
+    let body = json!({"consultationId": "own", "patientId": "p", "doctorId": "d"});
+    let path = "/api/consultations/create";
+    let wrong = format!("{key}0");
+    for (token, status) in [(None, 401), (Some(wrong.as_str()), 401), (Some(key.as_str()), 200)] {
+        assert_eq!(backend.post(path, token, &body).await.0.as_u16(), status, "{token:?}");
+    }
+    // The key is for this machine, not for those whom a proxy or a web page brings here.
+    for (name, value) in [("via", "1.1 proxy"), ("host", "evil.example"), ("origin", "https://evil.example")] {
+        let request = backend.http.get(backend.url("/api/rooms/active")).bearer_auth(&key).header(name, value);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 401, "{name}");
+    }
+    backend.server.shutdown().await;
+    assert!(!file.exists(), "it went with its backend");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,7 +336,10 @@ async fn two_servers_on_one_postgresql_serve_one_consultation() {
     let code = JoinLink::parse(text(&data, "patientLink")).unwrap().code().expose().to_owned();
     let (status, joined) = other.post("/api/join", None, &json!({"code": code})).await;
     assert_eq!(status, StatusCode::OK, "{joined}");
-    assert_eq!(joined["data"]["e2eeKey"], data["e2eeKey"], "sealed by one, opened by the other");
+    assert_eq!(joined["data"]["e2eeKey"], Value::Null, "who waits has no key");
+    let (status, entered) = other.post("/api/consultations/shared/enter", None, &json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{entered}");
+    assert_eq!(entered["data"]["e2eeKey"], data["e2eeKey"], "sealed by one, opened by the other");
     let _patient = Peer::join(&data, text(&joined["data"], "token")).await;
     let _doctor = Peer::join(&data, text(&data, "doctorToken")).await;
     let (status, admitted) =
@@ -354,6 +402,7 @@ async fn the_documentation_is_whole_and_needs_nothing_from_elsewhere() {
         ("/api/rooms/{roomName}/stats", "get"),
         ("/api/consultations/{id}/recording/start", "post"),
         ("/api/consultations/{id}/recording/stop", "post"),
+        ("/api/rooms/{roomName}/participants/{identity}", "delete"),
         ("/api/join", "post"),
         ("/webhooks/livekit", "post"),
     ] {
@@ -372,4 +421,44 @@ async fn the_documentation_is_whole_and_needs_nothing_from_elsewhere() {
         }
     }
     backend.server.shutdown().await;
+}
+
+/// The head that a server writes to its log and sends shows that its database was put back, and which part is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_put_back_is_shown_by_a_noted_head() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["key", "create", "first", "--scope", "read"]);
+    let copy = |from: &str, to: &str| std::fs::copy(folder.path().join(from), folder.path().join(to)).unwrap();
+    copy("autamedica.db", "older.db");
+    run(folder.path(), &["key", "create", "second", "--scope", "read"]);
+
+    let (sender, mut received) = tokio::sync::mpsc::unbounded_channel::<Value>();
+    let hook = axum::routing::post(async move |axum::Json(event): axum::Json<Value>| sender.send(event).unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/", hook)).await });
+    let mut command = program(folder.path());
+    command.args(["--port", "0"]).env("WEBHOOK_URL", address).env("WEBHOOK_SECRET", "shared");
+    let (server, _) = serve_with(folder.path(), command);
+    let event = common::soon("the head", received.recv()).await.unwrap();
+    assert_eq!(event["event"], "audit.head", "{event}");
+    let noted = text(&event, "head").to_owned();
+    assert!(std::fs::read_to_string(folder.path().join("log")).unwrap().contains(&noted));
+    drop(server);
+
+    let verify = |head: &str| program(folder.path()).args(["audit", "verify", "--at-least", head]).output().unwrap();
+    assert!(verify(&noted).status.success());
+    assert_eq!(run(folder.path(), &["audit", "head"]), noted);
+    let plain = noted.rsplit_once(':').unwrap().0;
+    assert!(verify(plain).status.success());
+    for file in ["autamedica.db-wal", "autamedica.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(file));
+    }
+    copy("older.db", "autamedica.db");
+    assert!(run(folder.path(), &["audit", "verify"]).starts_with("all 1 "), "by itself the older state is whole");
+    for head in [&noted, plain] {
+        let output = verify(head);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains("put back"), "{said}");
+    }
 }

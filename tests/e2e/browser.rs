@@ -25,17 +25,21 @@ fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::
     let (token, identity) = match native {
         Role::Doctor => (&consultation.patient_token, &consultation.patient_id),
         Role::Patient => (&consultation.doctor_token, &consultation.doctor_id),
+        Role::Observer => anyhow::bail!("an observer has a link of their own"),
     };
     let mut app = App::start(&display, &backend, native, id, SECONDS, NATIVE_SAYS, folder.path())?;
     let browser = Browser::start(&Instructions {
         url: &consultation.livekit_url,
         token,
+        key: None,
+        video_codec: None,
         tone_hz: BROWSER_TONE_HZ,
         say: BROWSER_SAYS,
         width: 1280,
         watch_ms: 3000,
         patience_ms: 60_000,
         attempts,
+        stay: true,
     })?;
     // While the call lasts: every source that the SFU has from the browser.
     let mut sources = BTreeSet::new();
@@ -91,4 +95,44 @@ fn a_browser_doctor_and_a_native_patient_meet_and_the_doctor_may_share_the_scree
     assert_eq!(seen.attempts["screen_share"], Attempt { published: true, sfu: None });
     assert!(sources.iter().eq(["camera", "microphone", "screen_share"]), "{sources:?}");
     Ok(())
+}
+
+/// A browser that sends its camera in another codec than we do: each shows the other's picture.
+fn call_in(codec: &str, e2ee: bool) -> Result<()> {
+    let (backend, display, folder) = (Backend::start()?, Display::start(1280, 800)?, tempfile::tempdir()?);
+    let id = format!("browser-{codec}-{e2ee}");
+    let consultation = backend.create_encrypted(&id, e2ee)?;
+    let mut app = App::start(&display, &backend, Role::Doctor, &id, 10 * SECONDS, NATIVE_SAYS, folder.path())?;
+    let browser = Browser::start(&Instructions {
+        url: &consultation.livekit_url,
+        token: &consultation.patient_token,
+        key: consultation.e2ee_key.as_deref(),
+        video_codec: Some(codec),
+        tone_hz: BROWSER_TONE_HZ,
+        say: BROWSER_SAYS,
+        width: 320,
+        watch_ms: 2000,
+        patience_ms: 60_000,
+        attempts: &[],
+        stay: false,
+    })?;
+    let seen = browser.seen()?;
+    app.close()?;
+    let report = app.report()?;
+    assert_eq!(seen.video.codec, "video/H264");
+    assert!(seen.video.changed > 0.005 && (20.0..235.0).contains(&seen.video.mean_luma), "{:?}", seen.video);
+    assert_eq!((&report["codec"], &report["encrypted"]), (&"H264".into(), &e2ee.into()), "{report}");
+    assert!(report["video_fps"].as_f64().is_some_and(|fps| fps > 3.0), "{report}");
+    assert!(report["video_width"].as_f64().is_some_and(|width| width >= 320.0), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_browser_that_sends_vp9_and_the_app_see_each_other_encrypted() -> Result<()> {
+    call_in("vp9", true)
+}
+
+#[test]
+fn a_browser_that_sends_av1_and_the_app_see_each_other() -> Result<()> {
+    call_in("av1", false)
 }

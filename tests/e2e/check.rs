@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use autamedica_api::{Id, JoinLink, Role};
 use autamedica_client::backend::Backend as Client;
-use autamedica_client::call::{DeviceChoices, Entrance, JoinTarget, PictureQuality, Secret};
+use autamedica_client::call::{DeviceChoices, EndReason, Entrance, JoinTarget, PictureQuality, Secret};
 use autamedica_client::check::{
     CheckCommand, CheckOptions, CheckState, NetworkProblem, NetworkState, NetworkStep, NetworkVerdict, TestSound,
     Voice, start, test_network,
@@ -67,7 +67,7 @@ fn what_keeps_the_network_away_is_told_apart_in_time() -> Result<()> {
     ensure!(test(&room).0 == NetworkState::NoServer);
     let nowhere = format!("{}/join#{}", backend.url(), "x".repeat(26));
     let refused = test(&JoinTarget::Link(JoinLink::parse(&nowhere)?));
-    ensure!(refused.0 == NetworkState::Failed(NetworkProblem::Refused), "{refused:?}");
+    ensure!(refused.0 == NetworkState::Failed(NetworkProblem::DeadEnd(EndReason::NotAllowed)), "{refused:?}");
     backend.kill();
     let (found, took) = test(&consultation()?);
     ensure!(found == NetworkState::Failed(NetworkProblem::ServerUnreachable), "{found:?}");

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use autamedica_api::{
     Consultation, CreateConsultation, Health, HealthStatus, Id, Recording, RecordingList, RecordingStarted,
     RecordingStopped, Role, RoomStats, StartRecording, Success, Timestamp,
 };
 use autamedica_lab::{
-    Display, HANG_GUARD, Process, ScreenReader, Sfu, built_program, descendants, free_port, wait_until, workspace_file,
+    Display, HANG_GUARD, Process, ScreenReader, Sfu, browser, built_program, descendants, free_port, wait_until,
+    workspace_file,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -158,6 +159,14 @@ impl Backend {
         self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
     }
 
+    /// Creates a consultation that is encrypted end to end, or not.
+    pub fn create_encrypted(&self, id: &str, e2ee: bool) -> Result<Consultation> {
+        let person = |role: Role| Id::new(format!("{role}-{id}"));
+        let mut body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
+        body.e2ee = Some(e2ee);
+        self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
+    }
+
     /// Creates a scheduled consultation with a waiting room, encrypted end to end, as an appointment system does.
     pub fn schedule(&self, id: &str) -> Result<Consultation> {
         let person = |role: Role| Id::new(format!("{role}-{id}"));
@@ -282,6 +291,7 @@ impl App {
         app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report);
         // Nobody's own settings, and none left behind.
         app.env("XDG_CONFIG_HOME", folder.join(format!("{role} config")));
+        app.env("XDG_DATA_HOME", folder.join("data")).env_remove("AUTAMEDICA_DATA_DIR");
         app.env("DATABASE_URL", "sqlite::memory:").env("NO_COLOR", "1").env_remove("RUST_LOG");
         app.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).context("making the app's log")?);
         Ok(Self { process: Process::spawn("autamedica", app)?, role, title, report, log })
@@ -369,12 +379,15 @@ impl App {
 pub struct Instructions<'a> {
     pub url: &'a str,
     pub token: &'a str,
+    pub key: Option<&'a str>,
+    pub video_codec: Option<&'a str>,
     pub tone_hz: f64,
     pub say: &'a str,
     pub width: u32,
     pub watch_ms: u32,
     pub patience_ms: u32,
     pub attempts: &'a [&'a str],
+    pub stay: bool,
 }
 
 /// What it saw, heard and was answered.
@@ -393,6 +406,7 @@ pub struct SeenVideo {
     pub width: u32,
     pub height: u32,
     pub fps: f64,
+    pub codec: String,
     pub mean_luma: f64,
     pub changed: f64,
 }
@@ -436,7 +450,7 @@ impl Browser {
         node.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process::spawn("node", node)?;
         let mut instructions = serde_json::to_value(instructions)?;
-        instructions["browser"] = browser_program()?.display().to_string().into();
+        instructions["browser"] = browser()?.display().to_string().into();
         let mut stdin = process.child().stdin.take().context("the driver's input")?;
         stdin.write_all(instructions.to_string().as_bytes()).context("instructing the driver")?;
         Ok(Self { process })
@@ -452,18 +466,4 @@ impl Browser {
         ensure!(status.success(), "the browser's driver failed: {status}");
         serde_json::from_str(&output).with_context(|| format!("reading {output:?}"))
     }
-}
-
-/// The browser that `cargo xtask setup --tests` installed, or `AUTAMEDICA_BROWSER`.
-fn browser_program() -> Result<PathBuf> {
-    if let Some(named) = std::env::var_os("AUTAMEDICA_BROWSER") {
-        return Ok(named.into());
-    }
-    let folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    for name in ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"] {
-        if let Some(program) = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file()) {
-            return Ok(program);
-        }
-    }
-    bail!("no Chromium or Chrome on the search path: run `cargo xtask setup --tests`")
 }

@@ -39,14 +39,19 @@ fn visit(language: Language) -> Result<()> {
         Person::start(display, who, language, &arguments, &sound.clone().map(|(k, v)| (k, v)), folder.path())
     };
 
-    // The link leads to the check, and from there to the waiting room.
+    // The link leads to a server that is new to the patient, then to the check, and from there to the waiting room.
     let mut patient = start(&displays[0], "patient", &[visit.patient_link.as_str()], "patient")?;
+    patient.sees("server-title")?;
+    patient.pictures("server")?;
+    let server = backend.url().trim_start_matches("http://");
+    let yes = patient.words_with("server-yes-named", &[("server", server.into())]);
+    patient.clicks_named(&yes)?;
     patient.sees("check-title")?;
     patient.sees("check-network-good")?;
     patient.pictures("check")?;
     patient.clicks("check-enter")?;
     patient.is_at("Waiting", 1)?;
-    patient.sees("waiting-title")?;
+    patient.sees("waiting-title-alone")?;
     patient.pictures("waiting")?;
 
     // The doctor sees who waits: on the day's list, and then at the door, and lets them in.
@@ -67,6 +72,8 @@ fn visit(language: Language) -> Result<()> {
     let admit = doctor.words_with("waiting-admit-named", &[("name", patients_name.as_str().into())]);
     doctor.sees_named(&admit)?;
     doctor.pictures("doctor-waiting")?;
+    // Only now is it true.
+    patient.sees("waiting-title")?;
     ensure!(!patient.log().contains("shown screen=Call"), "the patient is in before being let in");
     doctor.clicks_named(&admit)?;
     patient.is_at("Call", 1)?;
@@ -85,7 +92,7 @@ fn visit(language: Language) -> Result<()> {
 
     // Another microphone, in the middle of a sentence.
     patient.clicks("sound-devices")?;
-    let microphone = format!("{}: {MICROPHONE}", patient.words("devices-microphones"));
+    let microphone = format!("{}: {MICROPHONE}", patient.words("microphone-caption"));
     patient.sees_named(&microphone)?;
     patient.pictures("devices")?;
     patient.clicks_named(&microphone)?;

@@ -10,11 +10,16 @@ import { chromium } from 'playwright-core';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const FILES = {
   '/livekit-client.js': here('node_modules/livekit-client/dist/livekit-client.umd.js'),
+  '/e2ee-worker.js': here('node_modules/livekit-client/dist/livekit-client.e2ee.worker.js'),
+  '/direct.js': here('direct.js'),
   '/peer.js': here('peer.js'),
   '/bench.js': here('bench.js'),
+  '/socket.io-client.js': here('node_modules/socket.io-client/dist/socket.io.min.js'),
+  '/p2p.js': here('p2p.js'),
 };
 const page = (script) => `<!doctype html><meta charset="utf-8"><title>Browser peer</title>
-<script src="/livekit-client.js"></script><script type="module" src="${script}"></script>`;
+<script src="/livekit-client.js"></script><script src="/socket.io-client.js"></script>
+<script type="module" src="${script}"></script>`;
 
 /** Serves a page with this script on a free port: cameras and microphones need an origin, which a file has not. */
 async function serve(script) {
@@ -31,8 +36,13 @@ async function serve(script) {
   return server;
 }
 
-/** Opens the page in `executable`, calls `use` with a function that calls the page's, and closes all of it again. */
-export async function withPage(executable, script, use) {
+/** As `withPages` with one page, whose function `use` gets. */
+export function withPage(executable, script, use) {
+  return withPages(executable, script, 1, ([run]) => use(run));
+}
+
+/** Opens so many pages in `executable`, calls `use` with a list of functions that call each page's, and closes all of it again. */
+export async function withPages(executable, script, number, use) {
   const server = await serve(script);
   const profile = await mkdtemp(join(tmpdir(), 'browser-peer-'));
   try {
@@ -49,14 +59,18 @@ export async function withPage(executable, script, use) {
       ],
     });
     try {
-      const page = browser.pages()[0] ?? (await browser.newPage());
-      page.on('pageerror', (error) => console.error(`page: ${error.stack}`));
-      if (process.env.PEER_LOG) page.on('console', (message) => console.error(`console: ${message.text()}`));
-      await page.goto(`http://127.0.0.1:${server.address().port}/`);
-      await page.waitForFunction(() => globalThis.peer);
-      return await use((name, ...parameters) =>
-        page.evaluate(([name, parameters]) => globalThis.peer[name](...parameters), [name, parameters]),
-      );
+      const runs = [];
+      for (let i = 0; i < number; i++) {
+        const page = browser.pages()[i] ?? (await browser.newPage());
+        page.on('pageerror', (error) => console.error(`page: ${error.stack}`));
+        if (process.env.PEER_LOG) page.on('console', (message) => console.error(`console: ${message.text()}`));
+        await page.goto(`http://127.0.0.1:${server.address().port}/`);
+        await page.waitForFunction(() => globalThis.peer);
+        runs.push((name, ...parameters) =>
+          page.evaluate(([name, parameters]) => globalThis.peer[name](...parameters), [name, parameters]),
+        );
+      }
+      return await use(runs);
     } finally {
       await browser.close();
     }

@@ -1,7 +1,7 @@
 // One participant of a LiveKit room, in a browser: what an integrator's web page would do with our tokens.
 // The driver calls these functions one by one; each returns plain data.
 
-const { Room, Track, LocalVideoTrack, LocalAudioTrack } = globalThis.LivekitClient;
+const { ExternalE2EEKeyProvider, Room, Track, LocalVideoTrack, LocalAudioTrack } = globalThis.LivekitClient;
 
 const CHAT_TOPIC = 'lk.chat';
 /** Bins of the spectrum: at 48 kHz each is 2.9 Hz wide. */
@@ -10,7 +10,7 @@ const FFT_SIZE = 16384;
 /** Why the SFU refuses a request, by number (`RequestResponse.Reason` of LiveKit's protocol). */
 const REASONS = ['OK', 'NOT_FOUND', 'NOT_ALLOWED', 'LIMIT_EXCEEDED'];
 
-const room = new Room({ adaptiveStream: false, dynacast: false });
+let room;
 const chat = [];
 const refusals = [];
 const audio = new AudioContext({ sampleRate: 48000 });
@@ -37,7 +37,15 @@ function remoteTrack(source, milliseconds) {
   });
 }
 
-export async function join(url, token) {
+/** Joins; with a key, media and chat are encrypted end to end. */
+export async function join(url, token, key) {
+  const keyProvider = new ExternalE2EEKeyProvider();
+  const encryption = key ? { keyProvider, worker: new Worker('/e2ee-worker.js') } : undefined;
+  room = new Room({ adaptiveStream: false, dynacast: false, encryption });
+  if (key) {
+    await keyProvider.setKey(key);
+    await room.setE2EEEnabled(true);
+  }
   room.registerTextStreamHandler(CHAT_TOPIC, async (reader, from) => {
     chat.push({ from: from.identity, text: await reader.readAll() });
   });
@@ -55,9 +63,11 @@ export async function join(url, token) {
   };
 }
 
-/** Publishes the camera, and a pure tone as the microphone. */
-export async function publish(toneHz) {
-  await room.localParticipant.setCameraEnabled(true, { resolution: { width: 1280, height: 720, frameRate: 30 } });
+/** Publishes the camera in this codec (or the SDK's default), and a pure tone as the microphone. */
+export async function publish(toneHz, videoCodec) {
+  const resolution = { width: 1280, height: 720, frameRate: 30 };
+  // In this codec alone: without a second one for receivers who lack it.
+  await room.localParticipant.setCameraEnabled(true, { resolution }, { videoCodec, backupCodec: !videoCodec });
   await audio.resume();
   const tone = new OscillatorNode(audio, { frequency: toneHz });
   const microphone = new MediaStreamAudioDestinationNode(audio, { channelCount: 1 });
@@ -91,12 +101,15 @@ export async function watch(width, milliseconds, patience) {
   });
   const seconds = (performance.now() - started) / 1000;
   const after = picture(video);
+  const report = [...(await track.getRTCStatsReport()).values()];
+  const inbound = report.find((record) => record.type === 'inbound-rtp');
   const changed = after.filter((luma, index) => Math.abs(luma - before[index]) > 16).length;
   return {
     width: video.videoWidth,
     height: video.videoHeight,
     frames,
     fps: frames / seconds,
+    codec: report.find((record) => record.id === inbound.codecId)?.mimeType,
     meanLuma: after.reduce((sum, luma) => sum + luma, 0) / after.length,
     /** The share of the picture that moved between the first and the last frame. */
     changed: changed / after.length,

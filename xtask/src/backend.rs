@@ -78,7 +78,7 @@ impl Backend {
         let body = answer.split_once("\r\n\r\n").context("an answer without a body")?.1;
         let mut answer: Value = serde_json::from_str(body).with_context(|| format!("{path} answered {body:?}"))?;
         if answer["success"] != true {
-            bail!("{path}: {}", answer["error"]["message"]);
+            bail!("{path}: {}", answer["message"]);
         }
         Ok(answer["data"].take())
     }

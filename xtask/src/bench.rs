@@ -98,6 +98,7 @@ fn crowd(seconds: u64) -> Result<()> {
 
 fn native(seconds: u64, folder: &Path) -> Result<Vec<Value>> {
     let file = folder.join("native.json");
+    demo::build()?;
     demo::run(&demo::Options::measurement(seconds, file.clone()))?;
     let report = std::fs::read_to_string(&file).context("reading the native report")?;
     let report: Value = serde_json::from_str(&report).context("reading the native report")?;

@@ -56,7 +56,7 @@ fn main() -> Result<()> {
         Task::Setup { tests: true } => setup::run(Needs::Tests),
         #[cfg(target_os = "linux")]
         Task::Demo(options) => {
-            setup::run(Needs::Demo)?;
+            setup::run_beside(Needs::Demo, demo::build)?;
             demo::run(&options)
         }
         #[cfg(target_os = "linux")]
@@ -65,7 +65,7 @@ fn main() -> Result<()> {
             bench::run(&bench)
         }
         Task::Test(options) => {
-            setup::run(Needs::Tests)?;
+            setup::run_beside(Needs::Tests, test::build)?;
             test::run(&options)
         }
         Task::Lint => {

@@ -33,14 +33,20 @@ fn program() -> String {
     format!("autamedica{}", std::env::consts::EXE_SUFFIX)
 }
 
-/// Builds every program, then runs the tests.
+/// Builds every program. Tests start them as a person does, and cargo builds only those of the package under test.
 ///
 /// # Errors
-/// When something doesn't compile or a test fails.
-pub fn run(options: &Options) -> Result<()> {
-    // Tests start our programs as a person does, and cargo builds only those of the package under test.
+/// When something doesn't compile.
+pub fn build() -> Result<()> {
     build_kiosk()?;
-    step::show("Building all programs", cargo().args(["build", "--workspace", "--bins"]))?;
+    step::show("Building all programs", cargo().args(["build", "--workspace", "--bins"]))
+}
+
+/// Runs the tests, with every program built.
+///
+/// # Errors
+/// When a test doesn't compile or fails.
+pub fn run(options: &Options) -> Result<()> {
     let mut test = cargo();
     // A run takes long enough to want to know all that fails.
     test.args(["test", "--no-fail-fast"]);

@@ -4,3 +4,6 @@ recorder-camera-off = Cámara apagada
 recorder-no-picture = Sin imagen por el momento
 recorder-reconnecting = Se perdió la conexión. Reconectando…
 recorder-screen = Pantalla de { $name }
+recorder-patient = Paciente
+recorder-doctor = Médico/a
+recorder-observer = Acompañante

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{ConsultationDetails, ConsultationState, Id, Timestamp};
+use autamedica_api::{ConsultationDetails, ConsultationState, Id, JoinLink, Timestamp};
 use autamedica_client::agenda::Agenda;
 use autamedica_client::app::{Check, DoctorsAgenda};
-use autamedica_client::call::{DeviceChoices, DeviceLists};
+use autamedica_client::call::{DeviceChoices, DeviceLists, JoinTarget};
 use autamedica_client::check::{
     CheckCommand, CheckState, NetworkProblem, NetworkReport, NetworkState, NetworkStep, TestSound, Voice,
 };
@@ -15,8 +15,27 @@ use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_engine::LatestFrame;
 use parking_lot::Mutex;
 
-pub const SCENES: &[&str] =
-    &["check", "check-good", "check-problems", "check-poor", "day", "day-empty", "day-away", "day-no-key", "settings"];
+pub const SCENES: &[&str] = &[
+    "server",
+    "server-long",
+    "check",
+    "check-good",
+    "check-problems",
+    "check-poor",
+    "day",
+    "day-empty",
+    "day-away",
+    "day-no-key",
+    "settings",
+];
+
+/// A link to a server that is new here.
+pub fn link(is_long: bool) -> JoinTarget {
+    let long = "video.clinica-universitaria-de-la-republica.example.consultas-medicas.example:8443";
+    let host = if is_long { long } else { "video.clinica.example" };
+    let link = format!("https://{host}/join#abcdefghijklmnopqrstuvwxyz");
+    JoinTarget::Link(JoinLink::parse(&link).expect("a valid link"))
+}
 
 pub struct GalleryCheck(Mutex<Arc<CheckState>>);
 
@@ -132,6 +151,7 @@ fn consultation(n: i64, state: ConsultationState) -> ConsultationDetails {
         waiting_at: Some(minutes(-3)),
         live_at: None,
         ended_at: None,
+        language: autamedica_api::Language::Es,
         recordings: if state == ConsultationState::Ended { 3 } else { 0 },
     }
 }

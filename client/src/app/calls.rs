@@ -9,6 +9,7 @@ use crate::backend::Admission;
 use crate::call::{CallCommand, CallSettings, CallState, DeviceChoices, JoinTarget, Secret, Wake};
 use crate::check::{CheckCommand, CheckState};
 use crate::device::audio::Level;
+use crate::pin::PinAnswer;
 #[cfg(not(feature = "kiosk"))]
 use crate::{
     agenda::Agenda,
@@ -41,7 +42,7 @@ pub trait Calls {
     /// Tells the backend how a call was. Whether it took it.
     fn tell(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool>;
 
-    /// A kiosk: whether this is the operator's PIN.
+    /// A kiosk: counts an attempt at the operator's PIN and answers it. Dropping the answer undoes nothing.
     fn operator_pin(&mut self, pin: Secret, wake: Wake) -> Answer<PinAnswer>;
 
     /// A doctor's consultations of today, followed until it is dropped.
@@ -97,15 +98,4 @@ pub trait DoctorsRecordings {
     fn now(&self) -> Arc<RecordingsState>;
     /// Asks for something. Never waits.
     fn send(&self, command: RecordingsCommand);
-}
-
-/// What comes of a PIN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PinAnswer {
-    /// It is the operator's.
-    Right,
-    /// It isn't.
-    Wrong,
-    /// There is none: only the system can end this kiosk.
-    NoneSet,
 }

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use egui::{OutputCommand, ViewportCommand};
 
 use super::{App, PinAnswer, Screen};
-use crate::call::{CallCommand, CallPhase};
+use crate::answer::Answer;
+use crate::call::{CallCommand, CallPhase, DeviceChoices};
 use crate::i18n::Texts;
+use crate::settings::Settings;
 use crate::ui::OperatorRequest;
 use crate::ui::operator::OperatorScreen;
 
@@ -16,24 +18,23 @@ const LEFT_AFTER: Duration = Duration::from_secs(60);
 /// The check takes reading and listening.
 const CHECK_LEFT_AFTER: Duration = Duration::from_secs(180);
 
-/// Since when nobody has touched anything.
-pub(super) struct Idle {
-    since: Instant,
-    /// Wrong PINs in a row, and until when none is taken.
-    wrong_pins: u32,
+/// What outlives a kiosk's screens.
+pub(super) struct Kiosk {
+    /// The last moment at which somebody touched anything.
+    touched: Instant,
+    /// A PIN attempt that is not answered yet. It is here, and not in the screen, so that closing the screen drops nothing.
+    attempt: Option<Answer<PinAnswer>>,
     locked_until: Option<Instant>,
+    /// The settings and devices that each patient begins with.
+    settings: Settings,
+    devices: DeviceChoices,
 }
 
-impl Default for Idle {
-    fn default() -> Self {
-        Self { since: Instant::now(), wrong_pins: 0, locked_until: None }
+impl Kiosk {
+    pub(super) fn new(settings: Settings, devices: DeviceChoices) -> Self {
+        Self { touched: Instant::now(), attempt: None, locked_until: None, settings, devices }
     }
 }
-
-/// After so many wrong PINs in a row …
-const WRONG_PINS: u32 = 5;
-/// … none is taken for so long.
-const LOCKED_FOR: Duration = Duration::from_secs(60);
 
 /// Whether a patient at a kiosk may ask this of a call. There are no files here, and no doctor.
 pub(super) fn may_send(command: &CallCommand) -> bool {
@@ -46,6 +47,7 @@ pub(super) fn may_send(command: &CallCommand) -> bool {
             | CallCommand::UseSpeaker(_)
             | CallCommand::DismissOffer
             | CallCommand::SendChat(_)
+            | CallCommand::SendAgain(_)
             | CallCommand::Show(_)
             | CallCommand::AnswerRecording { .. }
             | CallCommand::HangUp
@@ -64,6 +66,9 @@ impl App {
     pub(super) fn forget(&mut self, ctx: &egui::Context) {
         self.operator = None;
         self.texts = Texts::new(self.language);
+        self.settings = self.at_kiosk.settings.clone();
+        self.devices = self.at_kiosk.devices.clone();
+        self.apply_look(ctx);
         self.go_home();
         // What widgets remember (texts typed, and how to undo them), and both clipboards.
         ctx.memory_mut(|memory| {
@@ -72,20 +77,20 @@ impl App {
         });
         ctx.copy_text(String::new());
         ctx.send_cmd(OutputCommand::TextSelectionSettled(String::new()));
-        self.idle.since = Instant::now();
+        self.at_kiosk.touched = Instant::now();
     }
 
     pub(super) fn mind_the_kiosk(&mut self, ctx: &egui::Context) {
         let now = Instant::now();
         if ctx.input(|input| !input.events.is_empty()) {
-            self.idle.since = now;
+            self.at_kiosk.touched = now;
         }
         self.read_pin_answer(ctx, now);
         let Some(patience) = self.patience() else {
-            self.idle.since = now;
+            self.at_kiosk.touched = now;
             return;
         };
-        match patience.checked_sub(self.idle.since.elapsed()) {
+        match patience.checked_sub(self.at_kiosk.touched.elapsed()) {
             Some(left) if !left.is_zero() => ctx.request_repaint_after(left),
             _ => self.forget(ctx),
         }
@@ -112,42 +117,40 @@ impl App {
             return;
         }
         match asked {
-            OperatorRequest::Open => self.operator = Some(OperatorScreen::new(self.idle.locked_until)),
+            OperatorRequest::Open => {
+                let mut operator = OperatorScreen::new(self.at_kiosk.locked_until);
+                operator.set_trying(self.at_kiosk.attempt.is_some());
+                self.operator = Some(operator);
+            }
             OperatorRequest::Close => self.operator = None,
             OperatorRequest::Try(pin) => {
-                let locked = self.idle.locked_until.is_some_and(|until| Instant::now() < until);
+                if self.at_kiosk.attempt.is_some() {
+                    return;
+                }
                 let wake = self.waker();
-                if let Some(operator) = self.operator.as_mut().filter(|_| !locked) {
-                    operator.trying(self.calls.operator_pin(pin, wake));
+                self.at_kiosk.attempt = Some(self.calls.operator_pin(pin, wake));
+                if let Some(operator) = &mut self.operator {
+                    operator.set_trying(true);
                 }
             }
         }
     }
 
     fn read_pin_answer(&mut self, ctx: &egui::Context, now: Instant) {
-        let Some(answer) = self.operator.as_mut().and_then(OperatorScreen::take_answer) else { return };
-        match answer {
-            PinAnswer::Right => {
-                tracing::info!("the operator ends the kiosk");
-                self.may_close.store(true, Ordering::Release);
-                ctx.send_viewport_cmd(ViewportCommand::Close);
-            }
-            PinAnswer::Wrong => {
-                self.idle.wrong_pins += 1;
-                tracing::warn!(in_a_row = self.idle.wrong_pins, "a wrong PIN");
-                if self.idle.wrong_pins >= WRONG_PINS {
-                    self.idle.wrong_pins = 0;
-                    self.idle.locked_until = Some(now + LOCKED_FOR);
-                }
-                if let Some(operator) = &mut self.operator {
-                    operator.refused(answer, self.idle.locked_until);
-                }
-            }
-            PinAnswer::NoneSet => {
-                if let Some(operator) = &mut self.operator {
-                    operator.refused(answer, None);
-                }
-            }
+        let Some(answer) = self.at_kiosk.attempt.as_ref().and_then(|attempt| attempt.get().copied()) else { return };
+        self.at_kiosk.attempt = None;
+        self.at_kiosk.locked_until = match answer {
+            PinAnswer::Locked(left) => now.checked_add(left),
+            _ => None,
+        };
+        // Whoever closed the screen meanwhile no longer wants out.
+        let Some(operator) = &mut self.operator else { return };
+        if answer == PinAnswer::Right {
+            tracing::info!("the operator ends the kiosk");
+            self.may_close.store(true, Ordering::Release);
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        } else {
+            operator.refused(answer, self.at_kiosk.locked_until);
         }
     }
 }

@@ -82,6 +82,7 @@ impl App {
             reduced_motion: self.reduced_motion || self.settings.reduced_motion,
             settings: &self.settings,
             recent: &self.recent,
+            clinic: self.clinic.as_deref(),
             paired: self.paired,
             desktop: &self.desktop,
             now: Instant::now(),

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use autamedica_api::{Id, Role};
 use egui::ViewportCommand;
+use parking_lot::Mutex;
+use url::Url;
 
 use crate::call::{DeviceChoices, JoinTarget};
 use crate::i18n::Language;
@@ -20,6 +22,8 @@ use crate::ui::video::FrameShown;
 pub enum ScreenName {
     /// Which consultation?
     Start,
+    /// The question whether to trust the server of a link.
+    Server,
     /// Camera, microphone, speaker and network, before a call.
     Check,
     /// Getting in.
@@ -49,10 +53,12 @@ pub enum Start {
     /// The start screen.
     #[default]
     Home,
-    /// The check, and then this consultation.
+    /// The check, and then this consultation. A doctor who wants no check joins at once.
     Check(JoinTarget),
     /// This consultation, at once.
     Join(JoinTarget),
+    /// The start screen with a text that was to be a link, and what is wrong with it.
+    Unusable(String),
 }
 
 /// How the app is set up.
@@ -75,8 +81,12 @@ pub struct AppOptions {
     pub devices: Option<DeviceChoices>,
     /// The doctor's recent consultations, the newest first.
     pub recent: Vec<Id>,
+    /// The clinic's name, where it is to be read.
+    pub clinic: Option<String>,
     /// This app holds a key of a backend.
     pub paired: bool,
+    /// This app's own servers: links may lead there without a question.
+    pub own_servers: Vec<Url>,
     /// Everything this many times as large, on top of the settings; 1.0 is normal.
     pub text_scale: f32,
     /// No fades, whatever the settings say.
@@ -85,6 +95,10 @@ pub struct AppOptions {
     pub float_when_minimised: bool,
     /// The machine around the window: file dialogs, screens to share, sounds.
     pub desktop: Arc<dyn Desktop>,
+    /// Video is converted on the CPU instead of by a shader. `None`: where OpenGL draws in software.
+    pub video_on_cpu: Option<bool>,
+    /// Counter of what is drawn, for a report.
+    pub stats: Option<Arc<UiStats>>,
     /// Called on the UI thread each time a new frame has been painted; must return at once.
     pub on_frame_shown: Option<FrameShown>,
     /// Called on the UI thread each time another screen was drawn than before; must return at once.
@@ -105,11 +119,15 @@ impl Default for AppOptions {
             broken_settings: None,
             devices: None,
             recent: Vec::new(),
+            clinic: None,
             paired: false,
+            own_servers: Vec::new(),
             text_scale: 1.0,
             reduced_motion: false,
             float_when_minimised: true,
             desktop: desktop::system(),
+            video_on_cpu: None,
+            stats: None,
             on_frame_shown: None,
             on_screen: None,
             on_ready: None,
@@ -121,8 +139,8 @@ impl Default for AppOptions {
 #[derive(Clone)]
 pub struct UiHandle {
     pub(super) ctx: egui::Context,
-    pub(super) stats: Arc<UiStats>,
     pub(super) may_close: Arc<AtomicBool>,
+    pub(super) given: Arc<Mutex<Vec<String>>>,
 }
 
 impl UiHandle {
@@ -133,8 +151,9 @@ impl UiHandle {
         self.ctx.request_repaint();
     }
 
-    /// What was drawn.
-    pub fn stats(&self) -> &Arc<UiStats> {
-        &self.stats
+    /// Brings the window to the front and follows `text`, if that is a link; asks first during a call.
+    pub fn open(&self, text: String) {
+        self.given.lock().push(text);
+        self.ctx.request_repaint();
     }
 }

@@ -1,56 +1,82 @@
 //! Chat lines: sent, received, and known again when they come a second time.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use autamedica_engine::{ChatMessage as Message, RoomError};
 
-use super::ChatMessage;
-use super::event::Event;
+use super::event::{Event, broke_off};
+use super::limits::{LINES, LineRates, displayable_text};
 use super::task::Task;
+use super::{ChatLog, ChatMessage};
 
 /// What is known of each line beside what the UI is told, in the same order.
 #[derive(Default)]
 pub(super) struct Lines {
     known: Vec<Known>,
-    /// Counts our lines.
+    /// Counts the lines.
     count: u64,
+    /// How often each participant may add one.
+    pub(super) rates: LineRates,
 }
 
 struct Known {
     /// Ours alone: unique in this call.
     line: u64,
-    /// The sender's; `None` until the line is sent.
+    /// The author's; `None` for a file.
     id: Option<String>,
 }
 
 impl Lines {
-    /// One more at the end; its number.
-    pub(super) fn push(&mut self, id: Option<String>) -> u64 {
+    /// Adds a line at the end. Returns its number.
+    pub(super) fn push(&mut self, chat: &mut ChatLog, id: Option<String>, message: ChatMessage) -> u64 {
         self.count += 1;
+        chat.push(ChatMessage { number: self.count, ..message });
         self.known.push(Known { line: self.count, id });
         self.count
     }
 
-    /// The id of each line's message, if it has one yet.
+    /// The id of each line's message, if it has one.
     pub(super) fn ids(&self) -> impl DoubleEndedIterator<Item = Option<&str>> + ExactSizeIterator {
         self.known.iter().map(|known| known.id.as_deref())
     }
 
-    /// Whether the line is there already.
-    fn has(&self, chat: &[ChatMessage], from: &str, id: &str) -> bool {
-        chat.iter().zip(self.ids()).any(|(line, known)| line.from == from && known == Some(id))
+    /// Where a line of this author and id is.
+    pub(super) fn position(&self, chat: &ChatLog, from: &str, id: &str) -> Option<usize> {
+        chat.iter().zip(self.ids()).position(|(line, known)| line.from == from && known == Some(id))
     }
 
-    /// Puts a line where it belongs by its time, unless it is there already.
-    pub(super) fn merge(&mut self, chat: &mut Vec<ChatMessage>, id: String, message: ChatMessage) {
-        if self.has(chat, &message.from, &id) {
+    /// Adds a line where it belongs by its time, unless it is there already.
+    pub(super) fn merge(&mut self, chat: &mut ChatLog, id: String, message: ChatMessage) {
+        if self.position(chat, &message.from, &id).is_some() {
             return;
         }
         let at = chat.iter().position(|line| line.at > message.at).unwrap_or(chat.len());
         self.count += 1;
-        chat.insert(at, message);
+        chat.insert(at, ChatMessage { number: self.count, ..message });
         self.known.insert(at, Known { line: self.count, id: Some(id) });
+    }
+
+    /// Removes the line at this place.
+    pub(super) fn remove(&mut self, chat: &mut ChatLog, at: usize) -> Arc<ChatMessage> {
+        self.known.remove(at);
+        chat.remove(at)
+    }
+
+    /// Removes a line when there are too many: the oldest of the participant who brought in the most, so that a flood
+    /// washes nobody else's lines away.
+    pub(super) fn trim(&mut self, chat: &mut ChatLog) -> Option<Arc<ChatMessage>> {
+        if chat.len() <= LINES {
+            return None;
+        }
+        let source = |line: &ChatMessage| line.told_by.clone().unwrap_or_else(|| line.from.clone());
+        let mut counts = std::collections::HashMap::<String, usize>::new();
+        for line in chat.iter() {
+            *counts.entry(source(line)).or_default() += 1;
+        }
+        let (most, _) = counts.into_iter().max_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)))?;
+        let oldest = chat.iter().position(|line| source(line) == most)?;
+        Some(self.remove(chat, oldest))
     }
 
     /// Where a line is.
@@ -60,16 +86,35 @@ impl Lines {
 }
 
 impl Task {
-    /// Puts a line at the end.
+    /// Adds a line at the end.
     pub(super) fn add_line(&mut self, id: Option<String>, line: ChatMessage) -> u64 {
-        Arc::make_mut(&mut self.state().chat).push(line);
-        self.lines.push(id)
+        let number = self.lines.push(&mut self.publisher.state.chat, id, line);
+        self.trim_chat();
+        number
+    }
+
+    /// Removes what is too much, with its files.
+    pub(super) fn trim_chat(&mut self) {
+        while let Some(removed) = self.lines.trim(&mut self.publisher.state.chat) {
+            if let Some(file) = &removed.file {
+                self.files.forget(&file.id);
+            }
+        }
     }
 
     /// A line to be changed.
     pub(super) fn line(&mut self, line: u64) -> Option<&mut ChatMessage> {
         let at = self.lines.find(line)?;
-        Arc::make_mut(&mut self.state().chat).get_mut(at)
+        self.state().chat.get_mut(at)
+    }
+
+    /// Whether one more line or file of this participant is shown; else it is counted as left out.
+    pub(super) fn takes_line(&mut self, from: &str) -> bool {
+        let taken = self.lines.rates.takes(from, Instant::now());
+        if !taken {
+            self.state().chat_left_out += 1;
+        }
+        taken
     }
 
     pub(super) fn send_chat(&mut self, text: String) {
@@ -80,59 +125,64 @@ impl Task {
         let session = self.session.as_ref().filter(|session| session.admits());
         let participant = session.map(|session| session.room.local_participant());
         let line = self.own_line(text);
-        let line = self.add_line(None, ChatMessage { failed: participant.is_none(), ..line });
-        let (Some(participant), text) = (participant, text.to_owned()) else { return };
-        self.beside(async move {
-            let result = participant.send_chat_message(&text).await.map(|sent| sent.id);
+        // Unique among our messages, also those of an earlier stay.
+        let since_1970 = line.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let id = format!("{:x}-{:x}", since_1970.as_nanos(), std::process::id());
+        let line = self.add_line(Some(id.clone()), ChatMessage { failed: participant.is_none(), ..line });
+        let to = self.remotes.admitted();
+        // Whoever is admitted later is told it by the doctor's client. An empty list would mean everybody.
+        let Some(participant) = participant.filter(|_| !to.is_empty()) else { return };
+        let text = text.to_owned();
+        self.beside(Event::ChatSent { line, result: Err(broke_off()) }, async move {
+            let result = participant.send_chat_message_to(&text, Some(id), to).await.map(drop);
             Event::ChatSent { line, result }
         });
+    }
+
+    /// Sends a failed line of ours again, as one that is written now.
+    pub(super) fn send_again(&mut self, line: u64) {
+        let Some(at) = self.lines.find(line) else { return };
+        let failed = |line: &ChatMessage| line.failed && line.own && line.file.is_none();
+        if self.publisher.state.chat.get(at).is_some_and(|line| failed(line)) {
+            let line = self.lines.remove(&mut self.publisher.state.chat, at);
+            self.send_chat(line.text.clone());
+        }
     }
 
     /// A line that we write now.
     pub(super) fn own_line(&mut self, text: &str) -> ChatMessage {
         let state = self.state();
-        ChatMessage {
-            from: state.identity.clone(),
-            role: Some(state.role),
-            own: true,
-            text: text.to_owned(),
-            at: SystemTime::now(),
-            failed: false,
-            file: None,
-        }
+        let line = ChatMessage::written(state.identity.clone(), true, text, SystemTime::now());
+        ChatMessage { role: Some(state.role), ..line }
     }
 
-    pub(super) fn on_chat_sent(&mut self, line: u64, result: Result<String, RoomError>) {
-        match result {
-            Ok(id) => {
-                if let Some(at) = self.lines.find(line) {
-                    self.lines.known[at].id = Some(id);
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a chat line wasn't sent");
-                if let Some(line) = self.line(line) {
-                    line.failed = true;
-                }
+    pub(super) fn on_chat_sent(&mut self, line: u64, result: Result<(), RoomError>) {
+        if let Err(error) = result {
+            tracing::warn!(%error, "chat line not sent");
+            if let Some(line) = self.line(line) {
+                line.failed = true;
             }
         }
     }
 
     pub(super) fn on_chat(&mut self, from: String, message: Message) {
-        if self.lines.has(&self.publisher.state.chat, &from, &message.id) {
+        let known = self.lines.position(&self.publisher.state.chat, &from, &message.id);
+        // Its author's own word replaces what somebody told of it.
+        let is_told = known.is_some_and(|at| self.publisher.state.chat[at].told_by.is_some());
+        if known.is_some() && !is_told || !self.takes_line(&from) {
             return;
         }
-        self.measurements.chat_received();
-        let line = ChatMessage {
-            role: self.remotes.role(&from),
-            from,
-            own: false,
-            text: message.text,
-            at: time_of(message.timestamp_ms),
-            failed: false,
-            file: None,
-        };
-        self.add_line(Some(message.id), line);
+        let text = displayable_text(&message.text);
+        if text.trim().is_empty() {
+            return;
+        }
+        if let Some(at) = known {
+            self.lines.remove(&mut self.publisher.state.chat, at);
+        }
+        self.observe(crate::report::Measurements::chat_received);
+        let role = self.remotes.role(&from);
+        let line = ChatMessage::written(from, false, text, time_of(message.timestamp_ms));
+        self.add_line(Some(message.id), ChatMessage { role, ..line });
     }
 }
 
@@ -140,4 +190,31 @@ impl Task {
 pub(super) fn time_of(since_1970_ms: i64) -> SystemTime {
     let since = Duration::from_millis(u64::try_from(since_1970_ms).unwrap_or(0));
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(from: &str) -> ChatMessage {
+        ChatMessage::written(from, false, "text", SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_flood_washes_nobody_elses_lines_away() {
+        let (mut chat, mut lines) = (ChatLog::default(), Lines::default());
+        for _ in 0..10 {
+            lines.push(&mut chat, None, line("doctor"));
+        }
+        for number in 0..5 * LINES {
+            lines.push(&mut chat, Some(number.to_string()), line("patient"));
+            lines.trim(&mut chat);
+            let told = ChatMessage { told_by: Some("patient".into()), ..line(&number.to_string()) };
+            lines.merge(&mut chat, format!("told {number}"), told);
+            lines.trim(&mut chat);
+        }
+        assert_eq!((chat.len(), lines.ids().len()), (LINES, LINES));
+        assert_eq!(chat.iter().filter(|line| line.from == "doctor").count(), 10);
+        assert_eq!(lines.find(chat[LINES - 1].number), Some(LINES - 1));
+    }
 }

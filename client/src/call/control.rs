@@ -22,12 +22,15 @@ impl Task {
             return self.on_controlled(asked, Err(BackendError::NotOurs));
         };
         let backend = self.entrance.backend.clone();
-        self.beside(async move {
+        let if_panics = Event::Controlled { asked, result: Err(BackendError::BrokeOff) };
+        self.beside(if_panics, async move {
             let result = match asked {
                 ControlRequest::Admit => backend.admit(&place, &token).await,
                 ControlRequest::Refuse => backend.refuse(&place, &token).await,
                 ControlRequest::Remove => backend.remove(&place, &token, &identity).await,
                 ControlRequest::Mute => backend.mute(&place, &token, &identity).await,
+                ControlRequest::Permit => backend.permit(&place, &token, &identity, true).await,
+                ControlRequest::Forbid => backend.permit(&place, &token, &identity, false).await,
                 ControlRequest::End => backend.end(&place, &token).await,
             };
             Event::Controlled { asked, result }

@@ -1,14 +1,15 @@
 //! What comes back to the call task from devices and from work beside it.
 
-use autamedica_engine::{DataStreamError, LocalTrackPublication, RoomError, VideoResolution};
+use autamedica_api::ConsultationKey;
+use autamedica_engine::{DataStreamError, E2eeError, LocalTrackPublication, RoomError, VideoResolution};
 use tokio::sync::mpsc;
 
 use super::files::Arrived;
 use super::history::History;
-use super::join::Entered;
+use super::join::{Entered, NotEntered};
 use super::local::Source;
 use super::statistics::Measured;
-use super::{ControlRequest, EndReason, FileProgress};
+use super::{ControlRequest, FileProgress};
 use crate::backend::BackendError;
 use crate::device::{DeviceLists, DeviceState};
 
@@ -32,7 +33,7 @@ pub(super) enum Event {
         device: u64,
         size: VideoResolution,
     },
-    Entered(Result<Entered, EndReason>),
+    Entered(Result<Entered, NotEntered>),
     Published {
         room: u64,
         source: Source,
@@ -44,16 +45,32 @@ pub(super) enum Event {
         room: u64,
         source: Source,
     },
-    /// With the message's id.
     ChatSent {
         line: u64,
-        result: Result<String, RoomError>,
+        result: Result<(), RoomError>,
     },
     Recorded {
         on: bool,
         result: Result<(), BackendError>,
     },
     Answered(Result<(), BackendError>),
+    KeyFetched {
+        room: u64,
+        result: Result<ConsultationKey, BackendError>,
+    },
+    /// A fetched key is in the engine.
+    KeyInstalled {
+        room: u64,
+        key: ConsultationKey,
+        installed: Result<(), E2eeError>,
+    },
+    /// What we send is encrypted with the newest key.
+    KeyChanged {
+        room: u64,
+        result: Result<(), E2eeError>,
+    },
+    /// Whether our place in the room is taken, after somebody pushed us out.
+    PlaceTaken(Result<bool, BackendError>),
     Controlled {
         asked: ControlRequest,
         result: Result<(), BackendError>,
@@ -64,7 +81,16 @@ pub(super) enum Event {
     },
     QualitySent(Result<(), BackendError>),
     Devices(DeviceLists),
-    History(Result<History, DataStreamError>),
+    History {
+        /// The identity of the participant who tells it.
+        teller: String,
+        result: Result<History, DataStreamError>,
+    },
+    /// The chat so far was asked for, and a while has passed.
+    HistoryAsked {
+        room: u64,
+        attempt: usize,
+    },
     /// So many bytes of a line's file are there.
     FileMoved {
         line: u64,
@@ -78,6 +104,11 @@ pub(super) enum Event {
         id: String,
         saved: FileProgress,
     },
+}
+
+/// The error of work in the room that panicked.
+pub(super) fn broke_off() -> RoomError {
+    RoomError::Other("the work broke off inside this program".into())
 }
 
 /// The way of events into the task.

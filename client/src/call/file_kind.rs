@@ -1,10 +1,51 @@
 //! What kind of file it is, by its bytes: a name says what its sender likes.
 
+use std::io::{self, Read, Seek};
+
+use autamedica_engine::is_disruptive;
+
+/// Bytes that tell every type but plain text.
+const HEAD: u64 = 132;
+/// Bytes of a text that are looked at together.
+const PIECE: u64 = 64 * 1024;
 /// The longest a name may be, in characters.
 const LONGEST_NAME: usize = 120;
 
 /// The type of these bytes, if it is one that is allowed: pictures, documents, plain text and DICOM.
 pub(super) fn mime_type(bytes: &[u8]) -> Option<&'static str> {
+    signature(bytes).or_else(|| is_text(bytes).then_some("text/plain"))
+}
+
+/// Reads what it takes of a file to know its type: the type, if it is one that is allowed.
+///
+/// # Errors
+/// When the file can't be read.
+pub(super) fn mime_type_of(file: &mut (impl Read + Seek)) -> io::Result<Option<&'static str>> {
+    let mut piece = Vec::new();
+    file.rewind()?;
+    file.by_ref().take(HEAD).read_to_end(&mut piece)?;
+    if piece.is_empty() || signature(&piece).is_some() {
+        return Ok(signature(&piece));
+    }
+    loop {
+        // What is left of a piece is the beginning of a character.
+        let valid = match std::str::from_utf8(&piece) {
+            Ok(_) => piece.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return Ok(None),
+        };
+        if valid > 0 && !is_text(&piece[..valid]) {
+            return Ok(None);
+        }
+        piece.drain(..valid);
+        let rest = piece.len();
+        if file.by_ref().take(PIECE).read_to_end(&mut piece)? == 0 {
+            return Ok((rest == 0).then_some("text/plain"));
+        }
+    }
+}
+
+fn signature(bytes: &[u8]) -> Option<&'static str> {
     let starts = |sign: &[u8]| bytes.starts_with(sign);
     if starts(&[0xff, 0xd8, 0xff]) {
         Some("image/jpeg")
@@ -16,8 +57,6 @@ pub(super) fn mime_type(bytes: &[u8]) -> Option<&'static str> {
         Some("application/pdf")
     } else if bytes.get(128..132) == Some(b"DICM") {
         Some("application/dicom")
-    } else if is_text(bytes) {
-        Some("text/plain")
     } else {
         None
     }
@@ -36,7 +75,8 @@ pub(super) fn is_picture(mime_type: &str) -> bool {
 /// A name that is a name and no path, short, and ends as its type does, so that the system opens it as what it is.
 pub(super) fn safe_name(name: &str, mime_type: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let odd = |c: char| c.is_control() || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*') || is_invisible(c);
+    // Marks that turn the direction of what follows make `exe.gpj` of `jpg.exe`.
+    let odd = |c: char| c.is_control() || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*') || is_disruptive(c);
     let clean: String = last.chars().filter(|c| !odd(*c)).collect();
     let clean = clean.trim().trim_matches('.');
     let (stem, ending) = match clean.rsplit_once('.') {
@@ -52,11 +92,6 @@ pub(super) fn safe_name(name: &str, mime_type: &str) -> String {
     let stem = if stem.is_empty() { "file" } else { stem };
     let stem: String = stem.chars().take(LONGEST_NAME - ending.len() - 1).collect();
     if ending.is_empty() { stem } else { format!("{stem}.{ending}") }
-}
-
-/// Marks that turn the direction of what follows: they make `exe.gpj` of `jpg.exe`.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn endings(mime_type: &str) -> &'static [&'static str] {
@@ -94,7 +129,21 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(mime_type(bytes), expected, "{bytes:?}");
+            let read = mime_type_of(&mut io::Cursor::new(bytes)).unwrap();
+            assert_eq!(read, expected, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_long_text_is_known_piece_by_piece() {
+        let mut text = "señal ñandú ".repeat(50_000).into_bytes();
+        assert_eq!(mime_type_of(&mut io::Cursor::new(&text)).unwrap(), Some("text/plain"));
+        text.pop();
+        text.push(0);
+        assert_eq!(mime_type_of(&mut io::Cursor::new(&text)).unwrap(), None);
+        text.pop();
+        text.push(0xc3);
+        assert_eq!(mime_type_of(&mut io::Cursor::new(&text)).unwrap(), None, "half a character at the end");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Files and photos in the chat: sent as byte streams, as LiveKit's web clients do, and kept for the call only.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,22 +12,26 @@ use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::event::{Event, Events};
-use super::file_kind::{is_picture, mime_type, safe_name};
+use super::file_kind::{is_picture, mime_type, mime_type_of, safe_name};
 use super::task::Task;
-use super::{ChatMessage, FileProgress, SharedFile};
+use super::{ChatMessage, FileProgress, Photo, SharedFile};
 
 /// The topic of the byte streams.
 const TOPIC: &str = "files";
 /// The largest file that is sent or taken, in bytes.
 pub const LARGEST_FILE: u64 = 25 * 1024 * 1024;
 /// The largest picture that the chat shows, in bytes as it came.
-const LARGEST_PREVIEW: u64 = 4 * 1024 * 1024;
+pub(crate) const LARGEST_PREVIEW: u64 = 4 * 1024 * 1024;
 /// All that a call keeps of the others' files, in bytes.
 const MOST_KEPT: u64 = 200 * 1024 * 1024;
 /// So many come at a time; more are refused.
 const MOST_AT_A_TIME: usize = 4;
+/// So many of one participant come at a time.
+const MOST_OF_ONE: usize = 2;
 /// A file of which nothing comes for so long won't come.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A file that takes longer than this doesn't come whole.
+const LONGEST: Duration = Duration::from_secs(600);
 /// How much is handed to the engine at a time, and how often progress is told, in bytes.
 const PIECE: usize = 128 * 1024;
 
@@ -34,23 +39,58 @@ const PIECE: usize = 128 * 1024;
 #[derive(Default)]
 pub(super) struct Files {
     kept: Vec<Kept>,
-    arriving: usize,
+    /// By line.
+    arriving: HashMap<u64, Arriving>,
     /// What is kept and what was announced.
     bytes: u64,
 }
 
 struct Kept {
     id: String,
+    size: u64,
     file: Arc<Mutex<File>>,
+}
+
+struct Arriving {
+    from: String,
+    /// Bytes that were announced, or the most there can be.
+    size: u64,
+}
+
+impl Files {
+    fn has_room(&self, from: &str, size: u64) -> bool {
+        let of_sender = self.arriving.values().filter(|file| file.from == from).count();
+        self.arriving.len() < MOST_AT_A_TIME && of_sender < MOST_OF_ONE && self.bytes.saturating_add(size) <= MOST_KEPT
+    }
+
+    fn begin(&mut self, line: u64, from: String, size: u64) {
+        self.bytes += size;
+        self.arriving.insert(line, Arriving { from, size });
+    }
+
+    /// A file has come, or won't.
+    fn end(&mut self, line: u64, kept: Option<Kept>) {
+        let Some(Arriving { size, .. }) = self.arriving.remove(&line) else { return };
+        self.bytes = self.bytes.saturating_sub(size).saturating_add(kept.as_ref().map_or(0, |kept| kept.size));
+        self.kept.extend(kept);
+    }
+
+    /// Gives up a file whose line is gone.
+    pub(super) fn forget(&mut self, id: &str) {
+        let (gone, kept) = std::mem::take(&mut self.kept).into_iter().partition(|kept| kept.id == id);
+        let gone: Vec<Kept> = gone;
+        self.kept = kept;
+        self.bytes = self.bytes.saturating_sub(gone.iter().map(|kept| kept.size).sum());
+    }
 }
 
 /// What became of a file.
 pub(super) struct Arrived {
     mime_type: &'static str,
     size: u64,
-    preview: Option<Arc<[u8]>>,
+    preview: Option<Photo>,
     /// Where it is kept, when it came from somebody else.
-    file: Option<File>,
+    file: Option<Arc<Mutex<File>>>,
 }
 
 /// Tells how far the file of a line is.
@@ -82,44 +122,47 @@ impl Task {
         };
         let line = ChatMessage { file: Some(file), ..self.own_line(&text) };
         let line = self.add_line(None, line);
-        let Some(participant) = participant else { return self.on_file_ended(line, Err(FileProgress::Failed)) };
+        let to = self.remotes.admitted();
+        // An empty list would mean everybody, also those who still wait.
+        let Some(participant) = participant.filter(|_| !to.is_empty()) else {
+            return self.on_file_ended(line, Err(FileProgress::Failed));
+        };
         let progress = Progress { line, events: self.events() };
-        self.beside(async move {
-            let result = send(&participant, path, text, &progress).await;
+        let if_panics = Event::FileEnded { line, result: Err(FileProgress::Failed) };
+        self.beside(if_panics, async move {
+            let result = send(&participant, path, text, to, &progress).await;
             Event::FileEnded { line, result }
         });
     }
 
-    /// A name for a file that nobody else gave one.
+    /// An id for the file of the next line. Those that others choose may be chosen twice.
     fn files_id(&mut self) -> String {
-        format!("own/{}", self.state().chat.len())
+        format!("file-{}", self.state().chat.newest() + 1)
     }
 
     /// Bytes come.
     pub(super) fn on_bytes(&mut self, from: String, reader: ByteStreamReader) {
         let info = reader.info();
-        let is_sealed = info.encryption_type != EncryptionType::None || self.state().comparison_code.is_none();
+        let is_sealed = info.encryption_type != EncryptionType::None || !self.is_encrypted();
         let size = info.total_length.filter(|size| *size > 0).unwrap_or(LARGEST_FILE);
-        let has_room = self.files.arriving < MOST_AT_A_TIME && self.files.bytes.saturating_add(size) <= MOST_KEPT;
+        let has_room = self.files.has_room(&from, size);
         if info.topic != TOPIC || !is_sealed {
-            return tracing::warn!(topic = info.topic, is_sealed, "bytes aren't taken");
+            return tracing::debug!(topic = info.topic, is_sealed, "byte stream ignored");
         }
+        if !self.takes_line(&from) {
+            return tracing::debug!("file ignored, because its sender sends too many");
+        }
+        let id = self.files_id();
         let file = SharedFile {
-            id: format!("{from}/{}", info.id),
+            id,
             mime_type: String::new(),
             size: info.total_length.unwrap_or(0),
             progress: FileProgress::Moving(0),
             preview: None,
         };
-        let message = ChatMessage {
-            role: self.remotes.role(&from),
-            from,
-            own: false,
-            text: safe_name(&info.name, ""),
-            at: super::chat::time_of(info.timestamp_ms),
-            failed: false,
-            file: Some(file),
-        };
+        let name = safe_name(&info.name, "");
+        let written = ChatMessage::written(from.clone(), false, name, super::chat::time_of(info.timestamp_ms));
+        let message = ChatMessage { role: self.remotes.role(&from), links: Vec::new(), file: Some(file), ..written };
         let line = self.add_line(None, message);
         if size > LARGEST_FILE {
             return self.show_file(line, FileProgress::TooLarge);
@@ -128,11 +171,15 @@ impl Task {
             tracing::warn!("there is no room for another file");
             return self.show_file(line, FileProgress::Failed);
         }
-        self.files.arriving += 1;
-        self.files.bytes += size;
+        self.files.begin(line, from, size);
         let progress = Progress { line, events: self.events() };
-        self.beside(async move {
-            let result = receive(reader, &progress).await;
+        let if_panics = Event::FileEnded { line, result: Err(FileProgress::Failed) };
+        self.beside(if_panics, async move {
+            let received = tokio::time::timeout(LONGEST, receive(reader, &progress)).await;
+            let result = received.unwrap_or_else(|_| {
+                tracing::warn!(limit = ?LONGEST, "file given up, because it takes too long");
+                Err(FileProgress::Failed)
+            });
             Event::FileEnded { line, result }
         });
     }
@@ -145,30 +192,30 @@ impl Task {
     }
 
     pub(super) fn on_file_ended(&mut self, line: u64, result: Result<Arrived, FileProgress>) {
-        let Some(message) = self.line(line) else { return };
-        let (own, Some(file)) = (message.own, message.file.as_mut()) else { return };
-        // As it was counted when it was announced.
-        let announced = if file.size == 0 { LARGEST_FILE } else { file.size };
-        let (mut kept, mut size) = (None, 0);
+        let kept = self.show_file_end(line, result);
+        self.files.end(line, kept);
+    }
+
+    /// Shows what became of a file. Returns what is kept of it.
+    fn show_file_end(&mut self, line: u64, result: Result<Arrived, FileProgress>) -> Option<Kept> {
+        // Too many lines that came later may have taken its place.
+        let message = self.line(line)?;
+        let (own, file) = (message.own, message.file.as_mut()?);
         match result {
             Ok(arrived) => {
                 arrived.mime_type.clone_into(&mut file.mime_type);
                 file.size = arrived.size;
                 file.preview = arrived.preview;
                 file.progress = FileProgress::Done;
-                size = arrived.size;
-                kept = arrived.file.map(|handle| Kept { id: file.id.clone(), file: Arc::new(Mutex::new(handle)) });
                 message.text = safe_name(&message.text, arrived.mime_type);
+                let id = file.id.clone();
+                arrived.file.map(|file| Kept { id, size: arrived.size, file })
             }
             Err(progress) => {
                 file.progress = progress;
                 message.failed = own;
+                None
             }
-        }
-        if !own {
-            self.files.arriving = self.files.arriving.saturating_sub(1);
-            self.files.bytes = self.files.bytes.saturating_sub(announced).saturating_add(size);
-            self.files.kept.extend(kept);
         }
     }
 
@@ -184,7 +231,8 @@ impl Task {
             return tracing::warn!("there is no such file");
         };
         let (id, file) = (id.to_owned(), Arc::clone(&kept.file));
-        self.beside(async move {
+        let if_panics = Event::FileSaved { id: id.clone(), saved: FileProgress::Failed };
+        self.beside(if_panics, async move {
             let saving = {
                 let to = to.clone();
                 spawn_blocking(move || save(&mut file.lock(), &to))
@@ -202,8 +250,10 @@ impl Task {
     }
 
     pub(super) fn on_file_saved(&mut self, id: &str, saved: FileProgress) {
-        let chat = Arc::make_mut(&mut self.state().chat);
-        if let Some(file) = chat.iter_mut().filter_map(|line| line.file.as_mut()).find(|file| file.id == id) {
+        let chat = &mut self.state().chat;
+        let is_it = |file: &SharedFile| file.id == id;
+        let Some(at) = chat.iter().position(|line| line.file.as_ref().is_some_and(is_it)) else { return };
+        if let Some(file) = chat.get_mut(at).and_then(|line| line.file.as_mut()) {
             file.progress = saved;
         }
     }
@@ -213,15 +263,17 @@ async fn send(
     participant: &LocalParticipant,
     path: PathBuf,
     name: String,
+    to: Vec<String>,
     progress: &Progress,
 ) -> Result<Arrived, FileProgress> {
-    let (bytes, mime_type) = spawn_blocking(move || read(&path)).await.map_err(|_| FileProgress::Failed)??;
+    let (file, bytes, mime_type) = spawn_blocking(move || read(&path)).await.map_err(|_| FileProgress::Failed)??;
     let size = bytes.len() as u64;
     let options = StreamByteOptions {
         topic: TOPIC.into(),
         name: Some(safe_name(&name, mime_type)),
         mime_type: Some(mime_type.into()),
         total_length: Some(size),
+        destination_identities: to,
         ..StreamByteOptions::default()
     };
     let sent = async {
@@ -238,12 +290,13 @@ async fn send(
         tracing::warn!(%error, "a file wasn't sent");
         FileProgress::Failed
     })?;
-    let preview = (is_picture(mime_type) && size <= LARGEST_PREVIEW).then(|| bytes.into());
+    let is_shown = is_picture(mime_type) && size <= LARGEST_PREVIEW;
+    let preview = is_shown.then(|| Photo::in_file(Arc::new(Mutex::new(file))));
     Ok(Arrived { mime_type, size, preview, file: None })
 }
 
-/// A file's bytes and type, when it may be sent.
-fn read(path: &Path) -> Result<(Vec<u8>, &'static str), FileProgress> {
+/// A file, its bytes and type, when it may be sent.
+fn read(path: &Path) -> Result<(File, Vec<u8>, &'static str), FileProgress> {
     let failed = |error: std::io::Error| {
         tracing::warn!(%error, "a file can't be read");
         FileProgress::Failed
@@ -255,12 +308,12 @@ fn read(path: &Path) -> Result<(Vec<u8>, &'static str), FileProgress> {
     }
     let mut bytes = Vec::new();
     // It may grow while it is read.
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    (&file).take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(FileProgress::TooLarge);
     }
     let mime_type = mime_type(&bytes).ok_or(FileProgress::WrongType)?;
-    Ok((bytes, mime_type))
+    Ok((file, bytes, mime_type))
 }
 
 async fn receive(mut reader: ByteStreamReader, progress: &Progress) -> Result<Arrived, FileProgress> {
@@ -312,22 +365,76 @@ fn judge(mut file: File, size: u64) -> Result<Arrived, FileProgress> {
         tracing::warn!(%error, "a file that came can't be read");
         FileProgress::Failed
     };
-    let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(failed)?;
-    let mime_type = mime_type(&bytes).ok_or(FileProgress::WrongType)?;
-    let preview = (is_picture(mime_type) && size <= LARGEST_PREVIEW).then(|| bytes.into());
+    let mime_type = mime_type_of(&mut file).map_err(failed)?.ok_or(FileProgress::WrongType)?;
+    let file = Arc::new(Mutex::new(file));
+    let preview = (is_picture(mime_type) && size <= LARGEST_PREVIEW).then(|| Photo::in_file(file.clone()));
     Ok(Arrived { mime_type, size, preview, file: Some(file) })
 }
 
-/// Copies a kept file to a place that the person chose.
+/// Copies a kept file to a place that the person chose. What is there stays until all of the copy is on disk.
 fn save(kept: &mut File, to: &Path) -> std::io::Result<()> {
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // For this user's eyes only, and removed when it can't be completed.
+    let mut copy = tempfile::Builder::new().prefix(".autamedica-").tempfile_in(folder)?;
     kept.rewind()?;
-    let saved = File::create(to).and_then(|mut file| {
-        std::io::copy(kept, &mut file)?;
-        file.sync_all()
-    });
-    saved.inspect_err(|_| {
-        // Half a file isn't what was asked for; when it can't be removed, it couldn't be made.
-        let _ = std::fs::remove_file(to);
-    })
+    std::io::copy(kept, copy.as_file_mut())?;
+    copy.as_file().sync_all()?;
+    copy.persist(to)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_with(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_is_saved_whole_for_this_user_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("report.pdf");
+        std::fs::write(&to, "what was there").unwrap();
+        save(&mut file_with(b"new"), &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_failed_save_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("report.pdf");
+        std::fs::write(&to, "what was there").unwrap();
+        // A file that is open for writing alone can't be copied.
+        let unreadable = folder.path().join("unreadable");
+        save(&mut File::create(&unreadable).unwrap(), &to).unwrap_err();
+        std::fs::remove_file(unreadable).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"what was there");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn one_participant_leaves_room_for_the_others_files() {
+        let mut files = Files::default();
+        for line in 0..2 {
+            assert!(files.has_room("ana", 1000));
+            files.begin(line, "ana".into(), 1000);
+        }
+        assert!(!files.has_room("ana", 1000));
+        assert!(files.has_room("luis", 1000));
+        let kept = Kept { id: "file-1".into(), size: 10, file: Arc::new(Mutex::new(file_with(b"0123456789"))) };
+        files.end(0, Some(kept));
+        files.end(1, None);
+        files.end(1, None);
+        assert!(files.arriving.is_empty());
+        assert_eq!(files.bytes, 10);
+        files.forget("file-1");
+        assert_eq!((files.bytes, files.kept.len()), (0, 0));
+    }
 }

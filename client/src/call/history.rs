@@ -1,28 +1,45 @@
 //! Chat lines for those who join late: a doctor's client tells them what was said before. Nothing is kept elsewhere.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use autamedica_api::Role;
 use autamedica_engine::{DataStreamError, EncryptionType, RemoteParticipant, StreamTextOptions, TextStreamReader};
 use serde::{Deserialize, Serialize};
 
-use super::ChatMessage;
 use super::chat::{Lines, time_of};
 use super::event::Event;
+use super::limits::{HISTORIES, ID_BYTES, displayable_text};
 use super::task::Task;
+use super::{ChatLog, ChatMessage};
 
 /// The topic of the text stream that carries it.
 const TOPIC: &str = "chat-history";
+/// The topic of the text stream that asks a doctor for it.
+const ASK_TOPIC: &str = "chat-history-request";
 /// So many lines, the newest.
 const MOST_LINES: usize = 500;
 /// So many bytes of JSON.
 const MOST_BYTES: usize = 512 * 1024;
 
-/// Who has been told, by the sid of their stay.
+/// Pauses after each question for the chat so far: until a message reaches somebody who has just been admitted, the SFU may
+/// take a moment.
+const ASK_AGAIN: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// Progress of telling and being told.
 #[derive(Default)]
-pub(super) struct Told(HashSet<String>);
+pub(super) struct Told {
+    /// Whom we told, by the sid of their stay.
+    people: HashSet<String>,
+    /// How often we answered somebody's question, by the sid of their stay.
+    answers: HashMap<String, usize>,
+    /// Histories that others began to tell us in this call.
+    streams: usize,
+    /// Whether somebody told us.
+    heard: bool,
+}
 
 /// What is sent.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -45,8 +62,8 @@ struct Line {
 
 impl History {
     /// The newest lines that everybody here has got; files are not among them.
-    fn of(chat: &[ChatMessage], lines: &Lines) -> Self {
-        let line = |(message, id): (&ChatMessage, Option<&str>)| {
+    fn of(chat: &ChatLog, lines: &Lines) -> Self {
+        let line = |(message, id): (&Arc<ChatMessage>, Option<&str>)| {
             let said = !message.failed && message.file.is_none();
             let at = message.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             Some(Line {
@@ -71,16 +88,34 @@ impl History {
     }
 }
 
+impl Told {
+    /// Forgets what others told us in the room before; there may be more to tell now.
+    pub(super) fn room_entered(&mut self) {
+        (self.streams, self.heard) = (0, false);
+    }
+}
+
 impl Task {
     /// Somebody may have come in: if we are a doctor, they are told what was said, once in each stay.
     pub(super) fn tell_history(&mut self, to: &RemoteParticipant) {
         let may_read = to.permission().is_none_or(|may| may.can_subscribe);
-        if self.state().role != Role::Doctor || !may_read || self.told.0.contains(&to.sid()) {
-            return;
+        if may_read && self.state().role == Role::Doctor && self.told.people.insert(to.sid()) {
+            self.send_history(to);
         }
+    }
+
+    /// Answers somebody's question, a few times in each stay.
+    fn answer_history(&mut self, to: &RemoteParticipant) {
+        let answers = self.told.answers.entry(to.sid()).or_default();
+        *answers += 1;
+        if *answers <= ASK_AGAIN.len() && self.state().role == Role::Doctor {
+            self.send_history(to);
+        }
+    }
+
+    fn send_history(&mut self, to: &RemoteParticipant) {
         let Some(session) = &self.session else { return };
         let participant = session.room.local_participant();
-        self.told.0.insert(to.sid());
         let history = History::of(&self.state().chat.clone(), &self.lines);
         if history.lines.is_empty() {
             return;
@@ -98,41 +133,91 @@ impl Task {
         });
     }
 
+    /// Asks the doctors for what was said before we had the key, again and again for a while. The SFU may tell of a doctor
+    /// after it has admitted us.
+    pub(super) fn ask_history(&mut self, attempt: usize) {
+        let Some(pause) = ASK_AGAIN.get(attempt).copied().filter(|_| !self.told.heard) else { return };
+        let Some(session) = &self.session else { return };
+        let (participant, doctors) = (session.room.local_participant(), self.remotes.of_role(Role::Doctor));
+        tracing::debug!(attempt, doctors = doctors.len(), "asking for the chat so far");
+        let room = self.rooms;
+        self.beside(Event::HistoryAsked { room, attempt }, async move {
+            let options = StreamTextOptions {
+                topic: ASK_TOPIC.into(),
+                destination_identities: doctors,
+                ..StreamTextOptions::default()
+            };
+            if !options.destination_identities.is_empty()
+                && let Err(error) = participant.send_text("?", options).await
+            {
+                tracing::warn!(%error, "the chat so far can't be asked for");
+            }
+            tokio::time::sleep(pause).await;
+            Event::HistoryAsked { room, attempt }
+        });
+    }
+
+    pub(super) fn on_history_asked(&mut self, room: u64, attempt: usize) {
+        if room == self.rooms {
+            self.ask_history(attempt + 1);
+        }
+    }
+
     /// A text comes that isn't chat.
     pub(super) fn on_text(&mut self, from: &str, reader: TextStreamReader) {
         let info = reader.info();
-        let is_sealed = info.encryption_type != EncryptionType::None || self.state().comparison_code.is_none();
-        if info.topic != TOPIC || !is_sealed || self.remotes.role(from) != Some(Role::Doctor) {
-            return tracing::debug!(topic = info.topic, "a text isn't taken");
+        let is_sealed = info.encryption_type != EncryptionType::None || !self.is_encrypted();
+        if info.topic == ASK_TOPIC && is_sealed {
+            if let Some(participant) = self.remotes.participant(from) {
+                // What they were told before they had the key, they couldn't read. The SFU lets only the admitted ask, and the
+                // word that they are may come after their question.
+                self.answer_history(&participant);
+            }
+            return;
         }
-        self.beside(async move {
+        let is_expected = self.told.streams < HISTORIES && self.remotes.role(from) == Some(Role::Doctor);
+        if info.topic != TOPIC || !is_sealed || !is_expected {
+            return tracing::debug!(topic = info.topic, "text stream ignored");
+        }
+        self.told.streams += 1;
+        let teller = from.to_owned();
+        let if_panics = Event::History { teller: teller.clone(), result: Err(DataStreamError::Disconnected) };
+        self.beside(if_panics, async move {
             let read = async {
                 let text = reader.read_all(MOST_BYTES).await?;
                 serde_json::from_str(&text).map_err(|error| DataStreamError::Aborted(error.to_string()))
             };
-            Event::History(read.await)
+            Event::History { teller, result: read.await }
         });
     }
 
-    pub(super) fn on_history(&mut self, history: Result<History, DataStreamError>) {
-        let history = match history {
+    pub(super) fn on_history(&mut self, teller: &str, result: Result<History, DataStreamError>) {
+        let history = match result {
             Ok(history) => history,
-            Err(error) => return tracing::warn!(%error, "what was said before can't be read"),
+            Err(error) => return tracing::warn!(%error, "chat history not read"),
         };
+        self.told.heard = true;
+        let me = self.state().identity.clone();
         for line in history.lines.into_iter().take(MOST_LINES) {
-            let own = line.from == self.state().identity;
-            let message = ChatMessage {
-                role: line.role,
-                own,
-                text: line.text,
-                at: time_of(line.at),
-                failed: false,
-                file: None,
-                from: line.from,
-            };
-            let chat = Arc::make_mut(&mut self.publisher.state.chat);
-            self.lines.merge(chat, line.id, message);
+            let Some((id, message)) = line.into_message(teller, &me) else { continue };
+            self.lines.merge(&mut self.publisher.state.chat, id, message);
         }
+        self.trim_chat();
+    }
+}
+
+impl Line {
+    /// The line as this participant tells it, with its id. Lines of our own are here already if we wrote them, so what
+    /// somebody tells us that we wrote is ignored.
+    fn into_message(self, teller: &str, me: &str) -> Option<(String, ChatMessage)> {
+        let text = displayable_text(&self.text);
+        let too_long = self.id.len() > ID_BYTES || self.from.len() > ID_BYTES;
+        if self.from == me || too_long || text.trim().is_empty() {
+            return None;
+        }
+        let told_by = (self.from != teller).then(|| teller.to_owned());
+        let message = ChatMessage::written(self.from, false, text, time_of(self.at));
+        Some((self.id, ChatMessage { role: self.role, told_by, ..message }))
     }
 }
 
@@ -141,20 +226,12 @@ mod tests {
     use super::*;
 
     fn message(from: &str, text: &str, at: i64) -> ChatMessage {
-        ChatMessage {
-            from: from.into(),
-            role: Some(Role::Patient),
-            own: false,
-            text: text.into(),
-            at: time_of(at),
-            failed: false,
-            file: None,
-        }
+        ChatMessage { role: Some(Role::Patient), ..ChatMessage::written(from, false, text, time_of(at)) }
     }
 
     #[test]
     fn lines_come_once_and_in_the_order_in_which_they_were_written() {
-        let (mut chat, mut lines) = (Vec::new(), Lines::default());
+        let (mut chat, mut lines) = (ChatLog::default(), Lines::default());
         let mut add = |from: &str, id: &str, text: &str, at| {
             lines.merge(&mut chat, id.into(), message(from, text, at));
         };
@@ -173,17 +250,27 @@ mod tests {
 
     #[test]
     fn only_what_was_sent_is_told_and_not_too_much_of_it() {
-        let (mut chat, mut lines) = (vec![message("ana", "unsent", 1)], Lines::default());
-        lines.push(None);
-        chat.push(ChatMessage { failed: true, ..message("ana", "failed", 2) });
-        lines.push(Some("2".into()));
+        let (mut chat, mut lines) = (ChatLog::default(), Lines::default());
+        lines.push(&mut chat, None, message("ana", "a file", 1));
+        lines.push(&mut chat, Some("2".into()), ChatMessage { failed: true, ..message("ana", "failed", 2) });
         assert!(History::of(&chat, &lines).lines.is_empty());
         for at in 0..40_i64 {
-            chat.push(message("ana", &"ñ\"".repeat(10_000), at));
-            lines.push(Some(at.to_string()));
+            lines.push(&mut chat, Some(at.to_string()), message("ana", &"ñ\"".repeat(10_000), at));
         }
         let history = History::of(&chat, &lines);
         assert!(!history.lines.is_empty() && history.lines.last().unwrap().at == 39);
         assert!(serde_json::to_string(&history).unwrap().len() <= MOST_BYTES);
+    }
+
+    #[test]
+    fn a_teller_speaks_for_itself_alone() {
+        let told = |from: &str| {
+            let line = Line { id: "1".into(), from: from.into(), role: None, text: "never said".into(), at: 1 };
+            line.into_message("doctor-1", "patient-1").map(|(_, message)| (message.own, message.told_by))
+        };
+        assert_eq!(told("patient-1"), None, "our own lines are known to us");
+        assert_eq!(told("doctor-1"), Some((false, None)));
+        assert_eq!(told("companion-1"), Some((false, Some("doctor-1".into()))));
+        assert_eq!(told(&"x".repeat(1000)), None);
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{ErrorCode, Role};
-use autamedica_engine::{E2eeOptions, EncryptionKey, Room, RoomError, RoomEvent, RoomOptions};
+use autamedica_api::{ErrorCode, Id, Role};
+use autamedica_engine::{E2eeOptions, EncryptionKey, EngineError, Room, RoomError, RoomEvent, RoomOptions};
 use futures_util::future::BoxFuture;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -32,26 +33,46 @@ pub struct Entrance {
     pub key: Option<Secret>,
 }
 
+/// Why a room was not entered.
+#[derive(Debug)]
+pub(super) struct NotEntered {
+    pub(super) reason: EndReason,
+    /// The backend's admission, where the SFU is what failed.
+    pub(super) admission: Option<Box<Admission>>,
+    /// Whether it may be over in a moment: a server answered that it is not ready, or an SFU did not answer its own clients.
+    pub(super) may_pass: bool,
+}
+
+impl From<EndReason> for NotEntered {
+    fn from(reason: EndReason) -> Self {
+        Self { reason, admission: None, may_pass: reason == EndReason::ClinicTrouble }
+    }
+}
+
 /// A room just entered.
 pub(super) struct Entered {
     pub(super) admission: Admission,
     pub(super) room: Room,
-    pub(super) events: mpsc::UnboundedReceiver<RoomEvent>,
+    pub(super) events: mpsc::Receiver<RoomEvent>,
 }
 
 impl Entrance {
     /// Asks for admission and enters. `known` is an earlier admission to the same room, tried first: its token outlives
     /// a backend that is away. When it is refused, or its SFU doesn't answer, a fresh one is asked for.
-    pub(super) async fn enter(&self, target: &JoinTarget, known: Option<Admission>) -> Result<Entered, EndReason> {
+    pub(super) async fn enter(&self, target: &JoinTarget, known: Option<Admission>) -> Result<Entered, NotEntered> {
         let Some(known) = known else { return connect(self.admission(target, true).await?).await };
         let address = known.url.clone();
         match connect(known).await {
-            Err(EndReason::NotAllowed) => connect(self.admission(target, false).await?).await,
+            Err(NotEntered { reason: EndReason::NotAllowed, .. }) => {
+                connect(self.admission(target, false).await?).await
+            }
             // The backend may know another SFU by now; what it thinks of us is asked when one answers.
-            Err(EndReason::ServerUnreachable) => match self.admission(target, false).await {
-                Ok(fresh) if fresh.url != address => connect(fresh).await,
-                Ok(_) | Err(_) => Err(EndReason::ServerUnreachable),
-            },
+            Err(unreachable @ NotEntered { reason: EndReason::ServerUnreachable, .. }) => {
+                match self.admission(target, false).await {
+                    Ok(fresh) if fresh.url != address => connect(fresh).await,
+                    Ok(_) | Err(_) => Err(unreachable),
+                }
+            }
             other => other,
         }
     }
@@ -60,6 +81,9 @@ impl Entrance {
     async fn admission(&self, target: &JoinTarget, first: bool) -> Result<Admission, EndReason> {
         match target {
             JoinTarget::Consultation { id, role } => {
+                if let Some(entered) = self.enter_by_key(id, *role).await {
+                    return entered;
+                }
                 let answer = match self.backend.create(&self.server, id, *role).await {
                     Err(BackendError::Unreachable(error)) if first => {
                         tracing::info!(%error, "nothing answers at the backend's address");
@@ -72,27 +96,77 @@ impl Entrance {
             }
             JoinTarget::Link(link) => {
                 let code = Secret::new(link.code().expose());
-                self.admitted(self.backend.join(link.server(), code, None).await)
+                let answer = self.backend.join(link.server(), code, None).await;
+                self.admitted(answer.map_err(|error| refusal(&error))?)
             }
             JoinTarget::Digits(digits) => {
-                self.admitted(self.backend.join(&self.server, digits.clone(), self.key.as_ref()).await)
+                let answer = self.backend.join(&self.server, digits.clone(), self.key.as_ref()).await;
+                self.admitted(answer.map_err(|error| self.refusal_of_digits(&error))?)
             }
             JoinTarget::Scheduled { id } => {
-                self.admitted(self.backend.enter(&self.server, id, self.key.as_ref()).await)
+                let answer = self.backend.enter(&self.server, id, self.key.as_ref()).await;
+                self.admitted(answer.map_err(|error| refusal(&error))?)
             }
             JoinTarget::Room { url, token, role } => Ok(Admission {
                 url: url.clone(),
                 token: token.clone(),
                 role: *role,
+                e2ee: false,
                 e2ee_key: None,
+                e2ee_key_index: 0,
                 consultation: None,
                 planned_end: None,
             }),
         }
     }
 
-    fn admitted(&self, answer: Result<Admission, BackendError>) -> Result<Admission, EndReason> {
-        let admission = answer.map_err(|error| refusal(&error))?;
+    /// A doctor's place by the desk's key, which enters what exists and makes nothing. `None` where creating the
+    /// consultation may help: it doesn't exist, the key is not one for this, or no backend answers yet.
+    async fn enter_by_key(&self, id: &Id, role: Role) -> Option<Result<Admission, EndReason>> {
+        let key = self.key.as_ref().filter(|_| role == Role::Doctor)?;
+        match self.backend.enter(&self.server, id, Some(key)).await {
+            Err(
+                BackendError::Unreachable(_)
+                | BackendError::Refused {
+                    code: ErrorCode::ConsultationNotFound | ErrorCode::Unauthorized | ErrorCode::Forbidden,
+                    ..
+                },
+            ) => None,
+            answer => Some(answer.map_err(|error| refusal(&error))),
+        }
+    }
+
+    /// Why this target can't be entered, as far as the backend's answer to an earlier question about it says; `None` when that
+    /// is no judgement of the target.
+    pub(crate) fn dead_end(&self, target: &JoinTarget, answer: &BackendError) -> Option<EndReason> {
+        let reason = match target {
+            JoinTarget::Digits(_) => self.refusal_of_digits(answer),
+            JoinTarget::Link(_) => refusal(answer),
+            JoinTarget::Consultation { .. } | JoinTarget::Scheduled { .. } | JoinTarget::Room { .. } => return None,
+        };
+        let is_judgement = matches!(
+            reason,
+            EndReason::NotAllowed
+                | EndReason::NoAppointment
+                | EndReason::NoClinic
+                | EndReason::Over
+                | EndReason::Cancelled
+        );
+        is_judgement.then_some(reason)
+    }
+
+    /// Eight digits want a clinic's backend that takes them from this app. One of our own would know none.
+    fn refusal_of_digits(&self, error: &BackendError) -> EndReason {
+        let is_nobodys = self.key.is_none() && is_this_machine(&self.server);
+        match error {
+            BackendError::Refused { code: ErrorCode::InvalidCode, .. } => EndReason::NoAppointment,
+            BackendError::Refused { code: ErrorCode::Unauthorized, .. } => EndReason::NoClinic,
+            BackendError::Unreachable(_) | BackendError::NotOurs if is_nobodys => EndReason::NoClinic,
+            other => refusal(other),
+        }
+    }
+
+    fn admitted(&self, admission: Admission) -> Result<Admission, EndReason> {
         // A kiosk has no doctor's functions, whatever a link or code would allow.
         if cfg!(feature = "kiosk") && admission.role == Role::Doctor {
             tracing::warn!("a doctor can't enter at a kiosk");
@@ -113,33 +187,52 @@ impl Entrance {
     }
 }
 
-async fn connect(admission: Admission) -> Result<Entered, EndReason> {
+async fn connect(admission: Admission) -> Result<Entered, NotEntered> {
     let options = RoomOptions {
         dynacast: true,
         connect_timeout: CONNECT_TIMEOUT,
-        e2ee: admission
-            .e2ee_key
-            .as_ref()
-            .map(|key| E2eeOptions::with_shared_key(EncryptionKey::new(key.expose().as_bytes()))),
+        receive_limits: super::limits::RECEIVE,
+        e2ee: encryption(&admission),
         ..RoomOptions::default()
     };
     match Room::connect(&admission.url, admission.token.expose(), options).await {
         Ok((room, events)) => Ok(Entered { admission, room, events }),
         Err(error) => {
             tracing::warn!(%error, "the room can't be entered");
-            Err(match error {
+            let reason = match &error {
                 RoomError::NotAllowed(_) => EndReason::NotAllowed,
                 RoomError::Unreachable(_) | RoomError::Timeout(_) => EndReason::ServerUnreachable,
                 _ => EndReason::JoinFailed,
-            })
+            };
+            // A panic inside the engine is over with what it was doing.
+            let is_engines = matches!(error, RoomError::Engine(EngineError::Panicked(_) | EngineError::Refused(_)));
+            let may_pass = reason == EndReason::ServerUnreachable || is_engines;
+            Err(NotEntered { reason, admission: Some(Box::new(admission)), may_pass })
         }
     }
+}
+
+/// The encryption to enter a room with.
+fn encryption(admission: &Admission) -> Option<E2eeOptions> {
+    if !admission.e2ee {
+        return None;
+    }
+    let key = admission.e2ee_key.as_ref().map_or_else(unknown_key, |key| EncryptionKey::from(key.expose()));
+    Some(E2eeOptions::with_shared_key(key).at_index(admission.e2ee_key_index))
+}
+
+/// A key that nobody else has: until the call's key is there, nothing can be read, in either direction.
+fn unknown_key() -> EncryptionKey {
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).expect("the operating system always has randomness");
+    EncryptionKey::new(key)
 }
 
 fn refusal(error: &BackendError) -> EndReason {
     tracing::warn!(%error, "the backend doesn't admit us");
     match error {
         BackendError::Unreachable(_) | BackendError::NotOurs => EndReason::ServerUnreachable,
+        BackendError::BrokeOff => EndReason::JoinFailed,
         // Troubles of its own, not a judgement of us: to be tried again.
         BackendError::Refused {
             code:
@@ -150,7 +243,10 @@ fn refusal(error: &BackendError) -> EndReason {
                 | ErrorCode::Internal
                 | ErrorCode::Unknown,
             ..
-        } => EndReason::JoinFailed,
+        } => EndReason::ClinicTrouble,
+        BackendError::Refused { code: ErrorCode::TooEarly, .. } => EndReason::TooEarly,
+        BackendError::Refused { code: ErrorCode::ConsultationEnded, .. } => EndReason::Over,
+        BackendError::Refused { code: ErrorCode::ConsultationCancelled, .. } => EndReason::Cancelled,
         BackendError::Refused { .. } => EndReason::NotAllowed,
     }
 }

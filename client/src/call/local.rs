@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use autamedica_api::Role;
 use autamedica_engine::{
@@ -10,9 +11,10 @@ use autamedica_engine::{
 };
 
 use super::CallSettings;
+use super::codec::CameraEncoding;
 use super::event::{Event, Events};
 use super::outlet::{Outlet, feed_pictures, feed_sound};
-use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, SAMPLE_RATE, Speaker};
+use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, SAMPLE_RATE, Speaker};
 use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions, ScreenSource};
 
 /// Text must stay sharp; half the camera's rate is enough for it.
@@ -21,6 +23,8 @@ const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, m
 /// moment stays: from then on everything is heard so much later. The receiver's jitter buffer, which shrinks again, is the
 /// place to even out more.
 const AUDIO_QUEUE_MS: u32 = 20;
+/// Time after which the room's word for a muting is newer than what we asked for.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Which devices to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,9 +54,23 @@ enum Publication {
     Asked(u64),
     There {
         publication: LocalTrackPublication,
-        /// What the room was told last.
-        muted: bool,
+        /// What we asked for last, and when.
+        asked: Muting,
     },
+}
+
+/// What we asked the room for.
+#[derive(Clone, Copy)]
+struct Muting {
+    muted: bool,
+    at: Instant,
+}
+
+impl Muting {
+    /// Whether somebody else muted what we want unmuted. What the room says right after we asked may be older than that.
+    fn is_contradicted(self, muted_in_room: bool, now: Instant) -> bool {
+        muted_in_room && !self.muted && now.saturating_duration_since(self.at) >= SETTLED
+    }
 }
 
 /// Our devices and what the room has of them.
@@ -63,10 +81,12 @@ pub(super) struct LocalMedia {
     events: Events,
     self_view: LatestFrame,
     mixer: Mixer,
+    /// Observer of what the speaker plays.
+    meter: Option<PlayoutMeter>,
     camera: Option<Camera>,
     microphone: Option<Microphone>,
     screen: Option<Screen>,
-    pub(super) speaker: Option<Speaker>,
+    speaker: Option<Speaker>,
     /// Devices that go on until the ones in their place deliver.
     retiring: (Option<Camera>, Option<Microphone>),
     processing: Option<AudioProcessing>,
@@ -79,12 +99,12 @@ pub(super) struct LocalMedia {
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
     publications: [Publication; 3],
+    /// Encoding with which the camera was published last.
+    camera_encoding: Option<CameraEncoding>,
     /// Counts the devices opened for each source, and for the speaker.
     devices: [u64; 4],
     /// Counts the publications asked for.
     asked: u64,
-    /// Mutings that we asked for and the room hasn't told yet.
-    mutings: [u32; 3],
 }
 
 impl LocalMedia {
@@ -93,7 +113,7 @@ impl LocalMedia {
         settings: CallSettings,
         role: Role,
         self_view: LatestFrame,
-        mixer: Mixer,
+        (mixer, meter): (Mixer, Option<PlayoutMeter>),
         events: Events,
     ) -> Self {
         Self {
@@ -103,6 +123,7 @@ impl LocalMedia {
             events,
             self_view,
             mixer,
+            meter,
             camera: None,
             microphone: None,
             screen: None,
@@ -116,9 +137,9 @@ impl LocalMedia {
             camera_size: None,
             screen_size: None,
             publications: Default::default(),
+            camera_encoding: None,
             devices: [0; 4],
             asked: 0,
-            mutings: [0; 3],
         }
     }
 
@@ -155,7 +176,8 @@ impl LocalMedia {
         let (device, events) = (self.next_device(SPEAKER), self.events.clone());
         let on_state = move |state| events.send(Event::Speaker { device, state });
         let (choice, mixer) = (self.choices.speaker.clone(), self.mixer.clone());
-        self.speaker = Some(Speaker::open(choice, mixer, self.processing.clone(), on_state));
+        let (processing, meter) = (self.processing.clone(), self.meter.clone());
+        self.speaker = Some(Speaker::open_measured(choice, mixer, processing, meter, on_state));
     }
 
     /// Opens the microphone; one that is open goes on until the new one delivers.
@@ -245,11 +267,13 @@ impl LocalMedia {
         }
     }
 
-    /// What has to be published in this room now: a source that delivers and isn't there yet.
+    /// What has to be published in this room now: a source that delivers and isn't there yet. A camera is encoded as `camera`
+    /// says.
     pub(super) fn publish(
         &mut self,
         source: Source,
         participant: &LocalParticipant,
+        camera: CameraEncoding,
     ) -> Result<Option<Job>, EngineError> {
         if !matches!(self.publication(source), Publication::None) {
             return Ok(None);
@@ -260,14 +284,22 @@ impl LocalMedia {
                 let native = NativeVideoSource::new(size, false)?;
                 self.camera_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("camera", native)?);
-                (track, video_options(TrackSource::Camera, self.settings.picture.encoding(), true))
+                self.camera_encoding = Some(camera);
+                let options = TrackPublishOptions {
+                    video_codec: camera.codec,
+                    video_encoder: camera.encoder,
+                    simulcast: camera.simulcast,
+                    ..video_options(TrackSource::Camera, self.settings.picture.encoding())
+                };
+                (track, options)
             }
             Source::Screen => {
                 let Some(size) = self.screen_size else { return Ok(None) };
                 let native = NativeVideoSource::new(size, true)?;
                 self.screen_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("screen", native)?);
-                (track, video_options(TrackSource::Screenshare, SCREEN_ENCODING, false))
+                let options = video_options(TrackSource::Screenshare, SCREEN_ENCODING);
+                (track, TrackPublishOptions { simulcast: false, ..options })
             }
             Source::Microphone => {
                 let native = NativeAudioSource::new(SAMPLE_RATE, 1, AUDIO_QUEUE_MS)?;
@@ -279,7 +311,25 @@ impl LocalMedia {
         self.asked += 1;
         let asked = self.asked;
         *self.publication(source) = Publication::Asked(asked);
-        Ok(Some(Job { asked, participant: participant.clone(), track, options }))
+        Ok(Some(Job { asked, participant: participant.clone(), track, options, replaces: None }))
+    }
+
+    /// Takes the camera's publication out if it isn't encoded like this: another is to replace it.
+    pub(super) fn retract_camera(&mut self, encoding: CameraEncoding) -> Option<LocalTrackPublication> {
+        if self.camera_encoding == Some(encoding) {
+            return None;
+        }
+        let publication = self.publication(Source::Camera);
+        match std::mem::take(publication) {
+            Publication::There { publication, .. } => {
+                self.empty_outlet(Source::Camera);
+                Some(publication)
+            }
+            other => {
+                *publication = other;
+                None
+            }
+        }
     }
 
     /// The room has it, or refused. Whether this is still the publication that was asked for last.
@@ -293,7 +343,10 @@ impl LocalMedia {
             return false;
         }
         *self.publication(source) = match result {
-            Ok(publication) => Publication::There { publication, muted: false },
+            Ok(publication) => {
+                let asked = Muting { muted: publication.is_muted(), at: Instant::now() };
+                Publication::There { publication, asked }
+            }
             Err(error) => {
                 tracing::warn!(?source, %error, "the room doesn't take it");
                 // The engine may still publish it, late and with nobody to mute it: it gets nothing.
@@ -311,30 +364,26 @@ impl LocalMedia {
             Source::Microphone => self.microphone_outlet.shut(mute),
             Source::Screen => self.screen_outlet.shut(mute),
         }
-        let Publication::There { publication, muted } = self.publication(source) else { return };
-        if *muted == mute {
+        let Publication::There { publication, asked } = self.publication(source) else { return };
+        if asked.muted == mute {
             return;
         }
-        *muted = mute;
+        *asked = Muting { muted: mute, at: Instant::now() };
         let result = if mute { publication.mute() } else { publication.unmute() };
-        match result {
-            Ok(()) if mute => self.mutings[source as usize] += 1,
-            Ok(()) => {}
-            Err(error) => tracing::warn!(?source, mute, %error, "can't change the muting"),
+        if let Err(error) = result {
+            tracing::warn!(?source, mute, %error, "muting not changed");
         }
     }
 
-    /// The room says that one of our tracks is muted. Whether somebody else did it.
+    /// Whether a track of ours is muted in the room though we want it unmuted: somebody else did it. From then on it counts as
+    /// what we want.
     pub(super) fn was_muted(&mut self, source: Source) -> bool {
-        let own = &mut self.mutings[source as usize];
-        let by_us = *own > 0;
-        *own = own.saturating_sub(1);
-        if let Publication::There { muted, .. } = self.publication(source)
-            && !by_us
-        {
-            *muted = true;
+        let Publication::There { publication, asked } = self.publication(source) else { return false };
+        let by_other = asked.is_contradicted(publication.is_muted(), Instant::now());
+        if by_other {
+            asked.muted = true;
         }
-        !by_us
+        by_other
     }
 
     /// What of a source is in the room.
@@ -349,7 +398,6 @@ impl LocalMedia {
     pub(super) fn room_left(&mut self) {
         [Source::Camera, Source::Microphone, Source::Screen].into_iter().for_each(|source| self.empty_outlet(source));
         self.publications = Default::default();
-        self.mutings = [0; 3];
     }
 
     /// Closes every device at once: the camera's light goes out, the microphone hears no more.
@@ -383,28 +431,52 @@ pub(super) struct Job {
     participant: LocalParticipant,
     track: LocalTrack,
     options: TrackPublishOptions,
+    /// Publication to end first.
+    pub(super) replaces: Option<LocalTrackPublication>,
 }
 
 impl Job {
     /// Asks the room.
     pub(super) async fn run(self) -> Result<LocalTrackPublication, RoomError> {
+        if let Some(old) = self.replaces
+            && let Err(error) = self.participant.unpublish_track(&old.sid()).await
+        {
+            tracing::warn!(%error, "replaced track not unpublished");
+        }
         self.participant.publish_track(self.track, self.options).await
     }
 }
 
-fn video_options(source: TrackSource, encoding: VideoEncoding, simulcast: bool) -> TrackPublishOptions {
-    TrackPublishOptions { source, video_encoding: Some(encoding), simulcast, ..TrackPublishOptions::default() }
+fn video_options(source: TrackSource, encoding: VideoEncoding) -> TrackPublishOptions {
+    TrackPublishOptions { source, video_encoding: Some(encoding), ..TrackPublishOptions::default() }
 }
 
-/// Two tones that can't be taken for each other, so that a report shows whose sound was heard.
+/// Tones that can't be taken for each other, so that a report shows whose sound was heard.
 fn test_tone_hz(role: Role) -> f64 {
     match role {
         Role::Patient => 440.0,
         Role::Doctor => 660.0,
+        Role::Observer => 880.0,
     }
 }
 
 /// Whether a device delivers.
 pub(super) fn delivers(state: &DeviceState) -> bool {
     matches!(state, DeviceState::On { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_muting_that_contradicts_us_is_somebody_elses() {
+        let at = Instant::now();
+        let unmuted = Muting { muted: false, at };
+        let later = at + SETTLED;
+        assert!(unmuted.is_contradicted(true, later));
+        assert!(!unmuted.is_contradicted(false, later));
+        assert!(!unmuted.is_contradicted(true, at), "it may be the echo of our own muting before");
+        assert!(!Muting { muted: true, at }.is_contradicted(true, later), "we wanted it");
+    }
 }

@@ -1,6 +1,9 @@
 //! A call: one task, fed with [`CallCommand`]s, publishing [`CallState`] snapshots.
 
+mod backoff;
 mod chat;
+mod chat_log;
+mod codec;
 mod control;
 mod devices;
 mod event;
@@ -10,6 +13,9 @@ mod handle;
 mod history;
 mod hold;
 mod join;
+mod key;
+mod limits;
+mod links;
 mod local;
 mod outlet;
 mod recording;
@@ -29,15 +35,18 @@ use std::path::PathBuf;
 use crate::device::{DeviceChoice, ScreenSource};
 
 pub use crate::device::DeviceLists;
+pub use chat_log::{ChatLog, ChatMessage, Photo};
+pub use codec::{UnknownVideoCodec, VideoCodecChoice};
 pub use files::LARGEST_FILE;
+pub(crate) use files::LARGEST_PREVIEW;
 pub use handle::{CallHandle, Wake};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;
 pub use settings::{CallSettings, PictureQuality};
 pub use state::{
-    CallPhase, CallState, CallStatistics, ChatMessage, ControlFailure, ControlRequest, DeviceKind, DeviceOffer,
-    EncryptionState, EndReason, FileProgress, MediaState, ParticipantState, RecordingProblem, RecordingState,
-    ShareState, SharedFile, StatisticsSample, TrackStatistics,
+    CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceKind, DeviceOffer, EncryptionState,
+    EndReason, FileProgress, MediaState, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
+    StatisticsSample, TrackStatistics,
 };
 pub use target::{JoinTarget, Secret};
 pub use task::{CallOptions, start};
@@ -91,8 +100,17 @@ pub enum CallCommand {
     Remove(String),
     /// Doctor: mute somebody's microphone.
     MuteOther(String),
+    /// Doctor: let this observer speak, or no longer.
+    PermitOther {
+        /// Who.
+        identity: String,
+        /// Whether they may send.
+        publish: bool,
+    },
     /// Doctor: end the consultation for everybody.
     EndForAll,
+    /// Send a line that failed again: its number.
+    SendAgain(u64),
     /// Leave. Always works, at once.
     HangUp,
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use autamedica_api::{
     AnnouncedRecording, CONSENT_TEXT_VERSION, ConsentAnswer, ErrorCode, GiveConsent, RecordingState as Stage,
-    RoomAnnouncement,
+    RoomAnnouncement, RoomProblemKind,
 };
 
 use super::event::Event;
@@ -73,7 +73,8 @@ impl Task {
         let backend = self.entrance.backend.clone();
         self.recording.asking = on;
         self.show_recording();
-        self.beside(async move { Event::Recorded { on, result: backend.record(&place, &token, on).await } });
+        let if_panics = Event::Recorded { on, result: Err(BackendError::BrokeOff) };
+        self.beside(if_panics, async move { Event::Recorded { on, result: backend.record(&place, &token, on).await } });
     }
 
     pub(super) fn on_recorded(&mut self, on: bool, result: Result<(), BackendError>) {
@@ -106,6 +107,8 @@ impl Task {
         // Somebody else's room may say there what it likes.
         let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
         self.recording.announced = announcement.recording;
+        self.publisher.state.foreign_recording =
+            announcement.problem.is_some_and(|problem| problem.what == RoomProblemKind::ForeignRecording);
         self.show_recording();
     }
 
@@ -119,7 +122,8 @@ impl Task {
             language: language.to_owned(),
         };
         let backend = self.entrance.backend.clone();
-        self.beside(async move { Event::Answered(backend.consent(&place, &token, &consent).await) });
+        let if_panics = Event::Answered(Err(BackendError::BrokeOff));
+        self.beside(if_panics, async move { Event::Answered(backend.consent(&place, &token, &consent).await) });
         self.show_recording();
     }
 
@@ -149,7 +153,7 @@ impl Task {
 fn problem(error: &BackendError) -> RecordingProblem {
     match error {
         BackendError::Unreachable(_) => RecordingProblem::Unreachable,
-        BackendError::NotOurs => RecordingProblem::Unavailable,
+        BackendError::NotOurs | BackendError::BrokeOff => RecordingProblem::Unavailable,
         BackendError::Refused { code, .. } => match code {
             ErrorCode::RecordingUnavailable => RecordingProblem::Unavailable,
             ErrorCode::RecordingActive => RecordingProblem::Active,

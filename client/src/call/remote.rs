@@ -35,7 +35,7 @@ impl Video {
 }
 
 struct Sound {
-    sid: String,
+    publication: RemoteTrackPublication,
     _stream: AudioStream,
 }
 
@@ -87,7 +87,14 @@ impl Remotes {
             RemoteTrack::Video(track) => {
                 let slot = LatestFrame::new();
                 let stream = VideoStream::into_slot(track, slot.clone())?;
-                remote.videos.retain(|video| video.publication().source() != publication.source());
+                let source = publication.source();
+                remote.videos.retain(|video| {
+                    let replaced = video.publication().source() == source;
+                    if replaced && video.publication().sid() != sid {
+                        unsubscribe(video.publication());
+                    }
+                    !replaced
+                });
                 tracing::info!(source = ?publication.source(), "a remote video opened");
                 let first_picture = FirstPicture::new(publication, &slot);
                 remote.videos.push(Video { first_picture, _stream: stream });
@@ -95,8 +102,15 @@ impl Remotes {
             RemoteTrack::Audio(track) => {
                 let mut input = mixer.add_stream();
                 let stream = AudioStream::with_callback(track, SAMPLE_RATE, 1, move |frame| input.push(&frame.data))?;
-                remote.sounds.retain(|sound| sound.sid != sid);
-                remote.sounds.push(Sound { sid, _stream: stream });
+                let source = publication.source();
+                remote.sounds.retain(|sound| {
+                    let replaced = sound.publication.source() == source;
+                    if replaced && sound.publication.sid() != sid {
+                        unsubscribe(&sound.publication);
+                    }
+                    !replaced
+                });
+                remote.sounds.push(Sound { publication: publication.clone(), _stream: stream });
             }
         }
         Ok(())
@@ -106,7 +120,7 @@ impl Remotes {
     pub(super) fn unsubscribed(&mut self, identity: &str, sid: &str) {
         if let Some(remote) = self.find(identity) {
             remote.videos.retain(|video| video.publication().sid() != sid);
-            remote.sounds.retain(|sound| sound.sid != sid);
+            remote.sounds.retain(|sound| sound.publication.sid() != sid);
         }
     }
 
@@ -148,9 +162,29 @@ impl Remotes {
         self.people.iter().find_map(|remote| Some((remote.participant.identity(), of(remote)?)))
     }
 
+    /// The identities of those who have been admitted, and so may read what we write.
+    pub(super) fn admitted(&self) -> Vec<String> {
+        let admitted = |remote: &&Remote| {
+            remote.participant.permission().is_none_or(|may| (may.can_subscribe || may.can_publish) && !may.hidden)
+        };
+        self.people.iter().filter(admitted).map(|remote| remote.participant.identity()).collect()
+    }
+
     /// The role of somebody by identity.
     pub(super) fn role(&self, identity: &str) -> Option<Role> {
         self.people.iter().find(|remote| remote.participant.identity() == identity).and_then(Remote::role)
+    }
+
+    /// Somebody by identity.
+    pub(super) fn participant(&self, identity: &str) -> Option<RemoteParticipant> {
+        let found = self.people.iter().find(|remote| remote.participant.identity() == identity);
+        found.map(|remote| remote.participant.clone())
+    }
+
+    /// The identities of those with this role.
+    pub(super) fn of_role(&self, role: Role) -> Vec<String> {
+        let those = self.people.iter().filter(|remote| remote.role() == Some(role));
+        those.map(|remote| remote.participant.identity()).collect()
     }
 
     /// What the UI is told.
@@ -174,7 +208,7 @@ impl Remote {
             self.videos.iter().find(shown).map(|video| video.first_picture.frames().clone())
         };
         let permission = self.participant.permission();
-        let waits = permission.is_some_and(|may| !may.can_publish && !may.can_subscribe && !may.hidden);
+        let waits = permission.as_ref().is_some_and(|may| !may.can_publish && !may.can_subscribe && !may.hidden);
         let joined_at = Some(self.participant.joined_at_ms()).filter(|at| *at > 0).map(time_of);
         let microphone = self.participant.get_track_publication_by_source(TrackSource::Microphone);
         ParticipantState {
@@ -185,10 +219,18 @@ impl Remote {
             screen: picture(TrackSource::Screenshare),
             microphone_muted: microphone.is_none_or(|publication| publication.is_muted()),
             speaking: self.speaking,
+            may_send: permission.is_none_or(|may| may.can_publish),
             waiting_since: joined_at.filter(|_| waits),
             joined_at,
             quality: self.participant.connection_quality(),
         }
+    }
+}
+
+/// Stops receiving a track in whose place another one of the same source came.
+fn unsubscribe(publication: &RemoteTrackPublication) {
+    if let Err(error) = publication.set_subscribed(false) {
+        tracing::warn!(%error, "replaced track not unsubscribed");
     }
 }
 

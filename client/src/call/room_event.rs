@@ -1,11 +1,16 @@
 //! What the room tells, and what the call makes of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use autamedica_engine::{DisconnectReason, EncryptionState as FrameState, Participant, RoomEvent};
+use autamedica_engine::{
+    DisconnectReason, EncryptionState as FrameState, Participant, RemoteParticipant, RemoteTrack,
+    RemoteTrackPublication, RoomEvent,
+};
 
+use super::event::Event;
 use super::task::{RETRY_AFTER, Task};
 use super::{CallPhase, EncryptionState, EndReason, Secret};
+use crate::backend::BackendError;
 
 impl Task {
     pub(super) fn on_room_event(&mut self, event: RoomEvent) {
@@ -20,24 +25,7 @@ impl Task {
                 self.show_encryption();
             }
             RoomEvent::TrackSubscribed { track, publication, participant } => {
-                let identity = participant.identity();
-                if self.state().comparison_code.is_some() && !publication.is_encrypted() {
-                    // Whoever could put it here without the key is not who we talk to.
-                    tracing::warn!("a track in the clear isn't taken in an encrypted call");
-                    self.unreadable.insert(identity);
-                } else if let Err(error) = self.remotes.subscribed(participant, &publication, &track) {
-                    tracing::warn!(%error, "a track can't be opened");
-                    if publication.is_encrypted() {
-                        self.unreadable.insert(identity);
-                    }
-                }
-                self.tiles.arrived();
-                self.show_encryption();
-                if self.remotes.anyone_heard_or_seen()
-                    && let Some(text) = self.say.take()
-                {
-                    self.send_chat(text);
-                }
+                self.take_track(participant, &publication, &track);
             }
             RoomEvent::TrackUnsubscribed { publication, participant, .. }
             | RoomEvent::TrackUnpublished { publication, participant } => {
@@ -54,7 +42,10 @@ impl Task {
             RoomEvent::ParticipantPermissionChanged { participant: Participant::Local(_), .. } => {
                 self.show_admission();
             }
-            RoomEvent::ParticipantPermissionChanged { participant: Participant::Remote(participant), .. } => {
+            // In an encrypted call they ask for it as soon as they have the key.
+            RoomEvent::ParticipantPermissionChanged { participant: Participant::Remote(participant), .. }
+                if !self.is_encrypted() =>
+            {
                 self.tell_history(&participant);
             }
             RoomEvent::TextStreamOpened { reader, participant_identity } => {
@@ -67,11 +58,12 @@ impl Task {
                     self.on_bytes(participant_identity, reader);
                 }
             }
-            RoomEvent::TrackMuted { participant: Participant::Local(_), publication } => {
-                self.on_own_muted(publication.source());
-            }
+            RoomEvent::TrackMuted { participant: Participant::Local(_), .. } => self.follow_mutings(),
             RoomEvent::RoomUpdated { is_recording, .. } => self.on_recorder(is_recording),
-            RoomEvent::RoomMetadataChanged { metadata, .. } => self.on_announcement(&metadata),
+            RoomEvent::RoomMetadataChanged { metadata, .. } => {
+                self.on_announcement(&metadata);
+                self.on_announced_key(&metadata);
+            }
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
             RoomEvent::Reconnecting => self.lost(),
             // What came while the connection was down could not be published then.
@@ -101,13 +93,71 @@ impl Task {
         self.local.room_left();
         match reason {
             DisconnectReason::ClientInitiated => self.end(EndReason::HungUp),
-            DisconnectReason::DuplicateIdentity => self.end(EndReason::JoinedElsewhere),
+            DisconnectReason::DuplicateIdentity => self.on_pushed_out(),
             DisconnectReason::ParticipantRemoved if self.waiting_since.is_some() => self.end(EndReason::Refused),
             DisconnectReason::ParticipantRemoved => self.end(EndReason::Removed),
             DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => self.end(EndReason::RoomClosed),
             _ => {
                 self.lost();
                 self.enter(RETRY_AFTER);
+            }
+        }
+    }
+
+    /// Somebody else came in under our identity: ourselves on another device, or a stranger whose token isn't good any more. The
+    /// backend sends strangers out, and knows.
+    fn on_pushed_out(&mut self) {
+        let Some((place, token)) = self.place() else { return self.end(EndReason::JoinedElsewhere) };
+        self.lost();
+        let backend = self.entrance.backend.clone();
+        let if_panics = Event::PlaceTaken(Err(BackendError::BrokeOff));
+        self.beside(if_panics, async move { Event::PlaceTaken(backend.is_present(&place, &token).await) });
+    }
+
+    pub(super) fn on_place_taken(&mut self, result: Result<bool, BackendError>) {
+        match result {
+            Ok(false) => self.enter(Duration::ZERO),
+            Ok(true) => self.end(EndReason::JoinedElsewhere),
+            Err(error) => {
+                tracing::warn!(%error, "the backend doesn't say who is in our place");
+                self.end(EndReason::JoinedElsewhere);
+            }
+        }
+    }
+
+    /// Shows or plays a track. Without a key it waits until the key is here.
+    fn take_track(&mut self, from: RemoteParticipant, publication: &RemoteTrackPublication, track: &RemoteTrack) {
+        if self.lacks_key() {
+            return;
+        }
+        let identity = from.identity();
+        if self.is_encrypted() && !publication.is_encrypted() {
+            // Whoever could put it here without the key is not who we talk to.
+            tracing::warn!("a track in the clear isn't taken in an encrypted call");
+            self.unreadable.insert(identity);
+        } else if let Err(error) = self.remotes.subscribed(from, publication, track) {
+            tracing::warn!(%error, "a track can't be opened");
+            if publication.is_encrypted() {
+                self.unreadable.insert(identity);
+            }
+        }
+        self.tiles.arrived();
+        self.show_encryption();
+        if self.remotes.anyone_heard_or_seen()
+            && let Some(text) = self.say.take()
+        {
+            self.send_chat(text);
+        }
+    }
+
+    /// Takes the tracks that came before the key.
+    pub(super) fn take_tracks(&mut self) {
+        let Some(session) = &self.session else { return };
+        for participant in session.room.remote_participants() {
+            for publication in participant.track_publications().into_values() {
+                if let Some(track) = publication.track() {
+                    self.take_track(participant.clone(), &publication, &track);
+                }
             }
         }
     }
@@ -119,6 +169,10 @@ impl Task {
     }
 
     fn on_frames(&mut self, of: String, frames: FrameState) {
+        // Nothing can be read yet, and nobody is to blame.
+        if self.lacks_key() {
+            return;
+        }
         match frames {
             FrameState::DecryptionFailed | FrameState::MissingKey | FrameState::EncryptionFailed => {
                 self.unreadable.insert(of);
@@ -132,9 +186,8 @@ impl Task {
     }
 
     fn show_encryption(&mut self) {
-        let has_key = self.state().comparison_code.is_some();
         let all_read = self.unreadable.is_empty();
-        self.state().encryption = match (has_key, all_read) {
+        self.state().encryption = match (self.is_encrypted(), all_read) {
             (true, true) => EncryptionState::On,
             (false, true) => EncryptionState::Off,
             (_, false) => EncryptionState::KeyMismatch,

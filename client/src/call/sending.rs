@@ -1,13 +1,13 @@
 //! Our own camera and microphone: muted or not, published or to be published again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use autamedica_engine::{LocalTrackPublication, RoomError, TrackSource, VideoResolution};
+use autamedica_engine::{LocalTrackPublication, RoomError, VideoResolution};
 
-use super::event::Event;
+use super::event::{Event, broke_off};
 use super::local::{Source, delivers};
 use super::task::Task;
-use super::{MediaState, ShareState};
+use super::{MediaState, ShareState, backoff};
 use crate::device::DeviceState;
 
 /// From a refused publication to the next try; doubled each time, up to [`RETRY_AT_MOST`].
@@ -22,7 +22,7 @@ impl Refusals {
     /// One more: how long to wait before the next try.
     fn pause(&mut self, source: Source) -> Duration {
         let count = &mut self.0[source as usize];
-        let pause = RETRY_AFTER.saturating_mul(1 << (*count).min(5)).min(RETRY_AT_MOST);
+        let pause = backoff::pause(RETRY_AFTER, *count, RETRY_AT_MOST);
         *count += 1;
         pause
     }
@@ -33,7 +33,20 @@ impl Refusals {
 }
 
 impl Task {
+    /// Notes whether we may only listen. Then nothing is captured either; who may speak again switches on what they want.
+    pub(super) fn listen(&mut self, listens: bool) {
+        if listens && !self.state().listening {
+            // The SFU has thrown out what was published, if anything was.
+            self.local.room_left();
+            self.mute_camera(true);
+            self.mute_microphone(true);
+            self.stop_sharing(ShareState::Off);
+        }
+        self.state().listening = listens;
+    }
+
     pub(super) fn mute_camera(&mut self, mute: bool) {
+        let mute = mute || self.state().listening;
         self.state().camera.muted = mute;
         self.local.mute(Source::Camera, mute);
         if mute {
@@ -45,16 +58,19 @@ impl Task {
     }
 
     pub(super) fn mute_microphone(&mut self, mute: bool) {
+        let mute = mute || self.state().listening;
         self.state().microphone.muted = mute;
         self.mute_as_is(Source::Microphone);
     }
 
-    /// The room says that one of our tracks is muted; when it wasn't us, it was the doctor, and we can unmute it.
-    pub(super) fn on_own_muted(&mut self, source: TrackSource) {
-        match source {
-            TrackSource::Microphone if self.local.was_muted(Source::Microphone) => self.mute_microphone(true),
-            TrackSource::Camera if self.local.was_muted(Source::Camera) => self.mute_camera(true),
-            _ => {}
+    /// Shows that the doctor muted us, and we can unmute ourselves. Compares states, so that no lost event puts the blame on
+    /// somebody.
+    pub(super) fn follow_mutings(&mut self) {
+        if self.local.was_muted(Source::Microphone) {
+            self.mute_microphone(true);
+        }
+        if self.local.was_muted(Source::Camera) {
+            self.mute_camera(true);
         }
     }
 
@@ -97,14 +113,34 @@ impl Task {
     }
 
     pub(super) fn publish(&mut self, source: Source) {
-        let Some(session) = self.session.as_ref().filter(|session| session.admits()) else { return };
-        match self.local.publish(source, &session.room.local_participant()) {
-            Ok(Some(job)) => {
+        self.publish_instead(source, None);
+    }
+
+    /// Publishes a source in place of a publication that the room still has.
+    pub(super) fn publish_instead(&mut self, source: Source, replaces: Option<LocalTrackPublication>) {
+        // Without the key nobody could read it.
+        let lacks_key = self.lacks_key();
+        let Some(session) = self.session.as_ref().filter(|session| session.sends() && !lacks_key) else { return };
+        if source == Source::Camera {
+            // Who is here may not be shown yet.
+            self.codec.look_at_others(&self.remotes.states(), Instant::now());
+        }
+        match self.local.publish(source, &session.room.local_participant(), self.codec.camera()) {
+            Ok(Some(mut job)) => {
                 let (room, asked) = (self.rooms, job.asked);
-                self.beside(async move { Event::Published { room, source, asked, result: job.run().await } });
+                job.replaces = replaces;
+                let if_panics = Event::Published { room, source, asked, result: Err(broke_off()) };
+                let work = async move { Event::Published { room, source, asked, result: job.run().await } };
+                self.beside(if_panics, work);
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(?source, %error, "can't make a track"),
+            Err(error) => {
+                tracing::warn!(?source, %error, "can't make a track");
+                if let Some(old) = replaces {
+                    self.unpublish(old);
+                }
+                self.publish_again(source);
+            }
         }
     }
 
@@ -114,6 +150,9 @@ impl Task {
         asked: u64,
         result: Result<LocalTrackPublication, RoomError>,
     ) {
+        if source == Source::Camera {
+            self.note_camera(&result);
+        }
         let (publication, refused) = match &result {
             Ok(publication) => (Some(publication.clone()), false),
             Err(error) => (None, !matches!(error, RoomError::NotAllowed(_))),
@@ -129,17 +168,20 @@ impl Task {
             }
             (true, None) if source == Source::Screen => self.stop_sharing(ShareState::Failed),
             // Without the right, only another permission helps, which is an event of its own.
-            (true, None) if refused => {
-                let (room, pause) = (self.rooms, self.refusals.pause(source));
-                self.beside(async move {
-                    tokio::time::sleep(pause).await;
-                    Event::PublishAgain { room, source }
-                });
-            }
+            (true, None) if refused => self.publish_again(source),
             // It isn't wanted any more: it was stopped while the room was still being asked.
             (false, Some(publication)) => self.unpublish(publication),
             (_, None) => {}
         }
+    }
+
+    /// Publishes a source again after a pause.
+    fn publish_again(&mut self, source: Source) {
+        let (room, pause) = (self.rooms, self.refusals.pause(source));
+        self.beside(Event::PublishAgain { room, source }, async move {
+            tokio::time::sleep(pause).await;
+            Event::PublishAgain { room, source }
+        });
     }
 
     pub(super) fn unpublish(&mut self, publication: LocalTrackPublication) {

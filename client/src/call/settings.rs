@@ -3,6 +3,7 @@
 use autamedica_engine::{AudioProcessingOptions, VideoEncoding};
 use serde::{Deserialize, Serialize};
 
+use super::VideoCodecChoice;
 use crate::device::CameraFormat;
 
 /// How a call treats sound and picture; kept between calls by whoever starts them.
@@ -17,6 +18,8 @@ pub struct CallSettings {
     pub auto_gain_control: bool,
     /// How fine our own camera's picture is at best; a weak connection makes it less.
     pub picture: PictureQuality,
+    /// Video codec of our own camera.
+    pub video_codec: VideoCodecChoice,
 }
 
 impl Default for CallSettings {
@@ -27,6 +30,7 @@ impl Default for CallSettings {
             noise_suppression: true,
             auto_gain_control: true,
             picture: PictureQuality::default(),
+            video_codec: VideoCodecChoice::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use autamedica_api::Role;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 
+use super::{ChatLog, Photo};
 use crate::backend::Admission;
 use crate::device::{DeviceLists, DeviceState};
 
@@ -18,6 +19,8 @@ pub struct CallState {
     pub phase: CallPhase,
     /// Our own role: decides which controls exist.
     pub role: Role,
+    /// We see and hear, and may send nothing: an observer whom the doctor doesn't let speak.
+    pub listening: bool,
     /// Our own identity in the room; empty until joined.
     pub identity: String,
     /// Our connection as the SFU sees it.
@@ -37,13 +40,19 @@ pub struct CallState {
     /// The others, in the order they joined.
     pub participants: Vec<ParticipantState>,
     /// Chat, oldest first.
-    pub chat: Arc<Vec<ChatMessage>>,
+    pub chat: ChatLog,
+    /// Chat lines and files of the others that were left out, because too many came at once.
+    pub chat_left_out: u64,
     /// The recording of this consultation.
     pub recording: RecordingState,
     /// What is wrong with the recording that goes on or is being stored, by the backend's name for that.
     pub recording_trouble: Option<String>,
+    /// Since when joining fails for reasons that may pass, and is tried again.
+    pub joining_again_since: Option<Instant>,
     /// We are asked whether we may be recorded, and haven't answered.
     pub recording_question: bool,
+    /// Somebody recorded the room without the backend, which stopped it.
+    pub foreign_recording: bool,
     /// Media is end-to-end encrypted, and with the right key as far as we can tell.
     pub encryption: EncryptionState,
     /// Six digits made from the end-to-end key: the same on both sides when they hold the same key.
@@ -91,7 +100,7 @@ pub enum CallPhase {
 }
 
 /// Why a call is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// We hung up.
     HungUp,
@@ -109,7 +118,19 @@ pub enum EndReason {
     ServerUnreachable,
     /// It never began: the link or token is wrong, expired or used up.
     NotAllowed,
-    /// It never began: the SFU or the engine refused.
+    /// It never began: the clinic's servers have troubles of their own.
+    ClinicTrouble,
+    /// It never began: no clinic knows the eight digits.
+    NoAppointment,
+    /// It never began: eight digits were typed, and this app is connected to no clinic that takes them.
+    NoClinic,
+    /// It never began: the appointment is later.
+    TooEarly,
+    /// It never began: the consultation is over.
+    Over,
+    /// It never began: the consultation was cancelled.
+    Cancelled,
+    /// It never began: this program failed.
     JoinFailed,
 }
 
@@ -153,6 +174,8 @@ pub struct ParticipantState {
     pub microphone_muted: bool,
     /// They are speaking now.
     pub speaking: bool,
+    /// They may send something.
+    pub may_send: bool,
     /// They wait to be let in, since then: nothing is sent to them or received from them.
     pub waiting_since: Option<SystemTime>,
     /// When they joined.
@@ -161,29 +184,10 @@ pub struct ParticipantState {
     pub quality: ConnectionQuality,
 }
 
-/// A chat line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChatMessage {
-    /// Who wrote it: an identity in the room.
-    pub from: String,
-    /// Their role when it arrived, if known.
-    pub role: Option<Role>,
-    /// We wrote it.
-    pub own: bool,
-    /// The text, as written.
-    pub text: String,
-    /// When it was written.
-    pub at: SystemTime,
-    /// It could not be sent (own lines only).
-    pub failed: bool,
-    /// The file or photo that this line is; `text` is its name then.
-    pub file: Option<SharedFile>,
-}
-
 /// A file or photo in the chat.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SharedFile {
-    /// Of its stream.
+    /// Unique in this call.
     pub id: String,
     /// Its type, as far as its bytes (not its name) tell.
     pub mime_type: String,
@@ -191,8 +195,8 @@ pub struct SharedFile {
     pub size: u64,
     /// How far it is.
     pub progress: FileProgress,
-    /// An image small enough to show: its encoded bytes.
-    pub preview: Option<Arc<[u8]>>,
+    /// An image small enough to show.
+    pub preview: Option<Photo>,
 }
 
 /// How far a file is.
@@ -269,6 +273,8 @@ pub struct TrackStatistics {
     pub source: TrackSource,
     /// Such as `VP8`.
     pub codec: String,
+    /// Encoder of our own video, such as `OpenH264`; empty for sound, for theirs, and until it is known.
+    pub encoder: String,
     /// Thousand bits a second.
     pub kbps: f64,
     /// Pixels; 0 for sound.
@@ -294,6 +300,10 @@ pub enum ControlRequest {
     Remove,
     /// To mute somebody.
     Mute,
+    /// To let an observer speak.
+    Permit,
+    /// To let an observer speak no longer.
+    Forbid,
     /// To end the consultation.
     End,
 }
@@ -364,6 +374,7 @@ impl CallState {
         Self {
             phase: CallPhase::Joining,
             role,
+            listening: false,
             identity: String::new(),
             quality: ConnectionQuality::Excellent,
             joined_at: None,
@@ -373,10 +384,13 @@ impl CallState {
             speaker: DeviceState::default(),
             screen: ShareState::default(),
             participants: Vec::new(),
-            chat: Arc::default(),
+            chat: ChatLog::default(),
+            chat_left_out: 0,
             recording: RecordingState::default(),
             recording_trouble: None,
+            joining_again_since: None,
             recording_question: false,
+            foreign_recording: false,
             encryption: EncryptionState::default(),
             comparison_code: None,
             planned_end: None,

@@ -10,7 +10,7 @@ use autamedica_engine::{
     TrackSource,
 };
 
-use super::event::Event;
+use super::event::{Event, broke_off};
 use super::hold::Upstream;
 use super::local::Source;
 use super::task::Task;
@@ -89,6 +89,7 @@ impl Before {
                 identity: Some(identity),
                 source,
                 codec: codec(&stats.codec),
+                encoder: String::new(),
                 kbps: kbps(new.bytes),
                 width: stats.frame_width,
                 height: stats.frame_height,
@@ -141,6 +142,10 @@ fn percent(lost: u64, arrived: u64) -> f64 {
     if lost == 0 { 0.0 } else { 100.0 * lost as f64 / (lost + arrived) as f64 }
 }
 
+fn is_camera(track: &TrackStatistics) -> bool {
+    track.identity.is_none() && track.source == TrackSource::Camera
+}
+
 /// `VP8` of `video/VP8`.
 fn codec(mime_type: &str) -> String {
     mime_type.rsplit('/').next().unwrap_or_default().to_owned()
@@ -150,11 +155,13 @@ fn codec(mime_type: &str) -> String {
 fn own_track(sid: String, source: TrackSource, layers: &[OutboundRtpStats], kbps: f64) -> TrackStatistics {
     let largest = layers.iter().filter(|layer| layer.frames_per_second > 0.0).max_by_key(|layer| layer.frame_width);
     let reports = || layers.iter().filter_map(|layer| layer.remote);
+    let encoder = layers.iter().map(|layer| &layer.encoder_implementation).find(|name| !name.is_empty());
     TrackStatistics {
         sid,
         identity: None,
         source,
         codec: layers.first().map(|layer| codec(&layer.codec)).unwrap_or_default(),
+        encoder: encoder.cloned().unwrap_or_default(),
         kbps,
         width: largest.map_or(0, |layer| layer.frame_width),
         height: largest.map_or(0, |layer| layer.frame_height),
@@ -227,7 +234,8 @@ impl Task {
             .filter_map(|source| self.local.in_room(source))
             .filter_map(|publication| Some((publication.sid(), publication.source(), publication.track()?)))
             .collect();
-        self.beside(async move {
+        let if_panics = Event::Measured { room: room_number, result: Err(broke_off()) };
+        self.beside(if_panics, async move {
             let result = async {
                 let session = room.get_stats().await?;
                 let mut measured = Measured { at: Instant::now(), session, own: Vec::new(), names: Vec::new() };
@@ -263,7 +271,13 @@ impl Task {
         };
         let sample = self.statistics.before.sample(&measured, whose);
         self.tend_hold(upstream(&measured));
+        if let Some((_, _, stats)) = measured.own.iter().find(|(_, source, _)| *source == TrackSource::Camera) {
+            self.look_at_encoder(&stats.outbound);
+        }
         let Some(sample) = sample else { return };
+        if let Some(camera) = sample.tracks.iter().find(|track| !track.encoder.is_empty() && is_camera(track)) {
+            self.observe(|measurements| measurements.camera_encoded(&camera.codec, &camera.encoder));
+        }
         self.statistics.count += 1;
         if self.statistics.count.is_multiple_of(SENT_EVERY) {
             self.send_quality(&sample);
@@ -282,7 +296,9 @@ impl Task {
         let Some((place, token)) = self.place() else { return };
         let (backend, sample) = (self.entrance.backend.clone(), for_backend(sample));
         self.statistics.sending = true;
-        self.beside(async move { Event::QualitySent(backend.send_quality(&place, &token, &sample).await) });
+        let if_panics = Event::QualitySent(Err(BackendError::BrokeOff));
+        let work = async move { Event::QualitySent(backend.send_quality(&place, &token, &sample).await) };
+        self.beside(if_panics, work);
     }
 
     /// Never disturbs: the backend may be away for the rest of the call.

@@ -54,7 +54,10 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Six digits that two people read to each other to find out whether they hold the same key. They tell nothing of it.
+/// Six digits that two people read to each other to find out whether they hold the same key. They reveal nothing of it.
+///
+/// They prove no more than that: the backend hands the key out, and six digits are 20 bits. A key agreement between the clients
+/// would be needed to rule out the backend itself (docs/security.md, "What isn't protected").
 pub(super) fn comparison_code(key: &Secret) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(b"AutaMedica comparison code\0");

@@ -1,17 +1,20 @@
 //! The network, tried against the SFU that the call will use: one client sends what a call sends, another receives it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use autamedica_api::CheckRoom;
+use autamedica_api::{CheckRoom, ErrorCode};
 use autamedica_engine::{
     EngineError, LocalAudioTrack, LocalParticipant, LocalTrack, LocalVideoTrack, NativeAudioSource, NativeVideoSource,
-    Room, RoomError, RoomOptions, SessionStats, TrackPublishOptions, TrackSource, VideoEncoding, VideoFrame,
-    VideoResolution,
+    QualityLimitationReason, ReceiveLimits, Room, RoomError, RoomOptions, SessionStats, TrackPublishOptions,
+    TrackSource, VideoEncoding, VideoFrame, VideoResolution,
 };
+use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use url::Url;
 
 use crate::backend::BackendError;
-use crate::call::{Entrance, JoinTarget, Secret};
+use crate::call::{EndReason, Entrance, JoinTarget, Secret};
 use crate::device::audio::{Chunk, Microphone, MicrophoneOptions, SAMPLE_RATE};
 use crate::device::{DeviceChoice, now_us};
 
@@ -100,10 +103,16 @@ pub enum NetworkProblem {
     ServerUnreachable,
     /// The backend lends no room for this link or key.
     Refused,
+    /// The link or code leads into no consultation; a call would end for this reason.
+    DeadEnd(EndReason),
+    /// The clinic's servers have troubles of their own.
+    ClinicTrouble,
     /// The SFU can't be reached, or no media gets there and back.
     MediaUnreachable,
     /// It got somewhere, but not in the time there is.
     TooSlow,
+    /// This machine was too busy to send what the test sends: nothing is known of the network.
+    Busy,
     /// The engine or the SFU couldn't.
     Failed,
 }
@@ -115,8 +124,9 @@ pub async fn test_network(entrance: &Entrance, target: &JoinTarget, step: impl F
     }
     step(NetworkStep::Connecting);
     let started = Instant::now();
-    let outcome = timeout(LIMIT, run(entrance, target, started, step)).await;
-    let outcome = outcome.unwrap_or(Err(NetworkProblem::TooSlow));
+    let near = Near::default();
+    let outcome = timeout(LIMIT, run(entrance, target, started, &near, step)).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(near.problem()));
     tracing::info!(?outcome, "the network was tried");
     outcome.map_or_else(NetworkState::Failed, NetworkState::Done)
 }
@@ -125,19 +135,28 @@ async fn run(
     entrance: &Entrance,
     target: &JoinTarget,
     started: Instant,
+    near: &Near,
     step: impl Fn(NetworkStep),
 ) -> Result<NetworkReport, NetworkProblem> {
     let room = lend(entrance, target).await.map_err(|error| {
         tracing::info!(%error, "no room for a test");
+        if let Some(reason) = entrance.dead_end(target, &error) {
+            return NetworkProblem::DeadEnd(reason);
+        }
         match error {
             BackendError::Unreachable(_) | BackendError::NotOurs => NetworkProblem::ServerUnreachable,
+            BackendError::BrokeOff => NetworkProblem::Failed,
+            BackendError::Refused { code: ErrorCode::SfuUnavailable | ErrorCode::DatabaseUnavailable, .. } => {
+                NetworkProblem::ClinicTrouble
+            }
             BackendError::Refused { .. } => NetworkProblem::Refused,
         }
     })?;
     let asked = Instant::now();
-    let (sender, receiver) = tokio::try_join!(
-        connect(&room.livekit_url, &room.sender_token),
-        connect(&room.livekit_url, &room.receiver_token)
+    let (sender, receiver, ()) = tokio::try_join!(
+        connect(&room.livekit_url, &room.sender_token, near),
+        connect(&room.livekit_url, &room.receiver_token, near),
+        near.look(&room.livekit_url),
     )?;
     let connect_ms = asked.elapsed().as_millis() as u32;
     step(NetworkStep::Measuring);
@@ -169,19 +188,49 @@ async fn lend(entrance: &Entrance, target: &JoinTarget) -> Result<CheckRoom, Bac
             }
             answer => answer,
         },
-        JoinTarget::Scheduled { .. } | JoinTarget::Digits(_) | JoinTarget::Room { .. } => {
-            backend.check(server, None, key.as_ref()).await
-        }
+        JoinTarget::Digits(digits) => backend.check(server, Some(digits), key.as_ref()).await,
+        JoinTarget::Scheduled { .. } | JoinTarget::Room { .. } => backend.check(server, None, key.as_ref()).await,
     }
 }
 
-async fn connect(url: &str, token: &str) -> Result<Room, NetworkProblem> {
-    let options = RoomOptions { join_retries: 0, connect_timeout: LIMIT, ..RoomOptions::default() };
+/// Below this time to the SFU and back, a line isn't what keeps somebody from joining within seconds.
+const SHORT_TRIP: Duration = Duration::from_millis(300);
+
+/// Whether the SFU's machine is known to answer quickly: then whatever takes long is our fault, or the SFU's, and not the line's.
+#[derive(Default)]
+struct Near(AtomicBool);
+
+impl Near {
+    /// Connects to the SFU's port, without saying anything. Never fails: it only may have been near.
+    async fn look(&self, url: &str) -> Result<(), NetworkProblem> {
+        let Ok(url) = Url::parse(url) else { return Ok(()) };
+        let port = url.port().unwrap_or(if matches!(url.scheme(), "ws" | "http") { 80 } else { 443 });
+        let Some(host) = url.host_str() else { return Ok(()) };
+        let host = host.trim_matches(['[', ']']);
+        if let Ok(Ok(_)) = timeout(SHORT_TRIP, TcpStream::connect((host, port))).await {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// What it means that something took too long.
+    fn problem(&self) -> NetworkProblem {
+        if self.0.load(Ordering::Relaxed) { NetworkProblem::Failed } else { NetworkProblem::TooSlow }
+    }
+}
+
+async fn connect(url: &str, token: &str, near: &Near) -> Result<Room, NetworkProblem> {
+    let options = RoomOptions {
+        join_retries: 0,
+        connect_timeout: LIMIT,
+        receive_limits: ReceiveLimits::MEDIA_ONLY,
+        ..RoomOptions::default()
+    };
     let (room, events) = Room::connect(url, token, options).await.map_err(|error| {
         tracing::info!(%error, "the SFU can't be reached");
         match error {
             RoomError::Unreachable(_) => NetworkProblem::MediaUnreachable,
-            RoomError::Timeout(_) => NetworkProblem::TooSlow,
+            RoomError::Timeout(_) => near.problem(),
             _ => NetworkProblem::Failed,
         }
     })?;
@@ -277,6 +326,11 @@ struct Measured {
     lost_up: f64,
     packets_lost: i64,
     packets_received: u64,
+    /// Pictures given to the encoder, and those that it has encoded.
+    shown: u64,
+    encoded: u64,
+    /// The encoder said that it lacked time.
+    lacked_cpu: bool,
 }
 
 async fn measure(sender: &Room, receiver: &Room, media: &Media, until: Instant) -> Measured {
@@ -291,6 +345,7 @@ async fn measure(sender: &Room, receiver: &Room, media: &Media, until: Instant) 
             _ = frames.tick() => {
                 media.show(number);
                 number += 1;
+                measured.shown += 1;
             }
             _ = looks.tick() => {
                 let (Ok(out), Ok(back)) = tokio::join!(sender.get_stats(), receiver.get_stats()) else { continue };
@@ -314,6 +369,9 @@ impl Measured {
         let received = back.inbound().map(|stream| stream.bytes_received).sum();
         self.looks.push(Look { at: Instant::now(), sent, received });
         let trips = [out, back].into_iter().filter_map(SessionStats::round_trip_time);
+        self.encoded = out.outbound().map(|stream| u64::from(stream.frames_encoded)).max().unwrap_or_default();
+        self.lacked_cpu |=
+            out.outbound().any(|stream| stream.quality_limitation_reason == QualityLimitationReason::Cpu);
         // The quietest moment says how far it is; busier ones, how long our own packets queue.
         self.round_trip = trips.chain(self.round_trip).reduce(f64::min);
         let lost = out.outbound().filter_map(|stream| stream.remote).map(|report| report.fraction_lost);
@@ -336,6 +394,10 @@ impl Measured {
 
     fn report(&self, connect_ms: u32) -> Result<NetworkReport, NetworkProblem> {
         let (up, down) = self.kbps();
+        // With an encoder that has no time for every second picture, what is measured is this machine.
+        if self.lacked_cpu && self.encoded < self.shown / 2 {
+            return Err(NetworkProblem::Busy);
+        }
         if self.packets_received == 0 {
             return Err(NetworkProblem::MediaUnreachable);
         }
@@ -384,6 +446,24 @@ mod tests {
         measured.looks = vec![look(0, 0, 0), look(2000, 1_000_000, 500_000), look(4000, 5_000_000, 2_500_000)];
         assert_eq!(measured.kbps(), (16_000.0, 8_000.0));
         assert_eq!(measured.report(1).map(|report| report.down_kbps), Ok(8_000));
+    }
+
+    #[test]
+    fn a_machine_that_cannot_keep_up_is_not_told_as_a_weak_line() {
+        let busy = Measured { shown: 120, encoded: 20, lacked_cpu: true, packets_received: 3, ..Measured::default() };
+        assert_eq!(busy.report(1), Err(NetworkProblem::Busy));
+        // On a weak line an encoder leaves pictures out as well.
+        let weak = Measured { lacked_cpu: false, ..busy };
+        assert_eq!(weak.report(1), Err(NetworkProblem::TooSlow));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_near_and_silent_is_not_told_as_a_slow_line() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = Near::default();
+        assert_eq!(near.problem(), NetworkProblem::TooSlow, "nothing is known");
+        near.look(&format!("ws://{}", listener.local_addr().unwrap())).await.unwrap();
+        assert_eq!(near.problem(), NetworkProblem::Failed);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::chime::Chime;
-use super::network::{NetworkState, NetworkStep, test_network};
+use super::network::{NetworkProblem, NetworkState, NetworkStep, test_network};
 use super::voice::{Voice, VoiceJudge};
 use super::{CheckCommand, CheckState, TestSound};
 use crate::call::{DeviceChoices, DeviceLists, Entrance, JoinTarget, PictureQuality, Wake};
@@ -20,6 +20,7 @@ use crate::device::audio::{
     list_speakers,
 };
 use crate::device::{Camera, CardStyle, DeviceState, list_cameras};
+use crate::job::ends_in_event;
 
 /// How often what is plugged in is looked at.
 const LIST_EVERY: Duration = Duration::from_secs(4);
@@ -77,6 +78,8 @@ enum Event {
     Voice(Voice),
     Speaker(DeviceState),
     Devices(DeviceLists),
+    /// The devices could not be listed.
+    NoDevices,
     Network(NetworkState),
 }
 
@@ -232,6 +235,7 @@ impl Task {
                     self.state.devices = Arc::new(devices);
                 }
             }
+            Event::NoDevices => self.listing = false,
             Event::Network(network) => self.state.network = network,
         }
     }
@@ -311,11 +315,11 @@ impl Task {
         }
         self.state.network = NetworkState::Running(NetworkStep::Connecting);
         let (entrance, target, events) = (self.entrance.clone(), self.target.clone(), self.events.clone());
-        self.jobs.spawn(async move {
-            let step = |step| report(&events, Event::Network(NetworkState::Running(step)));
-            let outcome = test_network(&entrance, &target, step).await;
-            report(&events, Event::Network(outcome));
-        });
+        let (steps, if_panics) = (events.clone(), Event::Network(NetworkState::Failed(NetworkProblem::Failed)));
+        self.jobs.spawn(ends_in_event(if_panics, move |event| report(&events, event), async move {
+            let step = |step| report(&steps, Event::Network(NetworkState::Running(step)));
+            Event::Network(test_network(&entrance, &target, step).await)
+        }));
     }
 
     fn list_devices(&mut self) {
@@ -324,7 +328,20 @@ impl Task {
         }
         let events = self.events.clone();
         // Drivers may take long to answer.
-        tokio::task::spawn_blocking(move || report(&events, Event::Devices(list())));
+        let looking = tokio::task::spawn_blocking(list);
+        self.jobs.spawn(async move {
+            // A driver that panicked is asked again at the next look.
+            report(&events, looking.await.map_or(Event::NoDevices, Event::Devices));
+        });
+    }
+}
+
+impl Drop for Task {
+    /// A task that panicked gives its devices back, too, and keeps nobody from the call.
+    fn drop(&mut self) {
+        (self.camera, self.microphone, self.speaker) = (None, None, None);
+        self.state.finished = true;
+        self.publish();
     }
 }
 

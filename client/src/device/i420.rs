@@ -1,18 +1,31 @@
 //! From the pixel formats that cameras and screens deliver to I420.
 //!
 //! Colours are BT.601 in video range (luma 16–235), which is what VP8, the SFU's other clients and our shader expect.
-//! Cameras deliver YUV in video range too, so it is only rearranged; RGB, grey and JPEG are full range and converted.
+//! Cameras usually deliver YUV in video range too, so it is only rearranged; RGB, grey and JPEG are full range and
+//! converted. A camera that says otherwise is converted as its [`Colours`] say.
 //! A picture with an odd side loses its last column or row: I420's chroma has half the size.
 
 use autamedica_engine::VideoFrame;
+
+use super::colours::{self, Colours, VIDEO_CHROMA, VIDEO_LUMA};
 
 /// How the bytes of an uncompressed picture are laid out. Rows follow each other; the stride says how far apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PixelFormat {
     /// 4:2:2 in pairs of pixels: Y0 U Y1 V.
     Yuyv,
+    /// 4:2:2 in pairs of pixels: Y0 V Y1 U.
+    Yvyu,
+    /// 4:2:2 in pairs of pixels: U Y0 V Y1.
+    Uyvy,
     /// A plane Y, then a half-size plane of U and V in turn.
     Nv12,
+    /// A plane Y, then a half-size plane of V and U in turn.
+    Nv21,
+    /// A plane Y, then half-size planes U and V, with rows half as far apart.
+    Yu12,
+    /// A plane Y, then half-size planes V and U, with rows half as far apart.
+    Yv12,
     /// One full-range byte a pixel.
     Gray,
     /// R G B.
@@ -23,6 +36,10 @@ pub enum PixelFormat {
     Rgbx,
     /// B G R and one byte to ignore.
     Bgrx,
+    /// Ten bits a channel in a little-endian word, red highest (displays of depth 30).
+    Bgr30,
+    /// Ten bits a channel in a little-endian word, blue highest.
+    Rgb30,
     /// Full-range Y U V of JPEG, unsubsampled.
     JpegYuv,
 }
@@ -31,15 +48,30 @@ impl PixelFormat {
     /// Bytes of a row of this many pixels (of the Y plane, where there are several).
     pub const fn row_len(self, width: usize) -> usize {
         match self {
-            Self::Yuyv => width.div_ceil(2) * 4,
-            Self::Nv12 | Self::Gray => width,
+            Self::Yuyv | Self::Yvyu | Self::Uyvy => width.div_ceil(2) * 4,
+            Self::Nv12 | Self::Nv21 | Self::Yu12 | Self::Yv12 | Self::Gray => width,
             Self::Rgb | Self::Bgr | Self::JpegYuv => width * 3,
-            Self::Rgbx | Self::Bgrx => width * 4,
+            Self::Rgbx | Self::Bgrx | Self::Bgr30 | Self::Rgb30 => width * 4,
+        }
+    }
+
+    /// The colours of this format when nobody says otherwise.
+    pub const fn usual_colours(self) -> Colours {
+        Colours { full_range: matches!(self, Self::Gray | Self::JpegYuv), bt709: false }
+    }
+
+    /// Bytes of a whole picture whose rows are `stride` bytes apart; the last row may lack its padding.
+    fn len(self, stride: usize, width: usize, height: usize) -> usize {
+        let (w, h) = (width & !1, height & !1);
+        match self {
+            Self::Nv12 | Self::Nv21 => stride * (height + h / 2 - 1) + w,
+            Self::Yu12 | Self::Yv12 => stride * height + stride / 2 * (height.div_ceil(2) + h / 2 - 1) + w / 2,
+            _ => stride * (h - 1) + self.row_len(w),
         }
     }
 }
 
-/// Converts a picture to I420.
+/// Converts a picture to I420, in the colours that its format usually has.
 ///
 /// `stride` is the distance between rows in bytes. Returns `None` when `bytes` is too short for the size, or when the
 /// picture is less than two pixels wide or high.
@@ -51,24 +83,57 @@ pub fn to_i420(
     height: u32,
     timestamp_us: i64,
 ) -> Option<VideoFrame> {
+    to_i420_from(format, format.usual_colours(), bytes, stride, (width, height), timestamp_us)
+}
+
+/// Converts a picture of these colours to I420 in BT.601 and video range; otherwise as [`to_i420`]. RGB is always full range.
+pub fn to_i420_from(
+    format: PixelFormat,
+    colours: Colours,
+    bytes: &[u8],
+    stride: usize,
+    (width, height): (u32, u32),
+    timestamp_us: i64,
+) -> Option<VideoFrame> {
     let (w, h) = ((width & !1) as usize, (height & !1) as usize);
-    let rows = if format == PixelFormat::Nv12 { height as usize + h / 2 } else { h };
-    if w == 0 || h == 0 || stride < format.row_len(w) || bytes.len() < stride * (rows - 1) + format.row_len(w) {
+    if w == 0
+        || h == 0
+        || stride < format.row_len(w)
+        || bytes.len() < format.len(stride, width as usize, height as usize)
+    {
         return None;
     }
     let mut out = vec![0; VideoFrame::packed_len(w as u32, h as u32)];
     let (y, chroma) = out.split_at_mut(w * h);
     let (u, v) = chroma.split_at_mut(w * h / 4);
     let source = Source { bytes, stride, w, h };
+    let rows = height as usize;
     match format {
-        PixelFormat::Yuyv => yuyv(&source, y, u, v),
-        PixelFormat::Nv12 => nv12(&source, height as usize, y, u, v),
-        PixelFormat::Gray => gray(&source, y, chroma),
+        PixelFormat::Yuyv => packed_422::<0, 1>(&source, y, u, v),
+        PixelFormat::Yvyu => packed_422::<0, 1>(&source, y, v, u),
+        PixelFormat::Uyvy => packed_422::<1, 0>(&source, y, u, v),
+        PixelFormat::Nv12 => nv12(&source, rows, y, u, v),
+        PixelFormat::Nv21 => nv12(&source, rows, y, v, u),
+        PixelFormat::Yu12 => planar(&source, rows, y, u, v),
+        PixelFormat::Yv12 => planar(&source, rows, y, v, u),
+        PixelFormat::Gray => gray(&source, y, u, v),
         PixelFormat::Rgb => rgb::<3, 0, 2>(&source, y, u, v),
         PixelFormat::Bgr => rgb::<3, 2, 0>(&source, y, u, v),
         PixelFormat::Rgbx => rgb::<4, 0, 2>(&source, y, u, v),
         PixelFormat::Bgrx => rgb::<4, 2, 0>(&source, y, u, v),
+        PixelFormat::Bgr30 | PixelFormat::Rgb30 => {
+            let bytes = eight_bits(&source);
+            let source = Source { bytes: &bytes, stride: w * 4, w, h };
+            match format {
+                PixelFormat::Bgr30 => rgb::<4, 2, 0>(&source, y, u, v),
+                _ => rgb::<4, 0, 2>(&source, y, u, v),
+            }
+        }
         PixelFormat::JpegYuv => jpeg_yuv(&source, y, u, v),
+    }
+    use PixelFormat::{Gray, Nv12, Nv21, Uyvy, Yu12, Yuyv, Yv12, Yvyu};
+    if matches!(format, Yuyv | Yvyu | Uyvy | Nv12 | Nv21 | Yu12 | Yv12 | Gray) {
+        colours::to_video_bt601(colours, w, y, u, v);
     }
     VideoFrame::from_packed(w as u32, h as u32, out, timestamp_us)
 }
@@ -87,7 +152,8 @@ impl Source<'_> {
     }
 }
 
-fn yuyv(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
+/// `LUMA` and `CHROMA` say where the first of each is among four bytes.
+fn packed_422<const LUMA: usize, const CHROMA: usize>(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
     let (w, len) = (source.w, source.w * 2);
     for pair in 0..source.h / 2 {
         let (top, bottom) = (source.row(2 * pair, len), source.row(2 * pair + 1, len));
@@ -95,9 +161,9 @@ fn yuyv(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
         let chroma = u[pair * w / 2..][..w / 2].iter_mut().zip(&mut v[pair * w / 2..][..w / 2]);
         let luma = y_top.chunks_exact_mut(2).zip(y_bottom.chunks_exact_mut(2));
         for (((t, b), (u, v)), (yt, yb)) in top.chunks_exact(4).zip(bottom.chunks_exact(4)).zip(chroma).zip(luma) {
-            (yt[0], yt[1], yb[0], yb[1]) = (t[0], t[2], b[0], b[2]);
-            *u = (u16::from(t[1]) + u16::from(b[1])).div_ceil(2) as u8;
-            *v = (u16::from(t[3]) + u16::from(b[3])).div_ceil(2) as u8;
+            (yt[0], yt[1], yb[0], yb[1]) = (t[LUMA], t[LUMA + 2], b[LUMA], b[LUMA + 2]);
+            *u = (u16::from(t[CHROMA]) + u16::from(b[CHROMA])).div_ceil(2) as u8;
+            *v = (u16::from(t[CHROMA + 2]) + u16::from(b[CHROMA + 2])).div_ceil(2) as u8;
         }
     }
 }
@@ -114,43 +180,38 @@ fn nv12(source: &Source, full_height: usize, y: &mut [u8], u: &mut [u8], v: &mut
     }
 }
 
-/// Full-range luma to video range: 0–255 to 16–235.
-const fn video_luma(full: u8) -> u8 {
-    (16 + (full as u16 * 219 + 127) / 255) as u8
-}
-
-/// Full-range chroma to video range: 0–255 to 16–240, around 128.
-const fn video_chroma(full: u8) -> u8 {
-    let centred = full as i32 - 128;
-    (128 + (centred * 224 + centred.signum() * 127) / 255) as u8
-}
-
-static VIDEO_LUMA: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut full = 0;
-    while full < 256 {
-        table[full] = video_luma(full as u8);
-        full += 1;
-    }
-    table
-};
-static VIDEO_CHROMA: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut full = 0;
-    while full < 256 {
-        table[full] = video_chroma(full as u8);
-        full += 1;
-    }
-    table
-};
-
-fn gray(source: &Source, y: &mut [u8], chroma: &mut [u8]) {
+fn planar(source: &Source, full_height: usize, y: &mut [u8], first: &mut [u8], second: &mut [u8]) {
     for (row, out) in y.chunks_exact_mut(source.w).enumerate() {
-        for (full, y) in source.row(row, source.w).iter().zip(out) {
-            *y = VIDEO_LUMA[usize::from(*full)];
+        out.copy_from_slice(source.row(row, source.w));
+    }
+    let (half, stride) = (source.w / 2, source.stride / 2);
+    let start = source.stride * full_height;
+    for (plane, out) in [first, second].into_iter().enumerate() {
+        let start = start + plane * stride * full_height.div_ceil(2);
+        for (row, out) in out.chunks_exact_mut(half).enumerate() {
+            out.copy_from_slice(&source.bytes[start + row * stride..][..half]);
         }
     }
-    chroma.fill(128);
+}
+
+/// The high eight of ten bits a channel, four bytes a pixel, the lowest channel first.
+fn eight_bits(source: &Source) -> Vec<u8> {
+    let mut out = Vec::with_capacity(source.w * source.h * 4);
+    for row in 0..source.h {
+        for pixel in source.row(row, source.w * 4).chunks_exact(4) {
+            let word = u32::from_le_bytes([pixel[0], pixel[1], pixel[2], pixel[3]]);
+            out.extend([(word >> 2) as u8, (word >> 12) as u8, (word >> 22) as u8, 0]);
+        }
+    }
+    out
+}
+
+fn gray(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
+    for (row, out) in y.chunks_exact_mut(source.w).enumerate() {
+        out.copy_from_slice(source.row(row, source.w));
+    }
+    u.fill(128);
+    v.fill(128);
 }
 
 fn jpeg_yuv(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
@@ -223,6 +284,40 @@ mod tests {
         let [y, u, v] = convert(PixelFormat::Nv12, &bytes, 6);
         assert_eq!(y, [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!((u, v), (vec![90, 92], vec![91, 93]));
+    }
+
+    #[test]
+    fn every_order_of_planes_and_pairs_is_rearranged() {
+        let luma = [10, 20, 30, 40, 50, 60, 70, 80];
+        let (u, v) = ([100, 110], [200, 210]);
+        let paired = |order: fn([u8; 2], u8, u8) -> [u8; 4]| {
+            let pairs = luma.chunks_exact(2).enumerate().map(|(i, y)| order([y[0], y[1]], u[i % 2], v[i % 2]));
+            pairs.flatten().collect::<Vec<u8>>()
+        };
+        for (format, bytes, stride) in [
+            (PixelFormat::Yvyu, paired(|y, u, v| [y[0], v, y[1], u]), 8),
+            (PixelFormat::Uyvy, paired(|y, u, v| [u, y[0], v, y[1]]), 8),
+            (PixelFormat::Nv21, [&luma[..], &[200, 100, 210, 110]].concat(), 4),
+            (PixelFormat::Yu12, [&luma[..], &u, &v].concat(), 4),
+            (PixelFormat::Yv12, [&luma[..], &v, &u].concat(), 4),
+        ] {
+            let planes = convert(format, &bytes, stride);
+            assert_eq!(planes, [luma.to_vec(), u.to_vec(), v.to_vec()], "{format:?}");
+        }
+        // Rows with padding, in all three planes.
+        let padded = [10, 20, 30, 40, 0, 0, 50, 60, 70, 80, 0, 0, 100, 110, 0, 200, 210];
+        assert_eq!(convert(PixelFormat::Yu12, &padded, 6), [luma.to_vec(), u.to_vec(), v.to_vec()]);
+    }
+
+    #[test]
+    fn ten_bits_a_channel_are_told_by_their_order() {
+        let word = |high: u32, middle: u32, low: u32| (high << 22 | middle << 12 | low << 2).to_le_bytes();
+        let wanted = reference(200.0, 30.0, 40.0);
+        for (format, pixel) in [(PixelFormat::Bgr30, word(200, 30, 40)), (PixelFormat::Rgb30, word(40, 30, 200))] {
+            for (plane, wanted) in convert(format, &pixel.repeat(8), 16).iter().zip(wanted) {
+                assert!(plane.iter().all(|value| (f64::from(*value) - wanted).abs() <= 1.0), "{format:?} {plane:?}");
+            }
+        }
     }
 
     #[test]

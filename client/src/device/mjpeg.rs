@@ -8,10 +8,15 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::i420::{PixelFormat, to_i420};
 
+mod huffman;
+
 /// Decodes one JPEG picture to I420 without a detour through RGB; bytes after its end are ignored.
 ///
-/// Returns `None` when it is damaged, as single frames of a USB camera may be.
+/// Returns `None` when it is damaged, as single frames of a USB camera may be. A picture without Huffman tables has the
+/// standard's: UVC lets cameras leave them out.
 pub fn decode(jpeg: &[u8], timestamp_us: i64) -> Option<VideoFrame> {
+    let completed = huffman::complete(jpeg);
+    let jpeg = completed.as_deref().unwrap_or(jpeg);
     let options = DecoderOptions::default().set_strict_mode(false).jpeg_set_out_colorspace(ColorSpace::YCbCr);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
     decoder.decode_headers().ok()?;

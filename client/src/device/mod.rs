@@ -17,6 +17,7 @@
 pub mod audio;
 mod camera;
 mod clock;
+mod colours;
 mod i420;
 mod lists;
 mod mjpeg;
@@ -31,6 +32,7 @@ pub use clock::now_us;
 pub use i420::{PixelFormat, to_i420};
 pub use lists::{DeviceLists, DeviceWatch};
 pub(crate) use scale::shrink;
+pub(crate) use screen::capture_needs_permission;
 pub use screen::{
     Screen, ScreenInfo, ScreenOptions, ScreenSource, Screens, Shareable, WindowInfo, list_screens, list_windows,
 };
@@ -99,6 +101,27 @@ pub enum DeviceProblem {
     Failed,
 }
 
+/// Numbers the second and later of equal names: "C920", "C920 (2)".
+fn told_apart(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for name in names {
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|candidate| !all.contains(candidate));
+        all.push(free.expect("invariant: endless numbers"));
+    }
+    all
+}
+
+/// Names devices in their order. Equal names are numbered by `place`, which stays when the system lists them in another order.
+fn named<T, P: Ord>(devices: Vec<T>, name: impl Fn(&T) -> String, place: impl Fn(&T) -> P) -> Vec<(String, T)> {
+    let mut by_place: Vec<usize> = (0..devices.len()).collect();
+    by_place.sort_by_cached_key(|at| place(&devices[*at]));
+    let names = told_apart(by_place.iter().map(|at| name(&devices[*at])));
+    let mut names: Vec<(usize, String)> = by_place.into_iter().zip(names).collect();
+    names.sort_unstable();
+    names.into_iter().map(|(_, name)| name).zip(devices).collect()
+}
+
 /// Those of `devices` that `wanted` names: the one of that very name, else those whose name contains it, in any case.
 fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> String) -> Vec<T> {
     if devices.iter().any(|device| name(device) == wanted) {
@@ -110,7 +133,21 @@ fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> String) -> Vec
 
 #[cfg(test)]
 mod tests {
-    use super::by_name;
+    use super::{by_name, named, told_apart};
+
+    #[test]
+    fn equal_names_are_numbered() {
+        let names = ["C920", "C920", "Front", "C920", "C920 (2)"].map(str::to_owned);
+        assert_eq!(told_apart(names), ["C920", "C920 (2)", "Front", "C920 (3)", "C920 (2) (2)"]);
+    }
+
+    #[test]
+    fn numbers_follow_the_place_and_devices_stay_in_order() {
+        let devices = vec![("C920", "usb-3"), ("Front", "pci"), ("C920", "usb-1")];
+        let names = named(devices, |(name, _)| (*name).to_owned(), |(_, place)| *place);
+        let names: Vec<_> = names.iter().map(|(name, (_, place))| (name.as_str(), *place)).collect();
+        assert_eq!(names, [("C920 (2)", "usb-3"), ("Front", "pci"), ("C920", "usb-1")]);
+    }
 
     #[test]
     fn the_very_name_comes_before_those_that_contain_it() {

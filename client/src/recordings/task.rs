@@ -12,11 +12,12 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::transfer::{FetchError, Source, blocking, fetch};
 use super::{
-    Copies, DeleteProblem, Listed, PartId, Player, Purpose, RecordingsCommand, RecordingsOptions, RecordingsState,
-    Transfer,
+    Copies, DeleteProblem, FetchProblem, Listed, PartId, Player, Purpose, RecordingsCommand, RecordingsOptions,
+    RecordingsState, Transfer,
 };
 use crate::backend::BackendError;
 use crate::call::Wake;
+use crate::job::ends_in_event;
 
 /// How often the backend is asked: something may be recorded or stored right now.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -49,6 +50,7 @@ pub(super) async fn run(
     shown: watch::Sender<Arc<RecordingsState>>,
     wake: Wake,
 ) {
+    let _following = Following { shown: shown.clone(), wake: wake.clone() };
     let (events, mut inbox) = mpsc::unbounded_channel();
     let (jobs, transfers) = Default::default();
     let mut task = Task { options, state, events, jobs, asking: false, transfers, begun: 0 };
@@ -69,6 +71,28 @@ pub(super) async fn run(
         if **shown.borrow() != task.state {
             shown.send_replace(Arc::new(task.state.clone()));
             wake();
+        }
+    }
+}
+
+/// Shows that nothing is followed any more when the task panics.
+struct Following {
+    shown: watch::Sender<Arc<RecordingsState>>,
+    wake: Wake,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shown.send_modify(|shown| {
+                let mut state = RecordingsState::clone(shown);
+                state.list = next(state.list, Err(BackendError::BrokeOff));
+                for transfer in state.transfers.values_mut().filter(|it| matches!(it, Transfer::Moving { .. })) {
+                    *transfer = Transfer::Failed(FetchProblem::Unreachable);
+                }
+                *shown = Arc::new(state);
+            });
+            (self.wake)();
         }
     }
 }
@@ -134,11 +158,10 @@ impl Task {
         }
         let (entrance, id) = (self.options.entrance.clone(), self.options.consultation.clone());
         let events = self.events.clone();
-        self.jobs.spawn(async move {
-            let answer = entrance.backend.recordings(&entrance.server, &id, entrance.key.as_ref()).await;
-            // The receiver lives as long as this job's owner.
-            let _ = events.send(Event::Listed(answer));
-        });
+        let work = async move {
+            Event::Listed(entrance.backend.recordings(&entrance.server, &id, entrance.key.as_ref()).await)
+        };
+        self.jobs.spawn(ends_in_event(Event::Listed(Err(BackendError::BrokeOff)), report(events), work));
     }
 
     fn play(&mut self, part: PartId) {
@@ -170,10 +193,10 @@ impl Task {
         });
         let fetching = work(Source { entrance, consultation, part: part.clone() }, tell);
         let ended = part.clone();
-        let job = self.jobs.spawn(async move {
-            let result = fetching.await;
-            let _ = events.send(Event::Ended(ended, number, result));
-        });
+        let broke_off = std::io::Error::other("the transfer broke off inside this program");
+        let if_panics = Event::Ended(part.clone(), number, Err(FetchError::Disk(broke_off)));
+        let work = async move { Event::Ended(ended, number, fetching.await) };
+        let job = self.jobs.spawn(ends_in_event(if_panics, report(events), work));
         self.state.transfers.insert(part.clone(), Transfer::Moving { purpose, bytes: 0, of: 0 });
         self.transfers.insert(part, (number, job));
     }
@@ -191,7 +214,8 @@ impl Task {
         self.state.transfers.retain(|part, _| part.recording != recording);
         let (entrance, id) = (self.options.entrance.clone(), self.options.consultation.clone());
         let (copies, events) = (self.options.copies.clone(), self.events.clone());
-        self.jobs.spawn(async move {
+        let if_panics = Event::Deleted(recording.clone(), Err(BackendError::BrokeOff));
+        let work = async move {
             let key = entrance.key.as_ref();
             let result = entrance.backend.delete_recording(&entrance.server, &id, &recording, key).await;
             if result.is_ok() {
@@ -203,9 +227,16 @@ impl Task {
                 };
                 let _ = blocking(forget).await;
             }
-            let _ = events.send(Event::Deleted(recording, result));
-        });
+            Event::Deleted(recording, result)
+        };
+        self.jobs.spawn(ends_in_event(if_panics, report(events), work));
     }
+}
+
+/// The way of a job's event into the task.
+fn report(events: mpsc::UnboundedSender<Event>) -> impl FnOnce(Event) + Send {
+    // The receiver lives as long as the owner of its jobs.
+    move |event| _ = events.send(event)
 }
 
 /// Told how many bytes of how many are here.
@@ -248,6 +279,6 @@ fn delete_problem(error: &BackendError) -> DeleteProblem {
             ErrorCode::RecordingActive => DeleteProblem::Unfinished,
             _ => DeleteProblem::Unreachable,
         },
-        BackendError::Unreachable(_) | BackendError::NotOurs => DeleteProblem::Unreachable,
+        BackendError::Unreachable(_) | BackendError::NotOurs | BackendError::BrokeOff => DeleteProblem::Unreachable,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use autamedica_api::Role;
 use egui::{Align, Layout, Rect, RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
@@ -12,6 +13,7 @@ use super::page::{header, wide_with_footer};
 use super::video::{Fit, Look, PictureId, PictureKind, Videos};
 use super::widgets::{TextButton, Tone, announce_picture};
 use super::{Action, Cx, wording};
+use crate::call::DeviceKind;
 use crate::check::{CheckCommand, CheckState, NetworkState, NetworkVerdict, TestSound, Voice};
 use crate::device::audio::Level;
 use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
@@ -21,6 +23,9 @@ use crate::theme::{Palette, corner, icon_font, regular_font, space};
 const METER_EVERY: Duration = Duration::from_millis(66);
 /// From this width on, the picture stands beside the rest.
 const SIDE_BY_SIDE: f32 = 720.0;
+
+/// From this height on there is room for more than what is needed.
+const ROOMY: f32 = 700.0;
 
 /// What the check's screen remembers between passes.
 #[derive(Default)]
@@ -45,15 +50,23 @@ impl CheckScreen {
         if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
             cx.actions.push(Action::Home);
         }
+        // With the keyboard on a control, Enter is that control's. One that is still held from the screen before isn't meant.
+        let is_free = ui.memory(|memory| memory.focused().is_none()) && !egui::Popup::is_any_open(ui.ctx());
+        if is_free && ui.input(|input| input.events.iter().any(is_enter)) {
+            cx.actions.push(Action::Enter);
+        }
         ui.ctx().request_repaint_after(METER_EVERY);
     }
 
     fn body(&self, ui: &mut Ui, cx: &mut Cx, state: &CheckState, videos: &mut Videos) {
         let (texts, sizes, palette) = (cx.texts, cx.sizes, Palette::of(ui));
         ui.heading(texts.t("check-title").as_ref());
-        let lead = RichText::new(texts.t("check-lead").as_ref());
-        ui.label(lead.font(regular_font(sizes.lead)).color(palette.muted));
-        ui.add_space(space::M);
+        // In a low window what is to be pressed comes before kind words.
+        if ui.ctx().content_rect().height() >= ROOMY {
+            let lead = RichText::new(texts.t("check-lead").as_ref());
+            ui.label(lead.font(regular_font(sizes.lead)).color(palette.muted));
+        }
+        ui.add_space(space::S);
         let width = ui.available_width();
         if width >= SIDE_BY_SIDE {
             ui.horizontal_top(|ui| {
@@ -79,7 +92,7 @@ impl CheckScreen {
         let camera = texts.t("camera-caption");
         caption(ui, &sizes, &camera);
         let devices = &state.devices;
-        if let Some(chosen) = device(ui, cx, &camera, &state.chosen.camera, &devices.cameras, true) {
+        if let Some(chosen) = device(ui, cx, DeviceKind::Camera, &state.chosen.camera, &devices.cameras, true) {
             cx.actions.push(Action::Check(CheckCommand::UseCamera(chosen)));
         }
         let (is, text) = camera_words(state);
@@ -88,7 +101,9 @@ impl CheckScreen {
 
         let microphone = texts.t("microphone-caption");
         caption(ui, &sizes, &microphone);
-        if let Some(chosen) = device(ui, cx, &microphone, &state.chosen.microphone, &devices.microphones, false) {
+        if let Some(chosen) =
+            device(ui, cx, DeviceKind::Microphone, &state.chosen.microphone, &devices.microphones, false)
+        {
             cx.actions.push(Action::Check(CheckCommand::UseMicrophone(chosen)));
         }
         ui.add_space(space::XXS);
@@ -99,11 +114,16 @@ impl CheckScreen {
 
         let speaker = texts.t("speaker-caption");
         caption(ui, &sizes, &speaker);
-        if let Some(chosen) = device(ui, cx, &speaker, &state.chosen.speaker, &devices.speakers, false) {
+        if let Some(chosen) = device(ui, cx, DeviceKind::Speaker, &state.chosen.speaker, &devices.speakers, false) {
             cx.actions.push(Action::Check(CheckCommand::UseSpeaker(chosen)));
         }
         sound(ui, cx, state);
     }
+}
+
+/// Whether a key was pressed that is Enter.
+fn is_enter(event: &egui::Event) -> bool {
+    matches!(event, egui::Event::Key { key: egui::Key::Enter, pressed: true, repeat: false, modifiers, .. } if modifiers.is_none())
 }
 
 /// A column of this width.
@@ -140,11 +160,12 @@ fn preview(ui: &mut Ui, cx: &Cx, state: &CheckState, videos: &mut Videos) {
 pub(super) fn device(
     ui: &mut Ui,
     cx: &Cx,
-    label: &str,
+    kind: DeviceKind,
     chosen: &DeviceChoice,
     names: &[String],
     may_be_none: bool,
 ) -> Option<DeviceChoice> {
+    let label = cx.texts.t(wording::device_caption(kind));
     let mut choices = vec![DeviceChoice::Default];
     choices.extend(names.iter().cloned().map(DeviceChoice::Named));
     if may_be_none {
@@ -155,14 +176,14 @@ pub(super) fn device(
         choices.push(chosen.clone());
     }
     let words = |choice: &DeviceChoice| match choice {
-        DeviceChoice::Default => cx.texts.t("device-default").into_owned(),
+        DeviceChoice::Default => cx.texts.t(wording::device_default(kind)).into_owned(),
         DeviceChoice::Named(name) => name.clone(),
-        DeviceChoice::Test => cx.texts.t("device-test").into_owned(),
-        DeviceChoice::None => cx.texts.t("device-none").into_owned(),
+        DeviceChoice::Test => cx.texts.t(wording::device_test(kind)).into_owned(),
+        DeviceChoice::None => cx.texts.t(wording::device_none(kind)).into_owned(),
     };
     let options: Vec<_> = choices.iter().map(words).collect();
     let selected = choices.iter().position(|choice| choice == chosen);
-    choice(ui, label, &options, selected).and_then(|n| choices.into_iter().nth(n))
+    choice(ui, &label, &options, selected).and_then(|n| choices.into_iter().nth(n))
 }
 
 type Words = (&'static str, Option<&'static str>);
@@ -250,17 +271,21 @@ fn network(ui: &mut Ui, cx: &mut Cx, state: &CheckState) {
             let (title, advice) = wording::network_verdict(report.verdict());
             let is = if report.verdict() == NetworkVerdict::Poor { Sign::Warn } else { Sign::Fine };
             verdict(ui, cx, is, &texts.t(title), advice.map(|advice| texts.t(advice)).as_deref());
-            let figures = texts.with(
-                "check-network-figures",
-                &[
-                    ("trip", u64::from(report.round_trip_ms).into()),
-                    ("up", mbps(report.up_kbps).as_str().into()),
-                    ("down", mbps(report.down_kbps).as_str().into()),
-                    ("loss", format!("{:.1}", report.loss_percent).as_str().into()),
-                ],
-            );
-            let color = Palette::of(ui).muted;
-            ui.label(RichText::new(figures).font(regular_font(sizes.caption)).color(color));
+            // A patient can do nothing with figures.
+            if cx.role == Role::Doctor {
+                let mbps = |kbps: u32| wording::decimal(texts, f64::from(kbps) / 1000.0);
+                let figures = texts.with(
+                    "check-network-figures",
+                    &[
+                        ("trip", wording::milliseconds(texts, f64::from(report.round_trip_ms)).as_str().into()),
+                        ("up", mbps(report.up_kbps).as_str().into()),
+                        ("down", mbps(report.down_kbps).as_str().into()),
+                        ("loss", wording::decimal(texts, report.loss_percent).as_str().into()),
+                    ],
+                );
+                let color = Palette::of(ui).muted;
+                ui.label(RichText::new(figures).font(regular_font(sizes.caption)).color(color));
+            }
         }
         NetworkState::Failed(problem) => {
             let (title, advice) = wording::network_problem(problem);
@@ -275,11 +300,6 @@ fn network(ui: &mut Ui, cx: &mut Cx, state: &CheckState) {
             cx.actions.push(Action::Check(CheckCommand::TestNetwork));
         }
     }
-}
-
-/// Million bits a second, with one digit after the point.
-fn mbps(kbps: u32) -> String {
-    format!("{:.1}", f64::from(kbps) / 1000.0)
 }
 
 fn verdict(ui: &mut Ui, cx: &Cx, is: Sign, title: &str, advice: Option<&str>) {
@@ -310,7 +330,7 @@ fn buttons(ui: &mut Ui, cx: &mut Cx) {
 
 #[cfg(not(feature = "kiosk"))]
 fn skip_next_time(ui: &mut Ui, cx: &mut Cx) {
-    if cx.role != autamedica_api::Role::Doctor {
+    if cx.role != Role::Doctor {
         return;
     }
     if switch(ui, &cx.sizes, &cx.texts.t("settings-skip-check"), cx.settings.skip_check) {

@@ -148,13 +148,11 @@ pub fn stars(ui: &mut Ui, sizes: &Sizes, given: u32, name: impl Fn(u32) -> Strin
         for star in 1..=5 {
             let (rect, response) = ui.allocate_exact_size(Vec2::splat(sizes.call_button), Sense::click());
             response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, star == given, name(star)));
-            let lit = star <= given;
-            let fill = if lit { palette.primary } else { palette.raised };
-            let fill = if response.hovered() { palette.hovered(fill) } else { fill };
-            let ink = if lit { palette.on_primary } else { palette.muted };
-            ui.painter().rect_filled(rect, corner::FULL, fill);
-            let font = icon_font(sizes.call_icon());
-            ui.painter().text(rect.center(), Align2::CENTER_CENTER, char::from(Icon::Star), font, ink);
+            if response.hovered() {
+                ui.painter().rect_filled(rect, corner::FULL, palette.raised);
+            }
+            // Outlines until they are given: filled ones would look as if somebody had judged already.
+            star_shape(ui, rect.center(), sizes.call_icon() * 0.72, star <= given);
             focus_ring(ui, &response, CornerRadius::same(corner::FULL));
             if response.clicked() {
                 pressed = Some(star);
@@ -162,6 +160,29 @@ pub fn stars(ui: &mut Ui, sizes: &Sizes, given: u32, name: impl Fn(u32) -> Strin
         }
     });
     pressed
+}
+
+/// A star: filled, or its outline.
+fn star_shape(ui: &Ui, center: Pos2, radius: f32, filled: bool) {
+    const POINTS: usize = 10;
+    let palette = Palette::of(ui);
+    let point = |n: usize| {
+        let angle = std::f32::consts::TAU * n as f32 / POINTS as f32 - std::f32::consts::FRAC_PI_2;
+        let radius = if n.is_multiple_of(2) { radius } else { radius * 0.45 };
+        center + radius * Vec2::angled(angle)
+    };
+    let edge: Vec<_> = (0..POINTS).map(point).collect();
+    if filled {
+        let mut mesh = egui::Mesh::default();
+        mesh.colored_vertex(center, palette.primary);
+        edge.iter().for_each(|at| mesh.colored_vertex(*at, palette.primary));
+        for n in 0..POINTS as u32 {
+            mesh.add_triangle(0, 1 + n, 1 + (n + 1) % POINTS as u32);
+        }
+        ui.painter().add(mesh);
+    }
+    let ink = if filled { palette.primary } else { palette.outline };
+    ui.painter().add(egui::Shape::closed_line(edge, Stroke::new(2.0, ink)));
 }
 
 /// A sign and words beside it, wrapping; read as the words.

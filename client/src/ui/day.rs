@@ -72,7 +72,8 @@ fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
             ui.label(RichText::new(state.as_str()).color(color));
         });
     };
-    let which = [("time", time.as_str().into()), ("id", id.into())];
+    let spoken = wording::clock_time(texts, system_time(begins));
+    let which = [("time", spoken.as_str().into()), ("id", id.into())];
     let recordings = (consultation.recordings > 0).then(|| {
         let text = texts.with("day-recordings", &[("count", u64::from(consultation.recordings).into())]);
         let button = TextButton::new(text, Tone::Neutral).icon(Icon::Film);

@@ -4,12 +4,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use autamedica_engine::LatestFrame;
 
-use crate::device::{Screen, ScreenOptions, ScreenSource, list_screens, list_windows};
+use crate::device::{DeviceProblem, DeviceState, Screen, ScreenOptions, ScreenSource, list_screens, list_windows};
 use crate::sound::{self, Sound};
 
 /// A dialog that "was cancelled" faster than anybody could read it wasn't there.
@@ -54,6 +55,7 @@ pub struct Shareable {
     pub size: (u32, u32),
     /// What it looks like now; empty until the first picture came.
     pub picture: LatestFrame,
+    gone: Arc<AtomicBool>,
     /// What keeps the pictures coming.
     _capture: Option<Screen>,
 }
@@ -61,15 +63,32 @@ pub struct Shareable {
 impl Shareable {
     /// One whose pictures come from elsewhere.
     pub fn new(source: ScreenSource, name: String, size: (u32, u32), picture: LatestFrame) -> Self {
-        Self { source, name, size, picture, _capture: None }
+        Self { source, name, size, picture, gone: Arc::default(), _capture: None }
+    }
+
+    /// Whether the window was closed or the monitor pulled out since.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Lets it be gone; for one whose pictures come from elsewhere.
+    pub fn gone(self, gone: Arc<AtomicBool>) -> Self {
+        Self { gone, ..self }
     }
 
     fn captured(source: ScreenSource, name: String, size: (u32, u32)) -> Self {
         let picture = LatestFrame::new();
         let slot = picture.clone();
         let options = ScreenOptions { source: source.clone(), max_fps: THUMBNAIL_FPS, max_size: THUMBNAIL_SIZE };
-        let capture = Screen::open(options, move |frame| slot.put(frame), |_| {});
-        Self { source, name, size, picture, _capture: Some(capture) }
+        let gone = Arc::<AtomicBool>::default();
+        let ended = Arc::clone(&gone);
+        let on_state = move |state| {
+            if matches!(state, DeviceState::Failed(DeviceProblem::Unplugged | DeviceProblem::NotFound)) {
+                ended.store(true, Ordering::Release);
+            }
+        };
+        let capture = Screen::open(options, move |frame| slot.put(frame), on_state);
+        Self { source, name, size, picture, gone, _capture: Some(capture) }
     }
 }
 

@@ -50,19 +50,36 @@ impl EndScreen {
     fn way_back(&self) -> Option<&'static str> {
         match self.reason {
             EndReason::HungUp | EndReason::ConnectionLost | EndReason::JoinedElsewhere => Some("end-rejoin"),
-            EndReason::ServerUnreachable | EndReason::JoinFailed => Some("end-retry"),
-            EndReason::RoomClosed | EndReason::Removed | EndReason::Refused | EndReason::NotAllowed => None,
+            EndReason::ServerUnreachable
+            | EndReason::ClinicTrouble
+            | EndReason::JoinFailed
+            | EndReason::TooEarly
+            // The doctor may open it again meanwhile.
+            | EndReason::Over => Some("end-retry"),
+            EndReason::RoomClosed
+            | EndReason::Removed
+            | EndReason::Refused
+            | EndReason::NotAllowed
+            | EndReason::NoAppointment
+            | EndReason::NoClinic
+            | EndReason::Cancelled => None,
         }
     }
 
     fn sign(&self, palette: &Palette) -> (Icon, egui::Color32) {
         match self.reason {
-            EndReason::HungUp | EndReason::RoomClosed => (Icon::CircleCheck, palette.ok),
+            EndReason::HungUp | EndReason::RoomClosed | EndReason::Over => (Icon::CircleCheck, palette.ok),
+            EndReason::TooEarly => (Icon::Clock, palette.primary),
             EndReason::JoinedElsewhere => (Icon::MonitorSmartphone, palette.primary),
-            EndReason::Removed | EndReason::Refused | EndReason::NotAllowed => (Icon::CircleAlert, palette.danger),
-            EndReason::ConnectionLost | EndReason::ServerUnreachable | EndReason::JoinFailed => {
-                (Icon::WifiOff, palette.warning)
-            }
+            EndReason::Removed
+            | EndReason::Refused
+            | EndReason::NotAllowed
+            | EndReason::NoAppointment
+            | EndReason::NoClinic
+            | EndReason::Cancelled => (Icon::CircleAlert, palette.danger),
+            // Nothing of the person's: a sign of their network would blame it.
+            EndReason::ClinicTrouble | EndReason::JoinFailed => (Icon::TriangleAlert, palette.warning),
+            EndReason::ConnectionLost | EndReason::ServerUnreachable => (Icon::WifiOff, palette.warning),
         }
     }
 

@@ -29,16 +29,26 @@ impl JoiningScreen {
         Self { since }
     }
 
-    /// Draws it.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
+    /// Draws it. `again_since`: the clinic's servers aren't ready, and joining is tried again.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, again_since: Option<Instant>) {
         header(ui, cx);
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let waited = cx.now.saturating_duration_since(self.since);
         centered(ui, sizes, |ui| {
             ui.heading(texts.t("joining-title").as_ref());
             ui.add_space(space::XS);
-            let lead = if waited < SLOW_AFTER { texts.t("joining-lead") } else { texts.t("joining-slow") };
+            let lead = match again_since {
+                Some(_) => texts.t("joining-again"),
+                None if waited < SLOW_AFTER => texts.t("joining-lead"),
+                None => texts.t("joining-slow"),
+            };
             ui.label(RichText::new(lead.as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
+            if let Some(since) = again_since {
+                let seconds = cx.now.saturating_duration_since(since).as_secs();
+                let tried = texts.with("joining-again-for", &[("seconds", seconds.into())]);
+                ui.label(RichText::new(tried).font(regular_font(sizes.body)).color(palette.muted));
+                ui.ctx().request_repaint_after(Duration::from_millis(500));
+            }
             ui.add_space(space::L);
             if TextButton::new(texts.t("joining-cancel"), Tone::Neutral).show(ui, &sizes).clicked() {
                 cx.actions.push(Action::Leave);

@@ -1,5 +1,6 @@
 //! A kiosk's first screen: the eight digits of an appointment, on keys that anybody can hit.
 
+use autamedica_api::{DIGITS, Pasted, read_pasted};
 use egui::{Align2, CornerRadius, Key, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
@@ -11,8 +12,6 @@ use super::{Action, Cx, OperatorRequest};
 use crate::call::{JoinTarget, Secret};
 use crate::theme::{Palette, Sizes, bold_font, corner, regular_font, space};
 
-/// A code has so many digits.
-const DIGITS: usize = 8;
 /// From this width on, the rest stands beside the keys.
 const SIDE_BY_SIDE: f32 = 700.0;
 
@@ -22,6 +21,8 @@ pub struct KeypadScreen {
     digits: String,
     help: bool,
     problem: bool,
+    /// The newest digits came from a keyboard or scanner: its Enter is meant for them, whatever control has the keyboard.
+    typing: bool,
 }
 
 impl KeypadScreen {
@@ -33,10 +34,15 @@ impl KeypadScreen {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
-        wide(ui, cx.sizes, |ui| self.card(ui, cx));
-        if let Some(pressed) = typed(ui) {
+        // Before the keys are drawn: the one that has the keyboard takes an Enter for its own.
+        if ui.input(|input| input.key_pressed(Key::Tab)) {
+            self.typing = false;
+        }
+        for pressed in typed(ui, self.typing) {
+            self.typing = matches!(pressed, Pressed::Digit(_));
             self.press(pressed, cx);
         }
+        wide(ui, cx.sizes, |ui| self.card(ui, cx));
     }
 
     fn card(&mut self, ui: &mut Ui, cx: &mut Cx) {
@@ -56,16 +62,17 @@ impl KeypadScreen {
                 ui.add_space(space::XS);
                 note(ui, &sizes, &texts.t("keypad-incomplete"), palette.danger);
             }
+            ui.add_space(space::M);
+            lead(ui, &sizes, &texts.t("keypad-help-text"));
             if self.help {
-                ui.add_space(space::XS);
-                note(ui, &sizes, &texts.t("keypad-help-text"), palette.text);
-                ui.add_space(space::XS);
+                ui.add_space(space::M);
                 if TextButton::new(texts.t("keypad-staff"), Tone::Neutral).show(ui, &sizes).clicked() {
                     cx.actions.push(Action::Operator(OperatorRequest::Open));
                 }
             }
         });
         if let Some(pressed) = keys {
+            self.typing = false;
             self.press(pressed, cx);
         }
     }
@@ -94,23 +101,35 @@ pub(super) enum Pressed {
     Enter,
 }
 
-/// What was typed on a real keyboard in this pass: digits, backspace, enter.
-pub(super) fn typed(ui: &Ui) -> Option<Pressed> {
+/// All that was typed on a real keyboard in this pass: digits, backspace, enter. A barcode scanner types a whole code at once.
+/// `typing`: so were the last digits of the passes before.
+pub(super) fn typed(ui: &Ui, typing: bool) -> Vec<Pressed> {
     // Asked before the input is held: egui has one lock for both.
     let keyboard_is_free = ui.memory(|memory| memory.focused().is_none());
+    let mut all = Vec::new();
     ui.input(|input| {
-        input.events.iter().find_map(|event| match event {
-            egui::Event::Text(text) => {
-                let mut all = text.chars();
-                let first = all.next().filter(char::is_ascii_digit);
-                first.filter(|_| all.next().is_none()).map(Pressed::Digit)
+        for event in &input.events {
+            match event {
+                egui::Event::Text(text) | egui::Event::Paste(text) => {
+                    let pasted = match read_pasted(text) {
+                        Ok(Pasted::Digits(digits)) => digits,
+                        _ => text.clone(),
+                    };
+                    all.extend(pasted.chars().filter(char::is_ascii_digit).map(Pressed::Digit));
+                }
+                egui::Event::Key { key: Key::Backspace, pressed: true, .. } => all.push(Pressed::Back),
+                // With the keyboard on a control, Enter is that control's, but for the one that ends typed digits.
+                egui::Event::Key { key: Key::Enter, pressed: true, repeat: false, .. } => {
+                    let ends_digits = all.last().map_or(typing, |last| matches!(last, Pressed::Digit(_)));
+                    if keyboard_is_free || ends_digits {
+                        all.push(Pressed::Enter);
+                    }
+                }
+                _ => {}
             }
-            egui::Event::Key { key: Key::Backspace, pressed: true, .. } => Some(Pressed::Back),
-            // With the keyboard on a key, Enter presses that key.
-            egui::Event::Key { key: Key::Enter, pressed: true, .. } if keyboard_is_free => Some(Pressed::Enter),
-            _ => None,
-        })
-    })
+        }
+    });
+    all
 }
 
 /// Boxes with what was typed, or with dots in its place. Screen readers hear `spoken`.
@@ -184,7 +203,8 @@ fn keys(ui: &mut Ui, cx: &Cx, extra: Option<Pressed>) -> Option<Pressed> {
     }
     let back = (BACK, texts.t("keypad-back").into_owned(), Some(Pressed::Back));
     let zero = ("0", "0".to_owned(), Some(Pressed::Digit('0')));
-    let help = ("?", texts.t("keypad-help").into_owned(), extra);
+    let help_word = texts.t("keypad-help").into_owned();
+    let help = (help_word.as_str(), help_word.clone(), extra);
     row(ui, [back, zero, help]);
     pressed
 }
@@ -209,6 +229,10 @@ fn key(ui: &mut Ui, sizes: &Sizes, size: Vec2, shown: &str, name: &str) -> bool 
         let font = crate::theme::icon_font(sizes.lead);
         let icon = char::from(Icon::Delete);
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, icon, font, palette.text);
+    } else if shown.chars().count() > 1 {
+        // A word isn't to be taken for one more digit.
+        let font = bold_font(sizes.body);
+        ui.painter().text(rect.center(), Align2::CENTER_CENTER, shown, font, palette.primary);
     } else {
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, shown, regular_font(sizes.title), palette.text);
     }

@@ -6,7 +6,7 @@ mod controls;
 #[cfg(not(feature = "kiosk"))]
 mod day;
 pub mod desktop;
-mod dialog;
+pub(crate) mod dialog;
 pub mod end;
 pub mod joining;
 pub mod keypad;
@@ -15,6 +15,7 @@ pub mod pace;
 mod page;
 #[cfg(not(feature = "kiosk"))]
 pub mod recordings;
+pub mod server;
 #[cfg(not(feature = "kiosk"))]
 pub mod settings;
 #[cfg(not(feature = "kiosk"))]
@@ -39,6 +40,7 @@ use crate::settings::Settings;
 use crate::sound::Sound;
 use crate::theme::Sizes;
 use desktop::Desktop;
+pub(crate) use window::fit_to_screen;
 pub use window::run;
 
 /// What a person asked for.
@@ -48,6 +50,8 @@ pub enum Action {
     Begin(JoinTarget),
     /// Join this consultation, at once.
     Join(JoinTarget),
+    /// Trust the server that this link leads to, from now on, and go towards the consultation.
+    TrustServer(JoinTarget),
     /// Something within the check.
     Check(CheckCommand),
     /// From the check into the consultation.
@@ -114,6 +118,8 @@ pub struct Cx<'a> {
     pub settings: &'a Settings,
     /// The doctor's recent consultations, the newest first.
     pub recent: &'a [Id],
+    /// The clinic's name, if it is known.
+    pub clinic: Option<&'a str>,
     /// This app holds a key of a backend.
     pub paired: bool,
     /// The machine around the window.

@@ -10,7 +10,6 @@ use super::keypad::{Pressed, beside_keys, boxes, lead, typed};
 use super::page::{header, wide};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, OperatorRequest};
-use crate::answer::Answer;
 use crate::app::PinAnswer;
 use crate::call::Secret;
 use crate::pin;
@@ -19,7 +18,7 @@ use crate::theme::{Palette, space};
 /// Asks for the PIN.
 pub struct OperatorScreen {
     digits: String,
-    answer: Option<Answer<PinAnswer>>,
+    trying: bool,
     refused: Option<PinAnswer>,
     locked_until: Option<Instant>,
 }
@@ -27,24 +26,18 @@ pub struct OperatorScreen {
 impl OperatorScreen {
     /// Nothing typed; none is taken until then.
     pub fn new(locked_until: Option<Instant>) -> Self {
-        Self { digits: String::new(), answer: None, refused: None, locked_until }
+        Self { digits: String::new(), trying: false, refused: None, locked_until }
     }
 
-    /// A PIN is being looked at.
-    pub fn trying(&mut self, answer: Answer<PinAnswer>) {
-        self.answer = Some(answer);
+    /// Shows that a PIN is being compared (`true`). No other is taken meanwhile.
+    pub fn set_trying(&mut self, trying: bool) {
+        self.trying = trying;
         self.refused = None;
     }
 
-    /// What came of it, once it has.
-    pub fn take_answer(&mut self) -> Option<PinAnswer> {
-        let answer = *self.answer.as_ref()?.get()?;
-        self.answer = None;
-        Some(answer)
-    }
-
-    /// It wasn't right.
+    /// Shows why the kiosk goes on.
     pub fn refused(&mut self, answer: PinAnswer, locked_until: Option<Instant>) {
+        self.set_trying(false);
         self.refused = Some(answer);
         self.locked_until = locked_until;
     }
@@ -53,7 +46,7 @@ impl OperatorScreen {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         wide(ui, cx.sizes, |ui| self.card(ui, cx));
-        if let Some(pressed) = typed(ui) {
+        for pressed in typed(ui, false) {
             self.press(pressed, cx);
         }
         if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
@@ -82,11 +75,19 @@ impl OperatorScreen {
             if let Some(left) = locked.filter(|left| !left.is_zero()) {
                 remark(ui, &sizes, Icon::Lock, palette.danger, &texts.t("operator-locked"));
                 ui.ctx().request_repaint_after(left);
-            } else if self.answer.is_some() {
+            } else if self.trying {
                 remark(ui, &sizes, Icon::Info, palette.muted, &texts.t("operator-trying"));
             } else if let Some(refused) = self.refused {
-                let key = if refused == PinAnswer::NoneSet { "operator-none" } else { "operator-wrong" };
-                remark(ui, &sizes, Icon::CircleAlert, palette.danger, &texts.t(key));
+                let key = match refused {
+                    PinAnswer::NoneSet => Some("operator-none"),
+                    PinAnswer::NotCounted => Some("operator-not-counted"),
+                    PinAnswer::Wrong => Some("operator-wrong"),
+                    // The lock has opened again, or the kiosk is about to end.
+                    PinAnswer::Locked(_) | PinAnswer::Right => None,
+                };
+                if let Some(key) = key {
+                    remark(ui, &sizes, Icon::CircleAlert, palette.danger, &texts.t(key));
+                }
             }
         });
         if let Some(pressed) = keys {
@@ -99,7 +100,7 @@ impl OperatorScreen {
             Pressed::Digit(digit) if self.digits.len() < *pin::LENGTHS.end() => self.digits.push(digit),
             Pressed::Digit(_) | Pressed::Help => {}
             Pressed::Back => drop(self.digits.pop()),
-            Pressed::Enter if self.answer.is_none() && !self.digits.is_empty() => {
+            Pressed::Enter if !self.trying && !self.digits.is_empty() => {
                 let pin = Secret::new(std::mem::take(&mut self.digits));
                 cx.actions.push(Action::Operator(OperatorRequest::Try(pin)));
             }

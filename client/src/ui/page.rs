@@ -10,14 +10,14 @@ use super::{Action, Cx};
 use crate::i18n::Language;
 use crate::theme::{Palette, Sizes, bold_font, corner, space};
 
-/// The name of the app, and the languages.
+/// The name of the clinic, or else of the app, and the languages.
 pub fn header(ui: &mut Ui, cx: &mut Cx) {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     let bar = Rect::from_min_size(ui.max_rect().min, Vec2::new(ui.max_rect().width(), sizes.control + 2.0 * space::M));
     let layout = Layout::left_to_right(Align::Center);
     ui.scope_builder(UiBuilder::new().max_rect(bar.shrink2(Vec2::new(space::XL, space::M))).layout(layout), |ui| {
         sign(ui, Icon::HeartPulse, sizes.title, palette.primary);
-        let name = cx.texts.t("app-name");
+        let name = cx.clinic.map_or_else(|| cx.texts.t("app-name"), Into::into);
         ui.label(egui::RichText::new(name.as_ref()).font(bold_font(sizes.lead)).color(palette.text));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = space::XXS;

@@ -9,11 +9,11 @@ use super::check::{column, device};
 use super::controls::{caption, note, remark, segments, switch};
 use super::page::{header, wide_with_footer};
 use super::widgets::{TextButton, Tone};
-use super::{Action, Cx};
+use super::{Action, Cx, wording};
 use crate::answer::Answer;
-use crate::call::{DeviceLists, PictureQuality};
+use crate::call::{DeviceKind, DeviceLists, PictureQuality};
 use crate::i18n::Language;
-use crate::settings::{Settings, ThemeSetting};
+use crate::settings::{HangUp, Settings, ThemeSetting};
 use crate::theme::{Palette, bold_font, regular_font, space};
 
 /// From this width on there are two columns.
@@ -82,14 +82,13 @@ impl SettingsScreen {
         group(ui, cx, "settings-devices");
         let none = DeviceLists::default();
         let lists = self.devices.get().unwrap_or(&none);
-        for (label, chosen, names, may_be_none) in [
-            ("camera-caption", &mut settings.camera, &lists.cameras, true),
-            ("microphone-caption", &mut settings.microphone, &lists.microphones, false),
-            ("speaker-caption", &mut settings.speaker, &lists.speakers, false),
+        for (kind, chosen, names, may_be_none) in [
+            (DeviceKind::Camera, &mut settings.camera, &lists.cameras, true),
+            (DeviceKind::Microphone, &mut settings.microphone, &lists.microphones, false),
+            (DeviceKind::Speaker, &mut settings.speaker, &lists.speakers, false),
         ] {
-            let label = texts.t(label);
-            caption(ui, &sizes, &label);
-            if let Some(choice) = device(ui, cx, &label, chosen, names, may_be_none) {
+            caption(ui, &sizes, &texts.t(wording::device_caption(kind)));
+            if let Some(choice) = device(ui, cx, kind, chosen, names, may_be_none) {
                 *chosen = choice;
             }
             ui.add_space(space::XXS);
@@ -138,6 +137,12 @@ fn look(ui: &mut Ui, cx: &Cx, settings: &mut Settings) {
     settings.reduced_motion ^= switch(ui, &sizes, &texts.t("settings-motion"), settings.reduced_motion);
     if cx.role == autamedica_api::Role::Doctor {
         settings.skip_check ^= switch(ui, &sizes, &texts.t("settings-skip-check"), settings.skip_check);
+        group(ui, cx, "settings-hang-up");
+        let names = HangUp::ALL.map(|choice| texts.t(hang_up(choice)).into_owned());
+        let now = position(&HangUp::ALL, &settings.hang_up);
+        if let Some(n) = segments(ui, &sizes, &texts.t("settings-hang-up"), &names, now) {
+            settings.hang_up = HangUp::ALL[n];
+        }
     }
     group(ui, cx, "settings-shortcuts");
     Grid::new("shortcuts").num_columns(2).spacing(Vec2::new(space::M, space::XXS)).show(ui, |ui| {
@@ -178,6 +183,14 @@ fn picture(quality: PictureQuality) -> &'static str {
         PictureQuality::Low => "picture-low",
         PictureQuality::Standard => "picture-standard",
         PictureQuality::High => "picture-high",
+    }
+}
+
+fn hang_up(choice: HangUp) -> &'static str {
+    match choice {
+        HangUp::Ask => "hang-up-ask",
+        HangUp::Leave => "hang-up-leave",
+        HangUp::EndForAll => "hang-up-end",
     }
 }
 

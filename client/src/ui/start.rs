@@ -1,6 +1,6 @@
 //! The start screen: which consultation?
 
-use autamedica_api::{Id, JoinLink, Role};
+use autamedica_api::{Id, Pasted, Role, Unusable, read_pasted};
 use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
 use lucide_icons::Icon;
 
@@ -11,7 +11,7 @@ use super::page::{centered, header, wide};
 use super::widgets::{TextButton, Tone, focus_ring};
 use super::{Action, Cx};
 use crate::app::DoctorsAgenda;
-use crate::call::JoinTarget;
+use crate::call::{JoinTarget, Secret};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 
 /// From this width on, the day stands beside the field.
@@ -31,6 +31,14 @@ impl StartScreen {
     /// With a doctor's consultations of today.
     pub fn new(agenda: Option<Box<dyn DoctorsAgenda>>) -> Self {
         Self { agenda, code: String::new(), problem: None, focused: false }
+    }
+
+    /// With a text that was to be a link, and what is wrong with it.
+    #[must_use]
+    pub fn explaining(mut self, text: String, role: Role) -> Self {
+        self.problem = target(&text, role).err();
+        self.code = text;
+        self
     }
 
     /// Draws it.
@@ -60,7 +68,7 @@ impl StartScreen {
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let (title, lead) = match cx.role {
             Role::Doctor => (texts.t("start-title-doctor"), texts.t("start-lead-doctor")),
-            Role::Patient => (texts.t("start-title-patient"), texts.t("start-lead-patient")),
+            Role::Patient | Role::Observer => (texts.t("start-title-patient"), texts.t("start-lead-patient")),
         };
         if cx.role == Role::Patient {
             ui.heading(title.as_ref());
@@ -128,20 +136,29 @@ impl StartScreen {
 }
 
 /// What a typed or pasted text means, or the key of what is wrong with it.
-fn target(text: &str, role: Role) -> Result<JoinTarget, &'static str> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err("start-code-missing");
-    }
-    if text.contains(':') {
-        return JoinLink::parse(text).map(JoinTarget::Link).map_err(|_| "start-link-wrong");
-    }
+///
+/// A doctor may also enter by a consultation's id. A patient has none: an id that nobody made would lead them into an empty room.
+pub fn target(text: &str, role: Role) -> Result<JoinTarget, &'static str> {
     // The same rule as the backend's, so that a slip is told before anything is asked.
-    Id::new(text).map(|id| JoinTarget::Consultation { id, role }).map_err(|_| "start-code-wrong")
+    let id = || Id::new(text.trim()).ok().filter(|_| role == Role::Doctor);
+    match (read_pasted(text), id()) {
+        (Ok(Pasted::Link(link)), _) => Ok(JoinTarget::Link(link)),
+        (_, Some(id)) => Ok(JoinTarget::Consultation { id, role }),
+        (Ok(Pasted::Digits(digits)), None) => match Id::new(&*digits).ok().filter(|_| role == Role::Doctor) {
+            Some(id) => Ok(JoinTarget::Consultation { id, role }),
+            None => Ok(JoinTarget::Digits(Secret::new(digits))),
+        },
+        (Err(Unusable::Nothing), None) => Err("start-code-missing"),
+        (Err(Unusable::Link), None) => Err("start-link-wrong"),
+        (Err(Unusable::Code), None) if role == Role::Doctor => Err("start-code-wrong-doctor"),
+        (Err(Unusable::Code), None) => Err("start-code-wrong"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use autamedica_api::JoinLink;
+
     use super::*;
 
     #[test]
@@ -153,8 +170,14 @@ mod tests {
         assert_eq!(target(link, Role::Patient), Ok(JoinTarget::Link(JoinLink::parse(link).unwrap())));
         assert_eq!(target("https://clinic.example/join/abc", Role::Patient), Err("start-link-wrong"));
         assert_eq!(target("", Role::Patient), Err("start-code-missing"));
-        assert_eq!(target("48 21", Role::Patient), Err("start-code-wrong"));
-        assert_eq!(target("a/b", Role::Patient), Err("start-code-wrong"));
-        assert_eq!(target(&"x".repeat(129), Role::Patient), Err("start-code-wrong"));
+        for slip in ["48 21", "a/b", "4821", "3183672", &"x".repeat(129)] {
+            assert_eq!(target(slip, Role::Patient), Err("start-code-wrong"), "{slip}");
+        }
+        assert_eq!(target("a/b", Role::Doctor), Err("start-code-wrong-doctor"));
+        for code in ["31836728", "3183 6728", "3183-6728", "Código: 31836728"] {
+            assert_eq!(target(code, Role::Patient), Ok(JoinTarget::Digits(Secret::new("31836728"))), "{code}");
+        }
+        let invitation = format!("Su código es 31836728.\nO entre aquí: <{link}>.");
+        assert_eq!(target(&invitation, Role::Doctor), target(link, Role::Doctor));
     }
 }

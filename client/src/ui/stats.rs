@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
@@ -10,12 +10,16 @@ use super::video::PictureId;
 
 /// Rates are taken over this long.
 const WINDOW: Duration = Duration::from_secs(10);
+/// So many seconds are counted one by one.
+const SECONDS: usize = 300;
 
 /// Counts what the UI draws.
 #[derive(Default)]
 pub struct UiStats {
     drawn: AtomicU64,
     recent: Mutex<VecDeque<Instant>>,
+    /// Passes in each second, by seconds since 1970; only seconds with any.
+    seconds: Mutex<VecDeque<(u64, u32)>>,
     shown: Mutex<HashMap<PictureId, u64>>,
 }
 
@@ -27,6 +31,21 @@ impl UiStats {
         while recent.front().is_some_and(|at| at.elapsed() > WINDOW) {
             recent.pop_front();
         }
+        drop(recent);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut seconds = self.seconds.lock();
+        match seconds.back_mut() {
+            Some((second, count)) if *second == now => *count += 1,
+            _ => seconds.push_back((now, 1)),
+        }
+        if seconds.len() > SECONDS {
+            seconds.pop_front();
+        }
+    }
+
+    /// Passes drawn in each of the last five minutes' seconds, by seconds since 1970. Seconds without any are left out.
+    pub fn drawn_each_second(&self) -> Vec<(u64, u32)> {
+        self.seconds.lock().iter().copied().collect()
     }
 
     pub(crate) fn count_shown(&self, picture: &PictureId) {

@@ -1,7 +1,8 @@
-//! The waiting room: the doctor knows, and it is clear since when.
+//! The waiting room: whether the doctor knows, and since when.
 
 use std::time::{Duration, Instant};
 
+use autamedica_api::Role;
 use egui::{RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
@@ -46,7 +47,11 @@ pub fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant, videos:
 
 fn words(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant) {
     let (texts, sizes, palette) = (cx.texts, cx.sizes, Palette::of(ui));
-    ui.heading(texts.t("waiting-title").as_ref());
+    // The doctor sees who waits once they are here themselves.
+    let is_known = state.participants.iter().any(|other| other.role == Some(Role::Doctor));
+    let (title, lead) =
+        if is_known { ("waiting-title", "waiting-lead") } else { ("waiting-title-alone", "waiting-lead-alone") };
+    ui.heading(texts.t(title).as_ref());
     ui.add_space(space::XS);
     let minutes = cx.now.saturating_duration_since(since).as_secs() / 60;
     let waited = if minutes == 0 {
@@ -56,7 +61,7 @@ fn words(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant) {
     };
     ui.label(RichText::new(waited).font(regular_font(sizes.lead)).color(palette.muted));
     ui.add_space(space::XS);
-    note(ui, &sizes, &texts.t("waiting-lead"), palette.muted);
+    note(ui, &sizes, &texts.t(lead), palette.muted);
     if let DeviceState::Failed(problem) = state.camera.device {
         let (title, advice) = wording::camera_problem(problem);
         ui.add_space(space::S);

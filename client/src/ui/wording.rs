@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use autamedica_api::{FeedbackReason, Role};
 use autamedica_engine::ConnectionQuality;
 
-use crate::call::{CallState, EndReason, ParticipantState, RecordingProblem};
+use crate::call::{CallState, DeviceKind, EndReason, ParticipantState, RecordingProblem};
 use crate::check::{NetworkProblem, NetworkStep, NetworkVerdict};
 use crate::device::DeviceProblem;
 use crate::i18n::{Language, Texts};
@@ -36,6 +36,42 @@ pub fn microphone_problem(problem: DeviceProblem) -> (&'static str, &'static str
     }
 }
 
+/// What a kind of device is called.
+pub fn device_caption(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Camera => "camera-caption",
+        DeviceKind::Microphone => "microphone-caption",
+        DeviceKind::Speaker => "speaker-caption",
+    }
+}
+
+/// What the system's own choice of such a device is called. Each has its own word: in Spanish they differ in gender.
+pub fn device_default(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Camera => "camera-default",
+        DeviceKind::Microphone => "microphone-default",
+        DeviceKind::Speaker => "speaker-default",
+    }
+}
+
+/// What it is called to use none.
+pub fn device_none(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Camera => "camera-none",
+        DeviceKind::Microphone => "microphone-none",
+        DeviceKind::Speaker => "speaker-none",
+    }
+}
+
+/// What the test source of this kind is called.
+pub fn device_test(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Camera => "camera-test",
+        DeviceKind::Microphone => "microphone-test",
+        DeviceKind::Speaker => "speaker-test",
+    }
+}
+
 /// What the network's test is doing.
 pub fn network_step(step: NetworkStep) -> &'static str {
     match step {
@@ -58,8 +94,11 @@ pub fn network_problem(problem: NetworkProblem) -> (&'static str, &'static str) 
     match problem {
         NetworkProblem::ServerUnreachable => ("check-network-unreachable", "check-network-unreachable-advice"),
         NetworkProblem::Refused => ("check-network-refused", "check-network-refused-advice"),
+        NetworkProblem::DeadEnd(reason) => end(&reason),
+        NetworkProblem::ClinicTrouble => ("end-clinic-trouble", "check-clinic-trouble-advice"),
         NetworkProblem::MediaUnreachable => ("check-network-blocked", "check-network-blocked-advice"),
         NetworkProblem::TooSlow => ("check-network-slow", "check-network-slow-advice"),
+        NetworkProblem::Busy => ("check-network-busy", "check-network-busy-advice"),
         NetworkProblem::Failed => ("check-network-failed", "check-network-failed-advice"),
     }
 }
@@ -101,6 +140,12 @@ pub fn end(reason: &EndReason) -> (&'static str, &'static str) {
         EndReason::ConnectionLost => ("end-connection-lost", "end-connection-lost-next"),
         EndReason::ServerUnreachable => ("end-server-unreachable", "end-server-unreachable-next"),
         EndReason::NotAllowed => ("end-not-allowed", "end-not-allowed-next"),
+        EndReason::ClinicTrouble => ("end-clinic-trouble", "end-clinic-trouble-next"),
+        EndReason::NoAppointment => ("end-no-appointment", "end-no-appointment-next"),
+        EndReason::NoClinic => ("end-no-clinic", "end-no-clinic-next"),
+        EndReason::TooEarly => ("end-too-early", "end-too-early-next"),
+        EndReason::Over => ("end-over", "end-over-next"),
+        EndReason::Cancelled => ("end-cancelled", "end-cancelled-next"),
         EndReason::JoinFailed => ("end-join-failed", "end-join-failed-next"),
     }
 }
@@ -120,13 +165,14 @@ pub fn role(role: Option<Role>) -> &'static str {
     match role {
         Some(Role::Doctor) => "role-doctor",
         Some(Role::Patient) => "role-patient",
+        Some(Role::Observer) => "role-observer",
         None => "role-guest",
     }
 }
 
-/// What to call somebody: their name, or what they are.
+/// Name of somebody for display: their own, or else their role. A token of ours carries the id as its name, which tells people nothing.
 pub fn name(texts: &Texts, participant: &ParticipantState) -> String {
-    if participant.name.trim().is_empty() {
+    if participant.name.trim().is_empty() || participant.name == participant.identity {
         texts.t(role(participant.role)).into_owned()
     } else {
         participant.name.clone()
@@ -176,6 +222,27 @@ pub fn time_of_day(at: SystemTime) -> String {
     }
 }
 
+/// The clinic's local time within a sentence: `las 9:30` in Spanish, `la 1:05`, where English has the time alone.
+pub fn clock_time(texts: &Texts, at: SystemTime) -> String {
+    match jiff::Timestamp::try_from(at) {
+        Ok(at) => clock_time_in(texts, &at.to_zoned(jiff::tz::TimeZone::system())),
+        Err(_) => String::new(),
+    }
+}
+
+fn clock_time_in(texts: &Texts, at: &jiff::Zoned) -> String {
+    let time = at.strftime("%-H:%M").to_string();
+    texts.with("clock-time", &[("hour", u64::from(at.hour().unsigned_abs()).into()), ("time", time.as_str().into())])
+}
+
+/// Milliseconds, whole; less than one is told as that and not as none.
+pub fn milliseconds(texts: &Texts, ms: f64) -> String {
+    if ms < 1.0 {
+        return texts.t("milliseconds-none").into_owned();
+    }
+    texts.with("milliseconds", &[("ms", (ms.round() as u64).into())])
+}
+
 /// What is wrong with the recording, and what to do.
 pub fn recording_problem(problem: RecordingProblem) -> (&'static str, &'static str) {
     match problem {
@@ -200,6 +267,21 @@ mod tests {
         assert_eq!(file_size(&spanish, 1_440_000), "1,4 MB");
         assert_eq!(file_size(&spanish, 819_200), "820 kB");
         assert_eq!(file_size(&spanish, 1), "1 kB");
+    }
+
+    #[test]
+    fn one_oclock_is_one_and_a_round_trip_is_never_none() {
+        let [spanish, english] = Language::ALL.map(Texts::new);
+        let at = |hour| jiff::civil::datetime(2026, 11, 24, hour, 5, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap();
+        for (hour, in_spanish, in_english) in
+            [(1, "la 1:05", "1:05"), (9, "las 9:05", "9:05"), (13, "las 13:05", "13:05")]
+        {
+            assert_eq!(clock_time_in(&spanish, &at(hour)), in_spanish);
+            assert_eq!(clock_time_in(&english, &at(hour)), in_english);
+        }
+        assert_eq!(milliseconds(&spanish, 0.0), "menos de 1 ms");
+        assert_eq!(milliseconds(&english, 0.4), "less than 1 ms");
+        assert_eq!(milliseconds(&spanish, 24.4), "24 ms");
     }
 
     #[test]

@@ -37,10 +37,11 @@ fn photos_and_documents_arrive_whole_and_are_saved_where_asked() {
         let bytes = photo(3_000_000);
         send(&patient, &folder.path().join("herida.png"), &bytes);
         let sent = wait_for_file(&patient, "herida.png", |progress| *progress == FileProgress::Done);
-        assert_eq!((sent.size, sent.preview.as_deref()), (bytes.len() as u64, Some(&bytes[..])));
+        let preview = |file: &SharedFile| file.preview.as_ref().expect("a photo").read(u64::MAX).unwrap();
+        assert_eq!((sent.size, preview(&sent)), (bytes.len() as u64, bytes.clone()));
         let came = wait_for_file(&doctor, "herida.png", |progress| *progress == FileProgress::Done);
         assert_eq!((came.mime_type.as_str(), came.size), ("image/png", bytes.len() as u64));
-        assert_eq!(came.preview.as_deref(), Some(&bytes[..]));
+        assert_eq!(preview(&came), bytes);
         let line = doctor.wait_for_line("herida.png");
         assert!(!line.own && line.from == "patient-1");
 
@@ -137,6 +138,66 @@ fn what_others_send_is_judged_by_its_bytes_and_size() {
 }
 
 #[test]
+fn a_flood_of_lines_is_cut_bounded_and_told() {
+    let clinic = Clinic::open();
+    let consultation = clinic.consultation("flood", |body| body.e2ee = Some(true));
+    let doctor = clinic.enter(&consultation.doctor_link);
+    doctor.wait_for_phase(&CallPhase::InCall);
+    let room = runtime().block_on(foreign_patient(&consultation));
+    doctor.wait_for_other("the patient", |other| other.identity == "patient-1");
+    let me = room.local_participant();
+    runtime().block_on(async {
+        me.send_chat_message(&"x".repeat(10_000)).await.unwrap();
+        me.send_chat_message(&"http://a.b ".repeat(300)).await.unwrap();
+        for number in 0..300 {
+            me.send_chat_message(&format!("line {number}")).await.unwrap();
+        }
+    });
+    doctor.wait_for("lines left out", |state| state.chat_left_out > 0);
+    let state = doctor.state();
+    assert!(state.chat.len() < 60, "{} lines", state.chat.len());
+    let longest = state.chat.iter().map(|line| line.text.chars().count()).max();
+    assert_eq!(longest, Some(4001), "cut, with an ellipsis");
+    assert_eq!(state.chat.iter().map(|line| line.links.len()).max(), Some(20));
+    runtime().block_on(async { room.close().await }).unwrap();
+}
+
+#[test]
+fn whoever_waits_gets_neither_chat_nor_files() {
+    let clinic = Clinic::open();
+    let consultation = clinic.consultation("waits", |body| body.waiting_room = Some(true));
+    let doctor = clinic.enter(&consultation.doctor_link);
+    doctor.wait_for_phase(&CallPhase::InCall);
+    let options = RoomOptions::default();
+    let connecting = Room::connect(&consultation.livekit_url, &consultation.patient_token, options);
+    let (room, mut events) = runtime().block_on(connecting).unwrap();
+    doctor.wait_for_other("the patient who waits", |other| other.waiting_since.is_some());
+    doctor.ask(CallCommand::SendChat("private".into()));
+    doctor.wait_for_line("private");
+    let folder = tempfile::tempdir().unwrap();
+    send(&doctor, &folder.path().join("private.pdf"), b"%PDF-1.7\nprivate");
+    wait_for_file(&doctor, "private.pdf", |progress| *progress == FileProgress::Failed);
+    doctor.ask(CallCommand::Admit("patient-1".into()));
+    doctor.wait_for_other("the patient", |other| other.waiting_since.is_none());
+    doctor.ask(CallCommand::SendChat("now you may read".into()));
+    let told = runtime().block_on(async {
+        let mut told = Vec::new();
+        loop {
+            match events.recv().await.expect("the room is open") {
+                RoomEvent::ChatMessage { message, .. } => {
+                    told.push(message.text);
+                    return told;
+                }
+                RoomEvent::ByteStreamOpened { .. } => told.push("a file".to_owned()),
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(told, ["now you may read"]);
+    runtime().block_on(async { room.close().await }).unwrap();
+}
+
+#[test]
 fn who_comes_late_is_told_what_was_said() {
     let clinic = Clinic::open();
     let consultation = clinic.consultation("late", |body| body.e2ee = Some(true));
@@ -158,12 +219,15 @@ fn who_comes_late_is_told_what_was_said() {
     again.wait_for_line("¿desde cuándo?");
     again.ask(CallCommand::SendChat("desde ayer".into()));
     doctor.wait_for_line("desde ayer");
+    // What they wrote themselves before isn't taken on the doctor's word.
     let seen = |person: &Person| {
-        let line = |line: &autamedica_client::call::ChatMessage| (line.from.clone(), line.text.clone());
-        person.state().chat.iter().map(line).collect::<Vec<_>>()
+        person.state().chat.iter().map(|line| (line.from.clone(), line.text.clone())).collect::<Vec<_>>()
     };
-    assert_eq!(seen(&again), seen(&doctor));
-    assert_eq!(again.state().chat.iter().filter(|line| line.own).count(), 2, "their own line of before, too");
+    let mut expected = seen(&doctor);
+    expected.retain(|(_, text)| text != "me duele aquí");
+    assert_eq!(seen(&again), expected);
+    assert_eq!(again.state().chat.iter().filter(|line| line.own).count(), 1);
+    assert!(again.state().chat.iter().all(|line| line.told_by.is_none()), "the doctor tells the doctor's own lines");
     let first = again.wait_for_line("buenos días");
     assert!(first.at.elapsed().unwrap() < Duration::from_secs(120), "with its time");
 }

@@ -11,11 +11,10 @@ use autamedica_api::{Consultation, CreateConsultation, Id, JoinLink, Role, Succe
 use autamedica_client::backend::Backend;
 use autamedica_client::call::{
     self, CallCommand, CallHandle, CallOptions, CallPhase, CallSettings, CallState, CallStatistics, ChatMessage,
-    DeviceChoices, Entrance, JoinTarget, ParticipantState, Secret, SharedFile,
+    DeviceChoices, Entrance, JoinTarget, ParticipantState, Secret,
 };
 use autamedica_client::device::{DeviceChoice, DeviceState};
-use autamedica_client::report::Measurements;
-use autamedica_lab::{HANG_GUARD, Process, built_program, descendants};
+use autamedica_lab::{HANG_GUARD, Process, Sfu, built_program, descendants};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -57,12 +56,31 @@ impl Clinic {
 
     /// The same, whose links lead to this address.
     pub fn open_at(public_url: Option<&Url>) -> Self {
+        Self::open_with(|command| {
+            if let Some(url) = public_url {
+                command.env("PUBLIC_URL", url.as_str());
+            }
+        })
+    }
+
+    /// The same, with an SFU that somebody else runs.
+    pub fn open_beside(sfu: &Sfu) -> Self {
+        Self::open_beside_url(&sfu.url())
+    }
+
+    /// The same, with an SFU at this address.
+    pub fn open_beside_url(url: &str) -> Self {
+        Self::open_with(|command| {
+            command.env("LIVEKIT_URL", url);
+            command.env("LIVEKIT_API_KEY", Sfu::API_KEY).env("LIVEKIT_API_SECRET", Sfu::API_SECRET);
+        })
+    }
+
+    fn open_with(configure: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = program(folder.path());
         command.args(["--port", "0"]);
-        if let Some(url) = public_url {
-            command.env("PUBLIC_URL", url.as_str());
-        }
+        configure(&mut command);
         let log = File::create(folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut process = Process::spawn("autamedica-server", command).unwrap();
@@ -104,6 +122,10 @@ impl Clinic {
 
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> T {
         self.request(reqwest::Method::GET, path, None)
+    }
+
+    pub fn post(&self, path: &str) -> Value {
+        self.request(reqwest::Method::POST, path, Some(serde_json::json!({})))
     }
 
     fn request<T: DeserializeOwned>(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> T {
@@ -158,7 +180,8 @@ impl Person {
             entrance: Entrance { backend: Backend::new().unwrap(), server, key: None, start_backend: None },
             devices,
             settings,
-            measurements: Measurements::new(role),
+            role,
+            measurements: None,
             say: None,
         };
         Self { call: call::start(runtime().handle(), options, Arc::new(|| {})) }
@@ -200,7 +223,7 @@ impl Person {
 
     /// Waits for a chat line.
     pub fn wait_for_line(&self, text: &str) -> ChatMessage {
-        self.wait(text, |state| state.chat.iter().find(|line| line.text == text).cloned())
+        self.wait(text, |state| state.chat.iter().find(|line| line.text == text).map(|line| ChatMessage::clone(line)))
     }
 }
 
@@ -209,9 +232,6 @@ fn in_short(state: &CallState) -> String {
     let mut short = CallState { devices: Arc::default(), ..state.clone() };
     short.statistics =
         Arc::new(CallStatistics { samples: state.statistics.samples.iter().rev().take(1).cloned().collect() });
-    for line in Arc::make_mut(&mut short.chat) {
-        line.file = line.file.take().map(|file| SharedFile { preview: None, ..file });
-    }
     format!("{short:?} {:?}", state.devices)
 }
 

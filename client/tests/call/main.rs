@@ -5,6 +5,9 @@
 mod chatting;
 #[path = "../devices/child.rs"]
 mod child;
+mod codecs;
+mod door;
+mod entering;
 mod harness;
 mod plugging;
 mod receiving;

@@ -3,9 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::{ConsultationDetails, ConsultationState, RoomStats, Timestamp};
-use autamedica_client::call::{CallCommand, CallPhase, ControlFailure, ControlRequest, EndReason};
+use autamedica_client::call::{
+    CallCommand, CallPhase, ControlFailure, ControlRequest, EncryptionState, EndReason, ParticipantState,
+};
+use autamedica_engine::{Room, RoomEvent, RoomOptions};
 
-use crate::harness::{Clinic, is_on};
+use crate::harness::{Clinic, Person, is_on, runtime};
 
 fn is_waiting(phase: &CallPhase) -> bool {
     matches!(phase, CallPhase::Waiting { .. })
@@ -17,6 +20,7 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
     let begins = Timestamp::from_millis(Timestamp::now().as_millis() / 1000 * 1000);
     let consultation = clinic.consultation("waiting", |body| {
         body.waiting_room = Some(true);
+        body.e2ee = Some(true);
         body.scheduled_at = Some(begins);
         body.duration_minutes = Some(20);
     });
@@ -50,6 +54,11 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
     assert_eq!(tracks("patient-1"), 0);
     assert!(patient.state().participants.iter().all(|other| other.camera.is_none()));
     assert!(patient.state().chat.is_empty());
+    // They couldn't read it either: they have no key yet.
+    let state = patient.state();
+    let admission = state.admission.as_ref().unwrap();
+    assert!(admission.e2ee && admission.e2ee_key.is_none(), "{admission:?}");
+    assert_eq!(state.comparison_code, None);
 
     doctor.ask(CallCommand::Admit("patient-1".into()));
     patient.wait_for("the call", |state| state.phase == CallPhase::InCall && state.joined_at.is_some());
@@ -58,7 +67,13 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
             one.identity == other && one.camera.as_ref().is_some_and(|slot| slot.count() > 0) && !one.microphone_muted
         });
         assert_eq!(seen.waiting_since, None);
+        assert_eq!(person.state().encryption, EncryptionState::On);
+        assert_eq!(person.state().comparison_code, doctor.state().comparison_code);
     }
+    // What was said while they waited, they are told now.
+    patient.wait_for_line("for later");
+    patient.ask(CallCommand::SendChat("here".into()));
+    doctor.wait_for_line("here");
     assert_eq!(doctor.state().control_failure, None);
 }
 
@@ -109,4 +124,79 @@ fn a_doctor_mutes_removes_and_ends_and_hears_what_did_not_work() {
     doctor.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::RoomClosed, .. }));
     let details: ConsultationDetails = clinic.get("/api/consultations/controls");
     assert_eq!(details.state, ConsultationState::Ended);
+}
+
+fn pictures(person: &Person) -> u64 {
+    person.state().participants.iter().find_map(|other| Some(other.camera.as_ref()?.count())).unwrap_or_default()
+}
+
+#[test]
+fn renewed_links_change_the_key_and_the_call_goes_on() {
+    let clinic = Clinic::open();
+    let [patient, doctor] = clinic.meet("renewed", true);
+    let both = [&patient, &doctor];
+    let code = |person: &Person| person.state().comparison_code.clone().unwrap();
+    let before = code(&patient);
+    let asked = clinic.post("/api/consultations/renewed/links");
+    assert!(asked.get("patientLink").is_some(), "{asked}");
+    for person in both {
+        person.wait_for("another key", |state| state.comparison_code.as_ref() != Some(&before));
+    }
+    assert_eq!(code(&patient), code(&doctor));
+    // Five seconds of pictures hold the change over to the new key.
+    for person in both {
+        let begun = pictures(person);
+        person.wait_for("pictures", |state| {
+            assert_eq!((state.phase.clone(), state.encryption), (CallPhase::InCall, EncryptionState::On));
+            pictures(person) > begun + 75
+        });
+    }
+    for (person, other, text) in [(&patient, &doctor, "one"), (&doctor, &patient, "two")] {
+        person.ask(CallCommand::SendChat(text.into()));
+        other.wait_for_line(text);
+    }
+}
+
+#[test]
+fn a_stranger_with_a_dead_token_puts_nobody_out_for_long() {
+    let clinic = Clinic::open();
+    let consultation = clinic.consultation("pushed", |body| body.e2ee = Some(true));
+    let stranger = clinic.enter(&consultation.patient_link);
+    let doctor = clinic.enter(&consultation.doctor_link);
+    doctor.wait_for_other("the stranger", |other| other.identity == "patient-1");
+    doctor.ask(CallCommand::Remove("patient-1".into()));
+    stranger.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::Removed, .. }));
+    doctor.ask(CallCommand::Admit("patient-1".into()));
+    // The backend may not have heard of it yet.
+    let patient = loop {
+        let patient = clinic.enter(&consultation.patient_link);
+        let is_in = patient.wait("an answer", |state| match state.phase {
+            CallPhase::InCall => Some(true),
+            CallPhase::Ended { .. } => Some(false),
+            _ => None,
+        });
+        if is_in {
+            break patient;
+        }
+    };
+    let is_seen = |other: &ParticipantState| other.camera.as_ref().is_some_and(|slot| slot.count() > 0);
+    let came_first = doctor.wait_for_other("the patient", is_seen).joined_at;
+    // The stranger kept a token from before, and goes to the SFU with it.
+    runtime().block_on(async {
+        let url = &consultation.livekit_url;
+        let options =
+            RoomOptions { join_retries: 0, connect_timeout: Duration::from_secs(3), ..RoomOptions::default() };
+        // They may be sent out before the engine takes them for connected.
+        let Ok((_room, mut events)) = Room::connect(url, &consultation.patient_token, options).await else { return };
+        let guard = tokio::time::timeout(autamedica_lab::HANG_GUARD, async {
+            while let Some(event) = events.recv().await {
+                if matches!(event, RoomEvent::Disconnected { .. }) {
+                    break;
+                }
+            }
+        });
+        guard.await.unwrap();
+    });
+    doctor.wait_for_other("the patient again", |other| is_seen(other) && other.joined_at != came_first);
+    patient.wait_for_phase(&CallPhase::InCall);
 }

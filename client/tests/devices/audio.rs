@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_client::device::audio::{
-    AudioProcessing, CHUNK_LEN, Chunk, LevelMeter, Microphone, MicrophoneOptions, Mixer, Speaker, ToneMeter,
-    list_microphones, list_speakers,
+    AudioProcessing, CHUNK_LEN, Chunk, LevelMeter, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, Speaker,
+    ToneMeter, list_microphones, list_speakers,
 };
-use autamedica_client::device::{DeviceChoice, DeviceProblem};
+use autamedica_client::device::{DeviceChoice, DeviceProblem, DeviceState};
 use autamedica_engine::AudioProcessingOptions;
 use autamedica_lab::{HANG_GUARD, SoundCard, wait_until};
 use parking_lot::Mutex;
@@ -62,26 +62,115 @@ fn asking_for_devices_again_and_again_opens_nothing_more() {
     Child::start("audio::asking_for_devices_again_and_again_opens_nothing_more", card.environment()).finish();
 }
 
+/// Runs `body` in a child with this card and a tone played into its sink `input`, each channel times its factor.
+fn with_tone_on_channels(test: &str, map: &str, factors: &[f64], body: impl FnOnce()) {
+    if is_child() {
+        return body();
+    }
+    let card = SoundCard::with_channels(map).expect("sound card");
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("tone.raw");
+    let samples = (0..48_000 * 60).flat_map(|at| {
+        let tone = (f64::from(at) * TONE_HZ * std::f64::consts::TAU / 48_000.0).sin() * 6_000.0;
+        factors.iter().flat_map(move |factor| ((tone * factor) as i16).to_le_bytes())
+    });
+    std::fs::write(&file, samples.collect::<Vec<u8>>()).expect("tone");
+    let mut player = std::process::Command::new("pacat");
+    player.args(["--playback", "--device=input", "--rate=48000", "--format=s16le", "--raw"]);
+    player.args([format!("--channels={}", factors.len()), format!("--channel-map={map}")]);
+    player.arg(&file).envs(card.environment());
+    let _player = autamedica_lab::Process::spawn("pacat", player).expect("player");
+    Child::start(&format!("audio::{test}"), card.environment()).finish();
+}
+
+fn hears_the_tone_as_loud_as_it_is() {
+    let heard = Heard::default();
+    let microphone = Microphone::open(options(DeviceChoice::Default), heard.sink(), |_| {});
+    wait_until("the tone", HANG_GUARD, || heard.hears_the_tone().then_some(())).expect("the tone is heard");
+    let level = microphone.level();
+    // 6000 of 32768 is −15 dBFS at its peaks.
+    assert!(level.peak > 0.1, "{level:?}");
+}
+
+#[test]
+fn eight_numbered_channels_are_heard() {
+    let map = "aux0,aux1,aux2,aux3,aux4,aux5,aux6,aux7";
+    with_tone_on_channels("eight_numbered_channels_are_heard", map, &[1.0; 8], hears_the_tone_as_loud_as_it_is);
+}
+
+#[test]
+fn stereo_with_one_channel_inverted_is_heard() {
+    let (test, map) = ("stereo_with_one_channel_inverted_is_heard", "front-left,front-right");
+    with_tone_on_channels(test, map, &[1.0, -1.0], hears_the_tone_as_loud_as_it_is);
+}
+
+#[test]
+fn a_speakers_monitor_is_never_a_microphone() {
+    if is_child() {
+        assert!(list_microphones().is_empty());
+        for choice in [DeviceChoice::Default, DeviceChoice::Named("Monitor".to_owned())] {
+            let watch = Watch::default();
+            let _microphone = Microphone::open(options(choice), |_| {}, watch.on_state());
+            watch.wait_for_failure(DeviceProblem::NotFound);
+        }
+        return;
+    }
+    let card = SoundCard::without_microphone().expect("sound card");
+    Child::start("audio::a_speakers_monitor_is_never_a_microphone", card.environment()).finish();
+}
+
+#[test]
+fn two_headsets_of_one_name_are_told_apart() {
+    if is_child() {
+        // The server lists the one at the second port first.
+        assert_eq!(list_microphones(), ["Headset (2)", "Headset"]);
+        for (choice, name) in [
+            (DeviceChoice::Named("Headset".to_owned()), "Headset"),
+            (DeviceChoice::Named("Headset (2)".to_owned()), "Headset (2)"),
+            // The default one is a monitor.
+            (DeviceChoice::Default, "Headset (2)"),
+        ] {
+            let watch = Watch::default();
+            let _microphone = Microphone::open(options(choice), |_| {}, watch.on_state());
+            watch.wait_for_on(name);
+        }
+        return;
+    }
+    let card = SoundCard::with_two_headsets("Headset").expect("sound card");
+    Child::start("audio::two_headsets_of_one_name_are_told_apart", card.environment()).finish();
+}
+
+/// A speaker that is measured.
+fn measured(
+    choice: DeviceChoice,
+    mixer: Mixer,
+    processing: Option<AudioProcessing>,
+    meter: &PlayoutMeter,
+    on_state: impl Fn(DeviceState) + Send + Sync + 'static,
+) -> Speaker {
+    Speaker::open_measured(choice, mixer, processing, Some(meter.clone()), on_state)
+}
+
 #[test]
 fn a_tone_goes_out_of_the_speaker_and_into_the_microphone() {
     if is_child() {
         let mixer = Mixer::new();
         let _tone = tone_into(&mixer);
         let (speaking, listening, heard) = (Watch::default(), Watch::default(), Heard::default());
-        let speaker = Speaker::open(DeviceChoice::Default, mixer, None, speaking.on_state());
+        let meter = PlayoutMeter::default();
+        let _speaker = measured(DeviceChoice::Default, mixer, None, &meter, speaking.on_state());
         let microphone = Microphone::open(options(DeviceChoice::Default), heard.sink(), listening.on_state());
         wait_until("the tone", HANG_GUARD, || heard.hears_the_tone().then_some(())).expect("the tone is heard");
-        assert!(speaker.tone_hz().is_some_and(|hz| (hz - TONE_HZ).abs() < 1.0), "and measured where it is played");
+        assert!(meter.tone_hz().is_some_and(|hz| (hz - TONE_HZ).abs() < 1.0), "and measured where it is played");
         // 0.3 of full scale went in.
         wait_until("the loudness", HANG_GUARD, || {
             let level = microphone.level();
             ((level.rms - 0.3 / 2.0_f32.sqrt()).abs() < 0.01 && (level.peak - 0.3).abs() < 0.02).then_some(())
         })
         .expect("as loud as it was played");
-        let played = speaker.frames_played();
+        let played = meter.frames_played();
         let started = Instant::now();
-        wait_until("two seconds", HANG_GUARD, || (speaker.frames_played() - played >= 200).then_some(()))
-            .expect("sound");
+        wait_until("two seconds", HANG_GUARD, || (meter.frames_played() - played >= 200).then_some(())).expect("sound");
         let seconds = started.elapsed().as_secs_f64();
         // Neither all at once nor half as fast.
         assert!((1.5..4.0).contains(&seconds), "200 frames of 10 ms took {seconds} s");
@@ -136,12 +225,13 @@ fn without_a_sound_card_the_call_goes_on() {
         let mixer = Mixer::new();
         let _tone = tone_into(&mixer);
         let (speaking, listening) = (Watch::default(), Watch::default());
-        let speaker = Speaker::open(DeviceChoice::Named("nothing".into()), mixer, None, speaking.on_state());
+        let (nothing, meter) = (DeviceChoice::Named("nothing".into()), PlayoutMeter::default());
+        let _speaker = measured(nothing, mixer, None, &meter, speaking.on_state());
         let _microphone =
             Microphone::open(options(DeviceChoice::Named("nothing".into())), |_| {}, listening.on_state());
         speaking.wait_for_failure(DeviceProblem::NotFound);
         listening.wait_for_failure(DeviceProblem::NotFound);
-        wait_until("sound", HANG_GUARD, || speaker.tone_hz().filter(|hz| (hz - TONE_HZ).abs() < 1.0))
+        wait_until("sound", HANG_GUARD, || meter.tone_hz().filter(|hz| (hz - TONE_HZ).abs() < 1.0))
             .expect("what would have been played is measured");
         return;
     }
@@ -154,11 +244,12 @@ fn the_counting_speaker_counts_in_real_time() {
     for choice in [DeviceChoice::Test, DeviceChoice::None] {
         let mixer = Mixer::new();
         let _tone = tone_into(&mixer);
-        let speaker = Speaker::open(choice, mixer, None, |_| {});
+        let meter = PlayoutMeter::default();
+        let _speaker = measured(choice, mixer, None, &meter, |_| {});
         let started = Instant::now();
-        wait_until("150 frames", HANG_GUARD, || (speaker.frames_played() >= 150).then_some(())).expect("frames");
+        wait_until("150 frames", HANG_GUARD, || (meter.frames_played() >= 150).then_some(())).expect("frames");
         assert!(started.elapsed() >= Duration::from_millis(1400), "150 frames within {:?}", started.elapsed());
-        wait_until("the tone", HANG_GUARD, || speaker.tone_hz().filter(|hz| (hz - TONE_HZ).abs() < 1.0)).expect("tone");
+        wait_until("the tone", HANG_GUARD, || meter.tone_hz().filter(|hz| (hz - TONE_HZ).abs() < 1.0)).expect("tone");
     }
 }
 
@@ -195,7 +286,8 @@ fn what_the_speaker_plays_does_not_come_back() {
             |_| {},
         );
         let watch = Watch::default();
-        let speaker = Speaker::open(DeviceChoice::Default, mixer, Some(processing.clone()), watch.on_state());
+        let meter = PlayoutMeter::default();
+        let _speaker = measured(DeviceChoice::Default, mixer, Some(processing.clone()), &meter, watch.on_state());
         let energy = |meter: &LevelMeter| f64::from(meter.level().rms).powi(2);
         let (raw, clean) = (LevelMeter::default(), LevelMeter::default());
         let (raw_sink, clean_sink) = (raw.clone(), clean.clone());
@@ -205,13 +297,13 @@ fn what_the_speaker_plays_does_not_come_back() {
 
         // The canceller learns; then both are summed up for a while.
         let (mut heard, mut left) = (0.0, 0.0);
-        let (learn, end) = (speaker.frames_played() + 500, speaker.frames_played() + 900);
+        let (learn, end) = (meter.frames_played() + 500, meter.frames_played() + 900);
         wait_until("nine seconds of sound", HANG_GUARD, || {
-            if speaker.frames_played() > learn {
+            if meter.frames_played() > learn {
                 heard += energy(&raw);
                 left += energy(&clean);
             }
-            (speaker.frames_played() > end).then_some(())
+            (meter.frames_played() > end).then_some(())
         })
         .expect("sound");
         let decibels = 10.0 * (heard / left.max(f64::MIN_POSITIVE)).log10();

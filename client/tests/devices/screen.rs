@@ -50,7 +50,10 @@ impl Pattern {
     /// Fills one quarter: left top, right top, left bottom, right bottom.
     fn fill(&self, quarter: usize, [r, g, b]: [u8; 3]) {
         let (width, height) = (self.size.0 / 2, self.size.1 / 2);
-        let pixel = u32::from_be_bytes([0, r, g, b]);
+        let pixel = match self.connection.setup().roots[0].root_depth {
+            30 => u32::from(r) << 22 | u32::from(g) << 12 | u32::from(b) << 2,
+            _ => u32::from_be_bytes([0, r, g, b]),
+        };
         let x = if quarter.is_multiple_of(2) { 0 } else { width as i16 };
         let y = if quarter < 2 { 0 } else { height as i16 };
         let set = x11rb::protocol::xproto::ChangeGCAux::new().foreground(pixel);
@@ -125,6 +128,77 @@ fn the_screen_is_captured_with_the_right_colours_and_only_when_it_changes() {
     let environment = [("DISPLAY", display.name()), ("WAYLAND_DISPLAY", "")];
     Child::start("screen::the_screen_is_captured_with_the_right_colours_and_only_when_it_changes", environment)
         .finish();
+}
+
+#[test]
+fn a_share_ends_with_its_monitor_and_never_shows_another() {
+    use x11rb::protocol::randr::{ConnectionExt as _, MonitorInfo};
+    if is_child() {
+        let pattern = Pattern::show();
+        // DP-1 is the left half, eDP-1 the right one. A name that is part of the other's was mistaken for it.
+        let half = pattern.size.0 / 2;
+        let atom = |name: &str| {
+            pattern.connection.intern_atom(false, name.as_bytes()).expect("atom").reply().expect("atom").atom
+        };
+        for (name, x) in [("DP-1", 0), ("eDP-1", half as i16)] {
+            let monitor = MonitorInfo {
+                name: atom(name),
+                primary: name == "DP-1",
+                automatic: false,
+                x,
+                y: 0,
+                width: half,
+                height: pattern.size.1,
+                width_in_millimeters: 300,
+                height_in_millimeters: 200,
+                outputs: Vec::new(),
+            };
+            pattern.connection.randr_set_monitor(pattern.root, monitor).expect("monitor");
+        }
+        pattern.connection.sync().expect("sync");
+        let sources = [ScreenSource::Monitor("DP-1".into()), ScreenSource::Primary];
+        let shares = sources.map(|source| {
+            let watch = Watch::default();
+            let options = ScreenOptions { source, ..ScreenOptions::default() };
+            let screen = Screen::open(options, watch.on_frame(), watch.on_state());
+            watch.wait_for_on("DP-1");
+            (watch, screen)
+        });
+        pattern.connection.randr_delete_monitor(pattern.root, atom("DP-1")).expect("delete");
+        pattern.connection.sync().expect("sync");
+        for (watch, _screen) in &shares {
+            watch.wait_for_failure(DeviceProblem::Unplugged);
+            let frame = watch.frames.newest().expect("a frame");
+            assert!(near(pixel(&frame, 20, 20), yuv(COLOURS[0]), 2), "shows the other monitor");
+        }
+        // Nor may it be shared anew by its name.
+        let watch = Watch::default();
+        let options = ScreenOptions { source: ScreenSource::Monitor("DP-1".into()), ..ScreenOptions::default() };
+        let _screen = Screen::open(options, watch.on_frame(), watch.on_state());
+        watch.wait_for_failure(DeviceProblem::NotFound);
+        return;
+    }
+    let display = Display::start(1280, 720).expect("display");
+    let environment = [("DISPLAY", display.name()), ("WAYLAND_DISPLAY", "")];
+    Child::start("screen::a_share_ends_with_its_monitor_and_never_shows_another", environment).finish();
+}
+
+#[test]
+fn ten_bits_a_channel_and_no_shared_memory_are_captured() {
+    if is_child() {
+        let _pattern = Pattern::show();
+        let watch = Watch::default();
+        let _screen = Screen::open(ScreenOptions::default(), watch.on_frame(), watch.on_state());
+        for (quarter, colour) in COLOURS.into_iter().enumerate() {
+            wait_for_colour(&watch, quarter, colour);
+        }
+        return;
+    }
+    for (depth, more) in [(30, &[][..]), (24, &["-extension", "MIT-SHM"]), (30, &["-extension", "MIT-SHM"])] {
+        let display = Display::start_with(1280, 720, depth, more).expect("display");
+        let environment = [("DISPLAY", display.name()), ("WAYLAND_DISPLAY", "")];
+        Child::start("screen::ten_bits_a_channel_and_no_shared_memory_are_captured", environment).finish();
+    }
 }
 
 #[test]

@@ -94,6 +94,11 @@ fn every_state_of_the_check_has_words_and_a_way_on() {
         (NetworkState::Failed(NetworkProblem::Refused), failed("refused")),
         (NetworkState::Failed(NetworkProblem::MediaUnreachable), failed("blocked")),
         (NetworkState::Failed(NetworkProblem::TooSlow), failed("slow")),
+        (NetworkState::Failed(NetworkProblem::Busy), failed("busy")),
+        (
+            NetworkState::Failed(NetworkProblem::ClinicTrouble),
+            keys(&["end-clinic-trouble", "check-clinic-trouble-advice"]),
+        ),
         (NetworkState::Failed(NetworkProblem::Failed), failed("failed")),
     ] {
         cases.push((change(move |check| check.network = network), shown));
@@ -122,13 +127,20 @@ fn every_state_of_the_check_has_words_and_a_way_on() {
 
 #[test]
 fn a_good_network_is_told_with_its_figures() {
-    for (language, figures) in [
-        (Language::Spanish, "Ida y vuelta 24 ms · sube 2.4 y baja 2.3 Mbit/s · pérdida 0.0 %"),
-        (Language::English, "Round trip 24 ms · up 2.4 and down 2.3 Mbit/s · loss 0.0 %"),
+    for (language, figures, near) in [
+        (Language::Spanish, "Ida y vuelta 24 ms · sube 2,4 y baja 2,3 Mbit/s · pérdida 0,0 %", "menos de 1 ms"),
+        (Language::English, "Round trip 24 ms · up 2.4 and down 2.3 Mbit/s · loss 0.0 %", "less than 1 ms"),
     ] {
-        let stand = checking(language, Role::Patient);
+        let patient = checking(language, Role::Patient);
+        patient.assert_shows("check-network-good");
+        assert!(!patient.shows_text(figures), "a patient can do nothing with figures");
+        let mut stand = checking(language, Role::Doctor);
         stand.assert_shows("check-title");
         assert!(stand.shows_text(figures));
+        let on_this_machine =
+            NetworkReport { connect_ms: 9, round_trip_ms: 0, loss_percent: 0.0, up_kbps: 2400, down_kbps: 2300 };
+        stand.change_check(|check| check.network = NetworkState::Done(on_this_machine));
+        assert!(stand.shows_text(&figures.replace("24 ms", near)));
         assert!(!stand.shows("check-network-again"), "a good one needs no second try");
     }
 }
@@ -194,10 +206,15 @@ fn a_doctor_may_skip_the_check_and_a_patient_may_not() {
 fn whoever_waits_sees_themselves_and_since_when_and_can_leave() {
     for language in Language::ALL {
         let mut state = call(Role::Patient);
-        state.participants.clear();
+        let doctor = std::mem::take(&mut state.participants);
         state.phase = CallPhase::Waiting { since: Instant::now() - Duration::from_secs(185) };
         let mut stand = Stand::in_call(language, state);
-        for key in ["waiting-title", "waiting-lead", "self-view"] {
+        for key in ["waiting-title-alone", "waiting-lead-alone", "self-view"] {
+            stand.assert_shows(key);
+        }
+        assert!(!stand.shows("waiting-title"), "nobody is there who could know");
+        stand.change(|state| state.participants = doctor);
+        for key in ["waiting-title", "waiting-lead"] {
             stand.assert_shows(key);
         }
         assert!(stand.shows_text(&stand.text_with("waited-for", &[("minutes", 3.into())])));
@@ -241,6 +258,7 @@ pub fn consultation(id: &str, state: ConsultationState) -> ConsultationDetails {
         waiting_at: Some(at(-3)),
         live_at: None,
         ended_at: None,
+        language: autamedica_api::Language::Es,
         recordings: 0,
     }
 }
@@ -294,7 +312,9 @@ fn admission(role: Role) -> Arc<Admission> {
         url: "ws://127.0.0.1:1".into(),
         token: Secret::new("token"),
         role,
+        e2ee: false,
         e2ee_key: None,
+        e2ee_key_index: 0,
         consultation: Some(ConsultationPlace {
             server: "http://localhost:8888".parse().unwrap(),
             id: Id::new("4821").unwrap(),

@@ -15,21 +15,12 @@ use super::harness::{Stand, call};
 
 fn line(text: &str, own: bool) -> ChatMessage {
     let from = if own { "me" } else { "id of María Quispe" };
-    ChatMessage {
-        from: from.into(),
-        role: None,
-        own,
-        text: text.into(),
-        at: SystemTime::now(),
-        failed: false,
-        file: None,
-    }
+    ChatMessage::written(from, own, text, SystemTime::now())
 }
 
 fn say(state: &mut CallState, message: ChatMessage) {
-    let mut chat = state.chat.to_vec();
-    chat.push(message);
-    state.chat = Arc::new(chat);
+    let number = state.chat.newest() + 1;
+    state.chat.push(ChatMessage { number, ..message });
 }
 
 #[test]
@@ -86,12 +77,77 @@ fn unread_lines_are_counted_until_the_chat_is_opened() {
 }
 
 #[test]
-fn a_line_that_could_not_be_sent_says_so() {
-    let mut state = call(Role::Patient);
-    say(&mut state, ChatMessage { failed: true, ..line("Hola", true) });
-    let mut stand = Stand::in_call(Language::English, state);
-    stand.click("chat-open");
-    stand.assert_shows("chat-failed");
+fn a_line_that_could_not_be_sent_says_so_and_is_sent_again() {
+    for language in Language::ALL {
+        let mut state = call(Role::Patient);
+        say(&mut state, line("Enviado", true));
+        say(&mut state, ChatMessage { failed: true, ..line("Hola", true) });
+        let number = state.chat.newest();
+        let mut stand = Stand::in_call(language, state);
+        stand.click("chat-open");
+        stand.assert_shows("chat-failed");
+        let again = stand.text_with("chat-again-named", &[("text", "Hola".into())]);
+        stand.click_text(&again);
+        assert_eq!(stand.sent(), [CallCommand::SendAgain(number)]);
+    }
+}
+
+/// What was copied in this pass.
+fn copied(stand: &Stand) -> Vec<String> {
+    let commands = &stand.harness.output().platform_output.commands;
+    let text = |command: &egui::OutputCommand| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(text).collect()
+}
+
+#[test]
+fn a_message_is_copied_by_menu_keyboard_and_mouse() {
+    const DOSE: &str = "Tome 500 mg cada 8 horas";
+    for language in Language::ALL {
+        let mut state = call(Role::Patient);
+        say(&mut state, line(DOSE, true));
+        let mut stand = Stand::in_call(language, state);
+        stand.click("chat-open");
+        stand.harness.get_by_label(DOSE).click_secondary();
+        stand.settle();
+        let copy = stand.text("chat-copy");
+        stand.harness.get_by_label(&copy).click();
+        let mut got = Vec::new();
+        for _ in 0..4 {
+            stand.harness.step();
+            got.extend(copied(&stand));
+        }
+        assert_eq!(got, [DOSE], "by its menu");
+        assert!(!stand.shows("chat-copy"), "the menu is gone");
+
+        stand.harness.get_by_label(DOSE).focus();
+        stand.settle();
+        stand.harness.input_mut().events.push(egui::Event::Copy);
+        stand.harness.step();
+        assert_eq!(copied(&stand), [DOSE], "with the keyboard");
+
+        // Dragged over with the mouse, from its first letter to beyond its last.
+        let rect = stand.rect(DOSE);
+        let (from, to) = (rect.left_center() + egui::vec2(4.0, 0.0), rect.right_center() + egui::vec2(40.0, 0.0));
+        let button = |pos, pressed| egui::Event::PointerButton {
+            pos,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        for event in
+            [egui::Event::PointerMoved(from), button(from, true), egui::Event::PointerMoved(to), button(to, false)]
+        {
+            stand.harness.event(event);
+            stand.harness.step();
+        }
+        stand.settle();
+        stand.harness.input_mut().events.push(egui::Event::Copy);
+        stand.harness.step();
+        assert_eq!(copied(&stand), [DOSE], "with the mouse");
+    }
 }
 
 #[test]
@@ -213,7 +269,7 @@ fn how_far_a_file_is_and_what_went_wrong_is_told_in_words() {
         let mut stand = Stand::in_call(language, with_file(false, FileProgress::Moving(720_000)));
         open_chat(&mut stand);
         assert!(stand.shows_text(&stand.text_with("file-moving", &[("percent", 50.into())])));
-        stand.change(|state| state.chat = Arc::new(vec![file(false, FileProgress::Saved("/home/ana/r.pdf".into()))]));
+        stand.change(|state| state.chat = vec![file(false, FileProgress::Saved("/home/ana/r.pdf".into()))].into());
         assert!(stand.shows_text(&stand.text_with("file-saved", &[("path", "/home/ana/r.pdf".into())])));
     }
 }
@@ -269,4 +325,57 @@ fn only_honest_addresses_are_links_and_the_system_opens_them() {
         }
         assert_eq!(opened, ["https://clinic.example/receta"]);
     }
+}
+
+#[test]
+fn a_line_that_somebody_tells_is_shown_as_theirs() {
+    for language in Language::ALL {
+        let mut state = call(Role::Doctor);
+        let teller = state.participants[0].identity.clone();
+        say(&mut state, ChatMessage { told_by: Some(teller), ..line("Me duele aquí", false) });
+        let mut stand = Stand::in_call(language, state);
+        open_chat(&mut stand);
+        let told = stand.text_with(
+            "chat-told",
+            &[("name", "María Quispe".into()), ("teller", "María Quispe".into()), ("time", "".into())],
+        );
+        let told = told.trim_end_matches(|c: char| !c.is_alphabetic()).to_owned();
+        let shown = stand.harness.query_all_by_label_contains(&told).count();
+        assert!(shown > 0, "{told}");
+    }
+}
+
+#[test]
+fn lines_left_out_are_told() {
+    for language in Language::ALL {
+        let mut state = call(Role::Doctor);
+        state.chat_left_out = 12;
+        say(&mut state, line("Hola", false));
+        let mut stand = Stand::in_call(language, state);
+        open_chat(&mut stand);
+        assert!(stand.shows_text(&stand.text_with("chat-left-out", &[("count", 12.into())])));
+        assert!(stand.shows_text("Hola"));
+    }
+}
+
+#[test]
+fn of_a_long_chat_only_what_is_on_screen_is_laid_out() {
+    let mut state = call(Role::Doctor);
+    for number in 0..500 {
+        say(&mut state, line(&format!("line {number}\n{}", "http://a.b ".repeat(number % 300)), number % 2 == 0));
+    }
+    let mut stand = Stand::in_call(Language::English, state);
+    open_chat(&mut stand);
+    stand.settle();
+    let shown = |text: &str| stand.harness.query_all_by_label_contains(text).count();
+    assert!(shown("line 499") > 0, "the newest is on screen");
+    assert!(shown("line ") < 40, "{} lines are laid out", shown("line "));
+    // Lines that come later are shown, too.
+    stand.change(|state| say(state, line("and one more", false)));
+    stand.settle();
+    assert!(stand.shows_text("and one more"));
+    let started = std::time::Instant::now();
+    stand.harness.run_steps(60);
+    let each = started.elapsed() / 60;
+    assert!(each < std::time::Duration::from_millis(250), "{each:?} a pass");
 }

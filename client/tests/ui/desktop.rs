@@ -1,5 +1,8 @@
 //! A machine around the window that needs none.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use autamedica_client::device::ScreenSource;
 use autamedica_client::sound::Sound;
 use autamedica_client::ui::desktop::{Desktop, Picked, Shareable};
@@ -13,6 +16,10 @@ pub struct FakeDesktop {
     /// What each file dialog says; `None` means that there are no dialogs.
     pub picks: Mutex<Option<Picked>>,
     pub played: Mutex<Vec<Sound>>,
+    /// The second monitor was pulled out.
+    pub unplugged: Arc<AtomicBool>,
+    /// How many windows can be shared, beside the two monitors.
+    pub windows: Mutex<u32>,
 }
 
 impl FakeDesktop {
@@ -33,7 +40,12 @@ impl Desktop for FakeDesktop {
     fn shareables(&self) -> Vec<Shareable> {
         let monitor =
             |name: &str| Shareable::new(ScreenSource::Monitor(name.into()), name.into(), (1920, 1080), picture());
-        vec![monitor("HDMI-1"), monitor("DP-2")]
+        let window = |id| {
+            let name = format!("Window {id}");
+            Shareable::new(ScreenSource::Window { id, name: name.clone() }, name, (800, 600), picture())
+        };
+        let monitors = [monitor("HDMI-1"), monitor("DP-2").gone(Arc::clone(&self.unplugged))];
+        monitors.into_iter().chain((0..*self.windows.lock()).map(window)).collect()
     }
 
     fn play(&self, sound: Sound) {

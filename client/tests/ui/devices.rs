@@ -36,9 +36,9 @@ fn each_device_can_be_changed_without_leaving_the_call() {
         let mut stand = Stand::in_call(language, with_devices(Role::Patient));
         let named = |stand: &Stand, group: &str, name: &str| format!("{}: {name}", stand.text(group));
         for (menu, group, device, command) in [
-            ("sound-devices", "devices-microphones", "USB", CallCommand::UseMicrophone as fn(_) -> _),
-            ("sound-devices", "devices-speakers", "USB", CallCommand::UseSpeaker),
-            ("camera-devices", "devices-cameras", "Logitech C920", CallCommand::UseCamera),
+            ("sound-devices", "microphone-caption", "USB", CallCommand::UseMicrophone as fn(_) -> _),
+            ("sound-devices", "speaker-caption", "USB", CallCommand::UseSpeaker),
+            ("camera-devices", "camera-caption", "Logitech C920", CallCommand::UseCamera),
         ] {
             stand.click(menu);
             let name = named(&stand, group, device);
@@ -47,17 +47,17 @@ fn each_device_can_be_changed_without_leaving_the_call() {
         }
         // The one in use is marked, and asking for it again asks for nothing.
         stand.click("camera-devices");
-        let integrated = named(&stand, "devices-cameras", "Integrada");
+        let integrated = named(&stand, "camera-caption", "Integrada");
         stand.click_text(&integrated);
         assert_eq!(stand.sent(), []);
         // The system's choice is in each list: their names tell them apart.
-        let default = stand.text("devices-default");
         for (menu, group, command) in [
-            ("sound-devices", "devices-microphones", CallCommand::UseMicrophone as fn(_) -> _),
-            ("sound-devices", "devices-speakers", CallCommand::UseSpeaker),
-            ("camera-devices", "devices-cameras", CallCommand::UseCamera),
+            ("sound-devices", "microphone-caption", CallCommand::UseMicrophone as fn(_) -> _),
+            ("sound-devices", "speaker-caption", CallCommand::UseSpeaker),
+            ("camera-devices", "camera-caption", CallCommand::UseCamera),
         ] {
             stand.click(menu);
+            let default = stand.text(&group.replace("caption", "default"));
             let name = named(&stand, group, &default);
             stand.click_text(&name);
             assert_eq!(stand.sent(), [command(DeviceChoice::Default)], "{name}");
@@ -180,6 +180,19 @@ fn statistics_are_shown_in_words_and_figures() {
         stand.click("more-open");
         stand.click("more-statistics");
         stand.assert_shows("statistics-none");
+        let theirs = TrackStatistics {
+            sid: "TR_1".into(),
+            identity: Some("id of María Quispe".into()),
+            source: TrackSource::Camera,
+            codec: "H264".into(),
+            encoder: String::new(),
+            kbps: 1700.0,
+            width: 1280,
+            height: 720,
+            fps: 29.7,
+            loss_percent: 0.25,
+            jitter_ms: 3.0,
+        };
         let sample = StatisticsSample {
             at: Instant::now(),
             round_trip_ms: Some(24.4),
@@ -187,22 +200,15 @@ fn statistics_are_shown_in_words_and_figures() {
             jitter_ms: 3.0,
             sent_kbps: 1520.0,
             received_kbps: 1810.0,
-            tracks: vec![TrackStatistics {
-                sid: "TR_1".into(),
-                identity: Some("id of María Quispe".into()),
-                source: TrackSource::Camera,
-                codec: "VP8".into(),
-                kbps: 1700.0,
-                width: 1280,
-                height: 720,
-                fps: 29.7,
-                loss_percent: 0.25,
-                jitter_ms: 3.0,
-            }],
+            tracks: vec![
+                TrackStatistics { identity: None, encoder: "OpenH264".into(), ..theirs.clone() },
+                TrackStatistics { codec: "VP8".into(), ..theirs },
+            ],
         };
         stand.change(|state| state.statistics = Arc::new(CallStatistics { samples: [sample].into() }));
         let loss = if language == Language::Spanish { "0,2 %" } else { "0.2 %" };
-        for text in ["1520 kbit/s", "1810 kbit/s", "24 ms", "1280x720", "VP8", "María Quispe", loss] {
+        for text in ["1520 kbit/s", "1810 kbit/s", "24 ms", "1280x720", "H264 · OpenH264", "VP8", "María Quispe", loss]
+        {
             assert!(stand.harness.query_all_by_label_contains(text).next().is_some(), "{text}");
         }
     }

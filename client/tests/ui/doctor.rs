@@ -4,11 +4,13 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::Role;
+use autamedica_client::app::AppOptions;
 use autamedica_client::call::{
     CallCommand, CallPhase, CallState, ControlFailure, ControlRequest, EndReason, ShareState,
 };
 use autamedica_client::device::ScreenSource;
 use autamedica_client::i18n::Language;
+use autamedica_client::settings::HangUp;
 use autamedica_client::sound::Sound;
 use autamedica_client::ui::desktop::Picked;
 use egui::{Key, Modifiers};
@@ -154,6 +156,37 @@ fn what_to_share_is_picked_from_pictures() {
     }
 }
 
+#[test]
+fn what_is_gone_can_no_longer_be_picked_and_nothing_is_picked_in_its_place() {
+    let mut stand = Stand::in_call(Language::Spanish, call(Role::Doctor));
+    stand.click("share-start");
+    let (first, second) = (named(&stand, "share-monitor", "HDMI-1"), named(&stand, "share-monitor", "DP-2"));
+    stand.wait_for_text(&second);
+    stand.click_text(&second);
+    stand.desktop.unplugged.store(true, std::sync::atomic::Ordering::Release);
+    stand.settle();
+    assert!(!stand.shows_text(&second) && stand.shows_text(&first));
+    assert!(!stand.shows("share-go"), "what would be shared?");
+    stand.click_text(&first);
+    stand.click("share-go");
+    assert_eq!(stand.sent(), [CallCommand::ShareScreen(ScreenSource::Monitor("HDMI-1".into()))]);
+}
+
+#[test]
+fn the_button_that_shares_is_in_view_in_a_small_window_with_much_to_share() {
+    let mut stand = Stand::in_call(Language::Spanish, call(Role::Doctor));
+    let window = egui::vec2(780.0, 600.0);
+    stand.harness.set_size(window);
+    *stand.desktop.windows.lock() = 10;
+    stand.settle();
+    stand.click("share-start");
+    stand.wait_for_text(&named(&stand, "share-monitor", "DP-2"));
+    for key in ["share-go", "dialog-cancel"] {
+        let rect = stand.rect(&stand.text(key));
+        assert!(egui::Rect::from_min_size(egui::Pos2::ZERO, window).contains_rect(rect), "{key}: {rect:?}");
+    }
+}
+
 fn write_notes(stand: &mut Stand, text: &str) {
     stand.click("more-open");
     stand.click("more-notes");
@@ -180,6 +213,7 @@ fn notes_are_saved_where_the_doctor_says_and_sent_to_nobody() {
         assert_eq!(stand.sent(), []);
         // Saved notes aren't asked about.
         stand.click("hang-up");
+        stand.click("hang-up-leave");
         stand.assert_shows("end-hung-up");
         assert!(!stand.shows("notes-left-title"));
     }
@@ -205,6 +239,7 @@ fn unsaved_notes_are_asked_about_and_hanging_up_doesnt_wait_for_it() {
         let mut stand = Stand::in_call(language, call(Role::Doctor));
         write_notes(&mut stand, "Nota");
         stand.click("hang-up");
+        stand.click("hang-up-leave");
         assert_eq!(stand.sent(), [CallCommand::HangUp]);
         stand.assert_shows("notes-left-title");
         stand.press(Modifiers::NONE, Key::Escape);
@@ -246,5 +281,87 @@ fn a_patient_sees_nobody_waiting_and_can_mute_and_remove_nobody() {
         stand.press(Modifiers::NONE, Key::Escape);
         stand.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::A);
         assert_eq!(stand.sent(), []);
+    }
+}
+
+#[test]
+fn the_red_button_asks_the_first_time_and_remembers() {
+    for language in Language::ALL {
+        for (answer, choice, command) in [
+            ("hang-up-leave", HangUp::Leave, CallCommand::HangUp),
+            ("hang-up-end", HangUp::EndForAll, CallCommand::EndForAll),
+        ] {
+            let mut stand = Stand::in_call(language, call(Role::Doctor));
+            stand.click("hang-up");
+            stand.assert_shows("hang-up-title");
+            stand.press(Modifiers::NONE, Key::Escape);
+            assert!(!stand.shows("hang-up-title") && stand.sent().is_empty(), "nothing happened");
+            stand.click("hang-up");
+            let leave = stand.text("hang-up-leave");
+            assert!(stand.harness.get_by_label(&leave).is_focused(), "the safe answer has the keyboard");
+            stand.click(answer);
+            assert_eq!(stand.sent(), std::slice::from_ref(&command));
+            let kept = stand.kept().pop().expect("it is remembered");
+            assert_eq!(kept.hang_up, choice);
+            // The next call asks nothing.
+            let options = AppOptions { settings: kept, ..Stand::options(language, Role::Doctor) };
+            let mut stand = Stand::with(options, call(Role::Doctor));
+            stand.click("hang-up");
+            assert_eq!(stand.sent(), [command]);
+        }
+        // Alone, or as a patient, there is nothing to ask.
+        let mut alone = call(Role::Doctor);
+        alone.participants.clear();
+        for state in [alone, call(Role::Patient)] {
+            let mut stand = Stand::in_call(language, state);
+            stand.click("hang-up");
+            assert_eq!(stand.sent(), [CallCommand::HangUp]);
+        }
+    }
+}
+
+#[test]
+fn an_observer_is_let_speak_and_no_longer() {
+    for language in Language::ALL {
+        let mut state = call(Role::Doctor);
+        let mut observer = person("Intérprete", Some(Role::Observer));
+        observer.may_send = false;
+        state.participants.push(observer);
+        let mut stand = Stand::in_call(language, state);
+        stand.click("more-open");
+        stand.click("more-people");
+        let options = named(&stand, "person-options", "Intérprete");
+        stand.click_text(&options);
+        stand.click("person-permit");
+        let identity = "id of Intérprete".to_owned();
+        assert_eq!(stand.sent(), [CallCommand::PermitOther { identity: identity.clone(), publish: true }]);
+        stand.change(|state| state.participants[1].may_send = true);
+        stand.click_text(&options);
+        stand.click("person-forbid");
+        assert_eq!(stand.sent(), [CallCommand::PermitOther { identity, publish: false }]);
+        // Nobody else is a listener by choice.
+        let options = named(&stand, "person-options", "María Quispe");
+        stand.click_text(&options);
+        assert!(!stand.shows("person-permit") && !stand.shows("person-forbid"));
+    }
+}
+
+#[test]
+fn who_listens_has_nothing_to_send_with() {
+    for language in Language::ALL {
+        let mut state = call(Role::Observer);
+        state.listening = true;
+        let mut stand = Stand::in_call(language, state);
+        stand.assert_shows("listening");
+        for button in ["microphone-mute", "microphone-unmute", "camera-stop", "camera-start"] {
+            assert!(!stand.shows(button), "{button}");
+        }
+        stand.assert_shows("hang-up");
+        stand.click("chat-open");
+        stand.assert_shows("chat-listening");
+        assert!(!stand.shows("chat-input"));
+        stand.change(|state| state.listening = false);
+        stand.assert_shows("chat-input");
+        assert!(!stand.shows("listening"));
     }
 }

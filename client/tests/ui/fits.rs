@@ -1,11 +1,15 @@
 //! Nothing is cut off or too small to hit, at twice the size and with everything open.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::Role;
-use autamedica_client::app::AppOptions;
-use autamedica_client::call::{CallState, DeviceKind, DeviceLists, DeviceOffer, RecordingState};
+use autamedica_api::{JoinLink, Role};
+use autamedica_client::app::{AppOptions, Start};
+use autamedica_client::call::{
+    CallPhase, CallState, DeviceKind, DeviceLists, DeviceOffer, EndReason, JoinTarget, RecordingState, Secret,
+};
+use autamedica_client::check::{NetworkProblem, NetworkState, TestSound};
+use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
 use egui::accesskit::Role as Is;
 use egui::{Pos2, Rect, Vec2};
@@ -117,4 +121,94 @@ fn labels_keep_apart_at_twice_the_size() {
         let window = Rect::from_min_size(Pos2::ZERO, Vec2::new(640.0, 360.0));
         assert!(window.contains_rect(name) && window.contains_rect(recording));
     }
+}
+
+/// Each screen outside of the call, in the state with the most on it.
+fn screens(language: Language, scale: f32) -> Vec<(&'static str, Stand)> {
+    let options = |role| AppOptions { language, role, text_scale: scale, ..AppOptions::default() };
+    let check = |role| AppOptions { start: Start::Check(JoinTarget::Digits(Secret::new("31836728"))), ..options(role) };
+    let joining = || CallState::joining(Role::Patient);
+    let mut waiting = call(Role::Patient);
+    waiting.phase = CallPhase::Waiting { since: Instant::now() };
+    waiting.camera.device = DeviceState::Failed(DeviceProblem::Busy);
+    let mut ended = call(Role::Patient);
+    ended.phase = CallPhase::Ended { reason: EndReason::ConnectionLost, lasted: Duration::from_secs(600) };
+    let in_call = |state: CallState| {
+        Stand::with(AppOptions { text_scale: scale, ..Stand::options(language, Role::Patient) }, state)
+    };
+    let mut settings = Stand::with(options(Role::Doctor), CallState::joining(Role::Doctor));
+    settings.click("settings-open");
+    let mut checking = Stand::with(check(Role::Doctor), joining());
+    checking.change_check(|check| {
+        check.camera = DeviceState::Failed(DeviceProblem::Busy);
+        check.microphone = DeviceState::Failed(DeviceProblem::NotFound);
+        check.sound = TestSound::Asked;
+        check.network = NetworkState::Failed(NetworkProblem::MediaUnreachable);
+    });
+    let link = JoinLink::parse("https://clinic.example/join#a-secret-code-of-enough-letters").unwrap();
+    let server = AppOptions { start: Start::Check(JoinTarget::Link(link)), ..options(Role::Patient) };
+    let kiosk = AppOptions { kiosk: true, ..options(Role::Patient) };
+    vec![
+        ("start, patient", Stand::with(options(Role::Patient), joining())),
+        ("start, doctor", Stand::with(options(Role::Doctor), CallState::joining(Role::Doctor))),
+        ("unknown server", Stand::with(server, joining())),
+        ("check", checking),
+        ("joining", in_call(joining())),
+        ("waiting room", in_call(waiting)),
+        ("end", in_call(ended)),
+        ("settings", settings),
+        ("kiosk", Stand::with(kiosk, joining())),
+    ]
+}
+
+#[test]
+fn every_screen_is_whole_on_a_small_screen_and_at_twice_the_size() {
+    for language in Language::ALL {
+        for (size, scale) in [
+            (Vec2::new(1024.0, 768.0), 1.0),
+            (Vec2::new(1024.0, 768.0), 2.0),
+            (Vec2::new(1280.0, 680.0), 1.0),
+            (Vec2::new(1280.0, 680.0), 2.0),
+        ] {
+            let window = size / scale;
+            for (name, mut stand) in screens(language, scale) {
+                // A kiosk's own size is large already, and its zoom the operator's.
+                if name == "kiosk" && scale > 1.0 {
+                    continue;
+                }
+                let what = format!("{language:?} {size} at {scale}: {name}");
+                stand.harness.set_size(window);
+                stand.settle();
+                let inside = Rect::from_min_size(Pos2::ZERO, window).expand(0.5);
+                let names: Vec<_> = controls(&stand).into_iter().map(|(name, _)| name).collect();
+                assert!(!names.is_empty(), "{what}: nothing to press");
+                for control in names {
+                    use egui_kittest::kittest::Queryable;
+                    let Some(node) = stand.harness.query_all_by_label(&control).next() else { continue };
+                    node.scroll_to_me();
+                    stand.settle();
+                    let rect = stand.harness.query_all_by_label(&control).next().expect("it is still there").rect();
+                    assert!(inside.contains_rect(rect), "{what}: {control} is cut off or can't be reached: {rect:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_screen_begins_at_its_top_wherever_the_one_before_was() {
+    let options = AppOptions { text_scale: 2.0, ..Stand::options(Language::Spanish, Role::Patient) };
+    let mut state = call(Role::Patient);
+    state.phase = CallPhase::Waiting { since: Instant::now() };
+    let mut stand = Stand::with(options, state);
+    let window = Vec2::new(640.0, 360.0);
+    stand.harness.set_size(window);
+    stand.settle();
+    // Scrolled to the button at its end.
+    use egui_kittest::kittest::Queryable;
+    let leave = stand.text("waiting-leave");
+    stand.harness.get_by_label(&leave).scroll_to_me();
+    stand.settle();
+    stand.change(|state| state.phase = CallPhase::Ended { reason: EndReason::Refused, lasted: Duration::ZERO });
+    assert_in_window(&stand, window, &["end-refused"]);
 }

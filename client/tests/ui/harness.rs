@@ -9,22 +9,22 @@ use autamedica_client::answer::{Answer, Reply, pending};
 use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start};
 use autamedica_client::backend::Admission;
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, ParticipantState, Secret,
-    Tile, Wake,
+    CallCommand, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, Secret, Tile, Wake,
 };
 use autamedica_client::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
 use autamedica_client::device::DeviceState;
 use autamedica_client::device::audio::Level;
 use autamedica_client::i18n::{Language, Texts, Value};
+use autamedica_client::pin::{LOCKED_FOR, MAX_ATTEMPTS};
 use autamedica_client::recordings::{Listed, RecordingsCommand, RecordingsState};
 use autamedica_client::settings::Settings;
-use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use parking_lot::Mutex;
 
 use super::desktop::FakeDesktop;
+pub use super::people::{call, person, picture};
 
 /// What happened behind the screens.
 #[derive(Default)]
@@ -40,6 +40,11 @@ struct Log {
     asked: Vec<CheckCommand>,
     told: Vec<Feedback>,
     reply: Option<Reply<bool>>,
+    /// PINs since the last right one.
+    pins: u32,
+    pins_locked: bool,
+    holds_pins: bool,
+    held_pin: Option<(Reply<PinAnswer>, PinAnswer)>,
     agenda: Option<Arc<Agenda>>,
     kept: Vec<Settings>,
     disk_is_full: bool,
@@ -69,16 +74,33 @@ impl Calls for Fake {
     }
 
     fn tell(&mut self, _: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
-        let (answer, reply) = pending(wake);
+        let (answer, reply) = pending(wake, false);
         let mut log = self.0.lock();
         log.told.push(feedback);
         log.reply = Some(reply);
         answer
     }
 
-    fn operator_pin(&mut self, pin: Secret, _: Wake) -> Answer<PinAnswer> {
+    fn operator_pin(&mut self, pin: Secret, wake: Wake) -> Answer<PinAnswer> {
+        let mut log = self.0.lock();
+        log.pins += 1;
         let right = pin.expose() == PIN;
-        Answer::ready(if right { PinAnswer::Right } else { PinAnswer::Wrong })
+        let answer = match log.pins {
+            _ if log.pins_locked => PinAnswer::Locked(LOCKED_FOR),
+            _ if right => PinAnswer::Right,
+            MAX_ATTEMPTS.. => PinAnswer::Locked(LOCKED_FOR),
+            _ => PinAnswer::Wrong,
+        };
+        log.pins_locked = matches!(answer, PinAnswer::Locked(_));
+        if right {
+            log.pins = 0;
+        }
+        if !log.holds_pins {
+            return Answer::ready(answer);
+        }
+        let (held, reply) = pending(wake, PinAnswer::NotCounted);
+        log.held_pin = Some((reply, answer));
+        held
     }
 
     fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
@@ -420,6 +442,24 @@ impl Stand {
         self.settle();
     }
 
+    /// PINs are compared slowly from now on: each waits for [`answer_pin`](Self::answer_pin).
+    pub fn hold_pins(&mut self) {
+        self.log.0.lock().holds_pins = true;
+    }
+
+    /// Answers the PIN that waits.
+    #[track_caller]
+    pub fn answer_pin(&mut self) {
+        let (reply, answer) = self.log.0.lock().held_pin.take().expect("a PIN was given");
+        reply.give(answer);
+        self.settle();
+    }
+
+    /// Number of PINs given since the last right one.
+    pub fn pins(&self) -> u32 {
+        self.log.0.lock().pins
+    }
+
     /// The settings as they were kept, the newest last.
     pub fn kept(&self) -> Vec<Settings> {
         self.log.0.lock().kept.clone()
@@ -434,41 +474,4 @@ impl Stand {
     pub fn kept_recent(&self) -> Option<Vec<Id>> {
         self.log.0.lock().recent.clone()
     }
-}
-
-/// A call of `role` with one other person, both with pictures.
-pub fn call(role: Role) -> CallState {
-    let other = if role == Role::Doctor { Role::Patient } else { Role::Doctor };
-    let mut state = CallState::joining(role);
-    state.phase = CallPhase::InCall;
-    state.identity = "me".into();
-    state.joined_at = Some(Instant::now() - Duration::from_secs(724));
-    state.camera.device = DeviceState::On { name: "Camera".into() };
-    state.microphone.device = DeviceState::On { name: "Microphone".into() };
-    state.self_view = picture();
-    state.participants.push(person("María Quispe", Some(other)));
-    state
-}
-
-pub fn person(name: &str, role: Option<Role>) -> ParticipantState {
-    ParticipantState {
-        identity: format!("id of {name}"),
-        name: name.into(),
-        role,
-        camera: Some(picture()),
-        screen: None,
-        microphone_muted: false,
-        speaking: false,
-        waiting_since: None,
-        joined_at: None,
-        quality: ConnectionQuality::Excellent,
-    }
-}
-
-/// A slot with a grey picture in it.
-pub fn picture() -> LatestFrame {
-    let slot = LatestFrame::new();
-    let bytes = vec![128; VideoFrame::packed_len(64, 36)];
-    slot.put(Arc::new(VideoFrame::from_packed(64, 36, bytes, 0).expect("the length fits")));
-    slot
 }

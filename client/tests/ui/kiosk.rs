@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use autamedica_api::Role;
 use autamedica_client::app::AppOptions;
-use autamedica_client::call::{CallCommand, CallPhase, CallState, EndReason, JoinTarget, Secret};
+use autamedica_client::call::{CallCommand, CallPhase, CallState, DeviceChoices, EndReason, JoinTarget, Secret};
+use autamedica_client::device::DeviceChoice;
 use autamedica_client::i18n::Language;
 use egui::{Key, Modifiers, OutputCommand};
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -48,6 +49,20 @@ fn eight_digits_lead_to_the_check_and_into_the_call() {
 }
 
 #[test]
+fn the_first_screen_has_the_clinics_name_and_says_where_the_code_is() {
+    for language in Language::ALL {
+        let clinic = Some("Clínica San Martín".to_owned());
+        let options = AppOptions { language, kiosk: true, clinic, ..AppOptions::default() };
+        let stand = Stand::with(options, CallState::joining(Role::Patient));
+        assert!(stand.shows_text("Clínica San Martín"));
+        stand.assert_shows("keypad-help-text");
+        // A word, not a sign that may be taken for one more digit.
+        stand.assert_shows("keypad-help");
+        assert!(!stand.shows_text("?"));
+    }
+}
+
+#[test]
 fn keys_are_large_enough_for_any_finger() {
     let mut stand = kiosk(Language::Spanish);
     stand.click("keypad-help");
@@ -70,6 +85,43 @@ fn a_keyboard_may_type_the_code_too() {
     assert_eq!(stand.checked(), [JoinTarget::Digits(Secret::new("12345678"))]);
 }
 
+/// As a barcode scanner does: all within one pass, whatever has the keyboard.
+#[test]
+fn a_whole_code_may_be_typed_or_pasted_at_once() {
+    let enter = |pressed| egui::Event::Key {
+        key: Key::Enter,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    let digits = |code: &str| code.chars().map(|digit| egui::Event::Text(digit.to_string())).collect::<Vec<_>>();
+    let pasted = |text: &str| vec![egui::Event::Paste(text.to_owned())];
+    for (what, typed) in [
+        ("typed", digits("31836728")),
+        ("one text", vec![egui::Event::Text("31836728".to_owned())]),
+        ("pasted", pasted("31836728")),
+        ("pasted with words", pasted("Su cita es a las 10:30. Código: 3183-6728.")),
+    ] {
+        for (key_has_keyboard, one_pass) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut stand = kiosk(Language::Spanish);
+            if key_has_keyboard {
+                stand.harness.get_by_label("1").focus();
+                stand.settle();
+            }
+            let events = typed.iter().cloned().chain([enter(true), enter(false)]);
+            if one_pass {
+                stand.harness.input_mut().events.extend(events);
+            } else {
+                events.for_each(|event| stand.harness.event(event));
+            }
+            stand.settle();
+            let case = format!("{what}, a key has the keyboard: {key_has_keyboard}, in one pass: {one_pass}");
+            assert_eq!(stand.checked(), [JoinTarget::Digits(Secret::new("31836728"))], "{case}");
+        }
+    }
+}
+
 #[test]
 fn nothing_of_the_last_patient_is_left() {
     let mut stand = in_a_call();
@@ -90,6 +142,36 @@ fn nothing_of_the_last_patient_is_left() {
     assert!(typed(&stand, 0), "in the clinic's own language again");
     assert!(copied.contains(&OutputCommand::CopyText(String::new())), "the clipboard is empty: {copied:?}");
     assert!(copied.contains(&OutputCommand::TextSelectionSettled(String::new())));
+}
+
+#[test]
+fn the_next_patient_finds_devices_and_sizes_as_the_operator_set_them() {
+    let mut stand = kiosk(Language::Spanish);
+    let zoom = stand.harness.ctx.zoom_factor();
+    for key in [Key::Minus, Key::Plus, Key::Equals, Key::Num0] {
+        stand.press(Modifiers::COMMAND, key);
+        assert_eq!(stand.harness.ctx.zoom_factor(), zoom, "{key:?}");
+    }
+    // One who leaves from the check, and one who leaves while joining.
+    for leaves in ["check-back", "joining-cancel"] {
+        type_digits(&mut stand, "48219000");
+        stand.click("keypad-continue");
+        stand.click("camera-caption");
+        stand.click("camera-none");
+        stand.click("microphone-caption");
+        stand.click_text("USB");
+        if leaves == "joining-cancel" {
+            stand.go_in();
+            assert_eq!(stand.joined_with().map(|chosen| chosen.camera), Some(DeviceChoice::None));
+        }
+        stand.click(leaves);
+        stand.assert_shows("keypad-title");
+        type_digits(&mut stand, "48219000");
+        stand.click("keypad-continue");
+        stand.go_in();
+        assert_eq!(stand.joined_with(), Some(DeviceChoices::default()), "after {leaves}");
+        stand.click("joining-cancel");
+    }
 }
 
 fn in_a_call() -> Stand {
@@ -184,6 +266,34 @@ fn only_the_operators_pin_ends_it() {
         stand.click("keypad-staff");
         assert!(give_pin(&mut stand, PIN));
     }
+}
+
+#[test]
+fn escape_drops_no_attempt() {
+    let mut stand = kiosk(Language::Spanish);
+    stand.hold_pins();
+    stand.click("keypad-help");
+    stand.click("keypad-staff");
+    assert!(!give_pin(&mut stand, "222222"));
+    for _ in 0..3 {
+        stand.press(Modifiers::NONE, Key::Escape);
+        stand.assert_shows("keypad-title");
+        stand.click("keypad-staff");
+        stand.assert_shows("operator-trying");
+        assert!(!give_pin(&mut stand, PIN), "none is taken while the first is compared");
+    }
+    assert_eq!(stand.pins(), 1);
+    stand.answer_pin();
+    stand.assert_shows("operator-wrong");
+    // A right PIN whose screen was closed meanwhile doesn't end the kiosk behind the person's back.
+    stand.click("operator-back");
+    stand.click("keypad-staff");
+    give_pin(&mut stand, PIN);
+    stand.press(Modifiers::NONE, Key::Escape);
+    stand.answer_pin();
+    stand.harness.step();
+    assert!(!asks_to_close(&stand));
+    stand.assert_shows("keypad-title");
 }
 
 #[test]

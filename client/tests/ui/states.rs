@@ -40,7 +40,9 @@ fn whoever_is_alone_is_told_whom_they_wait_for() {
             assert!(!stand.shows(key));
             assert!(stand.shows_text(&stand.text_with("toast-joined", &[("name", "Ana".into())])));
             stand.change(|state| state.participants.clear());
-            stand.assert_shows(key);
+            assert!(!stand.shows(key), "somebody was there");
+            stand.assert_shows(&format!("{key}-left"));
+            stand.assert_shows(&format!("{}-left", key.replace("title", "lead")));
             assert!(stand.shows_text(&stand.text_with("toast-left", &[("name", "Ana".into())])));
         }
     }
@@ -98,6 +100,17 @@ fn every_device_problem_says_what_to_do() {
             assert!(!stand.shows(&format!("camera-problem-{name}")));
             assert!(!stand.shows(&format!("microphone-problem-{name}")));
         }
+    }
+}
+
+#[test]
+fn a_recording_without_the_clinic_is_told_to_everybody() {
+    for (language, role) in [(Language::Spanish, Role::Patient), (Language::English, Role::Doctor)] {
+        let mut stand = Stand::in_call(language, call(role));
+        assert!(!stand.shows("foreign-recording"));
+        stand.change(|state| state.foreign_recording = true);
+        stand.assert_shows("foreign-recording");
+        stand.assert_shows("foreign-recording-advice");
     }
 }
 
@@ -288,6 +301,33 @@ fn coming_back_is_told() {
 }
 
 #[test]
+fn nobody_has_left_whom_a_lost_connection_hides() {
+    for language in Language::ALL {
+        for role in [Role::Doctor, Role::Patient] {
+            let state = call(role);
+            let name = state.participants[0].name.clone();
+            let mut stand = Stand::in_call(language, state);
+            let (left, joined) = ["toast-left", "toast-joined"]
+                .map(|key| stand.text_with(key, &[("name", name.as_str().into())]))
+                .into();
+            let others = std::cell::RefCell::new(Vec::new());
+            stand.change(|state| {
+                state.phase = CallPhase::Reconnecting { since: std::time::Instant::now() };
+                others.borrow_mut().append(&mut state.participants);
+            });
+            stand.assert_shows("alone-title-reconnecting");
+            // We are back, and the others a moment later.
+            stand.change(|state| state.phase = CallPhase::InCall);
+            stand.assert_shows("alone-title-reconnecting");
+            assert!(!stand.shows_text(&left), "{role}");
+            stand.change(|state| state.participants.append(&mut others.borrow_mut()));
+            assert!(!stand.shows_text(&left) && !stand.shows_text(&joined), "{role}");
+            assert!(!stand.shows("alone-title-reconnecting"));
+        }
+    }
+}
+
+#[test]
 fn it_fits_the_smallest_window_with_everything_open() {
     for language in Language::ALL {
         let mut state = call(Role::Doctor);
@@ -303,5 +343,26 @@ fn it_fits_the_smallest_window_with_everything_open() {
             let rect = egui_kittest::kittest::Queryable::get_by_label(&stand.harness, &text).rect();
             assert!(window.contains_rect(rect), "{key} at {rect:?}");
         }
+    }
+}
+
+#[test]
+fn a_message_keeps_clear_of_our_own_picture() {
+    const LONG: &str = "Tome medio comprimido de 25 mg por la mañana y uno por la noche, 12 días";
+    for size in [egui::vec2(1280.0, 680.0), egui::vec2(800.0, 600.0), egui::vec2(640.0, 360.0)] {
+        let mut stand = Stand::in_call(Language::Spanish, call(Role::Patient));
+        stand.harness.set_size(size);
+        stand.settle();
+        stand.change(|state| {
+            let line =
+                autamedica_client::call::ChatMessage::written("doctor", false, LONG, std::time::SystemTime::now());
+            let number = state.chat.newest() + 1;
+            state.chat.push(autamedica_client::call::ChatMessage { number, ..line });
+        });
+        let own = stand.rect(&stand.text("self-view"));
+        let name = stand.text("role-guest");
+        let text = stand.text_with("toast-message", &[("name", name.as_str().into()), ("text", LONG.into())]);
+        let toast = stand.rect(&text);
+        assert!(!toast.intersects(own), "{size}: {toast:?} and {own:?}");
     }
 }

@@ -1,6 +1,7 @@
-//! The engine's events: each goes to whom it belongs.
+//! Dispatches the engine's events to their rooms, streams and pending requests.
 
 use std::sync::Weak;
+use std::sync::atomic::Ordering;
 
 use prost::Message as _;
 use proto::ffi_event::Message;
@@ -9,21 +10,39 @@ use crate::dispatch::{Chunk, Engine, Pending};
 use crate::ffi::Handle;
 use crate::proto;
 
+/// Limit on bytes of stream chunks queued for the events thread. A stream that exceeds it is aborted.
+const QUEUED_CHUNK_BYTES: usize = 64 << 20;
+
 impl Engine {
-    /// Takes an event in on the engine's thread: media at once, all else in order on our own.
+    /// Receives an event on the engine's thread: delivers media at once and queues all else for the events thread.
     pub(super) fn receive(&self, bytes: &[u8]) {
         let message = match proto::FfiEvent::decode(bytes) {
             Ok(event) => event.message,
-            Err(error) => return tracing::error!(%error, "an event of the engine cannot be read"),
+            Err(error) => return tracing::error!(%error, "engine event not decoded"),
         };
         match message {
             Some(Message::VideoStreamEvent(event)) => self.receive_video(event),
             Some(Message::AudioStreamEvent(event)) => self.receive_audio(event),
+            // The engine also delivers data streams to their readers, in assembled form.
+            Some(Message::RoomEvent(proto::RoomEvent { message: Some(event), .. })) if is_raw_stream(&event) => {}
             Some(Message::Logs(batch)) => crate::log::forward(batch),
-            // The events thread lives as long as the process.
-            Some(message) => drop(self.events.lock().send(message)),
+            Some(message) => self.queue(message),
             None => {}
         }
+    }
+
+    /// Hands an event to the events thread, which lives as long as the process.
+    fn queue(&self, message: Message) {
+        if let Some((reader, bytes)) = stream_chunk(&message) {
+            let queued = self.chunk_bytes.fetch_add(bytes, Ordering::Relaxed);
+            if queued.saturating_add(bytes) > QUEUED_CHUNK_BYTES {
+                self.chunk_bytes.fetch_sub(bytes, Ordering::Relaxed);
+                tracing::warn!(limit = QUEUED_CHUNK_BYTES, "data stream aborted, because the events queue is full");
+                let description = "the events queue is full".to_owned();
+                return self.end_reader(reader, Some(proto::StreamError { description }));
+            }
+        }
+        drop(self.events.lock().send(message));
     }
 
     fn receive_video(&self, event: proto::VideoStreamEvent) {
@@ -72,11 +91,14 @@ impl Engine {
     pub(super) fn apply(&self, message: Message) {
         if let Some(id) = async_id(&message) {
             let pending = self.pending.lock().remove(&id);
-            if let Some(Pending { then, lent }) = pending {
+            if let Some(Pending { then, buffer }) = pending {
                 then(message);
-                drop(lent);
+                drop(buffer);
             }
             return;
+        }
+        if let Some((_, bytes)) = stream_chunk(&message) {
+            self.chunk_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
         match message {
             Message::RoomEvent(event) => self.apply_room_event(event),
@@ -111,8 +133,8 @@ impl Engine {
     }
 
     pub(crate) fn read(&self, id: u64, chunk: Chunk) {
-        // Out of the map while it runs, so that a sink may use the engine. Its reader may be removed meanwhile, and then
-        // it is dropped, which ends the stream for whoever reads it.
+        // The sink is taken out of the map while it runs, so that it may use the engine. If its reader is removed
+        // meanwhile, the sink is dropped, which ends the stream.
         let sink = self.readers.lock().get_mut(&id).and_then(|reader| reader.sink.take());
         let Some(mut sink) = sink else { return };
         let more = sink(chunk);
@@ -128,16 +150,16 @@ impl Engine {
         self.remove_reader(id);
     }
 
-    /// A task of the engine panicked: whatever waits for it would wait for ever.
+    /// Fails all pending requests after a panic in the engine, because their answers may never come.
     fn on_panic(&self, message: String) {
         let message = crate::log::redact(&message);
         tracing::error!(message, "the media engine panicked");
         *self.panicked.lock() = Some(message.clone());
         let pending = std::mem::take(&mut *self.pending.lock());
-        for Pending { then, lent } in pending.into_values() {
+        for Pending { then, buffer } in pending.into_values() {
             drop(then);
-            // Whatever is left of the engine may still read it.
-            std::mem::forget(lent);
+            // The engine's other threads may still read the buffer.
+            std::mem::forget(buffer);
         }
         let rooms: Vec<_> = self.rooms.lock().values().filter_map(Weak::upgrade).collect();
         for room in rooms {
@@ -146,7 +168,32 @@ impl Engine {
     }
 }
 
-/// The request that an event answers.
+/// Returns the reader and the length of a stream chunk; `None` for other events.
+fn stream_chunk(message: &Message) -> Option<(u64, usize)> {
+    use proto::{byte_stream_reader_event as bytes, text_stream_reader_event as text};
+    match message {
+        Message::TextStreamReaderEvent(event) => match &event.detail {
+            Some(text::Detail::ChunkReceived(chunk)) => Some((event.reader_handle, chunk.content.len())),
+            _ => None,
+        },
+        Message::ByteStreamReaderEvent(event) => match &event.detail {
+            Some(bytes::Detail::ChunkReceived(chunk)) => Some((event.reader_handle, chunk.content.len())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns `true` for the unassembled parts of data streams.
+fn is_raw_stream(event: &proto::room_event::Message) -> bool {
+    use proto::room_event::Message;
+    matches!(
+        event,
+        Message::StreamHeaderReceived(_) | Message::StreamChunkReceived(_) | Message::StreamTrailerReceived(_)
+    )
+}
+
+/// Returns the id of the request that an event answers.
 fn async_id(message: &Message) -> Option<u64> {
     macro_rules! answers {
         ($($variant:ident),* $(,)?) => {

@@ -1,4 +1,4 @@
-//! A room's events: first what is known is brought up to date, then the event is told.
+//! Applies the engine's room events: updates the state of room, participants and publications, then emits the event.
 
 use proto::room_event::Message;
 
@@ -6,6 +6,7 @@ use crate::data::{ByteStreamReader, CHAT_TOPIC, TextStreamReader};
 use crate::dispatch::Engine;
 use crate::event::{Once, RoomEvent, Token};
 use crate::ffi::Handle;
+use crate::limits;
 use crate::participant::{Participant, RemoteParticipant};
 use crate::proto;
 use crate::publication::{LocalTrackPublication, RemoteTrackPublication, TrackPublication};
@@ -13,7 +14,7 @@ use crate::room::{RoomInner, chat};
 use crate::track::RemoteTrack;
 use crate::types::ConnectionState;
 
-/// Gives back what an event owns that no room is there for any more.
+/// Releases the handle of an event that is not applied.
 pub(crate) fn release(message: Message) {
     let handle = match message {
         Message::ParticipantConnected(event) => event.info.handle,
@@ -32,16 +33,15 @@ pub(crate) fn release(message: Message) {
 }
 
 impl RoomInner {
-    /// Brings what is known up to date, and tells the event. An event about somebody or something that has just gone is
-    /// dropped.
+    /// Updates the state and emits the event. Drops events about participants or publications that have just gone.
     pub(crate) fn apply(&self, message: Message) {
-        match self.event(message) {
+        match self.update(message) {
             Some(event) => self.emit(event),
-            None => tracing::trace!("an event of the engine changes nothing"),
+            None => tracing::trace!("engine event without a room event"),
         }
     }
 
-    fn event(&self, message: Message) -> Option<RoomEvent> {
+    fn update(&self, message: Message) -> Option<RoomEvent> {
         match message {
             Message::ParticipantConnected(event) => {
                 let participant = RemoteParticipant::new(event.info);
@@ -51,7 +51,7 @@ impl RoomInner {
             Message::ParticipantDisconnected(event) => {
                 let reason = event.disconnect_reason().into();
                 let participant = self.remotes.write().remove(&event.participant_identity)?;
-                participant.end_tracks();
+                participant.end();
                 Some(RoomEvent::ParticipantDisconnected { participant, reason })
             }
             Message::ParticipantActive(event) => {
@@ -99,20 +99,38 @@ impl RoomInner {
                 self.on_chat_stream(event.reader, event.participant_identity);
                 None
             }
-            Message::TextStreamOpened(event) => Some(RoomEvent::TextStreamOpened {
-                reader: Once::new(TextStreamReader::new(event.reader, self.handle.id())),
-                participant_identity: event.participant_identity,
-            }),
-            Message::ByteStreamOpened(event) => Some(RoomEvent::ByteStreamOpened {
-                reader: Once::new(ByteStreamReader::new(event.reader, self.handle.id())),
-                participant_identity: event.participant_identity,
-            }),
+            Message::TextStreamOpened(_) | Message::ByteStreamOpened(_) => self.stream_event(message),
             Message::TokenRefreshed(event) => Some(RoomEvent::TokenRefreshed { token: Token::new(event.token) }),
             other => self.room_event(other),
         }
     }
 
-    /// What concerns the room itself.
+    /// Opens a data stream, unless its sender or the room has too many.
+    fn stream_event(&self, message: Message) -> Option<RoomEvent> {
+        let sender = match &message {
+            Message::TextStreamOpened(event) => &event.participant_identity,
+            Message::ByteStreamOpened(event) => &event.participant_identity,
+            _ => return None,
+        };
+        let Some(reservation) = self.quota.open_stream(sender) else {
+            tracing::debug!(sender, "data stream not opened, because too many are open");
+            release(message);
+            return None;
+        };
+        match message {
+            Message::TextStreamOpened(event) => Some(RoomEvent::TextStreamOpened {
+                reader: Once::new(TextStreamReader::new(event.reader, self.handle.id(), reservation)),
+                participant_identity: event.participant_identity,
+            }),
+            Message::ByteStreamOpened(event) => Some(RoomEvent::ByteStreamOpened {
+                reader: Once::new(ByteStreamReader::new(event.reader, self.handle.id(), reservation)),
+                participant_identity: event.participant_identity,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Applies an event about the room itself.
     fn room_event(&self, message: Message) -> Option<RoomEvent> {
         match message {
             Message::RoomMetadataChanged(event) => {
@@ -131,7 +149,7 @@ impl RoomInner {
             }
             Message::ConnectionStateChanged(event) => {
                 let state = ConnectionState::from(event.state());
-                // The end is told once, and with its reason, by `Disconnected`.
+                // The message `Disconnected` carries the reason.
                 if state == ConnectionState::Disconnected {
                     return None;
                 }
@@ -151,7 +169,7 @@ impl RoomInner {
                 None
             }
             other => {
-                // Data tracks, for one, are not used here.
+                // Unused events, such as those of data tracks, may own a handle.
                 release(other);
                 None
             }
@@ -164,7 +182,7 @@ impl RoomInner {
         (info.connection_state != ConnectionState::Disconnected).then(|| info.connection_state = state)
     }
 
-    /// What concerns this client's tracks.
+    /// Applies an event about a local track.
     fn local_event(&self, message: Message) -> Option<RoomEvent> {
         let participant = self.local.clone();
         match message {
@@ -185,24 +203,29 @@ impl RoomInner {
                 let publication: LocalTrackPublication = publications.remove(&event.previous_sid)?;
                 *publication.core.info.write() = event.info.into();
                 publications.insert(publication.sid(), publication.clone());
+                drop(publications);
+                participant.encrypt(&publication);
                 Some(RoomEvent::LocalTrackRepublished { publication, previous_sid: event.previous_sid })
             }
             _ => None,
         }
     }
 
-    /// What concerns others' tracks.
+    /// Applies an event about a remote track.
     fn publication_event(&self, message: Message) -> Option<RoomEvent> {
         match message {
             Message::TrackPublished(event) => {
                 let publication = RemoteTrackPublication::new(event.publication, self.e2ee.clone());
                 let participant = self.remote(&event.participant_identity)?;
-                participant.core.publications.write().insert(publication.sid(), publication.clone());
+                if !participant.add_publication(publication.clone()) {
+                    return None;
+                }
                 Some(RoomEvent::TrackPublished { publication, participant })
             }
             Message::TrackUnpublished(event) => {
                 let participant = self.remote(&event.participant_identity)?;
                 let publication = participant.core.publications.write().remove(&event.publication_sid)?;
+                publication.cancel_resubscription();
                 publication.end_track();
                 Some(RoomEvent::TrackUnpublished { publication, participant })
             }
@@ -218,7 +241,7 @@ impl RoomInner {
                 };
                 let track = RemoteTrack::new(event.track, &publication.core, publication.e2ee.clone());
                 *publication.core.track.write() = Some(track.clone());
-                publication.begin_cleanly();
+                publication.pause_until_key_frame();
                 Some(RoomEvent::TrackSubscribed { track, publication, participant })
             }
             Message::TrackUnsubscribed(event) => {
@@ -250,25 +273,25 @@ impl RoomInner {
         RoomEvent::ActiveSpeakersChanged { speakers }
     }
 
-    /// What concerns one participant.
+    /// Applies an event about one participant.
     fn participant_event(&self, message: Message) -> Option<RoomEvent> {
         match message {
             Message::ParticipantMetadataChanged(event) => {
                 let participant = self.participant(&event.participant_identity)?;
-                let metadata = event.metadata;
+                let metadata = limits::allowed_metadata(event.metadata);
                 let old_metadata = participant.update(|known| std::mem::replace(&mut known.metadata, metadata.clone()));
                 Some(RoomEvent::ParticipantMetadataChanged { participant, old_metadata, metadata })
             }
             Message::ParticipantNameChanged(event) => {
                 let participant = self.participant(&event.participant_identity)?;
-                let name = event.name;
+                let name = limits::displayable_name(&event.name);
                 let old_name = participant.update(|known| std::mem::replace(&mut known.name, name.clone()));
                 Some(RoomEvent::ParticipantNameChanged { participant, old_name, name })
             }
             Message::ParticipantAttributesChanged(event) => {
                 let participant = self.participant(&event.participant_identity)?;
                 let pairs = |entries: Vec<proto::AttributesEntry>| {
-                    entries.into_iter().map(|entry| (entry.key, entry.value)).collect()
+                    limits::allowed_attributes(entries.into_iter().map(|entry| (entry.key, entry.value)))
                 };
                 participant.update(|known| known.attributes = pairs(event.attributes));
                 let changed_attributes = pairs(event.changed_attributes);
@@ -304,12 +327,15 @@ impl RoomInner {
         let reliable = event.kind() == proto::DataPacketKind::KindReliable;
         let Some(proto::data_packet_received::Value::User(user)) = event.value else { return None };
         let _owner = Handle::new(user.data.handle);
+        if !self.quota.allows_message(&event.participant_identity) {
+            return None;
+        }
         let proto::BufferInfo { data_ptr, data_len } = user.data.data;
         let data = data_ptr as usize as *const u8;
         let payload = match data_len {
             0 => Vec::new(),
             _ if data.is_null() => return None,
-            // SAFETY: the engine keeps so many bytes there until the handle above is dropped.
+            // SAFETY: the engine keeps `len` bytes there until the handle above is dropped.
             len => unsafe { std::slice::from_raw_parts(data, len as usize) }.to_vec(),
         };
         if user.topic.as_deref() == Some(chat::LEGACY_TOPIC) {

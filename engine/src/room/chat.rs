@@ -1,4 +1,4 @@
-//! Chat: text streams on `lk.chat`, and the two older ways in which LiveKit's clients send a message.
+//! Chat: text streams on `lk.chat`, and the two legacy formats of LiveKit's clients.
 
 use std::collections::VecDeque;
 
@@ -9,46 +9,56 @@ use crate::ffi::Handle;
 use crate::proto;
 use crate::room::RoomInner;
 
-/// The topic of the data packets that older clients chat with.
+/// Topic of the data packets of legacy chat.
 pub(super) const LEGACY_TOPIC: &str = "lk-chat-topic";
-/// Longer messages are dropped: nobody types so much, and memory is finite.
-const MAX_BYTES: usize = 64 * 1024;
-/// Messages that are remembered: the ways a message can come twice are within a second of each other.
-const REMEMBERED: usize = 64;
+/// Limit on a message's text; longer messages are dropped.
+const MAX_BYTES: usize = 16 * 1024;
+/// Limit on a message's id; messages with longer ids are dropped.
+const MAX_ID_BYTES: usize = 256;
+/// Number of messages remembered; duplicates arrive within a second of each other.
+const MAX_RECENT_MESSAGES: usize = 64;
 
-/// The messages that came lately, by sender and id: newer clients send each in the old way too.
+/// Sender and id of recent messages, for dropping duplicates: newer clients send each message in a legacy format, too.
 #[derive(Default)]
-pub(crate) struct Seen(VecDeque<(String, String)>);
+pub(crate) struct RecentMessages(VecDeque<(String, String)>);
 
-impl Seen {
-    fn is_new(&mut self, identity: &str, id: &str) -> bool {
+impl RecentMessages {
+    /// Adds a message. Returns `false` for a duplicate.
+    fn insert(&mut self, identity: &str, id: &str) -> bool {
         if self.0.iter().any(|(sender, seen)| sender == identity && seen == id) {
             return false;
         }
-        self.0.truncate(REMEMBERED - 1);
+        self.0.truncate(MAX_RECENT_MESSAGES - 1);
         self.0.push_front((identity.into(), id.into()));
         true
     }
 }
 
 impl RoomInner {
-    /// Tells a message, unless it has come before.
+    /// Emits a message unless it is a duplicate.
     fn on_chat(&self, participant_identity: String, message: ChatMessage) {
-        if self.chat.lock().is_new(&participant_identity, &message.id) {
+        if message.id.len() > MAX_ID_BYTES {
+            return tracing::warn!(participant_identity, "chat message dropped, because its id is too long");
+        }
+        if self.chat.lock().insert(&participant_identity, &message.id) {
             self.emit(RoomEvent::ChatMessage { participant_identity, message });
         }
     }
 
-    /// Collects a message that comes as a stream.
+    /// Collects a message that arrives as a text stream.
     pub(super) fn on_chat_stream(&self, owned: proto::OwnedTextStreamReader, identity: String) {
         let (room, info) = (self.this.clone(), owned.info);
-        if self.e2ee.is_on() && info.encryption_type() == proto::EncryptionType::None {
+        if self.e2ee.is_enabled() && info.encryption_type() == proto::EncryptionType::None {
             drop(Handle::new(owned.handle));
-            return tracing::warn!("a chat message came in the clear and was dropped");
+            return tracing::warn!(identity, "chat message dropped, because it is not encrypted");
         }
+        let Some(reservation) = self.quota.open_stream(&identity) else {
+            drop(Handle::new(owned.handle));
+            return tracing::debug!(identity, "chat message dropped, because its sender sends too many");
+        };
         let mut text = String::new();
-        let sink = move |chunk| match chunk {
-            Chunk::Text(piece) if text.len() + piece.len() <= MAX_BYTES => {
+        let sink = move |chunk: Chunk| match chunk {
+            Chunk::Text(piece) if reservation.reserve(piece.len()) && text.len() + piece.len() <= MAX_BYTES => {
                 text.push_str(&piece);
                 true
             }
@@ -61,42 +71,44 @@ impl RoomInner {
                 false
             }
             Chunk::End(Some(error)) => {
-                tracing::warn!(error, "a chat message broke off");
+                tracing::warn!(error, "chat message aborted");
                 false
             }
             Chunk::Text(_) | Chunk::Bytes(_) => {
-                tracing::warn!("a chat message is too long and was dropped");
+                tracing::warn!(limit = MAX_BYTES, "chat message dropped, because it is too long");
                 false
             }
         };
         if let Err(error) = read(Handle::new(owned.handle), StreamKind::Text, self.handle.id(), Box::new(sink)) {
-            tracing::warn!(%error, "a chat message could not be read");
+            tracing::warn!(%error, "chat message not read");
         }
     }
 
-    /// A message in the form that LiveKit's own clients sent before there were streams.
+    /// Handles a message in the legacy format of LiveKit's SDKs.
     pub(super) fn on_chat_packet(&self, received: proto::ChatMessageReceived) {
         let proto::ChatMessage { id, timestamp, message, deleted, .. } = received.message;
-        if self.takes_packets() && deleted != Some(true) && message.len() <= MAX_BYTES {
+        let allowed = self.accepts_legacy_chat() && deleted != Some(true) && message.len() <= MAX_BYTES;
+        if allowed && self.quota.allows_message(&received.participant_identity) {
             self.on_chat(received.participant_identity, ChatMessage { id, timestamp_ms: timestamp, text: message });
         }
     }
 
-    /// A message in the form that LiveKit's web components sent before there were streams: JSON in a data packet.
+    /// Handles a message in the legacy format of LiveKit's web components: JSON in a data packet.
     pub(super) fn on_chat_json(&self, identity: String, payload: &[u8]) {
-        if let Some(message) = parse_json(payload).filter(|_| self.takes_packets()) {
+        if let Some(message) = parse_json(payload).filter(|_| self.accepts_legacy_chat()) {
             self.on_chat(identity, message);
         }
     }
 
-    /// Nothing tells of a packet whether it came encrypted, so that in an encrypted room only streams are taken: the SFU
-    /// could forge the rest.
-    fn takes_packets(&self) -> bool {
-        !self.e2ee.is_on()
+    /// Returns `false` in an encrypted room. The engine doesn't report which packets were encrypted, so that the SFU could
+    /// forge messages in a legacy format.
+    fn accepts_legacy_chat(&self) -> bool {
+        !self.e2ee.is_enabled()
     }
 }
 
-/// `None` for what is no message, or one that says that it also comes as a stream.
+/// Parses a legacy JSON message. Returns `None` for malformed ones and for those that are also sent as a stream
+/// (`ignoreLegacy`).
 fn parse_json(payload: &[u8]) -> Option<ChatMessage> {
     let json: serde_json::Value = serde_json::from_slice(payload.get(..MAX_BYTES).unwrap_or(payload)).ok()?;
     if json.get("ignoreLegacy").and_then(serde_json::Value::as_bool) == Some(true) {
@@ -104,7 +116,7 @@ fn parse_json(payload: &[u8]) -> Option<ChatMessage> {
     }
     let text = json.get("message")?.as_str()?.to_owned();
     let timestamp_ms = json.get("timestamp")?.as_f64()? as i64;
-    // Without an id, a message is told apart by what it is.
+    // Without an id, timestamp and text identify duplicates.
     let id = json.get("id").and_then(|id| id.as_str()).map_or_else(|| format!("{timestamp_ms} {text}"), Into::into);
     Some(ChatMessage { id, timestamp_ms, text })
 }
@@ -114,19 +126,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_comes_twice_is_told_once() {
-        let mut seen = Seen::default();
-        assert!(seen.is_new("ana", "1"));
-        assert!(!seen.is_new("ana", "1"));
-        assert!(seen.is_new("luis", "1"), "ids are unique for their sender only");
+    fn duplicate_messages_are_dropped() {
+        let mut recent = RecentMessages::default();
+        assert!(recent.insert("ana", "1"));
+        assert!(!recent.insert("ana", "1"));
+        assert!(recent.insert("luis", "1"), "ids are unique for their sender only");
         for id in 2..100 {
-            assert!(seen.is_new("ana", &id.to_string()));
+            assert!(recent.insert("ana", &id.to_string()));
         }
-        assert!(seen.0.len() <= REMEMBERED);
+        assert!(recent.0.len() <= MAX_RECENT_MESSAGES);
     }
 
     #[test]
-    fn json_of_older_clients_is_read() {
+    fn legacy_json_is_parsed() {
         let message = parse_json(br#"{"id":"a","timestamp":1700000000000,"message":"hola"}"#);
         let expected = ChatMessage { id: "a".into(), timestamp_ms: 1_700_000_000_000, text: "hola".into() };
         assert_eq!(message, Some(expected));

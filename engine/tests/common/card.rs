@@ -1,4 +1,4 @@
-//! A test card that moves, counts its frames in black and white blocks, and has a colour on each side.
+//! Moving test card with a frame counter in black and white blocks and one colour per half.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use autamedica_engine::{NativeVideoSource, VideoFrame};
 
-/// Bits of the counter, side by side in the top rows, from the lowest.
+/// Bits of the counter, side by side in the top rows, lowest first.
 const BITS: usize = 16;
-/// The side of a bit's block, in pixels: survives compression.
+/// Side of a bit's block in pixels, large enough to survive compression.
 const BLOCK: usize = 16;
-/// Chroma of the left and of the right half.
+/// Chroma of the left and the right half.
 const SIDES: [(u8, u8); 2] = [(90, 200), (200, 90)];
 
 /// Paints frame `counter`.
@@ -25,7 +25,7 @@ pub fn paint(width: u32, height: u32, counter: u32) -> VideoFrame {
             *pixel = if y < BLOCK && x < BITS * BLOCK {
                 if counter >> (x / BLOCK) & 1 == 1 { 235 } else { 16 }
             } else {
-                // A slope that moves to the right.
+                // Gradient that moves to the right.
                 60 + ((x + 4 * counter as usize + y / 4) % 256 / 2) as u8
             };
         }
@@ -37,9 +37,8 @@ pub fn paint(width: u32, height: u32, counter: u32) -> VideoFrame {
     VideoFrame::from_packed(width, height, bytes, 0).expect("the size fits")
 }
 
-/// The counter in a frame that arrived, or `None` when its blocks are not clearly black or white.
+/// Reads the counter of a received frame. Returns `None` if a block is neither black nor white.
 pub fn read_counter(frame: &VideoFrame) -> Option<u32> {
-    // A frame that arrives smaller has smaller blocks.
     let [luma, ..] = frame.planes();
     let mut counter = 0;
     for bit in 0..BITS {
@@ -53,7 +52,7 @@ pub fn read_counter(frame: &VideoFrame) -> Option<u32> {
     Some(counter)
 }
 
-/// Whether both halves have the colours that were painted.
+/// Returns `true` if both halves have their painted colours.
 pub fn sides_are_painted(frame: &VideoFrame) -> bool {
     let [_, u, v] = frame.planes();
     let (cw, ch) = (frame.width().div_ceil(2) as usize, frame.height().div_ceil(2) as usize);
@@ -64,7 +63,7 @@ pub fn sides_are_painted(frame: &VideoFrame) -> bool {
     })
 }
 
-/// Feeds the test card to a source thirty times a second, until dropped.
+/// Captures the test card into a source with 30 frames per second until dropped.
 pub struct Camera {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU32>,
@@ -82,9 +81,9 @@ impl Camera {
             while !stopped.load(Ordering::Acquire) {
                 let frame = paint(width, height, counter.load(Ordering::Relaxed));
                 let timestamp = started.elapsed().as_micros() as i64;
-                source.capture_frame(&frame, timestamp).expect("the engine takes the frame");
+                source.capture_frame(&frame, timestamp).expect("the engine accepts the frame");
                 counter.fetch_add(1, Ordering::Release);
-                // The camera's clock: late frames are not made up for.
+                // After a delay, no frames are sent to catch up.
                 due = (due + period).max(Instant::now());
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }

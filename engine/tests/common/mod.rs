@@ -1,4 +1,4 @@
-//! What the engine's tests share: rooms on a real SFU, a test card, a tone, and ways to look at what arrives.
+//! Shared by the engine's tests: peers on a real SFU, a test card, a tone, and checks of received media.
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod card;
@@ -14,47 +14,47 @@ use anyhow::{Context, Result, bail};
 use autamedica_engine::{
     AudioStream, LocalAudioTrack, LocalTrack, LocalTrackPublication, LocalVideoTrack, NativeAudioSource,
     NativeVideoSource, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Room, RoomEvent, RoomOptions,
-    TrackPublishOptions, TrackSource, VideoEncoding, VideoResolution,
+    TrackPublishOptions, TrackSource, VideoCodec, VideoEncoding, VideoResolution,
 };
 use autamedica_lab::Sfu;
 use livekit_api::access_token::{AccessToken, VideoGrants};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
-/// How long anything may take before a test calls it a hang: the machine may be very busy.
+/// Timeout after which a test counts as hung; long, because the machine may be busy.
 pub const GUARD: Duration = Duration::from_secs(60);
 
-/// What everybody may do in these tests, unless a test is about that.
+/// Default grants of the tests.
 pub fn grants(room: &str) -> VideoGrants {
     VideoGrants { room_join: true, room: room.into(), can_update_own_metadata: Some(true), ..Default::default() }
 }
 
-/// A token with these grants, for this identity.
+/// Mints a token with these grants.
 pub fn token(identity: &str, grants: VideoGrants) -> Result<String> {
     token_with_secret(identity, grants, Sfu::API_SECRET)
 }
 
-/// A token that somebody else's secret signed, or ours.
+/// Mints a token signed with this secret.
 pub fn token_with_secret(identity: &str, grants: VideoGrants, secret: &str) -> Result<String> {
     let token = AccessToken::with_api_key(Sfu::API_KEY, secret);
     let token = token.with_identity(identity).with_name(&format!("{identity}'s name")).with_grants(grants);
     Ok(token.to_jwt()?)
 }
 
-/// Shows the engine's log with `RUST_LOG`.
+/// Enables the engine's log; `RUST_LOG` filters it.
 pub fn log() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
 }
 
-/// Waits for it, but not for ever.
+/// Awaits `future` for at most [`GUARD`].
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(GUARD, future).await.with_context(|| format!("{what}: nothing within {GUARD:?}"))
+    tokio::time::timeout(GUARD, future).await.with_context(|| format!("{what}: timed out after {GUARD:?}"))
 }
 
-/// Somebody in a room.
+/// Participant of a room, with its events.
 pub struct Peer {
     pub room: Room,
-    pub events: UnboundedReceiver<RoomEvent>,
+    pub events: Receiver<RoomEvent>,
 }
 
 impl Peer {
@@ -72,7 +72,7 @@ impl Peer {
         Ok(Self { room, events })
     }
 
-    /// Waits for an event of which `pick` makes something; the others before it are passed over.
+    /// Waits for the first event for which `pick` returns a value. Earlier events are dropped.
     pub async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(RoomEvent) -> Option<T>) -> Result<T> {
         let found = async {
             loop {
@@ -98,21 +98,36 @@ impl Peer {
     }
 
     pub async fn subscribed_audio(&mut self) -> Result<RemoteAudioTrack> {
-        self.wait("a subscribed sound", |event| match event {
+        self.wait("a subscribed audio track", |event| match event {
             RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. } => Some(track),
             _ => None,
         })
         .await
     }
 
-    /// Publishes the test card as a camera, thirty times a second, until the `Camera` is dropped.
+    /// Publishes the test card as a camera with 30 frames per second until the `Camera` is dropped.
     pub async fn publish_camera(&self, width: u32, height: u32) -> Result<(Camera, LocalTrackPublication)> {
+        self.publish_camera_in(VideoCodec::default(), width, height).await
+    }
+
+    /// [`publish_camera`](Self::publish_camera) with this codec.
+    pub async fn publish_camera_in(
+        &self,
+        video_codec: VideoCodec,
+        width: u32,
+        height: u32,
+    ) -> Result<(Camera, LocalTrackPublication)> {
         let source = NativeVideoSource::new(VideoResolution { width, height }, false)?;
         let track = LocalVideoTrack::create_video_track("camera", source.clone())?;
-        // Left to itself, the engine sends small pictures 15 or 20 times a second only.
+        // By default the engine limits small video to 15 or 20 frames per second.
         let video_encoding = Some(VideoEncoding { max_bitrate: 2_500_000, max_framerate: 30.0 });
-        let options =
-            TrackPublishOptions { source: TrackSource::Camera, simulcast: false, video_encoding, ..Default::default() };
+        let options = TrackPublishOptions {
+            source: TrackSource::Camera,
+            simulcast: false,
+            video_encoding,
+            video_codec,
+            ..Default::default()
+        };
         let me = self.room.local_participant();
         let publishing = me.publish_track(LocalTrack::Video(track), options);
         let publication = soon("publishing the camera", publishing).await??;
@@ -131,11 +146,11 @@ impl Peer {
     }
 }
 
-/// The next `frames` frames of 10 ms, one channel.
+/// Reads the next `frames` frames of 10 ms.
 pub async fn listen(stream: &mut AudioStream, frames: usize) -> Result<Vec<i16>> {
     let mut samples = Vec::new();
     for _ in 0..frames {
-        let frame = soon("sound", stream.next()).await?.context("the sound ended")?;
+        let frame = soon("audio", stream.next()).await?.context("the audio ended")?;
         samples.extend_from_slice(&frame.data);
     }
     Ok(samples)

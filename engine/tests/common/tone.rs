@@ -1,16 +1,16 @@
-//! A tone, and how much of it is in a sound.
+//! Test tone: generation and detection.
 
 use std::f64::consts::TAU;
 
 use autamedica_engine::NativeAudioSource;
 use tokio::task::JoinHandle;
 
-/// Samples a second.
+/// Samples per second.
 pub const RATE: u32 = 48_000;
-/// The tone's peak.
+/// Peak amplitude of the tone.
 const AMPLITUDE: f64 = 10_000.0;
 
-/// Plays a tone into a source, paced by the engine, until dropped.
+/// Captures a tone into a source until dropped. The engine paces it.
 pub struct Tone(JoinHandle<()>);
 
 impl Tone {
@@ -34,7 +34,7 @@ impl Drop for Tone {
     }
 }
 
-/// The part of a sound's energy, 0 to 1, that is in a tone (Goertzel), and the sound's root mean square.
+/// Returns the fraction of the energy at `hz` (Goertzel), 0 to 1, and the root mean square of the samples.
 pub fn tone_level(samples: &[i16], hz: f64) -> (f64, f64) {
     let coefficient = 2.0 * (TAU * hz / f64::from(RATE)).cos();
     let (mut before, mut last, mut energy) = (0.0, 0.0, 0.0);

@@ -1,4 +1,4 @@
-//! The streams of everybody's tracks.
+//! Streams of all recorded tracks.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -8,32 +8,32 @@ use autamedica_engine::{
     RemoteVideoTrack, StreamError, TrackSource, VideoStream,
 };
 
-use super::sync::{Leads, seen_with};
-use crate::picture::Feed;
-use crate::sound::{CHANNELS, Mixer, RATE};
+use super::sync::{AudioDelays, video_source};
+use crate::audio::{CHANNELS, Mixer, RATE};
+use crate::video::FrameBuffer;
 
-/// Open streams, by their track's sid.
+/// Open streams by the sid of their track.
 #[derive(Default)]
 pub(super) struct Tracks {
     videos: HashMap<String, Video>,
-    sounds: HashMap<String, Sound>,
-    /// Lanes so far: each has a number of its own.
+    audios: HashMap<String, Audio>,
+    /// Id of the newest lane.
     lanes: u64,
 }
 
-/// A picture that comes.
+/// An open video stream.
 struct Video {
     identity: String,
     source: TrackSource,
     track: RemoteVideoTrack,
     stream: VideoStream,
-    feed: Feed,
+    frames: FrameBuffer,
     muted: bool,
     first_picture: FirstPicture,
 }
 
-/// A sound that comes.
-struct Sound {
+/// An open audio stream.
+struct Audio {
     identity: String,
     source: TrackSource,
     track: RemoteAudioTrack,
@@ -47,129 +47,131 @@ impl Video {
         identity: String,
         publication: &RemoteTrackPublication,
     ) -> Result<Self, StreamError> {
-        let (stream, feed) = (VideoStream::new(track)?, Feed::default());
-        let (slot, filled) = (stream.frames().clone(), feed.clone());
+        let (stream, frames) = (VideoStream::new(track)?, FrameBuffer::default());
+        let (slot, buffer) = (stream.frames().clone(), frames.clone());
         stream.frames().on_frame(move || {
             if let Some(frame) = slot.newest() {
-                filled.put(frame, Instant::now());
+                buffer.push(frame, Instant::now());
             }
         });
         let (source, first_picture) = (publication.source(), FirstPicture::new(publication, stream.frames()));
-        Ok(Self { identity, source, track: track.clone(), stream, feed, muted: false, first_picture })
+        Ok(Self { identity, source, track: track.clone(), stream, frames, muted: false, first_picture })
     }
 }
 
 impl Drop for Video {
     fn drop(&mut self) {
-        // The hook holds the slot that holds the hook.
+        // Breaks the reference cycle of hook and slot.
         self.stream.frames().on_frame(|| ());
     }
 }
 
 impl Tracks {
-    /// Closes all.
+    /// Closes all streams.
     pub(super) fn clear(&mut self) {
         self.videos.clear();
-        self.sounds.clear();
+        self.audios.clear();
     }
 
-    /// Opens the streams of these people that aren't, closes those that are of nobody, and says whose tracks can't be
-    /// opened because there is no key.
-    pub(super) fn update(&mut self, people: &[RemoteParticipant], mixer: &Mixer, leads: &Leads) -> Vec<String> {
-        let (mut there, mut unreadable) = (HashSet::new(), Vec::new());
+    /// Opens missing streams of these participants, closes all others, and returns the identities whose tracks are encrypted
+    /// without a key.
+    pub(super) fn update(&mut self, people: &[RemoteParticipant], mixer: &Mixer, delays: &AudioDelays) -> Vec<String> {
+        let (mut current, mut undecryptable) = (HashSet::new(), Vec::new());
         for participant in people {
             let identity = participant.identity();
             for (sid, publication) in participant.track_publications() {
                 let Some(track) = publication.track() else { continue };
                 let opened = match &track {
-                    RemoteTrack::Video(track) => self.video(&sid, track, &identity, &publication),
-                    RemoteTrack::Audio(track) => self.sound(&sid, track, &identity, publication.source(), mixer, leads),
+                    RemoteTrack::Video(track) => self.open_video(&sid, track, &identity, &publication),
+                    RemoteTrack::Audio(track) => {
+                        self.open_audio(&sid, track, &identity, publication.source(), mixer, delays)
+                    }
                 };
                 match opened {
                     Ok(()) => {}
-                    Err(StreamError::Encrypted) => unreadable.push(identity.clone()),
-                    Err(error) => tracing::warn!(%error, "a stream can't be opened; tried again"),
+                    Err(StreamError::Encrypted) => undecryptable.push(identity.clone()),
+                    Err(error) => tracing::warn!(%error, "stream not opened; retrying"),
                 }
                 if let Some(video) = self.videos.get_mut(&sid) {
-                    // What came before the camera was switched off isn't shown when it is on again.
+                    // Frames from before the mute must not be shown after the unmute.
                     if publication.is_muted() && !video.muted {
-                        video.feed.flush();
+                        video.frames.flush();
                     }
                     video.muted = publication.is_muted();
                     if let Err(error) = video.first_picture.restart_if_overdue(true) {
-                        tracing::warn!(%error, "can't subscribe again");
+                        tracing::warn!(%error, "video not resubscribed");
                     }
                 }
-                there.insert(sid);
+                current.insert(sid);
             }
         }
-        self.videos.retain(|sid, _| there.contains(sid));
-        self.sounds.retain(|sid, _| there.contains(sid));
-        for sound in self.sounds.values() {
-            mixer.set_delay(sound.lane, self.delay(leads, &sound.identity, sound.source));
+        self.videos.retain(|sid, _| current.contains(sid));
+        self.audios.retain(|sid, _| current.contains(sid));
+        for audio in self.audios.values() {
+            mixer.set_delay(audio.lane, self.delay(delays, &audio.identity, audio.source));
         }
-        unreadable
+        undecryptable
     }
 
-    fn video(
+    fn open_video(
         &mut self,
         sid: &str,
         track: &RemoteVideoTrack,
         identity: &str,
         publication: &RemoteTrackPublication,
     ) -> Result<(), StreamError> {
-        // After a reconnection the same sid may be another track.
+        // After a reconnection the same sid can belong to a new track.
         if self.videos.get(sid).is_none_or(|video| video.stream.is_ended()) {
             self.videos.insert(sid.to_owned(), Video::open(track, identity.to_owned(), publication)?);
         }
         Ok(())
     }
 
-    fn sound(
+    fn open_audio(
         &mut self,
         sid: &str,
         track: &RemoteAudioTrack,
         identity: &str,
         source: TrackSource,
         mixer: &Mixer,
-        leads: &Leads,
+        delays: &AudioDelays,
     ) -> Result<(), StreamError> {
-        if self.sounds.get(sid).is_none_or(|sound| sound.stream.is_ended()) {
+        if self.audios.get(sid).is_none_or(|audio| audio.stream.is_ended()) {
             self.lanes += 1;
             let lane = self.lanes;
-            let mut input = mixer.add(lane, self.delay(leads, identity, source));
+            let mut input = mixer.add(lane, self.delay(delays, identity, source));
             let stream =
                 AudioStream::with_callback(track, RATE, CHANNELS as u32, move |frame| input.push(&frame.data))?;
-            let sound = Sound { identity: identity.to_owned(), source, track: track.clone(), stream, lane };
-            self.sounds.insert(sid.to_owned(), sound);
+            let audio = Audio { identity: identity.to_owned(), source, track: track.clone(), stream, lane };
+            self.audios.insert(sid.to_owned(), audio);
         }
         Ok(())
     }
 
-    /// How long a sound is held back, in seconds.
-    fn delay(&self, leads: &Leads, identity: &str, source: TrackSource) -> f64 {
-        let seen = |video: &&Video| video.source == seen_with(source) && video.identity == identity;
-        let age = self.videos.values().find(seen).and_then(|video| video.feed.age());
-        leads.delay(identity, source, age)
+    /// Returns the delay to add to an audio track, in seconds.
+    fn delay(&self, delays: &AudioDelays, identity: &str, source: TrackSource) -> f64 {
+        let is_its_video = |video: &&Video| video.source == video_source(source) && video.identity == identity;
+        let age = self.videos.values().find(is_its_video).and_then(|video| video.frames.age());
+        delays.delay(identity, source, age)
     }
 
-    /// The pictures that somebody sends from there, unless they are muted.
-    pub(super) fn feed(&self, participant: &RemoteParticipant, source: TrackSource) -> Option<Feed> {
+    /// Returns the frames of a participant's video, unless it is muted.
+    pub(super) fn frames(&self, participant: &RemoteParticipant, source: TrackSource) -> Option<FrameBuffer> {
         let identity = participant.identity();
         let shown = |video: &&Video| video.source == source && video.identity == identity && !video.muted;
-        self.videos.values().find(shown).map(|video| video.feed.clone())
+        self.videos.values().find(shown).map(|video| video.frames.clone())
     }
 
-    /// All tracks, by sid.
+    /// Lists all tracks with their sid.
     pub(super) fn all(&self) -> Vec<(String, RemoteTrack)> {
         let videos = self.videos.iter().map(|(sid, video)| (sid.clone(), RemoteTrack::Video(video.track.clone())));
-        let sounds = self.sounds.iter().map(|(sid, sound)| (sid.clone(), RemoteTrack::Audio(sound.track.clone())));
-        videos.chain(sounds).collect()
+        let audios = self.audios.iter().map(|(sid, audio)| (sid.clone(), RemoteTrack::Audio(audio.track.clone())));
+        videos.chain(audios).collect()
     }
 
-    /// Whose track it is, and from which source.
+    /// Returns identity and source of a track.
     pub(super) fn owner(&self, sid: &str) -> Option<(&str, TrackSource)> {
         let video = self.videos.get(sid).map(|video| (video.identity.as_str(), video.source));
-        video.or_else(|| self.sounds.get(sid).map(|sound| (sound.identity.as_str(), sound.source)))
+        video.or_else(|| self.audios.get(sid).map(|audio| (audio.identity.as_str(), audio.source)))
     }
 }

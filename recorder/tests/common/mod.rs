@@ -1,5 +1,4 @@
-//! What the recorder's tests share: a room with people whose picture and sound say when they were made, the recorder as a
-//! process, and a look into its files.
+//! Shared by the recorder's tests: participants with time codes and beeps, the recorder as a process, and decoded files.
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used)]
 
@@ -8,4 +7,4 @@ mod person;
 mod recorder;
 
 pub use person::{Person, token as person_token};
-pub use recorder::{Recorder, order, recover};
+pub use recorder::{PEOPLE, Recorder, order, recover};

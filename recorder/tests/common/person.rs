@@ -1,4 +1,4 @@
-//! Somebody in a room: a camera with the time in its picture, and a microphone that beeps at each whole second.
+//! Participant with a camera that shows time codes and a microphone that beeps at each whole second.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use anyhow::{Context, Result};
 use autamedica_client::device::{CameraFormat, CardStyle, TestCard, now_us};
 use autamedica_engine::{
     E2eeOptions, LocalAudioTrack, LocalTrack, LocalTrackPublication, LocalVideoTrack, NativeAudioSource,
-    NativeVideoSource, Room, RoomEvent, RoomOptions, TrackPublishOptions, TrackSource, VideoResolution,
+    NativeVideoSource, Room, RoomEvent, RoomOptions, TrackPublishOptions, TrackSource, VideoCodec, VideoResolution,
 };
 use autamedica_lab::{HANG_GUARD, Sfu};
 use livekit_api::access_token::{AccessToken, VideoGrants};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
-/// How long a beep is, in seconds.
+/// Duration of a beep in seconds.
 const BEEP: f64 = 0.1;
 
-/// A person who publishes until dropped.
+/// A participant, who publishes until dropped.
 pub struct Person {
     pub room: Room,
-    events: UnboundedReceiver<RoomEvent>,
+    events: Receiver<RoomEvent>,
     devices: Vec<Device>,
 }
 
-/// A thread that delivers until dropped.
+/// Thread that delivers frames or samples until dropped.
 pub struct Device {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -39,7 +39,7 @@ impl Device {
         let run = move || {
             let mut due = Instant::now();
             while !stopped.load(Ordering::Acquire) {
-                // The moment at which it was due: how late this thread is doesn't matter to a device.
+                // The due time instead of now, so that delays of this thread don't appear as jitter of the device.
                 let late = due.elapsed().as_micros() as i64;
                 deliver(now_us() - late);
                 due += period;
@@ -59,7 +59,7 @@ impl Drop for Device {
     }
 }
 
-/// A token for somebody of this role, or for the recorder.
+/// Mints a token for a participant or the recorder. The identity determines the role.
 pub fn token(room: &str, identity: &str, recorder: bool) -> Result<String> {
     let grants = VideoGrants {
         room_join: true,
@@ -90,19 +90,22 @@ impl Person {
         Ok(Self { room, events, devices: Vec::new() })
     }
 
-    /// Publishes a test card of this size; the top of each picture says when it was captured.
+    /// Publishes a test card with a time code in the top rows of each frame.
     pub async fn film(&mut self, source: TrackSource, width: u32, height: u32) -> Result<LocalTrackPublication> {
         let is_screen = source == TrackSource::Screenshare;
         let video = NativeVideoSource::new(VideoResolution { width, height }, is_screen)?;
         let track = LocalVideoTrack::create_video_track("video", video.clone())?;
         let seed = self.room.local_participant().identity().len() as u8;
         let style = CardStyle::new(&self.room.local_participant().identity(), seed);
-        let options = TrackPublishOptions { source, simulcast: !is_screen, ..Default::default() };
+        // The roles use different codecs, to cover both that the app sends.
+        let is_doctor = self.room.local_participant().identity().starts_with("doctor");
+        let video_codec = if is_doctor { VideoCodec::H264 } else { VideoCodec::Vp8 };
+        let options = TrackPublishOptions { source, video_codec, simulcast: !is_screen, ..Default::default() };
         let publication = self.publish(LocalTrack::Video(track), options).await?;
         let card = TestCard::new(CameraFormat { width, height, fps: 30 }, &style);
         let started = Instant::now();
         self.devices.push(Device::start(Duration::from_secs(1) / 30, move |_| {
-            // Drawing takes no time of the real camera's.
+            // The time of drawing, because a real camera has no such delay.
             let now = now_us();
             let frame = card.draw(now, started.elapsed());
             drop(video.capture_frame(&frame, now));
@@ -110,7 +113,7 @@ impl Person {
         Ok(publication)
     }
 
-    /// Publishes a microphone that hears a beep of this frequency from each whole second of the clock on.
+    /// Publishes a microphone with a beep of this frequency at each whole second of the clock.
     pub async fn beep(&mut self, hz: f64) -> Result<LocalTrackPublication> {
         let audio = NativeAudioSource::new(48_000, 1, 0)?;
         let track = LocalAudioTrack::create_audio_track("microphone", audio.clone())?;
@@ -118,8 +121,8 @@ impl Person {
         let publication = self.publish(LocalTrack::Audio(track), options).await?;
         let mut noise = 1_u32;
         self.devices.push(Device::start(Duration::from_millis(10), move |due| {
-            // A microphone delivers what was heard in the last 10 ms, and no room is silent. (After digital silence Opus
-            // takes a tenth of a second to let a tone be as loud as it is.)
+            // A microphone delivers the last 10 ms. With noise between beeps, because Opus attenuates the first 100 ms of a
+            // tone after digital silence.
             let samples: Vec<i16> = (0..480)
                 .map(|i| {
                     let heard_at = (due - 10_000) as f64 / 1e6 + f64::from(i) / 48_000.0;
@@ -140,7 +143,7 @@ impl Person {
         Ok(tokio::time::timeout(HANG_GUARD, publishing).await.context("publishing hangs")??)
     }
 
-    /// The camera's publication.
+    /// Returns the publication of the camera.
     pub fn camera(&self) -> Option<LocalTrackPublication> {
         let publications = self.room.local_participant().track_publications();
         publications.into_values().find(|publication| publication.source() == TrackSource::Camera)
@@ -156,10 +159,10 @@ impl Person {
             }
             anyhow::bail!("{what}: the events ended")
         };
-        tokio::time::timeout(HANG_GUARD, found).await.with_context(|| format!("{what}: never"))?
+        tokio::time::timeout(HANG_GUARD, found).await.with_context(|| format!("{what}: timed out"))?
     }
 
-    /// Ends its devices and leaves.
+    /// Stops the devices and leaves the room.
     pub async fn leave(mut self) -> Result<()> {
         self.devices.clear();
         Ok(self.room.close().await?)

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::error::ConfigError;
+use super::existing::R2_HOST;
+use super::folders::data_dir;
 use super::values::{switch, value, web_address};
-use super::{ConfigError, data_dir};
 use crate::recording::{RecordingConfig, S3Config};
 use crate::secret::Secret;
 
@@ -27,6 +29,7 @@ pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, Co
     let bucket = |bucket: String| {
         let missing = |name| ConfigError::MissingForBucket(name);
         let endpoint = get("AWS_ENDPOINT_URL").map(|url| web_address("AWS_ENDPOINT_URL", &url)).transpose()?;
+        let kms_key = get("AWS_S3_KMS_KEY_ID");
         let ca = get("AWS_CA_BUNDLE")
             .map(std::fs::read)
             .transpose()
@@ -40,7 +43,9 @@ pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, Co
                 None => endpoint.is_some(),
                 set => switch("AWS_S3_FORCE_PATH_STYLE", set)?,
             },
-            kms_key: get("AWS_S3_KMS_KEY_ID"),
+            // A KMS key is asked for in any case: a storage that can't use it must not pass for one that did.
+            encrypted_by_provider: kms_key.is_none() && endpoint.as_ref().is_some_and(is_r2),
+            kms_key,
             bucket,
             endpoint,
             ca,
@@ -53,4 +58,9 @@ pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, Co
         s3: get("AWS_S3_BUCKET").map(bucket).transpose()?,
         retention_days: days,
     })
+}
+
+/// Whether an S3 server is Cloudflare R2, which encrypts every object and knows no header for it.
+fn is_r2(endpoint: &url::Url) -> bool {
+    endpoint.host_str().is_some_and(|host| host.ends_with(R2_HOST))
 }

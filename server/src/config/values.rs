@@ -2,10 +2,11 @@
 
 use std::str::FromStr;
 
+use autamedica_api::Language;
 use axum::http::HeaderValue;
 use url::Url;
 
-use super::ConfigError;
+use super::error::ConfigError;
 use crate::proxies::Network;
 
 /// A value of the right form, if there is one.
@@ -32,6 +33,15 @@ pub fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigEr
         Some("1" | "true" | "on" | "yes") => Ok(true),
         Some(_) => Err(ConfigError::Value { name, expected: "`true` or `false`" }),
     }
+}
+
+/// A language of our texts; Spanish when none is named.
+///
+/// # Errors
+/// When there are no texts in it.
+pub fn language(name: &'static str, text: Option<String>) -> Result<Language, ConfigError> {
+    let read = |text: String| Language::parse(&text).ok_or(ConfigError::Value { name, expected: "`es` or `en`" });
+    text.map_or(Ok(Language::default()), read)
 }
 
 /// Origins with commas between them, as browsers write them: no path, not even a slash at the end.

@@ -1,38 +1,87 @@
-//! What the room hears of a recording: in its metadata, so that foreign clients and those who come later hear it too.
+//! Announcements in a room's metadata: the state of its recording, a problem, and the number of its end-to-end key. Foreign clients
+//! and those who join later read them too.
 
-use autamedica_api::{AnnouncedRecording, CONSENT_TEXT_VERSION, RecordingState, RoomAnnouncement, room_name};
+use autamedica_api::{
+    AnnouncedRecording, CONSENT_TEXT_VERSION, RecordingState, RoomAnnouncement, RoomProblem, room_name,
+};
+use livekit_protocol::Room;
 
 use crate::error::Result;
 use crate::state::AppState;
-use crate::store::StoredRecording;
+use crate::store::{StoredConsultation, StoredRecording};
 
-/// Tells the room how its recording stands, unless it knows. A room that isn't open is told when it is.
+/// Announces the state of a recording to its room. A room that isn't open is left out: the driver announces again later.
 ///
 /// # Errors
-/// When the SFU or the database fails.
+/// `SfuUnavailable` or `DatabaseUnavailable`.
 pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<String>) -> Result<()> {
-    let room = room_name(&recording.consultation);
-    let Some(open) = state.sfu.open_rooms(vec![room.clone()]).await?.pop() else { return Ok(()) };
-    // That nothing comes of it is news, too: somebody waits for it.
+    // Participants wait for the outcome of a request, also when there is none.
     let came_to_nothing = matches!(recording.state, RecordingState::Refused | RecordingState::Failed);
-    // So is that a recording which is over can't be stored.
     let is_stuck = recording.state == RecordingState::Storing && recording.storage_problem.is_some();
-    let announcement = RoomAnnouncement {
-        recording: (recording.state.is_active() || came_to_nothing || is_stuck).then(|| AnnouncedRecording {
-            recording_id: recording.id.clone(),
-            state: recording.state,
-            problem: recording.trouble().map(str::to_owned),
-            asked,
-            text_version: CONSENT_TEXT_VERSION,
-        }),
-    };
-    // What no longer goes on is no news to a room that never heard of it, or that hears of the next one already.
-    let known: RoomAnnouncement = serde_json::from_str(&open.metadata).unwrap_or_default();
-    let is_others = known.recording.as_ref().map_or(!is_stuck, |known| known.recording_id != recording.id);
-    if known == announcement || (!recording.state.is_active() && is_others) {
+    let e2ee_key_index = state.store.consultation(&recording.consultation).await?.map_or(0, |stored| stored.key_index);
+    change(state, &room_name(&recording.consultation), |known| {
+        // A recording that is over is no news to a room that never heard of it, or hears of the next one already.
+        let is_others = known.recording.as_ref().map_or(!is_stuck, |known| known.recording_id != recording.id);
+        if !recording.state.is_active() && is_others {
+            return known;
+        }
+        RoomAnnouncement {
+            problem: known.problem,
+            // Never an older key than announced: the consultation was read before the room.
+            e2ee_key_index: e2ee_key_index.max(known.e2ee_key_index),
+            recording: (recording.state.is_active() || came_to_nothing || is_stuck).then(|| AnnouncedRecording {
+                recording_id: recording.id.clone(),
+                state: recording.state,
+                problem: recording.trouble().map(str::to_owned),
+                asked,
+                text_version: CONSENT_TEXT_VERSION,
+            }),
+        }
+    })
+    .await
+}
+
+/// Announces the number of a room's end-to-end key, where `open`, a recent state of the room, lacks it.
+///
+/// # Errors
+/// `SfuUnavailable`.
+pub async fn announce_key(state: &AppState, stored: &StoredConsultation, open: &Room) -> Result<()> {
+    if read(open).e2ee_key_index >= stored.key_index {
         return Ok(());
     }
-    let text = serde_json::to_string(&announcement).expect("plain texts always become JSON");
-    state.sfu.announce(&room, &text).await?;
+    let key_index = stored.key_index;
+    change(state, &open.name, |known| RoomAnnouncement { e2ee_key_index: key_index.max(known.e2ee_key_index), ..known })
+        .await
+}
+
+/// Announces a problem to a room that knows of none of its kind.
+///
+/// # Errors
+/// `SfuUnavailable`.
+pub async fn announce_problem(state: &AppState, room: &str, problem: RoomProblem) -> Result<()> {
+    change(state, room, |known| {
+        if known.problem.as_ref().is_some_and(|known| known.what == problem.what) {
+            return known;
+        }
+        RoomAnnouncement { problem: Some(problem), ..known }
+    })
+    .await
+}
+
+/// Changes the announcement of an open room, if `change` makes another one of the present one.
+async fn change(state: &AppState, room: &str, change: impl FnOnce(RoomAnnouncement) -> RoomAnnouncement) -> Result<()> {
+    let _locked = state.metadata_locks.lock(room).await;
+    let Some(open) = state.sfu.open_rooms(vec![room.to_owned()]).await?.pop() else { return Ok(()) };
+    let known = read(&open);
+    let changed = change(known.clone());
+    if changed != known {
+        let text = serde_json::to_string(&changed).expect("plain texts always become JSON");
+        state.sfu.announce(room, &text).await?;
+    }
     Ok(())
+}
+
+/// The present announcement. Metadata that isn't ours counts as none.
+fn read(room: &Room) -> RoomAnnouncement {
+    serde_json::from_str(&room.metadata).unwrap_or_default()
 }

@@ -13,9 +13,12 @@ use object_store::{BackoffConfig, ObjectStoreExt as _, PutPayload, RetryConfig};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::storage::{LINK_LASTS, Progress, StorageError};
+use super::storage_error::StorageError;
 use crate::secret::{Secret, hex};
+use crate::store::{Store, StoredPart};
 
+/// How long a link to an object is good.
+pub const LINK_LASTS: Duration = Duration::from_secs(5 * 60);
 /// How much is uploaded or read back at once. S3 wants 5 MiB at least, and 10,000 parts at most: this is enough for 80 GB.
 const CHUNK: u64 = 8 * 1024 * 1024;
 /// How long the storage may take for one request: a chunk over a line of half a megabit.
@@ -24,6 +27,9 @@ const TIMEOUT: Duration = Duration::from_secs(180);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request is repeated before the doctor is told. It is tried again after that, too.
 const REPEATED_FOR: Duration = Duration::from_secs(5);
+
+/// Name of the encryption of an object whose storage encrypts everything and confirms nothing.
+const PROVIDER_ENCRYPTION: &str = "provider";
 
 /// An S3 bucket and the way to it.
 #[derive(Clone, Debug)]
@@ -44,6 +50,8 @@ pub struct S3Config {
     pub kms_key: Option<String>,
     /// More certificates to trust, as PEM.
     pub ca: Option<Vec<u8>>,
+    /// Whether the storage encrypts every object by itself and neither takes nor confirms a request to (Cloudflare R2).
+    pub encrypted_by_provider: bool,
 }
 
 /// An upload that has begun, as the database keeps it.
@@ -51,6 +59,26 @@ pub struct S3Config {
 pub struct Upload {
     id: String,
     etags: Vec<String>,
+}
+
+/// Notes how far an upload has come.
+#[derive(Debug)]
+pub struct Progress {
+    /// The database.
+    pub store: Store,
+    /// The part that is uploaded, as it stands there.
+    pub part: StoredPart,
+}
+
+impl Progress {
+    /// Notes it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
+        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
+        self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
+    }
 }
 
 /// A bucket.
@@ -89,6 +117,7 @@ impl Bucket {
             builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
         }
         builder = match &config.kms_key {
+            _ if config.encrypted_by_provider => builder,
             Some(key) => builder.with_sse_kms_encryption(key),
             None => builder.with_config("aws_server_side_encryption".parse::<AmazonS3ConfigKey>()?, "AES256"),
         };
@@ -198,6 +227,7 @@ impl Bucket {
             Some(wanted) => {
                 encryption.starts_with("aws:kms") && key_used.ends_with(wanted.rsplit('/').next().unwrap_or(""))
             }
+            None if self.config.encrypted_by_provider => return Ok(PROVIDER_ENCRYPTION.to_owned()),
             None => !encryption.is_empty(),
         };
         if is_right { Ok(encryption) } else { Err(StorageError::NotEncrypted) }

@@ -4,13 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{ConsultationState, RecordingState, Timestamp};
+use autamedica_api::{ConsultationState, RecordingState};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::storage::StorageError;
-use super::{Recordings, announce, store_away};
-use crate::error::Result;
+use super::recordings::Recordings;
+use super::storage_error::StorageError;
+use super::{announce, store_away};
+use crate::error::{Error, Result};
 use crate::state::AppState;
 use crate::store::{StoredConsultation, StoredPart, StoredRecording};
 
@@ -22,6 +23,18 @@ const STABLE_AFTER: Duration = Duration::from_secs(60);
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
 /// How long until a storage that doesn't encrypt is tried again.
 const UNENCRYPTED_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// How long the database may take to say who consents.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+
+/// Waits for what is read from the database, but not for ever.
+///
+/// # Errors
+/// When the database fails, or doesn't answer in time.
+pub(super) async fn answered<T>(read: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    let read = tokio::time::timeout(READ_WITHIN, read).await;
+    Ok(read.map_err(|_| Error::Internal("the database doesn't answer in time"))??)
+}
 
 /// The states of a recording that is made.
 pub(super) const MAKING: [RecordingState; 3] =
@@ -66,6 +79,9 @@ pub(super) trait Way: Send {
         recording: &StoredRecording,
         pause: bool,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The database doesn't say how the recording stands, and who consents to it.
+    fn doubt(&mut self, case: &Case) -> impl Future<Output = ()> + Send;
 
     /// Has what is recorded finished. `false` while something is still at work.
     fn stop(&mut self, case: &Case) -> impl Future<Output = Result<bool>> + Send;
@@ -133,7 +149,8 @@ pub(super) async fn drive(case: Case, way: impl Way, mut ended: watch::Receiver<
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
-                tracing::warn!(%error, recording = drive.case.id, "a recording can't be driven; trying again")
+                tracing::warn!(%error, recording = drive.case.id, "a recording can't be driven; trying again");
+                drive.way.doubt(&drive.case).await;
             }
         }
         let news = tokio::select! {
@@ -153,13 +170,13 @@ impl<W: Way> Drive<W> {
     /// Looks at the recording and does what is due. `false` when nothing is left to do.
     async fn step(&mut self) -> Result<bool> {
         let (case, store) = (&self.case, self.case.state.store.clone());
-        let Some(recording) = store.recording(&case.id).await? else { return Ok(false) };
+        let Some(recording) = answered(store.recording(&case.id)).await? else { return Ok(false) };
         if !self.way.prepare(case, &recording).await? {
             return Ok(true);
         }
         // News that were found may have moved it.
-        let Some(recording) = store.recording(&case.id).await? else { return Ok(false) };
-        let consultation = store.consultation(&recording.consultation).await?;
+        let Some(recording) = answered(store.recording(&case.id)).await? else { return Ok(false) };
+        let consultation = answered(store.consultation(&recording.consultation)).await?;
         let over = consultation.as_ref().is_none_or(StoredConsultation::is_over);
         // Also when both sides have left there is nothing more to record.
         let ended = over || consultation.is_none_or(|stored| stored.state == ConsultationState::Ended);
@@ -178,25 +195,34 @@ impl<W: Way> Drive<W> {
                     self.tell_room(&recording, asked).await;
                 }
                 // Nothing is recorded while somebody is there who hasn't consented.
-                let pause = !store.without_consent(&recording.consultation).await?.is_empty();
+                let pause = !answered(store.without_consent(&recording.consultation)).await?.is_empty();
                 self.way.record(&self.case, &recording, pause).await?;
             }
             RecordingState::Stopping => {
                 if self.way.stop(case).await? {
-                    let is_empty = store.parts(&case.id).await?.is_empty();
-                    let next = if is_empty { RecordingState::Failed } else { RecordingState::Storing };
+                    let has_file = store.parts(&case.id).await?.iter().any(StoredPart::has_file);
+                    let next = if !has_file { RecordingState::Failed } else { RecordingState::Storing };
                     store.move_recording(&case.id, &[RecordingState::Stopping], next).await?;
                 }
             }
             RecordingState::Storing => {
                 self.tell_room(&recording, Vec::new()).await;
-                self.store(&recording).await?;
+                // A part may have been found only now.
+                if self.way.stop(&self.case).await? {
+                    self.store(&recording).await?;
+                }
                 return Ok(true);
             }
             _ => {
                 self.tell_room(&recording, Vec::new()).await;
                 // It was cancelled or refused, perhaps with a recorder on its way.
-                return Ok(!self.way.stop(&self.case).await?);
+                if !self.way.stop(&self.case).await? {
+                    return Ok(true);
+                }
+                if matches!(recording.state, RecordingState::Refused | RecordingState::Cancelled) {
+                    store_away::discard(&self.case.state, &self.case.recordings, &recording).await?;
+                }
+                return Ok(false);
             }
         }
         let Some(recording) = store.recording(&self.case.id).await? else { return Ok(false) };
@@ -246,9 +272,4 @@ impl<W: Way> Drive<W> {
             Err(error) => tracing::debug!(%error, "a room can't be told of its recording; trying again"),
         }
     }
-}
-
-/// When a part began, for its name.
-pub(super) fn begun(part: &StoredPart, recording: &StoredRecording) -> Timestamp {
-    part.started_at.or(recording.started_at).unwrap_or(recording.requested_at)
 }

@@ -6,13 +6,14 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use autamedica_api::{RecordingState, Timestamp, room_name};
-use livekit_protocol::{EgressInfo, EgressStatus, egress_info};
+use livekit_protocol::{EgressInfo, EgressStatus};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::bucket::Bucket;
 use super::drive::{Case, Crashes, MAKING, Way};
-use super::storage::StorageError;
-use super::{Storage, key};
+use super::foreign::{self, file_of};
+use super::storage::Storage;
+use super::store_away::key;
 use crate::error::Result;
 use crate::sfu::is_answer;
 use crate::state::AppState;
@@ -22,6 +23,9 @@ use crate::store::{PartState, StoredPart, StoredRecording};
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// How long an egress may be unknown to the SFU, or not hear that it is to stop, until it counts as lost.
 const LOST_AFTER: Duration = Duration::from_secs(60);
+
+/// How often the SFU is asked for egresses, where no webhook tells of them.
+const LIST_EVERY: Duration = Duration::from_secs(5);
 
 /// What is known beside the database.
 #[derive(Default)]
@@ -72,6 +76,9 @@ impl Way for Egress {
             None => Ok(()),
         }
     }
+
+    /// An egress can't pause. Whoever comes meanwhile is in it until the database answers.
+    async fn doubt(&mut self, _: &Case) {}
 
     async fn stop(&mut self, case: &Case) -> Result<bool> {
         let parts = case.state.store.parts(&case.id).await?;
@@ -191,17 +198,19 @@ async fn lost(state: &AppState, part: &StoredPart) -> Result<()> {
 }
 
 /// Takes in how an egress stands: from LiveKit's webhooks, or from the SFU's answers. Told twice or too late, it changes
-/// nothing; somebody else's egress is none of ours.
+/// nothing. One in a room of ours that isn't ours is stopped.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, or the SFU doesn't stop one that isn't ours.
 pub async fn take_in(state: &AppState, info: &EgressInfo) -> Result<()> {
     let store = &state.store;
     // An empty id stands for one that isn't known yet.
     if info.egress_id.is_empty() {
         return Ok(());
     }
-    let Some(mut part) = store.part_of_egress(&info.egress_id, file_of(info)).await? else { return Ok(()) };
+    let Some(mut part) = store.part_of_egress(&info.egress_id, file_of(info)).await? else {
+        return foreign::stop(state, info).await;
+    };
     let before = part.clone();
     part.egress = Some(info.egress_id.clone());
     let file = info.file_results.first().filter(|file| file.size > 0);
@@ -234,52 +243,28 @@ pub async fn take_in(state: &AppState, info: &EgressInfo) -> Result<()> {
     Ok(())
 }
 
-/// The object that an egress records into.
-fn file_of(info: &EgressInfo) -> &str {
-    if let Some(file) = info.file_results.first().filter(|file| !file.filename.is_empty()) {
-        return &file.filename;
+/// Asks an SFU that may have egress workers for its egresses, again and again until the server ends.
+pub async fn watch_egresses(state: AppState, mut ended: watch::Receiver<bool>) {
+    // The embedded SFU has no workers, and nowhere to connect one.
+    if state.sfu.is_managed() {
+        return;
     }
-    match &info.request {
-        Some(egress_info::Request::RoomComposite(request)) => {
-            request.file_outputs.first().map_or("", |output| &output.filepath)
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LIST_EVERY) => {}
+            // A closed channel means that the server is gone.
+            _ = ended.wait_for(|end| *end) => return,
         }
-        _ => "",
+        match state.sfu.active_egresses().await {
+            Ok(active) => {
+                for info in active {
+                    if let Err(error) = take_in(&state, &info).await {
+                        tracing::warn!(%error, egress = info.egress_id, "an egress can't be dealt with; trying again");
+                    }
+                }
+            }
+            // Most SFUs have no egress, and answer so.
+            Err(error) => tracing::debug!(%error, "the SFU doesn't list its egresses"),
+        }
     }
-}
-
-/// Looks whether what an egress has recorded is in the bucket, and how. Nothing lies here that could be brought there again,
-/// so it stays also when it isn't encrypted as asked.
-///
-/// # Errors
-/// When the database fails; in the answer, with what is wrong with the object.
-pub async fn check(
-    state: &AppState,
-    bucket: &Bucket,
-    mut part: StoredPart,
-) -> Result<std::result::Result<(), StorageError>> {
-    let key = part.file.clone().unwrap_or_default();
-    let looked = async {
-        let encryption = bucket.encryption(&key).await?;
-        let (bytes, sha256) = bucket.content(&key).await?;
-        // An egress that was lost didn't say.
-        if part.bytes != 0 && part.bytes != bytes {
-            Err(StorageError::Differs)
-        } else {
-            Ok((encryption, bytes, sha256))
-        }
-    };
-    let (encryption, bytes, sha256) = match looked.await {
-        Ok(found) => found,
-        Err(StorageError::Missing) => {
-            tracing::error!(recording = part.recording, part = part.number, "a part of a recording is missing");
-            state.store.recording_problem(&part.recording, Some("part-missing")).await?;
-            return Ok(Ok(state.store.forget_part(&part.recording, part.number).await?));
-        }
-        Err(error) => return Ok(Err(error)),
-    };
-    part.state = PartState::Stored;
-    part.location = Some(bucket.location(&key));
-    (part.bytes, part.sha256, part.encryption) = (bytes, Some(sha256), Some(encryption));
-    state.store.update_part(&part).await?;
-    Ok(Ok(()))
 }

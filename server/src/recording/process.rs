@@ -8,18 +8,10 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// What belongs to the server alone.
-const SECRETS: [&str; 9] = [
-    "LIVEKIT_API_KEY",
-    "LIVEKIT_API_SECRET",
-    "DATABASE_URL",
-    "AUTAMEDICA_MASTER_KEY",
-    "WEBHOOK_SECRET",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_S3_KMS_KEY_ID",
-];
+use crate::secret::without_secrets;
+
+/// The recorder's argument for recording, after which comes a label.
+const RECORD: &str = "record";
 
 /// A recorder that runs. Dropped, its input ends, which is a stop: it finishes its file by itself.
 #[derive(Debug)]
@@ -30,25 +22,27 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts one with an order.
+    /// Starts one, which waits for its [order](Self::order). Awaits nothing, so that the caller can keep it before anything
+    /// fails. The label is its argument, by which [`running`] finds it.
     ///
     /// # Errors
     /// When it can't be started.
-    pub async fn start(program: &Path, order: &RecorderOrder) -> std::io::Result<Self> {
+    pub fn spawn(program: &Path, label: &str) -> std::io::Result<Self> {
         let mut command = command(program);
-        command.stdin(Stdio::piped());
+        command.arg(RECORD).arg(label).stdin(Stdio::piped());
         let mut child = command.spawn()?;
         let output = child.stdout.take().map(|pipe| BufReader::new(pipe).lines());
         let input = child.stdin.take();
         let output = output.ok_or(std::io::ErrorKind::BrokenPipe)?;
-        let mut recorder = Self { child, input, output };
-        recorder.send(order).await?;
-        Ok(recorder)
+        Ok(Self { child, input, output })
     }
 
-    /// Its process, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.child.id()
+    /// Gives it its order: the first line that it reads.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub async fn order(&mut self, order: &RecorderOrder) -> std::io::Result<()> {
+        self.send(order).await
     }
 
     /// Commands it.
@@ -117,20 +111,35 @@ pub async fn recover(program: &Path, folder: &Path, name: &str) -> std::io::Resu
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
-    for name in SECRETS {
-        command.env_remove(name);
-    }
+    without_secrets(&mut command);
     // A terminal's Ctrl-C is the server's to handle: it lets the recorder finish.
     #[cfg(unix)]
     command.process_group(0);
     command
 }
 
-/// Whether a process of this id is a recorder. Nothing may touch its files while it runs.
-pub fn is_recorder(pid: u32, program: &Path) -> bool {
-    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // A zombie writes nothing any more.
-    !state.contains(") Z ") && !name.is_empty() && String::from_utf8_lossy(&line).contains(name)
+/// The recorders of this program that run on this machine, whoever started them: their ids and labels. Nothing may touch a
+/// file while its recorder runs. A zombie has no command line, and writes nothing any more.
+pub fn running(program: &Path) -> Vec<(i32, String)> {
+    let name = program.file_name().unwrap_or_default();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found = processes.filter_map(|process| {
+        let pid: i32 = process.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(process.path().join("cmdline")).ok()?;
+        let mut arguments = line.split(|byte| *byte == 0).map(|argument| str::from_utf8(argument).unwrap_or_default());
+        let is_recorder = Path::new(arguments.next()?).file_name() == Some(name) && arguments.next() == Some(RECORD);
+        is_recorder.then(|| Some((pid, arguments.next()?.to_owned())))?
+    });
+    found.collect()
+}
+
+/// Has a recorder that isn't this server's child any more finish its file.
+pub fn stop(pid: i32) {
+    #[cfg(unix)]
+    // SAFETY: a plain system call. The id was a recorder's a moment ago.
+    unsafe {
+        libc::kill(pid, libc::SIGTERM);
+    }
+    #[cfg(not(unix))]
+    let _ = pid;
 }

@@ -2,68 +2,13 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
 
-use super::bucket::{Bucket, S3Config, Upload};
+use super::bucket::{Bucket, Progress, S3Config, Upload};
+use super::storage_error::StorageError;
 use crate::files::private_folder;
 use crate::secret::hex;
-use crate::store::{Store, StoredPart};
-
-/// How long a link to an object is good.
-pub const LINK_LASTS: Duration = Duration::from_secs(5 * 60);
-
-/// Why a recording isn't where it should be kept.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// The local disk.
-    #[error("the file can't be read or moved")]
-    Disk(#[from] std::io::Error),
-    /// The bucket.
-    #[error("the bucket can't be used")]
-    S3(#[from] object_store::Error),
-    /// Asking about an object.
-    #[error("the bucket doesn't say how an object is kept")]
-    Head(#[source] reqwest::Error),
-    /// The certificates given aren't.
-    #[error("the certificates for the bucket can't be read")]
-    Certificates,
-    /// The object isn't there.
-    #[error("there is no such object")]
-    Missing,
-    /// What arrived isn't what was sent.
-    #[error("what is stored differs from what was recorded")]
-    Differs,
-    /// The storage ignored the wish to encrypt.
-    #[error("the storage didn't encrypt the recording")]
-    NotEncrypted,
-}
-
-impl StorageError {
-    /// Its name in a recording's `problem`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => "storage-full",
-            Self::Disk(_) | Self::Certificates => "file-unreadable",
-            Self::S3(_) | Self::Head(_) | Self::Missing => "storage-unreachable",
-            Self::Differs => "checksum-differs",
-            Self::NotEncrypted => "not-encrypted",
-        }
-    }
-
-    /// Whether what was uploaded so far is of no use for the next try.
-    pub fn is_from_the_start(&self) -> bool {
-        match self {
-            Self::Differs | Self::NotEncrypted => true,
-            // The storage knows nothing of the upload (any more).
-            Self::S3(cause) => {
-                matches!(cause, object_store::Error::NotFound { .. }) || cause.to_string().contains("NoSuchUpload")
-            }
-            Self::Disk(_) | Self::Head(_) | Self::Certificates | Self::Missing => false,
-        }
-    }
-}
 
 /// A file that is where it is kept, and was checked there.
 #[derive(Debug)]
@@ -72,26 +17,6 @@ pub struct Kept {
     pub location: String,
     /// How the storage says that it is encrypted.
     pub encryption: Option<String>,
-}
-
-/// Notes how far an upload has come.
-#[derive(Debug)]
-pub struct Progress {
-    /// The database.
-    pub store: Store,
-    /// The part that is uploaded, as it stands there.
-    pub part: StoredPart,
-}
-
-impl Progress {
-    /// Notes it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
-        let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
-        self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
-    }
 }
 
 /// Where finished recordings are kept.
@@ -183,6 +108,16 @@ pub fn remove(file: &Path) -> Result<(), StorageError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// The SHA-256 of a file, in lower-case hexadecimal.
+///
+/// # Errors
+/// When it can't be read.
+pub async fn hash_of(file: &Path) -> Result<String, StorageError> {
+    let file = file.to_owned();
+    let work = move || Ok(hash(std::fs::File::open(file)?)?);
+    tokio::task::spawn_blocking(work).await.map_err(|_| std::io::Error::other("reading a file panicked"))?
 }
 
 /// A second name for the file, so that it is whole under either at every moment.

@@ -1,9 +1,9 @@
-use autamedica_api::{Check, CheckRoom, ErrorCode, Failure, Success, Timestamp};
+use autamedica_api::{Check, CheckRoom, ErrorCode, Failure, Role, Success, Timestamp};
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::find;
+use super::consultations::{find, not_over, over};
 use super::join::{by, known};
 use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
@@ -37,7 +37,11 @@ pub(super) async fn check(
             let event = by(&state, kind, caller, origin, "network.check").await?;
             let found = known(&state, kind, &code, &event).await?;
             let stored = find(&state, &found.consultation).await?;
-            if found.revoked || stored.is_over() || Timestamp::now() >= found.expires_at {
+            not_over(&stored)?;
+            if found.role == Role::Patient && stored.is_left() {
+                return Err(over(&stored));
+            }
+            if found.revoked || Timestamp::now() >= found.expires_at {
                 return Err(Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more"));
             }
         }

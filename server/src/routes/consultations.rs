@@ -9,10 +9,14 @@ use axum::{Json, Router};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
+use crate::follow;
 use crate::links;
+use crate::signaling;
 use crate::state::AppState;
-use crate::store::{Creation, DEFAULT_DURATION_MINUTES, Finish, NewConsultation, Refusal, StoredConsultation};
-use crate::token::Holder;
+use crate::store::{
+    Creation, DEFAULT_DURATION_MINUTES, Finish, Insiders, NewConsultation, Refusal, Standing, StoredConsultation,
+};
+use crate::token::{Holder, May};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -49,19 +53,25 @@ pub(super) async fn create(
     }
     let room = state.sfu.open_room(&room_name(&wanted.consultation_id)).await?;
     let e2ee = wanted.e2ee.unwrap_or(state.e2ee_default);
-    let new = NewConsultation { wanted, e2ee, room_sid: room.sid.clone(), by };
+    let language = wanted.language.unwrap_or(state.language_default);
+    let new = NewConsultation { wanted, e2ee, language, room_sid: room.sid.clone(), by };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
     let links = links::with_codes(&state, &codes.map_err(|refusal| refused(&stored, refusal))?)?;
     // Who was removed gets a token that grants nothing until the doctor admits them again.
-    let patient_in =
-        stored.is_admitted() && (is_new || !state.store.is_removed(&stored.id, stored.patient_id.as_str()).await?);
-    let token = |role, user| {
-        state.sfu.token(&Holder { user, role, consultation: &stored.id, admitted: role == Role::Doctor || patient_in })
+    // Nothing is known of anybody in a consultation that is new.
+    let standing = async |user: &Id| {
+        if is_new { Ok(Standing::default()) } else { state.store.standing(&stored.id, user.as_str()).await }
+    };
+    let (patient, doctor) = (standing(&stored.patient_id).await?, standing(&stored.doctor_id).await?);
+    let token = |role, user, standing: Standing| {
+        let admitted = role == Role::Doctor || (stored.is_admitted() && !standing.removed);
+        let (may, generation) = (May::once(admitted, role), standing.generation);
+        state.sfu.token(&Holder { user, label: None, role, consultation: &stored.id, may, generation })
     };
     let e2ee_key = state.store.e2ee_key(&stored)?;
     Ok(Json(Success::new(Consultation {
-        patient_token: token(Role::Patient, &stored.patient_id)?,
-        doctor_token: token(Role::Doctor, &stored.doctor_id)?,
+        patient_token: token(Role::Patient, &stored.patient_id, patient)?,
+        doctor_token: token(Role::Doctor, &stored.doctor_id, doctor)?,
         room_name: room.name,
         room_sid: room.sid,
         livekit_url: state.sfu.signaling_url().to_owned(),
@@ -73,6 +83,7 @@ pub(super) async fn create(
         doctor_app_link: links.doctor_app_link,
         kiosk_code: links.kiosk_code,
         e2ee_key,
+        e2ee_key_index: stored.key_index,
         scheduled_at: stored.scheduled_at,
         duration_minutes: stored.duration_minutes,
         consultation_id: stored.id,
@@ -130,7 +141,8 @@ pub(super) async fn cancel(
     finish(&state, &id, Finish::Cancelled, &caller).await
 }
 
-/// Makes fresh links and a fresh kiosk code; the earlier ones stop working.
+/// Makes fresh links and a fresh kiosk code. The earlier ones stop working, and so do all tokens that were given out before;
+/// only whoever is in the room stays.
 #[utoipa::path(post, path = "/api/consultations/{id}/links", tag = "consultations", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationLinks>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -142,12 +154,17 @@ pub(super) async fn fresh_links(
     caller.must(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
-    state.store.revoke_codes(&id, caller.event("links.renew")).await?;
+    // Whoever has come in since the last comparison is noted, so that they may stay.
+    follow::compare_now(&state, &id).await;
+    state.store.revoke_codes(&id, Insiders::Stay, caller.event("links.renew")).await?;
+    signaling::check_room(&state, &id).await;
     let codes = state.store.create_codes(&stored).await?;
+    follow::compare_now(&state, &id).await;
     Ok(Json(Success::new(links::with_codes(&state, &codes)?)))
 }
 
-/// Revokes every link and kiosk code of a consultation.
+/// Revokes every link and kiosk code of a consultation, and all tokens that were given out before: whoever is in the room is
+/// out. The doctor comes back by their desk's key, and others by links that are made later.
 #[utoipa::path(delete, path = "/api/consultations/{id}/links", tag = "consultations", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -158,7 +175,9 @@ pub(super) async fn revoke_links(
 ) -> Result<Json<Success<ConsultationDetails>>> {
     caller.must(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    state.store.revoke_codes(&id, caller.event("links.revoke")).await?;
+    state.store.revoke_codes(&id, Insiders::Leave, caller.event("links.revoke")).await?;
+    signaling::check_room(&state, &id).await;
+    follow::compare_now(&state, &id).await;
     Ok(Json(Success::new(show(stored))))
 }
 
@@ -176,6 +195,7 @@ pub(super) async fn finish(
     };
     let finished = state.store.finish(id, how, caller.event(action)).await?;
     let Some(finished) = finished else { return Err(over(&stored)) };
+    signaling::check_room(state, id).await;
     // The record stands even when the SFU doesn't answer now: whoever comes to the room later is sent out.
     if let Err(error) = state.sfu.close_room(&room_name(id)).await {
         tracing::warn!(%error, "a finished consultation's room can't be closed yet");
@@ -252,6 +272,7 @@ pub(super) fn show(stored: StoredConsultation) -> ConsultationDetails {
         waiting_at: stored.waiting_at,
         live_at: stored.live_at,
         ended_at: stored.ended_at,
+        language: stored.language,
         recordings: stored.recordings,
     }
 }

@@ -1,20 +1,23 @@
 //! The doctor's controls: each is theirs alone, proved by their own token or by their desk's key.
 
 use autamedica_api::{
-    ConsultationDetails, ErrorCode, Failure, Id, InvalidId, MediaSource, MuteParticipant, ParticipantChanged, Success,
-    room_name,
+    ConsultationDetails, ErrorCode, Failure, Id, InvalidId, MediaSource, MuteParticipant, ParticipantChanged,
+    ParticipantRemoved, Role, Success, consultation_of, room_name,
 };
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::routing::post;
+use axum::routing::{delete, post};
 use axum::{Json, Router};
 
 use super::consultations::{find, finish, over};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
+use crate::follow;
+use crate::signaling;
 use crate::state::AppState;
 use crate::store::{Event, Finish};
+use crate::token::May;
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -23,6 +26,7 @@ pub fn router() -> Router<AppState> {
         .route("/api/consultations/{id}/end", post(end))
         .route("/api/consultations/{id}/participants/{identity}/remove", post(remove))
         .route("/api/consultations/{id}/participants/{identity}/mute", post(mute))
+        .route("/api/rooms/{roomName}/participants/{identity}", delete(remove_from_room))
 }
 
 /// Lets the patient in: out of the waiting room, and in again after a removal.
@@ -40,7 +44,7 @@ pub(super) async fn admit(
         return Err(over(&stored));
     };
     let patient = admitted.patient_id;
-    let present = state.sfu.permit(&room_name(&id), patient.as_str(), Some(autamedica_api::Role::Patient)).await?;
+    let present = state.sfu.permit(&room_name(&id), patient.as_str(), May::Publish(Role::Patient)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity: patient, present })))
 }
 
@@ -58,7 +62,8 @@ pub(super) async fn refuse(
     send_out(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
 }
 
-/// Removes somebody. None of their tokens and links lets them in again until they are admitted.
+/// Removes somebody. No token that they have lets them in ever again, and no link does until they are admitted; the media of
+/// the others has a new end-to-end key.
 #[utoipa::path(post, path = "/api/consultations/{id}/participants/{identity}/remove", tag = "doctor",
     params(("id" = Id, Path), ("identity" = Id, Path)),
     responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -74,6 +79,20 @@ pub(super) async fn remove(
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor can't be removed; end the consultation instead"));
     }
     send_out(&state, &id, identity, caller.event("participant.remove")).await
+}
+
+/// Removes somebody, as [`remove`] does, by the room's name.
+#[utoipa::path(delete, path = "/api/rooms/{roomName}/participants/{identity}", tag = "doctor",
+    params(("roomName" = String, Path), ("identity" = Id, Path)),
+    responses((status = 200, body = ParticipantRemoved), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn remove_from_room(
+    State(state): State<AppState>,
+    SomebodyInRoom(somebody): SomebodyInRoom,
+    caller: Caller,
+) -> Result<Json<ParticipantRemoved>> {
+    let Json(removed) = remove(State(state), somebody, caller).await?;
+    Ok(Json(ParticipantRemoved { success: true, message: "Participant removed".to_owned(), data: removed.data }))
 }
 
 /// Mutes somebody's microphone, camera or screen. They can unmute it themselves.
@@ -116,14 +135,17 @@ pub(super) async fn end(
 /// The record comes first: should the SFU fail now, whoever is removed is sent out when they are seen next.
 async fn send_out(state: &AppState, id: &Id, identity: Id, by: Event) -> Result<Json<Success<ParticipantChanged>>> {
     state.store.remove(id, identity.as_str(), by).await?;
+    signaling::check_room(state, id).await;
     let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
+    // The others hear of the new key at once.
+    follow::compare_now(state, id).await;
     Ok(Json(Success::new(ParticipantChanged { identity, present })))
 }
 
 /// A consultation and somebody in it, from the path.
 pub(super) struct Somebody {
-    id: Id,
-    identity: Id,
+    pub id: Id,
+    pub identity: Id,
 }
 
 impl FromRequestParts<AppState> for Somebody {
@@ -133,5 +155,24 @@ impl FromRequestParts<AppState> for Somebody {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
         path.and_then(|Path((id, identity))| Some(Self { id: Id::new(id).ok()?, identity: Id::new(identity).ok()? }))
             .ok_or_else(|| Error::refused(ErrorCode::InvalidId, format!("an id in the path {InvalidId}")))
+    }
+}
+
+/// A room and somebody in it, from the path.
+pub(super) struct SomebodyInRoom(Somebody);
+
+impl FromRequestParts<AppState> for SomebodyInRoom {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
+        let Some(Path((room, identity))) = path else {
+            return Err(Error::refused(ErrorCode::RoomNotFound, "there is no such room"));
+        };
+        let id =
+            consultation_of(&room).ok_or_else(|| Error::refused(ErrorCode::RoomNotFound, "there is no such room"))?;
+        let identity = Id::new(identity)
+            .map_err(|_| Error::refused(ErrorCode::InvalidId, format!("the identity in the path {InvalidId}")))?;
+        Ok(Self(Somebody { id, identity }))
     }
 }

@@ -1,4 +1,4 @@
-use autamedica_api::{ConsultationList, ErrorCode, Failure, Success, Timestamp};
+use autamedica_api::{ConsultationList, ErrorCode, Failure, Id, Success, Timestamp};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -18,11 +18,13 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/consultations", get(list))
 }
 
-/// The most that one answer lists; no clinic has so many in a day.
+/// The largest page, and the size of one that asks for no other.
 const MOST: u32 = 1000;
+/// 24 hours in milliseconds.
+const DAY: i64 = 24 * 60 * 60_000;
 
-/// Which day.
-#[derive(Debug, Deserialize, IntoParams)]
+/// Which day, and which part of its list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Day {
     /// The day, such as `2026-11-24`. Default: today.
@@ -31,6 +33,19 @@ pub(super) struct Day {
     /// The time zone whose day it is, such as `America/Argentina/Buenos_Aires`. Default: `UTC`.
     #[param(schema_with = zones, required = false)]
     zone: Option<String>,
+    /// The list's first moment, such as `2026-11-24T03:00:00Z`. With it or `until`, `day` and `zone` don't count: for callers
+    /// whose time zone has no name. Default: 24 hours before `until`.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// The first moment after the list. Default: 24 hours after `from`.
+    #[param(format = DateTime)]
+    until: Option<String>,
+    /// Where the page begins: `next` of the page before. Default: the first page.
+    #[param(pattern = r"^[0-9]{1,15}\.\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}$")]
+    cursor: Option<String>,
+    /// Consultations on a page, 1 to 1000. Default: 1000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
 /// The names that this server's time zone database has.
@@ -39,7 +54,8 @@ fn zones() -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
 }
 
-/// The consultations of a day: those that are to begin then, and those without an appointment that were created then.
+/// The consultations of a day: those that are to begin then, and those without an appointment that were created then. A long
+/// list comes in pages.
 #[utoipa::path(get, path = "/api/consultations", tag = "consultations", params(Day),
     responses((status = 200, body = Success<ConsultationList>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -50,14 +66,46 @@ pub(super) async fn list(
 ) -> Result<Json<Success<ConsultationList>>> {
     caller.must(&state, Permission::Read).await?;
     let (from, until) = day.bounds()?;
-    let stored = state.store.consultations_between(from, until, MOST).await?;
-    Ok(Json(Success::new(ConsultationList { consultations: stored.into_iter().map(show).collect() })))
+    let after = day.after()?;
+    let limit = day.limit.unwrap_or(MOST);
+    if !(1..=MOST).contains(&limit) {
+        return Err(Error::refused(ErrorCode::InvalidRequest, "`limit` must be 1 to 1000"));
+    }
+    let total = state.store.count_between(from, until).await?;
+    // One more shows whether another page follows.
+    let mut stored = state.store.consultations_between(from, until, after.as_ref(), limit + 1).await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = stored.len() > limit;
+    stored.truncate(limit);
+    let next = stored.last().filter(|_| has_more).map(|last| {
+        let (at, id) = last.place_in_day();
+        format!("{}.{id}", at.as_millis())
+    });
+    Ok(Json(Success::new(ConsultationList { consultations: stored.into_iter().map(show).collect(), total, next })))
 }
 
 impl Day {
-    /// The day's first moment, and the next day's.
+    /// The last consultation of the page before.
+    fn after(&self) -> Result<Option<(Timestamp, Id)>> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let place = cursor
+            .split_once('.')
+            .and_then(|(at, id)| Some((Timestamp::from_millis(at.parse().ok()?), Id::new(id).ok()?)));
+        let message = "`cursor` must be `next` of the page before";
+        place.map(Some).ok_or_else(|| Error::refused(ErrorCode::InvalidRequest, message))
+    }
+
+    /// The list's first moment, and the first one after it.
     fn bounds(&self) -> Result<(Timestamp, Timestamp)> {
         let wrong = |message: &str| Error::refused(ErrorCode::InvalidRequest, message);
+        let moment = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => Timestamp::try_from(text.clone())
+                .map(Some)
+                .map_err(|_| wrong("`from` and `until` must be moments such as `2026-11-24T03:00:00Z`")),
+        };
+        let after = |moment: Timestamp, millis: i64| Timestamp::from_millis(moment.as_millis().saturating_add(millis));
+        // A wrong day or zone is refused also where it doesn't count.
         let zone = TimeZone::get(self.zone.as_deref().unwrap_or("UTC")).map_err(|_| {
             wrong("`zone` must be a time zone's name, such as `America/Argentina/Buenos_Aires` or `UTC`")
         })?;
@@ -66,6 +114,12 @@ impl Day {
             None => Some(jiff::Timestamp::now().to_zoned(zone.clone()).date()),
         };
         let day = day.ok_or_else(|| wrong("`day` must be a date such as `2026-11-24`"))?;
+        match (moment(&self.from)?, moment(&self.until)?) {
+            (Some(from), Some(until)) => return Ok((from, until)),
+            (Some(from), None) => return Ok((from, after(from, DAY))),
+            (None, Some(until)) => return Ok((after(until, -DAY), until)),
+            (None, None) => {}
+        }
         // At the calendar's end there is no next day: no consultation is there either.
         let begin = |day: Option<Date>| {
             let moment = day.and_then(|day| day.to_zoned(zone.clone()).ok());
@@ -80,8 +134,32 @@ mod tests {
     use super::*;
 
     fn bounds(day: &str, zone: &str) -> Option<(String, String)> {
-        let day = Day { day: Some(day.to_owned()), zone: Some(zone.to_owned()) };
+        let day = Day { day: Some(day.to_owned()), zone: Some(zone.to_owned()), ..Day::default() };
         day.bounds().ok().map(|(from, until)| (from.to_string(), until.to_string()))
+    }
+
+    #[test]
+    fn two_moments_are_a_day_without_a_zones_name() {
+        let day = |from: Option<&str>, until: Option<&str>| {
+            let day = Day { from: from.map(str::to_owned), until: until.map(str::to_owned), ..Day::default() };
+            day.bounds().ok().map(|(from, until)| (from.to_string(), until.to_string()))
+        };
+        let (from, until) = ("2026-11-24T05:00:00.000Z".to_owned(), "2026-11-25T05:00:00.000Z".to_owned());
+        assert_eq!(day(Some("2026-11-24T05:00:00Z"), Some(&until)), Some((from.clone(), until.clone())));
+        assert_eq!(day(Some("2026-11-24T00:00:00-05:00"), Some(&until)), Some((from.clone(), until.clone())));
+        assert_eq!(day(Some(&from), None), Some((from.clone(), until.clone())));
+        assert_eq!(day(None, Some(&until)), Some((from.clone(), until.clone())));
+        assert_eq!(day(Some("2026-11-24"), Some(&until)), None);
+        let both = Day { from: Some(from.clone()), day: Some("2001-01-01".to_owned()), ..Day::default() };
+        assert_eq!(both.bounds().ok().map(|(from, _)| from.to_string()), Some(from.clone()));
+        // What doesn't count must be right, too: a caller who sends something wrong would otherwise never know.
+        let wrong = |day: &str, zone: &str| Day {
+            from: Some(from.clone()),
+            day: Some(day.to_owned()),
+            zone: Some(zone.to_owned()),
+            ..Day::default()
+        };
+        assert!(wrong("", "UTC").bounds().is_err() && wrong("2001-01-01", "Mars").bounds().is_err());
     }
 
     #[test]
@@ -103,6 +181,6 @@ mod tests {
         ] {
             assert_eq!(bounds(day, zone), None, "{day} {zone}");
         }
-        assert!(Day { day: None, zone: None }.bounds().is_ok());
+        assert!(Day::default().bounds().is_ok());
     }
 }

@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over};
+use super::consultations::{find, not_over, over};
 use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::state::AppState;
 use crate::store::{CodeKind, Event, StoredCode, StoredConsultation};
-use crate::token::Holder;
+use crate::token::{Holder, May};
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/join", post(join))
@@ -38,11 +38,14 @@ pub(super) async fn join(
     let mut event = by(&state, kind, caller, origin, "join").await?;
     let found = known(&state, kind, &code, &event).await?;
     event = event.consultation(&found.consultation);
-    let answer = exchange(&state, &found).await;
+    let answer = exchange(&state, kind, &code, &found).await;
     let (user, outcome) = match &answer {
         Ok(joined) => (Some(joined.user_id.to_string()), "ok"),
         Err(Error::Refused { code: ErrorCode::TooEarly, .. }) => (None, "too early"),
         Err(Error::Refused { code: ErrorCode::Forbidden, .. }) => (None, "removed"),
+        Err(Error::Refused { code: ErrorCode::ConsultationEnded | ErrorCode::ConsultationCancelled, .. }) => {
+            (None, "consultation over")
+        }
         Err(Error::Refused { .. }) => (None, "code expired"),
         Err(_) => (None, "failed"),
     };
@@ -75,44 +78,70 @@ pub(super) async fn known(state: &AppState, kind: CodeKind, code: &str, event: &
     Err(Error::refused(ErrorCode::InvalidCode, "there is no such code"))
 }
 
-async fn exchange(state: &AppState, found: &StoredCode) -> Result<Joined> {
+async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCode) -> Result<Joined> {
+    let expired = || Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more");
     let stored = find(state, &found.consultation).await?;
     let now = Timestamp::now();
-    if found.revoked || stored.is_over() || now >= found.expires_at {
-        return Err(Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more"));
+    not_over(&stored)?;
+    if found.revoked || now >= found.expires_at {
+        return Err(expired());
     }
     if now < found.valid_from {
         let message = format!("it is too early; this code works from {}", found.valid_from);
         return Err(Error::refused(ErrorCode::TooEarly, message));
     }
-    let user = match found.role {
-        Role::Patient => &stored.patient_id,
-        Role::Doctor => &stored.doctor_id,
+    let user = match (&found.observer, found.role) {
+        (Some(observer), _) => observer.clone(),
+        (None, Role::Doctor) => stored.doctor_id.clone(),
+        (None, _) => stored.patient_id.clone(),
     };
-    if state.store.is_removed(&stored.id, user.as_str()).await? {
-        return Err(Error::refused(ErrorCode::Forbidden, "the doctor has to let you in again"));
+    let joined = place(state, stored, user, found.role).await?;
+    // Revoked before the token's generation was read, the code would otherwise give a token that is good.
+    if state.store.find_code(kind, code).await?.is_none_or(|now| now.revoked) {
+        return Err(expired());
     }
-    place(state, stored, found.role).await
+    Ok(joined)
 }
 
 /// A place in a consultation's room.
-async fn place(state: &AppState, stored: StoredConsultation, role: Role) -> Result<Joined> {
-    let user = match role {
-        Role::Patient => &stored.patient_id,
-        Role::Doctor => &stored.doctor_id,
-    };
+async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Role) -> Result<Joined> {
+    if !stored.is_open_to(user.as_str()) {
+        return Err(over(&stored));
+    }
+    let standing = state.store.standing(&stored.id, user.as_str()).await?;
+    if standing.removed {
+        return Err(Error::refused(ErrorCode::Forbidden, "the doctor has to let you in again"));
+    }
     let room = state.sfu.open_room(&room_name(&stored.id)).await?;
     state.store.opened_room(&stored.id, &room.sid).await?;
-    let admitted = role == Role::Doctor || stored.is_admitted();
+    let observer = match role {
+        Role::Observer => state.store.observer(&stored.id, user.as_str()).await?,
+        Role::Patient | Role::Doctor => None,
+    };
+    let admitted = role != Role::Patient || stored.is_admitted();
+    let may = match &observer {
+        Some(observer) => May::observe(observer.publishes),
+        None => May::once(admitted, role),
+    };
     Ok(Joined {
-        token: state.sfu.token(&Holder { user, role, consultation: &stored.id, admitted })?,
-        user_id: user.clone(),
+        token: state.sfu.token(&Holder {
+            user: &user,
+            label: observer.as_ref().and_then(|observer| observer.label.as_deref()),
+            role,
+            consultation: &stored.id,
+            may,
+            generation: standing.generation,
+        })?,
+        user_id: user,
         role,
         room_name: room.name,
         livekit_url: state.sfu.signaling_url().to_owned(),
         waiting_room: stored.waiting_room,
         admitted,
-        e2ee_key: state.store.e2ee_key(&stored)?,
+        e2ee: stored.sealed_key.is_some(),
+        // Whoever waits may neither see nor read anything yet.
+        e2ee_key: if admitted { state.store.e2ee_key(&stored)? } else { None },
+        e2ee_key_index: if admitted { stored.key_index } else { 0 },
         scheduled_at: stored.scheduled_at,
         duration_minutes: stored.duration_minutes,
         consultation_id: stored.id,
@@ -131,7 +160,8 @@ pub(super) async fn enter(
     caller.must(&state, Permission::Enter).await?;
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
-    let joined = place(&state, stored, Role::Doctor).await?;
+    let doctor = stored.doctor_id.clone();
+    let joined = place(&state, stored, doctor, Role::Doctor).await?;
     let event = caller.event("consultation.enter").consultation(&id).subject(&joined.user_id);
     state.store.audit(event).await?;
     Ok(Json(Success::new(joined)))

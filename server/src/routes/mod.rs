@@ -6,10 +6,13 @@ mod control;
 mod day;
 mod feedback;
 mod health;
+mod ice;
 mod join;
 mod metrics;
+mod observers;
 mod openapi;
 mod pages;
+mod place;
 mod quality;
 mod recording;
 mod rooms;
@@ -23,11 +26,10 @@ use axum::http::HeaderValue;
 use tokio::sync::watch;
 
 use crate::error::Error;
+use crate::extract::BODY_LIMIT;
 use crate::limits::{RateLimit, limit};
 use crate::state::AppState;
-
-/// The largest body anybody needs, in bytes, with room to spare.
-const BODY_LIMIT: usize = 64 * 1024;
+use crate::{layers, signaling};
 
 /// Who may call, and how often.
 #[derive(Clone, Debug)]
@@ -54,13 +56,17 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         .merge(day::router())
         .merge(feedback::router())
         .merge(limit(guessable, limits.codes, proxied, ended))
+        .merge(ice::router())
         .merge(metrics::router())
+        .merge(observers::router())
         .merge(openapi::router())
         .merge(pages::router())
+        .merge(place::router())
         .merge(quality::router())
         .merge(recording::router())
         .merge(rooms::router());
     let metrics = state.metrics.clone();
+    let signaling = signaling::router(&state, ended.clone());
     let routes = limit(limited, limits.all, proxied, ended)
         // Neither the proxy's probes and questions nor the SFU's events are held up.
         .merge(health::router())
@@ -72,5 +78,7 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(state);
-    crate::layers::wrap(routes, metrics, limits.origins)
+    // A socket's requests wait for news, far longer than others may take.
+    let sockets = limit(signaling, limits.all, proxied, ended);
+    layers::wrap(routes, metrics, &limits.origins).merge(layers::share(sockets, &limits.origins))
 }

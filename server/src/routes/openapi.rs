@@ -5,8 +5,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    check, consultations, control, day, feedback, health, join, metrics, quality, recording, rooms, sfu_admission,
-    sfu_events,
+    check, consultations, control, day, feedback, health, ice, join, metrics, observers, place, quality, recording,
+    rooms, sfu_admission, sfu_events,
 };
 use crate::state::AppState;
 
@@ -17,7 +17,7 @@ pub fn router() -> Router<AppState> {
 /// What callers should know before anything else; the codes' list is added to it.
 const ABOUT: &str = r#"Video consultations between a patient and a doctor.
 
-Every answer is {"success": true, "data": …} or {"success": false, "error": {"code": …, "message": …}}. Programs decide by error.code; the message is for people and may change.
+Every answer is {"success": true, "data": …} or {"success": false, "error": …, "code": …, "message": …}. Programs decide by code; error is a sentence for people and message its detail, and both may change.
 
 While the operator has made no API key, callers on the server's own machine need none. Otherwise send Authorization: Bearer with an API key, or, in a consultation, with the participant's own token.
 
@@ -28,6 +28,7 @@ While the operator has made no API key, callers on the server's own machine need
     info(title = "AutaMedica", version = env!("CARGO_PKG_VERSION"), description = "See `Describe`"),
     paths(
         health::health,
+        ice::ice_servers,
         consultations::create,
         day::list,
         consultations::details,
@@ -37,10 +38,15 @@ While the operator has made no API key, callers on the server's own machine need
         consultations::revoke_links,
         join::join,
         join::enter,
+        place::key,
+        place::presence,
         check::check,
+        observers::add,
+        observers::permit,
         control::admit,
         control::refuse,
         control::remove,
+        control::remove_from_room,
         control::mute,
         control::end,
         recording::start,

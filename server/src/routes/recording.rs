@@ -2,7 +2,7 @@
 
 use autamedica_api::{
     Done, ErrorCode, Failure, GiveConsent, Id, Recording, RecordingList, RecordingPart, RecordingStarted,
-    RecordingState, RecordingStopped, Role, StartRecording, Success, Timestamp, room_name,
+    RecordingState, RecordingStopped, Role, StartRecording, StopAnswer, StopRecording, Success, Timestamp, room_name,
 };
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -16,7 +16,7 @@ use tower_http::services::ServeFile;
 use super::consultations::{find, not_over};
 use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
-use crate::extract::{Json, PathId, Query};
+use crate::extract::{Json, OptionalJson, PathId, Query};
 use crate::recording::{self, Recordings};
 use crate::state::AppState;
 use crate::store::{PartState, Requested, StoredPart, StoredRecording};
@@ -58,8 +58,10 @@ pub(super) async fn start(
         Requested::New(recording) => {
             recordings.changed();
             Ok(axum::Json(Success::new(RecordingStarted {
+                egress_id: recording.id.clone(),
                 recording_id: recording.id,
                 state: recording.state,
+                status: recording.state,
                 requested_at: recording.requested_at,
             })))
         }
@@ -74,28 +76,44 @@ pub(super) async fn start(
 
 /// Stops recording, and says where the file is going to be.
 #[utoipa::path(post, path = "/api/consultations/{id}/recording/stop", tag = "recording", params(("id" = Id, Path)),
-    responses((status = 200, body = Success<RecordingStopped>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    request_body = Option<StopRecording>,
+    responses((status = 200, body = StopAnswer), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
 pub(super) async fn stop(
     State(state): State<AppState>,
     PathId(id): PathId,
     caller: Caller,
-) -> Result<axum::Json<Success<RecordingStopped>>> {
+    body: OptionalJson<StopRecording>,
+) -> Result<axum::Json<StopAnswer>> {
     caller.must(&state, Permission::Direct(&id)).await?;
     find(&state, &id).await?;
     let recordings = recorder(&state)?;
+    if let Some(wanted) = body.0.egress_id {
+        if wanted.is_empty() {
+            let detail = "`egressId` is empty; leave it out to stop the recording that goes on".to_owned();
+            return Err(Error::MissingFields { summary: "Missing egressId".to_owned(), detail });
+        }
+        let recordings = state.store.recordings_of(&id).await?;
+        if !recordings.iter().any(|recording| recording.id == wanted && recording.state.is_active()) {
+            return Err(Error::refused(
+                ErrorCode::RecordingNotActive,
+                "`egressId` isn't a recording that goes on here",
+            ));
+        }
+    }
     let Some(stopped) = state.store.stop_recording(&id, caller.event("recording.stop")).await? else {
         return Err(Error::refused(ErrorCode::RecordingNotActive, "this consultation isn't being recorded"));
     };
     recordings.changed();
     let first = state.store.parts(&stopped.id).await?.into_iter().next();
     let key = first.filter(|_| stopped.state == RecordingState::Stopping).map(|part| recording::key(&part, &stopped));
-    Ok(axum::Json(Success::new(RecordingStopped {
+    let data = RecordingStopped {
         location: key.map(|key| recordings.storage.location(&key)),
         recording_id: stopped.id,
         state: stopped.state,
         stopped_at: stopped.stopped_at.unwrap_or_else(Timestamp::now),
-    })))
+    };
+    Ok(axum::Json(StopAnswer { success: true, message: "Recording stopped".to_owned(), data }))
 }
 
 /// Takes a patient's answer to whether they may be recorded, with their own token. A later answer replaces it.

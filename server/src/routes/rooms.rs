@@ -1,6 +1,6 @@
 use autamedica_api::{
-    ActiveRoom, ActiveRooms, ErrorCode, Failure, Id, ParticipantMetadata, ParticipantStats, RoomStats, Success,
-    Timestamp, TrackStats, consultation_of, room_name,
+    ActiveRoom, ErrorCode, Failure, ParticipantMetadata, ParticipantStats, RoomMetadata, RoomStats, Success, Timestamp,
+    TrackStats, consultation_of, room_name,
 };
 use axum::extract::State;
 use axum::routing::get;
@@ -11,7 +11,7 @@ use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::PathRoom;
 use crate::state::AppState;
-use crate::store::{StoredSample, summarize};
+use crate::store::{StoredConsultation, StoredSample, summarize};
 use crate::token::RECORDER;
 
 pub fn router() -> Router<AppState> {
@@ -20,19 +20,19 @@ pub fn router() -> Router<AppState> {
 
 /// The consultations' rooms that are open at the SFU. Rooms of others that share the SFU aren't ours to show.
 #[utoipa::path(get, path = "/api/rooms/active", tag = "rooms",
-    responses((status = 200, body = Success<ActiveRooms>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    responses((status = 200, body = Success<Vec<ActiveRoom>>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
-pub(super) async fn active(State(state): State<AppState>, caller: Caller) -> Result<Json<Success<ActiveRooms>>> {
+pub(super) async fn active(State(state): State<AppState>, caller: Caller) -> Result<Json<Success<Vec<ActiveRoom>>>> {
     caller.must(&state, Permission::Read).await?;
     let mut rooms = Vec::new();
     for room in state.sfu.open_rooms(Vec::new()).await? {
         let Some(consultation_id) = consultation_of(&room.name) else { continue };
-        if state.store.consultation(&consultation_id).await?.is_some() {
-            rooms.push(active_room(room, consultation_id));
+        if let Some(stored) = state.store.consultation(&consultation_id).await? {
+            rooms.push(active_room(room, stored));
         }
     }
-    rooms.sort_by(|a, b| (a.created_at, &a.room_name).cmp(&(b.created_at, &b.room_name)));
-    Ok(Json(Success::new(ActiveRooms { count: rooms.len(), rooms })))
+    rooms.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
+    Ok(Json(Success::new(rooms)))
 }
 
 /// Tells who is in a room, what they publish, and how well it goes: what clients measured in the last ten minutes.
@@ -64,6 +64,7 @@ pub(super) async fn stats(
         active: room.is_some(),
         room_sid: room.map(|room| room.sid),
         consultation_id: id,
+        total_participants: count(participants.len()),
         num_participants: count(participants.len()),
         num_tracks: count(tracks),
         participants,
@@ -76,30 +77,40 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn active_room(room: Room, consultation_id: Id) -> ActiveRoom {
+fn active_room(room: Room, stored: StoredConsultation) -> ActiveRoom {
     // Older SFUs say the moment in seconds only.
     let millis =
         if room.creation_time_ms > 0 { room.creation_time_ms } else { room.creation_time.saturating_mul(1000) };
     ActiveRoom {
-        room_name: room.name,
-        room_sid: room.sid,
-        consultation_id,
+        name: room.name,
+        sid: room.sid,
+        consultation_id: stored.id.clone(),
         num_participants: room.num_participants,
         num_publishers: room.num_publishers,
+        creation_time: room.creation_time,
         created_at: Timestamp::from_millis(millis),
+        metadata: RoomMetadata {
+            consultation_id: stored.id,
+            patient_id: stored.patient_id,
+            doctor_id: stored.doctor_id,
+            created_at: stored.created_at,
+            kind: RoomMetadata::KIND.to_owned(),
+        },
     }
 }
 
 fn participant_stats(info: ParticipantInfo, samples: &[StoredSample]) -> ParticipantStats {
     let own = samples.iter().filter(|sample| sample.identity == info.identity).map(|sample| &sample.latest);
     let quality = summarize(own);
-    let role = serde_json::from_str::<ParticipantMetadata>(&info.metadata).ok().map(|metadata| metadata.role);
+    let metadata = serde_json::from_str::<ParticipantMetadata>(&info.metadata).ok();
     let millis = if info.joined_at_ms > 0 { info.joined_at_ms } else { info.joined_at.saturating_mul(1000) };
     ParticipantStats {
         state: info.state().as_str_name().to_lowercase(),
         identity: info.identity,
+        name: info.name,
         sid: info.sid,
-        role,
+        role: metadata.as_ref().map(|metadata| metadata.role),
+        metadata,
         joined_at: Timestamp::from_millis(millis),
         tracks: info.tracks.into_iter().map(track_stats).collect(),
         quality,

@@ -9,24 +9,28 @@ use axum::routing::get;
 use crate::error::{Error, Result};
 use crate::follow::is_second_connection;
 use crate::state::AppState;
+use crate::token;
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/sfu/admission", get(admission))
 }
 
 /// Whether a token still lets its holder in. LiveKit's open-source SFU believes a token until it expires; a proxy in front
-/// of it asks here first (nginx's `auth_request`), so that nobody who was removed comes back, not even for a moment.
+/// of it asks here first (nginx's `auth_request`), so that nobody who was removed comes back, and nobody whose
+/// token is older than the renewal of the links, not even for a moment.
 #[utoipa::path(get, path = "/sfu/admission", tag = "livekit",
     responses((status = 204, description = "It does."), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("token" = [])))]
 pub(super) async fn admission(State(state): State<AppState>, headers: HeaderMap) -> Result<StatusCode> {
     let unknown = || Error::refused(ErrorCode::Unauthorized, "this isn't a token of this clinic's");
-    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
-    let claims = state.sfu.verify(token.strip_prefix("Bearer ").unwrap_or(token)).map_err(|_| unknown())?;
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
+    let claims = state.sfu.verify(bearer.strip_prefix("Bearer ").unwrap_or(bearer)).map_err(|_| unknown())?;
     // Other rooms, such as a network check's, are no consultations: nobody is removed from them.
     let Some(id) = consultation_of(&claims.video.room) else { return Ok(StatusCode::NO_CONTENT) };
-    let is_over = state.store.consultation(&id).await?.is_some_and(|stored| stored.is_over());
-    if is_over || is_second_connection(&claims.sub) || state.store.is_removed(&id, &claims.sub).await? {
+    let is_open = state.store.consultation(&id).await?.is_none_or(|stored| stored.is_open_to(&claims.sub));
+    let standing = state.store.standing(&id, &claims.sub).await?;
+    let is_good = standing.accepts(token::generation(&claims.attributes));
+    if !is_open || is_second_connection(&claims.sub) || !is_good {
         return Err(Error::refused(ErrorCode::Forbidden, "this token lets nobody in any more"));
     }
     Ok(StatusCode::NO_CONTENT)

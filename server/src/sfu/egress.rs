@@ -50,6 +50,14 @@ impl Sfu {
         self.egress().stop_egress(egress).await
     }
 
+    /// The egresses of all rooms that haven't ended.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer, or has no egress.
+    pub async fn active_egresses(&self) -> ServiceResult<Vec<EgressInfo>> {
+        self.egress().list_egress(EgressListOptions { active: true, ..EgressListOptions::default() }).await
+    }
+
     /// A room's egresses, also those that have ended.
     ///
     /// # Errors

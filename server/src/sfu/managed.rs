@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ports::Ports;
-use super::{Sfu, program};
+use super::{Sfu, find_program};
 use crate::files::write_private;
 use crate::livekit_url::LiveKitUrl;
-use crate::secret::Secret;
+use crate::secret::{Secret, without_secrets};
 
 /// How long it may take to come up: it needs 0.2 s on an idle machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub enum SfuStartError {
     /// The program isn't there.
     #[error(
-        "`livekit-server` isn't installed: run `cargo xtask setup`, or set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to one that runs elsewhere"
+        "`livekit-server` isn't installed: run `cargo xtask setup`, put it beside this program, set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to one that runs elsewhere"
     )]
     NotFound,
     /// It can't be started.
@@ -58,7 +58,7 @@ impl ManagedSfu {
     /// # Errors
     /// When it can't be found or doesn't come up.
     pub async fn start(program: Option<PathBuf>, webhook: Option<String>) -> Result<(Self, Sfu), SfuStartError> {
-        let program = program.or_else(program::find).ok_or(SfuStartError::NotFound)?;
+        let program = program.or_else(find_program).ok_or(SfuStartError::NotFound)?;
         let (ready_sender, ready) = oneshot::channel();
         let (stop, stop_receiver) = oneshot::channel();
         let (stopped_sender, stopped) = oneshot::channel();
@@ -130,6 +130,7 @@ impl Launch {
         command.arg("--config").arg(&path).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("LIVEKIT_CONFIG").env_remove("LIVEKIT_KEYS");
+        without_secrets(&mut command);
         tie_to_this_thread(&mut command);
         let mut child = command.spawn()?;
         // These end by themselves when the child closes its end.

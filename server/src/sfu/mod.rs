@@ -4,7 +4,6 @@ mod egress;
 mod managed;
 mod people;
 mod ports;
-mod program;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,7 +18,14 @@ use livekit_protocol::{ParticipantInfo, Room, WebhookEvent};
 
 pub use egress::is_answer;
 pub use managed::{ManagedSfu, SfuStartError};
-pub use program::find as find_program;
+
+/// Name of the SFU's program.
+const PROGRAM: &str = "livekit-server";
+
+/// Finds the SFU's program where no setting names it.
+pub fn find_program() -> Option<std::path::PathBuf> {
+    crate::programs::find(PROGRAM)
+}
 
 use crate::livekit_url::LiveKitUrl;
 use crate::secret::Secret;
@@ -27,8 +33,10 @@ use crate::token::{self, CheckSide, Holder};
 
 /// How long the SFU's API may take. Callers wait for it, so it is short.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a room stays open with nobody in it: as long as the tokens for it are good.
-const EMPTY_TIMEOUT: u32 = 2 * 60 * 60;
+/// Time that a room stays open with nobody in it, in seconds. Whoever joins through this server later opens it again.
+const EMPTY_TIMEOUT: u32 = 30 * 60;
+/// Most people in a consultation's room: the patient, the doctor and two observers. The SFU doesn't count recorders.
+const MAX_PARTICIPANTS: u32 = 4;
 /// How long a room stays open after the last one left, so that a dropped call finds its room again. In seconds.
 const DEPARTURE_TIMEOUT: u32 = 120;
 
@@ -51,6 +59,7 @@ pub struct Sfu {
     egress: OnceLock<EgressClient>,
     verifier: TokenVerifier,
     managed: bool,
+    doctor_room_record: bool,
 }
 
 impl Sfu {
@@ -59,7 +68,18 @@ impl Sfu {
         let rooms =
             RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
         let verifier = TokenVerifier::with_api_key(&api_key, api_secret.expose());
-        Self { url, api_key, api_secret, rooms, egress: OnceLock::new(), verifier, managed }
+        let (egress, doctor_room_record) = (OnceLock::new(), true);
+        Self { url, api_key, api_secret, rooms, egress, verifier, managed, doctor_room_record }
+    }
+
+    /// Sets whether doctors' tokens grant `roomRecord`; they do unless this says otherwise.
+    pub fn with_doctor_room_record(self, doctor_room_record: bool) -> Self {
+        Self { doctor_room_record, ..self }
+    }
+
+    /// Whether doctors' tokens grant `roomRecord`.
+    pub fn doctor_room_record(&self) -> bool {
+        self.doctor_room_record
     }
 
     /// Where clients connect.
@@ -80,6 +100,7 @@ impl Sfu {
         let options = CreateRoomOptions {
             empty_timeout: EMPTY_TIMEOUT,
             departure_timeout: DEPARTURE_TIMEOUT,
+            max_participants: MAX_PARTICIPANTS,
             ..CreateRoomOptions::default()
         };
         self.rooms.create_room(name, options).await
@@ -135,7 +156,7 @@ impl Sfu {
     /// # Errors
     /// When the key or secret is unusable.
     pub fn token(&self, holder: &Holder<'_>) -> Result<String, AccessTokenError> {
-        token::sign(&self.api_key, self.api_secret.expose(), holder)
+        token::sign(&self.api_key, self.api_secret.expose(), holder, self.doctor_room_record)
     }
 
     /// A token for the recorder of a consultation: it is hidden, sends nothing, and makes the SFU tell everybody in the room

@@ -1,20 +1,47 @@
 //! What the SFU does to people in rooms when the server says so.
 
-use autamedica_api::{MediaSource, Role, Timestamp};
+use std::collections::HashMap;
+
+use autamedica_api::{MediaSource, Timestamp};
 use livekit_api::services::room::{RemoveParticipantOptions, UpdateParticipantOptions};
 use livekit_api::services::{ServerError, ServerErrorCode, ServiceError, ServiceResult};
-use livekit_protocol::{ParticipantPermission, TrackSource};
+use livekit_protocol::{ParticipantInfo, ParticipantPermission, TrackSource};
 
 use super::Sfu;
+use crate::token::{GENERATION, May};
 
 impl Sfu {
-    /// Gives somebody in a room what their role may do, or with `None` nothing but to wait. `false` when they aren't there.
+    /// Changes what somebody in a room may do. `false` when they aren't there.
     ///
     /// # Errors
     /// When the SFU doesn't answer or refuses.
-    pub async fn permit(&self, room: &str, identity: &str, role: Option<Role>) -> ServiceResult<bool> {
+    pub async fn permit(&self, room: &str, identity: &str, may: May) -> ServiceResult<bool> {
         let options =
-            UpdateParticipantOptions { permission: Some(permission(role)), ..UpdateParticipantOptions::default() };
+            UpdateParticipantOptions { permission: Some(permission(may)), ..UpdateParticipantOptions::default() };
+        found(self.rooms.update_participant(room, identity, options).await)
+    }
+
+    /// Finds somebody in a room. `None` when they aren't there.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer or refuses.
+    pub async fn participant(&self, room: &str, identity: &str) -> ServiceResult<Option<ParticipantInfo>> {
+        match self.rooms.get_participant(room, identity).await {
+            Ok(participant) => Ok(Some(participant)),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves somebody in a room on to a generation; the SFU sends them a token with it. `false` when they aren't there.
+    ///
+    /// # Errors
+    /// When the SFU doesn't answer or refuses.
+    pub async fn set_generation(&self, room: &str, identity: &str, generation: u32) -> ServiceResult<bool> {
+        let options = UpdateParticipantOptions {
+            attributes: HashMap::from([(GENERATION.to_owned(), generation.to_string())]),
+            ..UpdateParticipantOptions::default()
+        };
         found(self.rooms.update_participant(room, identity, options).await)
     }
 
@@ -46,11 +73,7 @@ impl Sfu {
             MediaSource::ScreenShare => TrackSource::ScreenShare,
             MediaSource::ScreenShareAudio => TrackSource::ScreenShareAudio,
         };
-        let participant = match self.rooms.get_participant(room, identity).await {
-            Ok(participant) => participant,
-            Err(error) if is_not_found(&error) => return Ok(false),
-            Err(error) => return Err(error),
-        };
+        let Some(participant) = self.participant(room, identity).await? else { return Ok(false) };
         let Some(track) = participant.tracks.iter().find(|track| track.source() == source) else { return Ok(false) };
         found(self.rooms.mute_published_track(room, identity, &track.sid, true).await)
     }
@@ -64,21 +87,14 @@ impl Sfu {
     }
 }
 
-/// What a role may do in a room, as the SFU wants to hear it.
-fn permission(role: Option<Role>) -> ParticipantPermission {
-    let may = role.is_some();
-    let sources: &[TrackSource] = match role {
-        None => &[],
-        Some(Role::Patient) => &[TrackSource::Camera, TrackSource::Microphone],
-        Some(Role::Doctor) => {
-            &[TrackSource::Camera, TrackSource::Microphone, TrackSource::ScreenShare, TrackSource::ScreenShareAudio]
-        }
-    };
+/// What somebody may do in a room, as the SFU wants to hear it.
+fn permission(may: May) -> ParticipantPermission {
+    let sources = may.sources().iter().filter_map(|name| TrackSource::from_str_name(&name.to_uppercase()));
     ParticipantPermission {
-        can_subscribe: may,
-        can_publish: may,
-        can_publish_data: may,
-        can_publish_sources: sources.iter().map(|source| i32::from(*source)).collect(),
+        can_subscribe: may.subscribes(),
+        can_publish: may.publishes(),
+        can_publish_data: may.publishes(),
+        can_publish_sources: sources.map(i32::from).collect(),
         ..ParticipantPermission::default()
     }
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::{Store, rows};
+use super::Store;
+use super::audit_head::{AuditHead, advance};
 use crate::vault::Vault;
 
 /// Something that happened. Ids only: no names, no tokens, no codes, no chat.
@@ -98,6 +99,15 @@ pub enum Tampering {
         /// How many there are.
         found: i64,
     },
+    /// The head doesn't fit its seal: the end was cut off and the head moved.
+    #[error("the log's head, entry {0}, isn't what was written: entries after it may be missing")]
+    Head(i64),
+    /// The log was put back to an older state, or replaced, since a head was noted.
+    #[error("entry {0} isn't the one that was noted: the log was put back or replaced since")]
+    PutBack(i64),
+    /// The noted head isn't one of this log.
+    #[error("the seal of the noted head, entry {0}, wasn't made with this master key")]
+    Foreign(i64),
 }
 
 /// Appends to the log within the caller's transaction, so that a thing and its entry happen together.
@@ -105,54 +115,40 @@ pub enum Tampering {
 /// # Errors
 /// When the database fails.
 pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: Event) -> sqlx::Result<()> {
-    append_all(connection, vault, vec![event]).await
-}
-
-/// As [`append`], of several things that happen in one transaction.
-///
-/// # Errors
-/// When the database fails.
-pub async fn append_all(connection: &mut AnyConnection, vault: &Vault, events: Vec<Event>) -> sqlx::Result<()> {
-    let number = i64::try_from(events.len()).unwrap_or(i64::MAX);
     // The update locks the head's row until the transaction ends: entries come one after the other.
-    let head = sqlx::query("UPDATE audit_head SET seq = seq + $1 WHERE id = 1 RETURNING seq, hash")
-        .bind(number)
+    let row = sqlx::query("UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash, seal")
         .fetch_one(&mut *connection)
         .await?;
-    let before: i64 = head.try_get::<i64, _>("seq")? - number;
-    let mut hash: String = head.try_get("hash")?;
-    let sql = format!(
-        "INSERT INTO audit (seq, at, actor, action, consultation_id, subject, origin, outcome, hash) VALUES {}",
-        rows(events.len(), 9)
-    );
-    let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql));
-    for (seq, event) in (before + 1..).zip(events) {
-        let mut entry = AuditEntry {
-            seq,
-            at: Timestamp::now(),
-            actor: event.actor,
-            action: event.action.to_owned(),
-            consultation_id: event.consultation_id,
-            subject: event.subject,
-            origin: event.origin,
-            outcome: event.outcome.to_owned(),
-            hash: String::new(),
-        };
-        entry.hash = vault.chain(&hash, &entry.covered());
-        hash.clone_from(&entry.hash);
-        insert = insert
-            .bind(entry.seq)
-            .bind(entry.at.as_millis())
-            .bind(entry.actor)
-            .bind(entry.action)
-            .bind(entry.consultation_id)
-            .bind(entry.subject)
-            .bind(entry.origin)
-            .bind(entry.outcome)
-            .bind(entry.hash);
-    }
-    sqlx::query("UPDATE audit_head SET hash = $1 WHERE id = 1").bind(hash).execute(&mut *connection).await?;
-    insert.execute(connection).await?;
+    let mut head = AuditHead::read(&row)?;
+    head.seq -= 1;
+    let mut entry = AuditEntry {
+        seq: head.seq + 1,
+        at: Timestamp::now(),
+        actor: event.actor,
+        action: event.action.to_owned(),
+        consultation_id: event.consultation_id,
+        subject: event.subject,
+        origin: event.origin,
+        outcome: event.outcome.to_owned(),
+        hash: String::new(),
+    };
+    entry.hash = vault.chain(&head.hash, &entry.covered());
+    advance(&mut *connection, vault, &head, entry.seq, &entry.hash).await?;
+    sqlx::query(
+        "INSERT INTO audit (seq, at, actor, action, consultation_id, subject, origin, outcome, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(entry.seq)
+    .bind(entry.at.as_millis())
+    .bind(entry.actor)
+    .bind(entry.action)
+    .bind(entry.consultation_id)
+    .bind(entry.subject)
+    .bind(entry.origin)
+    .bind(entry.outcome)
+    .bind(entry.hash)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -214,9 +210,33 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn verify_audit(&self) -> sqlx::Result<Result<i64, Tampering>> {
+        let head = self.audit_head().await?;
+        let chain = self.verify_chain().await?;
+        Ok(chain.and_then(|last| if head.is_sealed(&self.vault) { Ok(last) } else { Err(Tampering::Head(head.seq)) }))
+    }
+
+    /// As [`verify_audit`](Self::verify_audit), and compares the log with a head that was noted before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn verify_audit_since(&self, noted: &AuditHead) -> sqlx::Result<Result<i64, Tampering>> {
+        if !noted.seal.is_empty() && !noted.is_sealed(&self.vault) {
+            return Ok(Err(Tampering::Foreign(noted.seq)));
+        }
+        let row =
+            sqlx::query("SELECT hash FROM audit WHERE seq = $1").bind(noted.seq).fetch_optional(&self.reads).await?;
+        let hash: Option<String> = row.map(|row| row.try_get("hash")).transpose()?;
+        if hash.is_none_or(|hash| !hash.eq_ignore_ascii_case(&noted.hash)) {
+            return Ok(Err(Tampering::PutBack(noted.seq)));
+        }
+        self.verify_audit().await
+    }
+
+    /// Walks the chain up to the head, without the head's seal.
+    pub(super) async fn verify_chain(&self) -> sqlx::Result<Result<i64, Tampering>> {
         // The end first: entries that come meanwhile are after it.
-        let head = sqlx::query("SELECT seq, hash FROM audit_head WHERE id = 1").fetch_one(&self.reads).await?;
-        let (end, end_hash): (i64, String) = (head.try_get("seq")?, head.try_get("hash")?);
+        let head = self.audit_head().await?;
+        let (end, end_hash) = (head.seq, head.hash);
         let (mut last, mut hash) = (0, String::new());
         while last < end {
             let page = self.audit_after(last).await?;
@@ -259,7 +279,9 @@ mod tests {
     /// What `verify` says after this SQL.
     async fn after(sql: &'static str) -> Result<i64, Tampering> {
         let store = log_of(5).await;
-        sqlx::raw_sql(sql).execute(&store.pool).await.unwrap();
+        let mut transaction = store.pool.begin().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
         store.verify_audit().await.unwrap()
     }
 
@@ -280,6 +302,69 @@ mod tests {
         let copy = "INSERT INTO audit SELECT 6, at, actor, action, consultation_id, subject, origin, outcome, hash \
                     FROM audit WHERE seq = 5; UPDATE audit_head SET seq = 6";
         assert_eq!(after(copy).await, changed(6));
+        // The end is cut off, and the head moved to what is the last entry now.
+        let cut = "DELETE FROM audit WHERE seq > 3; UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)";
+        assert_eq!(after(cut).await, Err(Tampering::Head(3)));
+        assert_eq!(after("UPDATE audit_head SET seal = ''").await, Err(Tampering::Head(5)));
+    }
+
+    #[tokio::test]
+    async fn entries_after_a_cut_do_not_hide_it() {
+        let store = log_of(5).await;
+        let mut transaction = store.pool.begin().await.unwrap();
+        let cut = "DELETE FROM audit WHERE seq > 3; UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)";
+        sqlx::raw_sql(cut).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        for _ in 0..2 {
+            store.audit(Event::ok("server", "test")).await.unwrap();
+        }
+        assert_eq!(store.verify_audit().await.unwrap(), Err(Tampering::Head(5)));
+    }
+
+    #[tokio::test]
+    async fn a_noted_head_shows_that_the_log_was_put_back() {
+        let store = log_of(3).await;
+        let old = store.audit_head().await.unwrap();
+        store.audit(Event::ok("server", "test")).await.unwrap();
+        let noted = store.audit_head().await.unwrap();
+        let plain = AuditHead { seal: String::new(), ..noted.clone() };
+        for head in [&old, &noted, &plain] {
+            assert_eq!(store.verify_audit_since(head).await.unwrap(), Ok(4));
+        }
+        let foreign = AuditHead { seal: "00".repeat(32), ..noted.clone() };
+        assert_eq!(store.verify_audit_since(&foreign).await.unwrap(), Err(Tampering::Foreign(4)));
+        // All of it is put back to an older state, its seal, too.
+        let mut transaction = store.pool.begin().await.unwrap();
+        sqlx::query("DELETE FROM audit WHERE seq > 3").execute(&mut *transaction).await.unwrap();
+        let head = sqlx::query("UPDATE audit_head SET seq = $1, hash = $2, seal = $3");
+        head.bind(old.seq).bind(&old.hash).bind(&old.seal).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(store.verify_audit().await.unwrap(), Ok(3));
+        assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::PutBack(4)));
+        // It grows again, differently.
+        store.audit(Event::ok("server", "test").subject("other")).await.unwrap();
+        assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::PutBack(4)));
+    }
+
+    /// A database from before there were seals is sealed once, on record; one whose chain is broken isn't.
+    #[tokio::test]
+    async fn an_old_log_is_sealed_when_it_is_whole() {
+        let store = log_of(3).await;
+        let run = async |sql: &'static str| {
+            let mut transaction = store.pool.begin().await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+        };
+        run("UPDATE audit_head SET seal = ''").await;
+        for _ in 0..2 {
+            store.seal_old_log().await.unwrap();
+            assert_eq!(store.verify_audit().await.unwrap(), Ok(4));
+        }
+        assert_eq!(store.audit_after(3).await.unwrap()[0].action, "audit.seal");
+        run("UPDATE audit_head SET seal = ''; UPDATE audit SET outcome = 'denied' WHERE seq = 2").await;
+        store.seal_old_log().await.unwrap();
+        assert_eq!(store.verify_audit().await.unwrap(), Err(Tampering::Changed(2)));
+        assert_eq!(store.audit_head().await.unwrap().seal, "");
     }
 
     #[tokio::test]

@@ -3,7 +3,8 @@
 use autamedica_api::{Id, Role, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::{Event, Store, StoredConsultation, append};
+use super::Store;
+use super::consultation::StoredConsultation;
 use crate::secret::{Secret, random_bytes};
 
 /// Links and kiosk codes work from this long before the appointment.
@@ -64,6 +65,8 @@ pub struct StoredCode {
     pub consultation: Id,
     /// As whom.
     pub role: Role,
+    /// Which observer; the others' ids follow from the role.
+    pub observer: Option<Id>,
     /// From when it works.
     pub valid_from: Timestamp,
     /// Until when.
@@ -95,45 +98,56 @@ impl Store {
     /// When the database fails.
     pub async fn create_codes(&self, consultation: &StoredConsultation) -> sqlx::Result<FreshCodes> {
         let mut transaction = self.pool.begin().await?;
-        let codes = self.insert_codes(&mut transaction, &[consultation]).await?;
+        let codes = self.insert_codes(&mut transaction, consultation).await?;
         transaction.commit().await?;
-        codes.into_iter().next().ok_or(sqlx::Error::RowNotFound)
+        Ok(codes)
     }
 
-    /// Makes fresh codes for each of these consultations, in their order.
+    /// Makes fresh codes for a consultation within the caller's transaction.
     pub(super) async fn insert_codes(
         &self,
         connection: &mut AnyConnection,
-        consultations: &[&StoredConsultation],
-    ) -> sqlx::Result<Vec<FreshCodes>> {
+        stored: &StoredConsultation,
+    ) -> sqlx::Result<FreshCodes> {
         let now = Timestamp::now();
-        let mut fresh: Vec<FreshCodes> = Vec::new();
-        for _ in consultations {
-            // Two rows of one statement can't be the same.
-            let kiosk = other_than(|kiosk| fresh.iter().any(|codes| codes.kiosk == *kiosk));
-            fresh.push(FreshCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk });
+        let mut codes =
+            FreshCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk: eight_digits() };
+        let (link_from, link_until) = window_of(CodeKind::Link, now, stored);
+        let (kiosk_from, kiosk_until) = window_of(CodeKind::Kiosk, now, stored);
+        let sql = format!("{INSERT} {FRESH} {TAKE_OVER}");
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_millis()).bind(stored.id.as_str());
+        insert = insert.bind(link_from).bind(link_until).bind(kiosk_from).bind(kiosk_until);
+        for code in [&codes.patient, &codes.doctor, &codes.kiosk] {
+            insert = insert.bind(self.vault.hash_code(code.expose()));
         }
-        if fresh.is_empty() {
-            return Ok(fresh);
+        if insert.execute(&mut *connection).await?.rows_affected() < 3 {
+            self.make_sure_of_kiosk(connection, stored, &mut codes, now).await?;
         }
-        let sql = format!("{INSERT} {} {TAKE_OVER}", fresh_rows(fresh.len()));
-        let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_millis());
-        for (stored, codes) in consultations.iter().zip(&fresh) {
-            let (link_from, link_until) = window_of(CodeKind::Link, now, stored);
-            let (kiosk_from, kiosk_until) = window_of(CodeKind::Kiosk, now, stored);
-            insert =
-                insert.bind(stored.id.as_str()).bind(link_from).bind(link_until).bind(kiosk_from).bind(kiosk_until);
-            for code in [&codes.patient, &codes.doctor, &codes.kiosk] {
-                insert = insert.bind(self.vault.hash_code(code.expose()));
-            }
-        }
-        let inserted = insert.execute(&mut *connection).await?.rows_affected();
-        if inserted < 3 * consultations.len() as u64 {
-            for (stored, codes) in consultations.iter().zip(&mut fresh) {
-                self.make_sure_of_kiosk(connection, stored, codes, now).await?;
-            }
-        }
-        Ok(fresh)
+        Ok(codes)
+    }
+
+    /// Makes a link's code for an observer within the caller's transaction.
+    pub(super) async fn insert_observer_code(
+        &self,
+        connection: &mut AnyConnection,
+        stored: &StoredConsultation,
+        user: &Id,
+    ) -> sqlx::Result<Secret> {
+        let (now, code) = (Timestamp::now(), Secret::random::<32>());
+        let (from, until) = window_of(CodeKind::Link, now, stored);
+        sqlx::query(
+            "INSERT INTO join_codes (hash, kind, consultation_id, role, user_id, valid_from, expires_at, created_at) \
+             VALUES ($1, 'link', $2, 'observer', $3, $4, $5, $6)",
+        )
+        .bind(self.vault.hash_code(code.expose()))
+        .bind(stored.id.as_str())
+        .bind(user.as_str())
+        .bind(from)
+        .bind(until)
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+        Ok(code)
     }
 
     /// Makes other eight digits for a consultation when those that it got belong to another one.
@@ -167,7 +181,7 @@ impl Store {
     /// When the database fails.
     pub async fn find_code(&self, kind: CodeKind, code: &str) -> sqlx::Result<Option<StoredCode>> {
         let row = sqlx::query(
-            "SELECT consultation_id, role, valid_from, expires_at, revoked_at FROM join_codes \
+            "SELECT consultation_id, role, user_id, valid_from, expires_at, revoked_at FROM join_codes \
              WHERE hash = $1 AND kind = $2",
         )
         .bind(self.vault.hash_code(code))
@@ -177,24 +191,15 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let consultation = Id::new(row.try_get::<String, _>("consultation_id")?);
         let role: Result<Role, _> = row.try_get::<String, _>("role")?.parse();
+        let observer = row.try_get::<Option<String>, _>("user_id")?.map(Id::new).transpose();
         Ok(Some(StoredCode {
+            observer: observer.map_err(|error| sqlx::Error::Decode(error.into()))?,
             consultation: consultation.map_err(|error| sqlx::Error::Decode(error.into()))?,
             role: role.map_err(|error| sqlx::Error::Decode(error.into()))?,
             valid_from: Timestamp::from_millis(row.try_get("valid_from")?),
             expires_at: Timestamp::from_millis(row.try_get("expires_at")?),
             revoked: row.try_get::<Option<i64>, _>("revoked_at")?.is_some(),
         }))
-    }
-
-    /// Revokes every link and kiosk code of a consultation.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn revoke_codes(&self, id: &Id, by: Event) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin().await?;
-        revoke_all(&mut transaction, id, Timestamp::now()).await?;
-        append(&mut transaction, &self.vault, by.consultation(id)).await?;
-        transaction.commit().await
     }
 }
 
@@ -205,21 +210,10 @@ const TAKE_OVER: &str = "ON CONFLICT (hash) DO UPDATE SET consultation_id = excl
      expires_at = excluded.expires_at, created_at = excluded.created_at, revoked_at = NULL \
      WHERE join_codes.expires_at < excluded.created_at";
 
-/// The rows of so many consultations' fresh codes: `$1` is now; then come each one's id, its windows for links and for the
-/// kiosk, and the hashes of the patient's link, the doctor's and the kiosk's. SQLite takes the longer for each value the more
-/// there are, so none is said twice.
-fn fresh_rows(consultations: usize) -> String {
-    let rows = |consultation: usize| {
-        let [id, link_from, link_until, kiosk_from, kiosk_until, patient, doctor, kiosk] =
-            std::array::from_fn(|place| format!("${}", 2 + 8 * consultation + place));
-        format!(
-            "({patient}, 'link', {id}, 'patient', {link_from}, {link_until}, $1), \
-             ({doctor}, 'link', {id}, 'doctor', {link_from}, {link_until}, $1), \
-             ({kiosk}, 'kiosk', {id}, 'patient', {kiosk_from}, {kiosk_until}, $1)"
-        )
-    };
-    (0..consultations).map(rows).collect::<Vec<_>>().join(", ")
-}
+/// The rows of a consultation's fresh codes: `$1` is now, `$2` its id, then come the windows of links and of the kiosk, and the
+/// hashes of the patient's link, the doctor's and the kiosk's.
+const FRESH: &str = "($7, 'link', $2, 'patient', $3, $4, $1), ($8, 'link', $2, 'doctor', $3, $4, $1), \
+     ($9, 'kiosk', $2, 'patient', $5, $6, $1)";
 
 /// Whether the code of this hash is the one that was made for this consultation now.
 async fn belongs_to(
@@ -261,16 +255,6 @@ pub(super) async fn move_window(
     Ok(())
 }
 
-/// Eight digits that aren't `taken`.
-fn other_than(taken: impl Fn(&Secret) -> bool) -> Secret {
-    loop {
-        let digits = eight_digits();
-        if !taken(&digits) {
-            return digits;
-        }
-    }
-}
-
 /// Each of the hundred million codes as likely as any other.
 fn eight_digits() -> Secret {
     const CODES: u32 = 100_000_000;
@@ -292,7 +276,7 @@ mod tests {
 
     use super::*;
     use crate::config::Database;
-    use crate::store::NewConsultation;
+    use crate::store::{Event, NewConsultation};
     use crate::vault::Vault;
 
     #[test]
@@ -313,7 +297,13 @@ mod tests {
             let wanted = json!({"consultationId": id, "patientId": "p", "doctorId": "d"});
             let wanted = serde_json::from_value(wanted).unwrap();
             let by = Event::ok("local", "consultation.create");
-            let new = NewConsultation { wanted, e2ee: false, room_sid: "RM_a".to_owned(), by };
+            let new = NewConsultation {
+                wanted,
+                e2ee: false,
+                language: autamedica_api::Language::Es,
+                room_sid: "RM_a".to_owned(),
+                by,
+            };
             store.create_consultation(new).await.unwrap()
         };
         let (one, other) = (create("one").await, create("other").await);
@@ -323,12 +313,12 @@ mod tests {
         };
         let link = || Secret::random::<32>();
         let mut codes = FreshCodes { patient: link(), doctor: link(), kiosk: Secret::new(taken.expose().to_owned()) };
-        let mut connection = store.pool.acquire().await.unwrap();
+        let mut connection = store.pool.begin().await.unwrap();
         store.make_sure_of_kiosk(&mut connection, &other.stored, &mut codes, now).await.unwrap();
         assert!(codes.kiosk != taken);
         let exchanged = Secret::new(codes.kiosk.expose().to_owned());
         store.make_sure_of_kiosk(&mut connection, &other.stored, &mut codes, now).await.unwrap();
-        drop(connection);
+        connection.commit().await.unwrap();
         assert!(codes.kiosk == exchanged);
         assert_eq!((leads_to(&taken).await, leads_to(&exchanged).await), ("one".to_owned(), "other".to_owned()));
     }

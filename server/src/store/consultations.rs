@@ -1,89 +1,15 @@
 use std::collections::HashSet;
 
-use autamedica_api::{ConsultationState, CreateConsultation, Id, Timestamp};
+use autamedica_api::{ConsultationState, Id, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::{Event, OutgoingEvent, Store, append};
+use super::Store;
+use super::audit::{Event, append};
+use super::codes::{move_window, revoke_all};
+use super::consultation::{CAUSE_EMPTY, COLUMNS, StoredConsultation, get, read};
+use super::outbox::OutgoingEvent;
 use crate::secret::Secret;
-
-/// A consultation as the database holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredConsultation {
-    /// Its id.
-    pub id: Id,
-    /// Who is treated.
-    pub patient_id: Id,
-    /// Who treats.
-    pub doctor_id: Id,
-    /// How far it has come.
-    pub state: ConsultationState,
-    /// Why it ended.
-    pub cause: Option<String>,
-    /// Whether the doctor must admit the patient.
-    pub waiting_room: bool,
-    /// When the doctor did.
-    pub admitted_at: Option<Timestamp>,
-    /// The end-to-end key, still sealed.
-    pub sealed_key: Option<Secret>,
-    /// When it is to begin.
-    pub scheduled_at: Option<Timestamp>,
-    /// How long it is to last, in minutes.
-    pub duration_minutes: Option<u32>,
-    /// Whether an integrator vouches for the patient's consent to recordings.
-    pub recording_consent: bool,
-    /// The SFU's id of the room that was opened last.
-    pub room_sid: Option<String>,
-    /// When it was created first.
-    pub created_at: Timestamp,
-    /// When somebody came first.
-    pub waiting_at: Option<Timestamp>,
-    /// When both were there first.
-    pub live_at: Option<Timestamp>,
-    /// When it ended or was cancelled.
-    pub ended_at: Option<Timestamp>,
-    /// How many recordings of it were begun, also those that failed or were deleted.
-    pub recordings: u32,
-}
-
-impl StoredConsultation {
-    /// Whether it can't come back: ended by somebody, or cancelled. One that ended because all had left can.
-    pub fn is_over(&self) -> bool {
-        match self.state {
-            ConsultationState::Cancelled => true,
-            ConsultationState::Ended => self.cause.as_deref() != Some(CAUSE_EMPTY),
-            _ => false,
-        }
-    }
-
-    /// Whether it is with the people and the settings that somebody wants.
-    fn is_as_wanted(&self, wanted: &CreateConsultation) -> bool {
-        self.patient_id == wanted.patient_id
-            && self.doctor_id == wanted.doctor_id
-            && wanted.waiting_room.is_none_or(|wish| wish == self.waiting_room)
-            && wanted.e2ee.is_none_or(|wish| wish == self.sealed_key.is_some())
-            && wanted.scheduled_at.is_none_or(|wish| Some(wish) == self.scheduled_at)
-            && wanted.recording_consent.is_none_or(|_| self.recording_consent)
-            && wanted.duration_minutes.is_none_or(|wish| Some(wish) == self.duration_minutes)
-    }
-
-    /// Why it isn't there for somebody who wants to create it; `None` when it is.
-    pub fn refusal(&self, wanted: &CreateConsultation) -> Option<Refusal> {
-        match () {
-            () if !self.is_as_wanted(wanted) => Some(Refusal::Conflict),
-            () if self.is_over() => Some(Refusal::Over),
-            () => None,
-        }
-    }
-
-    /// Whether the patient may send and receive media.
-    pub fn is_admitted(&self) -> bool {
-        !self.waiting_room || self.admitted_at.is_some()
-    }
-}
-
-/// The cause of a consultation that ended because nobody was left in its room.
-pub const CAUSE_EMPTY: &str = "empty";
 
 /// How a consultation comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,29 +20,9 @@ pub enum Finish {
     EndedByDoctor,
 }
 
-/// Why a consultation that is there can't be had by creating it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is with other people or other settings.
-    Conflict,
-    /// It won't come back.
-    Over,
-}
-
-impl Refusal {
-    /// As the audit log says it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Conflict => "conflict",
-            Self::Over => "over",
-        }
-    }
-}
-
-const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, scheduled_at, \
-     duration_minutes, recording_consent, room_sid, created_at, waiting_at, live_at, ended_at, \
-     (SELECT COUNT(*) FROM recordings WHERE consultation_id = consultations.id \
-     AND recordings.state NOT IN ('refused', 'cancelled')) AS recordings";
+/// Those of a time, from `$1` until `$2`.
+const BETWEEN: &str = "(scheduled_at >= $1 AND scheduled_at < $2) \
+     OR (scheduled_at IS NULL AND created_at >= $1 AND created_at < $2)";
 
 impl Store {
     /// The consultation of an id.
@@ -124,21 +30,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn consultation(&self, id: &Id) -> sqlx::Result<Option<StoredConsultation>> {
-        self.batches.consultations.look(id.clone(), |ids| self.consultations(ids)).await
-    }
-
-    /// Those of these ids, in their order.
-    async fn consultations(&self, ids: Vec<Id>) -> sqlx::Result<Vec<Option<StoredConsultation>>> {
-        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
-        let sql = format!("SELECT {COLUMNS} FROM consultations WHERE id IN ({})", places.join(", "));
-        let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, id| query.bind(id.as_str()));
-        let rows = query.fetch_all(&self.reads).await?;
-        let found = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
-        Ok(ids.iter().map(|id| found.iter().find(|stored| stored.id == *id).cloned()).collect())
+        get(&mut *self.reads.acquire().await?, id).await
     }
 
     /// Those that are to begin between two moments, or were created then when they have no appointment, in order of that;
-    /// `most` at most.
+    /// `most` at most, which follow the one at `after`.
     ///
     /// # Errors
     /// When the database fails.
@@ -146,15 +42,29 @@ impl Store {
         &self,
         from: Timestamp,
         until: Timestamp,
+        after: Option<&(Timestamp, Id)>,
         most: u32,
     ) -> sqlx::Result<Vec<StoredConsultation>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM consultations WHERE (scheduled_at >= $1 AND scheduled_at < $2) \
-             OR (scheduled_at IS NULL AND created_at >= $1 AND created_at < $2) \
-             ORDER BY COALESCE(scheduled_at, created_at), id LIMIT $3"
+            "SELECT {COLUMNS} FROM consultations WHERE ({BETWEEN}) AND (COALESCE(scheduled_at, created_at) > $3 \
+             OR (COALESCE(scheduled_at, created_at) = $3 AND id > $4)) \
+             ORDER BY COALESCE(scheduled_at, created_at), id LIMIT $5"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
-        query.bind(i64::from(most)).fetch_all(&self.reads).await?.iter().map(read).collect()
+        let query = query.bind(after.map_or(i64::MIN, |(at, _)| at.as_millis()));
+        let query = query.bind(after.map_or("", |(_, id)| id.as_str())).bind(i64::from(most));
+        query.fetch_all(&self.reads).await?.iter().map(read).collect()
+    }
+
+    /// Number of those of [`consultations_between`](Self::consultations_between).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_between(&self, from: Timestamp, until: Timestamp) -> sqlx::Result<u64> {
+        let sql = format!("SELECT COUNT(*) AS number FROM consultations WHERE {BETWEEN}");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
+        let number: i64 = query.fetch_one(&self.reads).await?.try_get("number")?;
+        Ok(number.try_into().unwrap_or(0))
     }
 
     /// Those that are neither ended nor cancelled and that somebody came to. Appointments to which nobody comes stay
@@ -192,8 +102,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn opened_room(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
-        note_room(&mut *self.pool.acquire().await?, id, room_sid).await?;
-        Ok(())
+        let mut transaction = self.pool.begin().await?;
+        note_room(&mut transaction, id, room_sid).await?;
+        transaction.commit().await
     }
 
     /// Moves an appointment that hasn't ended, and the time in which its links work; `None` when it is over or absent.
@@ -218,9 +129,10 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
+            transaction.cancel().await?;
             return Ok(None);
         }
-        super::codes::move_window(&mut transaction, id, scheduled_at, duration_minutes).await?;
+        move_window(&mut transaction, id, scheduled_at, duration_minutes).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
@@ -249,12 +161,13 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
+            transaction.cancel().await?;
             return Ok(None);
         }
-        super::codes::revoke_all(&mut transaction, id, now).await?;
+        revoke_all(&mut transaction, id, now).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        self.enqueue(&mut transaction, &[OutgoingEvent::state(&stored)]).await?;
+        self.enqueue(&mut transaction, OutgoingEvent::state(&stored)).await?;
         transaction.commit().await?;
         Ok(Some(stored))
     }
@@ -269,12 +182,6 @@ impl Store {
     }
 }
 
-pub(super) async fn get(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<Option<StoredConsultation>> {
-    let sql = format!("SELECT {COLUMNS} FROM consultations WHERE id = $1");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
-    row.as_ref().map(read).transpose()
-}
-
 /// Notes which room was opened for a consultation, and gives what it is after that.
 pub(super) async fn note_room(
     connection: &mut AnyConnection,
@@ -287,34 +194,4 @@ pub(super) async fn note_room(
     );
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(room_sid).bind(id.as_str());
     query.fetch_optional(connection).await?.as_ref().map(read).transpose()
-}
-
-fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
-    let id =
-        |column: &str| Id::new(row.try_get::<String, _>(column)?).map_err(|error| sqlx::Error::Decode(error.into()));
-    let moment =
-        |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis));
-    let state: String = row.try_get("state")?;
-    Ok(StoredConsultation {
-        id: id("id")?,
-        patient_id: id("patient_id")?,
-        doctor_id: id("doctor_id")?,
-        state: ConsultationState::parse(&state)
-            .ok_or_else(|| sqlx::Error::Decode(format!("unknown state `{state}`").into()))?,
-        cause: row.try_get("cause")?,
-        waiting_room: row.try_get::<i64, _>("waiting_room")? != 0,
-        admitted_at: moment("admitted_at")?,
-        sealed_key: row.try_get::<Option<String>, _>("e2ee_key")?.map(Secret::new),
-        scheduled_at: moment("scheduled_at")?,
-        duration_minutes: row
-            .try_get::<Option<i64>, _>("duration_minutes")?
-            .and_then(|minutes| minutes.try_into().ok()),
-        recording_consent: row.try_get::<i64, _>("recording_consent")? != 0,
-        room_sid: row.try_get("room_sid")?,
-        created_at: Timestamp::from_millis(row.try_get("created_at")?),
-        waiting_at: moment("waiting_at")?,
-        live_at: moment("live_at")?,
-        ended_at: moment("ended_at")?,
-        recordings: row.try_get::<i64, _>("recordings")?.try_into().unwrap_or(u32::MAX),
-    })
 }

@@ -12,7 +12,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn give_feedback(&self, id: &Id, identity: &Id, role: Role, feedback: &Feedback) -> sqlx::Result<()> {
-        sqlx::query(
+        self.pool.execute(sqlx::query(
             "INSERT INTO feedback (consultation_id, identity, role, stars, reasons, at) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (consultation_id, identity) DO UPDATE SET stars = excluded.stars, reasons = excluded.reasons, \
              at = excluded.at",
@@ -22,8 +22,7 @@ impl Store {
         .bind(role.as_str())
         .bind(i64::from(feedback.stars))
         .bind(serde_json::to_string(&feedback.reasons).expect("names always become JSON"))
-        .bind(Timestamp::now().as_millis())
-        .execute(&self.pool)
+        .bind(Timestamp::now().as_millis()))
         .await?;
         Ok(())
     }

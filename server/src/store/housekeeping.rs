@@ -22,7 +22,7 @@ impl Store {
     }
 
     async fn delete(&self, sql: &'static str, before: i64) -> sqlx::Result<()> {
-        sqlx::query(sql).bind(before).execute(&self.pool).await?;
+        self.pool.execute(sqlx::query(sql).bind(before)).await?;
         Ok(())
     }
 

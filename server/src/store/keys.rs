@@ -5,7 +5,8 @@ use ring::digest::{SHA256, digest};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Event, Store, append};
+use super::Store;
+use super::audit::{Event, append};
 use crate::secret::{Secret, hex, random_bytes};
 
 /// What a key may do.
@@ -95,6 +96,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         if done.rows_affected() == 0 {
+            transaction.cancel().await?;
             return Ok(false);
         }
         append(&mut transaction, &self.vault, Event::ok("operator", "key.revoke").subject(format!("key:{name}")))
@@ -120,11 +122,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn has_keys(&self) -> sqlx::Result<bool> {
-        let ask = async |questions: Vec<()>| {
-            let row = sqlx::query("SELECT 1 FROM api_keys LIMIT 1").fetch_optional(&self.reads).await?;
-            Ok(vec![row.is_some(); questions.len()])
-        };
-        self.batches.has_keys.look((), ask).await
+        let row = sqlx::query("SELECT 1 FROM api_keys LIMIT 1").fetch_optional(&self.reads).await?;
+        Ok(row.is_some())
     }
 
     /// The key that works and has this secret.

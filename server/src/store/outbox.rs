@@ -1,10 +1,11 @@
 //! Events for the integrator: written with the change they tell of, delivered later, by whichever server comes first.
 
-use autamedica_api::{ConsultationState, Timestamp};
+use autamedica_api::{ConsultationState, Id, Timestamp};
 use serde::Serialize;
 use sqlx::{AnyConnection, Row};
 
-use super::{Store, StoredConsultation, StoredRecording, rows};
+use super::Store;
+use super::consultation::StoredConsultation;
 
 /// What the integrator's address receives.
 #[derive(Clone, Debug, Serialize)]
@@ -14,8 +15,9 @@ pub struct OutgoingEvent {
     pub id: String,
     /// Such as `consultation.live`.
     pub event: String,
-    /// Which consultation.
-    pub consultation_id: String,
+    /// Which consultation, for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consultation_id: Option<String>,
     /// When it happened.
     pub at: Timestamp,
     /// Which recording, for one.
@@ -24,6 +26,9 @@ pub struct OutgoingEvent {
     /// Why, for an end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The audit log's head, for news of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
 }
 
 impl OutgoingEvent {
@@ -32,22 +37,37 @@ impl OutgoingEvent {
         Self {
             id: uuid::Uuid::new_v4().to_string(),
             event: format!("consultation.{}", consultation.state.as_str()),
-            consultation_id: consultation.id.to_string(),
+            consultation_id: Some(consultation.id.to_string()),
             at: Timestamp::now(),
             recording_id: None,
             cause: consultation.cause.clone().filter(|_| consultation.state == ConsultationState::Ended),
+            head: None,
         }
     }
 
     /// A recording can be fetched.
-    pub fn recording(recording: &StoredRecording) -> Self {
+    pub fn recording(consultation: &Id, recording: &str) -> Self {
         Self {
             id: uuid::Uuid::new_v4().to_string(),
             event: "recording.ready".to_owned(),
-            consultation_id: recording.consultation.to_string(),
+            consultation_id: Some(consultation.to_string()),
             at: Timestamp::now(),
-            recording_id: Some(recording.id.clone()),
+            recording_id: Some(recording.to_owned()),
             cause: None,
+            head: None,
+        }
+    }
+
+    /// The audit log has come so far. Noted elsewhere, it shows later whether the log was put back.
+    pub fn audit_head(head: String, is_sealed: bool) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            event: if is_sealed { "audit.head" } else { "audit.tampered" }.to_owned(),
+            consultation_id: None,
+            at: Timestamp::now(),
+            recording_id: None,
+            cause: None,
+            head: Some(head),
         }
     }
 }
@@ -64,21 +84,22 @@ pub struct Delivery {
 }
 
 impl Store {
-    /// Writes events into the outbox within the caller's transaction, when somebody wants to hear them.
+    /// Writes an event into the outbox within the caller's transaction, when somebody wants to hear it.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn enqueue(&self, connection: &mut AnyConnection, events: &[OutgoingEvent]) -> sqlx::Result<()> {
-        if !self.tells_integrator || events.is_empty() {
+    pub(super) async fn enqueue(&self, connection: &mut AnyConnection, event: OutgoingEvent) -> sqlx::Result<()> {
+        if !self.tells_integrator {
             return Ok(());
         }
-        let sql = format!("INSERT INTO outbox (id, body, attempts, next_at) VALUES {}", rows(events.len(), 4));
-        let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for event in events {
-            let body = serde_json::to_string(event).expect("plain texts always become JSON");
-            insert = insert.bind(&event.id).bind(body).bind(0_i64).bind(event.at.as_millis());
-        }
-        insert.execute(connection).await?;
+        let body = serde_json::to_string(&event).expect("plain texts always become JSON");
+        sqlx::query("INSERT INTO outbox (id, body, attempts, next_at) VALUES ($1, $2, $3, $4)")
+            .bind(&event.id)
+            .bind(body)
+            .bind(0_i64)
+            .bind(event.at.as_millis())
+            .execute(connection)
+            .await?;
         Ok(())
     }
 
@@ -88,6 +109,7 @@ impl Store {
     /// When the database fails.
     pub async fn take_delivery(&self, lease: i64) -> sqlx::Result<Option<Delivery>> {
         let now = Timestamp::now().as_millis();
+        let mut transaction = self.pool.begin().await?;
         let row = sqlx::query(
             "UPDATE outbox SET next_at = $1, attempts = attempts + 1 WHERE delivered_at IS NULL AND next_at <= $2 AND id = \
              (SELECT id FROM outbox WHERE delivered_at IS NULL AND next_at <= $2 ORDER BY next_at, id LIMIT 1) \
@@ -95,8 +117,9 @@ impl Store {
         )
         .bind(now.saturating_add(lease))
         .bind(now)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         let Some(row) = row else { return Ok(None) };
         let attempts: i64 = row.try_get("attempts")?;
         Ok(Some(Delivery {
@@ -111,10 +134,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn delivered(&self, id: &str) -> sqlx::Result<()> {
-        sqlx::query("UPDATE outbox SET delivered_at = $1 WHERE id = $2")
-            .bind(Timestamp::now().as_millis())
-            .bind(id)
-            .execute(&self.pool)
+        self.pool
+            .execute(
+                sqlx::query("UPDATE outbox SET delivered_at = $1 WHERE id = $2")
+                    .bind(Timestamp::now().as_millis())
+                    .bind(id),
+            )
             .await?;
         Ok(())
     }
@@ -124,10 +149,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn retry_delivery(&self, id: &str, at: Timestamp) -> sqlx::Result<()> {
-        sqlx::query("UPDATE outbox SET next_at = $1 WHERE id = $2")
-            .bind(at.as_millis())
-            .bind(id)
-            .execute(&self.pool)
+        self.pool
+            .execute(sqlx::query("UPDATE outbox SET next_at = $1 WHERE id = $2").bind(at.as_millis()).bind(id))
             .await?;
         Ok(())
     }

@@ -1,13 +1,17 @@
 //! Who is in which room, and the states that follow from it.
 //!
 //! Every transaction of the store locks rows in one order, so that none waits for another in a circle: stays, the
-//! consultation, its removals and codes, and last the audit log's head.
+//! consultation, its removals, generations and codes, and last the audit log's head.
 
 use autamedica_api::{ConsultationState, Id, Timestamp};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::consultations::{CAUSE_EMPTY, get};
-use super::{Event, OutgoingEvent, Store, StoredConsultation, append};
+use super::audit::{Event, append};
+use super::consultation::{CAUSE_EMPTY, StoredConsultation, get};
+use super::generations::{change_key, raise};
+use super::outbox::OutgoingEvent;
+use super::{Store, number};
 
 /// Somebody's stay in a room, as the SFU tells it.
 #[derive(Clone, Debug)]
@@ -20,6 +24,8 @@ pub struct Stay {
     pub identity: String,
     /// Since when.
     pub joined_at: Timestamp,
+    /// The generation of the token that they came in with.
+    pub generation: u32,
 }
 
 impl Store {
@@ -36,10 +42,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn note_sfu_event(&self, id: &str) -> sqlx::Result<()> {
-        sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
-            .bind(id)
-            .bind(Timestamp::now().as_millis())
-            .execute(&self.pool)
+        self.pool
+            .execute(
+                sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+                    .bind(id)
+                    .bind(Timestamp::now().as_millis()),
+            )
             .await?;
         Ok(())
     }
@@ -132,7 +140,7 @@ impl Store {
             && let Some(stored) = get(&mut transaction, id).await?
         {
             append(&mut transaction, &self.vault, Event::ok("sfu", "room.closed").consultation(id)).await?;
-            self.enqueue(&mut transaction, &[OutgoingEvent::state(&stored)]).await?;
+            self.enqueue(&mut transaction, OutgoingEvent::state(&stored)).await?;
         }
         transaction.commit().await
     }
@@ -143,21 +151,30 @@ impl Store {
     /// When the database fails.
     pub async fn all_present(&self) -> sqlx::Result<Vec<(Id, Stay)>> {
         let rows = sqlx::query(
-            "SELECT consultation_id, participant_sid, room_sid, identity, joined_at FROM stays WHERE left_at IS NULL",
+            "SELECT consultation_id, participant_sid, room_sid, identity, joined_at, generation FROM stays WHERE left_at IS NULL",
         )
         .fetch_all(&self.reads)
         .await?;
-        let read = |row: &sqlx::any::AnyRow| {
+        let read = |row: &AnyRow| {
             let id = Id::new(row.try_get::<String, _>("consultation_id")?);
-            let stay = Stay {
-                participant_sid: row.try_get("participant_sid")?,
-                room_sid: row.try_get("room_sid")?,
-                identity: row.try_get("identity")?,
-                joined_at: Timestamp::from_millis(row.try_get("joined_at")?),
-            };
-            Ok((id.map_err(|error| sqlx::Error::Decode(error.into()))?, stay))
+            Ok((id.map_err(|error| sqlx::Error::Decode(error.into()))?, read_stay(row)?))
         };
         rows.iter().map(read).collect()
+    }
+
+    /// A consultation's stays that haven't ended, as far as is known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn present(&self, id: &Id) -> sqlx::Result<Vec<Stay>> {
+        let rows = sqlx::query(
+            "SELECT participant_sid, room_sid, identity, joined_at, generation FROM stays \
+             WHERE consultation_id = $1 AND left_at IS NULL",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.reads)
+        .await?;
+        rows.iter().map(read_stay).collect()
     }
 
     /// When somebody was last in the consultation's room; `None` when nobody ever was.
@@ -172,13 +189,17 @@ impl Store {
         Ok(row.try_get::<Option<i64>, _>("at")?.map(Timestamp::from_millis))
     }
 
-    /// The doctor lets the patient in (again). `None` when it is over or absent.
+    /// The doctor lets the patient in (again): by a fresh token, because those from before a removal stay dead. `None` when it
+    /// is over or absent.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn admit(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
-        let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_over()) else { return Ok(None) };
+        let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_over()) else {
+            transaction.cancel().await?;
+            return Ok(None);
+        };
         sqlx::query("UPDATE consultations SET admitted_at = COALESCE(admitted_at, $1) WHERE id = $2")
             .bind(Timestamp::now().as_millis())
             .bind(id.as_str())
@@ -196,7 +217,8 @@ impl Store {
         Ok(stored)
     }
 
-    /// From here on none of this person's tokens lets them in. A patient is no longer admitted either.
+    /// From here on none of the tokens that this person has lets them in, and media has another key. A patient is no longer
+    /// admitted either.
     ///
     /// # Errors
     /// When the database fails.
@@ -207,6 +229,7 @@ impl Store {
             .bind(identity)
             .execute(&mut *transaction)
             .await?;
+        change_key(&mut transaction, &self.vault, id).await?;
         sqlx::query(
             "INSERT INTO removals (consultation_id, identity, removed_at) VALUES ($1, $2, $3) \
              ON CONFLICT (consultation_id, identity) DO NOTHING",
@@ -216,21 +239,9 @@ impl Store {
         .bind(Timestamp::now().as_millis())
         .execute(&mut *transaction)
         .await?;
+        raise(&mut transaction, id, identity).await?;
         append(&mut transaction, &self.vault, by.consultation(id).subject(identity)).await?;
         transaction.commit().await
-    }
-
-    /// Whether the doctor removed this person.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn is_removed(&self, id: &Id, identity: &str) -> sqlx::Result<bool> {
-        let row = sqlx::query("SELECT 1 FROM removals WHERE consultation_id = $1 AND identity = $2")
-            .bind(id.as_str())
-            .bind(identity)
-            .fetch_optional(&self.reads)
-            .await?;
-        Ok(row.is_some())
     }
 
     /// Moves the consultation's state on to what the people in its room make it, and tells the integrator.
@@ -253,7 +264,9 @@ impl Store {
         let (patient, doctor) = (is_in(&stored.patient_id), is_in(&stored.doctor_id));
         let next = match stored.state {
             _ if patient && doctor && stored.is_admitted() => ConsultationState::Live,
-            ConsultationState::Created | ConsultationState::Ended if patient || doctor => ConsultationState::Waiting,
+            // What has taken place begins again with its doctor; who only waited may come back alone.
+            ConsultationState::Ended if doctor || patient && stored.live_at.is_none() => ConsultationState::Waiting,
+            ConsultationState::Created if patient || doctor => ConsultationState::Waiting,
             _ => return Ok(()),
         };
         if next == stored.state {
@@ -271,12 +284,22 @@ impl Store {
         .execute(&mut *connection)
         .await?;
         let moved = get(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        self.enqueue(connection, &[OutgoingEvent::state(&moved)]).await
+        self.enqueue(connection, OutgoingEvent::state(&moved)).await
     }
 }
 
 fn entry(id: &Id, stay: &Stay, action: &'static str) -> Event {
     Event::ok(format!("participant:{}", stay.identity), action).consultation(id)
+}
+
+fn read_stay(row: &AnyRow) -> sqlx::Result<Stay> {
+    Ok(Stay {
+        participant_sid: row.try_get("participant_sid")?,
+        room_sid: row.try_get("room_sid")?,
+        identity: row.try_get("identity")?,
+        joined_at: Timestamp::from_millis(row.try_get("joined_at")?),
+        generation: number(row.try_get("generation")?),
+    })
 }
 
 async fn insert_stay(
@@ -286,8 +309,8 @@ async fn insert_stay(
     left_at: Option<Timestamp>,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query(
-        "INSERT INTO stays (participant_sid, consultation_id, room_sid, identity, joined_at, left_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (participant_sid) DO NOTHING",
+        "INSERT INTO stays (participant_sid, consultation_id, room_sid, identity, joined_at, left_at, generation) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (participant_sid) DO NOTHING",
     )
     .bind(&stay.participant_sid)
     .bind(id.as_str())
@@ -295,6 +318,7 @@ async fn insert_stay(
     .bind(&stay.identity)
     .bind(stay.joined_at.as_millis())
     .bind(left_at.map(Timestamp::as_millis))
+    .bind(i64::from(stay.generation))
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)

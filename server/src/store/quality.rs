@@ -43,7 +43,7 @@ impl Store {
         if recent.try_get::<i64, _>("number")? >= A_MINUTE {
             return Ok(false);
         }
-        sqlx::query(
+        self.pool.execute(sqlx::query(
             "INSERT INTO quality_samples (consultation_id, identity, at, round_trip_ms, jitter_ms, loss_percent, \
              bitrate_kbps, fps, width, height, tracks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
@@ -57,8 +57,7 @@ impl Store {
         .bind(fps)
         .bind(width.map(i64::from))
         .bind(height.map(i64::from))
-        .bind(serde_json::to_string(&sample.tracks).expect("plausible figures always become JSON"))
-        .execute(&self.pool)
+        .bind(serde_json::to_string(&sample.tracks).expect("plausible figures always become JSON")))
         .await?;
         Ok(true)
     }

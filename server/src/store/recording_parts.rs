@@ -14,10 +14,8 @@ pub struct StoredPart {
     pub recording: String,
     /// 1, 2, 3, …
     pub number: u32,
-    /// `writing`, `finished` or `stored`.
+    /// How far it has come.
     pub state: PartState,
-    /// The process that writes it, or wrote it.
-    pub pid: Option<u32>,
     /// The egress that makes it, if one does, by LiveKit's id; empty as long as that isn't known.
     pub egress: Option<String>,
     /// The moment of its first picture.
@@ -49,6 +47,8 @@ pub enum PartState {
     Finished,
     /// It is where it is kept, and was checked there.
     Stored,
+    /// It has no file any more: that was deleted, or is missing, as the recording's state and problem say.
+    Gone,
 }
 
 impl PartState {
@@ -58,11 +58,13 @@ impl PartState {
             Self::Ending => "ending",
             Self::Finished => "finished",
             Self::Stored => "stored",
+            Self::Gone => "gone",
         }
     }
 }
 
-const PARTS: &str = "recording_id, number, state, pid, egress_id, started_at, file, seconds, bytes, sha256, location, encryption, upload";
+const PARTS: &str =
+    "recording_id, number, state, egress_id, started_at, file, seconds, bytes, sha256, location, encryption, upload";
 
 impl Store {
     /// The files of a recording, in order.
@@ -80,20 +82,17 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn begin_part(&self, part: &StoredPart) -> sqlx::Result<bool> {
-        let done = sqlx::query(
-            "INSERT INTO recording_parts (recording_id, number, state, pid, egress_id, started_at, file) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        let insert = sqlx::query(
+            "INSERT INTO recording_parts (recording_id, number, state, egress_id, started_at, file) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
         .bind(&part.recording)
         .bind(i64::from(part.number))
         .bind(part.state.as_str())
-        .bind(part.pid.map(i64::from))
         .bind(&part.egress)
         .bind(part.started_at.map(Timestamp::as_millis))
-        .bind(&part.file)
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() == 1)
+        .bind(&part.file);
+        Ok(self.pool.execute(insert).await? == 1)
     }
 
     /// The file that an egress makes: by the egress's id, or by the file's name, which is known before the id.
@@ -113,7 +112,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn update_part(&self, part: &StoredPart) -> sqlx::Result<()> {
-        sqlx::query(
+        self.pool.execute(sqlx::query(
             "UPDATE recording_parts SET state = $1, started_at = $2, file = $3, seconds = $4, bytes = $5, sha256 = $6, \
              location = $7, encryption = $8, upload = $9, egress_id = $10 WHERE recording_id = $11 AND number = $12",
         )
@@ -128,8 +127,7 @@ impl Store {
         .bind(&part.upload)
         .bind(&part.egress)
         .bind(&part.recording)
-        .bind(i64::from(part.number))
-        .execute(&self.pool)
+        .bind(i64::from(part.number)))
         .await?;
         Ok(())
     }
@@ -139,12 +137,42 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn forget_part(&self, recording: &str, number: u32) -> sqlx::Result<()> {
-        sqlx::query("DELETE FROM recording_parts WHERE recording_id = $1 AND number = $2")
-            .bind(recording)
-            .bind(i64::from(number))
-            .execute(&self.pool)
+        self.pool
+            .execute(
+                sqlx::query("DELETE FROM recording_parts WHERE recording_id = $1 AND number = $2")
+                    .bind(recording)
+                    .bind(i64::from(number)),
+            )
             .await?;
         Ok(())
+    }
+
+    /// The parts of `owner`'s recorders that have no end, of recordings that nothing drives any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn left_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
+        let sql = format!(
+            "SELECT {PARTS} FROM recording_parts WHERE state IN ('writing', 'finished') AND egress_id IS NULL \
+             AND recording_id IN (SELECT id FROM recordings WHERE owner = $1 \
+             AND state IN ('ready', 'failed', 'refused', 'cancelled', 'deleted')) ORDER BY recording_id, number"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).fetch_all(&self.reads).await?;
+        rows.iter().map(read_part).collect()
+    }
+
+    /// The parts of `owner`'s recordings that are kept, and of which nothing else is known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn kept_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
+        let sql = format!(
+            "SELECT {PARTS} FROM recording_parts WHERE state = 'stored' AND recording_id IN \
+             (SELECT id FROM recordings WHERE owner = $1 AND state = 'ready' \
+             AND (problem IS NULL OR problem <> 'part-missing')) ORDER BY recording_id, number"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).fetch_all(&self.reads).await?;
+        rows.iter().map(read_part).collect()
     }
 
     /// The signature of a link to a file, good until `expires` (milliseconds since 1970).
@@ -165,7 +193,6 @@ impl StoredPart {
             recording: recording.to_owned(),
             number,
             state: PartState::Writing,
-            pid: None,
             egress: None,
             started_at: None,
             file: None,
@@ -183,6 +210,16 @@ impl StoredPart {
         matches!(self.state, PartState::Writing | PartState::Ending)
     }
 
+    /// Whether it has a file, or may have one.
+    pub fn has_file(&self) -> bool {
+        self.state != PartState::Gone
+    }
+
+    /// The same without its file.
+    pub fn gone(self) -> Self {
+        Self { state: PartState::Gone, file: None, location: None, upload: None, seconds: 0.0, bytes: 0, ..self }
+    }
+
     /// It is whole.
     pub fn finish(&mut self, part: &RecordedPart) {
         self.state = PartState::Finished;
@@ -195,7 +232,7 @@ impl StoredPart {
 
 fn read_part(row: &AnyRow) -> sqlx::Result<StoredPart> {
     let state: String = row.try_get("state")?;
-    let all = [PartState::Writing, PartState::Ending, PartState::Finished, PartState::Stored];
+    let all = [PartState::Writing, PartState::Ending, PartState::Finished, PartState::Stored, PartState::Gone];
     Ok(StoredPart {
         recording: row.try_get("recording_id")?,
         number: row.try_get::<i64, _>("number")?.try_into().map_err(wrong)?,
@@ -203,7 +240,6 @@ fn read_part(row: &AnyRow) -> sqlx::Result<StoredPart> {
             .into_iter()
             .find(|known| known.as_str() == state)
             .ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
-        pid: row.try_get::<Option<i64>, _>("pid")?.and_then(|pid| pid.try_into().ok()),
         egress: row.try_get("egress_id")?,
         started_at: moment(row, "started_at")?,
         file: row.try_get("file")?,

@@ -6,8 +6,10 @@ use autamedica_api::{ConsentAnswer, GiveConsent, Id, RecordingState, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::consultations::get;
-use super::{Event, OutgoingEvent, Store, append};
+use super::Store;
+use super::audit::{Event, append};
+use super::consultation::get;
+use super::outbox::OutgoingEvent;
 
 /// How long a refusal stands before the doctor can have the patient asked again.
 const REFUSAL_STANDS: i64 = 60_000;
@@ -64,7 +66,10 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, id).await?;
         let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_over());
-        let Some(stored) = stored else { return Ok(Requested::Over) };
+        let Some(stored) = stored else {
+            transaction.cancel().await?;
+            return Ok(Requested::Over);
+        };
         let now = Timestamp::now();
         let patient = sqlx::query("SELECT answer, at FROM consents WHERE consultation_id = $1 AND identity = $2")
             .bind(id.as_str())
@@ -77,7 +82,10 @@ impl Store {
         };
         let state = match &answer {
             Some((answer, _)) if answer == "accepted" => RecordingState::Starting,
-            Some((_, at)) if now.as_millis() - at < REFUSAL_STANDS => return Ok(Requested::Refused),
+            Some((_, at)) if now.as_millis() - at < REFUSAL_STANDS => {
+                transaction.cancel().await?;
+                return Ok(Requested::Refused);
+            }
             // What a patient says themselves counts more than what others vouch for.
             None if stored.recording_consent => RecordingState::Starting,
             _ => RecordingState::Asking,
@@ -104,6 +112,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if inserted.rows_affected() == 0 {
+            transaction.cancel().await?;
             return Ok(Requested::Active);
         }
         append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
@@ -177,7 +186,10 @@ impl Store {
             .bind(id.as_str())
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(row) = row else {
+            transaction.cancel().await?;
+            return Ok(None);
+        };
         let recording = read(&row)?;
         append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
             .await?;
@@ -208,12 +220,15 @@ impl Store {
             .bind(id)
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(row) = row else { return Ok(false) };
+        let Some(row) = row else {
+            transaction.cancel().await?;
+            return Ok(false);
+        };
         let moved = read(&row)?;
         let event = Event::ok("server", "recording.state").outcome(to.as_str()).consultation(&moved.consultation);
         append(&mut transaction, &self.vault, event.subject(format!("recording:{id}"))).await?;
         if to == RecordingState::Ready {
-            self.enqueue(&mut transaction, &[OutgoingEvent::recording(&moved)]).await?;
+            self.enqueue(&mut transaction, OutgoingEvent::recording(&moved.consultation, &moved.id)).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -224,10 +239,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
-        sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2")
-            .bind(problem)
-            .bind(id)
-            .execute(&self.pool)
+        self.pool
+            .execute(sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2").bind(problem).bind(id))
             .await?;
         Ok(())
     }
@@ -237,10 +250,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn storage_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
-        sqlx::query("UPDATE recordings SET storage_problem = $1 WHERE id = $2")
-            .bind(problem)
-            .bind(id)
-            .execute(&self.pool)
+        self.pool
+            .execute(sqlx::query("UPDATE recordings SET storage_problem = $1 WHERE id = $2").bind(problem).bind(id))
             .await?;
         Ok(())
     }
@@ -253,6 +264,16 @@ impl Store {
         let sql = format!("SELECT {COLUMNS} FROM recordings WHERE id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&self.reads).await?;
         row.as_ref().map(read).transpose()
+    }
+
+    /// A recording of `owner`'s.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recording_of(&self, id: &str, owner: &str) -> sqlx::Result<Option<StoredRecording>> {
+        let sql = format!("SELECT {COLUMNS} FROM recordings WHERE id = $1 AND owner = $2");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(owner);
+        query.fetch_optional(&self.reads).await?.as_ref().map(read).transpose()
     }
 
     /// A consultation's recordings, the newest first.
@@ -321,6 +342,25 @@ impl Store {
         .await?;
         let present: sqlx::Result<Vec<String>> = rows.iter().map(|row| row.try_get("identity")).collect();
         Ok(present?.into_iter().filter(|identity| !consented.contains(identity)).collect())
+    }
+
+    /// Writes an entry about something of the SFU's into the audit log, unless there is one: `id` names the thing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_once(&self, id: &str, event: Event) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        let noted = sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+            .bind(id)
+            .bind(Timestamp::now().as_millis())
+            .execute(&mut *transaction)
+            .await?;
+        if noted.rows_affected() == 0 {
+            transaction.cancel().await?;
+            return Ok(());
+        }
+        append(&mut transaction, &self.vault, event).await?;
+        transaction.commit().await
     }
 
     /// How many recordings are in each state.

@@ -115,6 +115,7 @@ impl S3Server {
             endpoint: Some(format!("https://127.0.0.1:{port}").parse().unwrap()),
             path_style: true,
             kms_key: kms_key.map(str::to_owned),
+            encrypted_by_provider: false,
             ca: Some(self.ca()),
         }
     }

@@ -26,6 +26,8 @@ pub struct Ways {
     pub tells: bool,
     /// How many of the first egresses fail.
     pub failures: usize,
+    /// Whether its egresses write without ever saying that they are active.
+    pub stays_starting: bool,
 }
 
 /// The double.
@@ -101,16 +103,26 @@ impl Double {
     /// What becomes of an egress.
     async fn goes_on(self, index: usize) {
         self.tell_of(index, "egress_started").await;
+        if self.ways.stays_starting {
+            return;
+        }
         let fails = index < self.ways.failures;
         let status = if fails { EgressStatus::EgressFailed } else { EgressStatus::EgressActive };
-        self.all.lock().unwrap()[index].set_status(status);
+        {
+            let mut all = self.all.lock().unwrap();
+            // It may have been stopped already.
+            if all[index].status() != EgressStatus::EgressStarting {
+                return;
+            }
+            all[index].set_status(status);
+        }
         self.tell_of(index, if fails { "egress_ended" } else { "egress_updated" }).await;
     }
 
     fn stop_egress(&self, id: &str) -> Option<EgressInfo> {
         let mut all = self.all.lock().unwrap();
         let index = all.iter().position(|info| info.egress_id == id)?;
-        if all[index].status() != EgressStatus::EgressActive {
+        if !matches!(all[index].status(), EgressStatus::EgressStarting | EgressStatus::EgressActive) {
             return None;
         }
         all[index].set_status(EgressStatus::EgressEnding);
@@ -152,9 +164,10 @@ async fn egress(State(double): State<Double>, Path(method): Path<String>, header
             double.stop_egress(&egress_id).map(|info| info.encode_to_vec())
         }
         "ListEgress" => {
-            let ListEgressRequest { room_name, .. } = Message::decode(body).unwrap();
+            let ListEgressRequest { room_name, active, .. } = Message::decode(body).unwrap();
             let mut items = double.all.lock().unwrap().clone();
-            items.retain(|info| info.room_name == room_name);
+            items.retain(|info| room_name.is_empty() || info.room_name == room_name);
+            items.retain(|info| !active || info.status() as i32 <= EgressStatus::EgressEnding as i32);
             Some(ListEgressResponse { items, ..ListEgressResponse::default() }.encode_to_vec())
         }
         other => panic!("{other}"),

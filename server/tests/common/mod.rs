@@ -2,13 +2,15 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; a test may panic")]
 
 pub mod bucket;
+pub mod disk;
 pub mod egress;
 pub mod gate;
 pub mod livekit;
-mod postgres;
+pub mod postgres;
 mod program;
 pub mod recording;
 pub mod signal;
+pub mod sockets;
 
 use std::future::Future;
 
@@ -20,7 +22,7 @@ use autamedica_lab::{HANG_GUARD, Sfu};
 use autamedica_server::{Config, Database, LiveKitUrl, RunningServer, Secret, Server};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
 /// The same tests run on each of these: SQLite and a real PostgreSQL.
 pub fn databases() -> [Config; 2] {
@@ -124,8 +126,8 @@ pub fn claims(token: &str) -> Value {
 
 pub fn error_code(answer: &Value) -> &str {
     assert_eq!(answer["success"], json!(false), "{answer}");
-    assert!(!answer["error"]["message"].as_str().unwrap().is_empty(), "{answer}");
-    answer["error"]["code"].as_str().unwrap()
+    assert!(!text(answer, "error").is_empty() && !text(answer, "message").is_empty(), "{answer}");
+    text(answer, "code")
 }
 
 /// The text of a field.
@@ -136,7 +138,7 @@ pub fn text<'a>(data: &'a Value, field: &str) -> &'a str {
 /// Somebody with a real client in a real room.
 pub struct Peer {
     pub room: Room,
-    pub events: UnboundedReceiver<RoomEvent>,
+    pub events: Receiver<RoomEvent>,
 }
 
 impl Peer {

@@ -1,4 +1,5 @@
 //! A real PostgreSQL of the tests' own.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -31,6 +32,15 @@ pub fn database() -> Secret {
     let made = tool("createdb").args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "tester", &name]).status();
     assert!(made.unwrap().success(), "a database can't be made");
     Secret::new(format!("postgres://tester@127.0.0.1:{port}/{name}"))
+}
+
+/// Runs SQL in a database of this cluster, as another client of it.
+///
+/// # Panics
+/// When it fails.
+pub fn run_inside(database: &Secret, sql: &str) {
+    let done = tool("psql").args(["-q", "-v", "ON_ERROR_STOP=1", "-d", database.expose(), "-c", sql]).status();
+    assert!(done.unwrap().success(), "{sql}");
 }
 
 fn start() -> Cluster {
@@ -72,4 +82,40 @@ fn tool(name: &str) -> Command {
     found.retain(|program| program.is_file());
     found.sort();
     Command::new(found.pop().unwrap_or_else(|| name.into()))
+}
+
+/// A database of its own whose tables are kept in `folder`.
+pub fn database_in(folder: &std::path::Path) -> Secret {
+    let url = database();
+    if std::fs::metadata(folder).map(|folder| std::os::unix::fs::MetadataExt::uid(&folder)).unwrap() == 0 {
+        chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let space = format!("{}_space", name(&url));
+    let made = format!("CREATE TABLESPACE {space} LOCATION '{}'", folder.display());
+    run(&url, &made);
+    run(&url, &format!("ALTER DATABASE {} SET TABLESPACE {space}", name(&url)));
+    url
+}
+
+/// Drops a database of [`database_in`] with its folder's tablespace.
+pub fn drop_database(url: &Secret) {
+    run(url, &format!("DROP DATABASE {} WITH (FORCE)", name(url)));
+    run(url, &format!("DROP TABLESPACE {}_space", name(url)));
+}
+
+/// The name of the database at a URL.
+pub fn name(url: &Secret) -> String {
+    url.expose().rsplit('/').next().unwrap().to_owned()
+}
+
+/// The statement that ends every connection to the database at a URL.
+pub fn kill_connections(url: &Secret) -> String {
+    format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", name(url))
+}
+
+/// Runs statements beside the database at a URL, on the same server.
+pub fn run(url: &Secret, statements: &str) {
+    let beside = format!("{}/postgres", url.expose().rsplit_once('/').unwrap().0);
+    let ran = tool("psql").args(["--quiet", "-v", "ON_ERROR_STOP=1", "-c", statements]).arg(beside).output().unwrap();
+    assert!(ran.status.success(), "{statements}: {}", String::from_utf8_lossy(&ran.stderr));
 }

@@ -108,11 +108,16 @@ pub async fn newest_recording(
 
 /// Waits until somebody in the room has heard this of the recording.
 pub async fn heard(person: &Peer, what: &str, is_right: impl Fn(&Value) -> bool) -> Value {
+    told(person, what, |metadata| is_right(&metadata["recording"])).await["recording"].clone()
+}
+
+/// Waits until the room's metadata says this to somebody in it.
+pub async fn told(person: &Peer, what: &str, is_right: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     loop {
         let metadata = serde_json::from_str::<Value>(&person.room.metadata()).unwrap_or_default();
-        if is_right(&metadata["recording"]) {
-            return metadata["recording"].clone();
+        if is_right(&metadata) {
+            return metadata;
         }
         assert!(start.elapsed() < HANG_GUARD, "{what}: the room hears {metadata}");
         tokio::time::sleep(Duration::from_millis(50)).await;

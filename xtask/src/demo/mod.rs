@@ -1,6 +1,7 @@
 //! A whole consultation on this machine: SFU, backend, a doctor's and a patient's window.
 
 mod report;
+mod role;
 mod stage;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use clap::Args;
 use crate::backend::{Backend, log_to};
 use crate::step::{self, say};
 use crate::workspace::{cargo, root};
+use role::Role;
 use stage::Stage;
 
 /// How long a window may take to hang up and go.
@@ -39,32 +41,6 @@ pub struct Options {
     screenshots: Option<PathBuf>,
 }
 
-/// The two people in the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Doctor,
-    Patient,
-}
-
-impl Role {
-    const ALL: [Self; 2] = [Self::Doctor, Self::Patient];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Doctor => "doctor",
-            Self::Patient => "patient",
-        }
-    }
-
-    /// What they write in the chat when the call is run to be measured.
-    fn chat_line(self) -> &'static str {
-        match self {
-            Self::Doctor => "Buenos días. ¿Me ve y me oye bien?",
-            Self::Patient => "Buenos días, doctora. Sí, perfectamente.",
-        }
-    }
-}
-
 impl Options {
     /// A call in a virtual display, for its figures.
     pub fn measurement(seconds: u64, report: PathBuf) -> Self {
@@ -72,14 +48,20 @@ impl Options {
     }
 }
 
-/// Runs the demo to its end. Whatever it starts ends with this process, however that ends.
+/// Builds the app and the backend.
+///
+/// # Errors
+/// When something doesn't compile.
+pub fn build() -> Result<()> {
+    // The same selection as for the tests, so that nothing compiles twice.
+    step::show("Building the app and the backend", cargo().args(["build", "--workspace", "--bins"]))
+}
+
+/// Runs the demo, which is built, to its end. Whatever it starts ends with this process, however that ends.
 ///
 /// # Errors
 /// When something doesn't come up, a window fails, or a report that was asked for lacks a figure.
 pub fn run(options: &Options) -> Result<()> {
-    // The same selection as for the tests, so that nothing compiles twice.
-    step::show("Building the app and the backend", cargo().args(["build", "--workspace", "--bins"]))?;
-
     let folder = tempfile::Builder::new().prefix("demo-").tempdir_in(root().join("target"))?;
     let result = run_call(options, folder.path());
     if result.is_err() {

@@ -52,6 +52,11 @@ fn gaps(client: &Value) -> Vec<String> {
         .filter(|figure| !client[**figure].as_f64().is_some_and(|value| value > 0.0))
         .map(|figure| format!("{role} has no {figure}"))
         .collect();
+    for name in ["codec", "encoder"] {
+        if client[name].as_str().is_none_or(str::is_empty) {
+            gaps.push(format!("{role} has no {name}"));
+        }
+    }
     if client["chat_received"] != Value::Bool(true) {
         gaps.push(format!("{role} got no chat message"));
     }
@@ -66,7 +71,8 @@ mod tests {
     use super::*;
 
     fn client(role: &str) -> Value {
-        let mut client = json!({ "role": role, "chat_received": true, "end": "hung up" });
+        let mut client =
+            json!({ "role": role, "chat_received": true, "end": "hung up", "codec": "H264", "encoder": "OpenH264" });
         for figure in FIGURES {
             client[figure] = json!(1.5);
         }

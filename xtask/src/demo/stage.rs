@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use autamedica_lab::{Display, HANG_GUARD, Process, wait_until};
 
-use super::Role;
+use super::role::Role;
 use crate::step::say;
 
 /// The size of one window's inside, in pixels.

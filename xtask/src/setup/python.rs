@@ -1,4 +1,4 @@
-//! Python's package installer, as a download tool that checks hashes.
+//! Downloads with pip, which checks hashes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use super::apt;
 use crate::step;
 
-/// Python with pip.
+/// Finds Python with pip.
 ///
 /// # Errors
-/// When there is none, with the command that installs it.
+/// When Python or pip is missing. The message contains the command that installs them.
 fn find() -> Result<Python> {
     for names in [["python3"].as_slice(), &["python"], &["py", "-3"]] {
         let python = Python { command: names.iter().map(ToString::to_string).collect() };
@@ -23,10 +23,10 @@ fn find() -> Result<Python> {
     bail!("Python 3 with pip is missing: run `{}`", Python::FIX)
 }
 
-/// As [`find`], and on Debian installs it first when it is missing.
+/// Finds Python with pip, and installs it on Debian if missing.
 ///
 /// # Errors
-/// As there.
+/// As [`find`], or when the installation fails.
 pub fn find_or_install() -> Result<Python> {
     if let Ok(python) = find() {
         return Ok(python);
@@ -59,10 +59,10 @@ impl Python {
     }
 
     /// Downloads the wheel of `requirement` (`name==version`) for the platform that pip calls `tag` into `folder`,
-    /// unpacks it there, and returns where. pip refuses a file whose SHA-256 differs.
+    /// unpacks it there, and returns the unpacked folder. pip refuses a file with another SHA-256.
     ///
     /// # Errors
-    /// When the registry can't be reached or hasn't got that very file.
+    /// When the download or the unpacking fails.
     pub fn fetch_wheel(&self, requirement: &str, tag: &str, sha256: &str, folder: &Path) -> Result<PathBuf> {
         let pins = folder.join("requirements.txt");
         std::fs::write(&pins, format!("{requirement} --hash=sha256:{sha256}\n"))
@@ -83,19 +83,21 @@ impl Python {
         let unpacked = folder.join("unpacked");
         let mut unzip = self.command(&["-m", "zipfile", "--extract"]);
         unzip.arg(&wheel).arg(&unpacked);
-        step::run("Unpacking it", unzip, "Is the disk full? Try again.")?;
+        step::run("Unpacking the wheel", unzip, "Is the disk full? Try again.")?;
         Ok(unpacked)
     }
 
-    /// Installs `requirement` and what it needs into `folder`, for `PYTHONPATH`.
+    /// Installs the packages of a requirements file into `folder`, for `PYTHONPATH`. pip refuses packages and hashes that the
+    /// file doesn't list.
     ///
     /// # Errors
-    /// When the registry can't be reached or hasn't got it.
-    pub fn install_packages(&self, requirement: &str, folder: &Path) -> Result<()> {
+    /// When pip fails.
+    pub fn install_packages(&self, name: &str, requirements: &Path, folder: &Path) -> Result<()> {
         let mut pip = self.command(&["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
-        pip.args(["--only-binary=:all:", "--progress-bar=off", "--target"]).arg(folder).arg(requirement);
+        pip.args(["--require-hashes", "--only-binary=:all:", "--progress-bar=off", "--target"]).arg(folder);
+        pip.arg("--requirement").arg(requirements);
         let fix = "Check the network, or where pip looks for packages: `python3 -m pip config list`.";
-        step::run(&format!("Installing {requirement}"), pip, fix)?;
+        step::run(&format!("Installing {name}"), pip, fix)?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The browser peer of the tests: its packages, pinned by `tests/web/package-lock.json`.
+//! Packages of the browser tests, pinned by `tests/web/package-lock.json`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use anyhow::{Context, Result, bail};
 use crate::step::{self, say};
 use crate::workspace::{find_program, root};
 
-/// Browsers that the tests can drive, best first.
+/// Supported browsers in order of preference.
 pub const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// The oldest Node.js that the driver runs on.
-const NODE_MAJOR: u32 = 18;
+/// Minimum major version of Node.js.
+const MIN_NODE_MAJOR: u32 = 18;
 
-/// The browser that the tests drive: the one that `AUTAMEDICA_BROWSER` names, else the first on the search path.
+/// Returns the browser for the tests: `AUTAMEDICA_BROWSER`, else the first supported one on the search path.
 ///
 /// # Errors
-/// When there is none.
+/// When no browser is installed.
 pub fn browser() -> Result<PathBuf> {
     let named = std::env::var_os("AUTAMEDICA_BROWSER").map(PathBuf::from);
     named
@@ -26,21 +26,21 @@ pub fn browser() -> Result<PathBuf> {
         .context("a browser is missing for tests/web: install Chromium or Chrome")
 }
 
-/// Installs the packages of `tests/web`, unless those of this lock file are there.
+/// Installs the packages of `tests/web`, unless they are installed from the same lock file.
 pub fn install() -> Result<()> {
     let folder = root().join("tests/web");
     let lock = fs::read(folder.join("package-lock.json")).context("reading tests/web/package-lock.json")?;
-    // Copied there after an installation went through.
+    // Written after a successful installation.
     let installed = folder.join("node_modules/.installed-lock.json");
     if fs::read(&installed).is_ok_and(|installed| installed == lock) {
-        say("Browser test's packages are there");
+        say("Packages of the browser tests are installed");
         return Ok(());
     }
     check_node()?;
     browser()?;
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder);
-    step::run("Installing the browser test's packages", npm, "Check the network: `npm ping`.")?;
+    step::run("Installing the packages of the browser tests", npm, "Check the network: `npm ping`.")?;
     fs::write(&installed, lock).with_context(|| format!("writing {}", installed.display()))
 }
 
@@ -50,8 +50,10 @@ fn check_node() -> Result<()> {
     let major: Option<u32> =
         version.as_deref().and_then(|version| version.trim_start_matches('v').split('.').next()?.parse().ok());
     match (major, version) {
-        (Some(major), _) if major >= NODE_MAJOR => Ok(()),
-        (Some(_), Some(version)) => bail!("Node.js {version} is too old for tests/web: install {NODE_MAJOR} or newer"),
-        _ => bail!("Node.js is missing for tests/web: install {NODE_MAJOR} or newer, with npm"),
+        (Some(major), _) if major >= MIN_NODE_MAJOR => Ok(()),
+        (Some(_), Some(version)) => {
+            bail!("Node.js {version} is too old for tests/web: install {MIN_NODE_MAJOR} or newer")
+        }
+        _ => bail!("Node.js is missing for tests/web: install {MIN_NODE_MAJOR} or newer, with npm"),
     }
 }

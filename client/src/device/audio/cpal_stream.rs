@@ -10,8 +10,9 @@ use cpal::{SupportedBufferSize, SupportedStreamConfig};
 use parking_lot::Mutex;
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::downmix::Downmix;
 use super::host;
-use crate::device::{DeviceChoice, DeviceProblem, by_name};
+use crate::device::{DeviceChoice, DeviceProblem, by_name, named};
 
 /// A device that doesn't even open in this time hangs.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -111,26 +112,30 @@ enum Direction {
     Output,
 }
 
-/// The names of this machine's microphones. Asks the sound system: not for the UI thread.
+/// The names of this machine's microphones, equal ones told apart. Asks the sound system: not for the UI thread.
 pub fn list_microphones() -> Vec<String> {
-    // PulseAudio lists what each speaker plays as a microphone, too.
-    names(Direction::Input).into_iter().filter(|name| !name.starts_with("Monitor of ")).collect()
+    named_devices(Direction::Input).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The names of this machine's speakers. Asks the sound system: not for the UI thread.
+/// The names of this machine's speakers, equal ones told apart. Asks the sound system: not for the UI thread.
 pub fn list_speakers() -> Vec<String> {
-    names(Direction::Output)
+    named_devices(Direction::Output).into_iter().map(|(name, _)| name).collect()
 }
 
-fn names(direction: Direction) -> Vec<String> {
-    let mut names = Vec::new();
+/// The devices in the system's order, each with a name of its own.
+///
+/// Numbers go by the system's identifier, which names the USB port or serial number, so that "(2)" stays the same device.
+fn named_devices(direction: Direction) -> Vec<(String, cpal::Device)> {
+    let mut found: Vec<(Option<String>, cpal::Device)> = Vec::new();
     for device in devices(direction) {
-        let name = name_of(&device);
-        if !names.contains(&name) {
-            names.push(name);
+        let id = stable_id(&device);
+        // ALSA lists one device many times.
+        if id.is_some() || found.iter().all(|(_, known)| name_of(known) != name_of(&device)) {
+            found.push((id, device));
         }
     }
-    names
+    let named = named(found, |(_, device)| name_of(device), |(id, _)| id.clone());
+    named.into_iter().map(|(name, (_, device))| (name, device)).collect()
 }
 
 fn devices(direction: Direction) -> Vec<cpal::Device> {
@@ -141,23 +146,59 @@ fn devices(direction: Direction) -> Vec<cpal::Device> {
         };
         devices.inspect_err(|error| tracing::debug!(%error, "sound devices can't be listed")).ok()
     };
-    host::ask(list).unwrap_or_default()
+    let mut devices = host::ask(list).unwrap_or_default();
+    if direction == Direction::Input {
+        devices.retain(|device| !is_monitor(device));
+    }
+    devices
+}
+
+/// PulseAudio lists what each speaker plays as a microphone, too, and makes it the default when there is no other. Whoever
+/// speaks to us would hear themselves.
+fn is_monitor(device: &cpal::Device) -> bool {
+    stable_id(device).is_some_and(|id| id.ends_with(".monitor"))
+}
+
+/// The system's own name for a device; ALSA has none that tells two apart.
+fn stable_id(device: &cpal::Device) -> Option<String> {
+    let id = device.id().ok()?;
+    (id.host().name() != "ALSA").then(|| id.id().to_owned())
 }
 
 fn name_of(device: &cpal::Device) -> String {
     device.description().map_or_else(|_| "?".to_owned(), |description| description.name().to_owned())
 }
 
-fn find(choice: &DeviceChoice, direction: Direction) -> Result<cpal::Device, DeviceProblem> {
-    let device = if let DeviceChoice::Named(name) = choice {
-        by_name(devices(direction), name, name_of).into_iter().next()
-    } else {
-        host::ask(|host| match direction {
-            Direction::Input => host.default_input_device(),
-            Direction::Output => host.default_output_device(),
-        })
+/// The device and its name.
+fn find(choice: &DeviceChoice, direction: Direction) -> Result<(String, cpal::Device), DeviceProblem> {
+    let mut named = named_devices(direction);
+    if let DeviceChoice::Named(name) = choice {
+        named = by_name(named, name, |(name, _)| name.clone());
+        return named.into_iter().next().ok_or(DeviceProblem::NotFound);
+    }
+    let default = host::ask(|host| match direction {
+        Direction::Input => host.default_input_device(),
+        Direction::Output => host.default_output_device(),
+    });
+    let default = default.filter(|device| direction == Direction::Output || !is_monitor(device));
+    let Some(default) = default else {
+        return named.into_iter().next().ok_or(DeviceProblem::NotFound);
     };
-    device.ok_or(DeviceProblem::NotFound)
+    let id = stable_id(&default);
+    let known = named.into_iter().find(|(_, device)| id.is_some() && stable_id(device) == id);
+    Ok((known.map_or_else(|| name_of(&default), |(name, _)| name), default))
+}
+
+/// The channels to ask for: where a microphone's are numbered (aux0, aux1, …), as many as are numbered in our stream too.
+/// For eight, the stream would be one of a cinema's speakers, which the server fills with nothing.
+fn input_channels(device: &cpal::Device, channels: u16) -> u16 {
+    let numbered = stable_id(device).is_some_and(|id| host::has_numbered_channels(&id));
+    match channels {
+        1..=9 if numbered => 9,
+        10 | 11 if numbered => 11,
+        12 | 13 if numbered => 13,
+        channels => channels,
+    }
 }
 
 /// The device's own rate and channels, in a format we can convert; callbacks of `period` where it lets us choose.
@@ -177,11 +218,14 @@ pub(super) fn open_input(
     period: Duration,
     wake: impl Fn() + Send + 'static,
 ) -> Result<OpenDevice<Consumer<f32>>, DeviceProblem> {
-    let device = find(choice, Direction::Input)?;
+    let (name, device) = find(choice, Direction::Input)?;
     let supported = device.default_input_config().map_err(|error| refused(&device, &error))?;
     let (producer, consumer) = ring(supported.sample_rate());
-    let (input, status) = (Arc::new(Mutex::new(Input { ring: producer, wake })), Arc::<Status>::default());
+    let wanted_channels = input_channels(&device, supported.channels());
+    let mix = Downmix::new(wanted_channels.into());
+    let (input, status) = (Arc::new(Mutex::new(Input { ring: producer, mix, wake })), Arc::<Status>::default());
     let build = |config: StreamConfig| {
+        let config = StreamConfig { channels: wanted_channels, ..config };
         let (input, status, failed) = (Arc::clone(&input), Arc::clone(&status), Arc::clone(&status));
         let channels = usize::from(config.channels);
         let data = move |data: &Data, info: &cpal::InputCallbackInfo| {
@@ -195,7 +239,7 @@ pub(super) fn open_input(
         device.build_input_stream_raw(config, supported.sample_format(), data, error, Some(OPEN_TIMEOUT))
     };
     let stream = build_and_play(&device, &supported, period, build)?;
-    Ok(OpenDevice { name: name_of(&device), rate: supported.sample_rate(), ring: consumer, status, _stream: stream })
+    Ok(OpenDevice { name, rate: supported.sample_rate(), ring: consumer, status, _stream: stream })
 }
 
 /// Opens a speaker. `wake` is called after each callback.
@@ -204,7 +248,7 @@ pub(super) fn open_output(
     period: Duration,
     wake: impl Fn() + Send + 'static,
 ) -> Result<OpenDevice<Producer<f32>>, DeviceProblem> {
-    let device = find(choice, Direction::Output)?;
+    let (name, device) = find(choice, Direction::Output)?;
     let supported = device.default_output_config().map_err(|error| refused(&device, &error))?;
     let (producer, consumer) = ring(supported.sample_rate());
     let (output, status) = (Arc::new(Mutex::new(Output { ring: consumer, wake })), Arc::<Status>::default());
@@ -221,7 +265,7 @@ pub(super) fn open_output(
         device.build_output_stream_raw(config, supported.sample_format(), data, error, Some(OPEN_TIMEOUT))
     };
     let stream = build_and_play(&device, &supported, period, build)?;
-    Ok(OpenDevice { name: name_of(&device), rate: supported.sample_rate(), ring: producer, status, _stream: stream })
+    Ok(OpenDevice { name, rate: supported.sample_rate(), ring: producer, status, _stream: stream })
 }
 
 fn ring(rate: u32) -> (Producer<f32>, Consumer<f32>) {
@@ -256,6 +300,7 @@ fn build_and_play(
 
 struct Input<W> {
     ring: Producer<f32>,
+    mix: Downmix,
     wake: W,
 }
 
@@ -303,8 +348,8 @@ impl<W: Fn()> Input<W> {
     {
         let mut missed = 0;
         for frame in samples.chunks_exact(channels) {
-            let sum: f32 = frame.iter().map(|sample| f32::from_sample(*sample)).sum();
-            missed += usize::from(self.ring.push(sum / channels as f32).is_err());
+            let sample = self.mix.mix(frame.iter().map(|sample| f32::from_sample(*sample)));
+            missed += usize::from(self.ring.push(sample).is_err());
         }
         missed
     }

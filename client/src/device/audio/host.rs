@@ -20,6 +20,14 @@ pub(super) fn ask<T>(ask: impl FnOnce(&cpal::Host) -> Option<T>) -> Option<T> {
     answer
 }
 
+#[cfg(any(not(unix), target_os = "macos"))]
+pub(super) fn has_numbered_channels(_source: &str) -> bool {
+    false
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+pub(super) use channels::has_numbered_channels;
+
 struct System {
     host: Option<cpal::Host>,
     #[cfg(all(unix, not(target_os = "macos")))]
@@ -171,5 +179,40 @@ mod cookie {
             super::ensure(home.path()).unwrap();
             assert_eq!(std::fs::read(&file).unwrap(), made);
         }
+    }
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+mod channels {
+    use std::ffi::CString;
+    use std::time::Duration;
+
+    use parking_lot::Mutex;
+    use pulseaudio::Client;
+    use pulseaudio::protocol::ChannelPosition;
+
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// Whether PulseAudio numbers the channels of this source, as it does with sound cards of many inputs. cpal doesn't pass
+    /// that on.
+    pub fn has_numbered_channels(source: &str) -> bool {
+        // One connection, as in `ask`.
+        static CLIENT: Mutex<Option<Client>> = Mutex::new(None);
+        let mut client = CLIENT.lock();
+        let Some(connected) = client.take().or_else(|| Client::from_env(c"autamedica-channels").ok()) else {
+            return false;
+        };
+        let Some(info) = ask(&connected, source) else { return false };
+        *client = Some(connected);
+        let numbered = ChannelPosition::Aux0 as u8..=ChannelPosition::Aux31 as u8;
+        info.channel_map.into_iter().any(|position| numbered.contains(&(position as u8)))
+    }
+
+    fn ask(client: &Client, source: &str) -> Option<pulseaudio::protocol::SourceInfo> {
+        let source = CString::new(source).ok()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
+        let answer = async { tokio::time::timeout(PATIENCE, client.source_info_by_name(source)).await };
+        let answer = runtime.block_on(answer).ok()?;
+        answer.inspect_err(|error| tracing::debug!(%error, "PulseAudio doesn't tell a source's channels")).ok()
     }
 }

@@ -8,6 +8,7 @@
 //! The callbacks of the sound system only move samples between its buffer and a lock-free ring.
 
 mod cpal_stream;
+mod downmix;
 mod host;
 mod level;
 mod microphone;
@@ -22,7 +23,7 @@ pub use level::{Level, LevelMeter};
 pub use microphone::{Microphone, MicrophoneOptions};
 pub use mixer::{Mixer, MixerInput};
 pub use processing::AudioProcessing;
-pub use speaker::Speaker;
+pub use speaker::{PlayoutMeter, Speaker};
 pub use tone::{Tone, ToneMeter};
 
 /// Samples a second, everywhere but at the devices.

@@ -58,17 +58,17 @@ impl AudioProcessing {
     }
 
     /// How long sound takes from [`played`](Self::played) to the speaker.
-    pub(super) fn set_output_delay(&self, delay: Duration) {
+    pub fn set_output_delay(&self, delay: Duration) {
         self.shared.output_delay_us.store(micros(delay), Ordering::Relaxed);
     }
 
     /// How long sound takes from the microphone to [`captured`](Self::captured).
-    pub(super) fn set_input_delay(&self, delay: Duration) {
+    pub fn set_input_delay(&self, delay: Duration) {
         self.shared.input_delay_us.store(micros(delay), Ordering::Relaxed);
     }
 
     /// What will be played next: 10 ms, in the order they are played.
-    pub(super) fn played(&self, chunk: &Chunk) {
+    pub fn played(&self, chunk: &Chunk) {
         let mut copy = *chunk;
         let mut module = self.shared.module.lock();
         let result = module.apm.process_reverse_stream(&mut copy, SAMPLE_RATE, 1);
@@ -76,7 +76,7 @@ impl AudioProcessing {
     }
 
     /// Cleans 10 ms of the microphone, in place. On a failure they are left as they are.
-    pub(super) fn captured(&self, chunk: &mut Chunk) {
+    pub fn captured(&self, chunk: &mut Chunk) {
         let delay_us = [&self.shared.output_delay_us, &self.shared.input_delay_us].map(|us| us.load(Ordering::Relaxed));
         // The module takes 500 ms at most.
         let delay_ms = ((delay_us[0] + delay_us[1]) / 1000).min(500) as i32;

@@ -1,4 +1,4 @@
-//! What the others say, out of a speaker: mixed, told to the echo canceller, measured, played.
+//! What the others say, out of a speaker: mixed, told to the echo canceller, played; measured where somebody asks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::cpal_stream::{OpenDevice, open_output};
 use super::microphone::every_10_ms;
 use super::resample::{Resampler, to_f32};
-use super::{AudioProcessing, CHUNK_LEN, Chunk, Level, LevelMeter, Mixer, SAMPLE_RATE, ToneMeter};
+use super::{AudioProcessing, CHUNK_LEN, Chunk, Mixer, SAMPLE_RATE, ToneMeter};
 use crate::device::thread::{DeviceThread, RETRY_EVERY, Session};
 use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
 
@@ -21,32 +21,58 @@ const SILENT_AFTER: Duration = Duration::from_secs(3);
 /// A running speaker; dropping it stops it, at once.
 #[derive(Debug)]
 pub struct Speaker {
-    played: Played,
+    missed: Arc<AtomicU64>,
     _thread: DeviceThread,
 }
 
-/// What was played so far.
+/// Observer of what speakers play: counts it and looks for a tone. Clones are the same observer.
 #[derive(Clone, Debug, Default)]
-struct Played {
+pub struct PlayoutMeter {
     chunks: Arc<AtomicU64>,
-    missed: Arc<AtomicU64>,
     tone: Arc<Mutex<ToneMeter>>,
-    level: LevelMeter,
+}
+
+impl PlayoutMeter {
+    fn take(&self, chunk: &Chunk) {
+        self.tone.lock().take(chunk);
+        self.chunks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Number of frames of 10 ms that were played.
+    pub fn frames_played(&self) -> u64 {
+        self.chunks.load(Ordering::Relaxed)
+    }
+
+    /// Dominant tone of the last second in hertz, if there is one. Takes about a millisecond.
+    pub fn tone_hz(&self) -> Option<f64> {
+        self.tone.lock().tone_hz()
+    }
 }
 
 impl Speaker {
     /// Starts playing what `mixer` mixes. Returns at once.
     ///
-    /// [`DeviceChoice::Test`] and [`DeviceChoice::None`] count and measure what they would have played, in real time;
-    /// so does a real speaker for as long as it is missing. `processing` is told what a real speaker plays.
+    /// [`DeviceChoice::Test`] and [`DeviceChoice::None`] play to nobody, in real time; so does a real speaker for as long as it
+    /// is missing. `processing` is told what a real speaker plays.
     pub fn open(
         choice: DeviceChoice,
         mixer: Mixer,
         processing: Option<AudioProcessing>,
         on_state: impl Fn(DeviceState) + Send + Sync + 'static,
     ) -> Self {
-        let played = Played::default();
-        let silent = Playout { mixer, processing: None, played: played.clone() };
+        Self::open_measured(choice, mixer, processing, None, on_state)
+    }
+
+    /// As [`open`](Self::open), with an observer of all that is played, or would be if there were a speaker.
+    pub fn open_measured(
+        choice: DeviceChoice,
+        mixer: Mixer,
+        processing: Option<AudioProcessing>,
+        meter: Option<PlayoutMeter>,
+        on_state: impl Fn(DeviceState) + Send + Sync + 'static,
+    ) -> Self {
+        let missed = Arc::<AtomicU64>::default();
+        let silent = Playout { mixer, processing: None, meter, missed: missed.clone() };
         let thread = match choice {
             DeviceChoice::None => DeviceThread::start(
                 "speaker",
@@ -62,7 +88,7 @@ impl Speaker {
                 DeviceProblem::Failed
             }),
             choice => {
-                let audible = Playout { mixer: silent.mixer.clone(), processing, played: played.clone() };
+                let audible = Playout { processing, ..silent.clone() };
                 DeviceThread::start("speaker", on_state, move |session| {
                     let problem = play(&choice, &audible, session);
                     session.failed(problem);
@@ -75,35 +101,23 @@ impl Speaker {
                 })
             }
         };
-        Self { played, _thread: thread }
-    }
-
-    /// How many frames of 10 ms were played.
-    pub fn frames_played(&self) -> u64 {
-        self.played.chunks.load(Ordering::Relaxed)
+        Self { missed, _thread: thread }
     }
 
     /// How many samples the device asked for and didn't get in time, each a tiny gap.
     pub fn samples_missed(&self) -> u64 {
-        self.played.missed.load(Ordering::Relaxed)
-    }
-
-    /// The dominant tone of the last second in hertz, if there is one. Takes about a millisecond.
-    pub fn tone_hz(&self) -> Option<f64> {
-        self.played.tone.lock().tone_hz()
-    }
-
-    /// How loud it is now.
-    pub fn level(&self) -> Level {
-        self.played.level.level()
+        self.missed.load(Ordering::Relaxed)
     }
 }
 
-/// Gives the sound to play, piece by piece, and keeps the books.
+/// Gives the sound to play, piece by piece.
+#[derive(Clone)]
 struct Playout {
     mixer: Mixer,
     processing: Option<AudioProcessing>,
-    played: Played,
+    meter: Option<PlayoutMeter>,
+    /// Samples that the device asked for and didn't get in time.
+    missed: Arc<AtomicU64>,
 }
 
 impl Playout {
@@ -122,9 +136,9 @@ impl Playout {
         if let Some(processing) = &self.processing {
             processing.played(&chunk);
         }
-        self.played.level.measure(&chunk);
-        self.played.tone.lock().take(&chunk);
-        self.played.chunks.fetch_add(1, Ordering::Relaxed);
+        if let Some(meter) = &self.meter {
+            meter.take(&chunk);
+        }
         chunk
     }
 }
@@ -155,7 +169,7 @@ fn play(choice: &DeviceChoice, playout: &Playout, session: &mut Session) -> Devi
         if callbacks != seen {
             (seen, last) = (callbacks, Instant::now());
             session.on(name);
-            playout.played.missed.store(status.missed(), Ordering::Relaxed);
+            playout.missed.store(status.missed(), Ordering::Relaxed);
         } else if last.elapsed() > SILENT_AFTER {
             return DeviceProblem::Silent;
         }

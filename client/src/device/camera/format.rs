@@ -2,6 +2,9 @@
 
 use nokhwa::utils::{CameraFormat as NativeFormat, FrameFormat};
 
+#[cfg(target_os = "linux")]
+use crate::device::i420::PixelFormat;
+
 /// The picture we would like from a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CameraFormat {
@@ -20,29 +23,49 @@ impl Default for CameraFormat {
     }
 }
 
-/// The camera's formats, the best for us first.
-///
-/// The order of what matters: enough frames a second (motion that judders is worse than a smaller picture), then the
-/// size nearest to the wanted one, then the format that costs least to convert.
+/// What a format costs to convert, from 0; without colour it is only taken when there is nothing else.
+const NO_COLOUR: u32 = 1_000;
+
+/// The formats of a camera through nokhwa, the best for us first.
 pub(super) fn ranked(mut formats: Vec<NativeFormat>, wanted: CameraFormat) -> Vec<NativeFormat> {
     formats.sort_by_key(|format| {
-        let missing_fps = (wanted.fps * 4 / 5).saturating_sub(format.frame_rate());
-        let pixels = |width: u32, height: u32| i64::from(width) * i64::from(height);
-        let size = (pixels(format.width(), format.height()) - pixels(wanted.width, wanted.height)).abs();
-        let shape = (i64::from(format.width()) * i64::from(wanted.height)
-            - i64::from(format.height()) * i64::from(wanted.width))
-        .abs();
         let cost = match format.format() {
             FrameFormat::NV12 => 0,
             FrameFormat::YUYV => 1,
             FrameFormat::RAWRGB | FrameFormat::RAWBGR => 2,
             FrameFormat::MJPEG => 3,
-            // Without colour: only when there is nothing else.
-            FrameFormat::GRAY => 1_000,
+            FrameFormat::GRAY => NO_COLOUR,
         };
-        (cost >= 1_000, missing_fps, size, shape, format.frame_rate().abs_diff(wanted.fps), cost)
+        let offer = CameraFormat { width: format.width(), height: format.height(), fps: format.frame_rate() };
+        rank(offer, cost, wanted)
     });
     formats
+}
+
+/// Sorts formats, the best for us first.
+///
+/// The order of what matters: enough frames a second (motion that judders is worse than a smaller picture), then the
+/// size nearest to the wanted one, then the format that costs least to convert.
+pub(super) fn rank(offer: CameraFormat, cost: u32, wanted: CameraFormat) -> impl Ord + use<> {
+    let missing_fps = (wanted.fps * 4 / 5).saturating_sub(offer.fps);
+    let pixels = |format: CameraFormat| i64::from(format.width) * i64::from(format.height);
+    let size = (pixels(offer) - pixels(wanted)).abs();
+    let shape =
+        (i64::from(offer.width) * i64::from(wanted.height) - i64::from(offer.height) * i64::from(wanted.width)).abs();
+    (cost >= NO_COLOUR, missing_fps, size, shape, offer.fps.abs_diff(wanted.fps), cost)
+}
+
+/// What an uncompressed or JPEG picture costs to convert, for [`rank`].
+#[cfg(target_os = "linux")]
+pub(super) fn cost(format: Option<PixelFormat>) -> u32 {
+    use PixelFormat::{Gray, Nv12, Nv21, Uyvy, Yu12, Yuyv, Yv12, Yvyu};
+    match format {
+        Some(Nv12 | Nv21 | Yu12 | Yv12) => 0,
+        Some(Yuyv | Yvyu | Uyvy) => 1,
+        Some(Gray) => NO_COLOUR,
+        Some(_) => 2,
+        None => 3,
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod format;
 mod interrupt;
 mod native;
 mod supervisor;
+#[cfg(target_os = "linux")]
+mod v4l2;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,10 +7,12 @@ use nokhwa::utils::{ApiBackend, CameraIndex, CameraInfo, FrameFormat, RequestedF
 use nokhwa::{Buffer, NokhwaError};
 
 use super::format::ranked;
+#[cfg(target_os = "linux")]
+use super::v4l2;
 use super::{CameraFormat, CameraStream};
 use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
-use crate::device::{DeviceChoice, DeviceProblem, by_name, mjpeg};
+use crate::device::{DeviceChoice, DeviceProblem, by_name, mjpeg, named};
 
 /// Every format that we can convert.
 const FORMATS: [FrameFormat; 6] = [
@@ -23,27 +25,50 @@ const FORMATS: [FrameFormat; 6] = [
 ];
 
 /// So many damaged frames in a row end the stream. Single ones are usual with USB cameras.
-const MAX_DAMAGED: u32 = 60;
+pub(super) const MAX_DAMAGED: u32 = 60;
 
-/// The names of this machine's cameras, in the system's order, each once. Asks the system: not for the UI thread.
-pub fn list_cameras() -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for camera in query() {
-        // A USB camera has several nodes of one name, of which only one delivers pictures.
-        if !names.contains(&camera.human_name()) {
-            names.push(camera.human_name());
-        }
-    }
-    names
+/// A camera of this machine.
+struct Found {
+    /// Told apart from others of its model: "C920 (2)".
+    name: String,
+    /// A USB camera has several nodes, of which only one delivers pictures.
+    nodes: Vec<CameraInfo>,
 }
 
-fn query() -> Vec<CameraInfo> {
-    let mut cameras = nokhwa::query(ApiBackend::Auto).unwrap_or_else(|error| {
+/// The names of this machine's cameras, in the system's order, those of equal ones told apart. Asks the system: not for the
+/// UI thread.
+pub fn list_cameras() -> Vec<String> {
+    query().into_iter().map(|camera| camera.name).collect()
+}
+
+fn query() -> Vec<Found> {
+    let mut nodes = nokhwa::query(ApiBackend::Auto).unwrap_or_else(|error| {
         tracing::warn!(%error, "cameras can't be listed");
         Vec::new()
     });
-    cameras.sort_by_key(|camera| camera.index().as_index().unwrap_or(u32::MAX));
-    cameras
+    nodes.sort_by_key(|camera| camera.index().as_index().unwrap_or(u32::MAX));
+    let mut cameras: Vec<(String, Vec<CameraInfo>)> = Vec::new();
+    for node in nodes {
+        let place = place(&node);
+        match cameras.iter_mut().find(|(known, nodes)| *known == place && nodes[0].human_name() == node.human_name()) {
+            Some((_, nodes)) => nodes.push(node),
+            None => cameras.push((place, vec![node])),
+        }
+    }
+    let named = named(cameras, |(_, nodes)| nodes[0].human_name(), |(place, _)| place.clone());
+    named.into_iter().map(|(name, (_, nodes))| Found { name, nodes }).collect()
+}
+
+/// Where a camera is plugged in; the same for all its nodes.
+fn place(node: &CameraInfo) -> String {
+    if cfg!(target_os = "linux") {
+        let index = node.index().as_index().unwrap_or_default();
+        let device = std::fs::canonicalize(format!("/sys/class/video4linux/video{index}/device"));
+        // Without one (a virtual camera) each name is one camera.
+        return device.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+    }
+    // The system's own identifier.
+    node.misc()
 }
 
 /// Opens the chosen camera, or by default the first that can be used.
@@ -54,22 +79,48 @@ pub(super) fn open(choice: &DeviceChoice, wanted: CameraFormat) -> Result<Box<dy
     ask_permission()?;
     let mut cameras = query();
     if let DeviceChoice::Named(name) = choice {
-        cameras = by_name(cameras, name, CameraInfo::human_name);
+        cameras = by_name(cameras, name, |camera| camera.name.clone());
     }
     let mut problem = DeviceProblem::NotFound;
-    for camera in cameras {
-        match NativeCamera::open(&camera, wanted) {
-            Ok(stream) => return Ok(Box::new(stream)),
-            Err(error) => {
-                tracing::debug!(camera = camera.human_name(), %error, "camera can't be used");
-                let found = problem_of(&error);
-                if problem == DeviceProblem::NotFound || matches!(found, DeviceProblem::Busy | DeviceProblem::Denied) {
-                    problem = found;
-                }
+    for Found { name, nodes } in cameras {
+        for node in nodes {
+            match open_node(&node, &name, wanted) {
+                Ok(stream) => return Ok(stream),
+                Err(found) if problem == DeviceProblem::NotFound => problem = found,
+                Err(found @ (DeviceProblem::Busy | DeviceProblem::Denied)) => problem = found,
+                Err(_) => {}
             }
         }
     }
     Err(problem)
+}
+
+/// Opens one node by nokhwa, or on Linux without it what it can't express.
+fn open_node(node: &CameraInfo, name: &str, wanted: CameraFormat) -> Result<Box<dyn CameraStream>, DeviceProblem> {
+    #[cfg(target_os = "linux")]
+    let direct = |always: bool| {
+        let index = node.index().as_index().unwrap_or_default();
+        v4l2::open(index as usize, name, wanted, always).map_err(|error| {
+            tracing::debug!(camera = name, %error, "camera can't be used");
+            error.raw_os_error().map_or(DeviceProblem::Unsupported, problem_of_number)
+        })
+    };
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = direct(false)? {
+        return Ok(stream);
+    }
+    match NativeCamera::open(node, name, wanted) {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => {
+            tracing::debug!(camera = name, %error, "camera can't be used");
+            let problem = problem_of(&error);
+            #[cfg(target_os = "linux")]
+            if problem == DeviceProblem::Unsupported {
+                return direct(true)?.ok_or(problem);
+            }
+            Err(problem)
+        }
+    }
 }
 
 /// macOS lets the person decide first: denied until they have, and found out at a later try. Elsewhere always granted.
@@ -82,28 +133,44 @@ fn ask_permission() -> Result<(), DeviceProblem> {
     Ok(())
 }
 
-/// nokhwa gives the system's error as text only; the numbers are Linux's, the words macOS' and Windows'.
+/// Classifies an error by the system's number where it has one. nokhwa passes errors on as text; macOS and Windows give no number,
+/// so there the words count.
 fn problem_of(error: &NokhwaError) -> DeviceProblem {
-    let text = error.to_string().to_lowercase();
+    let text = error.to_string();
+    if let Some(number) = os_error(&text) {
+        return problem_of_number(number);
+    }
+    let text = text.to_lowercase();
     let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-    if says(&["os error 16)", "in use", "busy", "locked by"]) {
-        DeviceProblem::Busy
-    } else if says(&["os error 13)", "os error 1)", "denied", "authoriz", "permission"]) {
-        DeviceProblem::Denied
-    } else if says(&["os error 19)", "os error 6)", "os error 2)", "disconnected", "not found", "invalidated"]) {
-        DeviceProblem::NotFound
-    } else if says(&[
-        "fufill",
-        "fulfill",
-        "rejected",
-        "unsupported",
-        "not whole number",
-        "os error 25)",
-        "os error 22)",
-    ]) {
+    if says(&["fufill", "fulfill", "rejected", "unsupported", "not whole number"]) {
         DeviceProblem::Unsupported
+    } else if cfg!(target_os = "linux") {
+        DeviceProblem::Failed
+    } else if says(&["in use", "busy", "locked by"]) {
+        DeviceProblem::Busy
+    } else if says(&["denied", "authoriz", "permission"]) {
+        DeviceProblem::Denied
+    } else if says(&["disconnected", "not found", "invalidated"]) {
+        DeviceProblem::NotFound
     } else {
         DeviceProblem::Failed
+    }
+}
+
+/// The number in the "(os error N)" that ends a system error's text.
+fn os_error(text: &str) -> Option<i32> {
+    let (_, after) = text.rsplit_once("(os error ")?;
+    after.split_once(')')?.0.parse().ok()
+}
+
+/// The problem that an error number of V4L2 stands for.
+pub(super) fn problem_of_number(number: i32) -> DeviceProblem {
+    match number {
+        libc::EBUSY => DeviceProblem::Busy,
+        libc::EACCES | libc::EPERM => DeviceProblem::Denied,
+        libc::ENODEV | libc::ENXIO | libc::ENOENT => DeviceProblem::NotFound,
+        libc::EINVAL | libc::ENOTTY => DeviceProblem::Unsupported,
+        _ => DeviceProblem::Failed,
     }
 }
 
@@ -113,7 +180,7 @@ struct NativeCamera {
 }
 
 impl NativeCamera {
-    fn open(info: &CameraInfo, wanted: CameraFormat) -> Result<Self, NokhwaError> {
+    fn open(info: &CameraInfo, name: &str, wanted: CameraFormat) -> Result<Self, NokhwaError> {
         let index: CameraIndex = info.index().clone();
         // nokhwa lists formats of an opened camera only, and its own search for the closest skips most of them: open
         // it in whatever format comes first, then choose.
@@ -128,7 +195,7 @@ impl NativeCamera {
                     .is_ok()
         });
         camera.open_stream()?;
-        let name = info.human_name();
+        let name = name.to_owned();
         tracing::info!(camera = name, format = %best.unwrap_or(camera.camera_format()), "camera opened");
         Ok(Self { camera, name })
     }
@@ -177,13 +244,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn problems_are_told_apart_by_the_systems_words() {
+    fn problems_are_told_apart_by_the_systems_numbers() {
         let opening = |text: &str| problem_of(&NokhwaError::OpenDeviceError("0".into(), text.into()));
         assert_eq!(opening("V4L2 Error: Device or resource busy (os error 16)"), DeviceProblem::Busy);
         assert_eq!(opening("V4L2 Error: Permission denied (os error 13)"), DeviceProblem::Denied);
         assert_eq!(opening("V4L2 Error: No such file or directory (os error 2)"), DeviceProblem::NotFound);
         assert_eq!(opening("V4L2 Error: No such device (os error 19)"), DeviceProblem::NotFound);
         assert_eq!(opening("something else (os error 5)"), DeviceProblem::Failed);
+        // Names of devices and what else a text quotes don't count.
+        assert_eq!(opening("Busybee Denied Cam: Input/output error (os error 5)"), DeviceProblem::Failed);
+        assert_eq!(opening("permission bits of Cam: Invalid argument (os error 22)"), DeviceProblem::Unsupported);
         let unfit = NokhwaError::GetPropertyError { property: "CameraFormat".into(), error: "Failed to Fufill".into() };
         assert_eq!(problem_of(&unfit), DeviceProblem::Unsupported);
     }

@@ -19,6 +19,9 @@ use super::{DeviceProblem, DeviceState};
 /// A picture that doesn't change is sent again so often, for those who joined in between.
 const REPEAT_EVERY: Duration = Duration::from_secs(1);
 
+/// How long the thread of a capture that has ended sleeps at a time, until it is dropped.
+const PAUSE_WHEN_ENDED: Duration = Duration::from_secs(60);
+
 /// What can be shared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ScreenSource {
@@ -109,18 +112,31 @@ impl Screen {
     ///
     /// `on_frame` is called from the capture's thread: up to `max_fps` times a second while the picture changes, once a
     /// second otherwise. `on_state` is called on each change; a screen that can't be captured is tried again every two
-    /// seconds.
+    /// seconds until it was captured once. After that its end is the end: another may have taken its place.
     pub fn open(
         options: ScreenOptions,
         mut on_frame: impl FnMut(Arc<VideoFrame>) + Send + 'static,
         on_state: impl Fn(DeviceState) + Send + Sync + 'static,
     ) -> Self {
+        let mut ended = None;
         let thread = DeviceThread::start("screen", on_state, move |session| {
+            if let Some(problem) = ended {
+                session.wait(PAUSE_WHEN_ENDED);
+                return problem;
+            }
             let mut stream = match open(&options.source) {
                 Ok(stream) => stream,
                 Err(problem) => return problem,
             };
-            capture(&mut *stream, &options, session, &mut on_frame)
+            let mut captured = false;
+            let problem = capture(&mut *stream, &options, session, |frame| {
+                captured = true;
+                on_frame(frame);
+            });
+            if captured {
+                ended = Some(problem);
+            }
+            problem
         });
         Self { _thread: thread }
     }
@@ -156,6 +172,11 @@ fn thumbnail(source: &ScreenSource, max: (u32, u32)) -> Option<VideoFrame> {
     }
 }
 
+/// Whether this desktop has a setting that allows or forbids to capture the screen: X11 and Windows have none.
+pub(crate) fn capture_needs_permission() -> bool {
+    cfg!(target_os = "macos") || std::env::var_os("WAYLAND_DISPLAY").is_some_and(|value| !value.is_empty())
+}
+
 /// Under Wayland each look at the screen asks the person.
 fn can_look_unasked() -> bool {
     #[cfg(all(unix, not(target_os = "macos")))]
@@ -177,7 +198,7 @@ fn capture(
     stream: &mut dyn ScreenStream,
     options: &ScreenOptions,
     session: &mut Session,
-    on_frame: &mut impl FnMut(Arc<VideoFrame>),
+    mut on_frame: impl FnMut(Arc<VideoFrame>),
 ) -> DeviceProblem {
     let interval = Duration::from_secs(1) / options.max_fps.max(1);
     let mut last_frame: Option<Instant> = None;

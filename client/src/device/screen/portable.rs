@@ -6,9 +6,9 @@ use std::time::Duration;
 use xcap::{Frame, Monitor, VideoRecorder, Window};
 
 use super::{Look, ScreenInfo, ScreenSource, ScreenStream, WindowInfo};
+use crate::device::DeviceProblem;
 use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
-use crate::device::{DeviceProblem, by_name};
 
 /// How long the desktop's first picture may take: the person is asked, and thinks.
 const FIRST_FRAME: Duration = Duration::from_secs(60);
@@ -60,7 +60,7 @@ pub fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProble
     }
     let monitors = Monitor::all().map_err(|error| refused(&error))?;
     let monitor = match source {
-        ScreenSource::Monitor(name) => by_name(monitors, name, name_of).into_iter().next(),
+        ScreenSource::Monitor(name) => monitors.into_iter().find(|monitor| name_of(monitor) == *name),
         ScreenSource::Primary | ScreenSource::Window { .. } => {
             let primary = monitors.iter().position(|monitor| monitor.is_primary().unwrap_or_default());
             monitors.into_iter().nth(primary.unwrap_or(0))

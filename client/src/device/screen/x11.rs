@@ -10,15 +10,15 @@ use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Pixma
 use x11rb::rust_connection::RustConnection;
 
 use super::{Look, ScreenInfo, ScreenSource, ScreenStream};
+use crate::device::DeviceProblem;
 use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
-use crate::device::{DeviceProblem, by_name};
 
 mod cursor;
 mod memory;
 mod windows;
 
-use memory::SharedMemory;
+use memory::{Memory, SharedMemory};
 pub use windows::list as list_windows;
 
 /// How many looks lie between two checks whether the monitor has another size or place.
@@ -81,7 +81,7 @@ pub struct X11Screen {
     /// Its place on the screen.
     area: Area,
     /// The picture now and the one before, in turn.
-    memory: [SharedMemory; 2],
+    memory: [Memory; 2],
     current: usize,
     seen_before: bool,
     cursor: Option<GetCursorImageReply>,
@@ -109,6 +109,8 @@ impl X11Screen {
         let pixel = setup.pixmap_formats.iter().find(|format| format.depth == depth);
         let format = match (visual.map(|visual| visual.red_mask), pixel.map(|pixel| pixel.bits_per_pixel)) {
             (Some(0xff_0000), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Bgrx,
+            (Some(0x3ff0_0000), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Bgr30,
+            (Some(0x3ff), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Rgb30,
             (Some(0xff), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Rgbx,
             other => {
                 tracing::warn!(?other, depth, "the display's pixels are of an unknown kind");
@@ -129,10 +131,11 @@ impl X11Screen {
             }
             None => {
                 let (name, area) = locate(&connection, root, source)?;
-                (Target::Monitor(source.clone()), name, area)
+                // When the primary one goes, the next primary one is another.
+                (Target::Monitor(ScreenSource::Monitor(name.clone())), name, area)
             }
         };
-        let memory = memory_for(&connection, area)?;
+        let memory = memory_for(&connection, area);
         Ok(Self {
             connection,
             root,
@@ -171,7 +174,7 @@ impl X11Screen {
         }
         if visible && (resized || !self.seen_before) {
             tracing::info!(?area, name, "what is shared is of this size");
-            self.memory = memory_for(&self.connection, area)?;
+            self.memory = memory_for(&self.connection, area);
             self.seen_before = false;
         }
         if visible {
@@ -181,7 +184,7 @@ impl X11Screen {
     }
 
     /// The server writes the picture into the current memory.
-    fn fetch(&self) -> Result<(), DeviceProblem> {
+    fn fetch(&mut self) -> Result<(), DeviceProblem> {
         let Area { width, height, .. } = self.area;
         let (drawable, x, y) = match self.target {
             Target::Monitor(_) => (self.root, self.area.x, self.area.y),
@@ -189,11 +192,21 @@ impl X11Screen {
             // Never what happens to be in its place.
             Target::Window { contents: None, .. } => return Err(DeviceProblem::Failed),
         };
-        let format = u8::from(ImageFormat::Z_PIXMAP);
-        let memory = self.memory[self.current].id();
-        let cookie =
-            x11rb::protocol::shm::get_image(&*self.connection, drawable, x, y, width, height, !0, format, memory, 0);
-        cookie.map_err(lost).and_then(|cookie| cookie.reply().map_err(failed)).map(drop)
+        let format = ImageFormat::Z_PIXMAP;
+        match &mut self.memory[self.current] {
+            Memory::Shared(memory) => {
+                let (connection, memory) = (&*self.connection, memory.id());
+                let format = u8::from(format);
+                let cookie =
+                    x11rb::protocol::shm::get_image(connection, drawable, x, y, width, height, !0, format, memory, 0);
+                cookie.map_err(lost).and_then(|cookie| cookie.reply().map_err(failed)).map(drop)
+            }
+            Memory::Own(bytes) => {
+                let cookie = self.connection.get_image(format, drawable, x, y, width, height, !0).map_err(lost)?;
+                *bytes = cookie.reply().map_err(failed)?.data;
+                Ok(())
+            }
+        }
     }
 
     fn fetch_cursor(&self) -> Option<GetCursorImageReply> {
@@ -205,21 +218,24 @@ impl X11Screen {
 fn locate(connection: &RustConnection, root: Window, source: &ScreenSource) -> Result<(String, Area), DeviceProblem> {
     let mut all = monitors(connection, root).map_err(failed)?;
     if let ScreenSource::Monitor(name) = source {
-        all = by_name(all, name, |(info, _)| info.name.clone());
+        // Never another whose name contains this one: it may be private.
+        all.retain(|(info, _)| info.name == *name);
     }
     let (info, area) = all.into_iter().next().ok_or(DeviceProblem::NotFound)?;
     Ok((info.name, area))
 }
 
-fn memory_for(connection: &Arc<RustConnection>, area: Area) -> Result<[SharedMemory; 2], DeviceProblem> {
+/// Memory shared with the server, or our own where it has no MIT-SHM: then pictures come through the connection.
+fn memory_for(connection: &Arc<RustConnection>, area: Area) -> [Memory; 2] {
     let len = usize::from(area.width) * usize::from(area.height) * 4;
-    let memory = || {
-        SharedMemory::new(connection, len).map_err(|error| {
-            tracing::warn!(%error, "no memory shared with the X server");
-            DeviceProblem::Unsupported
-        })
-    };
-    Ok([memory()?, memory()?])
+    let memory = || SharedMemory::new(connection, len);
+    match memory().and_then(|first| Ok([first, memory()?])) {
+        Ok(both) => both.map(Memory::Shared),
+        Err(error) => {
+            tracing::info!(%error, "no memory shared with the X server; its pictures are copied");
+            [Memory::Own(Vec::new()), Memory::Own(Vec::new())]
+        }
+    }
 }
 
 fn lost(error: ConnectionError) -> DeviceProblem {

@@ -1,5 +1,6 @@
 //! What menus are made of.
 
+use egui::style::ScrollStyle;
 use egui::{Align2, Rect, Response, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2};
 use lucide_icons::Icon;
 
@@ -19,6 +20,8 @@ pub(super) fn menu_body(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     ui.spacing_mut().item_spacing.y = space::XXS;
     // As high as its content, as far as the window has room above the bar.
     let room = (ui.ctx().content_rect().height() - 3.0 * space::XXL).max(120.0);
+    // A bar that is there before anybody moves the pointer over it says that there is more.
+    ui.spacing_mut().scroll = ScrollStyle { bar_width: space::XS, ..ScrollStyle::solid() };
     ScrollArea::vertical().max_height(room).min_scrolled_height(room).show(ui, content);
 }
 

@@ -82,7 +82,7 @@ impl CallScreen {
 
         let open = fade(ui, cx, "panel fade", self.panel.tab.is_some());
         let panel_width = self.panel.width(cx);
-        let places = Places::new(ui, cx, state.role, open, panel_width);
+        let places = Places::new(ui, cx, state, open, panel_width);
         let bar_visible = self.bar_is_visible(ui, state);
 
         let drawn = self.stage.show(ui, cx, state, videos, &places);
@@ -93,7 +93,8 @@ impl CallScreen {
         let below = offer::show(ui, cx, state, below);
         let below = self.doctor.failure(ui, cx, state, below);
         self.notices.show(ui, cx, state, below);
-        self.toasts.show(ui, cx, &places);
+        let own = self.stage.own_is_in_corner(state).then(|| self.stage.own.place(&places)).flatten();
+        self.toasts.show(ui, cx, &places, own);
         let bar = fade(ui, cx, "bar fade", bar_visible);
         ui.scope_builder(UiBuilder::new().max_rect(places.bar), |ui| {
             ui.set_opacity(bar);

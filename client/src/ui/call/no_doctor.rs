@@ -46,6 +46,10 @@ impl Doctor {
 
     pub fn menu(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState, _: &mut Panel, _: Form) {}
 
+    pub fn hang_up(&mut self, _: &Cx, _: &CallState) -> Option<Action> {
+        Some(Action::Leave)
+    }
+
     pub fn notes(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState, _: Rect) {}
 
     pub fn dialogs(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState) {}

@@ -8,7 +8,7 @@ use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
 use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
-use crate::device::DeviceState;
+use crate::device::{DeviceState, capture_needs_permission};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::{Tone, announce, icon_button};
 use crate::ui::{Cx, wording};
@@ -59,6 +59,12 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     if state.encryption == EncryptionState::KeyMismatch {
         add(Icon::ShieldAlert, ("encryption-problem", "encryption-advice"), true);
     }
+    if state.foreign_recording {
+        add(Icon::ShieldAlert, ("foreign-recording", "foreign-recording-advice"), true);
+    }
+    if state.listening && state.phase == CallPhase::InCall {
+        add(Icon::Ear, ("listening", "listening-advice"), false);
+    }
     // What a person switched off isn't missed.
     if let (DeviceState::Failed(problem), false) = (&state.microphone.device, state.microphone.muted) {
         add(Icon::MicOff, wording::microphone_problem(*problem), true);
@@ -70,7 +76,8 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
         add(Icon::VolumeX, ("speaker-problem", "speaker-advice"), true);
     }
     if state.screen == ShareState::Failed {
-        add(Icon::ScreenShareOff, ("share-problem", "share-advice"), false);
+        let advice = if capture_needs_permission() { "share-permission" } else { "share-advice" };
+        add(Icon::ScreenShareOff, ("share-problem", advice), false);
     }
     // One of the two is enough to say.
     if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_held_back {

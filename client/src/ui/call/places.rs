@@ -1,9 +1,9 @@
 //! What lies where, in windows of any size.
 
-use autamedica_api::Role;
 use egui::{Rect, Ui, pos2};
 
 use super::{bar, top};
+use crate::call::CallState;
 use crate::theme::space;
 use crate::ui::Cx;
 
@@ -26,18 +26,18 @@ pub(super) struct Places {
 
 impl Places {
     /// For this window; `open` is how far the panel has come, 0 to 1.
-    pub fn new(ui: &Ui, cx: &Cx, role: Role, open: f32, panel_width: f32) -> Self {
+    pub fn new(ui: &Ui, cx: &Cx, state: &CallState, open: f32, panel_width: f32) -> Self {
         let window = ui.max_rect().shrink(space::S);
-        let doctor = role == Role::Doctor && !cx.kiosk;
+        let buttons = bar::Buttons::of(cx, state);
         let (panel_width, gap) = if open > 0.0 { (panel_width.min(window.width()), space::S) } else { (0.0, 0.0) };
         let beside = window.width() - panel_width - gap;
         let stage = if beside >= LEAST_STAGE { window.with_max_x(window.left() + beside) } else { window };
         // In a small window the bar keeps its room, and the panel stops above it.
-        let own_room = bar::Form::that_fits(cx, doctor, stage.width() - 2.0 * space::S);
+        let own_room = bar::Form::that_fits(cx, buttons, stage.width() - 2.0 * space::S);
         let narrow = stage == window || !own_room.has_captions();
         let around = if narrow { window } else { stage };
-        let form = bar::Form::that_fits(cx, doctor, around.width() - 2.0 * space::XS);
-        let size = form.size(cx, doctor);
+        let form = bar::Form::that_fits(cx, buttons, around.width() - 2.0 * space::XS);
+        let size = form.size(cx, buttons);
         let center = pos2(around.center().x, around.bottom() - space::S - size.y / 2.0);
         let bar = Rect::from_center_size(center, size);
         let panel = window.with_min_x(window.right() - panel_width);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use egui::{Rect, Ui, Vec2, pos2};
 
 use super::{Places, present};
-use crate::call::{CallPhase, CallState, RecordingState};
+use crate::call::{CallPhase, CallState, ParticipantState, RecordingState};
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::widgets::announce_live;
 use crate::ui::{Cx, wording};
@@ -14,6 +14,13 @@ use crate::ui::{Cx, wording};
 /// So long before the planned end it is told.
 pub(super) const SOON: Duration = Duration::from_secs(5 * 60);
 const STAYS: Duration = Duration::from_secs(5);
+/// After a lost connection, others count as gone when they aren't back after this long.
+const OTHERS_COME_BACK: Duration = Duration::from_secs(10);
+
+/// Whether others who lost their connection with ours at `back` would be in the call again.
+pub(super) fn is_late(now: Instant, back: Instant) -> bool {
+    now.saturating_duration_since(back) >= OTHERS_COME_BACK
+}
 /// More at a time would be a list, not a message.
 const MOST: usize = 3;
 /// A chat line is shortened to this many letters.
@@ -22,6 +29,10 @@ const LINE: usize = 80;
 /// What there is to say, from what changed.
 pub(super) struct Toasts {
     before: Arc<CallState>,
+    /// Those who were in the call when it was last up: while a connection is restored nobody has come or gone.
+    there: Vec<ParticipantState>,
+    /// Since when the call is up again. Others come back a little later than we do.
+    back_since: Option<Instant>,
     /// How much of the planned time has been told of.
     time: PlannedTime,
     said: Vec<(String, Instant)>,
@@ -29,7 +40,8 @@ pub(super) struct Toasts {
 
 impl Toasts {
     pub fn new(state: Arc<CallState>) -> Self {
-        Self { before: state, time: PlannedTime::default(), said: Vec::new() }
+        let there = present(&state).cloned().collect();
+        Self { before: state, there, back_since: None, time: PlannedTime::default(), said: Vec::new() }
     }
 
     /// Says something.
@@ -45,24 +57,20 @@ impl Toasts {
         if let Some(key) = self.time.follow(state, SystemTime::now()) {
             self.say(cx.texts.t(key).into_owned(), cx.now);
         }
+        let mut news = Vec::new();
+        self.compare_people(cx, state, &mut news);
         if Arc::ptr_eq(&self.before, state) {
+            news.into_iter().for_each(|text| self.say(text, cx.now));
             return;
         }
         let before = std::mem::replace(&mut self.before, state.clone());
         let texts = cx.texts;
-        let mut news = Vec::new();
-        let there = |state: &CallState, identity: &str| present(state).any(|person| person.identity == identity);
-        // Whoever is there when we come in didn't just come.
-        if before.phase != CallPhase::Joining {
-            for person in present(state).filter(|person| !there(&before, &person.identity)) {
-                news.push(texts.with("toast-joined", &[("name", wording::name(texts, person).as_str().into())]));
-            }
-            for person in present(&before).filter(|person| !there(state, &person.identity)) {
-                news.push(texts.with("toast-left", &[("name", wording::name(texts, person).as_str().into())]));
-            }
-        }
         if !chat_is_open {
-            for message in state.chat.iter().skip(before.chat.len()).filter(|message| !message.own) {
+            let seen = before.chat.newest();
+            let mut new: Vec<_> = state.chat.iter().filter(|message| message.number > seen && !message.own).collect();
+            // More than that would be gone before it is drawn.
+            let late = new.len().saturating_sub(MOST);
+            for message in new.split_off(late) {
                 let name = wording::name_of(texts, state, &message.from, message.role);
                 let text = match &message.file {
                     Some(_) => texts.with("toast-file", &[("file", shorten(&message.text).as_str().into())]),
@@ -91,16 +99,61 @@ impl Toasts {
         }
     }
 
+    /// Says who has come and gone.
+    fn compare_people(&mut self, cx: &Cx, state: &Arc<CallState>, news: &mut Vec<String>) {
+        let is_new = !Arc::ptr_eq(&self.before, state);
+        match (&self.before.phase, &state.phase) {
+            (_, CallPhase::Reconnecting { .. }) => return self.back_since = None,
+            (CallPhase::Reconnecting { .. }, _) if is_new => self.back_since = Some(cx.now),
+            // Whoever is there when we come in didn't just come.
+            (CallPhase::Joining, _) if is_new => return self.there = present(state).cloned().collect(),
+            _ => {}
+        }
+        let is_late = self.back_since.is_some_and(|since| is_late(cx.now, since));
+        if is_late {
+            self.back_since = None;
+        }
+        if !is_new && !is_late {
+            return;
+        }
+        let say = |key: &'static str, person: &ParticipantState| {
+            cx.texts.with(key, &[("name", wording::name(cx.texts, person).as_str().into())])
+        };
+        let now: Vec<_> = present(state).cloned().collect();
+        let is_in = |people: &[ParticipantState], person: &ParticipantState| {
+            people.iter().any(|other| other.identity == person.identity)
+        };
+        news.extend(now.iter().filter(|person| !is_in(&self.there, person)).map(|person| say("toast-joined", person)));
+        let gone: Vec<_> = self.there.iter().filter(|person| !is_in(&now, person)).cloned().collect();
+        self.there = now;
+        if self.back_since.is_some() {
+            self.there.extend(gone);
+        } else {
+            news.extend(gone.iter().map(|person| say("toast-left", person)));
+        }
+    }
+
     /// Draws them above the bar.
-    pub fn show(&mut self, ui: &Ui, cx: &Cx, places: &Places) {
+    /// `own`: our own picture in its corner, which they keep clear of.
+    pub fn show(&mut self, ui: &Ui, cx: &Cx, places: &Places, own: Option<Rect>) {
         self.said.retain(|(_, since)| cx.now.saturating_duration_since(*since) < STAYS);
         let palette = Palette::of(ui);
         let mut bottom = places.bar.top() - space::M;
         for (index, (text, since)) in self.said.iter().enumerate().rev() {
-            let width = (places.stage.width() - 2.0 * space::XXL).min(520.0);
+            let mut room = places.stage.x_range().shrink(space::XS);
+            if let Some(own) = own.filter(|own| own.bottom() > bottom - own.height()) {
+                if own.center().x > places.stage.center().x {
+                    room.max = room.max.min(own.left() - space::XS);
+                } else {
+                    room.min = room.min.max(own.right() + space::XS);
+                }
+            }
+            let width = (room.span() - 2.0 * space::L).min(520.0);
+            let middle = places.stage.center().x.clamp(room.min, room.max);
             let galley = ui.painter().layout(text.clone(), regular_font(cx.sizes.body), palette.text, width);
             let size = galley.size() + 2.0 * Vec2::new(space::M, space::S);
-            let rect = Rect::from_min_size(pos2(places.stage.center().x - size.x / 2.0, bottom - size.y), size);
+            let left = (middle - size.x / 2.0).clamp(room.min, (room.max - size.x).max(room.min));
+            let rect = Rect::from_min_size(pos2(left, bottom - size.y), size);
             ui.painter().rect_filled(rect, corner::CARD, palette.overlay());
             ui.painter().galley(rect.min + Vec2::new(space::M, space::S), galley, palette.text);
             announce_live(ui, ui.scope_id().with(("toast", index)), rect, text);

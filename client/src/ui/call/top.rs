@@ -122,7 +122,7 @@ fn planned_end(cx: &Cx, state: &CallState, palette: &Palette) -> Option<Part> {
     let minutes = |duration: Duration| duration.as_secs().div_ceil(60);
     let (text, color) = match end.duration_since(SystemTime::now()) {
         Ok(left) if left > SOON => {
-            let time = wording::time_of_day(end);
+            let time = wording::clock_time(texts, end);
             (texts.with("planned-until", &[("time", time.as_str().into())]), palette.muted)
         }
         Ok(left) => (texts.with("planned-left", &[("minutes", minutes(left).max(1).into())]), palette.warning),

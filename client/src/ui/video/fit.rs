@@ -16,6 +16,8 @@ pub enum Fit {
 
 /// [`Fit::Balanced`] cuts at most this much of a side.
 const BALANCED_CUT: f32 = 0.14;
+/// Below this many picture pixels to a screen pixel, one sample of four neighbours is smooth enough.
+pub(super) const MINIFIED_FROM: f32 = 1.6;
 /// A picture that would shrink or grow by less than this is shown pixel for pixel instead: sharper, and cheaper.
 const SNAP: f32 = 0.05;
 
@@ -26,6 +28,8 @@ pub(super) struct Placed {
     pub rect: Rect,
     /// The texture coordinates at the four corners of `rect`: left top, right top, left bottom, right bottom.
     pub uv: [Pos2; 4],
+    /// The part on `rect` of the picture when it is upright, and mirrored if it is to be.
+    pub part: Rect,
     /// Picture pixels to one screen pixel.
     pub minified: f32,
     /// One picture pixel lies exactly on one screen pixel.
@@ -67,7 +71,9 @@ pub(super) fn place(frame: &VideoFrame, place: Rect, fit: Fit, mirrored: bool, p
     let uv = [part.left_top(), part.right_top(), part.left_bottom(), part.right_bottom()]
         .map(|p| if mirrored { pos2(part.left() + part.right() - p.x, p.y) } else { p })
         .map(|p| turn(p, frame.rotation));
-    Placed { rect, uv, minified: 1.0 / scale, exact }
+    let part =
+        if mirrored { Rect::from_x_y_ranges(1.0 - part.right()..=1.0 - part.left(), part.y_range()) } else { part };
+    Placed { rect, uv, part, minified: 1.0 / scale, exact }
 }
 
 /// From coordinates of the upright picture to those of the picture as it is stored.

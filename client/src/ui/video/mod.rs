@@ -1,11 +1,15 @@
-//! Pictures on screen: three plane textures and one shader, painted inside egui's own pass.
+//! Pictures on screen, painted inside egui's own pass.
 //!
-//! The UI thread only decides where a picture goes. Its planes are uploaded, and its colours converted, in the paint
-//! callback, and only when the slot holds a frame that isn't on the GPU yet.
+//! The UI thread only decides where a picture goes. With a GPU, its planes are uploaded, and its colours converted by a
+//! shader, in the paint callback, and only when the slot holds a frame that isn't on the GPU yet. Without one, a thread
+//! converts the frame to the pixels of its tile, which the callback uploads and copies.
 
+mod bitmaps;
+mod canvas;
 mod fit;
-mod gl;
+mod planes;
 mod shader;
+mod worker;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,13 +17,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use autamedica_engine::{LatestFrame, VideoFrame};
 use eframe::egui_glow::{self, glow};
-use egui::{PaintCallback, Rect, Ui};
+use egui::{PaintCallback, PaintCallbackInfo, Rect, Ui};
 use parking_lot::Mutex;
 
 use super::pace::Pace;
 use super::stats::UiStats;
+use bitmaps::Bitmaps;
 pub use fit::Fit;
-use gl::Renderer;
+use planes::Planes;
+use worker::{Spot, Wanted, Worker};
 
 /// Whose picture, and of what.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,11 +65,52 @@ pub struct Look {
     pub drives: bool,
 }
 
+/// Names by which OpenGL's software renderers are known: Mesa's, Google's, Microsoft's and Apple's.
+const SOFTWARE_RENDERERS: [&str; 7] =
+    ["llvmpipe", "softpipe", "swiftshader", "basic render", "gdi generic", "software rasterizer", "software renderer"];
+
+/// Returns whether this context draws on the CPU.
+pub fn is_software(gl: &glow::Context) -> bool {
+    use glow::HasContext;
+    // SAFETY: eframe hands out its context when it is current.
+    let renderer = unsafe { gl.get_parameter_string(glow::RENDERER) };
+    let is_software = is_software_renderer(&renderer);
+    tracing::info!(renderer, is_software, "drawing with OpenGL");
+    is_software
+}
+
+fn is_software_renderer(renderer: &str) -> bool {
+    let renderer = renderer.to_lowercase();
+    SOFTWARE_RENDERERS.iter().any(|name| renderer.contains(name))
+}
+
+/// Where frames become pixels.
+#[derive(Clone)]
+enum Painter {
+    /// In a shader.
+    Gpu(Arc<Mutex<Planes>>),
+    /// On a thread.
+    Cpu(Arc<Worker>, Arc<Mutex<Bitmaps>>),
+}
+
+impl Painter {
+    fn new(on_cpu: bool, pace: &Arc<Pace>) -> Self {
+        if on_cpu {
+            let pace = pace.clone();
+            match Worker::start(Arc::new(move || pace.wake())) {
+                Ok(worker) => return Self::Cpu(Arc::new(worker), Arc::default()),
+                Err(error) => tracing::error!(%error, "video is converted by OpenGL"),
+            }
+        }
+        Self::Gpu(Arc::default())
+    }
+}
+
 /// All pictures of the window.
 pub struct Videos {
-    renderer: Arc<Mutex<Renderer>>,
+    painter: Painter,
     on_shown: Option<FrameShown>,
-    stats: Arc<UiStats>,
+    stats: Option<Arc<UiStats>>,
     pace: Arc<Pace>,
     wired: HashMap<PictureId, Wired>,
 }
@@ -76,9 +123,9 @@ struct Wired {
 }
 
 impl Videos {
-    /// None yet. Nothing of the GPU is touched before the first picture.
-    pub fn new(pace: Arc<Pace>, stats: Arc<UiStats>, on_shown: Option<FrameShown>) -> Self {
-        Self { renderer: Arc::default(), on_shown, stats, pace, wired: HashMap::new() }
+    /// None yet. Nothing of the GPU is touched before the first picture. `on_cpu`: OpenGL draws in software.
+    pub fn new(pace: Arc<Pace>, on_cpu: bool, stats: Option<Arc<UiStats>>, on_shown: Option<FrameShown>) -> Self {
+        Self { painter: Painter::new(on_cpu, &pace), on_shown, stats, pace, wired: HashMap::new() }
     }
 
     /// A pass begins: no picture is used yet.
@@ -91,33 +138,74 @@ impl Videos {
         self.wired.retain(|id, wired| {
             if !wired.used {
                 wired.slot.on_frame(|| {});
-                self.renderer.lock().forget(id);
+                if let Painter::Gpu(planes) = &self.painter {
+                    planes.lock().forget(id);
+                }
             }
             wired.used
         });
+        if let Painter::Cpu(worker, bitmaps) = &self.painter {
+            let gone = worker.retain(|spot| self.wired.contains_key(&spot.id));
+            let mut bitmaps = bitmaps.lock();
+            gone.iter().for_each(|spot| bitmaps.forget(spot));
+        }
         self.pace.set_videos(self.wired.values().filter(|wired| wired.drives.load(Ordering::Relaxed)).count());
     }
 
     /// Draws the newest frame of `slot` in `place`, and returns where it lies within; `None` while there is none.
     pub fn show(&mut self, ui: &Ui, place: Rect, id: &PictureId, slot: &LatestFrame, look: Look) -> Option<Rect> {
         self.wire(id, slot, look.drives);
-        let frame = slot.newest()?;
-        let placed = fit::place(&frame, place, look.fit, look.mirrored, ui.pixels_per_point());
-        let (renderer, on_shown, stats) = (self.renderer.clone(), self.on_shown.clone(), self.stats.clone());
-        let id = id.clone();
-        let opacity = ui.opacity();
-        let callback = move |info: egui::PaintCallbackInfo, painter: &egui_glow::Painter| {
-            let is_new = renderer.lock().paint(painter.gl(), &info, &id, &frame, &placed, look, opacity);
-            if is_new {
+        let newest = slot.newest()?;
+        let wanted = Wanted { place, fit: look.fit, mirrored: look.mirrored, pixels_per_point: ui.pixels_per_point() };
+        let (id, opacity) = (id.clone(), ui.opacity());
+        match &self.painter {
+            Painter::Gpu(planes) => {
+                let planes = planes.clone();
+                let placed = wanted.placed(&newest);
+                let (counted, frame) = (id.clone(), newest.clone());
+                let paint = move |info: &PaintCallbackInfo, gl: &glow::Context| {
+                    planes.lock().paint(gl, info, &id, &frame, &placed, &look, opacity)
+                };
+                Some(self.add(ui, placed.rect, counted, newest, paint))
+            }
+            Painter::Cpu(worker, bitmaps) => {
+                let spot = Spot { id: id.clone(), viewport: ui.ctx().viewport_id() };
+                let bitmap = worker.take(&spot, slot, wanted, look.drives)?;
+                let bitmaps = bitmaps.clone();
+                let placed = wanted.placed(&bitmap.frame);
+                let frame = bitmap.frame.clone();
+                let paint = move |info: &PaintCallbackInfo, gl: &glow::Context| {
+                    bitmaps.lock().paint(gl, info, &spot, &bitmap, &placed, &look, opacity)
+                };
+                Some(self.add(ui, placed.rect, id, frame, paint))
+            }
+        }
+    }
+
+    /// Adds a paint callback, which returns whether its frame was new.
+    fn add(
+        &self,
+        ui: &Ui,
+        rect: Rect,
+        id: PictureId,
+        frame: Arc<VideoFrame>,
+        paint: impl Fn(&PaintCallbackInfo, &glow::Context) -> bool + Send + Sync + 'static,
+    ) -> Rect {
+        let (on_shown, stats) = (self.on_shown.clone(), self.stats.clone());
+        let callback = move |info: PaintCallbackInfo, painter: &egui_glow::Painter| {
+            if !paint(&info, painter.gl()) {
+                return;
+            }
+            if let Some(stats) = &stats {
                 stats.count_shown(&id);
-                if let Some(on_shown) = &on_shown {
-                    on_shown(&frame, &id);
-                }
+            }
+            if let Some(on_shown) = &on_shown {
+                on_shown(&frame, &id);
             }
         };
         let callback = Arc::new(egui_glow::CallbackFn::new(callback));
-        ui.painter().add(PaintCallback { rect: placed.rect, callback });
-        Some(placed.rect)
+        ui.painter().add(PaintCallback { rect, callback });
+        rect
     }
 
     fn wire(&mut self, id: &PictureId, slot: &LatestFrame, drives: bool) {
@@ -129,12 +217,17 @@ impl Videos {
             return;
         }
         let flag = Arc::new(AtomicBool::new(drives));
-        let (pace, wakes) = (self.pace.clone(), flag.clone());
-        slot.on_frame(move || {
-            if wakes.load(Ordering::Relaxed) {
-                pace.wake();
+        match &self.painter {
+            Painter::Gpu(_) => {
+                let (pace, wakes) = (self.pace.clone(), flag.clone());
+                slot.on_frame(move || {
+                    if wakes.load(Ordering::Relaxed) {
+                        pace.wake();
+                    }
+                });
             }
-        });
+            Painter::Cpu(worker, _) => slot.on_frame(worker.notifier()),
+        }
         let wired = Wired { slot: slot.clone(), drives: flag, used: true };
         if let Some(old) = self.wired.insert(id.clone(), wired) {
             old.slot.on_frame(|| {});
@@ -143,7 +236,10 @@ impl Videos {
 
     /// Frees everything on the GPU; the window is going away.
     pub fn destroy(&mut self, gl: &glow::Context) {
-        self.renderer.lock().destroy(gl);
+        match &self.painter {
+            Painter::Gpu(planes) => planes.lock().destroy(gl),
+            Painter::Cpu(_, bitmaps) => bitmaps.lock().destroy(gl),
+        }
     }
 }
 
@@ -153,3 +249,7 @@ impl Drop for Videos {
         self.wired.values().for_each(|wired| wired.slot.on_frame(|| {}));
     }
 }
+
+// On EGL without a window, which other systems lack.
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -1,4 +1,4 @@
-//! The program that turns three planes into a picture.
+//! The programs that turn three planes, or one texture, into a picture.
 
 use eframe::egui_glow::{ShaderVersion, glow};
 use glow::HasContext;
@@ -20,12 +20,18 @@ void main() {
 
 /// BT.601, limited range: what libwebrtc assumes of I420 without colour metadata, and what our cameras and test card
 /// produce. Chroma offsets and gains are folded into three multiply-adds.
+///
+/// A plain bitmap's program does nothing but read its texture: software renderers recognize that and copy rows.
 const FRAGMENT: &str = "
 uniform sampler2D u_y;
+#if !BITMAP
 uniform sampler2D u_u;
 uniform sampler2D u_v;
+#endif
+#if !PLAIN
 uniform float u_brightness;
 uniform float u_opacity;
+#endif
 #if MINIFIED
 uniform vec2 u_tap;
 #endif
@@ -36,6 +42,14 @@ uniform float u_radius;
 I vec2 v_pos;
 I vec2 v_uv;
 void main() {
+#if BITMAP
+    vec4 color = BITMAP_AT(v_uv);
+#if PLAIN
+    FRAGMENT_OUT = color;
+#else
+    vec3 rgb = color.rgb;
+#endif
+#else
 #if MINIFIED
     float luma = 0.25 * (texture2D(u_y, v_uv + u_tap).r + texture2D(u_y, v_uv - u_tap).r
         + texture2D(u_y, v_uv + vec2(u_tap.x, -u_tap.y)).r + texture2D(u_y, v_uv + vec2(-u_tap.x, u_tap.y)).r);
@@ -46,14 +60,30 @@ void main() {
     float u = texture2D(u_u, v_uv).r - 0.501961;
     float v = texture2D(u_v, v_uv).r - 0.501961;
     vec3 rgb = vec3(y + 1.596027 * v, y - 0.391762 * u - 0.812968 * v, y + 2.017232 * u);
+#endif
+#if !PLAIN
     float alpha = u_opacity;
 #if ROUNDED
     vec2 outside = max(abs(v_pos - u_half) - (u_half - u_radius), 0.0);
     alpha *= clamp(u_radius - length(outside) + 0.5, 0.0, 1.0);
 #endif
     FRAGMENT_OUT = vec4(clamp(rgb, 0.0, 1.0) * u_brightness * alpha, alpha);
+#endif
 }
 ";
+
+/// Which of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Variant {
+    /// From one texture instead of three planes.
+    pub bitmap: bool,
+    /// From four samples of luma.
+    pub minified: bool,
+    /// With round corners.
+    pub rounded: bool,
+    /// A bitmap as it is: opaque, undimmed and with straight edges.
+    pub plain: bool,
+}
 
 /// One variant of the program, and where its inputs are.
 pub(super) struct Program {
@@ -75,17 +105,12 @@ impl Program {
     ///
     /// # Safety
     /// `gl` must be current on this thread.
-    pub unsafe fn new(
-        gl: &glow::Context,
-        version: ShaderVersion,
-        rounded: bool,
-        minified: bool,
-    ) -> Result<Self, String> {
+    pub unsafe fn new(gl: &glow::Context, version: ShaderVersion, variant: Variant) -> Result<Self, String> {
         unsafe {
             let id = gl.create_program()?;
             for (stage, source) in [(glow::VERTEX_SHADER, VERTEX), (glow::FRAGMENT_SHADER, FRAGMENT)] {
                 let shader = gl.create_shader(stage)?;
-                gl.shader_source(shader, &with_header(version, stage, source, rounded, minified));
+                gl.shader_source(shader, &with_header(version, stage, source, variant));
                 gl.compile_shader(shader);
                 if !gl.get_shader_compile_status(shader) {
                     return Err(gl.get_shader_info_log(shader));
@@ -119,7 +144,7 @@ impl Program {
 }
 
 /// The same source for GLSL 1.20, 1.40, ES 1.00 and ES 3.00.
-fn with_header(version: ShaderVersion, stage: u32, source: &str, rounded: bool, minified: bool) -> String {
+fn with_header(version: ShaderVersion, stage: u32, source: &str, variant: Variant) -> String {
     let new = version.is_new_shader_interface();
     let (input, output) = match (new, stage == glow::VERTEX_SHADER) {
         (true, _) => ("in", "out"),
@@ -133,7 +158,17 @@ fn with_header(version: ShaderVersion, stage: u32, source: &str, rounded: bool, 
         );
     }
     text.push_str(&format!("#define I {input}\n#define O {output}\n"));
-    text.push_str(&format!("#define ROUNDED {}\n#define MINIFIED {}\n", u8::from(rounded), u8::from(minified)));
+    for (name, value) in [
+        ("BITMAP", variant.bitmap),
+        ("MINIFIED", variant.minified),
+        ("ROUNDED", variant.rounded),
+        ("PLAIN", variant.plain),
+    ] {
+        text.push_str(&format!("#define {name} {}\n", u8::from(value)));
+    }
+    // ES has no format for blue, green and red: there they are uploaded as red, green and blue.
+    let order = if version.is_embedded() { "bgra" } else { "rgba" };
+    text.push_str(&format!("#define BITMAP_AT(uv) texture2D(u_y, uv).{order}\n"));
     if stage == glow::FRAGMENT_SHADER {
         text.push_str(if new {
             "out vec4 f_color;\n#define FRAGMENT_OUT f_color\n#define texture2D texture\n"

@@ -8,6 +8,24 @@ use x11rb::errors::ReplyOrIdError;
 use x11rb::protocol::shm;
 use x11rb::rust_connection::RustConnection;
 
+/// Where a picture of the X server's goes.
+pub enum Memory {
+    /// The server writes it.
+    Shared(SharedMemory),
+    /// The answer to a request for it.
+    Own(Vec<u8>),
+}
+
+impl Memory {
+    /// What was fetched last.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(memory) => memory.bytes(),
+            Self::Own(bytes) => bytes,
+        }
+    }
+}
+
 /// Memory that the X server writes into.
 pub struct SharedMemory {
     connection: Arc<RustConnection>,

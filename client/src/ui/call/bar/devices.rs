@@ -4,12 +4,12 @@ use egui::{Popup, RectAlign, Response, Ui};
 use lucide_icons::Icon;
 
 use super::{Row, mute};
-use crate::call::{CallCommand, CallState};
+use crate::call::{CallCommand, CallState, DeviceKind};
 use crate::device::{DeviceChoice, DeviceState};
 use crate::theme::space;
 use crate::ui::call::menu::{menu_body, menu_choice, menu_heading, menu_width};
 use crate::ui::widgets::{CallButton, Tone};
-use crate::ui::{Action, Cx};
+use crate::ui::{Action, Cx, wording};
 
 /// On, off, and which microphone and speaker.
 pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec<Action> {
@@ -37,9 +37,9 @@ pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec
         let cx = row.cx;
         menu(cx, &arrow, |ui| {
             let (names, current) = (&state.devices.microphones, name(&state.microphone.device));
-            asked.extend(choices(ui, cx, "devices-microphones", names, current, CallCommand::UseMicrophone));
+            asked.extend(choices(ui, cx, DeviceKind::Microphone, names, current, CallCommand::UseMicrophone));
             let (names, current) = (&state.devices.speakers, name(&state.speaker));
-            asked.extend(choices(ui, cx, "devices-speakers", names, current, CallCommand::UseSpeaker));
+            asked.extend(choices(ui, cx, DeviceKind::Speaker, names, current, CallCommand::UseSpeaker));
         });
         pressed
     };
@@ -70,7 +70,7 @@ pub(super) fn camera(row: &mut Row, state: &CallState) -> Vec<Action> {
         let cx = row.cx;
         menu(cx, &arrow, |ui| {
             let (names, current) = (&state.devices.cameras, name(&state.camera.device));
-            asked.extend(choices(ui, cx, "devices-cameras", names, current, CallCommand::UseCamera));
+            asked.extend(choices(ui, cx, DeviceKind::Camera, names, current, CallCommand::UseCamera));
         });
         pressed
     };
@@ -88,7 +88,7 @@ fn menu(cx: &Cx, arrow: &Response, content: impl FnOnce(&mut Ui)) {
 fn choices(
     ui: &mut Ui,
     cx: &Cx,
-    heading: &str,
+    kind: DeviceKind,
     names: &[String],
     current: Option<&str>,
     use_it: fn(DeviceChoice) -> CallCommand,
@@ -97,7 +97,7 @@ fn choices(
     let known = current.is_some_and(|current| names.iter().any(|name| name == current));
     // A device in use that the list doesn't have, such as a test source, is still shown as what it is.
     let unlisted = current.filter(|_| !known);
-    let heading = cx.texts.t(heading);
+    let heading = cx.texts.t(wording::device_caption(kind));
     menu_heading(ui, cx, &heading);
     ui.push_id(use_it as usize, |ui| {
         if let Some(name) = unlisted {
@@ -109,7 +109,7 @@ fn choices(
                 asked = Some(Action::Command(use_it(DeviceChoice::Named(name.clone()))));
             }
         }
-        if menu_choice(ui, cx, false, &heading, &cx.texts.t("devices-default")).clicked() {
+        if menu_choice(ui, cx, false, &heading, &cx.texts.t(wording::device_default(kind))).clicked() {
             asked = Some(Action::Command(use_it(DeviceChoice::Default)));
         }
     });

@@ -34,10 +34,26 @@ pub(super) enum Form {
     Least,
 }
 
+/// Which buttons there are, beside the chat, the menu and hanging up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Buttons {
+    /// Microphone and camera.
+    pub sources: bool,
+    /// Share and record.
+    pub doctors: bool,
+}
+
+impl Buttons {
+    /// What somebody may do.
+    pub fn of(cx: &Cx, state: &CallState) -> Self {
+        Self { sources: !state.listening, doctors: state.role == Role::Doctor && !cx.kiosk }
+    }
+}
+
 impl Form {
     /// The roomiest that fits.
-    pub fn that_fits(cx: &Cx, doctor: bool, width: f32) -> Self {
-        let fits = |form: &Self| form.size(cx, doctor).x <= width;
+    pub fn that_fits(cx: &Cx, buttons: Buttons, width: f32) -> Self {
+        let fits = |form: &Self| form.size(cx, buttons).x <= width;
         [Self::Full, Self::Compact].into_iter().find(fits).unwrap_or(Self::Least)
     }
 
@@ -67,11 +83,12 @@ impl Form {
     }
 
     /// Room for the bar.
-    pub fn size(self, cx: &Cx, doctor: bool) -> Vec2 {
+    pub fn size(self, cx: &Cx, buttons: Buttons) -> Vec2 {
         let button = self.button(cx);
-        let doctors = if doctor && self.has_doctors() { 2.0 } else { 0.0 };
-        let arrows = if cx.kiosk { 0.0 } else { 2.0 * self.arrow_adds() };
-        let width = (5.0 + doctors) * button.x + arrows + self.apart() + 2.0 * space::XS;
+        let doctors = if buttons.doctors && self.has_doctors() { 2.0 } else { 0.0 };
+        let sources = if buttons.sources { 2.0 } else { 0.0 };
+        let arrows = if cx.kiosk { 0.0 } else { sources * self.arrow_adds() };
+        let width = (3.0 + sources + doctors) * button.x + arrows + self.apart() + 2.0 * space::XS;
         Vec2::new(width, button.y + 2.0 * space::S)
     }
 }
@@ -138,10 +155,12 @@ impl CallScreen {
         ui.painter().rect_filled(place, corner::VIDEO, palette.overlay());
         let mut asked = Vec::new();
         let mut row = Row { ui, cx, form, next: place.min + Vec2::new(space::XS, space::S), hidden };
-        asked.extend(devices::microphone(&mut row, state, self.keys.talking));
-        asked.extend(devices::camera(&mut row, state));
-        let doctor = state.role == Role::Doctor && !row.cx.kiosk;
-        if doctor && form.has_doctors() {
+        let buttons = Buttons::of(row.cx, state);
+        if buttons.sources {
+            asked.extend(devices::microphone(&mut row, state, self.keys.talking));
+            asked.extend(devices::camera(&mut row, state));
+        }
+        if buttons.doctors && form.has_doctors() {
             asked.extend(self.doctor.buttons(&mut row, state));
         }
         self.chat_button(&mut row, state);
@@ -171,10 +190,10 @@ impl CallScreen {
                 badge: 0,
             },
         );
-        if hang_up.clicked() {
-            asked.push(Action::Leave);
-        }
         cx.actions.extend(asked);
+        if hang_up.clicked() {
+            cx.actions.extend(self.doctor.hang_up(cx, state));
+        }
         self.more_menu(cx, state, form, &more);
     }
 

@@ -55,6 +55,10 @@ impl CallScreen {
                 if menu_item(ui, cx, icon, &text).clicked() {
                     cx.actions.push(Action::FullScreen(!full));
                 }
+                #[cfg(not(feature = "kiosk"))]
+                if menu_item(ui, cx, Icon::Settings, &texts.t("settings-open")).clicked() {
+                    cx.actions.push(Action::Settings);
+                }
                 if menu_item(ui, cx, Icon::Keyboard, &texts.t("more-keys")).clicked() {
                     self.keys.sheet = true;
                 }

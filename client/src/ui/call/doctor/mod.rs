@@ -15,8 +15,9 @@ use lucide_icons::Icon;
 use super::bar::{Form, Row};
 use super::menu::menu_item;
 use super::panel::{Panel, Tab};
+use super::present;
 use super::stage::TileAsk;
-use crate::call::{CallCommand, CallState, ControlRequest, ShareState};
+use crate::call::{CallCommand, CallPhase, CallState, ControlRequest, ShareState};
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx};
 use ask::Question;
@@ -99,6 +100,7 @@ impl Doctor {
             ControlRequest::Refuse => "control-failed-refuse",
             ControlRequest::Remove => "control-failed-remove",
             ControlRequest::Mute => "control-failed-mute",
+            ControlRequest::Permit | ControlRequest::Forbid => "control-failed-permit",
             ControlRequest::End => "control-failed-end",
         };
         let (texts, number) = (cx.texts, failure.number);
@@ -164,6 +166,20 @@ impl Doctor {
         }
     }
 
+    /// What the red button does: leaves, or what the doctor has decided for a call with others in it, or asks.
+    pub fn hang_up(&mut self, cx: &Cx, state: &CallState) -> Option<Action> {
+        let leaves_others = is_here(state, cx) && present(state).next().is_some();
+        // Without the connection the backend may not hear that it is to end for all.
+        if !leaves_others || state.phase != CallPhase::InCall {
+            return Some(Action::Leave);
+        }
+        let action = ask::hang_up_action(cx.settings.hang_up);
+        if action.is_none() {
+            self.question = Some(Question::HangUp);
+        }
+        action
+    }
+
     /// The notes' tab.
     pub fn notes(&mut self, ui: &mut Ui, cx: &mut Cx, _: &CallState, place: Rect) {
         self.notes.show(ui, cx, place);
@@ -192,6 +208,7 @@ impl Doctor {
     pub fn asked(&mut self, cx: &mut Cx, ask: TileAsk) {
         match ask {
             TileAsk::Mute(identity) => cx.command(CallCommand::MuteOther(identity)),
+            TileAsk::Permit(identity, publish) => cx.command(CallCommand::PermitOther { identity, publish }),
             TileAsk::Remove(identity) => self.question = Some(Question::Remove(identity)),
             TileAsk::Pin(_) => {}
         }

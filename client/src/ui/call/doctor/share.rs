@@ -1,8 +1,8 @@
 //! What of the screen to share, chosen from what it looks like now.
 
 use egui::{
-    Align2, Color32, ColorImage, Rect, RichText, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, Vec2,
-    WidgetInfo,
+    Align2, Color32, ColorImage, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions,
+    Ui, Vec2, WidgetInfo,
 };
 use lucide_icons::Icon;
 
@@ -17,6 +17,8 @@ use crate::ui::widgets::{TextButton, Tone, focus_ring};
 
 const CARD: Vec2 = egui::vec2(240.0, 188.0);
 const WIDTH: f32 = 2.0 * CARD.x + space::S;
+/// How high title, lead and buttons are together, in lines of text.
+const AROUND: f32 = 12.0;
 /// How often the pictures are looked at again.
 const REFRESH: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -34,7 +36,7 @@ pub(super) enum Choice {
 pub(super) struct Picker {
     listing: Option<Errand<Vec<Shareable>>>,
     found: Vec<Found>,
-    chosen: usize,
+    chosen: Option<usize>,
 }
 
 struct Found {
@@ -48,28 +50,34 @@ impl Picker {
     pub fn open(ctx: &egui::Context, cx: &Cx) -> Self {
         let desktop = cx.desktop.clone();
         let listing = Some(Errand::start(ctx, move || desktop.shareables()));
-        Self { listing, found: Vec::new(), chosen: 0 }
+        Self { listing, found: Vec::new(), chosen: Some(0) }
     }
 
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &Cx) -> Choice {
         self.hear();
+        self.drop_gone();
         let (texts, sizes) = (cx.texts, cx.sizes);
         let choice = dialog(ui, "share", &texts.t("share-title"), WIDTH, |ui| {
             let palette = Palette::of(ui);
             let lead = if self.listing.is_some() { "share-looking" } else { "share-lead" };
             ui.label(RichText::new(texts.t(lead).as_ref()).font(regular_font(sizes.body)).color(palette.muted));
             let mut shared = None;
-            ui.horizontal_wrapped(|ui| {
-                for index in 0..self.found.len() {
-                    let double = self.card(ui, cx, index);
-                    shared = double.then(|| self.found[index].what.source.clone()).or(shared.take());
-                }
+            // The buttons stay in view below, however many there are.
+            let window = ui.ctx().content_rect().height();
+            let height = (window - 2.0 * (space::L + space::S) - AROUND * sizes.body).max(CARD.y / 2.0);
+            ScrollArea::vertical().max_height(height).id_salt("what to share").show(ui, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    for index in 0..self.found.len() {
+                        let double = self.card(ui, cx, index);
+                        shared = double.then(|| self.found[index].what.source.clone()).or(shared.take());
+                    }
+                });
             });
             ui.add_space(space::XS);
             let mut cancelled = false;
             ui.horizontal_wrapped(|ui| {
-                if let Some(found) = self.found.get(self.chosen) {
+                if let Some(found) = self.chosen.and_then(|chosen| self.found.get(chosen)) {
                     let button = TextButton::new(texts.t("share-go"), Tone::Primary).icon(Icon::ScreenShare);
                     let button = button.show(ui, &sizes);
                     focus_once(ui, &button);
@@ -105,10 +113,27 @@ impl Picker {
         }
     }
 
+    /// Takes away what was closed or pulled out. Nothing is chosen in place of the one that was.
+    fn drop_gone(&mut self) {
+        let mut index = 0;
+        while index < self.found.len() {
+            if !self.found[index].what.is_gone() {
+                index += 1;
+                continue;
+            }
+            self.found.remove(index);
+            match self.chosen {
+                Some(chosen) if chosen == index => self.chosen = None,
+                Some(chosen) if chosen > index => self.chosen = Some(chosen - 1),
+                _ => {}
+            }
+        }
+    }
+
     /// One thing to share. Says whether it was asked for by a double click.
     fn card(&mut self, ui: &mut Ui, cx: &Cx, index: usize) -> bool {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
-        let chosen = self.chosen == index;
+        let chosen = self.chosen == Some(index);
         let found = &mut self.found[index];
         let name = match &found.what.source {
             ScreenSource::Window { name, .. } => name.clone(),
@@ -149,7 +174,7 @@ impl Picker {
         }
         focus_ring(ui, &response, corner::CARD.into());
         if response.clicked() {
-            self.chosen = index;
+            self.chosen = Some(index);
         }
         response.double_clicked()
     }

@@ -126,7 +126,7 @@ fn card(ui: &mut Ui, cx: &mut Cx, person: &ParticipantState, within: Rect) -> (f
 fn since(cx: &Cx, name: &str, person: &ParticipantState) -> String {
     let at = person.waiting_since.unwrap_or_else(SystemTime::now);
     let minutes = SystemTime::now().duration_since(at).map(|waited| waited.as_secs() / 60).unwrap_or_default();
-    let time = wording::time_of_day(at);
+    let time = wording::clock_time(cx.texts, at);
     let values = [("name", name.into()), ("time", time.as_str().into()), ("minutes", minutes.into())];
     cx.texts.with("waiting-since", &values)
 }

@@ -1,14 +1,17 @@
 //! One chat line: ours at the right, theirs at the left.
 
+use autamedica_api::Role;
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Color32, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::text_selection::LabelSelectionState;
+use egui::{Align, Color32, Event, Layout, Rect, Response, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use lucide_icons::Icon;
 
 use super::file_line::file_line;
-use super::links::links;
 use super::previews::Previews;
 use crate::call::{CallState, ChatMessage};
 use crate::theme::{Palette, corner, regular_font, space};
-use crate::ui::widgets::{announce, focus_ring};
+use crate::ui::call::menu::menu_item;
+use crate::ui::widgets::{TextButton, Tone, announce, focus_ring};
 use crate::ui::{Cx, wording};
 
 /// Of the panel's width.
@@ -21,17 +24,13 @@ pub(super) struct Asked {
     pub open: Option<String>,
     /// Keep this file: its id and name.
     pub save: Option<(String, String)>,
+    /// Send this failed line again: its number.
+    pub again: Option<u64>,
 }
 
 /// Draws one line.
-pub(super) fn bubble(
-    ui: &mut Ui,
-    cx: &Cx,
-    state: &CallState,
-    index: usize,
-    message: &ChatMessage,
-    previews: &mut Previews,
-) -> Asked {
+pub(super) fn bubble(ui: &mut Ui, cx: &Cx, state: &CallState, message: &ChatMessage, previews: &mut Previews) -> Asked {
+    let index = message.number;
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     let room = ui.available_width() - space::S;
     let about =
@@ -48,27 +47,27 @@ pub(super) fn bubble(
     let asked = match &message.file {
         Some(file) => {
             let save = file_line(ui, cx, index, message, file, previews, fill);
-            Asked { save, open: None }
+            Asked { save, ..Asked::default() }
         }
-        None => Asked { open: text_line(ui, cx, index, message, fill), save: None },
+        None => text_line(ui, cx, index, message, fill),
     };
     ui.add_space(space::S);
     asked
 }
 
-/// The text, with its links. Returns the one that was pressed.
-fn text_line(ui: &mut Ui, cx: &Cx, index: usize, message: &ChatMessage, fill: Color32) -> Option<String> {
+/// The text, with its links: to be read, selected, copied, and sent again if it failed.
+fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Color32) -> Asked {
     let palette = Palette::of(ui);
     let room = ui.available_width() - space::S;
     // A kiosk leads nowhere.
-    let links = if cx.kiosk { Vec::new() } else { links(&message.text) };
+    let links = if cx.kiosk { &[][..] } else { &message.links[..] };
     let font = regular_font(cx.sizes.body);
     let mut job = LayoutJob::default();
     job.wrap.max_width = room * WIDEST - 2.0 * space::S;
     let plain = TextFormat::simple(font.clone(), palette.text);
     let link = TextFormat { underline: Stroke::new(1.0, palette.primary), ..TextFormat::simple(font, palette.primary) };
     let mut at = 0;
-    for range in &links {
+    for range in links {
         job.append(&message.text[at..range.start], 0.0, plain.clone());
         job.append(&message.text[range.clone()], 0.0, link.clone());
         at = range.end;
@@ -81,9 +80,12 @@ fn text_line(ui: &mut Ui, cx: &Cx, index: usize, message: &ChatMessage, fill: Co
     let bubble = Rect::from_min_size(pos2(left, rect.top()), size);
     let text_at = bubble.min + vec2(space::S, space::XS);
     ui.painter().rect_filled(bubble, corner::CARD, fill);
-    announce(ui, ui.scope_id().with(("line", index)), bubble, &message.text);
-    let mut pressed = None;
-    for (number, range) in links.into_iter().enumerate() {
+    let mut asked = Asked::default();
+    let line = ui.interact(bubble, ui.scope_id().with(("line", index)), Sense::click_and_drag());
+    line.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &message.text));
+    focus_ring(ui, &line, corner::CARD.into());
+    copying(ui, cx, message, &line, &mut asked);
+    for (number, range) in links.iter().enumerate() {
         let address = &message.text[range.clone()];
         let chars = |bytes: usize| egui::text::CCursor::new(message.text[..bytes].chars().count());
         let first = galley.pos_from_cursor(chars(range.start));
@@ -99,12 +101,41 @@ fn text_line(ui: &mut Ui, cx: &Cx, index: usize, message: &ChatMessage, fill: Co
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Link, true, address));
         focus_ring(ui, &response, corner::CARD.into());
         if response.clicked() {
-            pressed = Some(address.to_owned());
+            asked.open = Some(address.to_owned());
         }
         response.on_hover_text(address).on_hover_cursor(egui::CursorIcon::PointingHand);
     }
-    ui.painter().galley(text_at, galley, palette.text);
-    pressed
+    LabelSelectionState::label_text_selection(ui, &line, text_at, galley, palette.text, Stroke::NONE);
+    if message.failed {
+        ui.add_space(space::XXS);
+        let layout = if message.own { Layout::right_to_left(Align::Min) } else { Layout::left_to_right(Align::Min) };
+        ui.allocate_ui_with_layout(vec2(room, cx.sizes.control), layout, |ui| {
+            let label = cx.texts.with("chat-again-named", &[("text", message.text.as_str().into())]);
+            let again = TextButton::new(cx.texts.t("chat-again"), Tone::Neutral).icon(Icon::RefreshCw).label(label);
+            if again.show(ui, &cx.sizes).clicked() {
+                asked.again = Some(index);
+            }
+        });
+    }
+    asked
+}
+
+/// Copies the whole line: by its menu, or by Ctrl+C while it has the keyboard. A part of it is selected with the mouse.
+fn copying(ui: &Ui, cx: &Cx, message: &ChatMessage, line: &Response, asked: &mut Asked) {
+    let has_selection = || ui.ctx().plugin::<LabelSelectionState>().lock().has_selection();
+    if line.has_focus() && !has_selection() && ui.input(|input| input.events.contains(&Event::Copy)) {
+        ui.ctx().copy_text(message.text.clone());
+    }
+    line.context_menu(|ui| {
+        if menu_item(ui, cx, Icon::Copy, &cx.texts.t("chat-copy")).clicked() {
+            ui.ctx().copy_text(message.text.clone());
+            ui.close();
+        }
+        if message.failed && menu_item(ui, cx, Icon::RefreshCw, &cx.texts.t("chat-again")).clicked() {
+            asked.again = Some(message.number);
+            ui.close();
+        }
+    });
 }
 
 fn writer_and_time(cx: &Cx, state: &CallState, message: &ChatMessage) -> String {
@@ -113,5 +144,12 @@ fn writer_and_time(cx: &Cx, state: &CallState, message: &ChatMessage) -> String 
         return cx.texts.with("chat-from-you", &[("time", time.as_str().into())]);
     }
     let name = wording::name_of(cx.texts, state, &message.from, message.role);
+    if let Some(teller) = &message.told_by {
+        // Only a doctor's client is believed at all.
+        let teller = wording::name_of(cx.texts, state, teller, Some(Role::Doctor));
+        let values =
+            [("name", name.as_str().into()), ("teller", teller.as_str().into()), ("time", time.as_str().into())];
+        return cx.texts.with("chat-told", &values);
+    }
     cx.texts.with("chat-from", &[("name", name.as_str().into()), ("time", time.as_str().into())])
 }

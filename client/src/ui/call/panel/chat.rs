@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use egui::{Align2, Key, Layout, Rect, ScrollArea, Stroke, TextEdit, Ui, UiBuilder, Vec2, pos2, vec2};
 use lucide_icons::Icon;
 
-use super::bubble::bubble;
+use super::bubble::Asked;
 use super::previews::Previews;
+use super::rows::Rows;
 use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::desktop::{Errand, Picked};
@@ -19,12 +20,13 @@ const LONGEST: usize = 2000;
 /// What the chat remembers.
 #[derive(Default)]
 pub(in crate::ui::call) struct Chat {
-    /// So many lines have been seen.
-    pub seen: usize,
+    /// The number of the newest line that has been seen.
+    pub seen: u64,
     /// The next pass gives the field the keyboard.
     pub wants_keyboard: bool,
     draft: String,
     previews: Previews,
+    rows: Rows,
     /// A file dialog that is open, and what its answer is for.
     dialog: Option<(For, Errand<Picked>)>,
     /// A path that is being typed, where there is no dialog.
@@ -60,6 +62,9 @@ impl Chat {
         if self.typed.is_some() {
             bottom = self.path_field(ui, cx, place.with_max_y(bottom)) - space::XS;
         }
+        if state.chat_left_out > 0 {
+            bottom = left_out(ui, cx, state.chat_left_out, place.with_max_y(bottom));
+        }
         let list = place.with_max_y(bottom);
         ui.scope_builder(UiBuilder::new().max_rect(list).id_salt("messages"), |ui| {
             if state.chat.is_empty() {
@@ -69,19 +74,23 @@ impl Chat {
                 ui.vertical_centered(|ui| ui.label(egui::RichText::new(text.as_ref()).color(palette.muted)));
                 return;
             }
-            let mut save = None;
-            ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show(ui, |ui| {
-                for (index, message) in state.chat.iter().enumerate() {
-                    let asked = bubble(ui, cx, state, index, message, &mut self.previews);
-                    save = asked.save.or(save.take());
-                    cx.actions.extend(asked.open.map(Action::OpenLink));
-                }
-            });
+            let scrolled = ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true);
+            let asked = scrolled.show_viewport(ui, |ui, seen| self.rows.show(ui, cx, state, seen, &mut self.previews));
+            let Asked { open, save, again } = asked.inner;
+            cx.actions.extend(open.map(Action::OpenLink));
+            cx.actions.extend(again.map(|line| Action::Command(CallCommand::SendAgain(line))));
             if let Some((id, name)) = save {
                 self.ask_place(ui, cx, id, name);
             }
         });
-        self.input(ui, cx, input);
+        if state.listening {
+            let (text, palette) = (cx.texts.t("chat-listening"), Palette::of(ui));
+            let id = ui.scope_id().with("listening");
+            let font = regular_font(cx.sizes.body);
+            words(ui, id, input.left_center(), Align2::LEFT_CENTER, &text, font, palette.muted);
+        } else {
+            self.input(ui, cx, input);
+        }
     }
 
     /// Files dragged over the window and let go there. Says whether one was sent.
@@ -210,6 +219,18 @@ impl Chat {
         }
         top
     }
+}
+
+/// Tells that lines were left out. Returns its upper edge.
+fn left_out(ui: &Ui, cx: &Cx, count: u64, place: Rect) -> f32 {
+    let palette = Palette::of(ui);
+    let text = cx.texts.with("chat-left-out", &[("count", count.into())]);
+    let font = regular_font(cx.sizes.caption);
+    let galley = ui.painter().layout(text.clone(), font, palette.warning, place.width());
+    let rect = Rect::from_min_size(pos2(place.left(), place.bottom() - galley.size().y), galley.size());
+    crate::ui::widgets::announce(ui, ui.scope_id().with("left out"), rect, &text);
+    ui.painter().galley(rect.min, galley, palette.warning);
+    rect.top() - space::XS
 }
 
 /// A field of one line, as high as its place.

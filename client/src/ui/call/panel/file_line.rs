@@ -18,7 +18,7 @@ const BAR_HEIGHT: f32 = 6.0;
 pub(super) fn file_line(
     ui: &mut Ui,
     cx: &Cx,
-    index: usize,
+    index: u64,
     message: &ChatMessage,
     file: &SharedFile,
     previews: &mut Previews,
@@ -33,8 +33,8 @@ pub(super) fn file_line(
             ui.with_layout(Layout::top_down(egui::Align::Min), |ui| {
                 ui.set_min_width(200.0_f32.min(room * WIDEST - 2.0 * space::S));
                 ui.spacing_mut().item_spacing.y = space::XS;
-                if let Some(bytes) = &file.preview {
-                    picture(ui, cx, index, &message.text, previews.get(ui.ctx(), &file.id, bytes));
+                if let Some(photo) = &file.preview {
+                    picture(ui, cx, index, &message.text, previews.get(ui.ctx(), index, photo));
                 }
                 heading(ui, cx, &message.text, file.size);
                 progress(ui, cx, index, file);
@@ -54,7 +54,7 @@ pub(super) fn file_line(
     save
 }
 
-fn picture(ui: &mut Ui, cx: &Cx, index: usize, name: &str, preview: Preview) {
+fn picture(ui: &mut Ui, cx: &Cx, index: u64, name: &str, preview: Preview) {
     let label = cx.texts.with("file-picture", &[("name", name.into())]);
     let id = ui.scope_id().with(("file picture", index));
     match preview {
@@ -90,7 +90,7 @@ fn heading(ui: &mut Ui, cx: &Cx, name: &str, size: u64) {
 }
 
 /// How far it is, in words and where it helps as a bar.
-fn progress(ui: &mut Ui, cx: &Cx, index: usize, file: &SharedFile) {
+fn progress(ui: &mut Ui, cx: &Cx, index: u64, file: &SharedFile) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let (text, color) = match &file.progress {
         FileProgress::Moving(bytes) => {

@@ -3,9 +3,9 @@
 mod bubble;
 pub(super) mod chat;
 mod file_line;
-mod links;
 mod people;
 mod previews;
+mod rows;
 mod statistics;
 
 use egui::{Align2, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
@@ -87,13 +87,13 @@ impl Panel {
     /// What is on screen has been seen.
     pub fn follow(&mut self, state: &CallState) {
         if self.shows(Tab::Chat) {
-            self.chat.seen = state.chat.len();
+            self.chat.seen = state.chat.newest();
         }
     }
 
     /// Lines of the others that haven't been on screen.
     pub fn unread(&self, state: &CallState) -> usize {
-        state.chat.iter().skip(self.chat.seen).filter(|message| !message.own).count()
+        state.chat.iter().filter(|message| message.number > self.chat.seen && !message.own).count()
     }
 
     /// Files that somebody drags onto the window.

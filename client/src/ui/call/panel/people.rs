@@ -64,6 +64,13 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, ask
             if doctor && !other.microphone_muted && menu_item(ui, cx, Icon::MicOff, &texts.t("person-mute")).clicked() {
                 asked.push(TileAsk::Mute(other.identity.clone()));
             }
+            if doctor && other.role == Some(Role::Observer) {
+                let (icon, text) =
+                    if other.may_send { (Icon::Ear, "person-forbid") } else { (Icon::Mic, "person-permit") };
+                if menu_item(ui, cx, icon, &texts.t(text)).clicked() {
+                    asked.push(TileAsk::Permit(other.identity.clone(), !other.may_send));
+                }
+            }
             if doctor && menu_item(ui, cx, Icon::UserX, &texts.t("person-remove")).clicked() {
                 asked.push(TileAsk::Remove(other.identity.clone()));
             }

@@ -1,20 +1,27 @@
 //! Photos of the chat, made ready to show away from the UI thread.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use egui::{ColorImage, TextureHandle, TextureOptions};
+use image::{DynamicImage, ImageDecoder as _};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use crate::call::{LARGEST_PREVIEW, Photo};
 use crate::ui::desktop::Errand;
 
-/// A photo with a longer side would cost more memory than a preview is worth.
-const LONGEST_SIDE: usize = 6000;
+/// The longest side of a photo that is shown, in pixels.
+const LONGEST_SIDE: u32 = 8192;
+/// The most pixels of a photo that is shown.
+const MOST_PIXELS: u64 = 14_000_000;
+/// The most memory that decoding a photo may take, in bytes.
+const MOST_MEMORY: u64 = 48 << 20;
 /// What is kept on the GPU has no side longer than this.
 const SHOWN_SIDE: usize = 640;
+/// The most photos that are kept ready while they are out of sight.
+const MOST_OUT_OF_SIGHT: usize = 4;
 
 /// What there is of a photo.
 pub(super) enum Preview {
@@ -24,71 +31,157 @@ pub(super) enum Preview {
     None,
 }
 
-enum Entry {
+struct Entry {
+    state: State,
+    /// The pass in which it was on screen last.
+    shown: u64,
+}
+
+enum State {
+    /// Another one is being decoded.
+    Waiting,
     Decoding(Errand<Option<ColorImage>>),
     Ready(TextureHandle),
     Broken,
 }
 
-/// The photos of this call, by the id of their file.
+/// The photos of this call, by the number of their line.
 #[derive(Default)]
 pub(super) struct Previews {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<u64, Entry>,
+    pass: u64,
 }
 
 impl Previews {
-    /// The photo in `bytes`, which is decoded beside when it is asked for the first time.
-    pub fn get(&mut self, ctx: &egui::Context, id: &str, bytes: &Arc<[u8]>) -> Preview {
-        let entry = self.entries.entry(id.to_owned()).or_insert_with(|| {
-            let bytes = bytes.clone();
-            Entry::Decoding(Errand::start(ctx, move || decode(&bytes)))
-        });
-        if let Entry::Decoding(errand) = entry {
-            match errand.poll() {
-                Ok(None) => return Preview::Coming,
-                Ok(Some(Some(image))) => {
-                    *entry = Entry::Ready(ctx.load_texture(format!("photo {id}"), image, TextureOptions::LINEAR));
-                }
-                Ok(Some(None)) | Err(_) => *entry = Entry::Broken,
-            }
+    /// A pass begins.
+    pub fn begin(&mut self) {
+        self.pass += 1;
+    }
+
+    /// The photo of this line, which is on screen. Photos are decoded beside, one at a time.
+    pub fn get(&mut self, ctx: &egui::Context, line: u64, photo: &Photo) -> Preview {
+        let is_decoding = |entry: &Entry| matches!(entry.state, State::Decoding(_));
+        let idle = !self.entries.values().any(is_decoding);
+        let entry = self.entries.entry(line).or_insert(Entry { state: State::Waiting, shown: 0 });
+        entry.shown = self.pass;
+        if matches!(entry.state, State::Waiting) && idle {
+            let photo = photo.clone();
+            entry.state = State::Decoding(Errand::start(ctx, move || decode(&photo.read(LARGEST_PREVIEW).ok()?)));
         }
-        match entry {
-            Entry::Ready(texture) => Preview::Ready(texture.clone()),
-            Entry::Decoding(_) => Preview::Coming,
-            Entry::Broken => Preview::None,
+        entry.follow(ctx, line);
+        match &entry.state {
+            State::Ready(texture) => Preview::Ready(texture.clone()),
+            State::Waiting | State::Decoding(_) => Preview::Coming,
+            State::Broken => Preview::None,
+        }
+    }
+
+    /// A pass ends: forgets the photos that have been out of sight longest.
+    pub fn end(&mut self) {
+        let pass = self.pass;
+        // Ends what was being decoded when it went out of sight, which the next one waits for.
+        self.entries.retain(|_, entry| match &entry.state {
+            State::Decoding(errand) => entry.shown == pass || matches!(errand.poll(), Ok(None)),
+            State::Waiting => entry.shown == pass,
+            State::Ready(_) | State::Broken => true,
+        });
+        let is_hidden = |entry: &Entry| matches!(entry.state, State::Ready(_)) && entry.shown != pass;
+        let mut hidden: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| is_hidden(entry))
+            .map(|(line, entry)| (entry.shown, *line))
+            .collect();
+        hidden.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, line) in hidden.into_iter().skip(MOST_OUT_OF_SIGHT) {
+            self.entries.remove(&line);
         }
     }
 }
 
-/// JPEG or PNG, made small. What isn't one, or is damaged or huge, is `None`.
-fn decode(bytes: &[u8]) -> Option<ColorImage> {
-    let (width, height, rgba) = if bytes.starts_with(&[0xFF, 0xD8]) { jpeg(bytes)? } else { png(bytes)? };
-    Some(small(width, height, &rgba))
+impl Entry {
+    /// Takes what has been decoded.
+    fn follow(&mut self, ctx: &egui::Context, line: u64) {
+        let State::Decoding(errand) = &self.state else { return };
+        self.state = match errand.poll() {
+            Ok(None) => return,
+            Ok(Some(Some(image))) => {
+                State::Ready(ctx.load_texture(format!("photo {line}"), image, TextureOptions::LINEAR))
+            }
+            Ok(Some(None)) | Err(_) => State::Broken,
+        };
+        // The next one may begin.
+        ctx.request_repaint();
+    }
 }
 
-fn jpeg(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
+/// JPEG or PNG, made small. What isn't one, is damaged, or would take too much memory, is `None`.
+fn decode(bytes: &[u8]) -> Option<ColorImage> {
+    if bytes.starts_with(&[0xFF, 0xD8]) { jpeg(bytes) } else { png(bytes) }
+}
+
+/// Whether a photo of this size may be decoded, when each pixel takes so many bytes meanwhile.
+fn is_allowed(width: u64, height: u64, bytes_per_pixel: u64) -> bool {
+    let pixels = width * height;
+    let side = u64::from(LONGEST_SIDE);
+    width <= side && height <= side && pixels <= MOST_PIXELS && pixels * bytes_per_pixel <= MOST_MEMORY
+}
+
+fn jpeg(bytes: &[u8]) -> Option<ColorImage> {
     let options = DecoderOptions::default()
-        .set_max_width(LONGEST_SIDE)
-        .set_max_height(LONGEST_SIDE)
-        .jpeg_set_out_colorspace(ColorSpace::RGBA);
+        .set_max_width(LONGEST_SIDE as usize)
+        .set_max_height(LONGEST_SIDE as usize)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().ok()?;
+    let info = decoder.info()?;
+    // A progressive one is held as 16-bit coefficients until it is whole.
+    let coefficients = if info.sof.is_sequential_dct() { 0 } else { 2 * u64::from(info.components) };
+    if !is_allowed(info.width.into(), info.height.into(), 3 + coefficients) {
+        return None;
+    }
     let pixels = decoder.decode().ok()?;
     let (width, height) = decoder.dimensions()?;
-    (pixels.len() == width * height * 4).then_some((width, height, pixels))
+    (pixels.len() == width * height * 3).then(|| small(width, height, |at| rgb(&pixels[3 * at..])))
 }
 
-fn png(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
-    let mut reader = image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Png);
+fn png(bytes: &[u8]) -> Option<ColorImage> {
     let mut limits = image::Limits::default();
-    limits.max_image_width = Some(LONGEST_SIDE as u32);
-    limits.max_image_height = Some(LONGEST_SIDE as u32);
-    reader.limits(limits);
-    let image = reader.decode().ok()?.into_rgba8();
-    Some((image.width() as usize, image.height() as usize, image.into_raw()))
+    (limits.max_image_width, limits.max_image_height) = (Some(LONGEST_SIDE), Some(LONGEST_SIDE));
+    limits.max_alloc = Some(MOST_MEMORY);
+    let decoder = image::codecs::png::PngDecoder::with_limits(std::io::Cursor::new(bytes), limits).ok()?;
+    let ((width, height), color) = (decoder.dimensions(), decoder.color_type());
+    // What isn't read as it is, is converted to four bytes.
+    let converted = if is_read_as_it_is(color) { 0 } else { 4 };
+    if !is_allowed(width.into(), height.into(), u64::from(color.bytes_per_pixel()) + converted) {
+        return None;
+    }
+    let image = DynamicImage::from_decoder(decoder).ok()?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    Some(match image {
+        DynamicImage::ImageRgb8(image) => small(width, height, |at| rgb(&image.as_raw()[3 * at..])),
+        DynamicImage::ImageRgba8(image) => small(width, height, |at| rgba(&image.as_raw()[4 * at..])),
+        other => {
+            let image = other.into_rgba8();
+            small(width, height, |at| rgba(&image.as_raw()[4 * at..]))
+        }
+    })
+}
+
+fn is_read_as_it_is(color: image::ColorType) -> bool {
+    matches!(color, image::ColorType::Rgb8 | image::ColorType::Rgba8)
+}
+
+fn rgb(pixel: &[u8]) -> [u8; 4] {
+    [pixel[0], pixel[1], pixel[2], 255]
+}
+
+fn rgba(pixel: &[u8]) -> [u8; 4] {
+    [pixel[0], pixel[1], pixel[2], pixel[3]]
 }
 
 /// Each pixel of the smaller picture is the mean of those it stands for.
-fn small(width: usize, height: usize, rgba: &[u8]) -> ColorImage {
+fn small(width: usize, height: usize, pixel: impl Fn(usize) -> [u8; 4]) -> ColorImage {
     let step = width.max(height).div_ceil(SHOWN_SIDE).max(1);
     let (w, h) = ((width / step).max(1), (height / step).max(1));
     let mut out = Vec::with_capacity(w * h * 4);
@@ -98,9 +191,8 @@ fn small(width: usize, height: usize, rgba: &[u8]) -> ColorImage {
             let mut count = 0;
             for row in y * step..((y + 1) * step).min(height) {
                 for column in x * step..((x + 1) * step).min(width) {
-                    let at = (row * width + column) * 4;
-                    for (sum, value) in sum.iter_mut().zip(&rgba[at..at + 4]) {
-                        *sum += u32::from(*value);
+                    for (sum, value) in sum.iter_mut().zip(pixel(row * width + column)) {
+                        *sum += u32::from(value);
                     }
                     count += 1;
                 }
@@ -137,5 +229,47 @@ mod tests {
         let mut cut = png_of(64, 64);
         cut.truncate(60);
         assert!(decode(&cut).is_none());
+    }
+
+    #[test]
+    fn a_photo_that_would_take_too_much_memory_is_not_decoded() {
+        assert!(is_allowed(4000, 3000, 3), "what telephones make");
+        assert!(!is_allowed(6000, 6000, 3));
+        assert!(!is_allowed(4000, 3000, 9), "a progressive one of that size");
+        assert!(!is_allowed(100_000, 10, 3) && !is_allowed(10, 100_000, 3));
+        // 36 million pixels in a few kilobytes.
+        let bomb = {
+            let image = image::GrayImage::new(6000, 6000);
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            image.write_to(&mut bytes, image::ImageFormat::Png).expect("a picture encodes");
+            bytes.into_inner()
+        };
+        assert!(bomb.len() < 200_000 && decode(&bomb).is_none());
+    }
+
+    #[test]
+    fn one_photo_is_decoded_at_a_time_and_what_is_out_of_sight_goes() {
+        let ctx = egui::Context::default();
+        let mut previews = Previews::default();
+        let photos: Vec<Photo> = (0..20).map(|_| Photo::from(png_of(300, 300))).collect();
+        let decoding =
+            |previews: &Previews| previews.entries.values().filter(|e| matches!(e.state, State::Decoding(_))).count();
+        let ready =
+            |previews: &Previews| previews.entries.values().filter(|e| matches!(e.state, State::Ready(_))).count();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while ready(&previews) < photos.len() {
+            previews.begin();
+            for (line, photo) in photos.iter().enumerate() {
+                previews.get(&ctx, line as u64, photo);
+                assert!(decoding(&previews) <= 1);
+            }
+            previews.end();
+            assert!(std::time::Instant::now() < deadline, "they don't come");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        previews.begin();
+        assert!(matches!(previews.get(&ctx, 0, &photos[0]), Preview::Ready(_)));
+        previews.end();
+        assert_eq!(ready(&previews), 1 + MOST_OUT_OF_SIGHT);
     }
 }

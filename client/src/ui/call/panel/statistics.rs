@@ -58,7 +58,10 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &CallState, place: Rect) {
                 &[Curve { text: loss, color: palette.warning, value: &|sample| sample.loss_percent }],
             );
             let round_trip = match newest.round_trip_ms {
-                Some(ms) => texts.with("statistics-round-trip", &[("ms", whole(ms).into())]),
+                Some(ms) => {
+                    let trip = wording::milliseconds(texts, ms);
+                    texts.with("statistics-round-trip", &[("trip", trip.as_str().into())])
+                }
                 None => texts.t("statistics-round-trip-unknown").into_owned(),
             };
             let jitter = texts.with("statistics-jitter", &[("ms", whole(newest.jitter_ms).into())]);
@@ -166,7 +169,7 @@ fn track(ui: &mut Ui, cx: &Cx, state: &CallState, index: usize, track: &TrackSta
         figures.push(texts.with("statistics-fps", &[("fps", (track.fps.round().max(0.0) as u64).into())]));
     }
     figures.push(texts.with("statistics-kbps", &[("kbps", kbps.into())]));
-    figures.push(track.codec.clone());
+    figures.extend([&track.codec, &track.encoder].into_iter().filter(|name| !name.is_empty()).cloned());
     let (loss, jitter) = (decimal(cx, track.loss_percent), track.jitter_ms.round().max(0.0) as u64);
     let values = [("loss", loss.as_str().into()), ("jitter", jitter.into())];
     let detail = texts.with("statistics-track", &values);

@@ -5,9 +5,13 @@ mod layout;
 mod own;
 mod tile;
 
+use std::time::Instant;
+
+use autamedica_api::Role;
 use egui::{Align2, Key, Modifiers, Rect, Ui, Vec2, pos2, vec2};
 use lucide_icons::Icon;
 
+use super::toasts::is_late;
 use super::{Places, present};
 use crate::call::{CallPhase, CallState, ParticipantState, Tile};
 use crate::theme::{DIMMED, Palette, bold_font, corner, icon_font, regular_font, space};
@@ -36,6 +40,10 @@ pub(super) struct StageView {
     /// Ourselves, in the corner or a tile.
     pub own: OwnView,
     page: usize,
+    /// Somebody else has been in the call.
+    met: bool,
+    /// When the connection was last being restored.
+    away: Option<Instant>,
 }
 
 /// What came of drawing it.
@@ -53,12 +61,21 @@ impl StageView {
         let brightness = if state.phase == CallPhase::InCall { 1.0 } else { DIMMED };
         let people: Vec<&ParticipantState> = present(state).collect();
         self.forget_who_left(&people);
+        self.met |= !people.is_empty();
+        if state.phase != CallPhase::InCall {
+            self.away = Some(cx.now);
+        }
+        let who = match self.away {
+            Some(away) if !is_late(cx.now, away) => Alone::Unknown,
+            _ if self.met => Alone::Left,
+            _ => Alone::First,
+        };
         let mut stage = Stage { ui, cx, state, videos, brightness, pin: self.pin.clone(), drawn: Drawn::default() };
         // What mustn't be covered keeps clear of the labels above and of the bar below.
         let clear = places.stage.with_min_y(places.stage.top() + places.label_height);
         let clear = clear.with_max_y(places.bar.top() - space::S);
         match (&people[..], self.main(&people)) {
-            ([], _) => stage.alone(places.stage),
+            ([], _) => stage.alone(places.stage, who),
             (_, Some(main)) => stage.spotlight(clear, &people, main, !self.own.hidden),
             ([only], None) => stage.person(places.stage, only, Fit::Balanced, corner::VIDEO, false),
             (_, None) => {
@@ -141,6 +158,17 @@ impl StageView {
     }
 }
 
+/// Why nobody else is seen.
+#[derive(Clone, Copy)]
+enum Alone {
+    /// Nobody has come yet.
+    First,
+    /// Whoever was there has left.
+    Left,
+    /// The connection is lost, or just back: nobody is seen who may well be there.
+    Unknown,
+}
+
 /// What drawing one pass needs.
 struct Stage<'a> {
     ui: &'a Ui,
@@ -153,15 +181,21 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Nobody else is there yet.
-    fn alone(&self, place: Rect) {
+    /// Nobody else is seen.
+    fn alone(&self, place: Rect, who: Alone) {
         let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(self.ui));
         let waits = self.state.participants.iter().any(|person| person.waiting_since.is_some());
-        let (title, lead) = match self.state.role {
-            autamedica_api::Role::Doctor if waits => (texts.t("alone-title-waited"), texts.t("alone-lead-waited")),
-            autamedica_api::Role::Doctor => (texts.t("alone-title-doctor"), texts.t("alone-lead-doctor")),
-            autamedica_api::Role::Patient => (texts.t("alone-title-patient"), texts.t("alone-lead-patient")),
+        let (title, lead) = match (self.state.role, who) {
+            (_, Alone::Unknown) => ("alone-title-reconnecting", "alone-lead-reconnecting"),
+            (Role::Doctor, _) if waits => ("alone-title-waited", "alone-lead-waited"),
+            (Role::Doctor, Alone::Left) => ("alone-title-doctor-left", "alone-lead-doctor-left"),
+            (Role::Doctor, Alone::First) => ("alone-title-doctor", "alone-lead-doctor"),
+            (Role::Patient, Alone::Left) => ("alone-title-patient-left", "alone-lead-patient-left"),
+            (Role::Patient, Alone::First) => ("alone-title-patient", "alone-lead-patient"),
+            (Role::Observer, Alone::Left) => ("alone-title-observer-left", "alone-lead-observer-left"),
+            (Role::Observer, Alone::First) => ("alone-title-observer", "alone-lead-observer"),
         };
+        let (title, lead) = (texts.t(title), texts.t(lead));
         let painter = self.ui.painter();
         painter.rect_filled(place, corner::VIDEO, palette.surface);
         let icon_size = (place.height() * 0.16).clamp(space::XL, 2.0 * space::XXL);

@@ -36,6 +36,11 @@ impl OwnView {
         self.lower_half.unwrap_or(true)
     }
 
+    /// Where it lies in its corner; `None` when it is hidden.
+    pub fn place(&self, places: &Places) -> Option<Rect> {
+        (!self.hidden).then(|| self.home(places))
+    }
+
     /// Its corner's place: below the labels; beside the bar where there is room, above it otherwise.
     fn home(&self, places: &Places) -> Rect {
         let width = (places.stage.width() * 0.2).clamp(*WIDTH.start(), *WIDTH.end()).round();

@@ -20,6 +20,8 @@ pub(in crate::ui::call) enum TileAsk {
     Pin(Option<Pin>),
     /// Doctor: mute them.
     Mute(String),
+    /// Doctor: let this observer speak, or no longer.
+    Permit(String, bool),
     /// Doctor: send them out.
     Remove(String),
 }

@@ -1,0 +1,413 @@
+//! The join link or the eight digits in what a person typed or pasted: often a whole message, or a link with what its mail
+//! program put around it.
+
+use url::Url;
+
+use crate::invisible::is_invisible;
+use crate::join_link::{JoinCode, JoinLink, is_loopback};
+
+/// Digits of an appointment's code.
+pub const DIGITS: usize = 8;
+/// Length of the codes that a backend makes: 32 bytes in base64. Tells a wrapped code from one that is followed by a word.
+const CODE_LEN: usize = 43;
+/// Longer texts aren't searched.
+const LONGEST: usize = 100_000;
+
+/// What a text leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pasted {
+    /// A join link.
+    Link(JoinLink),
+    /// The eight digits of an appointment.
+    Digits(String),
+}
+
+/// Why a text leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It is empty.
+    Nothing,
+    /// There is a link in it, which is no join link, is incomplete, or leads to an unsafe server.
+    Link,
+    /// There is neither a link nor an appointment's code in it.
+    Code,
+}
+
+/// Finds the link in a text, or else the eight digits.
+///
+/// # Errors
+/// When there is neither.
+pub fn read(text: &str) -> Result<Pasted, Unusable> {
+    let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
+    let text = tidied(text);
+    if text.trim().is_empty() {
+        return Err(Unusable::Nothing);
+    }
+    if let Some(link) = link_in(&text) {
+        return Ok(Pasted::Link(link));
+    }
+    match digits_in(&text) {
+        Some(digits) => Ok(Pasted::Digits(digits)),
+        None if looks_like_link(&text) => Err(Unusable::Link),
+        None => Err(Unusable::Code),
+    }
+}
+
+/// The text with plain line ends and spaces, without invisible characters, quote marks of mail replies, and the percent
+/// encoding of what a link consists of.
+fn tidied(text: &str) -> String {
+    let text = text.replace("=\r\n", "").replace("=\n", "").replace("\r\n", "\n").replace('\r', "\n");
+    let lines = text.split('\n').map(|line| line.trim_start_matches(['>', ' ', '\t']).trim_end());
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let mut tidied = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(c) = rest.chars().next() {
+        if let Some((decoded, length)) = percent(rest) {
+            tidied.push(decoded);
+            rest = &rest[length..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        match c {
+            c if is_invisible(c) => {}
+            c if c != '\n' && c.is_whitespace() => tidied.push(' '),
+            c => tidied.push(c),
+        }
+    }
+    tidied
+}
+
+/// The character that an encoding at the start of `text` stands for, if links have it, and the encoding's length.
+fn percent(text: &str) -> Option<(char, usize)> {
+    let code = text.strip_prefix('%')?.get(..2)?;
+    let decoded = match code.to_ascii_uppercase().as_str() {
+        "23" => '#',
+        "2F" => '/',
+        "3A" => ':',
+        "3D" => '=',
+        "3F" => '?',
+        _ => return None,
+    };
+    Some((decoded, 3))
+}
+
+fn looks_like_link(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("://") || text.contains("autamedica:") || text.contains("/join")
+}
+
+/// The first join link in a tidied text.
+fn link_in(text: &str) -> Option<JoinLink> {
+    let hashes = || text.match_indices('#').map(|(at, _)| at);
+    let found = hashes().find_map(|at| {
+        let place = text[..at].rsplit(is_around).next().unwrap_or_default();
+        let before = &text[..at - place.len()];
+        // The line before ends within a name or a path: this is no place of its own.
+        let is_rest = before.ends_with(['\n', ' ']) && before.trim_end().ends_with(['.', '-', '/']) && {
+            let last = before.trim_end().rsplit(is_around).next().unwrap_or_default();
+            last.contains("://")
+        };
+        if is_rest { None } else { link(place, &text[at + 1..], false) }
+    });
+    // A wrapped line may have cut the link anywhere.
+    found.or_else(|| {
+        hashes().find_map(|at| {
+            let whole = text[..at].replace(['\n', ' '], "");
+            let place = whole.rsplit(is_around).next().unwrap_or_default();
+            link(place, text[at + 1..].trim_start(), true)
+        })
+    })
+}
+
+/// Whether a character ends a link's place, and is no part of it.
+fn is_around(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '<' | '>' | '"' | '\'' | '«' | '»' | '“' | '”' | '‘' | '’' | '(' | ')' | '{' | '}')
+        || matches!(c, '|' | ',' | ';' | '`' | '*' | '\\' | '#')
+}
+
+/// The link of a place such as `https://clinic.example/join` and of what follows its `#`.
+fn link(place: &str, rest: &str, needs_scheme: bool) -> Option<JoinLink> {
+    let lower = place.to_ascii_lowercase();
+    let start = match lower.find("autamedica:") {
+        Some(at) => Some(at),
+        None => lower.rfind("https://").or_else(|| lower.rfind("http://")),
+    };
+    let place = match start {
+        Some(at) => with_plain_path(&place[at..])?,
+        None if needs_scheme || place.contains("://") => return None,
+        None => with_plain_path(&with_scheme(place.trim_start_matches('/')))?,
+    };
+    let code = code_at(rest)?;
+    JoinLink::parse(&format!("{place}#{}", code.expose())).ok()
+}
+
+/// An address as people write it, with the scheme that its links have.
+fn with_scheme(address: &str) -> String {
+    // Quotation marks and the like before a word were cut off; a colon after one is "Enlace:clinic.example/join".
+    let address = match address.split_once(':') {
+        Some((before, after)) if !after.starts_with(|c: char| c.is_ascii_digit()) && !before.starts_with('[') => after,
+        _ => address,
+    };
+    let as_http = format!("http://{address}");
+    match Url::parse(&as_http) {
+        Ok(url) if is_loopback(&url) => as_http,
+        // A word without a dot is the rest of a wrapped name, and no server of a clinic's.
+        Ok(url) if url.host_str().is_some_and(|host| host.contains('.')) => format!("https://{address}"),
+        _ => String::new(),
+    }
+}
+
+/// The place with `/JOIN/` written `/join`, as servers name it.
+fn with_plain_path(place: &str) -> Option<String> {
+    let mut url = Url::parse(place).ok()?;
+    if matches!(url.scheme(), "http" | "https") {
+        if !url.path().trim_matches('/').eq_ignore_ascii_case("join") {
+            return None;
+        }
+        url.set_path("/join");
+        return Some(url.into());
+    }
+    // `autamedica://join/?server=…`: a browser adds the slash.
+    let (scheme, rest) = place.split_once(':')?;
+    let (path, query) = rest.split_once('?')?;
+    path.trim_matches('/')
+        .eq_ignore_ascii_case("join")
+        .then(|| format!("{}://join?{query}", scheme.to_ascii_lowercase()))
+}
+
+/// The code at the start of a text, over the ends of lines if that makes it complete.
+fn code_at(text: &str) -> Option<JoinCode> {
+    let is_code = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let first: String = text.chars().take_while(is_code).collect();
+    let mut whole = first.clone();
+    let mut rest = &text[first.len()..];
+    while whole.len() < CODE_LEN
+        && let Some(next) = rest.strip_prefix(['\n', ' '])
+    {
+        let more: String = next.chars().take_while(is_code).collect();
+        rest = &next[more.len()..];
+        whole.push_str(&more);
+    }
+    if whole.len() == CODE_LEN { JoinCode::new(whole).ok() } else { JoinCode::new(first).ok() }
+}
+
+/// The eight digits in a text, in one group or in several (`3183 6728`), if there is but one such code, or but one that is
+/// called a code.
+fn digits_in(text: &str) -> Option<String> {
+    let mut found: Vec<(String, bool)> = Vec::new();
+    let is_separator = |c: char| matches!(c, ' ' | '-' | '.' | '·' | '‐' | '‑' | '–' | '_');
+    let mut at = 0;
+    while let Some(begin) = text[at..].find(|c: char| c.is_ascii_digit()).map(|offset| at + offset) {
+        let mut groups: Vec<&str> = Vec::new();
+        let mut end = begin;
+        loop {
+            let group = &text[end..];
+            let group = &group[..group.find(|c: char| !c.is_ascii_digit()).unwrap_or(group.len())];
+            groups.push(group);
+            end += group.len();
+            let mut after = text[end..].chars();
+            match (after.next(), after.next()) {
+                (Some(separator), Some(digit)) if is_separator(separator) && digit.is_ascii_digit() => {
+                    end += separator.len_utf8();
+                }
+                _ => break,
+            }
+        }
+        let is_called_code = is_called_code(&text[..begin]);
+        let is_apart =
+            |place: Option<char>| place.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '/' | ':' | '+'));
+        let is_apart = is_apart(text[..begin].chars().next_back()) && is_apart(text[end..].chars().next());
+        let alone = groups.iter().filter(|group| group.len() == DIGITS).map(|group| (*group).to_owned());
+        found.extend(alone.map(|code| (code, is_called_code)));
+        let lengths: Vec<_> = groups.iter().map(|group| group.len()).collect();
+        let is_everything = text[..begin].trim().is_empty() && text[end..].trim().is_empty();
+        // `24-11-2026` in a message is a date.
+        let is_date = matches!(*lengths, [2, 2, 4] | [4, 2, 2]) && !is_everything && !is_called_code;
+        if groups.len() > 1 && is_apart && lengths.iter().sum::<usize>() == DIGITS && !is_date {
+            found.push((groups.concat(), is_called_code));
+        }
+        at = end;
+    }
+    let only = |found: &[(String, bool)]| match found {
+        [(first, _), rest @ ..] if rest.iter().all(|(code, _)| code == first) => Some(first.clone()),
+        _ => None,
+    };
+    let called: Vec<_> = found.iter().filter(|(_, called)| *called).cloned().collect();
+    only(&called).or_else(|| only(&found))
+}
+
+/// Whether the words just before say that a code follows.
+fn is_called_code(before: &str) -> bool {
+    let start = before.char_indices().rev().nth(23).map_or(0, |(at, _)| at);
+    let words = before[start..].to_lowercase();
+    // Of several lines, those of the code and of the one above.
+    ["código", "codigo", "code"].iter().any(|word| words.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CODE: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ-_01234";
+
+    fn link(text: &str) -> JoinLink {
+        JoinLink::parse(text).unwrap()
+    }
+
+    fn web() -> JoinLink {
+        link(&format!("https://clinic.example/join#{CODE}"))
+    }
+
+    #[test]
+    fn a_link_is_found_in_what_people_paste() {
+        assert_eq!(CODE.len(), CODE_LEN);
+        let (first, second) = CODE.split_at(25);
+        for text in [
+            format!("  https://clinic.example/join#{CODE}\n"),
+            format!("https://clinic.example/join#{CODE}."),
+            format!("https://clinic.example/join#{CODE}…"),
+            format!("<https://clinic.example/join#{CODE}>"),
+            format!("(https://clinic.example/join#{CODE}),"),
+            format!("«https://clinic.example/join#{CODE}»"),
+            format!("\"https://clinic.example/join#{CODE}\""),
+            format!("[Entrar](https://clinic.example/join#{CODE})"),
+            format!("https://clinic.example/join/#{CODE}"),
+            format!("clinic.example/join#{CODE}"),
+            format!("//clinic.example/join/#{CODE}"),
+            format!("Enlace:clinic.example/join#{CODE}"),
+            format!("Enlace:https://clinic.example/join#{CODE}"),
+            format!("HTTPS://CLINIC.EXAMPLE/JOIN#{CODE}"),
+            format!("Https://Clinic.example/Join/#{CODE}"),
+            format!("https://clinic.example/join%23{CODE}"),
+            format!("https%3A%2F%2Fclinic.example%2Fjoin%23{CODE}"),
+            format!("https://links.example/?url=https%3a%2f%2fclinic.example%2fjoin%23{CODE}&data=1"),
+            format!("https://clinic.example/join?utm_source=mail#{CODE}"),
+            format!("https://clinic.example/join#{first}\n{second}"),
+            format!("https://clinic.example/join#{first}\r\n{second}\r\nGracias"),
+            format!("> https://clinic.example/join#{first}\n> {second}\n"),
+            format!("https://clinic.example/join#{first}=\n{second}"),
+            format!("https://clinic.example/join#\n{CODE}"),
+            format!("https://clinic.example/\njoin#{CODE}"),
+            format!("https://clinic.exa\nmple/join#{CODE}\nGracias"),
+            format!("https://\nclinic.example/join#{CODE}\nGracias"),
+            format!("https://clinic.\nexample/join#{CODE}"),
+            format!("https://clinic.example/join#{CODE}\nGracias"),
+            format!("\u{feff}https://clinic.example/join#{CODE}\u{200b}"),
+            format!(
+                "Hola, María:\nSu cita es el 24-11-2026 a las 10:30 (código 31836728).\nEntre aquí: https://clinic.example/join#{CODE}.\n\
+                 Más en https://clinic.example/ayuda#preguntas-que-nos-hacen-a-menudo"
+            ),
+        ] {
+            let query = text.contains("utm_source");
+            let found = read(&text);
+            assert_eq!(found, Ok(Pasted::Link(web())), "{text}, {query}");
+        }
+        for text in [
+            format!("autamedica://join?server=https%3A%2F%2Fclinic.example#{CODE}"),
+            format!("autamedica://join/?server=https://clinic.example#{CODE}."),
+            format!("AutaMedica:join?server=https%3A%2F%2Fclinic.example%23{CODE}"),
+        ] {
+            assert_eq!(read(&text), Ok(Pasted::Link(web())), "{text}");
+        }
+        for local in ["localhost:8888", "127.0.0.1:8888", "[::1]:8888"] {
+            let expected = link(&format!("http://{local}/join#{CODE}"));
+            assert_eq!(read(&format!("{local}/join#{CODE}")), Ok(Pasted::Link(expected)), "{local}");
+        }
+        // A code that isn't of the usual length ends where its line does.
+        let short = &CODE[..26];
+        let expected = link(&format!("https://clinic.example/join#{short}"));
+        assert_eq!(read(&format!("https://clinic.example/join#{short}\nGracias")), Ok(Pasted::Link(expected)));
+    }
+
+    #[test]
+    fn eight_digits_are_found_in_what_people_type() {
+        for text in [
+            "31836728",
+            " 3183 6728 ",
+            "3183-6728",
+            "3183\u{a0}6728",
+            "31 83 67 28",
+            "3 1 8 3 6 7 2 8",
+            "Código: 31836728",
+            "Código: 3183 6728.",
+            "«31836728»",
+            "Su código es 3183-6728",
+            "código 31-83-6728",
+            "Su cita es el 24-11-2026 a las 10:30. Código: 31836728. Teléfono: 5555-1234.",
+            "Su cita es el 24/11/2026, 10:30\nCódigo:\n31836728\nTel. +54 11 5555 1234",
+            "31836728 31836728",
+        ] {
+            assert_eq!(read(text), Ok(Pasted::Digits("31836728".to_owned())), "{text}");
+        }
+        for text in [
+            "3183672",
+            "318367289",
+            "4821",
+            "24-11-2026 a las 10:30",
+            "31836728 o 41836728",
+            "tel. 11 5555 1234",
+            "a/b",
+        ] {
+            assert_eq!(read(text), Err(Unusable::Code), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_leads_nowhere_says_why() {
+        for text in ["", " \n", "\u{200b}"] {
+            assert_eq!(read(text), Err(Unusable::Nothing), "{text:?}");
+        }
+        for text in [
+            "https://clinic.example/".to_owned(),
+            "https://clinic.example/join".to_owned(),
+            "https://clinic.example/join#short".to_owned(),
+            format!("https://clinic.example/joined#{CODE}"),
+            format!("ftp://clinic.example/join#{CODE}"),
+            format!("http://clinic.example/join#{CODE}"),
+            format!("autamedica://join#{CODE}"),
+            format!("autamedica://join?server=javascript:alert(1)#{CODE}"),
+        ] {
+            assert_eq!(read(&text), Err(Unusable::Link), "{text}");
+        }
+        assert_eq!(read("hola"), Err(Unusable::Code));
+    }
+
+    proptest! {
+        #[test]
+        fn a_link_survives_what_is_around_it(
+            host in "[a-z][a-z0-9]{0,9}\\.[a-z]{2,5}",
+            code in "[A-Za-z0-9_-]{43}",
+            before in "([A-Za-zñáé]{1,8}[ :,.]? ){0,4}",
+            after in "([.,;)>»\" \n]|…)?",
+            cut in proptest::option::of(1_usize..43),
+            upper in any::<bool>(),
+        ) {
+            let expected = link(&format!("https://{host}/join#{code}"));
+            let mut given = code.clone();
+            if let Some(cut) = cut {
+                given.insert(cut, '\n');
+            }
+            let place = format!("https://{host}/join");
+            let place = if upper { place.to_uppercase() } else { place };
+            let text = format!("{before}{place}#{given}{after}");
+            prop_assert_eq!(read(&text), Ok(Pasted::Link(expected)), "{}", text);
+        }
+
+        #[test]
+        fn grouped_digits_are_one_code(code in "[0-9]{8}", cuts in proptest::collection::btree_set(1_usize..8, 0..4), separator in "[ .-]") {
+            let mut text = code.clone();
+            for cut in cuts.iter().rev() {
+                text.insert_str(*cut, &separator);
+            }
+            prop_assert_eq!(read(&text), Ok(Pasted::Digits(code)), "{}", text);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "(\\PC|\n|#|join|https://|autamedica:){0,60}") {
+            let _ = read(&text);
+        }
+    }
+}

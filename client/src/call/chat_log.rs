@@ -1,0 +1,178 @@
+//! The chat as the UI gets it: cheap to hand over, and to compare.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use autamedica_api::Role;
+use parking_lot::Mutex;
+
+use super::SharedFile;
+use super::links::links;
+
+/// A chat line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatMessage {
+    /// Counts the lines of this call as they came.
+    pub number: u64,
+    /// Its author: an identity in the room.
+    pub from: String,
+    /// The author's role when it arrived, if known.
+    pub role: Option<Role>,
+    /// The identity of the participant whose word for it is all that there is, when its author didn't send it to us.
+    pub told_by: Option<String>,
+    /// We wrote it.
+    pub own: bool,
+    /// The text, as written.
+    pub text: String,
+    /// Where the links of the text are, in bytes.
+    pub links: Vec<Range<usize>>,
+    /// When it was written.
+    pub at: SystemTime,
+    /// It could not be sent (own lines only).
+    pub failed: bool,
+    /// The file or photo that this line is; `text` is its name then.
+    pub file: Option<SharedFile>,
+}
+
+impl ChatMessage {
+    /// A line with this text, whose links it finds.
+    pub fn written(from: impl Into<String>, own: bool, text: impl Into<String>, at: SystemTime) -> Self {
+        let text = text.into();
+        Self {
+            number: 0,
+            from: from.into(),
+            role: None,
+            told_by: None,
+            own,
+            links: links(&text),
+            text,
+            at,
+            failed: false,
+            file: None,
+        }
+    }
+}
+
+/// The chat lines of a call, oldest first. Copies are cheap. Two are equal when they are copies of one state, which costs
+/// nothing to find out.
+#[derive(Clone, Debug, Default)]
+pub struct ChatLog(Arc<Vec<Arc<ChatMessage>>>);
+
+impl ChatLog {
+    /// Adds a line at the end.
+    pub fn push(&mut self, line: ChatMessage) {
+        Arc::make_mut(&mut self.0).push(Arc::new(line));
+    }
+
+    /// Adds a line at this place.
+    pub(super) fn insert(&mut self, at: usize, line: ChatMessage) {
+        Arc::make_mut(&mut self.0).insert(at, Arc::new(line));
+    }
+
+    /// Removes the line at this place.
+    pub(super) fn remove(&mut self, at: usize) -> Arc<ChatMessage> {
+        Arc::make_mut(&mut self.0).remove(at)
+    }
+
+    /// The line at this place, to be changed.
+    pub fn get_mut(&mut self, at: usize) -> Option<&mut ChatMessage> {
+        Arc::make_mut(&mut self.0).get_mut(at).map(Arc::make_mut)
+    }
+
+    /// The number of the line that came last.
+    pub fn newest(&self) -> u64 {
+        self.iter().map(|line| line.number).max().unwrap_or(0)
+    }
+}
+
+impl Deref for ChatLog {
+    type Target = [Arc<ChatMessage>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl PartialEq for ChatLog {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl From<Vec<ChatMessage>> for ChatLog {
+    fn from(lines: Vec<ChatMessage>) -> Self {
+        Self(Arc::new(lines.into_iter().map(Arc::new).collect()))
+    }
+}
+
+/// An image as it was sent, read when it is to be shown. Copies are the same image.
+#[derive(Clone)]
+pub struct Photo(Arc<Encoded>);
+
+enum Encoded {
+    Bytes(Vec<u8>),
+    File(Arc<Mutex<File>>),
+}
+
+impl Photo {
+    /// The image in this file.
+    pub(super) fn in_file(file: Arc<Mutex<File>>) -> Self {
+        Self(Arc::new(Encoded::File(file)))
+    }
+
+    /// Reads its bytes, at most so many.
+    ///
+    /// # Errors
+    /// When its file can't be read.
+    pub fn read(&self, limit: u64) -> std::io::Result<Vec<u8>> {
+        match &*self.0 {
+            Encoded::Bytes(bytes) => Ok(bytes.clone()),
+            Encoded::File(file) => {
+                let mut file = file.lock();
+                file.rewind()?;
+                let mut bytes = Vec::new();
+                file.by_ref().take(limit).read_to_end(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+impl From<Vec<u8>> for Photo {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Encoded::Bytes(bytes)))
+    }
+}
+
+impl PartialEq for Photo {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Photo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Photo(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_compared_without_looking_at_the_lines() {
+        let line = || ChatMessage::written("ana", false, "hola", SystemTime::UNIX_EPOCH);
+        let mut log = ChatLog::from(vec![line()]);
+        let copy = log.clone();
+        assert_eq!(log, copy);
+        assert_ne!(log, ChatLog::from(vec![line()]), "equal lines of another log");
+        log.push(line());
+        assert_ne!(log, copy);
+        assert!(Arc::ptr_eq(&log[0], &copy[0]), "a line that didn't change isn't copied");
+    }
+}

@@ -1,0 +1,188 @@
+//! The end-to-end key during a call: a patient gets it when they are admitted, and everybody another one after somebody was
+//! removed or the links were renewed.
+
+use std::time::Duration;
+
+use autamedica_api::{ConsultationKey, RoomAnnouncement};
+use autamedica_engine::{E2eeError, E2eeManager, EncryptionKey};
+
+use super::event::Event;
+use super::target::comparison_code;
+use super::task::Task;
+use super::{Secret, backoff};
+use crate::backend::BackendError;
+
+/// From having a new key to sending with it: by then the others have it too.
+const CHANGE_OVER: Duration = Duration::from_secs(3);
+/// From a failed attempt to fetch the key to the next; doubled each time, up to [`FETCH_AGAIN_AT_MOST`].
+const FETCH_AGAIN: Duration = Duration::from_millis(500);
+const FETCH_AGAIN_AT_MOST: Duration = Duration::from_secs(10);
+
+/// State of the key.
+#[derive(Default)]
+pub(super) struct KeyChange {
+    /// Number of the newest key that the room announced.
+    announced: u32,
+    /// Whether a job fetches or installs one now.
+    busy: bool,
+    /// Attempts to fetch or install it that failed in a row.
+    failures: u32,
+}
+
+impl KeyChange {
+    /// Counts a failed attempt: the time until the next.
+    fn pause(&mut self) -> Duration {
+        let pause = backoff::pause(FETCH_AGAIN, self.failures, FETCH_AGAIN_AT_MOST);
+        self.failures += 1;
+        pause
+    }
+}
+
+impl Task {
+    /// Whether this call is encrypted end to end, also while we have no key yet.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.admission.as_ref().is_some_and(|admission| admission.e2ee)
+    }
+
+    /// Whether the call is encrypted and we have no key: we neither send nor show anything then.
+    pub(super) fn lacks_key(&self) -> bool {
+        self.admission.as_ref().is_some_and(|admission| admission.e2ee && admission.e2ee_key.is_none())
+    }
+
+    /// Reads the room's metadata, at each change and on entering.
+    pub(super) fn on_announced_key(&mut self, metadata: &str) {
+        // The metadata of other rooms is somebody else's.
+        let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
+        self.key.announced = announcement.e2ee_key_index;
+        self.follow_key();
+    }
+
+    /// Fetches the key when we are in without one, or when there is a newer one.
+    pub(super) fn follow_key(&mut self) {
+        self.fetch_key(Duration::ZERO);
+    }
+
+    fn fetch_key(&mut self, pause: Duration) {
+        let Some(admission) = self.admission.as_ref().filter(|admission| admission.e2ee) else { return };
+        let is_in = self.session.as_ref().is_some_and(super::task::Session::admits);
+        let is_behind = admission.e2ee_key.is_none() || admission.e2ee_key_index < self.key.announced;
+        let Some((place, token)) = self.place().filter(|_| is_in && is_behind && !self.key.busy) else { return };
+        self.key.busy = true;
+        let (backend, room) = (self.entrance.backend.clone(), self.rooms);
+        let if_panics = Event::KeyFetched { room, result: Err(BackendError::BrokeOff) };
+        self.beside(if_panics, async move {
+            tokio::time::sleep(pause).await;
+            Event::KeyFetched { room, result: backend.key(&place, &token).await }
+        });
+    }
+
+    pub(super) fn on_key_fetched(&mut self, room: u64, result: Result<ConsultationKey, BackendError>) {
+        let (Some(session), true) = (&self.session, room == self.rooms) else { return self.key_done() };
+        let fetched = match result {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                tracing::warn!(%error, "the room's key can't be fetched; trying again");
+                self.key.busy = false;
+                let pause = self.key.pause();
+                return self.fetch_key(pause);
+            }
+        };
+        let manager = session.room.e2ee_manager();
+        let has_none = self.lacks_key();
+        let if_panics = Event::KeyInstalled { room, key: fetched.clone(), installed: Err(E2eeError::NotConfigured) };
+        self.beside(if_panics, async move {
+            let installed = install(manager, fetched.clone(), has_none).await;
+            Event::KeyInstalled { room, key: fetched, installed }
+        });
+    }
+
+    /// A key is in the engine. Our first one is sent with at once; a later one after a moment.
+    pub(super) fn on_key_installed(&mut self, room: u64, key: ConsultationKey, installed: Result<(), E2eeError>) {
+        if self.session.is_none() || room != self.rooms {
+            return self.key_done();
+        }
+        if let Err(error) = installed {
+            tracing::error!(%error, "the room's key can't be used");
+            self.key.busy = false;
+            let pause = self.key.pause();
+            return self.fetch_key(pause);
+        }
+        self.key.failures = 0;
+        let was_first = self.lacks_key();
+        self.keep_key(key);
+        if was_first {
+            self.key_done();
+            self.take_tracks();
+            self.show_admission();
+        } else {
+            self.change_over();
+        }
+    }
+
+    /// Sends with the newest key after a moment, in which the others get it too.
+    fn change_over(&mut self) {
+        let (Some(session), Some(admission)) = (&self.session, &self.admission) else { return self.key_done() };
+        let Some(key) = &admission.e2ee_key else { return self.key_done() };
+        let next = ConsultationKey { key: key.expose().to_owned(), index: admission.e2ee_key_index };
+        let (manager, room) = (session.room.e2ee_manager(), self.rooms);
+        let if_panics = Event::KeyChanged { room, result: Err(E2eeError::NotConfigured) };
+        self.beside(if_panics, async move {
+            tokio::time::sleep(CHANGE_OVER).await;
+            Event::KeyChanged { room, result: install(manager, next, true).await }
+        });
+    }
+
+    /// We send with the newest key.
+    pub(super) fn on_key_changed(&mut self, room: u64, result: Result<(), E2eeError>) {
+        if room == self.rooms
+            && let Err(error) = result
+        {
+            // Whoever was sent out has the key before this one.
+            tracing::error!(%error, "the room's new key can't be sent with; trying again");
+            return self.change_over();
+        }
+        self.key_done();
+    }
+
+    fn key_done(&mut self) {
+        self.key.busy = false;
+        // Another may have been announced meanwhile.
+        self.follow_key();
+    }
+
+    fn keep_key(&mut self, ConsultationKey { key, index }: ConsultationKey) {
+        let Some(admission) = &mut self.admission else { return };
+        let key = Secret::new(key);
+        let code = comparison_code(&key);
+        admission.e2ee_key = Some(key);
+        admission.e2ee_key_index = index;
+        let admission = std::sync::Arc::new(admission.clone());
+        let state = self.state();
+        state.admission = Some(admission);
+        state.comparison_code = Some(code);
+    }
+}
+
+/// Hands a key to the engine, to be sent with or only to read with. The engine derives it, which takes a moment of a core.
+async fn install(manager: E2eeManager, key: ConsultationKey, send: bool) -> Result<(), E2eeError> {
+    let install = move || {
+        let text = EncryptionKey::from(key.key.as_str());
+        if send { manager.send_with(&text, key.index) } else { manager.add_key(&text, key.index) }
+    };
+    tokio::task::spawn_blocking(install).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "installing a key broke");
+        Err(E2eeError::NotConfigured)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_between_failed_attempts_double_up_to_ten_seconds() {
+        let mut key = KeyChange::default();
+        let pauses: Vec<u128> = (0..7).map(|_| key.pause().as_millis()).collect();
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    }
+}

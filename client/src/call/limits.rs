@@ -1,0 +1,116 @@
+//! Limits on what the others in a call can make this client hold and show. docs/security.md lists them all.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use autamedica_engine::{ReceiveLimits, is_disruptive};
+
+use super::LARGEST_FILE;
+
+/// The most that the engine takes in for a call. The largest file fits into what may wait to be read, so that a slow disk
+/// breaks none off.
+pub(super) const RECEIVE: ReceiveLimits = ReceiveLimits {
+    stream_bytes: LARGEST_FILE as usize,
+    streams_per_sender: 6,
+    streams: 24,
+    waiting_bytes_per_sender: 28 << 20,
+    waiting_bytes: 40 << 20,
+    message_burst: 40,
+    messages_per_second: 20,
+};
+/// The most chat lines that a call keeps.
+pub(super) const LINES: usize = 500;
+/// The longest chat line, in characters. The rest is cut off, which an ellipsis shows.
+const LINE_CHARS: usize = 4000;
+/// The most line breaks of a chat line. Further ones become spaces.
+const LINE_BREAKS: usize = 100;
+/// The most links of a chat line. Further addresses are plain text.
+pub(super) const LINKS: usize = 20;
+/// The longest link, in bytes. Longer addresses are plain text.
+pub(super) const LINK_BYTES: usize = 2048;
+/// The most chat lines and files of one participant at once. Further ones are left out.
+const LINE_BURST: f64 = 20.0;
+/// Chat lines and files of one participant per second, after a burst.
+const LINES_PER_SECOND: f64 = 2.0;
+/// The longest identity or message id in a chat history, in bytes.
+pub(super) const ID_BYTES: usize = 256;
+/// The most chat histories that are taken while in one room.
+pub(super) const HISTORIES: usize = 10;
+/// The most participants whose rates are remembered.
+const PARTICIPANTS: usize = 256;
+
+/// Makes a text of somebody else fit to be shown: not too long, and without characters that turn or hide what stands beside
+/// it. Joiners stay: some scripts and emoji are written with them.
+pub(super) fn displayable_text(text: &str) -> String {
+    let mut breaks = 0;
+    let mut shown = String::new();
+    let mut all = text.chars().filter(|c| !is_disruptive(*c) || matches!(c, '\u{200c}' | '\u{200d}'));
+    for character in all.by_ref().take(LINE_CHARS) {
+        let is_break = matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}');
+        breaks += usize::from(is_break);
+        shown.push(if is_break && breaks > LINE_BREAKS { ' ' } else { character });
+    }
+    if all.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// How often each participant may add to the chat.
+#[derive(Default)]
+pub(super) struct LineRates(HashMap<String, (f64, Instant)>);
+
+impl LineRates {
+    /// Whether one more line of this participant is taken now.
+    pub(super) fn takes(&mut self, identity: &str, now: Instant) -> bool {
+        if self.0.len() >= PARTICIPANTS && !self.0.contains_key(identity) {
+            self.0.clear();
+        }
+        let (credit, refilled) = self.0.entry(identity.to_owned()).or_insert((LINE_BURST, now));
+        let passed = now.saturating_duration_since(*refilled).as_secs_f64();
+        *credit = (*credit + passed * LINES_PER_SECOND).min(LINE_BURST);
+        *refilled = now;
+        let taken = *credit >= 1.0;
+        if taken {
+            *credit -= 1.0;
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_and_turns_nothing_around() {
+        assert_eq!(displayable_text("¿Cómo está?\n👨‍👩‍👧 bien"), "¿Cómo está?\n👨‍👩‍👧 bien");
+        assert_eq!(displayable_text("see \u{202e}moc.evil\u{202c}\u{0}"), "see moc.evil");
+        let long = displayable_text(&"ñ".repeat(100_000));
+        assert_eq!(long.chars().count(), LINE_CHARS + 1);
+        assert!(long.ends_with('…'));
+        let tall = displayable_text(&"a\n".repeat(1000));
+        assert_eq!(tall.matches('\n').count(), LINE_BREAKS);
+    }
+
+    #[test]
+    fn each_participant_adds_so_many_lines_a_second() {
+        let (mut rates, start) = (LineRates::default(), Instant::now());
+        let mut taken = |identity: &str, at| (0..1000).filter(|_| rates.takes(identity, at)).count();
+        assert_eq!(taken("ana", start), 20);
+        assert_eq!(taken("luis", start), 20);
+        assert_eq!(taken("ana", start + Duration::from_secs(5)), 10);
+        assert_eq!(taken("ana", start + Duration::from_secs(500)), 20);
+    }
+
+    #[test]
+    fn participants_who_come_and_go_are_not_remembered_for_ever() {
+        let mut rates = LineRates::default();
+        for number in 0..10_000 {
+            rates.takes(&number.to_string(), Instant::now());
+        }
+        assert!(rates.0.len() <= PARTICIPANTS);
+    }
+}

@@ -1,0 +1,63 @@
+//! Work beside an actor that ends in an event in any case.
+
+use std::future::Future;
+
+/// Awaits `work` and hands its event to `tell`. When the work panics, `if_panics` is handed instead, so that nobody waits for
+/// it for ever; the panic itself is logged by its hook. Work that is aborted tells nothing: whoever aborts knows.
+pub(crate) async fn ends_in_event<E>(if_panics: E, tell: impl FnOnce(E), work: impl Future<Output = E>) {
+    let mut ending = Ending { tell: Some(tell), event: Some(if_panics), is_done: false };
+    let event = work.await;
+    ending.event = Some(event);
+    ending.is_done = true;
+}
+
+struct Ending<E, F: FnOnce(E)> {
+    tell: Option<F>,
+    event: Option<E>,
+    is_done: bool,
+}
+
+impl<E, F: FnOnce(E)> Drop for Ending<E, F> {
+    fn drop(&mut self) {
+        if let (true, Some(tell), Some(event)) =
+            (self.is_done || std::thread::panicking(), self.tell.take(), self.event.take())
+        {
+            tell(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn finished_and_panicking_work_tell_and_aborted_work_does_not() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = |told: &Arc<Mutex<Vec<&'static str>>>| {
+            let told = told.clone();
+            move |event| told.lock().push(event)
+        };
+        ends_in_event("panic", tell(&told), async { "done" }).await;
+        let panics = tokio::spawn(ends_in_event("panic", tell(&told), async {
+            tokio::task::yield_now().await;
+            panic!("as a driver's reply might make it")
+        }));
+        assert!(panics.await.unwrap_err().is_panic());
+        let begun = Arc::new(Notify::new());
+        let begins = begun.clone();
+        let aborted = tokio::spawn(ends_in_event("panic", tell(&told), async move {
+            begins.notify_one();
+            std::future::pending().await
+        }));
+        begun.notified().await;
+        aborted.abort();
+        assert!(aborted.await.unwrap_err().is_cancelled());
+        assert_eq!(*told.lock(), ["done", "panic"]);
+    }
+}

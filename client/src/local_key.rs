@@ -1,0 +1,70 @@
+//! The key of the backend that an app of this user runs on this machine.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use autamedica_api::local_key_file;
+use url::{Host, Url};
+
+use crate::call::Secret;
+use crate::pairing::is_this_machine;
+use crate::storage;
+
+/// Reads the key for a backend on this machine from the app's data folder. There is none unless such a backend runs, or
+/// ran and was killed.
+pub fn read(folder: &Path, server: &Url) -> Option<Secret> {
+    if !is_this_machine(server) {
+        return None;
+    }
+    let file = folder.join(local_key_file(server.port_or_known_default()?));
+    let key = std::fs::read_to_string(&file).ok()?;
+    if !storage::is_of_this_user(&file) || storage::is_open_to_others(&file) {
+        tracing::warn!(file = %file.display(), "other users can write or read this key: not used");
+        return None;
+    }
+    Some(Secret::new(key.trim()))
+}
+
+/// The address that a key of this machine may go to. `localhost` may also mean `::1`, where another user's program can
+/// listen at the same port; the backend inside an app listens on `127.0.0.1`.
+pub fn address(server: &Url) -> Url {
+    let mut address = server.clone();
+    if matches!(server.host(), Some(Host::Domain(_))) && address.set_ip_host(Ipv4Addr::LOCALHOST.into()).is_err() {
+        tracing::debug!("an address without a host keeps its own");
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_a_private_file_counts_and_only_for_this_machine() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(local_key_file(8888));
+        let read = |server: &str| read(folder.path(), &url(server)).map(|key| key.expose().to_owned());
+        assert_eq!(read("http://localhost:8888"), None);
+        std::fs::write(&file, "aml_x\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read("http://localhost:8888").as_deref(), Some("aml_x"));
+        assert_eq!(read("http://localhost:8889"), None);
+        assert_eq!(read("http://clinic.example:8888"), None);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(read("http://localhost:8888"), None);
+    }
+
+    #[test]
+    fn the_key_goes_to_one_address_of_this_machine() {
+        assert_eq!(address(&url("http://localhost:8888/a")).as_str(), "http://127.0.0.1:8888/a");
+        for kept in ["http://127.0.0.2:1/", "http://[::1]:1/"] {
+            assert_eq!(address(&url(kept)).as_str(), kept);
+        }
+    }
+}

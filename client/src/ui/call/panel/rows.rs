@@ -1,0 +1,105 @@
+//! The chat's lines as rows of different heights, of which only those on screen are laid out.
+
+use std::collections::HashMap;
+
+use egui::{Rect, Ui, UiBuilder, pos2, vec2};
+
+use super::bubble::{Asked, WIDEST, bubble};
+use super::previews::Previews;
+use crate::call::{CallState, ChatMessage};
+use crate::theme::space;
+use crate::ui::Cx;
+
+/// Rows beyond the edges that are drawn too, in points: the keyboard and a screen reader get to the next ones.
+const MARGIN: f32 = 80.0;
+/// Height of a file's line, until it has been drawn, in points.
+const FILE_HEIGHT: f32 = 90.0;
+/// Height of a photo's line, until it has been drawn, in points.
+const PHOTO_HEIGHT: f32 = 330.0;
+
+/// Heights of the rows.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// By the line's number, as last drawn.
+    heights: HashMap<u64, f32>,
+    /// What all heights depend on: the width and the size of the text.
+    layout: (f32, f32),
+}
+
+impl Rows {
+    /// Draws the rows that lie within `seen`, which is relative to the first row's upper edge.
+    pub fn show(&mut self, ui: &mut Ui, cx: &Cx, state: &CallState, seen: Rect, previews: &mut Previews) -> Asked {
+        let layout = (ui.available_width(), cx.sizes.body);
+        if self.layout != layout {
+            self.layout = layout;
+            self.heights.clear();
+        }
+        if self.heights.len() > 2 * state.chat.len() {
+            self.heights.retain(|number, _| state.chat.iter().any(|message| message.number == *number));
+        }
+        let origin = ui.max_rect().left_top();
+        let (from, to) = (seen.top() - MARGIN, seen.bottom() + MARGIN);
+        let mut asked = Asked::default();
+        let mut changed = false;
+        let mut top = 0.0;
+        previews.begin();
+        for message in state.chat.iter() {
+            let mut height = self.height(message);
+            if top + height >= from && top <= to {
+                let drawn = draw(ui, cx, state, message, (origin.y + top, height), previews, &mut asked);
+                changed |= (drawn - height).abs() > 0.5;
+                self.heights.insert(message.number, drawn);
+                height = drawn;
+            }
+            top += height;
+        }
+        previews.end();
+        ui.expand_to_include_rect(Rect::from_min_size(origin, vec2(ui.available_width(), top)));
+        if changed {
+            // How far the list can be scrolled is known only now.
+            ui.ctx().request_discard("heights of chat lines");
+            ui.ctx().request_repaint();
+        }
+        asked
+    }
+
+    /// A row's height, guessed as long as it hasn't been drawn.
+    fn height(&self, message: &ChatMessage) -> f32 {
+        if let Some(height) = self.heights.get(&message.number) {
+            return *height;
+        }
+        let (width, body) = self.layout;
+        let line = body * 1.4;
+        let frame = line + 2.0 * space::XS + space::S;
+        match &message.file {
+            Some(file) if file.preview.is_some() => PHOTO_HEIGHT,
+            Some(_) => FILE_HEIGHT,
+            None => {
+                let of_line = (width * WIDEST / (body * 0.5)).max(1.0);
+                let lines = |text: &str| (text.chars().count() as f32 / of_line).ceil().max(1.0);
+                frame + line * message.text.lines().map(lines).sum::<f32>().max(1.0)
+            }
+        }
+    }
+}
+
+/// Draws one row. Returns its height.
+fn draw(
+    ui: &mut Ui,
+    cx: &Cx,
+    state: &CallState,
+    message: &ChatMessage,
+    (top, height): (f32, f32),
+    previews: &mut Previews,
+    asked: &mut Asked,
+) -> f32 {
+    let left = ui.max_rect().left();
+    let place = Rect::from_min_size(pos2(left, top), vec2(ui.available_width(), height));
+    let mut row = ui.new_child(UiBuilder::new().max_rect(place));
+    row.spacing_mut().item_spacing.y = 0.0;
+    let of_row = bubble(&mut row, cx, state, message, previews);
+    asked.open = of_row.open.or(asked.open.take());
+    asked.save = of_row.save.or(asked.save.take());
+    asked.again = of_row.again.or(asked.again);
+    (row.min_rect().bottom() - top).max(1.0)
+}

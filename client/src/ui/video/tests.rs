@@ -1,0 +1,238 @@
+//! Both ways to draw a frame give the same picture, and the worker keeps up with whatever is sent.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use autamedica_engine::VideoRotation;
+use egui::{Pos2, Vec2, ViewportId, pos2, vec2};
+use glow::HasContext;
+use glutin::api::egl::device::Device;
+use glutin::api::egl::display::Display;
+use glutin::config::{ConfigSurfaceTypes, ConfigTemplateBuilder};
+use glutin::context::ContextAttributesBuilder;
+use glutin::display::GlDisplay;
+use glutin::prelude::{NotCurrentGlContext, PossiblyCurrentGlContext};
+use glutin::surface::{PbufferSurface, SurfaceAttributesBuilder};
+
+use super::worker::Bitmap;
+use super::*;
+
+const SCREEN: [u32; 2] = [480, 320];
+const HANG_GUARD: Duration = Duration::from_secs(30);
+
+/// An OpenGL context without a window.
+struct Offscreen {
+    gl: glow::Context,
+    /// Keeps the context current.
+    _context: Box<dyn std::any::Any>,
+}
+
+impl Offscreen {
+    fn new() -> Self {
+        let device = Device::query_devices().expect("EGL with devices").last().expect("a device, in software at least");
+        // SAFETY: no native display is handed over.
+        let display = unsafe { Display::with_device(&device, None) }.expect("a display");
+        let template = ConfigTemplateBuilder::new().with_surface_type(ConfigSurfaceTypes::PBUFFER).build();
+        let [width, height] = SCREEN.map(|side| side.try_into().expect("more than none"));
+        let surface = SurfaceAttributesBuilder::<PbufferSurface>::new().build(width, height);
+        // SAFETY: everything is of this display, and no native window is involved.
+        let (gl, context, surface) = unsafe {
+            let config = display.find_configs(template).expect("configurations").next().expect("one with a pbuffer");
+            let surface = display.create_pbuffer_surface(&config, &surface).expect("a surface");
+            let context = display.create_context(&config, &ContextAttributesBuilder::new().build(None));
+            let context = context.expect("a context").make_current(&surface).expect("to be current");
+            let gl = glow::Context::from_loader_function_cstr(|name| display.get_proc_address(name));
+            (gl, context, surface)
+        };
+        assert!(context.is_current());
+        Self { gl, _context: Box::new((context, surface, display)) }
+    }
+
+    /// Draws with egui's state on a red ground, and returns RGBA rows from the bottom up.
+    fn draw(&self, placed: &fit::Placed, paint: impl FnOnce(&PaintCallbackInfo, &glow::Context) -> bool) -> Vec<u8> {
+        let screen = Rect::from_min_size(Pos2::ZERO, vec2(SCREEN[0] as f32, SCREEN[1] as f32));
+        let info = PaintCallbackInfo {
+            viewport: placed.rect,
+            clip_rect: screen,
+            pixels_per_point: 1.0,
+            screen_size_px: SCREEN,
+        };
+        let (gl, viewport) = (&self.gl, info.viewport_in_pixels());
+        let mut pixels = vec![0; (SCREEN[0] * SCREEN[1] * 4) as usize];
+        // SAFETY: the context is current on this thread.
+        unsafe {
+            gl.clear_color(0.5, 0.0, 0.0, 1.0);
+            gl.clear(glow::COLOR_BUFFER_BIT);
+            gl.enable(glow::BLEND);
+            gl.blend_func_separate(glow::ONE, glow::ONE_MINUS_SRC_ALPHA, glow::ONE_MINUS_DST_ALPHA, glow::ONE);
+            gl.viewport(viewport.left_px, viewport.from_bottom_px, viewport.width_px, viewport.height_px);
+            assert!(paint(&info, gl), "the frame is new");
+            let target = glow::PixelPackData::Slice(Some(&mut pixels));
+            gl.read_pixels(0, 0, SCREEN[0] as i32, SCREEN[1] as i32, glow::RGBA, glow::UNSIGNED_BYTE, target);
+            assert_eq!(gl.get_error(), glow::NO_ERROR);
+        }
+        pixels
+    }
+}
+
+/// Slopes in each plane, steep enough to show where each pixel comes from.
+fn frame(width: u32, height: u32, rotation: VideoRotation) -> Arc<VideoFrame> {
+    let mut bytes = Vec::with_capacity(VideoFrame::packed_len(width, height));
+    let share = |at: u32, side: u32| f64::from(at) / f64::from(side);
+    let planes = [(1, 20.0, 150.0, 60.0), (2, 60.0, 40.0, 100.0), (2, 200.0, -110.0, 20.0)];
+    for (divisor, start, right, down) in planes {
+        let (w, h) = (width.div_ceil(divisor), height.div_ceil(divisor));
+        let value = |x: u32, y: u32| (start + right * share(x, w) + down * share(y, h)) as u8;
+        bytes.extend((0..h).flat_map(|y| (0..w).map(move |x| value(x, y))));
+    }
+    let mut frame = VideoFrame::from_packed(width, height, bytes, 0).expect("a frame");
+    frame.rotation = rotation;
+    Arc::new(frame)
+}
+
+fn spot() -> Spot {
+    Spot { id: PictureId { identity: "ana".to_owned(), kind: PictureKind::Camera }, viewport: ViewportId::ROOT }
+}
+
+fn wanted(size: Vec2, fit: Fit, mirrored: bool) -> Wanted {
+    Wanted { place: Rect::from_min_size(pos2(20.0, 10.0), size), fit, mirrored, pixels_per_point: 1.0 }
+}
+
+/// A worker, and what arrives when it asks for a repaint.
+fn worker() -> (Worker, mpsc::Receiver<()>) {
+    let (wakes, woken) = mpsc::channel();
+    let wake = move || {
+        // A test that is over listens no more.
+        let _ = wakes.send(());
+    };
+    (Worker::start(Arc::new(wake)).expect("a thread"), woken)
+}
+
+fn first_bitmap(wanted: Wanted, frame: &Arc<VideoFrame>) -> Arc<Bitmap> {
+    let (worker, woken) = worker();
+    let slot = LatestFrame::new();
+    slot.put(frame.clone());
+    assert!(worker.take(&spot(), &slot, wanted, true).is_none());
+    woken.recv_timeout(HANG_GUARD).expect("a bitmap");
+    worker.take(&spot(), &slot, wanted, true).expect("the first bitmap")
+}
+
+#[test]
+fn the_cpu_and_the_shader_draw_the_same_picture() {
+    use VideoRotation::{Rotation0, Rotation90, Rotation180, Rotation270};
+    let offscreen = Offscreen::new();
+    let look = |corner, brightness| Look { fit: Fit::Cover, mirrored: false, corner, brightness, drives: true };
+    let upright = look(24.0, 1.0);
+    // Size and rotation of the frame, its place, how it is drawn, the opacity, and how far values may differ: by more than
+    // rounding where one of them interpolates, and where the shader takes a neighbour's chroma.
+    for (size, rotation, wanted, look, opacity, tolerance) in [
+        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, false), look(0.0, 1.0), 1.0, 2),
+        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, true), upright, 1.0, 2),
+        ((320, 180), Rotation180, wanted(vec2(311.0, 173.0), Fit::Cover, true), upright, 1.0, 2),
+        ((320, 180), Rotation90, wanted(vec2(180.0, 300.0), Fit::Cover, false), upright, 1.0, 6),
+        ((320, 180), Rotation270, wanted(vec2(180.0, 320.0), Fit::Cover, true), upright, 1.0, 4),
+        ((321, 183), Rotation0, wanted(vec2(250.0, 270.0), Fit::Contain, false), upright, 1.0, 6),
+        ((320, 180), Rotation0, wanted(vec2(433.0, 290.0), Fit::Balanced, true), upright, 1.0, 6),
+        ((640, 360), Rotation0, wanted(vec2(120.0, 100.0), Fit::Cover, true), look(16.0, 1.0), 1.0, 6),
+        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, false), look(24.0, 0.35), 1.0, 2),
+        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, false), upright, 0.5, 2),
+    ] {
+        let case = format!("{size:?} {rotation:?} in {wanted:?}");
+        let frame = frame(size.0, size.1, rotation);
+        let placed = wanted.placed(&frame);
+        let (mut planes, mut bitmaps) = (Planes::default(), Bitmaps::default());
+        let id = spot().id;
+        let shader = offscreen.draw(&placed, |info, gl| planes.paint(gl, info, &id, &frame, &placed, &look, opacity));
+        let bitmap = first_bitmap(wanted, &frame);
+        let cpu =
+            offscreen.draw(&placed, |info, gl| bitmaps.paint(gl, info, &spot(), &bitmap, &placed, &look, opacity));
+        let differs = |(a, b): (&u8, &u8)| a.abs_diff(*b) > tolerance;
+        if let Some(at) = shader.iter().zip(&cpu).position(differs) {
+            let (pixel, row) = (at / 4 % SCREEN[0] as usize, at / 4 / SCREEN[0] as usize);
+            let of = |pixels: &[u8]| pixels[at / 4 * 4..][..4].to_vec();
+            let count = shader.iter().zip(&cpu).filter(|pair| differs(*pair)).count();
+            panic!("{case}: {count} differ, first at {pixel}, {row} from below: {:?} and {:?}", of(&shader), of(&cpu));
+        }
+        let painted = cpu.chunks(4).filter(|pixel| pixel[1] > 0 || pixel[2] > 0).count();
+        assert!(painted as f32 > placed.rect.area() * 0.8, "{case}: {painted} pixels are painted");
+        planes.destroy(&offscreen.gl);
+        bitmaps.destroy(&offscreen.gl);
+    }
+}
+
+#[test]
+fn a_frame_is_uploaded_once_and_stretched_until_the_worker_follows() {
+    let offscreen = Offscreen::new();
+    let look = Look { fit: Fit::Cover, mirrored: false, corner: 8.0, brightness: 1.0, drives: true };
+    let frame = frame(640, 360, VideoRotation::Rotation0);
+    let bitmap = first_bitmap(wanted(vec2(160.0, 90.0), Fit::Cover, false), &frame);
+    assert_eq!(bitmap.shape.size(), [160, 90]);
+    let larger = wanted(vec2(320.0, 180.0), Fit::Cover, false).placed(&frame);
+    let mut bitmaps = Bitmaps::default();
+    let mut paint =
+        |info: &PaintCallbackInfo, gl: &glow::Context| bitmaps.paint(gl, info, &spot(), &bitmap, &larger, &look, 1.0);
+    let pixels = offscreen.draw(&larger, &mut paint);
+    let painted = pixels.chunks(4).filter(|pixel| pixel[1] > 0 || pixel[2] > 0).count();
+    assert!(painted as f32 > larger.rect.area() * 0.9, "{painted}");
+    offscreen.draw(&larger, |info, gl| !paint(info, gl));
+    bitmaps.destroy(&offscreen.gl);
+}
+
+#[test]
+fn frames_of_any_size_are_followed_and_none_is_queued() {
+    let (worker, woken) = worker();
+    let slot = LatestFrame::new();
+    slot.on_frame(worker.notifier());
+    let place = wanted(vec2(97.0, 55.0), Fit::Cover, true);
+    assert!(worker.take(&spot(), &slot, place, true).is_none());
+    for (width, height) in [(1, 1), (1280, 720), (3, 700), (65, 2), (640, 481), (2, 3)] {
+        let newest = frame(width, height, VideoRotation::Rotation90);
+        slot.put(newest.clone());
+        woken.recv_timeout(HANG_GUARD).expect("a bitmap");
+        // Until this one is taken, newer frames wait in the slot, where each replaces the one before.
+        slot.put(frame(7, 5, VideoRotation::Rotation0));
+        slot.put(newest.clone());
+        assert!(woken.try_recv().is_err());
+        let bitmap = worker.take(&spot(), &slot, place, true).expect("a bitmap");
+        assert!(Arc::ptr_eq(&bitmap.frame, &newest), "{width}x{height}");
+        let [across, down] = bitmap.shape.size();
+        assert_eq!(bitmap.pixels.len(), (across * down * 4) as usize);
+    }
+}
+
+#[test]
+fn a_place_without_pixels_has_no_bitmap_until_it_grows() {
+    let (worker, woken) = worker();
+    let slot = LatestFrame::new();
+    slot.on_frame(worker.notifier());
+    slot.put(frame(1000, 1, VideoRotation::Rotation0));
+    let place = |side: f32| wanted(Vec2::splat(side), Fit::Contain, false);
+    for side in [0.0, 1.0, 0.0] {
+        assert!(worker.take(&spot(), &slot, place(side), true).is_none());
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "nothing to convert");
+    }
+    assert!(worker.take(&spot(), &slot, place(900.0), true).is_none());
+    woken.recv_timeout(HANG_GUARD).expect("a bitmap");
+    let bitmap = worker.take(&spot(), &slot, place(900.0), true).expect("a bitmap");
+    assert_eq!(bitmap.shape.size(), [1000, 1]);
+    // Another track of the same person begins without the old picture.
+    assert!(worker.take(&spot(), &LatestFrame::new(), place(900.0), true).is_none());
+    assert_eq!(worker.retain(|_| false), [spot()]);
+}
+
+#[test]
+fn software_renderers_are_known_by_name() {
+    for name in [
+        "llvmpipe (LLVM 15.0.6, 256 bits)",
+        "softpipe",
+        "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (LLVM 10.0.0)), SwiftShader driver)",
+        "D3D12 (Microsoft Basic Render Driver)",
+        "GDI Generic",
+        "Apple Software Renderer",
+    ] {
+        assert!(is_software_renderer(name), "{name}");
+    }
+    for name in ["Mesa Intel(R) UHD Graphics 620 (KBL GT2)", "NVIDIA GeForce GTX 1650/PCIe/SSE2", "Apple M1", "virgl"] {
+        assert!(!is_software_renderer(name), "{name}");
+    }
+}

@@ -1,0 +1,61 @@
+//! A door before an SFU that can be shut: whoever knocks then is answered 503.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+/// Passes connections on to a port of this machine, or answers them 503.
+pub struct Door {
+    pub port: u16,
+    shut: Arc<AtomicBool>,
+    refused: Arc<AtomicUsize>,
+}
+
+impl Door {
+    pub fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = listener.local_addr().unwrap().port();
+        let (shut, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (is_shut, count) = (shut.clone(), refused.clone());
+        // Ends with the test's process.
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if is_shut.load(Ordering::Acquire) {
+                    count.fetch_add(1, Ordering::AcqRel);
+                    thread::spawn(move || refuse(client));
+                } else if let Ok(server) = TcpStream::connect(("127.0.0.1", port)) {
+                    pass(&client, &server);
+                    pass(&server, &client);
+                }
+            }
+        });
+        Self { port: own, shut, refused }
+    }
+
+    pub fn shut(&self, shut: bool) {
+        self.shut.store(shut, Ordering::Release);
+    }
+
+    /// Connections that were answered 503.
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::Acquire)
+    }
+}
+
+fn refuse(mut client: TcpStream) {
+    let mut request = [0; 4096];
+    let answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    // A client that is gone needs no answer.
+    let _ = client.read(&mut request).and_then(|_| client.write_all(answer.as_bytes()));
+}
+
+fn pass(from: &TcpStream, to: &TcpStream) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    thread::spawn(move || {
+        // Either side may end the connection.
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+}

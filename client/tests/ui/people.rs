@@ -1,0 +1,47 @@
+//! Hand-made calls and people for the harness.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use autamedica_api::Role;
+use autamedica_client::call::{CallPhase, CallState, ParticipantState};
+use autamedica_client::device::DeviceState;
+use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
+
+/// A call of `role` with one other person, both with pictures.
+pub fn call(role: Role) -> CallState {
+    let other = if role == Role::Doctor { Role::Patient } else { Role::Doctor };
+    let mut state = CallState::joining(role);
+    state.phase = CallPhase::InCall;
+    state.identity = "me".into();
+    state.joined_at = Some(Instant::now() - Duration::from_secs(724));
+    state.camera.device = DeviceState::On { name: "Camera".into() };
+    state.microphone.device = DeviceState::On { name: "Microphone".into() };
+    state.self_view = picture();
+    state.participants.push(person("María Quispe", Some(other)));
+    state
+}
+
+pub fn person(name: &str, role: Option<Role>) -> ParticipantState {
+    ParticipantState {
+        may_send: true,
+        identity: format!("id of {name}"),
+        name: name.into(),
+        role,
+        camera: Some(picture()),
+        screen: None,
+        microphone_muted: false,
+        speaking: false,
+        waiting_since: None,
+        joined_at: None,
+        quality: ConnectionQuality::Excellent,
+    }
+}
+
+/// A slot with a grey picture in it.
+pub fn picture() -> LatestFrame {
+    let slot = LatestFrame::new();
+    let bytes = vec![128; VideoFrame::packed_len(64, 36)];
+    slot.put(Arc::new(VideoFrame::from_packed(64, 36, bytes, 0).expect("the length fits")));
+    slot
+}

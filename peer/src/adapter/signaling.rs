@@ -1,0 +1,208 @@
+//! Events of the signaling server.
+
+use super::Adapter;
+use super::timers::{ABSENCE_TIMEOUT, CONFIRM_TIMEOUT, REJOIN_INTERVAL, Timer};
+use crate::events::{ClientEvent, EventError, ServerEvent, User};
+use crate::extension::Extension;
+use crate::livekit;
+use crate::session::{Client, Connection};
+use crate::socketio::Incoming;
+use crate::state::{Departure, Phase, Refusal, Signaling};
+use crate::text;
+
+impl Adapter {
+    pub(crate) fn on_incoming(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Connected => {
+                self.set_signaling(Signaling::Connected);
+                self.emit(&ClientEvent::JoinRoom);
+            }
+            Incoming::Lost => {
+                tracing::warn!("signaling connection lost");
+                self.in_room = false;
+                self.set_signaling(Signaling::Lost);
+            }
+            Incoming::Refused(message) => {
+                let message = text::shorten(&message);
+                self.end_session(Departure::Left);
+                self.set_phase(Phase::Refused(Refusal::Token(message)));
+            }
+            Incoming::Event(name, data) => match ServerEvent::parse(&name, &data) {
+                Ok(event) => self.on_event(event),
+                // A browser marks the end of its candidates so.
+                Err(EventError::Candidate | EventError::Unknown) => {}
+                Err(error) => tracing::warn!(%error, "event of the signaling server dropped"),
+            },
+        }
+        self.flush();
+    }
+
+    fn on_event(&mut self, event: ServerEvent) {
+        match event {
+            ServerEvent::RoomJoined(users) => self.on_room_joined(users),
+            ServerEvent::UserJoined(user) => self.on_user(user),
+            ServerEvent::Error(message) => self.on_error(message),
+            ServerEvent::UserLeft { from } => {
+                if let Some(session) = self.session.as_ref().filter(|session| session.user.id == from) {
+                    match session.client {
+                        // A native app says that it ends the call. So this one may only have lost its signaling.
+                        Some(Client::Native) => self.timers.start(ABSENCE_TIMEOUT, Timer::Absence(session.number)),
+                        _ => self.end_session(Departure::Left),
+                    }
+                }
+            }
+            ServerEvent::CallEnd { from } if self.is_peer(&from) => self.end_session(Departure::CallEnded),
+            ServerEvent::CallInit { from } if self.session.is_none() => {
+                self.on_user(User { id: from, role: String::new() })
+            }
+            ServerEvent::Offer { from, description, extension } => {
+                let is_native = extension.is_some();
+                if self.session.is_none() && !is_native {
+                    self.on_user(User { id: from.clone(), role: String::new() });
+                }
+                if !self.is_current(&from, extension.as_ref()) {
+                    return;
+                }
+                let Some(session) = &mut self.session else { return };
+                if let Some(extension) = extension {
+                    session.on_native_offer(*description, extension.tracks.as_deref(), &mut self.outbox);
+                } else if session.client.is_none() {
+                    self.decide(Client::Browser);
+                } else if session.on_browser_offer(&description, &mut self.outbox) == Connection::New {
+                    self.rebuild();
+                }
+            }
+            ServerEvent::Answer { from, description, extension } => {
+                if self.is_current(&from, extension.as_ref())
+                    && let Some(session) = &mut self.session
+                    && session.joined
+                    && session.on_answer(*description, &mut self.outbox) == Connection::New
+                {
+                    self.rebuild();
+                }
+            }
+            ServerEvent::Candidate { from, candidate } if self.is_peer(&from) => {
+                if let Some(session) = &mut self.session {
+                    session.on_candidate(candidate, &mut self.outbox);
+                }
+            }
+            ServerEvent::Extension { from, extension } => {
+                if self.is_current(&from, Some(&extension))
+                    && let Some(session) = &mut self.session
+                {
+                    if let Some(tracks) = &extension.tracks {
+                        session.set_tracks(tracks, &mut self.outbox);
+                    }
+                    if let Some(demand) = &extension.demand {
+                        session.on_demand(demand, &mut self.outbox);
+                    }
+                }
+            }
+            ServerEvent::Stats { from, stats } if self.is_peer(&from) => {
+                self.state.send_modify(|state| state.peer_stats = Some(stats));
+            }
+            ServerEvent::CallEnd { .. }
+            | ServerEvent::CallInit { .. }
+            | ServerEvent::Candidate { .. }
+            | ServerEvent::Stats { .. } => {}
+        }
+    }
+
+    fn on_room_joined(&mut self, users: Vec<User>) {
+        self.in_room = true;
+        self.rejoins = 0;
+        self.timers.stop(Timer::Rejoin);
+        let peer = users.into_iter().find(|user| user.id != self.options.user_id);
+        match (peer, &self.session) {
+            (Some(user), _) => self.on_user(user),
+            (None, None) => {
+                let departure = match &self.state.borrow().phase {
+                    Phase::Waiting { departure } => *departure,
+                    _ => None,
+                };
+                self.set_phase(Phase::Waiting { departure });
+            }
+            // A server that was restarted counts the peer again when it returns.
+            (None, Some(session)) => self.timers.start(ABSENCE_TIMEOUT, Timer::Absence(session.number)),
+        }
+    }
+
+    fn on_error(&mut self, message: String) {
+        if self.in_room {
+            tracing::warn!(message, "signaling server reports an error");
+        } else if self.session.is_some() || self.rejoins > 0 {
+            // The server may still count the connection that was lost. Media goes on meanwhile.
+            self.rejoins = self.rejoins.saturating_sub(1);
+            self.timers.start(REJOIN_INTERVAL, Timer::Rejoin);
+        } else {
+            self.set_phase(Phase::Refused(Refusal::Room(message)));
+        }
+    }
+
+    /// Handles a user that is in the room, new or again.
+    fn on_user(&mut self, user: User) {
+        if user.id == self.options.user_id {
+            return;
+        }
+        let Some(session) = self.session.as_ref().filter(|session| session.user.id == user.id) else {
+            self.end_session(Departure::Left);
+            return self.begin(user, None);
+        };
+        // The peer returned, or this side did. Whether the media session goes on is the peer's to say.
+        let (number, client) = (session.number, session.client);
+        self.timers.stop(Timer::Absence(number));
+        self.say_hello();
+        match client {
+            Some(Client::Native) => self.timers.start(CONFIRM_TIMEOUT, Timer::Confirm(number)),
+            // The answer to a new offer shows whether it is the same PeerConnection.
+            Some(Client::Browser) => self.outbox.send_to_engine(livekit::renegotiate()),
+            None => {}
+        }
+    }
+
+    fn is_peer(&self, user_id: &str) -> bool {
+        self.session.as_ref().is_some_and(|session| session.user.id == user_id)
+    }
+
+    /// Returns `true` if a message belongs to the present session. The extension of a native peer may begin another one.
+    fn is_current(&mut self, from: &str, extension: Option<&Extension>) -> bool {
+        let Some(extension) = extension else { return self.is_peer(from) };
+        let Some(session) = &mut self.session else {
+            if from == self.options.user_id {
+                return false;
+            }
+            self.begin(User { id: from.to_owned(), role: String::new() }, Some(extension));
+            return true;
+        };
+        if session.user.id != from {
+            return false;
+        }
+        if extension.name.is_some() {
+            session.name.clone_from(&extension.name);
+        }
+        let is_same_instance = session.peer_instance.as_ref().is_none_or(|known| *known == extension.instance);
+        let (epoch, number, user) = (session.local.epoch, session.number, session.user.clone());
+        match session.client {
+            None => {
+                session.peer_instance = Some(extension.instance.clone());
+                // Nothing has been exchanged yet, so the session can be counted anew.
+                session.local.epoch = epoch.max(extension.epoch);
+                self.epoch = session.local.epoch;
+                self.decide(Client::Native);
+                true
+            }
+            Some(Client::Native) if is_same_instance && extension.epoch <= epoch => {
+                if extension.epoch == epoch {
+                    self.timers.stop(Timer::Confirm(number));
+                }
+                extension.epoch == epoch
+            }
+            // The peer began anew, or its hello was late and this side took it for a browser.
+            Some(_) => {
+                self.end_session(Departure::Rebuilt);
+                self.begin(user, Some(extension));
+                true
+            }
+        }
+    }
+}

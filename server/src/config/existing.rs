@@ -1,0 +1,188 @@
+//! Settings by the names of the deployment that this server replaces (Express, LiveKit Cloud, Cloudflare R2).
+//!
+//! Its `.env` must work here unchanged. Each of its names is translated into ours; docs/migration.md lists them.
+
+use std::collections::HashMap;
+
+use super::error::ConfigError;
+
+/// Pairs of a name of the replaced deployment and ours, for values that are the same in both.
+const SAME_VALUE: [(&str, &str); 5] = [
+    ("PORT", "AUTAMEDICA_PORT"),
+    ("CORS_ORIGIN", "CORS_ORIGINS"),
+    ("R2_BUCKET_NAME", "AWS_S3_BUCKET"),
+    ("R2_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
+    ("R2_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
+];
+
+/// Settings that are known and have no effect, with what to do instead.
+const UNSUPPORTED: [(&str, &str); 1] = [(
+    "SKIP_AUTH",
+    "the API is never open to everybody: without an API key only this machine may call it; make keys with \
+     `autamedica-server key create`",
+)];
+
+/// Names that are ours, too.
+const SAME_NAME: [&str; 1] = ["SUPABASE_JWT_SECRET"];
+
+/// What the settings of the replaced deployment came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExistingSettings {
+    /// Its names whose values are used, in alphabetical order.
+    pub used: Vec<&'static str>,
+    /// Its names that have no effect here, each with what to do instead.
+    pub unsupported: Vec<(&'static str, &'static str)>,
+}
+
+impl ExistingSettings {
+    /// Writes to the log which names were used and which have no effect.
+    pub fn log(&self) {
+        if !self.used.is_empty() {
+            tracing::info!(names = self.used.join(", "), "settings of the replaced deployment are used");
+        }
+        for (name, advice) in &self.unsupported {
+            tracing::warn!(name, advice, "a setting of the replaced deployment has no effect");
+        }
+    }
+}
+
+/// Values by our names that come from the replaced deployment's, and what is to be said of them.
+///
+/// # Errors
+/// [`ConfigError::Disagree`] when both names are set to different values, and [`ConfigError::Value`] when a value can't be
+/// translated.
+pub fn translate(
+    get: &impl Fn(&str) -> Option<String>,
+) -> Result<(HashMap<&'static str, String>, ExistingSettings), ConfigError> {
+    let mut values = HashMap::new();
+    let mut settings = ExistingSettings::default();
+    let mut take = |theirs: &'static str, ours: &'static str, value: String| {
+        match get(ours) {
+            Some(set) if set != value => return Err(ConfigError::Disagree { ours, theirs }),
+            // The same twice needs no word.
+            Some(_) => {}
+            None => {
+                values.insert(ours, value);
+                settings.used.push(theirs);
+            }
+        }
+        Ok(())
+    };
+    for (theirs, ours) in SAME_VALUE {
+        if let Some(value) = get(theirs) {
+            take(theirs, ours, value)?;
+        }
+    }
+    if let Some(account) = get("R2_ACCOUNT_ID") {
+        if !account.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(ConfigError::Value { name: "R2_ACCOUNT_ID", expected: "the account's letters and digits" });
+        }
+        take("R2_ACCOUNT_ID", "AWS_ENDPOINT_URL", format!("https://{account}{R2_HOST}"))?;
+        if get("AWS_REGION").is_none() {
+            values.insert("AWS_REGION", "auto".to_owned());
+        }
+    }
+    // Ours names both addresses of an SFU, theirs only this one.
+    if let (None, Some(url)) = (get("LIVEKIT_URL"), get("LIVEKIT_API_URL")) {
+        values.insert("LIVEKIT_URL", url);
+        settings.used.push("LIVEKIT_API_URL");
+    }
+    settings.used.extend(SAME_NAME.into_iter().filter(|name| get(name).is_some()));
+    settings.used.sort_unstable();
+    let is_on = |name: &str, value: &str| name != "SKIP_AUTH" || !matches!(value, "false" | "0" | "no" | "off");
+    settings.unsupported =
+        UNSUPPORTED.into_iter().filter(|(name, _)| get(name).is_some_and(|value| is_on(name, &value))).collect();
+    Ok((values, settings))
+}
+
+/// What follows the account in the address of Cloudflare R2's S3 API.
+pub const R2_HOST: &str = ".r2.cloudflarestorage.com";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, SfuConfig};
+    use super::*;
+    use crate::secret::Secret;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let value = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned()).or_else(|| (name == "HOME").then(|| "/".to_owned()))
+        };
+        Config::from_vars(value)
+    }
+
+    /// The replaced deployment's `.env`, with exactly its names.
+    const THEIRS: [(&str, &str); 12] = [
+        ("PORT", "8890"),
+        ("CORS_ORIGIN", "https://patients.clinic.example"),
+        ("LIVEKIT_API_URL", "wss://clinic.livekit.cloud"),
+        ("LIVEKIT_API_KEY", "key"),
+        ("LIVEKIT_API_SECRET", "secret"),
+        ("SUPABASE_JWT_SECRET", "another secret"),
+        ("SKIP_AUTH", "false"),
+        ("NODE_ENV", "production"),
+        ("R2_ACCOUNT_ID", "0123abcd"),
+        ("R2_ACCESS_KEY_ID", "r2-key"),
+        ("R2_SECRET_ACCESS_KEY", "r2-secret"),
+        ("R2_BUCKET_NAME", "recordings"),
+    ];
+
+    #[test]
+    fn the_replaced_deployments_file_works_unchanged() {
+        let config = read(&THEIRS).unwrap();
+        let SfuConfig::External { url, .. } = &config.sfu else { panic!("an SFU of its own: {config:?}") };
+        assert_eq!((url.signaling(), url.api()), ("wss://clinic.livekit.cloud", "https://clinic.livekit.cloud"));
+        assert_eq!(config.port, 8890);
+        assert_eq!(config.cors_origins, ["https://patients.clinic.example"]);
+        let s3 = config.recording.s3.as_ref().unwrap();
+        assert_eq!((s3.bucket.as_str(), s3.region.as_str(), s3.access_key.as_str()), ("recordings", "auto", "r2-key"));
+        assert_eq!(s3.endpoint.as_ref().unwrap().as_str(), "https://0123abcd.r2.cloudflarestorage.com/");
+        assert!(s3.encrypted_by_provider && s3.path_style);
+        let used = &config.existing.used;
+        for name in ["PORT", "CORS_ORIGIN", "LIVEKIT_API_URL", "R2_ACCOUNT_ID", "R2_BUCKET_NAME", "SUPABASE_JWT_SECRET"]
+        {
+            assert!(used.contains(&name), "{name} isn't said: {used:?}");
+        }
+        assert!(config.existing.unsupported.is_empty(), "{:?}", config.existing.unsupported);
+        assert_eq!(config.supabase_jwt_secret.as_ref().map(Secret::expose), Some("another secret"));
+        assert!(!format!("{config:?}").contains("secret\""), "{config:?}");
+    }
+
+    #[test]
+    fn both_names_must_agree() {
+        for (ours, theirs) in [
+            (("AUTAMEDICA_PORT", "8888"), ("PORT", "8889")),
+            (("CORS_ORIGINS", "https://a.example"), ("CORS_ORIGIN", "https://b.example")),
+            (("AWS_S3_BUCKET", "a"), ("R2_BUCKET_NAME", "b")),
+            (("AWS_ENDPOINT_URL", "https://s3.example"), ("R2_ACCOUNT_ID", "abc")),
+        ] {
+            let error = read(&[ours, theirs]).unwrap_err().to_string();
+            assert!(error.contains(ours.0) && error.contains(theirs.0), "{error}");
+        }
+        let same = read(&[("AUTAMEDICA_PORT", "8889"), ("PORT", "8889")]).unwrap();
+        assert_eq!((same.port, same.existing.used.len()), (8889, 0));
+    }
+
+    #[test]
+    fn skipping_authentication_is_refused_with_a_word() {
+        let config = read(&[("SKIP_AUTH", "true")]).unwrap();
+        assert_eq!(config.existing.unsupported[0].0, "SKIP_AUTH");
+        assert!(config.existing.unsupported[0].1.contains("key create"));
+    }
+
+    #[test]
+    fn their_pages_may_call_where_only_this_machine_is_served() {
+        let origins = |more: &[(&str, &str)]| read(more).unwrap().allowed_origins();
+        assert_eq!(origins(&[]), ["http://localhost:3003"]);
+        assert_eq!(origins(&[("CORS_ORIGINS", "https://a.example")]), ["https://a.example"]);
+        let public = [("BEHIND_PROXY", "true"), ("PUBLIC_URL", "https://clinic.example")];
+        assert!(origins(&public).is_empty());
+    }
+
+    #[test]
+    fn an_account_cannot_lead_elsewhere() {
+        let error = read(&[("R2_ACCOUNT_ID", "evil.example/")]).unwrap_err().to_string();
+        assert!(error.contains("R2_ACCOUNT_ID"), "{error}");
+    }
+}

@@ -1,0 +1,127 @@
+//! STUN and TURN servers for calls from peer to peer.
+
+use std::time::Duration;
+
+use autamedica_api::{IceServer, Id, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+
+use super::error::ConfigError;
+use crate::secret::Secret;
+
+/// The servers that clients are told.
+#[derive(Clone, Debug, Default)]
+pub struct IceConfig {
+    /// Those that are the same for everybody.
+    pub servers: Vec<IceServer>,
+    /// A TURN server that takes passwords for a limited time.
+    pub turn: Option<TurnConfig>,
+}
+
+/// A TURN server that shares a secret with this one (coturn's `use-auth-secret`).
+#[derive(Clone, Debug)]
+pub struct TurnConfig {
+    /// Where it is.
+    pub urls: Vec<String>,
+    /// Its `static-auth-secret`.
+    pub secret: Secret,
+}
+
+/// What an address begins with, and so a server's kind.
+const SCHEMES: [&str; 4] = ["stun:", "stuns:", "turn:", "turns:"];
+
+impl IceConfig {
+    /// Reads `ICE_SERVERS`, `TURN_URLS` and `TURN_SECRET`.
+    ///
+    /// # Errors
+    /// When one has another form, or of the last two one is missing.
+    pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let wrong = || ConfigError::Value {
+            name: "ICE_SERVERS",
+            expected: "a JSON list as browsers take it, such as `[{\"urls\": \"stun:stun.example:3478\"}]`",
+        };
+        let servers: Vec<IceServer> = match get("ICE_SERVERS") {
+            Some(text) => serde_json::from_str(&text).map_err(|_| wrong())?,
+            None => Vec::new(),
+        };
+        let is_right =
+            |url: &String| SCHEMES.iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        if !servers.iter().all(|server| !server.urls.is_empty() && server.urls.iter().all(is_right)) {
+            return Err(wrong());
+        }
+        let turn = match (get("TURN_URLS"), get("TURN_SECRET")) {
+            (None, None) => None,
+            (Some(urls), Some(secret)) => {
+                let urls: Vec<_> = urls.split(',').map(|url| url.trim().to_owned()).collect();
+                if !urls.iter().all(|url| is_right(url) && url.starts_with("turn")) {
+                    let expected = "addresses such as `turn:turn.example:3478`, with commas between them";
+                    return Err(ConfigError::Value { name: "TURN_URLS", expected });
+                }
+                Some(TurnConfig { urls, secret: Secret::new(secret) })
+            }
+            (Some(_), None) => return Err(ConfigError::MissingFor { name: "TURN_SECRET", needed_by: "TURN_URLS" }),
+            (None, Some(_)) => return Err(ConfigError::MissingFor { name: "TURN_URLS", needed_by: "TURN_SECRET" }),
+        };
+        Ok(Self { servers, turn })
+    }
+}
+
+impl TurnConfig {
+    /// The server with a password for this user: the base64 of the HMAC-SHA1 of the name, as coturn has it
+    /// (draft-uberti-behave-turn-rest-00).
+    pub fn server_for(&self, user: &Id, until: Timestamp) -> IceServer {
+        let username = format!("{}:{user}", until.as_millis() / 1000);
+        // TURN knows no other hash.
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.secret.expose().as_bytes());
+        let credential = STANDARD.encode(hmac::sign(&key, username.as_bytes()));
+        IceServer { urls: self.urls.clone(), username: Some(username), credential: Some(credential) }
+    }
+}
+
+/// How long a password lets its holder in: as long as a token.
+pub const TURN_TTL: Duration = crate::token::TTL;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<IceConfig, ConfigError> {
+        IceConfig::read(&|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn servers_are_as_browsers_take_them() {
+        let text = r#"[{"urls": "stun:a.example"}, {"urls": ["turn:b.example", "turns:b.example"], "username": "u", "credential": "p"}]"#;
+        let config = read(&[("ICE_SERVERS", text)]).unwrap();
+        assert_eq!(config.servers[0].urls, ["stun:a.example"]);
+        assert_eq!(config.servers[1].credential.as_deref(), Some("p"));
+        assert!(!format!("{config:?}").contains("\"p\""));
+        for wrong in
+            ["stun:a.example", r#"[{"urls": []}]"#, r#"[{"urls": "https://a.example"}]"#, r#"{"urls": "stun:a"}"#]
+        {
+            assert!(read(&[("ICE_SERVERS", wrong)]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_turn_server_wants_both() {
+        let (urls, secret) = (("TURN_URLS", "turn:a.example:3478, turns:a.example"), ("TURN_SECRET", "s"));
+        assert_eq!(read(&[urls, secret]).unwrap().turn.unwrap().urls.len(), 2);
+        for (only, other) in [(urls, "TURN_SECRET"), (secret, "TURN_URLS")] {
+            assert!(read(&[only]).unwrap_err().to_string().contains(other));
+        }
+        assert!(read(&[("TURN_URLS", "stun:a.example"), secret]).is_err());
+    }
+
+    #[test]
+    fn passwords_are_coturns() {
+        // What `printf '1700000000:doctor-1' | openssl dgst -sha1 -hmac north -binary | base64` prints.
+        let turn = TurnConfig { urls: vec!["turn:a.example".to_owned()], secret: Secret::new("north") };
+        let server = turn.server_for(&Id::new("doctor-1").unwrap(), Timestamp::from_millis(1_700_000_000_000));
+        assert_eq!(server.username.as_deref(), Some("1700000000:doctor-1"));
+        assert_eq!(server.credential.as_deref(), Some("EDq9Tvf9KZN5YaruvNanFlQOM4A="));
+    }
+}

@@ -1,0 +1,69 @@
+//! Counts of what is open, in all and of each: addresses' connections, persons' sockets.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Number of open things of each key; keys with none aren't kept.
+#[derive(Debug)]
+pub struct Counts<K: Eq + Hash>(Mutex<HashMap<K, usize>>);
+
+/// One open thing; dropped, it counts no more.
+#[derive(Debug)]
+pub struct Counted<K: Eq + Hash> {
+    key: K,
+    counts: Arc<Counts<K>>,
+}
+
+impl<K: Eq + Hash> Default for Counts<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Counts<K> {
+    /// Counts one more of this key. `None` when there are `most` in all or `each` of it already.
+    pub fn open(self: &Arc<Self>, key: K, most: usize, each: usize) -> Option<Counted<K>> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.values().sum::<usize>() >= most || counts.get(&key).is_some_and(|own| *own >= each) {
+            return None;
+        }
+        *counts.entry(key.clone()).or_default() += 1;
+        Some(Counted { key, counts: self.clone() })
+    }
+
+    /// Number of all that are open.
+    pub fn total(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+}
+
+impl<K: Eq + Hash> Drop for Counted<K> {
+    fn drop(&mut self) {
+        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = counts.get_mut(&self.key) {
+            *own -= 1;
+            if *own == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_takes_all_and_what_was_taken_is_given_back() {
+        let counts = Arc::<Counts<&str>>::default();
+        let open: Vec<_> = (0..2).filter_map(|_| counts.open("a", 3, 2)).collect();
+        assert!(open.len() == 2 && counts.open("a", 3, 2).is_none());
+        let other = counts.open("b", 3, 2);
+        assert!(other.is_some() && counts.open("c", 3, 2).is_none(), "three are all");
+        assert_eq!(counts.total(), 3);
+        drop((open, other));
+        assert_eq!(counts.total(), 0);
+        assert!(counts.0.lock().unwrap().is_empty() && counts.open("a", 3, 2).is_some());
+    }
+}

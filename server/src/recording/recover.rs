@@ -1,0 +1,95 @@
+//! Making whole what recorders left that no task of this server drives: after a crash, theirs or the server's.
+
+use std::path::Path;
+
+use autamedica_api::RecordedPart;
+
+use super::drive::Case;
+use super::files::{self, PartFile, parse_label};
+use super::process;
+use super::storage;
+use super::storage_error::StorageError;
+use crate::error::{Error, Result};
+use crate::store::{PartState, StoredPart};
+
+/// Gives every part of a recording that still counts as being written an end: its file, or that there is none. `false` while
+/// a recorder writes one of them.
+///
+/// # Errors
+/// When the database, the folder or the recorder's program fails. Nothing is given up then.
+pub(super) async fn recover(case: &Case, program: &Path, folder: &Path) -> Result<bool> {
+    let store = &case.state.store;
+    let mut unfinished = store.parts(&case.id).await?;
+    unfinished.retain(|part| part.egress.is_none() && part.state == PartState::Writing);
+    if unfinished.is_empty() {
+        return Ok(true);
+    }
+    let is_written = |(_, label): (i32, String)| parse_label(&label).is_some_and(|(id, _)| id == case.id);
+    if process::running(program).into_iter().any(is_written) {
+        return Ok(false);
+    }
+    let on_disk = files::of(folder, &case.id).map_err(|error| unreadable(error.into()))?;
+    // Nothing was written into a file without a byte.
+    let (empty, on_disk): (Vec<_>, Vec<_>) = on_disk.into_iter().partition(|file| size(&file.path) == 0);
+    for file in empty {
+        storage::remove(&file.path).map_err(|_| Error::Internal("an empty file of a recording can't be deleted"))?;
+    }
+    let found = if on_disk.is_empty() {
+        Vec::new()
+    } else {
+        process::recover(program, folder, &case.id).await.map_err(|error| {
+            tracing::error!(%error, "what a recorder left can't be recovered; trying again");
+            Error::Internal("the recorder's program can't be started")
+        })?
+    };
+    for part in unfinished {
+        end(case, part, &found, &on_disk).await?;
+    }
+    Ok(true)
+}
+
+/// Gives one part its end.
+async fn end(case: &Case, mut part: StoredPart, found: &[RecordedPart], on_disk: &[PartFile]) -> Result<()> {
+    let store = &case.state.store;
+    let number = part.number;
+    if let Some(found) = found.iter().find(|found| is_part(found, number)) {
+        part.finish(found);
+        return Ok(store.update_part(&part).await?);
+    }
+    match on_disk.iter().rfind(|file| file.number == number) {
+        // It is kept as it was written. Perhaps somebody can still make something of it.
+        Some(file) => {
+            tracing::error!(recording = case.id, part = number, "no MP4 can be made of a part; its file is kept");
+            let sha256 = storage::hash_of(&file.path).await.map_err(unreadable)?;
+            let (file, bytes) = (file.path.clone(), size(&file.path));
+            part.finish(&RecordedPart { file, seconds: part.seconds, bytes, sha256 });
+            store.recording_problem(&case.id, Some("remux-failed")).await?;
+            Ok(store.update_part(&part).await?)
+        }
+        // It died before it wrote anything.
+        None if part.started_at.is_none() => Ok(store.forget_part(&case.id, number).await?),
+        None => Ok(missing(case, part).await?),
+    }
+}
+
+/// Notes that a part's file is gone, and that this isn't how it should be.
+async fn missing(case: &Case, part: StoredPart) -> sqlx::Result<()> {
+    tracing::error!(recording = case.id, part = part.number, "a part of a recording is missing");
+    case.state.store.recording_problem(&case.id, Some("part-missing")).await?;
+    case.state.store.update_part(&part.gone()).await
+}
+
+fn unreadable(error: StorageError) -> Error {
+    tracing::error!(%error, cause = ?error, "what a recorder left can't be read; trying again");
+    Error::Internal("what a recorder left can't be read")
+}
+
+fn size(file: &Path) -> u64 {
+    std::fs::metadata(file).map_or(0, |file| file.len())
+}
+
+/// Whether a recovered file is this part's: `NAME.partN.mp4`.
+fn is_part(found: &RecordedPart, number: u32) -> bool {
+    let name = found.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.split('.').any(|piece| piece == format!("part{number}"))
+}

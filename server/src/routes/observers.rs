@@ -1,0 +1,105 @@
+use autamedica_api::{
+    AddObserver, ErrorCode, Failure, Id, ObserverAdded, ParticipantChanged, PermitObserver, Role, Success, room_name,
+};
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+
+use super::consultations::{find, not_over};
+use super::control::Somebody;
+use crate::caller::{Caller, Permission};
+use crate::error::{Error, Result};
+use crate::extract::{self, PathId};
+use crate::links;
+use crate::state::AppState;
+use crate::token::{Holder, May};
+
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/consultations/{id}/observers", post(add))
+        .route("/api/consultations/{id}/participants/{identity}/permit", post(permit))
+}
+
+/// The longest label, in characters.
+const LONGEST_LABEL: usize = 40;
+
+/// Adds an observer: an interpreter, a companion, a student. They see and hear, and publish nothing unless the doctor lets them.
+/// Adding them again gives a fresh token and link; adding somebody who was removed lets them in again.
+#[utoipa::path(post, path = "/api/consultations/{id}/observers", tag = "doctor", params(("id" = Id, Path)),
+    request_body = AddObserver,
+    responses((status = 200, body = Success<ObserverAdded>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn add(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+    extract::Json(wanted): extract::Json<AddObserver>,
+) -> Result<Json<Success<ObserverAdded>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    let stored = find(&state, &id).await?;
+    not_over(&stored)?;
+    let AddObserver { observer_id: user, label } = wanted;
+    if user == stored.patient_id || user == stored.doctor_id {
+        return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));
+    }
+    check_label(label.as_deref())?;
+    let by = caller.event("observer.add");
+    let code = state.store.add_observer(&stored, &user, label.as_deref(), by).await?;
+    let code = code.map_err(|_| {
+        Error::refused(ErrorCode::TooManyObservers, "there are two observers already; remove one of them first")
+    })?;
+    let link = links::with_code(&state, &code)?;
+    let publishes = state.store.observer(&id, user.as_str()).await?.is_some_and(|observer| observer.publishes);
+    let token = state.sfu.token(&Holder {
+        user: &user,
+        label: label.as_deref(),
+        role: Role::Observer,
+        consultation: &id,
+        may: May::observe(publishes),
+        generation: state.store.standing(&id, user.as_str()).await?.generation,
+    })?;
+    Ok(Json(Success::new(ObserverAdded {
+        token,
+        room_name: room_name(&id),
+        livekit_url: state.sfu.signaling_url().to_owned(),
+        link: link.web(),
+        app_link: link.app(),
+        e2ee_key: state.store.e2ee_key(&stored)?,
+        e2ee_key_index: stored.key_index,
+        observer_id: user,
+        label,
+    })))
+}
+
+/// Lets an observer speak, be seen and write, or no longer.
+#[utoipa::path(post, path = "/api/consultations/{id}/participants/{identity}/permit", tag = "doctor",
+    params(("id" = Id, Path), ("identity" = Id, Path)), request_body = PermitObserver,
+    responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn permit(
+    State(state): State<AppState>,
+    Somebody { id, identity }: Somebody,
+    caller: Caller,
+    extract::Json(PermitObserver { publish }): extract::Json<PermitObserver>,
+) -> Result<Json<Success<ParticipantChanged>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    find(&state, &id).await?;
+    if !state.store.permit_observer(&id, &identity, publish, caller.event("observer.permit")).await? {
+        return Err(Error::refused(ErrorCode::ParticipantNotFound, "there is no such observer"));
+    }
+    let present = state.sfu.permit(&room_name(&id), identity.as_str(), May::observe(publish)).await?;
+    Ok(Json(Success::new(ParticipantChanged { identity, present })))
+}
+
+fn check_label(label: Option<&str>) -> Result<()> {
+    let is_right = |label: &str| {
+        (1..=LONGEST_LABEL).contains(&label.chars().count())
+            && label.trim() == label
+            && !label.chars().any(autamedica_api::is_invisible)
+    };
+    if label.is_none_or(is_right) {
+        return Ok(());
+    }
+    let message = format!("`label` must be 1 to {LONGEST_LABEL} visible characters");
+    Err(Error::refused(ErrorCode::InvalidRequest, message))
+}

@@ -1,0 +1,188 @@
+//! Who a socket belongs to, and whether they may be in a consultation's room.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use autamedica_api::{Id, Role};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::admitted::{Admitted, Proof};
+use super::sessions::Session;
+use crate::caller::{self, Participant};
+use crate::error::Error;
+use crate::state::AppState;
+
+/// What a client says of itself when it connects: in Socket.io's `auth`, else in the address.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handshake {
+    user_id: Option<String>,
+    token: Option<String>,
+}
+
+/// Why somebody isn't let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// They may not, for this reason, in words for whoever wrote the client.
+    #[error("{0}")]
+    Refused(String),
+    /// It can't be found out whether they may.
+    #[error("the server can't do this now; try again")]
+    Failed,
+}
+
+impl Refusal {
+    /// With this reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+/// What failed inside is logged, and not told.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused { message, .. } => Self::Refused(message),
+            error => {
+                tracing::warn!(%error, "signaling fails");
+                Self::Failed
+            }
+        }
+    }
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// Finds out whose socket it is.
+///
+/// # Errors
+/// When nothing proves it, or there are too many sockets.
+pub async fn admit(state: &AppState, parts: &Parts, mut handshake: Handshake) -> Result<Admitted, Refusal> {
+    let session = parts.extensions.get::<Arc<Session>>().cloned();
+    let session = session.filter(|session| session.may_enter()).ok_or_else(|| Refusal::new("connect anew"))?;
+    let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    for (name, value) in query {
+        match &*name {
+            "userId" => _ = handshake.user_id.get_or_insert_with(|| value.into_owned()),
+            "token" => _ = handshake.token.get_or_insert_with(|| value.into_owned()),
+            _ => {}
+        }
+    }
+    let Handshake { user_id, token } = handshake;
+    let origin = state.proxies.origin(&parts.headers, &parts.extensions);
+    let claimed = match user_id.filter(|id| !id.is_empty()) {
+        Some(id) => Some(Id::new(id).map_err(|_| Refusal::new("`userId` isn't an id"))?),
+        None => None,
+    };
+    let token = token.filter(|token| !token.is_empty());
+    let (user, proof) = prove(state, parts, origin, token, claimed.as_ref()).await?;
+    if claimed.is_some_and(|claimed| claimed != user) {
+        state.refusals.note(origin)?;
+        return Err(Refusal::new("the token is another user's"));
+    }
+    let open = state.sockets.open(&user).ok_or_else(|| Refusal::new("too many connections"))?;
+    Ok(Admitted::new(user, proof, origin, session, open))
+}
+
+async fn prove(
+    state: &AppState,
+    parts: &Parts,
+    origin: IpAddr,
+    token: Option<String>,
+    claimed: Option<&Id>,
+) -> Result<(Id, Proof), Refusal> {
+    let named = || claimed.cloned().ok_or_else(|| Refusal::new("`userId` is missing"));
+    let has_local_key = match (&token, &state.local_key) {
+        (None, None) => true,
+        (Some(token), Some(key)) => key.is(token),
+        _ => false,
+    };
+    if has_local_key {
+        return match caller::local(parts, origin, state).await {
+            Ok(_) => Ok((named()?, Proof::Local)),
+            Err(Error::Refused { .. }) => Err(Refusal::new("`token` is missing")),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let token = token.ok_or_else(|| Refusal::new("`token` is missing"))?;
+    match caller::participant(&token, state).await {
+        Ok(Participant { user, role, consultation, generation }) => {
+            return Ok((user, Proof::Token { consultation, role, generation }));
+        }
+        Err(Error::Refused { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let account = state.supabase.as_ref().and_then(|verifier| verifier.user(&token));
+    account.map(|user| (user, Proof::Account)).ok_or_else(|| Refusal::new("this token isn't good, or not any more"))
+}
+
+/// The role of somebody in a consultation, if they may be in its room now.
+///
+/// # Errors
+/// When they may not, or the database fails.
+pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result<Role, Refusal> {
+    // Who has nothing to do with a consultation doesn't learn whether there is one.
+    let foreign = || Refusal::new("there is no such room for you");
+    let stored = state.store.consultation(room).await?.ok_or_else(foreign)?;
+    let role = match &admitted.user {
+        user if *user == stored.patient_id => Role::Patient,
+        user if *user == stored.doctor_id => Role::Doctor,
+        _ => return Err(foreign()),
+    };
+    let standing = state.store.standing(room, admitted.user.as_str()).await?;
+    let is_good = match &admitted.proof {
+        Proof::Token { consultation, role: proved, generation } => {
+            if consultation != room || *proved != role {
+                return Err(foreign());
+            }
+            standing.accepts(*generation)
+        }
+        Proof::Account => !standing.removed,
+        // From the first key on, being on this machine proves nothing.
+        Proof::Local => !standing.removed && (state.local_key.is_some() || !state.store.has_keys().await?),
+    };
+    if !is_good {
+        return Err(Refusal::new("the doctor has to let you in again"));
+    }
+    if !stored.is_open_to(admitted.user.as_str()) {
+        return Err(Refusal::new("this consultation is over"));
+    }
+    if role == Role::Patient && !stored.is_admitted() {
+        return Err(Refusal::new("the doctor hasn't let you in yet"));
+    }
+    Ok(role)
+}
+
+/// Puts on record that somebody was refused.
+pub async fn note_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
+    if state.refusals.note(admitted.origin).is_err() {
+        return;
+    }
+    let event = admitted.event(None, "signaling.join").consultation(room).outcome("forbidden");
+    if let Err(error) = state.store.audit(event).await {
+        tracing::warn!(%error, "a refusal isn't on record");
+    }
+}
+
+/// Takes whoever may not be there any more out of a consultation's room.
+pub async fn check_room(state: &AppState, room: &Id) {
+    for peer in state.peers.in_room(room) {
+        if let Err(refusal @ Refusal::Refused(_)) = role_in(state, &peer.admitted, room).await {
+            peer.say("error", &json!({"message": refusal.to_string()}));
+            state.peers.leave(room, peer.socket.id);
+        }
+    }
+}
+
+/// Does [`check_room`] for every room.
+pub async fn check_everybody(state: &AppState) {
+    for room in state.peers.rooms() {
+        check_room(state, &room).await;
+    }
+}

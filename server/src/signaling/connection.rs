@@ -1,0 +1,133 @@
+//! One socket, from its admission to its end.
+
+use std::sync::Arc;
+
+use autamedica_api::{Id, Timestamp, consultation_of};
+use serde_json::json;
+use socketioxide::extract::SocketRef;
+use tokio::sync::{Notify, mpsc};
+
+use super::admission::{self, Refusal};
+use super::admitted::Admitted;
+use super::message::{Event, Message};
+use super::peers::{Peer, say};
+use crate::state::AppState;
+
+/// In how many rooms a socket may be.
+const MOST_ROOMS: usize = 4;
+
+/// An open socket.
+pub struct Connection {
+    state: AppState,
+    socket: SocketRef,
+    admitted: Arc<Admitted>,
+    /// The rooms that it came into, and how its client calls each.
+    rooms: Vec<(Id, String)>,
+}
+
+impl Connection {
+    /// Of this socket.
+    pub fn new(state: AppState, socket: SocketRef, admitted: Arc<Admitted>) -> Self {
+        Self { state, socket, admitted, rooms: Vec::new() }
+    }
+
+    /// Does what messages ask for, one after the other, until the socket is `gone`.
+    pub async fn run(mut self, mut messages: mpsc::Receiver<Message>, gone: Arc<Notify>) {
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = gone.notified() => break,
+                message = messages.recv() => message,
+            };
+            let Some(message) = message else { break };
+            if let Err(refusal) = self.take(&message).await {
+                say(&self.socket, "error", &json!({"message": refusal.to_string()}));
+            }
+        }
+        for (room, _) in std::mem::take(&mut self.rooms) {
+            self.leave(&room).await;
+        }
+    }
+
+    async fn take(&mut self, message: &Message) -> Result<(), Refusal> {
+        let name = message.room().map_err(Refusal::new)?;
+        let unknown = || Refusal::new("there is no such room for you");
+        let room = self.room(name).await?.ok_or_else(unknown)?;
+        match message.event {
+            Event::JoinRoom => self.join(room, name).await,
+            Event::LeaveRoom => {
+                self.rooms.retain(|(own, _)| *own != room);
+                self.leave(&room).await;
+                Ok(())
+            }
+            event => {
+                let payload = message.payload().map_err(Refusal::new)?;
+                admission::role_in(&self.state, &self.admitted, &room).await?;
+                if self.state.peers.relay(&room, self.socket.id, event.relayed_name(), payload) {
+                    return Ok(());
+                }
+                Err(Refusal::new("join the room first"))
+            }
+        }
+    }
+
+    /// The consultation that a name stands for: its id, or its room's name. An id may begin like a room's name.
+    async fn room(&self, name: &str) -> Result<Option<Id>, Refusal> {
+        if let Some((room, _)) = self.rooms.iter().find(|(_, called)| called == name) {
+            return Ok(Some(room.clone()));
+        }
+        if let Ok(id) = Id::new(name)
+            && self.state.store.consultation(&id).await?.is_some()
+        {
+            return Ok(Some(id));
+        }
+        Ok(consultation_of(name).or_else(|| Id::new(name).ok()))
+    }
+
+    async fn join(&mut self, room: Id, name: &str) -> Result<(), Refusal> {
+        let role = match admission::role_in(&self.state, &self.admitted, &room).await {
+            Ok(role) => role,
+            Err(refusal) => {
+                if matches!(refusal, Refusal::Refused(_)) {
+                    admission::note_refusal(&self.state, &self.admitted, &room).await;
+                }
+                return Err(refusal);
+            }
+        };
+        // Somebody who was put out of a room is in it no more.
+        self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
+        if self.rooms.len() >= MOST_ROOMS && self.rooms.iter().all(|(own, _)| *own != room) {
+            return Err(Refusal::new("leave another room first"));
+        }
+        let event = self.admitted.event(Some(role), "signaling.join").consultation(&room);
+        self.state.store.audit(event).await?;
+        let peer = Peer {
+            admitted: self.admitted.clone(),
+            role,
+            joined_at: Timestamp::now(),
+            room_id: name.to_owned(),
+            socket: self.socket.clone(),
+        };
+        // A page that was loaded again has another socket in the place of this one.
+        if !self.socket.connected() {
+            return Ok(());
+        }
+        self.state.peers.join(&room, peer).map_err(|_| Refusal::new("the room is full"))?;
+        // They may have been removed while that was written.
+        if let Err(refusal @ Refusal::Refused(_)) = admission::role_in(&self.state, &self.admitted, &room).await {
+            self.leave(&room).await;
+            return Err(refusal);
+        }
+        self.rooms.retain(|(own, _)| *own != room);
+        self.rooms.push((room, name.to_owned()));
+        Ok(())
+    }
+
+    async fn leave(&self, room: &Id) {
+        let Some(peer) = self.state.peers.leave(room, self.socket.id) else { return };
+        let event = self.admitted.event(Some(peer.role), "signaling.leave").consultation(room);
+        if let Err(error) = self.state.store.audit(event).await {
+            tracing::warn!(%error, "somebody's leaving isn't on record");
+        }
+    }
+}

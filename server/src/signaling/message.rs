@@ -1,0 +1,186 @@
+//! What sockets send, checked.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// An event that clients send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// To come into a room.
+    JoinRoom,
+    /// To leave it.
+    LeaveRoom,
+    /// A session description that wants an answer.
+    Offer,
+    /// The answer.
+    Answer,
+    /// A way to reach the sender.
+    IceCandidate,
+    /// The sender begins a call.
+    CallInit,
+    /// The sender ends it.
+    CallEnd,
+    /// How well it goes at the sender's.
+    ConnectionStats,
+}
+
+impl Event {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::JoinRoom,
+        Self::LeaveRoom,
+        Self::Offer,
+        Self::Answer,
+        Self::IceCandidate,
+        Self::CallInit,
+        Self::CallEnd,
+        Self::ConnectionStats,
+    ];
+
+    /// The name by which clients send it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::JoinRoom => "join-room",
+            Self::LeaveRoom => "leave-room",
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::IceCandidate => "ice-candidate",
+            Self::CallInit => "call-init",
+            Self::CallEnd => "call-end",
+            Self::ConnectionStats => "connection-stats",
+        }
+    }
+
+    /// The name under which the other side gets it.
+    pub const fn relayed_name(self) -> &'static str {
+        match self {
+            Self::ConnectionStats => "peer-stats",
+            other => other.name(),
+        }
+    }
+
+    /// The field, beside the room's name, that goes to the other side.
+    const fn field(self) -> Option<&'static str> {
+        match self {
+            Self::Offer => Some("offer"),
+            Self::Answer => Some("answer"),
+            Self::IceCandidate => Some("candidate"),
+            Self::ConnectionStats => Some("stats"),
+            Self::JoinRoom | Self::LeaveRoom | Self::CallInit | Self::CallEnd => None,
+        }
+    }
+}
+
+/// A message as it came.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// What it is about.
+    pub event: Event,
+    /// What it holds.
+    pub data: Value,
+}
+
+/// How a call goes, as the protocol has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectionStats {
+    bitrate: f64,
+    latency: f64,
+    packet_loss: f64,
+    quality: Quality,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Quality {
+    Excellent,
+    Good,
+    Fair,
+    Poor,
+}
+
+impl Message {
+    /// The name of the room that it is about.
+    ///
+    /// # Errors
+    /// With a sentence for whoever wrote the client.
+    pub fn room(&self) -> Result<&str, String> {
+        self.data["roomId"].as_str().ok_or_else(|| format!("`{}` needs a `roomId`", self.event.name()))
+    }
+
+    /// What the other side gets of it, without the room's name and the sender.
+    ///
+    /// # Errors
+    /// With a sentence for whoever wrote the client.
+    pub fn payload(&self) -> Result<Map<String, Value>, String> {
+        let Some(field) = self.event.field() else { return Ok(Map::new()) };
+        let value = self.data[field].clone();
+        let value = match self.event {
+            Event::Offer | Event::Answer => Some(value).filter(|value| value["sdp"].is_string()),
+            // The last one is null, or has an empty text.
+            Event::IceCandidate => Some(value).filter(|value| value.is_object() || value.is_null()),
+            Event::ConnectionStats => serde_json::from_value::<ConnectionStats>(value).ok().map(|stats| json!(stats)),
+            _ => Some(value),
+        };
+        let value = value.ok_or_else(|| format!("`{}` needs a right `{field}`", self.event.name()))?;
+        Ok(Map::from_iter([(field.to_owned(), value)]))
+    }
+}
+
+/// Number of values in a value, itself included.
+pub fn values(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(list) => list.iter().map(values).sum(),
+        Value::Object(fields) => fields.values().map(values).sum(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payload(event: Event, data: Value) -> Result<Value, String> {
+        Message { event, data }.payload().map(Value::Object)
+    }
+
+    #[test]
+    fn descriptions_and_candidates_go_on_as_they_are() {
+        let offer = json!({"type": "offer", "sdp": "v=0", "more": [1]});
+        let passed = payload(Event::Offer, json!({"roomId": "c", "offer": offer, "other": 1}));
+        assert_eq!(passed, Ok(json!({"offer": offer})));
+        let last = payload(Event::IceCandidate, json!({"roomId": "c", "candidate": null}));
+        assert_eq!(last, Ok(json!({"candidate": null})));
+        assert_eq!(payload(Event::CallEnd, json!({"roomId": "c", "why": "late"})), Ok(json!({})));
+    }
+
+    #[test]
+    fn what_is_not_as_the_protocol_has_it_is_refused() {
+        for (event, data) in [
+            (Event::Offer, json!({})),
+            (Event::Answer, json!({"answer": "v=0"})),
+            (Event::IceCandidate, json!({"candidate": 7})),
+            (
+                Event::ConnectionStats,
+                json!({"stats": {"bitrate": 1, "latency": 1, "packetLoss": 0, "quality": "great"}}),
+            ),
+        ] {
+            assert!(payload(event, data.clone()).is_err(), "{data}");
+        }
+        assert!(Message { event: Event::JoinRoom, data: json!([1]) }.room().is_err());
+    }
+
+    #[test]
+    fn values_count_at_every_depth() {
+        assert_eq!(values(&json!({"a": [1, [2, 3]], "b": null})), 7);
+        assert_eq!(values(&json!("text")), 1);
+    }
+
+    #[test]
+    fn statistics_hold_nothing_else() {
+        let stats = json!({"bitrate": 1.5e6, "latency": 40.0, "packetLoss": 0.1, "quality": "good"});
+        let mut more = stats.clone();
+        more["name"] = json!("somebody");
+        assert_eq!(payload(Event::ConnectionStats, json!({"stats": more})), Ok(json!({"stats": stats})));
+    }
+}

@@ -1,0 +1,127 @@
+//! Who listens to a consultation beside its two people.
+
+use autamedica_api::{Id, MOST_OBSERVERS, Timestamp};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::Store;
+use super::audit::{Event, append};
+use super::consultation::StoredConsultation;
+use crate::secret::Secret;
+
+/// An observer as they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObserver {
+    /// Who.
+    pub user: Id,
+    /// How the others see them.
+    pub label: Option<String>,
+    /// Whether the doctor lets them speak.
+    pub publishes: bool,
+}
+
+/// There are as many as there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyObservers;
+
+impl Store {
+    /// Adds an observer, or gives one who is there another label; whoever was removed may come again. Returns the code of a fresh
+    /// link.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_observer(
+        &self,
+        stored: &StoredConsultation,
+        user: &Id,
+        label: Option<&str>,
+        by: Event,
+    ) -> sqlx::Result<Result<Secret, TooManyObservers>> {
+        let mut transaction = self.pool.begin().await?;
+        // The consultation's row is locked first, so that two can't take the last place.
+        sqlx::query("UPDATE consultations SET state = state WHERE id = $1")
+            .bind(stored.id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        let others = sqlx::query(
+            "SELECT COUNT(*) AS number FROM observers WHERE consultation_id = $1 AND user_id <> $2 \
+             AND user_id NOT IN (SELECT identity FROM removals WHERE consultation_id = $1)",
+        )
+        .bind(stored.id.as_str())
+        .bind(user.as_str())
+        .fetch_one(&mut *transaction)
+        .await?;
+        if others.try_get::<i64, _>("number")? >= MOST_OBSERVERS as i64 {
+            transaction.cancel().await?;
+            return Ok(Err(TooManyObservers));
+        }
+        sqlx::query(
+            "INSERT INTO observers (consultation_id, user_id, label, created_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (consultation_id, user_id) DO UPDATE SET label = excluded.label",
+        )
+        .bind(stored.id.as_str())
+        .bind(user.as_str())
+        .bind(label)
+        .bind(Timestamp::now().as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("DELETE FROM removals WHERE consultation_id = $1 AND identity = $2")
+            .bind(stored.id.as_str())
+            .bind(user.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        let code = self.insert_observer_code(&mut transaction, stored, user).await?;
+        append(&mut transaction, &self.vault, by.consultation(&stored.id).subject(user)).await?;
+        transaction.commit().await?;
+        Ok(Ok(code))
+    }
+
+    /// Lets an observer speak, or no longer. `false` if there is no such observer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn permit_observer(&self, id: &Id, user: &Id, publishes: bool, by: Event) -> sqlx::Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        let changed = sqlx::query("UPDATE observers SET publishes = $1 WHERE consultation_id = $2 AND user_id = $3")
+            .bind(i32::from(publishes))
+            .bind(id.as_str())
+            .bind(user.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        if changed.rows_affected() == 0 {
+            transaction.cancel().await?;
+            return Ok(false);
+        }
+        append(&mut transaction, &self.vault, by.consultation(id).subject(user)).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The observer of this id, if there is one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn observer(&self, id: &Id, user: &str) -> sqlx::Result<Option<StoredObserver>> {
+        let sql = "SELECT user_id, label, publishes FROM observers WHERE consultation_id = $1 AND user_id = $2";
+        let row = sqlx::query(sql).bind(id.as_str()).bind(user).fetch_optional(&self.reads).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// All observers of a consultation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn observers(&self, id: &Id) -> sqlx::Result<Vec<StoredObserver>> {
+        let sql = "SELECT user_id, label, publishes FROM observers WHERE consultation_id = $1 ORDER BY created_at";
+        sqlx::query(sql).bind(id.as_str()).fetch_all(&self.reads).await?.iter().map(read).collect()
+    }
+}
+
+fn read(row: &AnyRow) -> sqlx::Result<StoredObserver> {
+    let user = Id::new(row.try_get::<String, _>("user_id")?);
+    Ok(StoredObserver {
+        user: user.map_err(|error| sqlx::Error::Decode(error.into()))?,
+        label: row.try_get("label")?,
+        publishes: row.try_get::<i32, _>("publishes")? != 0,
+    })
+}

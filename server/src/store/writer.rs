@@ -1,0 +1,117 @@
+//! The only place where the database is written.
+//!
+//! SQLite rolls back by itself when the disk is full, the disk fails or memory runs out. sqlx's own `Transaction` misses
+//! that: its counter stays at one, each later `BEGIN` becomes a savepoint of a transaction that never commits, and everything
+//! written after it is lost without an error. A [`Transaction`] counts nothing. It sends `BEGIN` and `COMMIT` itself, and
+//! closes a connection on which either failed or was not reached.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::any::AnyArguments;
+use sqlx::pool::PoolConnection;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
+
+/// The connections that write.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    pool: AnyPool,
+    begin: &'static str,
+    /// Keeps a database in memory alive while the connection that writes is replaced.
+    keeper: Option<AnyPool>,
+}
+
+impl Writer {
+    /// Writes SQLite through `pool`. A database in memory needs a second pool as its `keeper`.
+    pub(super) fn sqlite(pool: AnyPool, keeper: Option<AnyPool>) -> Self {
+        // Takes the write lock at once: a transaction that first reads can't find its snapshot outdated by another process.
+        Self { pool, begin: "BEGIN IMMEDIATE", keeper }
+    }
+
+    /// Writes PostgreSQL through `pool`.
+    pub(super) fn postgres(pool: AnyPool) -> Self {
+        Self { pool, begin: "BEGIN", keeper: None }
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// When no connection is to be had, or the database refuses to begin.
+    pub(super) async fn begin(&self) -> sqlx::Result<Transaction> {
+        let mut transaction = Transaction { connection: self.pool.acquire().await?, has_ended: false };
+        transaction.execute(self.begin).await?;
+        Ok(transaction)
+    }
+
+    /// Runs one statement as a transaction and returns the number of rows that it changed.
+    ///
+    /// # Errors
+    /// When the statement or its commit fails.
+    pub(super) async fn execute(&self, query: Query<'_, Any, AnyArguments>) -> sqlx::Result<u64> {
+        let mut transaction = self.begin().await?;
+        let done = query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Closes the connections after their current work.
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+        if let Some(keeper) = &self.keeper {
+            keeper.close().await;
+        }
+    }
+}
+
+/// A transaction. Dropped before its end, it closes its connection, and the database rolls back.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    connection: PoolConnection<Any>,
+    has_ended: bool,
+}
+
+impl Transaction {
+    /// Commits. What was written is on disk when this returns.
+    ///
+    /// # Errors
+    /// When the database can't commit, or the connection is lost. In the latter case the outcome is unknown.
+    pub(super) async fn commit(self) -> sqlx::Result<()> {
+        self.end("COMMIT").await
+    }
+
+    /// Rolls back a transaction that turned out to be unnecessary, and keeps its connection.
+    ///
+    /// # Errors
+    /// When the database can't roll back, or the connection is lost.
+    pub(super) async fn cancel(self) -> sqlx::Result<()> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, statement: &'static str) -> sqlx::Result<()> {
+        self.execute(statement).await?;
+        self.has_ended = true;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Deref for Transaction {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
+}
