@@ -10,6 +10,7 @@ mod bench_server;
 mod bench_start;
 #[cfg(target_os = "linux")]
 mod demo;
+mod failed;
 mod lint;
 mod setup;
 mod step;

@@ -66,6 +66,37 @@ pub fn show(what: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command that speaks for itself, and shows each of its lines to `on_line` too.
+///
+/// # Errors
+/// When it can't be started or fails.
+pub fn watch(what: &str, command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<()> {
+    say(what);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("{what}: cannot run {:?}", command.get_program()))?;
+    let (sender, lines) = mpsc::channel();
+    forward(child.stdout.take(), sender.clone());
+    forward(child.stderr.take(), sender);
+    let mut ended = None;
+    loop {
+        match lines.recv_timeout(Duration::from_secs(1)) {
+            Ok(line) => {
+                println!("{line}");
+                on_line(&line);
+            }
+            // What it left behind may hold the pipes open after its end.
+            Err(RecvTimeoutError::Timeout) if ended.is_some() => break,
+            Err(RecvTimeoutError::Timeout) => ended = child.try_wait().with_context(|| format!("{what}: waiting"))?,
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let status = child.wait().with_context(|| format!("{what}: waiting"))?;
+    if !status.success() {
+        bail!("{what}: failed ({status})");
+    }
+    Ok(())
+}
+
 fn forward(pipe: Option<impl Read + Send + 'static>, lines: mpsc::Sender<String>) {
     let Some(pipe) = pipe else { return };
     std::thread::spawn(move || {

@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::failed::Failed;
 use crate::step;
 use crate::workspace::{cargo, root};
+
+/// The most failed tests that are run again: media beside a busy neighbour fails in ones, broken code in tens.
+const MOST_AGAIN: usize = 5;
 
 /// What to run of it.
 #[derive(Args)]
@@ -42,18 +47,36 @@ pub fn build() -> Result<()> {
     step::show("Building all programs", cargo().args(["build", "--workspace", "--bins"]))
 }
 
-/// Runs the tests, with every program built.
+/// Runs the tests, with every program built. What fails of the whole suite runs once more, by itself.
 ///
 /// # Errors
 /// When a test doesn't compile or fails.
 pub fn run(options: &Options) -> Result<()> {
+    let mut failed = Failed::default();
+    let first = step::watch("Running all tests", &mut test_command(&options.arguments), |line| failed.take(line));
+    let few = (1..=MOST_AGAIN).contains(&failed.tests.len());
+    let Err(error) = first else { return Ok(()) };
+    if !options.arguments.is_empty() || !few || failed.targets.is_empty() {
+        return Err(error);
+    }
+    step::say(format_args!("Failed: {}", failed.tests.join(", ")));
+    for target in &failed.targets {
+        let again: Vec<String> =
+            target.iter().map(String::as_str).chain(["--", "--exact"]).map(str::to_owned).chain(failed.tests.clone()).collect();
+        step::show("Running them by themselves", &mut test_command(&again))?;
+    }
+    step::say(format_args!("Passed by themselves, and each is a fault to find: {}", failed.tests.join(", ")));
+    Ok(())
+}
+
+fn test_command(arguments: &[String]) -> Command {
     let mut test = cargo();
     // A run takes long enough to want to know all that fails.
     test.args(["test", "--no-fail-fast"]);
-    if !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
+    if !arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
         test.arg("--workspace");
     }
-    test.args(&options.arguments);
+    test.args(arguments);
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         // A test with media in it keeps two cores busy, and measures.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -63,5 +86,5 @@ pub fn run(options: &Options) -> Result<()> {
     for variable in ["DISPLAY", "WAYLAND_DISPLAY", "PULSE_SERVER", "DBUS_SESSION_BUS_ADDRESS"] {
         test.env_remove(variable);
     }
-    step::show("Running all tests", &mut test)
+    test
 }

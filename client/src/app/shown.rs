@@ -50,7 +50,9 @@ impl App {
                 CallPhase::Joining => ScreenName::Joining,
                 CallPhase::Waiting { .. } => ScreenName::Waiting,
                 CallPhase::Reconnecting { .. } => ScreenName::Reconnecting,
-                CallPhase::InCall | CallPhase::Ended { .. } => ScreenName::Call,
+                CallPhase::InCall => ScreenName::Call,
+                // It ended during this pass; the next one shows the end.
+                CallPhase::Ended { .. } => self.shown.unwrap_or(ScreenName::Call),
             },
             Screen::End(_) => ScreenName::End,
         }
