@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Id, Language, RecordingConsent, Role, Timestamp};
+use crate::{Id, Language, RecordingConsent, Role, Timestamp, Transport};
 
 /// The name of a consultation's room.
 pub fn room_name(consultation: &Id) -> String {
@@ -77,6 +77,9 @@ pub struct CreateConsultation {
     /// The language of what a recording shows beside the people. Default: as the operator set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
+    /// The path of its media. Default: as the operator set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
 }
 
 impl CreateConsultation {
@@ -92,6 +95,7 @@ impl CreateConsultation {
             duration_minutes: None,
             recording_consent: None,
             language: None,
+            transport: None,
         }
     }
 }
@@ -104,7 +108,7 @@ pub struct Consultation {
     pub consultation_id: Id,
     /// The room at the SFU: `consultation-` and the id.
     pub room_name: String,
-    /// The SFU's own id of the room, new each time the room opens again.
+    /// The SFU's own id of the room, new each time the room opens again; `p2p` where media goes from peer to peer.
     pub room_sid: String,
     /// As asked.
     pub patient_id: Id,
@@ -144,6 +148,9 @@ pub struct Consultation {
     /// How long it is to last, in minutes.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
+    /// The path of its media.
+    #[serde(default)]
+    pub transport: Transport,
 }
 
 /// Secrets stay out of logs.
@@ -206,6 +213,9 @@ pub struct ConsultationDetails {
     /// How many recordings of it were asked for and not declined, also those that failed or were deleted.
     #[serde(default)]
     pub recordings: u32,
+    /// The path of its media.
+    #[serde(default)]
+    pub transport: Transport,
 }
 
 /// The body of `PATCH /api/consultations/{id}`: another time for it.

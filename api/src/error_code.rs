@@ -31,6 +31,8 @@ pub enum ErrorCode {
     SamePerson,
     /// 409: the consultation has two observers already.
     TooManyObservers,
+    /// 409: the consultation's media goes from peer to peer, where this can't be done.
+    PeerToPeer,
     /// 409: the consultation was ended for everybody.
     ConsultationEnded,
     /// 409: the consultation was cancelled.
@@ -90,6 +92,7 @@ impl ErrorCode {
         (Self::ConsultationConflict, "409: the consultation exists with other people or other settings."),
         (Self::SamePerson, "409: the patient and the doctor are one person."),
         (Self::TooManyObservers, "409: the consultation has two observers already."),
+        (Self::PeerToPeer, "409: the consultation's media goes from peer to peer, where this can't be done."),
         (Self::ConsultationEnded, "409: the consultation was ended for everybody."),
         (Self::ConsultationCancelled, "409: the consultation was cancelled."),
         (Self::InvalidCode, "401: no such join code."),

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Id, Role, Timestamp};
+use crate::{Id, Role, Timestamp, Transport};
 
 /// The body of `POST /api/join`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,6 +53,9 @@ pub struct Joined {
     /// The number of that key.
     #[serde(default, deserialize_with = "crate::whole::or_zero", skip_serializing_if = "crate::whole::is_zero")]
     pub e2ee_key_index: u32,
+    /// The path of its media.
+    #[serde(default)]
+    pub transport: Transport,
 }
 
 /// What `GET /api/consultations/{id}/key` answers: the end-to-end key to send with now.

@@ -24,6 +24,7 @@ mod recording;
 mod role;
 mod room;
 mod timestamp;
+mod transport;
 mod whole;
 
 pub use check::{Check, CheckRoom};
@@ -55,3 +56,4 @@ pub use recording::{
 pub use role::{Role, UnknownRole};
 pub use room::{ActiveRoom, ParticipantStats, RoomMetadata, RoomStats, TrackStats};
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use transport::Transport;

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use autamedica_api::Language;
+use autamedica_api::{Language, Transport};
 use axum::http::HeaderValue;
 use url::Url;
 
@@ -26,7 +26,7 @@ pub use existing::ExistingSettings;
 use folders::data_dir;
 pub use folders::data_folder;
 pub use ice::{IceConfig, TURN_TTL};
-use values::{language, networks, origins, public_address, switch, value, web_address};
+use values::{language, networks, origins, public_address, switch, transport, value, web_address};
 
 /// Where the backend serves when nothing else is said.
 pub const DEFAULT_PORT: u16 = 8888;
@@ -57,6 +57,8 @@ pub struct Config {
     pub e2ee_default: bool,
     /// The language of new consultations when nobody says.
     pub language_default: Language,
+    /// The path of new consultations' media when nobody says.
+    pub transport_default: Transport,
     /// Whether a doctor's token grants LiveKit's `roomRecord`, which lets its holder use the SFU's egress. Recording through
     /// this server doesn't need it.
     pub doctor_room_record: bool,
@@ -131,6 +133,7 @@ impl Default for Config {
             public_url: None,
             e2ee_default: false,
             language_default: Language::Es,
+            transport_default: Transport::Sfu,
             doctor_room_record: true,
             local_key_folder: None,
             supabase_jwt_secret: None,
@@ -223,6 +226,7 @@ impl Config {
             public_url: get("PUBLIC_URL").map(|url| public_address(&url)).transpose()?,
             e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
             language_default: language("DEFAULT_LANGUAGE", get("DEFAULT_LANGUAGE"))?,
+            transport_default: transport("TRANSPORT", get("TRANSPORT"))?,
             doctor_room_record: match get("DOCTOR_ROOM_RECORD") {
                 None => defaults.doctor_room_record,
                 set => switch("DOCTOR_ROOM_RECORD", set)?,
@@ -352,6 +356,7 @@ mod tests {
         assert!(read(&[home, ("AUTAMEDICA_PORT", "many")]).unwrap_err().to_string().contains("AUTAMEDICA_PORT"));
         assert!(read(&[home, ("AUTAMEDICA_HOST", "here")]).unwrap_err().to_string().contains("AUTAMEDICA_HOST"));
         assert!(read(&[home, ("DEFAULT_LANGUAGE", "de")]).unwrap_err().to_string().contains("DEFAULT_LANGUAGE"));
+        assert!(read(&[home, ("TRANSPORT", "udp")]).unwrap_err().to_string().contains("TRANSPORT"));
         assert!(read(&[home, ("DOCTOR_ROOM_RECORD", "2")]).unwrap_err().to_string().contains("DOCTOR_ROOM_RECORD"));
     }
 
@@ -361,6 +366,7 @@ mod tests {
         assert!(read(&[home]).unwrap().doctor_room_record);
         assert!(!read(&[home, ("DOCTOR_ROOM_RECORD", "false")]).unwrap().doctor_room_record);
         assert_eq!(read(&[home, ("DEFAULT_LANGUAGE", "en")]).unwrap().language_default, Language::En);
+        assert_eq!(read(&[home, ("TRANSPORT", "p2p")]).unwrap().transport_default, Transport::P2p);
     }
 
     #[test]

@@ -75,6 +75,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::ConsultationConflict
         | ErrorCode::SamePerson
         | ErrorCode::TooManyObservers
+        | ErrorCode::PeerToPeer
         | ErrorCode::ConsultationEnded
         | ErrorCode::ConsultationCancelled
         | ErrorCode::RecordingActive

@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use autamedica_api::{Id, Role, Timestamp, consultation_of, room_name};
+use autamedica_api::{Id, Role, Timestamp, Transport, consultation_of, room_name};
 use livekit_protocol::{ParticipantInfo, Room, WebhookEvent, participant_info};
 use tokio::sync::watch;
 
 use crate::error::Result;
 use crate::recording::{self, announce_key};
 use crate::sfu::is_check_room;
+use crate::signaling;
 use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
 use crate::token::{self, May, RECORDER};
@@ -171,6 +172,9 @@ async fn send_out(state: &AppState, room: &Room, participant: &ParticipantInfo) 
 /// # Errors
 /// When the database or the SFU fails.
 pub async fn is_present(state: &AppState, stored: &StoredConsultation, identity: &str) -> Result<bool> {
+    if stored.transport == Transport::P2p {
+        return Ok(state.peers.in_room(&stored.id).iter().any(|peer| peer.admitted.user.as_str() == identity));
+    }
     let name = room_name(&stored.id);
     let Some(room) = state.sfu.open_rooms(vec![name.clone()]).await?.pop() else { return Ok(false) };
     let Some(participant) = state.sfu.participant(&name, identity).await? else { return Ok(false) };
@@ -255,6 +259,11 @@ async fn compare(state: &AppState) -> Result<()> {
     let mut noted: HashMap<Id, Vec<Stay>> = HashMap::new();
     for (id, stay) in state.store.all_present().await? {
         noted.entry(id).or_default().push(stay);
+    }
+    let (direct, open): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|stored| stored.transport == Transport::P2p);
+    for stored in &direct {
+        signaling::note_presence(state, stored, noted_in(&noted, &stored.id)).await?;
     }
     let rooms = state.sfu.open_rooms(Vec::new()).await?;
     state.health.set_rooms(rooms.iter().filter(|room| consultation_of(&room.name).is_some()).count());

@@ -148,6 +148,7 @@ impl Server {
             public_url: config.public_url.unwrap_or_else(|| here.parse().expect("an address makes a URL")),
             e2ee_default: config.e2ee_default,
             language_default: config.language_default,
+            transport_default: config.transport_default,
             proxies: if config.behind_proxy { Proxies::new(config.trusted_proxies) } else { Proxies::default() },
             local_key: local_key.clone(),
             refusals: Arc::new(Refusals::new(config.refusal_limit)),

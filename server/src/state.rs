@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use autamedica_api::Language;
+use autamedica_api::{Language, Transport};
 use url::Url;
 
 use crate::config::IceConfig;
@@ -31,6 +31,8 @@ pub struct AppState {
     pub e2ee_default: bool,
     /// The language of new consultations when nobody says.
     pub language_default: Language,
+    /// The path of new consultations' media when nobody says.
+    pub transport_default: Transport,
     /// Whom to believe about callers' addresses.
     pub proxies: Proxies,
     /// The key that callers on this machine must send, when they must.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use autamedica_api::Language;
+use autamedica_api::{Language, Transport};
 use axum::http::HeaderValue;
 use url::Url;
 
@@ -42,6 +42,15 @@ pub fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigEr
 pub fn language(name: &'static str, text: Option<String>) -> Result<Language, ConfigError> {
     let read = |text: String| Language::parse(&text).ok_or(ConfigError::Value { name, expected: "`es` or `en`" });
     text.map_or(Ok(Language::default()), read)
+}
+
+/// A path of media.
+///
+/// # Errors
+/// When there is no such path.
+pub fn transport(name: &'static str, text: Option<String>) -> Result<Transport, ConfigError> {
+    let read = |text: String| Transport::parse(&text).ok_or(ConfigError::Value { name, expected: "`sfu` or `p2p`" });
+    text.map_or(Ok(Transport::default()), read)
 }
 
 /// Origins with commas between them, as browsers write them: no path, not even a slash at the end.

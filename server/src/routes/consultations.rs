@@ -1,6 +1,6 @@
 use autamedica_api::{
     Consultation, ConsultationDetails, ConsultationLinks, CreateConsultation, ErrorCode, Failure, Id, MoveConsultation,
-    Role, Success, room_name,
+    Role, Success, Transport, room_name,
 };
 use axum::extract::State;
 use axum::routing::{get, post};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::follow;
 use crate::links;
-use crate::signaling;
+use crate::signaling::{self, PEER_ROOM};
 use crate::state::AppState;
 use crate::store::{
     Creation, DEFAULT_DURATION_MINUTES, Finish, Insiders, NewConsultation, Refusal, Standing, StoredConsultation,
@@ -43,18 +43,24 @@ pub(super) async fn create(
         return Err(Error::refused(ErrorCode::SamePerson, "`patientId` and `doctorId` must differ"));
     }
     check_duration(wanted.duration_minutes)?;
+    let stored = state.store.consultation(&wanted.consultation_id).await?;
+    let of_new = wanted.transport.unwrap_or(state.transport_default);
+    let transport = stored.as_ref().map_or(of_new, |stored| stored.transport);
+    if transport == Transport::P2p && wanted.waiting_room == Some(true) {
+        return Err(Error::refused(ErrorCode::InvalidRequest, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
+    }
     let by = caller.event("consultation.create");
     // A room is opened for nobody who is refused.
-    if let Some(stored) = state.store.consultation(&wanted.consultation_id).await?
+    if let Some(stored) = stored
         && let Some(refusal) = stored.refusal(&wanted)
     {
         state.store.audit(by.consultation(&stored.id).outcome(refusal.as_str())).await?;
         return Err(refused(&stored, refusal));
     }
-    let room = state.sfu.open_room(&room_name(&wanted.consultation_id)).await?;
+    let room_sid = open_room(&state, &wanted.consultation_id, transport).await?;
     let e2ee = wanted.e2ee.unwrap_or(state.e2ee_default);
     let language = wanted.language.unwrap_or(state.language_default);
-    let new = NewConsultation { wanted, e2ee, language, room_sid: room.sid.clone(), by };
+    let new = NewConsultation { wanted, e2ee, language, transport, room_sid: room_sid.clone(), by };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
     let links = links::with_codes(&state, &codes.map_err(|refusal| refused(&stored, refusal))?)?;
     // Who was removed gets a token that grants nothing until the doctor admits them again.
@@ -72,8 +78,8 @@ pub(super) async fn create(
     Ok(Json(Success::new(Consultation {
         patient_token: token(Role::Patient, &stored.patient_id, patient)?,
         doctor_token: token(Role::Doctor, &stored.doctor_id, doctor)?,
-        room_name: room.name,
-        room_sid: room.sid,
+        room_name: room_name(&stored.id),
+        room_sid,
         livekit_url: state.sfu.signaling_url().to_owned(),
         state: stored.state,
         waiting_room: stored.waiting_room,
@@ -86,6 +92,7 @@ pub(super) async fn create(
         e2ee_key_index: stored.key_index,
         scheduled_at: stored.scheduled_at,
         duration_minutes: stored.duration_minutes,
+        transport: stored.transport,
         consultation_id: stored.id,
         patient_id: stored.patient_id,
         doctor_id: stored.doctor_id,
@@ -203,6 +210,28 @@ pub(super) async fn finish(
     Ok(Json(Success::new(show(finished))))
 }
 
+/// Opens a consultation's room at the SFU, where its media goes there. Returns the room's sid.
+///
+/// # Errors
+/// When the SFU doesn't answer.
+pub(super) async fn open_room(state: &AppState, id: &Id, transport: Transport) -> Result<String> {
+    match transport {
+        Transport::Sfu => Ok(state.sfu.open_room(&room_name(id)).await?.sid),
+        Transport::P2p => Ok(PEER_ROOM.to_owned()),
+    }
+}
+
+/// Refuses what only the SFU can do where media goes from peer to peer.
+///
+/// # Errors
+/// With 409.
+pub(super) fn not_peer_to_peer(stored: &StoredConsultation) -> Result<()> {
+    if stored.transport == Transport::Sfu {
+        return Ok(());
+    }
+    Err(Error::refused(ErrorCode::PeerToPeer, "this consultation goes from peer to peer, where this can't be done"))
+}
+
 /// The consultation of an id.
 ///
 /// # Errors
@@ -274,5 +303,6 @@ pub(super) fn show(stored: StoredConsultation) -> ConsultationDetails {
         ended_at: stored.ended_at,
         language: stored.language,
         recordings: stored.recordings,
+        transport: stored.transport,
     }
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, over};
+use super::consultations::{find, not_over, open_room, over};
 use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -112,8 +112,8 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
     if standing.removed {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor has to let you in again"));
     }
-    let room = state.sfu.open_room(&room_name(&stored.id)).await?;
-    state.store.opened_room(&stored.id, &room.sid).await?;
+    let room_sid = open_room(state, &stored.id, stored.transport).await?;
+    state.store.opened_room(&stored.id, &room_sid).await?;
     let observer = match role {
         Role::Observer => state.store.observer(&stored.id, user.as_str()).await?,
         Role::Patient | Role::Doctor => None,
@@ -134,7 +134,7 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
         })?,
         user_id: user,
         role,
-        room_name: room.name,
+        room_name: room_name(&stored.id),
         livekit_url: state.sfu.signaling_url().to_owned(),
         waiting_room: stored.waiting_room,
         admitted,
@@ -144,6 +144,7 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
         e2ee_key_index: if admitted { stored.key_index } else { 0 },
         scheduled_at: stored.scheduled_at,
         duration_minutes: stored.duration_minutes,
+        transport: stored.transport,
         consultation_id: stored.id,
     })
 }

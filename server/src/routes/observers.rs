@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over};
+use super::consultations::{find, not_over, not_peer_to_peer};
 use super::control::Somebody;
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
@@ -38,6 +38,7 @@ pub(super) async fn add(
     caller.must(&state, Permission::Direct(&id)).await?;
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
+    not_peer_to_peer(&stored)?;
     let AddObserver { observer_id: user, label } = wanted;
     if user == stored.patient_id || user == stored.doctor_id {
         return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));

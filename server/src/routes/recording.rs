@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
-use super::consultations::{find, not_over};
+use super::consultations::{find, not_over, not_peer_to_peer};
 use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{Json, OptionalJson, PathId, Query};
@@ -49,6 +49,7 @@ pub(super) async fn start(
     let stored = find(&state, &id).await?;
     let recordings = recorder(&state)?;
     not_over(&stored)?;
+    not_peer_to_peer(&stored)?;
     if stored.sealed_key.is_some() && !recordings.reads_encrypted() {
         let message =
             "this consultation is encrypted end to end, and this server's recorder, LiveKit Egress, has no key";

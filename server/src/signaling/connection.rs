@@ -11,6 +11,7 @@ use super::admission::{self, Refusal};
 use super::admitted::Admitted;
 use super::message::{Event, Message};
 use super::peers::{Peer, say};
+use super::presence;
 use crate::state::AppState;
 
 /// In how many rooms a socket may be.
@@ -118,6 +119,7 @@ impl Connection {
             self.leave(&room).await;
             return Err(refusal);
         }
+        presence::changed(&self.state, &room).await;
         self.rooms.retain(|(own, _)| *own != room);
         self.rooms.push((room, name.to_owned()));
         Ok(())
@@ -129,5 +131,6 @@ impl Connection {
         if let Err(error) = self.state.store.audit(event).await {
             tracing::warn!(%error, "somebody's leaving isn't on record");
         }
+        presence::changed(&self.state, room).await;
     }
 }

@@ -1,6 +1,6 @@
 //! A consultation as the database holds it.
 
-use autamedica_api::{ConsultationState, CreateConsultation, Id, Language, Timestamp};
+use autamedica_api::{ConsultationState, CreateConsultation, Id, Language, Timestamp, Transport};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -48,6 +48,8 @@ pub struct StoredConsultation {
     pub ended_at: Option<Timestamp>,
     /// How many recordings of it were begun, also those that failed or were deleted.
     pub recordings: u32,
+    /// The path of its media.
+    pub transport: Transport,
 }
 
 impl StoredConsultation {
@@ -79,6 +81,7 @@ impl StoredConsultation {
             && wanted.scheduled_at.is_none_or(|wish| Some(wish) == self.scheduled_at)
             && wanted.recording_consent.is_none_or(|_| self.recording_consent)
             && wanted.language.is_none_or(|wish| wish == self.language)
+            && wanted.transport.is_none_or(|wish| wish == self.transport)
             && wanted.duration_minutes.is_none_or(|wish| Some(wish) == self.duration_minutes)
     }
 
@@ -125,7 +128,7 @@ impl Refusal {
 }
 
 pub(super) const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, e2ee_key_index, \
-     scheduled_at, duration_minutes, recording_consent, language, room_sid, created_at, waiting_at, live_at, ended_at, \
+     scheduled_at, duration_minutes, recording_consent, language, transport, room_sid, created_at, waiting_at, live_at, ended_at, \
      (SELECT COUNT(*) FROM recordings WHERE consultation_id = consultations.id \
      AND recordings.state NOT IN ('refused', 'cancelled')) AS recordings";
 
@@ -159,6 +162,8 @@ pub(super) fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
         recording_consent: row.try_get::<i64, _>("recording_consent")? != 0,
         language: Language::parse(&row.try_get::<String, _>("language")?)
             .ok_or_else(|| sqlx::Error::Decode("unknown language".into()))?,
+        transport: Transport::parse(&row.try_get::<String, _>("transport")?)
+            .ok_or_else(|| sqlx::Error::Decode("unknown transport".into()))?,
         room_sid: row.try_get("room_sid")?,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         waiting_at: moment("waiting_at")?,

@@ -1,6 +1,6 @@
 //! Creating consultations.
 
-use autamedica_api::{ConsultationState, CreateConsultation, Language, Timestamp};
+use autamedica_api::{ConsultationState, CreateConsultation, Language, Timestamp, Transport};
 use sqlx::AnyConnection;
 
 use super::Store;
@@ -19,6 +19,8 @@ pub struct NewConsultation {
     pub e2ee: bool,
     /// The language of what a recording of it shows, if it is new.
     pub language: Language,
+    /// The path of its media, if it is new.
+    pub transport: Transport,
     /// The room that was opened for it.
     pub room_sid: String,
     /// The entry in the audit log.
@@ -65,7 +67,7 @@ impl Store {
     /// A consultation as it is when it is new.
     fn fresh(
         &self,
-        NewConsultation { wanted, e2ee, language, room_sid, by: _ }: &NewConsultation,
+        NewConsultation { wanted, e2ee, language, transport, room_sid, by: _ }: &NewConsultation,
     ) -> StoredConsultation {
         let key = || self.vault.seal(wanted.consultation_id.as_str(), Secret::random::<32>().expose());
         StoredConsultation {
@@ -82,6 +84,7 @@ impl Store {
             duration_minutes: wanted.duration_minutes,
             recording_consent: wanted.recording_consent.is_some(),
             language: *language,
+            transport: *transport,
             room_sid: Some(room_sid.clone()),
             // As precise as the database.
             created_at: Timestamp::from_millis(Timestamp::now().as_millis()),
@@ -97,7 +100,8 @@ impl Store {
 async fn insert(connection: &mut AnyConnection, stored: &StoredConsultation) -> sqlx::Result<bool> {
     let inserted = sqlx::query(
         "INSERT INTO consultations (id, patient_id, doctor_id, state, waiting_room, e2ee_key, scheduled_at, duration_minutes, \
-         recording_consent, language, room_sid, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         recording_consent, language, transport, room_sid, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(stored.id.as_str())
@@ -110,6 +114,7 @@ async fn insert(connection: &mut AnyConnection, stored: &StoredConsultation) -> 
     .bind(stored.duration_minutes.map(i64::from))
     .bind(i64::from(stored.recording_consent))
     .bind(stored.language.as_str())
+    .bind(stored.transport.as_str())
     .bind(stored.room_sid.as_deref())
     .bind(stored.created_at.as_millis())
     .execute(connection)

@@ -197,6 +197,7 @@ fn migrator() -> Migrator {
         up(8, "language", include_str!("../../migrations/0008_language.sql")),
         up(9, "generations", include_str!("../../migrations/0009_generations.sql")),
         up(10, "observers", include_str!("../../migrations/0010_observers.sql")),
+        up(11, "transport", include_str!("../../migrations/0011_transport.sql")),
     ])
 }
 

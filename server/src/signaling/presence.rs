@@ -1,0 +1,63 @@
+//! Who is in the rooms of consultations that go from peer to peer, noted as the SFU's participants are.
+
+use autamedica_api::{Id, Timestamp, Transport};
+
+use super::admitted::Proof;
+use super::peers::Peer;
+use crate::state::AppState;
+use crate::store::{Stay, StoredConsultation};
+
+/// The sid of every room without an SFU.
+pub const PEER_ROOM: &str = "p2p";
+/// How long a room may be empty before its consultation counts as ended, in milliseconds: as long as the SFU keeps one.
+const EMPTY_FOR: i64 = 30 * 60_000;
+
+/// Notes who is in a consultation's room, if its media goes from peer to peer. `noted` is who is noted so far.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note(state: &AppState, stored: &StoredConsultation, noted: &[Stay]) -> sqlx::Result<()> {
+    if stored.transport != Transport::P2p {
+        return Ok(());
+    }
+    let (there, now) = (state.peers.in_room(&stored.id), Timestamp::now());
+    let stays: Vec<Stay> = there.iter().map(stay).collect();
+    let is_in = |stays: &[Stay], sid: &str| stays.iter().any(|stay| stay.participant_sid == sid);
+    for stay in stays.iter().filter(|stay| !is_in(noted, &stay.participant_sid)) {
+        state.store.seen(&stored.id, stay, now).await?;
+    }
+    for gone in noted.iter().filter(|stay| !is_in(&stays, &stay.participant_sid)) {
+        state.store.left(&stored.id, gone, now).await?;
+    }
+    if stays.is_empty()
+        && let Some(left) = state.store.last_left(&stored.id).await?
+        && now.as_millis() - left.as_millis() > EMPTY_FOR
+    {
+        state.store.room_closed(&stored.id, PEER_ROOM, now).await?;
+    }
+    Ok(())
+}
+
+/// Does [`note`] after somebody came or left. A failure is logged: the reconciler does the same within seconds.
+pub(super) async fn changed(state: &AppState, room: &Id) {
+    let noting = async {
+        let Some(stored) = state.store.consultation(room).await? else { return Ok(()) };
+        note(state, &stored, &state.store.present(room).await?).await
+    };
+    if let Err::<(), sqlx::Error>(error) = noting.await {
+        tracing::warn!(%error, "who is in a room isn't noted yet");
+    }
+}
+
+fn stay(peer: &Peer) -> Stay {
+    Stay {
+        participant_sid: format!("signaling-{}", peer.socket.id),
+        room_sid: PEER_ROOM.to_owned(),
+        identity: peer.admitted.user.to_string(),
+        joined_at: peer.joined_at,
+        generation: match peer.admitted.proof {
+            Proof::Token { generation, .. } => generation,
+            Proof::Account | Proof::Local => 0,
+        },
+    }
+}
