@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use autamedica_api::Role;
 #[cfg(not(feature = "kiosk"))]
-use autamedica_api::{Id, Pasted, read_pasted};
+use autamedica_api::{Id, Pasted, Transport, read_pasted};
 #[cfg(not(feature = "kiosk"))]
 use autamedica_client::app::Start;
 use autamedica_client::call::{DeviceChoices, VideoCodecChoice};
@@ -88,6 +88,9 @@ pub struct Way {
     /// Join this consultation at once (for QA, against a backend on this machine).
     #[arg(long, value_name = "ID", conflicts_with_all = ["link", "url"])]
     pub consultation: Option<Id>,
+    /// The path of that consultation's media, if it is made: `sfu` or `p2p`. Default: as the backend has it.
+    #[arg(long, value_parser = transport, requires = "consultation")]
+    pub transport: Option<Transport>,
     /// Any LiveKit room: the SFU's address. Needs a token.
     #[arg(long, value_name = "URL", requires = "token", conflicts_with = "link")]
     pub url: Option<String>,
@@ -112,6 +115,11 @@ fn role(text: &str) -> Result<Role, String> {
         Ok(role @ (Role::Patient | Role::Doctor)) => Ok(role),
         _ => Err("the role must be `patient` or `doctor`".to_owned()),
     }
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn transport(text: &str) -> Result<Transport, String> {
+    Transport::parse(text).ok_or_else(|| "the transport must be `sfu` or `p2p`".to_owned())
 }
 
 #[cfg(not(feature = "kiosk"))]
@@ -193,6 +201,9 @@ mod tests {
         assert!(parse(&["--role", "nurse"]).is_err());
         assert!(parse(&["--consultation", "a b"]).is_err());
         assert!(parse(&["--pair"]).is_err(), "with whom?");
+        let direct = parse(&["--consultation", "4821", "--transport", "p2p"]).unwrap();
+        assert_eq!(direct.way.transport, Some(Transport::P2p));
+        assert!(parse(&["--transport", "p2p"]).is_err(), "of which consultation?");
     }
 
     #[test]

@@ -213,6 +213,10 @@ fn run(cli: Cli, window: Window) -> Result<()> {
             #[cfg(feature = "kiosk")]
             start_backend: None,
             key: setup.key.clone(),
+            #[cfg(not(feature = "kiosk"))]
+            transport: cli.way.transport,
+            #[cfg(feature = "kiosk")]
+            transport: None,
         },
         role: setup.role,
         measurements: measurements.clone(),

@@ -161,6 +161,7 @@ quality-poor = Weak connection
 quality-lost = No connection
 call-time = Time in the consultation: { $time }
 encrypted = End-to-end encrypted
+direct = Direct
 encryption-code = Comparison number: { $code }
 encryption-code-advice = If the other person sees the same number, you both use the same key. The clinic's server hands out the key.
 

@@ -161,6 +161,7 @@ quality-poor = Conexión débil
 quality-lost = Sin conexión
 call-time = Tiempo de consulta: { $time }
 encrypted = Cifrado de extremo a extremo
+direct = Directa
 encryption-code = Número de comparación: { $code }
 encryption-code-advice = Si la otra persona ve el mismo número, los dos usan la misma clave. La clave la entrega el servidor de la clínica.
 

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
     Check, CheckRoom, Consultation, ConsultationDetails, ConsultationKey, ConsultationList, CreateConsultation,
-    ErrorCode, Failure, Feedback, GiveConsent, Id, Join, Joined, Presence, QualitySample, Recording, RecordingList,
-    Role, StartRecording, Success, Timestamp,
+    ErrorCode, Failure, Feedback, GiveConsent, IceServer, IceServers, Id, Join, Joined, Presence, QualitySample, Recording, RecordingList,
+    Role, StartRecording, Success, Timestamp, Transport,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +43,8 @@ pub struct Admission {
     pub e2ee_key_index: u32,
     /// Where to ask for more about this consultation; `None` in a room without a backend.
     pub consultation: Option<ConsultationPlace>,
+    /// Our id in a consultation that goes from peer to peer; `None` over an SFU.
+    pub direct_as: Option<Id>,
     /// When the consultation is to end, if it was scheduled.
     pub planned_end: Option<SystemTime>,
 }
@@ -115,7 +117,13 @@ impl Backend {
     ///
     /// # Errors
     /// When the backend doesn't answer, or answers no.
-    pub async fn create(&self, server: &Url, id: &Id, role: Role) -> Result<Admission, BackendError> {
+    pub async fn create(
+        &self,
+        server: &Url,
+        id: &Id,
+        role: Role,
+        transport: Option<Transport>,
+    ) -> Result<Admission, BackendError> {
         let person = |role: Role| Id::new(format!("{role}-{id}")).or_else(|_| Id::new(role.as_str()));
         let (patient_id, doctor_id) = (person(Role::Patient), person(Role::Doctor));
         let mut request = CreateConsultation::new(
@@ -125,6 +133,7 @@ impl Backend {
         );
         // What we make is encrypted end to end; what others made before stays as it is.
         request.e2ee = Some(true);
+        request.transport = transport;
         let path = ["api", "consultations", "create"];
         let made: Consultation = match self.post(server, &path, &request, None).await {
             Err(BackendError::Refused { code: ErrorCode::ConsultationConflict, .. }) => {
@@ -134,9 +143,9 @@ impl Backend {
             }
             answer => answer?,
         };
-        let token = match role {
-            Role::Patient => made.patient_token,
-            Role::Doctor => made.doctor_token,
+        let (user, token) = match role {
+            Role::Patient => (made.patient_id, made.patient_token),
+            Role::Doctor => (made.doctor_id, made.doctor_token),
             // They come by a link of their own.
             Role::Observer => return Err(BackendError::NotOurs),
         };
@@ -148,6 +157,7 @@ impl Backend {
             e2ee_key: made.e2ee_key.map(Secret::new),
             e2ee_key_index: made.e2ee_key_index,
             consultation: Some(ConsultationPlace { server: server.clone(), id: id.clone(), room_name: made.room_name }),
+            direct_as: (made.transport == Transport::P2p).then_some(user),
             planned_end: planned_end(made.scheduled_at, made.duration_minutes),
         })
     }
@@ -155,6 +165,15 @@ impl Backend {
     /// A consultation's people, settings and state, for somebody on the backend's machine.
     async fn details(&self, server: &Url, id: &Id) -> Result<ConsultationDetails, BackendError> {
         self.ask(self.http.get(place(server, &["api", "consultations", id.as_str()])?), None).await
+    }
+
+    /// The STUN and TURN servers for a call from peer to peer, with a participant's own token.
+    ///
+    /// # Errors
+    /// When the backend doesn't answer, or answers no.
+    pub async fn ice_servers(&self, server: &Url, token: &Secret) -> Result<Vec<IceServer>, BackendError> {
+        let url = place(server, &["api", "ice-servers"])?;
+        Ok(self.ask::<IceServers>(self.http.get(url), Some(token)).await?.ice_servers)
     }
 
     /// Uses a code: a link's, or the digits that a patient types at a kiosk, which want the kiosk's `key`.
@@ -438,6 +457,7 @@ fn admission(server: &Url, joined: Joined) -> Admission {
             id: joined.consultation_id,
             room_name: joined.room_name,
         }),
+        direct_as: (joined.transport == Transport::P2p).then_some(joined.user_id),
         planned_end: planned_end(joined.scheduled_at, joined.duration_minutes),
     }
 }

@@ -1,7 +1,8 @@
 //! What comes back to the call task from devices and from work beside it.
 
 use autamedica_api::ConsultationKey;
-use autamedica_engine::{DataStreamError, E2eeError, LocalTrackPublication, RoomError, VideoResolution};
+use autamedica_engine::{DataStreamError, E2eeError, LocalTrackPublication, Room, RoomError, RoomEvent, VideoResolution};
+use autamedica_peer::PeerState;
 use tokio::sync::mpsc;
 
 use super::files::Arrived;
@@ -34,6 +35,13 @@ pub(super) enum Event {
         size: VideoResolution,
     },
     Entered(Result<Entered, NotEntered>),
+    /// The other side of a call from peer to peer, or the connection to it, changed.
+    Peer(PeerState),
+    /// The room of one presence of the other side.
+    Met {
+        presence: u64,
+        result: Result<(Room, mpsc::Receiver<RoomEvent>), NotEntered>,
+    },
     Published {
         room: u64,
         source: Source,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{ErrorCode, Id, Role};
+use autamedica_api::{ErrorCode, Id, Role, Transport};
+use autamedica_peer::Peer;
 use autamedica_engine::{E2eeOptions, EncryptionKey, EngineError, Room, RoomError, RoomEvent, RoomOptions};
 use futures_util::future::BoxFuture;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{EndReason, JoinTarget, Secret};
+use super::{EndReason, JoinTarget, Secret, direct};
 use crate::backend::{Admission, Backend, BackendError};
 use crate::pairing::is_this_machine;
 
@@ -31,6 +32,8 @@ pub struct Entrance {
     pub start_backend: Option<StartBackend>,
     /// The key that this app is paired with our backend by: a desk's or a kiosk's.
     pub key: Option<Secret>,
+    /// The path of the media of consultations that we create (for QA). Default: as the backend has it.
+    pub transport: Option<Transport>,
 }
 
 /// Why a room was not entered.
@@ -49,31 +52,51 @@ impl From<EndReason> for NotEntered {
     }
 }
 
-/// A room just entered.
+/// A call just entered.
 pub(super) struct Entered {
     pub(super) admission: Admission,
-    pub(super) room: Room,
-    pub(super) events: mpsc::Receiver<RoomEvent>,
+    pub(super) way: Way,
+}
+
+/// The way of a call's media.
+pub(super) enum Way {
+    /// Through a room of an SFU.
+    Room(Room, mpsc::Receiver<RoomEvent>),
+    /// From peer to peer: the room comes with the other side.
+    Direct(Peer),
 }
 
 impl Entrance {
     /// Asks for admission and enters. `known` is an earlier admission to the same room, tried first: its token outlives
     /// a backend that is away. When it is refused, or its SFU doesn't answer, a fresh one is asked for.
     pub(super) async fn enter(&self, target: &JoinTarget, known: Option<Admission>) -> Result<Entered, NotEntered> {
-        let Some(known) = known else { return connect(self.admission(target, true).await?).await };
+        let Some(known) = known else { return self.connect(self.admission(target, true).await?).await };
         let address = known.url.clone();
-        match connect(known).await {
+        match self.connect(known).await {
             Err(NotEntered { reason: EndReason::NotAllowed, .. }) => {
-                connect(self.admission(target, false).await?).await
+                self.connect(self.admission(target, false).await?).await
             }
             // The backend may know another SFU by now; what it thinks of us is asked when one answers.
             Err(unreachable @ NotEntered { reason: EndReason::ServerUnreachable, .. }) => {
                 match self.admission(target, false).await {
-                    Ok(fresh) if fresh.url != address => connect(fresh).await,
+                    Ok(fresh) if fresh.url != address => self.connect(fresh).await,
                     Ok(_) | Err(_) => Err(unreachable),
                 }
             }
             other => other,
+        }
+    }
+
+    async fn connect(&self, admission: Admission) -> Result<Entered, NotEntered> {
+        let way = match &admission.direct_as {
+            Some(_) => direct::start(&self.backend, &admission).await.map(Way::Direct),
+            None => enter_room(&admission.url, admission.token.expose(), &admission)
+                .await
+                .map(|(room, events)| Way::Room(room, events)),
+        };
+        match way {
+            Ok(way) => Ok(Entered { admission, way }),
+            Err(failure) => Err(NotEntered { admission: Some(Box::new(admission)), ..failure }),
         }
     }
 
@@ -84,11 +107,11 @@ impl Entrance {
                 if let Some(entered) = self.enter_by_key(id, *role).await {
                     return entered;
                 }
-                let answer = match self.backend.create(&self.server, id, *role).await {
+                let answer = match self.backend.create(&self.server, id, *role, self.transport).await {
                     Err(BackendError::Unreachable(error)) if first => {
                         tracing::info!(%error, "nothing answers at the backend's address");
                         self.start_bundled().await?;
-                        self.backend.create(&self.server, id, *role).await
+                        self.backend.create(&self.server, id, *role, self.transport).await
                     }
                     other => other,
                 };
@@ -115,6 +138,7 @@ impl Entrance {
                 e2ee_key: None,
                 e2ee_key_index: 0,
                 consultation: None,
+                direct_as: None,
                 planned_end: None,
             }),
         }
@@ -187,16 +211,24 @@ impl Entrance {
     }
 }
 
-async fn connect(admission: Admission) -> Result<Entered, NotEntered> {
+/// Enters a room with an admission's encryption.
+///
+/// # Errors
+/// With the reason, and whether it may pass.
+pub(super) async fn enter_room(
+    url: &str,
+    token: &str,
+    admission: &Admission,
+) -> Result<(Room, mpsc::Receiver<RoomEvent>), NotEntered> {
     let options = RoomOptions {
         dynacast: true,
         connect_timeout: CONNECT_TIMEOUT,
         receive_limits: super::limits::RECEIVE,
-        e2ee: encryption(&admission),
+        e2ee: encryption(admission),
         ..RoomOptions::default()
     };
-    match Room::connect(&admission.url, admission.token.expose(), options).await {
-        Ok((room, events)) => Ok(Entered { admission, room, events }),
+    match Room::connect(url, token, options).await {
+        Ok(entered) => Ok(entered),
         Err(error) => {
             tracing::warn!(%error, "the room can't be entered");
             let reason = match &error {
@@ -207,7 +239,7 @@ async fn connect(admission: Admission) -> Result<Entered, NotEntered> {
             // A panic inside the engine is over with what it was doing.
             let is_engines = matches!(error, RoomError::Engine(EngineError::Panicked(_) | EngineError::Refused(_)));
             let may_pass = reason == EndReason::ServerUnreachable || is_engines;
-            Err(NotEntered { reason, admission: Some(Box::new(admission)), may_pass })
+            Err(NotEntered { reason, admission: None, may_pass })
         }
     }
 }

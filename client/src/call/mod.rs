@@ -6,6 +6,7 @@ mod chat_log;
 mod codec;
 mod control;
 mod devices;
+mod direct;
 mod event;
 mod file_kind;
 mod files;

@@ -2,7 +2,7 @@
 
 use autamedica_api::{ParticipantMetadata, Role};
 use autamedica_engine::{
-    AudioStream, FirstPicture, LatestFrame, Participant, RemoteParticipant, RemoteTrack, RemoteTrackPublication,
+    AudioStream, ConnectionQuality, FirstPicture, LatestFrame, Participant, RemoteParticipant, RemoteTrack, RemoteTrackPublication,
     StreamError, TrackSource, VideoStream,
 };
 
@@ -14,6 +14,8 @@ use crate::device::audio::{Mixer, SAMPLE_RATE};
 pub(super) struct Remotes {
     mixer: Mixer,
     people: Vec<Remote>,
+    /// Quality of the connection that a peer reports, where no SFU does.
+    reported: Option<ConnectionQuality>,
 }
 
 struct Remote {
@@ -42,12 +44,17 @@ struct Sound {
 impl Remotes {
     /// Nobody yet; what they say goes into `mixer`.
     pub(super) fn new(mixer: Mixer) -> Self {
-        Self { mixer, people: Vec::new() }
+        Self { mixer, people: Vec::new(), reported: None }
     }
 
     /// Forgets everybody, as when the room is left.
     pub(super) fn clear(&mut self) {
         self.people.clear();
+    }
+
+    /// Notes the quality that a peer reports of its own connection.
+    pub(super) fn set_quality(&mut self, reported: Option<ConnectionQuality>) {
+        self.reported = reported;
     }
 
     /// Somebody is here.
@@ -189,7 +196,11 @@ impl Remotes {
 
     /// What the UI is told.
     pub(super) fn states(&self) -> Vec<ParticipantState> {
-        self.people.iter().map(Remote::state).collect()
+        let mut states: Vec<_> = self.people.iter().map(Remote::state).collect();
+        if let Some(reported) = self.reported {
+            states.iter_mut().for_each(|state| state.quality = reported);
+        }
+        states
     }
 
     fn find(&mut self, identity: &str) -> Option<&mut Remote> {

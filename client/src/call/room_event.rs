@@ -89,6 +89,9 @@ impl Task {
     /// The room is gone for good; unless somebody meant it, we try to enter it again.
     pub(super) fn on_disconnected(&mut self, reason: DisconnectReason) {
         tracing::info!(?reason, "disconnected");
+        if self.direct.is_some() {
+            return self.on_peer_disconnected(reason);
+        }
         self.session = None;
         self.local.room_left();
         match reason {
@@ -162,7 +165,7 @@ impl Task {
         }
     }
 
-    fn lost(&mut self) {
+    pub(super) fn lost(&mut self) {
         if !matches!(self.state().phase, CallPhase::Reconnecting { .. }) {
             self.state().phase = CallPhase::Reconnecting { since: Instant::now() };
         }

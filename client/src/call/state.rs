@@ -57,6 +57,8 @@ pub struct CallState {
     pub encryption: EncryptionState,
     /// Six digits made from the end-to-end key: the same on both sides when they hold the same key.
     pub comparison_code: Option<String>,
+    /// Media goes from peer to peer, through no SFU.
+    pub direct: bool,
     /// When the consultation is to end, if it was scheduled.
     pub planned_end: Option<SystemTime>,
     /// The devices that there are, for choosing another.
@@ -393,6 +395,7 @@ impl CallState {
             foreign_recording: false,
             encryption: EncryptionState::default(),
             comparison_code: None,
+            direct: false,
             planned_end: None,
             devices: Arc::default(),
             offer: None,

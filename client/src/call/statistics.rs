@@ -23,6 +23,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const KEPT: usize = 60;
 /// The backend gets one of so many.
 const SENT_EVERY: u32 = 5;
+/// A peer gets one of so many.
+const TOLD_EVERY: u32 = 2;
 
 /// What is needed from one sample to the next.
 #[derive(Default)]
@@ -281,6 +283,9 @@ impl Task {
         self.statistics.count += 1;
         if self.statistics.count.is_multiple_of(SENT_EVERY) {
             self.send_quality(&sample);
+        }
+        if self.statistics.count.is_multiple_of(TOLD_EVERY) {
+            self.tell_peer(&sample);
         }
         let samples = &mut Arc::make_mut(&mut self.state().statistics).samples;
         samples.push_back(sample);

@@ -18,12 +18,13 @@ use tokio::time::MissedTickBehavior;
 use super::chat::Lines;
 use super::codec::CodecPolicy;
 use super::devices::Hotplug;
+use super::direct::Direct;
 use super::event::{Event, Events};
 use super::files::Files;
 use super::handle::{CallHandle, Publisher, Wake};
 use super::history::Told;
 use super::hold::Hold;
-use super::join::{Entered, Entrance, NotEntered};
+use super::join::{Entered, Entrance, NotEntered, Way};
 use super::key::KeyChange;
 use super::local::{DeviceChoices, LocalMedia};
 use super::recording::Recording;
@@ -97,6 +98,8 @@ pub(super) struct Task {
     pub(super) local: LocalMedia,
     pub(super) remotes: Remotes,
     pub(super) session: Option<Session>,
+    /// The call from peer to peer, when it is one: it makes the rooms.
+    pub(super) direct: Option<Direct>,
     /// The newest admission, for coming back and for asking the backend.
     pub(super) admission: Option<Admission>,
     /// Since when the doctor lets us wait.
@@ -139,6 +142,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         local,
         remotes: Remotes::new(mixer),
         session: None,
+        direct: None,
         admission: None,
         waiting_since: None,
         unreadable: BTreeSet::new(),
@@ -189,6 +193,7 @@ impl Task {
         // The person sees the end already; the room is told in our own time.
         self.local.close();
         self.jobs.abort_all();
+        self.direct = None;
         if let Some(session) = self.session.take()
             && let Err(error) = session.room.close().await
         {
@@ -264,6 +269,8 @@ impl Task {
         match event {
             Event::Entered(Ok(entered)) => self.on_entered(entered),
             Event::Entered(Err(failure)) => self.on_not_entered(failure),
+            Event::Peer(peer) => self.on_peer(peer),
+            Event::Met { presence, result } => self.on_met(presence, result),
             Event::Device { source, device, state } => self.on_device(source, device, state),
             Event::Speaker { device, state } => self.on_speaker(device, state),
             Event::Sized { source, device, size } => self.on_sized(source, device, size),
@@ -309,7 +316,14 @@ impl Task {
     }
 
     fn on_entered(&mut self, entered: Entered) {
-        let Entered { admission, room, events } = entered;
+        let Entered { admission, way } = entered;
+        match way {
+            Way::Room(room, events) => self.on_room(admission, room, events),
+            Way::Direct(peer) => self.on_direct(admission, peer),
+        }
+    }
+
+    pub(super) fn on_room(&mut self, admission: Admission, room: Room, events: mpsc::Receiver<RoomEvent>) {
         let me = room.local_participant();
         let token_role = role_of(&me.metadata());
         let (recorded, announcement) = (room.is_recording(), room.metadata());
@@ -375,6 +389,12 @@ impl Task {
             && since.elapsed() >= RECONNECT_FOR
         {
             self.end(EndReason::ConnectionLost);
+        }
+        if self.direct.is_some() && self.state().phase == CallPhase::Joining {
+            let since = *self.state().joining_again_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= RECONNECT_FOR {
+                self.end(EndReason::ServerUnreachable);
+            }
         }
         self.observe(Measurements::find_tone);
         self.follow_mutings();

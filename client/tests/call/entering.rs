@@ -54,7 +54,7 @@ fn panicking_entrance() -> Entrance {
     let start: StartBackend = Arc::new(|_| panic!("as a bug in this program would"));
     let server = format!("http://127.0.0.1:{}", free_port().unwrap()).parse().unwrap();
     let backend = runtime().block_on(async { Backend::new().unwrap() });
-    Entrance { backend, server, key: None, start_backend: Some(start) }
+    Entrance { backend, server, key: None, start_backend: Some(start), transport: None }
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn eight_digits_that_no_clinic_knows_open_no_room() {
         let start: StartBackend = Arc::new(|_| panic!("a backend of one's own knows no code"));
         let options = CallOptions {
             target: digits(),
-            entrance: Entrance { backend: Backend::new().unwrap(), server, key, start_backend: Some(start) },
+            entrance: Entrance { backend: Backend::new().unwrap(), server, key, start_backend: Some(start), transport: None },
             devices: test_devices(),
             settings: CallSettings::default(),
             measurements: None,
@@ -164,6 +164,7 @@ fn a_code_that_isnt_good_now_says_why() {
             server: clinic.url.clone(),
             key: None,
             start_backend: None,
+            transport: None,
         },
         devices: test_devices(),
         picture: PictureQuality::default(),

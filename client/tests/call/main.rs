@@ -6,6 +6,7 @@ mod chatting;
 #[path = "../devices/child.rs"]
 mod child;
 mod codecs;
+mod direct;
 mod door;
 mod entering;
 mod harness;

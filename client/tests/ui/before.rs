@@ -320,6 +320,7 @@ fn admission(role: Role) -> Arc<Admission> {
             id: Id::new("4821").unwrap(),
             room_name: "consultation-4821".into(),
         }),
+        direct_as: None,
         planned_end: None,
     })
 }

@@ -107,6 +107,10 @@ fn who(ui: &Ui, cx: &Cx, state: &CallState, within: Rect) -> f32 {
         let means = texts.t("encrypted").into_owned();
         parts.push(Part::Icon { icon: Icon::ShieldCheck, color: palette.ok, means });
     }
+    if state.direct {
+        let text = texts.t("direct").into_owned();
+        parts.push(Part::Words { text, bold: false, color: palette.muted });
+    }
     if let Some(since) = state.joined_at {
         let time = wording::clock(cx.now.saturating_duration_since(since));
         let means = texts.with("call-time", &[("time", time.as_str().into())]);

@@ -139,7 +139,9 @@ impl Doctor {
                 self.picker = Some(Picker::open(row.ui.ctx(), row.cx));
             }
         }
-        asked.extend(record::button(row, state));
+        if !state.direct {
+            asked.extend(record::button(row, state));
+        }
         asked
     }
 
@@ -154,7 +156,8 @@ impl Doctor {
                 self.share(ui.ctx(), cx, state);
             }
             let (icon, key, command) = record::what_next(state);
-            if menu_item(ui, cx, icon, &texts.t(key)).clicked() {
+            // Nothing but an SFU's participant could record it.
+            if !state.direct && menu_item(ui, cx, icon, &texts.t(key)).clicked() {
                 cx.command(command);
             }
         }

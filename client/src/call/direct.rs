@@ -1,0 +1,227 @@
+//! A call from peer to peer. The adapter says who is there, and each presence of the other side has a room of its own.
+
+use std::time::{Duration, Instant};
+
+use autamedica_engine::{ConnectionQuality as Quality, DisconnectReason, Room, RoomEvent};
+use autamedica_peer::{
+    ConnectionQuality, ConnectionStats, Departure, IceServer, Peer, PeerOptions, PeerState, Phase, Presence, Refusal,
+    Signaling,
+};
+use tokio::sync::mpsc;
+
+use super::event::Event;
+use super::join::{NotEntered, enter_room};
+use super::task::{RETRY_AFTER, Task};
+use super::{CallPhase, EndReason, StatisticsSample};
+use crate::backend::{Admission, Backend};
+
+/// A call from peer to peer.
+pub(super) struct Direct {
+    peer: Peer,
+    /// The newest presence of the other side.
+    presence: Option<Presence>,
+}
+
+/// Starts the adapter of a call from peer to peer.
+pub(super) async fn start(backend: &Backend, admission: &Admission) -> Result<Peer, NotEntered> {
+    let (Some(user), Some(place)) = (&admission.direct_as, &admission.consultation) else {
+        return Err(EndReason::JoinFailed.into());
+    };
+    let servers = backend.ice_servers(&place.server, &admission.token).await;
+    let ice_servers = servers.inspect_err(|error| tracing::warn!(%error, "no STUN and TURN servers")).unwrap_or_default();
+    let options = PeerOptions {
+        signaling_url: place.server.to_string(),
+        token: autamedica_peer::Secret::new(admission.token.expose()),
+        user_id: user.to_string(),
+        room_id: place.id.to_string(),
+        display_name: user.to_string(),
+        role: admission.role.to_string(),
+        ice_servers: ice_servers.into_iter().map(ice_server).collect(),
+    };
+    Peer::start(options).await.map_err(|error| {
+        tracing::error!(%error, "a call from peer to peer can't be started");
+        EndReason::JoinFailed.into()
+    })
+}
+
+fn ice_server(server: autamedica_api::IceServer) -> IceServer {
+    IceServer {
+        urls: server.urls,
+        username: server.username.unwrap_or_default(),
+        credential: autamedica_peer::Secret::new(server.credential.unwrap_or_default()),
+    }
+}
+
+impl Task {
+    /// Begins a call from peer to peer: the room comes with the other side.
+    pub(super) fn on_direct(&mut self, admission: Admission, peer: Peer) {
+        let mut changes = peer.state();
+        changes.mark_changed();
+        let events = self.events();
+        self.jobs.spawn(async move {
+            while changes.changed().await.is_ok() {
+                let state = changes.borrow_and_update().clone();
+                events.send(Event::Peer(state));
+            }
+        });
+        let state = self.state();
+        state.direct = true;
+        state.role = admission.role;
+        state.planned_end = admission.planned_end.or(state.planned_end);
+        state.admission = Some(admission.clone().into());
+        self.admission = Some(admission);
+        self.direct = Some(Direct { peer, presence: None });
+    }
+
+    /// The other side came or left, or signaling was lost or restored.
+    pub(super) fn on_peer(&mut self, peer: PeerState) {
+        let Some(direct) = &mut self.direct else { return };
+        match peer.phase {
+            Phase::Refused(refusal) => {
+                let was_in = self.state().joined_at.is_some();
+                return self.end(end_reason(&refusal, was_in));
+            }
+            Phase::Present(presence) => {
+                let is_new = direct.presence.as_ref().is_none_or(|known| known.number != presence.number);
+                direct.presence = Some(presence);
+                if is_new {
+                    self.meet(Duration::ZERO);
+                }
+            }
+            Phase::Waiting { departure } => {
+                direct.presence = None;
+                self.leave_peer();
+                if departure == Some(Departure::Rebuilt) {
+                    self.lost();
+                } else if peer.signaling == Signaling::Connected {
+                    self.alone();
+                }
+            }
+            Phase::Joining => {}
+        }
+        // With the other side media goes on without signaling; alone, nobody could come.
+        let is_alone = self.direct.as_ref().is_some_and(|direct| direct.presence.is_none());
+        if is_alone && peer.signaling == Signaling::Lost && self.state().phase == CallPhase::InCall {
+            self.lost();
+        }
+        let quality = peer.peer_stats.map(|stats| match stats.quality {
+            ConnectionQuality::Excellent => Quality::Excellent,
+            ConnectionQuality::Good => Quality::Good,
+            ConnectionQuality::Fair | ConnectionQuality::Poor => Quality::Poor,
+        });
+        self.remotes.set_quality(quality);
+    }
+
+    /// Nobody else is in the call.
+    fn alone(&mut self) {
+        let state = self.state();
+        state.joined_at.get_or_insert_with(Instant::now);
+        state.phase = CallPhase::InCall;
+    }
+
+    /// The room with the other side is gone; the devices go on.
+    fn leave_peer(&mut self) {
+        self.session = None;
+        self.local.room_left();
+        self.remotes.clear();
+        self.unreadable.clear();
+    }
+
+    /// Enters the room of the other side's newest presence, after a pause.
+    fn meet(&mut self, pause: Duration) {
+        let (Some(direct), Some(admission)) = (&self.direct, &self.admission) else { return };
+        let Some(presence) = direct.presence.clone() else { return };
+        let (number, admission) = (presence.number, admission.clone());
+        let if_panics = Event::Met { presence: number, result: Err(EndReason::JoinFailed.into()) };
+        self.beside(if_panics, async move {
+            tokio::time::sleep(pause).await;
+            let result = enter_room(&presence.url, presence.token.expose(), &admission).await;
+            Event::Met { presence: number, result }
+        });
+    }
+
+    pub(super) fn on_met(&mut self, presence: u64, result: Result<(Room, mpsc::Receiver<RoomEvent>), NotEntered>) {
+        let current = self.direct.as_ref().and_then(|direct| direct.presence.as_ref());
+        if current.is_none_or(|current| current.number != presence) {
+            return;
+        }
+        match (result, self.admission.clone()) {
+            (Ok((room, events)), Some(admission)) => self.on_room(admission, room, events),
+            _ => {
+                self.lost();
+                self.meet(RETRY_AFTER);
+            }
+        }
+    }
+
+    /// The room of one presence has ended.
+    pub(super) fn on_peer_disconnected(&mut self, reason: DisconnectReason) {
+        self.leave_peer();
+        // The adapter closes a room when the other side has left, and says so by itself.
+        if !matches!(reason, DisconnectReason::RoomClosed | DisconnectReason::ClientInitiated) {
+            self.lost();
+            self.meet(RETRY_AFTER);
+        }
+    }
+
+    /// Tells the other side how well we receive.
+    pub(super) fn tell_peer(&mut self, sample: &StatisticsSample) {
+        let Some(direct) = &self.direct else { return };
+        let quality = quality(sample);
+        direct.peer.send_stats(ConnectionStats {
+            bitrate: sample.received_kbps * 1000.0,
+            latency: sample.round_trip_ms.unwrap_or_default(),
+            packet_loss: sample.loss_percent,
+            quality,
+        });
+        self.state().quality = match quality {
+            ConnectionQuality::Excellent => Quality::Excellent,
+            ConnectionQuality::Good => Quality::Good,
+            ConnectionQuality::Fair | ConnectionQuality::Poor => Quality::Poor,
+        };
+    }
+}
+
+/// The quality of a connection, by loss in percent and round-trip time in milliseconds.
+fn quality(sample: &StatisticsSample) -> ConnectionQuality {
+    let round_trip_ms = sample.round_trip_ms.unwrap_or_default();
+    match sample.loss_percent {
+        loss if loss < 1.0 && round_trip_ms < 150.0 => ConnectionQuality::Excellent,
+        loss if loss < 3.0 && round_trip_ms < 300.0 => ConnectionQuality::Good,
+        loss if loss < 8.0 && round_trip_ms < 600.0 => ConnectionQuality::Fair,
+        _ => ConnectionQuality::Poor,
+    }
+}
+
+fn end_reason(refusal: &Refusal, was_in: bool) -> EndReason {
+    tracing::info!(?refusal, "signaling refuses us");
+    match refusal {
+        _ if was_in => EndReason::Removed,
+        Refusal::Token(_) | Refusal::Room(_) => EndReason::NotAllowed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(loss_percent: f64, round_trip_ms: f64) -> StatisticsSample {
+        StatisticsSample {
+            at: Instant::now(),
+            round_trip_ms: Some(round_trip_ms),
+            loss_percent,
+            jitter_ms: 0.0,
+            sent_kbps: 0.0,
+            received_kbps: 0.0,
+            tracks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn quality_falls_with_loss_and_with_delay() {
+        assert_eq!(quality(&sample(0.0, 40.0)), ConnectionQuality::Excellent);
+        assert_eq!(quality(&sample(2.0, 40.0)), ConnectionQuality::Good);
+        assert_eq!(quality(&sample(0.0, 400.0)), ConnectionQuality::Fair);
+        assert_eq!(quality(&sample(20.0, 40.0)), ConnectionQuality::Poor);
+    }
+}
