@@ -230,6 +230,14 @@ pub struct MoveConsultation {
     pub duration_minutes: Option<u32>,
 }
 
+/// The body of `POST /api/consultations/{id}/transport`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeTransport {
+    /// The new path of its media: the SFU.
+    pub transport: Transport,
+}
+
 /// What `GET /api/consultations?day=2026-11-24&zone=America/Argentina/Buenos_Aires` answers: the consultations of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -29,7 +29,7 @@ mod whole;
 
 pub use check::{Check, CheckRoom};
 pub use consultation::{
-    Consultation, ConsultationDetails, ConsultationLinks, ConsultationList, ConsultationState, CreateConsultation,
+    ChangeTransport, Consultation, ConsultationDetails, ConsultationLinks, ConsultationList, ConsultationState, CreateConsultation,
     MediaSource, MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata, ParticipantRemoved,
     consultation_of, room_name,
 };

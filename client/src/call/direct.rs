@@ -18,6 +18,7 @@ use crate::backend::{Admission, Backend};
 /// A call from peer to peer.
 pub(super) struct Direct {
     peer: Peer,
+    pub(super) started: Instant,
     /// The newest presence of the other side.
     presence: Option<Presence>,
 }
@@ -66,11 +67,13 @@ impl Task {
         });
         let state = self.state();
         state.direct = true;
+        state.joining_again_since = None;
+        state.identity = admission.direct_as.as_ref().map_or_else(String::new, ToString::to_string);
         state.role = admission.role;
         state.planned_end = admission.planned_end.or(state.planned_end);
         state.admission = Some(admission.clone().into());
         self.admission = Some(admission);
-        self.direct = Some(Direct { peer, presence: None });
+        self.direct = Some(Direct { peer, started: Instant::now(), presence: None });
     }
 
     /// The other side came or left, or signaling was lost or restored.

@@ -390,11 +390,10 @@ impl Task {
         {
             self.end(EndReason::ConnectionLost);
         }
-        if self.direct.is_some() && self.state().phase == CallPhase::Joining {
-            let since = *self.state().joining_again_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= RECONNECT_FOR {
-                self.end(EndReason::ServerUnreachable);
-            }
+        if self.state().phase == CallPhase::Joining
+            && self.direct.as_ref().is_some_and(|direct| direct.started.elapsed() >= RECONNECT_FOR)
+        {
+            self.end(EndReason::ServerUnreachable);
         }
         self.observe(Measurements::find_tone);
         self.follow_mutings();

@@ -18,6 +18,7 @@ mod recording;
 mod rooms;
 mod sfu_admission;
 mod sfu_events;
+mod transport;
 
 use autamedica_api::ErrorCode;
 use axum::Router;
@@ -64,7 +65,8 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         .merge(place::router())
         .merge(quality::router())
         .merge(recording::router())
-        .merge(rooms::router());
+        .merge(rooms::router())
+        .merge(transport::router());
     let metrics = state.metrics.clone();
     let signaling = signaling::router(&state, ended.clone());
     let routes = limit(limited, limits.all, proxied, ended)

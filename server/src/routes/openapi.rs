@@ -43,6 +43,7 @@ While the operator has made no API key, callers on the server's own machine need
         check::check,
         observers::add,
         observers::permit,
+        transport::change,
         control::admit,
         control::refuse,
         control::remove,

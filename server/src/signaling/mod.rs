@@ -40,7 +40,7 @@ pub use admission::check_room;
 use admitted::Admitted;
 use connection::Connection;
 use message::{Event, Message};
-pub use peers::Peers;
+pub use peers::{Peers, leave_for_sfu};
 use peers::say;
 pub use presence::{PEER_ROOM, note as note_presence};
 use sessions::{Session, Sessions};

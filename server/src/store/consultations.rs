@@ -107,6 +107,23 @@ impl Store {
         transaction.commit().await
     }
 
+    /// Moves a consultation's media from peer to peer over to a room of the SFU. Returns `None` if there is no such consultation.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn move_to_sfu(&self, id: &Id, room_sid: &str, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE consultations SET transport = 'sfu', room_sid = $1 WHERE id = $2")
+            .bind(room_sid)
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        let stored = get(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
     /// Moves an appointment that hasn't ended, and the time in which its links work; `None` when it is over or absent.
     ///
     /// # Errors

@@ -1,0 +1,44 @@
+use autamedica_api::{
+    ChangeTransport, ConsultationDetails, ErrorCode, Failure, Id, Success, Transport,
+};
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+
+use super::consultations::{find, not_over, open_room, show};
+use crate::caller::{Caller, Permission};
+use crate::error::{Error, Result};
+use crate::extract::{self, PathId};
+use crate::signaling;
+use crate::state::AppState;
+
+pub fn router() -> Router<AppState> {
+    Router::new().route("/api/consultations/{id}/transport", post(change))
+}
+
+/// Moves a call from peer to peer over to the SFU, for a recording or a third person. Both sides follow without hanging up.
+#[utoipa::path(post, path = "/api/consultations/{id}/transport", tag = "doctor", params(("id" = Id, Path)),
+    request_body = ChangeTransport,
+    responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("key" = []), ("token" = [])))]
+pub(super) async fn change(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Caller,
+    extract::Json(ChangeTransport { transport }): extract::Json<ChangeTransport>,
+) -> Result<Json<Success<ConsultationDetails>>> {
+    caller.must(&state, Permission::Direct(&id)).await?;
+    if transport != Transport::Sfu {
+        return Err(Error::refused(ErrorCode::InvalidRequest, "a consultation can only be moved to `sfu`"));
+    }
+    let stored = find(&state, &id).await?;
+    not_over(&stored)?;
+    if stored.transport == transport {
+        return Ok(Json(Success::new(show(stored))));
+    }
+    // The room is there before anybody is sent to it.
+    let room_sid = open_room(&state, &id, transport).await?;
+    let moved = state.store.move_to_sfu(&id, &room_sid, caller.event("consultation.transport")).await?;
+    signaling::leave_for_sfu(&state, &id);
+    Ok(Json(Success::new(show(moved.unwrap_or(stored)))))
+}
