@@ -30,6 +30,7 @@ refuse-lead = They will be told to call the clinic to arrange another time.
 refuse-yes = Turn away
 
 # Ending
+more-move = Move the call to the server (to record or add somebody)
 more-end = End for everybody…
 end-all-title = End the consultation for everybody?
 end-all-lead = Everybody leaves, and the consultation is closed. To leave on your own, hang up.
@@ -48,6 +49,7 @@ control-failed-remove = They couldn't be removed
 control-failed-mute = They couldn't be muted
 control-failed-permit = What the observer may do couldn't be changed
 control-failed-end = The consultation couldn't be ended
+control-failed-move = The call couldn't be moved to the server
 control-failed-next = Please try again in a moment. If it goes on, tell the clinic's technical support.
 
 # Sharing

@@ -30,6 +30,7 @@ refuse-lead = Se le dirá que llame a la clínica para acordar otra hora.
 refuse-yes = No recibir
 
 # Terminar
+more-move = Pasar la llamada al servidor (para grabar o sumar a alguien)
 more-end = Terminar para todos…
 end-all-title = ¿Terminar la consulta para todos?
 end-all-lead = Todos saldrán de la consulta, y se cerrará. Para salir solo usted, cuelgue.
@@ -48,6 +49,7 @@ control-failed-remove = No se pudo retirar a la persona
 control-failed-mute = No se pudo silenciar a la persona
 control-failed-permit = No se pudo cambiar lo que puede hacer el acompañante
 control-failed-end = No se pudo terminar la consulta
+control-failed-move = No se pudo pasar la llamada al servidor
 control-failed-next = Inténtelo otra vez en un momento. Si sigue igual, avise al soporte técnico de la clínica.
 
 # Compartir

@@ -1,6 +1,6 @@
 //! What a doctor asks for about the people in their consultation, with their own token.
 
-use autamedica_api::{Id, MuteParticipant, PermitObserver};
+use autamedica_api::{ChangeTransport, Id, MuteParticipant, PermitObserver, Transport};
 
 use super::{Backend, BackendError, ConsultationPlace};
 use crate::call::Secret;
@@ -52,6 +52,15 @@ impl Backend {
     ) -> Result<(), BackendError> {
         let body = PermitObserver { publish };
         self.control(place, token, &["participants", identity.as_str(), "permit"], &body).await
+    }
+
+    /// Moves a call from peer to peer over to the SFU.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn move_to_sfu(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
+        let body = ChangeTransport { transport: Transport::Sfu };
+        self.control(place, token, &["transport"], &body).await
     }
 
     /// Ends the consultation for everybody.

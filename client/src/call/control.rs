@@ -32,15 +32,16 @@ impl Task {
                 ControlRequest::Permit => backend.permit(&place, &token, &identity, true).await,
                 ControlRequest::Forbid => backend.permit(&place, &token, &identity, false).await,
                 ControlRequest::End => backend.end(&place, &token).await,
+                ControlRequest::MoveToSfu => backend.move_to_sfu(&place, &token).await,
             };
             Event::Controlled { asked, result }
         });
     }
 
-    /// Ends the consultation for everybody.
-    pub(super) fn end_for_all(&mut self) {
+    /// Asks the backend for something about the consultation itself.
+    pub(super) fn control_call(&mut self, asked: ControlRequest) {
         let us = self.state().identity.clone();
-        self.control(ControlRequest::End, &us);
+        self.control(asked, &us);
     }
 
     pub(super) fn on_controlled(&mut self, asked: ControlRequest, result: Result<(), BackendError>) {

@@ -100,6 +100,7 @@ impl Task {
                     self.alone();
                 }
             }
+            Phase::Moved => return self.follow_to_sfu(),
             Phase::Joining => {}
         }
         // With the other side media goes on without signaling; alone, nobody could come.
@@ -113,6 +114,20 @@ impl Task {
             ConnectionQuality::Fair | ConnectionQuality::Poor => Quality::Poor,
         });
         self.remotes.set_quality(quality);
+    }
+
+    /// Enters the consultation's room at the SFU, with the same token.
+    fn follow_to_sfu(&mut self) {
+        tracing::info!("the call moves over to the SFU");
+        self.direct = None;
+        self.state().direct = false;
+        self.leave_peer();
+        self.remotes.set_quality(None);
+        if let Some(admission) = &mut self.admission {
+            admission.direct_as = None;
+        }
+        self.lost();
+        self.enter(Duration::ZERO);
     }
 
     /// Nobody else is in the call.

@@ -110,6 +110,8 @@ pub enum CallCommand {
     },
     /// Doctor: end the consultation for everybody.
     EndForAll,
+    /// Doctor: move a call from peer to peer over to the SFU.
+    MoveToSfu,
     /// Send a line that failed again: its number.
     SendAgain(u64),
     /// Leave. Always works, at once.

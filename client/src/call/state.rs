@@ -308,6 +308,8 @@ pub enum ControlRequest {
     Forbid,
     /// To end the consultation.
     End,
+    /// To move the call over to the SFU.
+    MoveToSfu,
 }
 
 /// What a doctor asked for and the backend didn't do.

@@ -48,6 +48,21 @@ fn two_apps_call_each_other_without_an_sfu() {
 }
 
 #[test]
+fn a_direct_call_moves_over_to_the_sfu() {
+    let clinic = Clinic::open();
+    let consultation = clinic.consultation("direct-moved", |body| body.transport = Some(Transport::P2p));
+    let [patient, doctor] = [clinic.enter(&consultation.patient_link), clinic.enter(&consultation.doctor_link)];
+    [&patient, &doctor].map(wait_for_picture);
+    doctor.ask(CallCommand::MoveToSfu);
+    for person in [&patient, &doctor] {
+        person.wait_for("the SFU", |state| !state.direct && state.phase == CallPhase::InCall);
+        wait_for_picture(person);
+    }
+    let rooms: serde_json::Value = clinic.get("/api/rooms/active");
+    assert_eq!(rooms[0]["numParticipants"], 2, "{rooms}");
+}
+
+#[test]
 fn a_call_goes_on_without_the_backend() {
     let mut clinic = Clinic::open();
     let consultation = clinic.consultation("direct-alone", |body| body.transport = Some(Transport::P2p));

@@ -102,6 +102,7 @@ impl Doctor {
             ControlRequest::Mute => "control-failed-mute",
             ControlRequest::Permit | ControlRequest::Forbid => "control-failed-permit",
             ControlRequest::End => "control-failed-end",
+            ControlRequest::MoveToSfu => "control-failed-move",
         };
         let (texts, number) = (cx.texts, failure.number);
         let (left, dismissed) = super::notices::warning(
@@ -160,6 +161,9 @@ impl Doctor {
             if !state.direct && menu_item(ui, cx, icon, &texts.t(key)).clicked() {
                 cx.command(command);
             }
+        }
+        if state.direct && menu_item(ui, cx, Icon::Server, &texts.t("more-move")).clicked() {
+            cx.command(CallCommand::MoveToSfu);
         }
         if menu_item(ui, cx, Icon::NotebookPen, &texts.t("more-notes")).clicked() {
             panel.toggle(Tab::Notes);
