@@ -33,6 +33,20 @@ fn named(stand: &Stand, key: &str, name: &str) -> String {
 }
 
 #[test]
+fn a_direct_call_says_so_and_moves_to_the_server_for_a_recording() {
+    for language in Language::ALL {
+        let mut stand = Stand::in_call(language, call(Role::Doctor));
+        assert!(stand.shows("record-start") && !stand.shows("direct"));
+        stand.change(|state| state.direct = true);
+        stand.assert_shows("direct");
+        assert!(!stand.shows("record-start"));
+        stand.click("more-open");
+        stand.click("more-move");
+        assert_eq!(stand.sent(), [CallCommand::MoveToSfu]);
+    }
+}
+
+#[test]
 fn who_waits_is_told_with_a_sound_and_let_in() {
     for language in Language::ALL {
         let mut stand = Stand::in_call(language, call(Role::Doctor));
