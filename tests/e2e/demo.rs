@@ -20,11 +20,22 @@ fn demo(arguments: &[&str]) -> Result<Process> {
 
 #[test]
 fn both_windows_see_hear_and_read_each_other() -> Result<()> {
+    see_hear_and_read("sfu")
+}
+
+#[test]
+fn from_peer_to_peer_both_windows_see_hear_and_read_each_other() -> Result<()> {
+    see_hear_and_read("p2p")
+}
+
+fn see_hear_and_read(transport: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (report, pictures) = (folder.path().join("r.json"), folder.path().join("shots"));
     let mut demo = demo(&[
         "--seconds",
         "20",
+        "--transport",
+        transport,
         "--report",
         report.to_str().context("a path")?,
         "--screenshots",

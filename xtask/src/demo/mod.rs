@@ -39,12 +39,22 @@ pub struct Options {
     /// Save a picture of each window, `doctor.png` and `patient.png`, in this folder (headless only).
     #[arg(long, value_name = "DIR", requires = "seconds")]
     screenshots: Option<PathBuf>,
+    /// Path of the media: `sfu` or `p2p`.
+    #[arg(long, default_value = "sfu")]
+    transport: String,
 }
 
 impl Options {
     /// A call in a virtual display, for its figures.
     pub fn measurement(seconds: u64, report: PathBuf) -> Self {
-        Self { headless: true, test_devices: true, seconds: Some(seconds), report: Some(report), screenshots: None }
+        Self {
+            headless: true,
+            test_devices: true,
+            seconds: Some(seconds),
+            report: Some(report),
+            screenshots: None,
+            transport: "sfu".to_owned(),
+        }
     }
 }
 
@@ -139,6 +149,7 @@ fn app(
 ) -> Result<Command> {
     let mut app = stage.command(built_program("autamedica")?);
     app.args(["--role", role.name(), "--consultation", consultation, "--server", server]);
+    app.args(["--transport", &options.transport]);
     // One machine has one camera, which can't be opened twice, and two microphones beside two speakers howl:
     // the doctor gets the devices, the patient is the test card.
     if stage.is_virtual() || options.test_devices || role == Role::Patient {
