@@ -78,6 +78,9 @@ impl App {
             self.devices.speaker = settings.speaker.clone();
             commands.push(CallCommand::UseSpeaker(settings.speaker.clone()));
         }
+        if settings.call != self.settings.call {
+            commands.push(CallCommand::UseSettings(settings.call));
+        }
         if let Screen::Call(ongoing) = &self.screen {
             commands.into_iter().for_each(|command| ongoing.call.send(command));
         }

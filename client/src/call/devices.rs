@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::local::{DeviceChoices, Source};
 use super::task::Task;
-use super::{DeviceKind, DeviceOffer};
+use super::{CallSettings, DeviceKind, DeviceOffer};
 use crate::device::{DeviceChoice, DeviceLists, DeviceProblem, DeviceState, DeviceWatch};
 
 /// What is known of devices that aren't in use.
@@ -91,6 +91,20 @@ impl Task {
             }
         }
         self.watch_devices();
+    }
+
+    /// Applies other settings to the running devices. The camera is published anew once it delivers pictures of the new size.
+    pub(super) fn use_settings(&mut self, settings: CallSettings) {
+        let changed = self.local.change_settings(settings);
+        if changed.processing {
+            self.local.open_processing();
+            self.local.open_speaker();
+            self.local.open_microphone();
+        }
+        // A muted camera is closed, and opened with these settings later.
+        if changed.picture && !self.state().camera.muted {
+            self.local.open_camera();
+        }
     }
 
     pub(super) fn on_speaker(&mut self, device: u64, state: DeviceState) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use autamedica_api::Role;
 use autamedica_engine::{
@@ -14,6 +14,7 @@ use super::CallSettings;
 use super::codec::CameraEncoding;
 use super::event::{Event, Events};
 use super::outlet::{Outlet, feed_pictures, feed_sound};
+use super::publication::{Job, Muting, Publication};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, SAMPLE_RATE, Speaker};
 use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions, ScreenSource};
 
@@ -23,9 +24,6 @@ const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, m
 /// moment stays: from then on everything is heard so much later. The receiver's jitter buffer, which shrinks again, is the
 /// place to even out more.
 const AUDIO_QUEUE_MS: u32 = 20;
-/// Time after which the room's word for a muting is newer than what we asked for.
-const SETTLED: Duration = Duration::from_secs(1);
-
 /// Which devices to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceChoices {
@@ -45,32 +43,10 @@ pub(super) enum Source {
     Screen,
 }
 
-/// One of our sources in the room.
-#[derive(Default)]
-enum Publication {
-    #[default]
-    None,
-    /// Which time.
-    Asked(u64),
-    There {
-        publication: LocalTrackPublication,
-        /// What we asked for last, and when.
-        asked: Muting,
-    },
-}
-
-/// What we asked the room for.
-#[derive(Clone, Copy)]
-struct Muting {
-    muted: bool,
-    at: Instant,
-}
-
-impl Muting {
-    /// Whether somebody else muted what we want unmuted. What the room says right after we asked may be older than that.
-    fn is_contradicted(self, muted_in_room: bool, now: Instant) -> bool {
-        muted_in_room && !self.muted && now.saturating_duration_since(self.at) >= SETTLED
-    }
+/// Parts of the settings that differ from those before.
+pub(super) struct Changed {
+    pub(super) processing: bool,
+    pub(super) picture: bool,
 }
 
 /// Our devices and what the room has of them.
@@ -101,6 +77,8 @@ pub(super) struct LocalMedia {
     publications: [Publication; 3],
     /// Encoding with which the camera was published last.
     camera_encoding: Option<CameraEncoding>,
+    /// The camera's publication was made for another picture quality.
+    picture_changed: bool,
     /// Counts the devices opened for each source, and for the speaker.
     devices: [u64; 4],
     /// Counts the publications asked for.
@@ -138,6 +116,7 @@ impl LocalMedia {
             screen_size: None,
             publications: Default::default(),
             camera_encoding: None,
+            picture_changed: false,
             devices: [0; 4],
             asked: 0,
         }
@@ -145,13 +124,30 @@ impl LocalMedia {
 
     /// Opens speaker, microphone and camera. Returns at once; each reports through events.
     pub(super) fn open(&mut self) {
+        self.open_processing();
+        self.open_speaker();
+        self.open_microphone();
+        self.open_camera();
+    }
+
+    /// Makes the audio processing that the settings ask for, for the speaker and microphone opened next.
+    pub(super) fn open_processing(&mut self) {
         // Without the engine's processing a call still works, with whatever echo the room has.
         self.processing = AudioProcessing::with_options(self.settings.processing())
             .inspect_err(|error| tracing::warn!(%error, "no echo cancellation"))
             .ok();
-        self.open_speaker();
-        self.open_microphone();
-        self.open_camera();
+    }
+
+    /// Replaces the settings. The codec stays as it is. Returns what has to be opened again.
+    pub(super) fn change_settings(&mut self, settings: CallSettings) -> Changed {
+        let before = self.settings;
+        self.settings = CallSettings { video_codec: before.video_codec, ..settings };
+        let changed = Changed {
+            processing: before.processing() != settings.processing(),
+            picture: before.picture != settings.picture,
+        };
+        self.picture_changed |= changed.picture;
+        changed
     }
 
     /// The number of the next device, from which on the earlier ones are no more.
@@ -261,7 +257,13 @@ impl LocalMedia {
     /// Pictures of a source come, of this size.
     pub(super) fn sized(&mut self, source: Source, size: VideoResolution) {
         match source {
-            Source::Camera => self.camera_size = Some(size),
+            Source::Camera => {
+                self.camera_size = Some(size);
+                if std::mem::take(&mut self.picture_changed) {
+                    // The codec policy replaces a publication that wasn't made as it wants.
+                    self.camera_encoding = None;
+                }
+            }
             Source::Screen => self.screen_size = Some(size),
             Source::Microphone => {}
         }
@@ -424,29 +426,6 @@ impl LocalMedia {
 /// The speaker's place among the counts of devices.
 const SPEAKER: usize = 3;
 
-/// A publication to be asked for, away from the call task.
-pub(super) struct Job {
-    /// Which.
-    pub(super) asked: u64,
-    participant: LocalParticipant,
-    track: LocalTrack,
-    options: TrackPublishOptions,
-    /// Publication to end first.
-    pub(super) replaces: Option<LocalTrackPublication>,
-}
-
-impl Job {
-    /// Asks the room.
-    pub(super) async fn run(self) -> Result<LocalTrackPublication, RoomError> {
-        if let Some(old) = self.replaces
-            && let Err(error) = self.participant.unpublish_track(&old.sid()).await
-        {
-            tracing::warn!(%error, "replaced track not unpublished");
-        }
-        self.participant.publish_track(self.track, self.options).await
-    }
-}
-
 fn video_options(source: TrackSource, encoding: VideoEncoding) -> TrackPublishOptions {
     TrackPublishOptions { source, video_encoding: Some(encoding), ..TrackPublishOptions::default() }
 }
@@ -463,20 +442,4 @@ fn test_tone_hz(role: Role) -> f64 {
 /// Whether a device delivers.
 pub(super) fn delivers(state: &DeviceState) -> bool {
     matches!(state, DeviceState::On { .. })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_muting_that_contradicts_us_is_somebody_elses() {
-        let at = Instant::now();
-        let unmuted = Muting { muted: false, at };
-        let later = at + SETTLED;
-        assert!(unmuted.is_contradicted(true, later));
-        assert!(!unmuted.is_contradicted(false, later));
-        assert!(!unmuted.is_contradicted(true, at), "it may be the echo of our own muting before");
-        assert!(!Muting { muted: true, at }.is_contradicted(true, later), "we wanted it");
-    }
 }

@@ -18,6 +18,7 @@ mod limits;
 mod links;
 mod local;
 mod outlet;
+mod publication;
 mod recording;
 mod remote;
 mod room_event;
@@ -64,6 +65,8 @@ pub enum CallCommand {
     UseMicrophone(DeviceChoice),
     /// Use another device from now on.
     UseSpeaker(DeviceChoice),
+    /// Treat sound and picture like this from now on; the codec stays.
+    UseSettings(CallSettings),
     /// The newly found device that is offered isn't wanted.
     DismissOffer,
     /// Share this of our screen.

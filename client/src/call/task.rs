@@ -37,6 +37,7 @@ use super::{
     JoinTarget, ShareState,
 };
 use crate::backend::Admission;
+use crate::device::Awake;
 use crate::device::audio::Mixer;
 use crate::job::ends_in_event;
 use crate::report::Measurements;
@@ -166,6 +167,7 @@ impl Task {
         mut commands: mpsc::UnboundedReceiver<CallCommand>,
         mut inbox: mpsc::UnboundedReceiver<Event>,
     ) {
+        let awake = Awake::hold();
         self.observe(Measurements::join_asked);
         self.enter(Duration::ZERO);
         self.local.open();
@@ -186,6 +188,7 @@ impl Task {
             }
             self.publisher.publish();
         }
+        drop(awake);
         // The person sees the end already; the room is told in our own time.
         self.local.close();
         self.jobs.abort_all();
@@ -253,6 +256,7 @@ impl Task {
             CallCommand::UseCamera(choice) => self.use_device(DeviceKind::Camera, choice),
             CallCommand::UseMicrophone(choice) => self.use_device(DeviceKind::Microphone, choice),
             CallCommand::UseSpeaker(choice) => self.use_device(DeviceKind::Speaker, choice),
+            CallCommand::UseSettings(settings) => self.use_settings(settings),
             CallCommand::DismissOffer => self.dismiss_offer(),
             CallCommand::SendFile(path) => self.send_file(path),
             CallCommand::SaveFile { id, to } => self.save_file(&id, to),

@@ -15,6 +15,7 @@
 //! | finding the tone of the last second | 0.5 ms | when asked |
 
 pub mod audio;
+mod awake;
 mod camera;
 mod clock;
 mod colours;
@@ -27,6 +28,7 @@ mod test_card;
 mod thread;
 pub mod timecode;
 
+pub use awake::Awake;
 pub use camera::{Camera, CameraFormat, CameraStream, list_cameras};
 pub use clock::now_us;
 pub use i420::{PixelFormat, to_i420};
