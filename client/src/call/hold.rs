@@ -1,4 +1,4 @@
-//! Pauses our camera's video while the connection is weak, so that audio gets through.
+//! Bandwidth fallback: reduces our camera's video while the connection is weak, so that audio gets through.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use autamedica_engine::ConnectionQuality;
 use super::CallPhase;
 use super::task::Task;
 
-/// Time of a weak connection before video is paused.
+/// Time of a weak connection before video is reduced.
 const BAD_FOR: Duration = Duration::from_secs(4);
-/// Time of a good connection before video resumes; doubled after each relapse, up to [`CALM_AT_MOST`].
+/// Time of a good connection before full video resumes; doubled after each relapse, up to [`CALM_AT_MOST`].
 const CALM_FOR: Duration = Duration::from_secs(10);
 const CALM_AT_MOST: Duration = Duration::from_secs(80);
-/// A weak connection within this time after resuming is a relapse.
+/// Maximum time between resuming and a weak connection that counts as a relapse.
 const RELAPSE: Duration = Duration::from_secs(60);
-/// Packet loss in percent and round-trip time in milliseconds from which on a connection is weak.
+/// Packet loss in percent and round-trip time in milliseconds below which a connection is good.
 const MOST_LOSS: f64 = 3.0;
 const LONGEST_MS: f64 = 400.0;
 
@@ -52,7 +52,7 @@ impl Default for Hold {
 }
 
 impl Hold {
-    /// Updates the decision, about once a second. Returns whether video is to be paused.
+    /// Updates the decision, about once a second. Returns whether to reduce the video.
     ///
     /// The SFU also rates a camera as poor that sends less than it could, as during the fallback. So measurements take
     /// precedence over the SFU's rating.

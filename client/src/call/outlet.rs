@@ -53,7 +53,7 @@ impl<S> Clone for Outlet<S> {
     }
 }
 
-/// Maximum size of video during bandwidth fallback, and one of how many frames is sent.
+/// Maximum size of video during bandwidth fallback, and the number of frames of which one is sent.
 const HELD_SIZE: (u32, u32) = (320, 180);
 const HELD_EVERY: u32 = 3;
 
@@ -89,7 +89,7 @@ pub(super) fn feed_pictures(
         if let Some(native) = outlet.get()
             && let Err(error) = send(&native, &frame)
         {
-            tracing::trace!(?source, %error, "picture not sent");
+            tracing::trace!(?source, %error, "frame not captured");
         }
         if let Some(slot) = &self_view {
             slot.put(frame);

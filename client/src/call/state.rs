@@ -63,7 +63,7 @@ pub struct CallState {
     pub devices: Arc<DeviceLists>,
     /// Device connected during the call and not in use.
     pub offer: Option<DeviceOffer>,
-    /// Video is paused because the connection is too weak; audio continues.
+    /// Our camera's video is reduced because the connection is too weak; audio continues.
     pub video_held_back: bool,
     /// Statistics of the last minute.
     pub statistics: Arc<CallStatistics>,
