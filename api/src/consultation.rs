@@ -204,7 +204,7 @@ pub struct ConsultationDetails {
     /// Language of the texts in the recorded picture.
     #[serde(default)]
     pub language: Language,
-    /// Number of recordings that were requested and not refused, including failed and deleted ones.
+    /// Number of recordings, including failed and deleted ones, without refused and cancelled ones.
     #[serde(default)]
     pub recordings: u32,
 }

@@ -97,7 +97,7 @@ impl Connections {
         };
         tokio::select! {
             () = accepting => {}
-            // A closed channel means that the [`RunningServer`](crate::RunningServer) was dropped.
+            // A closed channel means that the `RunningServer` was dropped.
             () = async { drop(end.wait_for(|end| *end).await) } => {}
         }
         drop(listener);

@@ -31,7 +31,7 @@ const LIST_EVERY: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub struct Egress {
     crashes: Crashes,
-    /// Number of the part that was being recorded at the last step. If its row is gone, the egress failed.
+    /// Number of the part in progress, and when it was first seen. If its row is gone, the egress failed.
     at_work: Option<(u32, Instant)>,
     /// Time of the last poll.
     asked: Option<Instant>,

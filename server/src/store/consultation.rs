@@ -46,7 +46,7 @@ pub struct StoredConsultation {
     pub live_at: Option<Timestamp>,
     /// Time at which it ended or was cancelled.
     pub ended_at: Option<Timestamp>,
-    /// Number of recordings that were requested and not refused, including failed and deleted ones.
+    /// Number of recordings, including failed and deleted ones, without refused and cancelled ones.
     pub recordings: u32,
 }
 

@@ -149,9 +149,9 @@ fn place(database: &Database) -> String {
 }
 
 /// Settings of the writing connection. In WAL mode, `FULL` syncs each commit, so that a power failure loses nothing
-/// that was answered. Statement journals stay in memory. A checkpoint after 4000 pages (16 MiB) limits how often the
-/// writer waits for the disk, and writes a page once that changed often. A log that grew during a long read is
-/// truncated to 64 MiB.
+/// that was answered. Statement journals stay in memory. Checkpoints are 4000 pages (16 MiB) apart, because the writer
+/// waits for the disk at each and a page that changed several times is written once. A log that grew during a long read
+/// is truncated to 64 MiB.
 const WRITES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
      PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; \
      PRAGMA journal_size_limit = 67108864;";
