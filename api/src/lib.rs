@@ -1,7 +1,7 @@
-//! What client and server say to each other: the REST bodies, roles, error codes and join links.
+//! Interface between client and server: REST bodies, roles, error codes and join links.
 //!
-//! Only plain data lives here, so that neither side drags in the other's machinery. Every body is camelCase JSON, and
-//! every answer is wrapped in [`Success`] or [`Failure`].
+//! It contains plain data without dependencies on either side. Every body is camelCase JSON, and every answer is
+//! wrapped in [`Success`] or [`Failure`].
 
 mod check;
 mod consultation;
