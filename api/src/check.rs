@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The body of `POST /api/check`: asks for a room of one's own at the SFU, to test the network before a call.
+/// Body of `POST /api/check`: requests a separate room at the SFU to test the network before a call.
 ///
-/// Proved by a join code (which stays unused), or else by a key or by asking from this machine.
+/// Authorized by a join code (which stays unused), an API key, or a request from this machine.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// A join link's code. A secret.
+    /// Code of a join link. A secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }
@@ -18,17 +18,17 @@ impl std::fmt::Debug for Check {
     }
 }
 
-/// What `POST /api/check` answers: two places in a room that nobody else is in, for two minutes.
+/// Answer of `POST /api/check`: two tokens for a room without other participants, valid for two minutes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckRoom {
-    /// Where to connect, `wss://…` or `ws://…`.
+    /// URL of the SFU, `wss://…` or `ws://…`.
     pub livekit_url: String,
-    /// The room, `check-…`.
+    /// Name of the room, `check-…`.
     pub room_name: String,
-    /// May publish. A secret.
+    /// Token that may publish. A secret.
     pub sender_token: String,
-    /// May subscribe. A secret.
+    /// Token that may subscribe. A secret.
     pub receiver_token: String,
 }
 

@@ -3,34 +3,34 @@ use utoipa::ToSchema;
 
 use crate::{Id, Language, RecordingConsent, Role, Timestamp, Transport};
 
-/// The name of a consultation's room.
+/// Returns the name of a consultation's room.
 pub fn room_name(consultation: &Id) -> String {
     format!("consultation-{consultation}")
 }
 
-/// The consultation whose room this is: the inverse of [`room_name`].
+/// Returns the consultation that a room belongs to: the inverse of [`room_name`].
 pub fn consultation_of(room_name: &str) -> Option<Id> {
     Id::new(room_name.strip_prefix("consultation-")?).ok()
 }
 
-/// How far a consultation has come.
+/// State of a consultation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsultationState {
-    /// Nobody has come yet.
+    /// Nobody has joined yet.
     Created,
-    /// One side is there, or the patient waits to be admitted.
+    /// One side is in the room, or the patient waits to be admitted.
     Waiting,
     /// Both sides have met.
     Live,
-    /// It is over.
+    /// Ended.
     Ended,
-    /// It won't take place.
+    /// Cancelled before it began.
     Cancelled,
 }
 
 impl ConsultationState {
-    /// The name in JSON and in the database.
+    /// Returns the name in JSON and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -41,40 +41,41 @@ impl ConsultationState {
         }
     }
 
-    /// The inverse of [`as_str`](Self::as_str).
+    /// Parses a name: the inverse of [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Option<Self> {
         let all = [Self::Created, Self::Waiting, Self::Live, Self::Ended, Self::Cancelled];
         all.into_iter().find(|state| state.as_str() == text)
     }
 }
 
-/// The body of `POST /api/consultations/create`.
+/// Body of `POST /api/consultations/create`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateConsultation {
-    /// The caller's own id for it; creating it again with the same people is safe.
+    /// Id of the consultation, chosen by the caller. Creating it again with the same people is safe.
     pub consultation_id: Id,
     /// The patient's id.
     pub patient_id: Id,
-    /// The doctor's id; another one than the patient's.
+    /// The doctor's id; differs from the patient's.
     pub doctor_id: Id,
-    /// Whether the patient waits, seen and heard by nobody, until the doctor admits them. Default: no.
+    /// Enables the waiting room: the patient sends and receives no media until the doctor admits them. Default:
+    /// `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_room: Option<bool>,
-    /// Whether media is encrypted end to end. Default: as the operator set it.
+    /// Enables end-to-end encryption. Default: the server's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2ee: Option<bool>,
-    /// When it is to begin; links work from 15 minutes before. Default: now.
+    /// Time of the appointment. Links work from 15 minutes before. Default: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
-    /// How long it is to last, in minutes. Default: 30.
+    /// Planned duration in minutes. Default: 30.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub duration_minutes: Option<u32>,
-    /// What is known about the patient's consent to a recording. Default: nothing, so they are asked.
+    /// Consent to recording that the patient has given already. Default: none, so the app asks them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_consent: Option<RecordingConsent>,
-    /// The language of what a recording shows beside the people. Default: as the operator set it.
+    /// Language of the texts in the recorded picture. Default: the server's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
     /// The path of its media. Default: as the operator set it.
@@ -83,7 +84,7 @@ pub struct CreateConsultation {
 }
 
 impl CreateConsultation {
-    /// One with everything optional left to its default.
+    /// Creates a body with defaults for all optional fields.
     pub const fn new(consultation_id: Id, patient_id: Id, doctor_id: Id) -> Self {
         Self {
             consultation_id,
@@ -100,31 +101,31 @@ impl CreateConsultation {
     }
 }
 
-/// What `POST /api/consultations/create` answers.
+/// Answer of `POST /api/consultations/create`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Consultation {
-    /// As asked.
+    /// Id of the consultation, as in the request.
     pub consultation_id: Id,
     /// The room at the SFU: `consultation-` and the id.
     pub room_name: String,
     /// The SFU's own id of the room, new each time the room opens again; `p2p` where media goes from peer to peer.
     pub room_sid: String,
-    /// As asked.
+    /// The patient's id, as in the request.
     pub patient_id: Id,
-    /// As asked.
+    /// The doctor's id, as in the request.
     pub doctor_id: Id,
-    /// The patient's LiveKit token, good for two hours. A secret.
+    /// The patient's LiveKit token, valid for two hours. A secret.
     pub patient_token: String,
-    /// The doctor's LiveKit token, good for two hours. A secret.
+    /// The doctor's LiveKit token, valid for two hours. A secret.
     pub doctor_token: String,
-    /// Where clients connect, `wss://…` or `ws://…`.
+    /// URL of the SFU for clients, `wss://…` or `ws://…`.
     pub livekit_url: String,
-    /// When the consultation was created first.
+    /// Time at which the consultation was first created.
     pub created_at: Timestamp,
-    /// How far it has come.
+    /// State of the consultation.
     pub state: ConsultationState,
-    /// Whether the patient waits until the doctor admits them.
+    /// `true` if the patient waits until the doctor admits them.
     pub waiting_room: bool,
     /// The patient's link, `https://…/join#…`. A secret.
     pub patient_link: String,
@@ -134,18 +135,18 @@ pub struct Consultation {
     pub patient_app_link: String,
     /// The doctor's link that opens the app. A secret.
     pub doctor_app_link: String,
-    /// Eight digits that a kiosk exchanges for the patient's place. A secret.
+    /// Kiosk code: eight digits that a kiosk exchanges for the patient's token. A secret.
     pub kiosk_code: String,
-    /// The end-to-end key, 64 hexadecimal digits, when media is encrypted end to end. A secret.
+    /// The end-to-end key, 64 hexadecimal digits, if media is encrypted end to end. A secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2ee_key: Option<String>,
-    /// The number of that key; absent for the first, which has 0.
+    /// Index of that key; absent for the first key, whose index is 0.
     #[serde(default, deserialize_with = "crate::whole::or_zero", skip_serializing_if = "crate::whole::is_zero")]
     pub e2ee_key_index: u32,
-    /// When it is to begin.
+    /// Time of the appointment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
-    /// How long it is to last, in minutes.
+    /// Planned duration in minutes.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
     /// The path of its media.
@@ -153,7 +154,7 @@ pub struct Consultation {
     pub transport: Transport,
 }
 
-/// Secrets stay out of logs.
+/// Omits the secrets.
 impl std::fmt::Debug for Consultation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Consultation")
@@ -167,50 +168,50 @@ impl std::fmt::Debug for Consultation {
     }
 }
 
-/// What `GET /api/consultations/{id}` answers: everything but secrets.
+/// Answer of `GET /api/consultations/{id}`: everything except secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsultationDetails {
-    /// Its id.
+    /// Id of the consultation.
     pub consultation_id: Id,
-    /// Its room at the SFU.
+    /// Name of its room at the SFU.
     pub room_name: String,
-    /// Who is treated.
+    /// The patient's id.
     pub patient_id: Id,
-    /// Who treats.
+    /// The doctor's id.
     pub doctor_id: Id,
-    /// How far it has come.
+    /// State of the consultation.
     pub state: ConsultationState,
-    /// Why it ended: `doctor`, or `empty` when all had left.
+    /// Cause of the end: `doctor`, or `empty` if all participants had left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Whether the patient waits until the doctor admits them.
+    /// `true` if the patient waits until the doctor admits them.
     pub waiting_room: bool,
-    /// Whether the patient may send and receive media.
+    /// `true` if the patient may send and receive media.
     pub admitted: bool,
-    /// Whether media is encrypted end to end.
+    /// `true` if media is encrypted end to end.
     pub e2ee: bool,
-    /// When it is to begin.
+    /// Time of the appointment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
-    /// How long it is to last, in minutes.
+    /// Planned duration in minutes.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
-    /// When it was created first.
+    /// Time at which the consultation was first created.
     pub created_at: Timestamp,
-    /// When somebody came first.
+    /// Time at which the first participant joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_at: Option<Timestamp>,
-    /// When both sides met first.
+    /// Time at which both sides were first in the room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_at: Option<Timestamp>,
-    /// When it ended or was cancelled.
+    /// Time at which it ended or was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// The language of what a recording shows beside the people.
+    /// Language of the texts in the recorded picture.
     #[serde(default)]
     pub language: Language,
-    /// How many recordings of it were asked for and not declined, also those that failed or were deleted.
+    /// Number of recordings, including failed and deleted ones, without refused and cancelled ones.
     #[serde(default)]
     pub recordings: u32,
     /// The path of its media.
@@ -218,13 +219,13 @@ pub struct ConsultationDetails {
     pub transport: Transport,
 }
 
-/// The body of `PATCH /api/consultations/{id}`: another time for it.
+/// Body of `PATCH /api/consultations/{id}`: reschedules the appointment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MoveConsultation {
-    /// When it is to begin now.
+    /// New time of the appointment.
     pub scheduled_at: Timestamp,
-    /// How long it is to last, in minutes. Default: as before, else 30.
+    /// Planned duration in minutes. Default: unchanged, or 30 if there was none.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub duration_minutes: Option<u32>,
@@ -238,11 +239,11 @@ pub struct ChangeTransport {
     pub transport: Transport,
 }
 
-/// What `GET /api/consultations?day=2026-11-24&zone=America/Argentina/Buenos_Aires` answers: the consultations of a day.
+/// Answer of `GET /api/consultations?day=2026-11-24&zone=America/Argentina/Buenos_Aires`: the consultations of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsultationList {
-    /// By the time at which they are to begin, or were created.
+    /// Consultations, ordered by time of the appointment or, without one, of creation.
     pub consultations: Vec<ConsultationDetails>,
     /// Number of the day's consultations on all pages.
     #[serde(default)]
@@ -252,7 +253,7 @@ pub struct ConsultationList {
     pub next: Option<String>,
 }
 
-/// Fresh links to a consultation.
+/// New links to a consultation.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsultationLinks {
@@ -264,7 +265,7 @@ pub struct ConsultationLinks {
     pub patient_app_link: String,
     /// The doctor's link that opens the app. A secret.
     pub doctor_app_link: String,
-    /// Eight digits for a kiosk. A secret.
+    /// Kiosk code: eight digits. A secret.
     pub kiosk_code: String,
 }
 
@@ -274,28 +275,28 @@ impl std::fmt::Debug for ConsultationLinks {
     }
 }
 
-/// Somebody in a consultation, and what was done about them.
+/// Participant of a consultation whose permissions or presence were changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantChanged {
-    /// Who.
+    /// Identity of the participant.
     pub identity: Id,
-    /// Whether they are in the room now; if not, the change holds when they come.
+    /// `true` if they are in the room now. Otherwise the change applies when they join.
     pub present: bool,
 }
 
-/// What `DELETE /api/rooms/{roomName}/participants/{identity}` answers.
+/// Answer of `DELETE /api/rooms/{roomName}/participants/{identity}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ParticipantRemoved {
     /// Always `true`.
     pub success: bool,
-    /// Sentence for people.
+    /// Message for people.
     pub message: String,
     /// The participant.
     pub data: ParticipantChanged,
 }
 
-/// The body of `POST /api/consultations/{id}/participants/{identity}/mute`.
+/// Body of `POST /api/consultations/{id}/participants/{identity}/mute`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MuteParticipant {
@@ -304,7 +305,7 @@ pub struct MuteParticipant {
     pub source: Option<MediaSource>,
 }
 
-/// What a track carries, by LiveKit's names.
+/// Source of a track, by LiveKit's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaSource {
@@ -314,17 +315,17 @@ pub enum MediaSource {
     Microphone,
     /// The screen.
     ScreenShare,
-    /// The screen's sound.
+    /// The screen's audio.
     ScreenShareAudio,
 }
 
-/// The JSON text in a token's `metadata`, in this order of fields.
+/// Metadata in a token, serialized as JSON in this order of fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantMetadata {
-    /// Who it is.
+    /// Role in the consultation.
     pub role: Role,
-    /// Where.
+    /// Id of the consultation.
     pub consultation_id: Id,
     /// The participant's identity.
     pub user_id: Id,

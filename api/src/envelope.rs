@@ -3,12 +3,12 @@ use utoipa::ToSchema;
 
 use crate::ErrorCode;
 
-/// A good answer: `{"success": true, "data": …}`.
+/// Successful answer: `{"success": true, "data": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Success<T> {
     /// Always `true`.
     pub success: bool,
-    /// What was asked for.
+    /// Result of the request.
     pub data: T,
 }
 
@@ -19,27 +19,27 @@ impl<T> Success<T> {
     }
 }
 
-/// A refusal or failure: `{"success": false, "error": "…", "code": "…", "message": "…"}`.
+/// Error answer: `{"success": false, "error": "…", "code": "…", "message": "…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// Always `false`.
     pub success: bool,
-    /// Summary for a person; it may change.
+    /// Summary for people; may change.
     pub error: String,
-    /// Stable; programs decide by it.
+    /// Code for programs; stable.
     pub code: ErrorCode,
-    /// Detail for a person who reads a log; it may change.
+    /// Detail for log readers; may change.
     pub message: String,
 }
 
 impl Failure {
-    /// Makes a failure whose summary is its detail, too.
+    /// Creates a failure with the same text as summary and detail.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { success: false, error: message.clone(), code, message }
     }
 }
 
-/// The data of an answer that has nothing to say but that it was done: `{}`.
+/// Empty data of an answer, `{}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Done {}

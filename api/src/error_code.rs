@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Every code that `error.code` can hold. Codes are added, never renamed.
+/// Error codes in [`Failure::code`](crate::Failure::code). Codes are added, never renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
@@ -11,9 +11,9 @@ pub enum ErrorCode {
     InvalidRequest,
     /// 400: an id isn't 1–128 letters, digits, `-`, `_` or `.`.
     InvalidId,
-    /// 401: no proof of who is calling, or one that isn't valid (any more).
+    /// 401: no credentials, or credentials that aren't valid (any more).
     Unauthorized,
-    /// 403: known, but not allowed to do this.
+    /// 403: the caller is known but not allowed to do this.
     Forbidden,
     /// 404: no such route.
     NotFound,
@@ -45,9 +45,9 @@ pub enum ErrorCode {
     TooEarly,
     /// 404: no such recording.
     RecordingNotFound,
-    /// 409: a recording of this consultation goes on already.
+    /// 409: the consultation already has an active recording.
     RecordingActive,
-    /// 409: no recording of this consultation goes on.
+    /// 409: the consultation has no active recording.
     RecordingNotActive,
     /// 409: the patient refused to be recorded a moment ago.
     ConsentRefused,
@@ -57,9 +57,9 @@ pub enum ErrorCode {
     BodyTooLarge,
     /// 415: the body must be `application/json`.
     UnsupportedMediaType,
-    /// 429: too many requests; `Retry-After` says when to come back.
+    /// 429: too many requests; `Retry-After` says when to retry.
     RateLimited,
-    /// 501: this server records nothing.
+    /// 501: recording isn't configured on this server.
     RecordingUnavailable,
     /// 503: the SFU doesn't answer.
     SfuUnavailable,
@@ -71,13 +71,13 @@ pub enum ErrorCode {
     Timeout,
     /// 500: a fault of the server; its log has the request's id.
     Internal,
-    /// A code that this build doesn't know yet (only ever read, never sent).
+    /// A code that this build doesn't know. Only received, never sent.
     #[serde(other)]
     Unknown,
 }
 
 impl ErrorCode {
-    /// Every code that is sent, with its status and its meaning, for documentation.
+    /// All codes that are sent, with status and meaning, for the documentation.
     pub const ALL: &[(Self, &str)] = &[
         (Self::InvalidJson, "400: the body isn't JSON."),
         (Self::InvalidRequest, "400: the JSON lacks a field, or a field breaks its rule."),
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_code_is_documented_and_none_twice() {
-        // The schema's list comes from the variants themselves.
+        // The schema lists the variants, so a forgotten one is found.
         let schema = serde_json::to_value(<ErrorCode as utoipa::PartialSchema>::schema()).unwrap();
         let variants = schema["enum"].as_array().unwrap();
         let documented: std::collections::BTreeSet<_> =

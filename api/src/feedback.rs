@@ -3,53 +3,53 @@ use utoipa::ToSchema;
 
 use crate::{Id, Role, Timestamp};
 
-/// The body of `POST /api/consultations/{id}/feedback`: how a person found the call.
+/// Body of `POST /api/consultations/{id}/feedback`: a participant's rating of the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Feedback {
-    /// From 1, bad, to 5, good.
+    /// Rating from 1 (bad) to 5 (good).
     #[serde(deserialize_with = "crate::whole::required")]
     #[schema(minimum = 1, maximum = 5)]
     pub stars: u32,
-    /// What wasn't good.
+    /// Problems that the participant reports.
     #[serde(default)]
     #[schema(max_items = 8)]
     pub reasons: Vec<FeedbackReason>,
 }
 
-/// What somebody in a consultation said about the call.
+/// Feedback of a participant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GivenFeedback {
-    /// The user's id.
+    /// The participant's identity.
     pub identity: Id,
-    /// Their role.
+    /// The participant's role.
     pub role: Role,
-    /// When.
+    /// Time of the feedback.
     pub at: Timestamp,
-    /// What.
+    /// The feedback itself.
     #[serde(flatten)]
     pub feedback: Feedback,
 }
 
-/// What wasn't good about a call.
+/// Problem of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum FeedbackReason {
-    /// They heard the other badly.
+    /// The other participants were hard to hear.
     HeardBadly,
-    /// They were heard badly.
+    /// The participant was hard to hear.
     WasHeardBadly,
-    /// Echo.
+    /// There was an echo.
     Echo,
-    /// The picture was bad.
+    /// The video quality was bad.
     BadPicture,
-    /// The picture stood still.
+    /// The video froze.
     Frozen,
-    /// The call broke off.
+    /// The call was disconnected.
     Dropped,
-    /// It was hard to get in.
+    /// Joining was difficult.
     HardToJoin,
-    /// Something else.
+    /// Another problem.
     Other,
 }

@@ -3,21 +3,21 @@ use utoipa::ToSchema;
 
 use crate::Timestamp;
 
-/// Whether a part works.
+/// Health of the server or of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
-    /// All is well.
+    /// Everything works.
     Ok,
-    /// The server lives, but a part of it doesn't answer.
+    /// The server works, but a component doesn't answer.
     Degraded,
-    /// This part doesn't answer.
+    /// The component doesn't answer.
     Down,
 }
 
-/// What `GET /health` answers; always with status 200, because the server itself lives.
+/// Answer of `GET /health`. Its status is always 200, because the server itself works.
 ///
-/// The deployment that this server replaces had all but `data` at the top level.
+/// The fields except `data` are at the top level for compatibility with the deployment that this server replaces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthAnswer {
@@ -29,41 +29,41 @@ pub struct HealthAnswer {
     pub timestamp: Timestamp,
     /// Seconds since the server started.
     pub uptime: f64,
-    /// Number of consultations' rooms that are open: at the SFU, some seconds ago, and for calls from peer to peer.
+    /// Number of open rooms of consultations: those at the SFU, a few seconds ago, and those of peer-to-peer calls.
     pub active_rooms: u64,
-    /// Number of open sockets of peer-to-peer signaling.
+    /// Number of open sockets for peer-to-peer signaling.
     pub active_connections: u64,
-    /// How the parts are.
+    /// Health of the components.
     pub data: Health,
 }
 
-/// How the server and its parts are.
+/// Health of the server and its components.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// `ok`, or `degraded` when a part below is down.
+    /// `ok`, or `degraded` if a component is down.
     pub status: HealthStatus,
-    /// The SFU.
+    /// Health of the SFU.
     pub sfu: SfuHealth,
-    /// The database.
+    /// Health of the database.
     pub database: ComponentHealth,
-    /// The server's version.
+    /// Version of the server.
     pub version: String,
-    /// Seconds since it started.
+    /// Seconds since the server started.
     pub uptime_seconds: u64,
 }
 
-/// Whether the SFU answers.
+/// Health of the SFU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SfuHealth {
     /// `ok` or `down`.
     pub status: HealthStatus,
-    /// Whether this server started it and restarts it.
+    /// `true` if this server starts and restarts the SFU.
     pub managed: bool,
 }
 
-/// Whether a part answers.
+/// Health of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentHealth {

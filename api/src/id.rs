@@ -4,29 +4,29 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A consultation's, a user's or a room's id: 1–128 ASCII letters, digits, `-`, `_` or `.`, but neither `.` nor `..`, which
-/// clients take out of a URL's path.
+/// Id of a consultation, user or room: 1–128 ASCII letters, digits, `-`, `_` or `.`, but neither `.` nor `..`, which
+/// clients remove from a URL's path.
 ///
-/// Ids are generic on purpose, so that they may stand in URLs and logs; they must not be names or document numbers.
+/// Ids appear in URLs and logs, so they must not be names or document numbers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Id(String);
 
-/// Why a text isn't an [`Id`].
+/// Error of a text that isn't an [`Id`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 128 letters, digits, `-`, `_` or `.`, and neither `.` nor `..`")]
 pub struct InvalidId;
 
 impl Id {
-    /// The longest id, in characters.
+    /// Maximum length in characters.
     pub const MAX_LEN: usize = 128;
-    /// The rule as a regular expression, without its length: a text that isn't only one or two dots.
+    /// Regular expression for ids, without the length limit.
     pub const PATTERN: &str = r"^(?:\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3}[A-Za-z0-9._-]*)$";
 
-    /// Checks `text`.
+    /// Creates an id from `text`.
     ///
     /// # Errors
-    /// When it breaks the rule.
+    /// [`InvalidId`] if the length or a character isn't allowed, or for `.` and `..`.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
         let text = text.into();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -40,7 +40,7 @@ impl Id {
         Ok(Self(text))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-/// Returns `true` for control characters, direction controls and characters that nobody sees.
+/// Returns `true` for control characters, direction controls and other characters without a glyph.
 pub fn is_invisible(character: char) -> bool {
     (character.is_control() && !character.is_whitespace())
         || matches!(character,

@@ -3,11 +3,11 @@ use utoipa::ToSchema;
 
 use crate::{Id, Role, Timestamp, Transport};
 
-/// The body of `POST /api/join`.
+/// Body of `POST /api/join`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Join {
-    /// A join link's code, or the eight digits that a patient types at a kiosk. A secret.
+    /// Code of a join link, or the kiosk code (eight digits). A secret.
     pub code: String,
 }
 
@@ -17,40 +17,40 @@ impl std::fmt::Debug for Join {
     }
 }
 
-/// What `POST /api/join` answers: everything a client needs to come in.
+/// Answer of `POST /api/join`: everything that a client needs to join.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Joined {
-    /// Which consultation.
+    /// Id of the consultation.
     pub consultation_id: Id,
-    /// As whom.
+    /// Role of the user.
     pub role: Role,
-    /// The user's id, the identity in the room.
+    /// The user's id: their identity in the room.
     pub user_id: Id,
-    /// The room at the SFU.
+    /// Name of the room at the SFU.
     pub room_name: String,
-    /// Where to connect, `wss://…` or `ws://…`.
+    /// URL of the SFU, `wss://…` or `ws://…`.
     pub livekit_url: String,
-    /// A fresh LiveKit token, good for two hours. A secret.
+    /// New LiveKit token, valid for two hours. A secret.
     pub token: String,
-    /// Whether the doctor must admit the patient before media flows.
+    /// `true` if media flows only after the doctor admits the patient.
     pub waiting_room: bool,
-    /// Whether media may flow now.
+    /// `true` if media may flow now.
     pub admitted: bool,
-    /// When the consultation is to begin, if it was scheduled.
+    /// Time of the appointment, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Timestamp>,
-    /// How long it is to last, in minutes, if it was scheduled.
+    /// Planned duration in minutes, if there is an appointment.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
-    /// Whether media is encrypted end to end.
+    /// `true` if media is encrypted end to end.
     #[serde(default)]
     pub e2ee: bool,
-    /// The end-to-end key, 64 hexadecimal digits, when media is encrypted end to end. A secret. Absent for a patient who
-    /// waits: they get it from `GET /api/consultations/{id}/key` once they are admitted.
+    /// The end-to-end key, 64 hexadecimal digits, if media is encrypted end to end. A secret. Absent for a waiting
+    /// patient, who gets it from `GET /api/consultations/{id}/key` after admission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2ee_key: Option<String>,
-    /// The number of that key.
+    /// Index of that key.
     #[serde(default, deserialize_with = "crate::whole::or_zero", skip_serializing_if = "crate::whole::is_zero")]
     pub e2ee_key_index: u32,
     /// The path of its media.
@@ -58,13 +58,13 @@ pub struct Joined {
     pub transport: Transport,
 }
 
-/// What `GET /api/consultations/{id}/key` answers: the end-to-end key to send with now.
+/// Answer of `GET /api/consultations/{id}/key`: the current end-to-end key for sending.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsultationKey {
     /// The key, 64 hexadecimal digits. A secret.
     pub key: String,
-    /// Its number: 0 for the first, then 1, 2, 3, … Clients hold it in slot `index % 16` of their keys.
+    /// Index of the key: 0 for the first, then 1, 2, 3, … Clients store it in slot `index % 16` of their key ring.
     #[serde(deserialize_with = "crate::whole::required")]
     pub index: u32,
 }
@@ -75,10 +75,10 @@ impl std::fmt::Debug for ConsultationKey {
     }
 }
 
-/// What `GET /api/consultations/{id}/presence` answers.
+/// Answer of `GET /api/consultations/{id}/presence`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Presence {
-    /// Whether the caller's place in the room is taken, by a holder of a token that is good.
+    /// `true` if a participant with the caller's identity and a valid token is in the room.
     pub present: bool,
 }
 

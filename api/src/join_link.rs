@@ -2,7 +2,7 @@ use std::fmt;
 
 use url::Url;
 
-/// The secret of a join link: URL-safe base64 of at least 128 random bits. Shown by neither `Debug` nor any log.
+/// Secret of a join link: URL-safe base64 of at least 128 random bits. Omitted by `Debug` and logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JoinCode(String);
 
@@ -10,10 +10,10 @@ impl JoinCode {
     const MIN_LEN: usize = 22;
     const MAX_LEN: usize = 128;
 
-    /// Checks the form of `text` (not whether any server knows it).
+    /// Creates a code from `text`. Checks the format, not that a server knows the code.
     ///
     /// # Errors
-    /// When it can't be a code.
+    /// [`InvalidJoinLink::Code`] if the length or a character isn't allowed.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidJoinLink> {
         let text = text.into();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -23,7 +23,7 @@ impl JoinCode {
         Ok(Self(text))
     }
 
-    /// The secret itself.
+    /// Returns the secret.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -35,46 +35,46 @@ impl fmt::Debug for JoinCode {
     }
 }
 
-/// What people click to come into a consultation: a server and a code.
+/// Join link of a consultation: a server and a code.
 ///
-/// It has two forms. The code stands in the fragment of both, which browsers don't send to servers:
-/// `https://clinic.example/join#CODE`, and `autamedica://join?server=https://clinic.example#CODE`, which opens the app.
+/// It has two forms: `https://clinic.example/join#CODE`, and `autamedica://join?server=https://clinic.example#CODE`,
+/// which opens the app. The code is the fragment in both, because browsers don't send fragments to servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinLink {
     server: Url,
     code: JoinCode,
 }
 
-/// Why a text isn't a join link.
+/// Error of a text that isn't a join link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJoinLink {
-    /// Not a URL at all.
+    /// Not a URL.
     #[error("this isn't a link")]
     NotALink,
-    /// A URL, but of something else.
+    /// Another URL.
     #[error("this link doesn't lead to a consultation")]
     NotAJoinLink,
-    /// It names no usable server. Plain `http` is for this machine alone.
+    /// The server is missing or not allowed. Plain `http` is only allowed for this machine.
     #[error("this link names no server that may be used")]
     Server,
-    /// Its code is missing or incomplete.
+    /// The code is missing or incomplete.
     #[error("this link is incomplete: its code is missing")]
     Code,
 }
 
 impl JoinLink {
-    /// A link to `server` (only its origin is used) with `code`.
+    /// Creates a link from a server's URL, of which only the origin is used, and a code.
     ///
     /// # Errors
-    /// When `server` is neither `https` nor this machine.
+    /// [`InvalidJoinLink::Server`] if `server` is neither `https` nor this machine.
     pub fn new(server: &Url, code: JoinCode) -> Result<Self, InvalidJoinLink> {
         Ok(Self { server: origin(server)?, code })
     }
 
-    /// Reads either form, with blanks around it forgiven.
+    /// Parses either form; ignores white space around it.
     ///
     /// # Errors
-    /// When it isn't one.
+    /// [`InvalidJoinLink`] with the part that is wrong.
     pub fn parse(text: &str) -> Result<Self, InvalidJoinLink> {
         let url = Url::parse(text.trim()).map_err(|_| InvalidJoinLink::NotALink)?;
         let server = match url.scheme() {
@@ -95,22 +95,21 @@ impl JoinLink {
         Ok(Self { server, code })
     }
 
-    /// The server's origin, such as `https://clinic.example/`.
+    /// Returns the server's origin, such as `https://clinic.example/`.
     pub fn server(&self) -> &Url {
         &self.server
     }
 
-    /// The code.
     pub fn code(&self) -> &JoinCode {
         &self.code
     }
 
-    /// `https://clinic.example/join#CODE`. Holds the secret.
+    /// Returns `https://clinic.example/join#CODE`. Contains the secret.
     pub fn web(&self) -> String {
         format!("{}/join#{}", self.bare_origin(), self.code.expose())
     }
 
-    /// `autamedica://join?server=https%3A%2F%2Fclinic.example#CODE`. Holds the secret.
+    /// Returns `autamedica://join?server=https%3A%2F%2Fclinic.example#CODE`. Contains the secret.
     pub fn app(&self) -> String {
         let query =
             url::form_urlencoded::Serializer::new(String::new()).append_pair("server", self.bare_origin()).finish();
@@ -130,7 +129,7 @@ impl std::str::FromStr for JoinLink {
     }
 }
 
-/// Scheme, host and port alone. A code may travel unencrypted only within this machine.
+/// Returns scheme, host and port. Codes are only sent unencrypted within this machine.
 fn origin(url: &Url) -> Result<Url, InvalidJoinLink> {
     let is_safe = url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && is_loopback(url));
     if !is_safe {
@@ -139,7 +138,7 @@ fn origin(url: &Url) -> Result<Url, InvalidJoinLink> {
     Url::parse(&url.origin().ascii_serialization()).map_err(|_| InvalidJoinLink::Server)
 }
 
-/// Whether an address is on this machine.
+/// Returns `true` if the URL's host is this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// A language of texts that people read.
+/// Language of texts for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -12,7 +12,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// The name in JSON, in the database and in settings.
+    /// Returns the name in JSON, in the database and in settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Es => "es",
@@ -20,7 +20,7 @@ impl Language {
         }
     }
 
-    /// The inverse of [`as_str`](Self::as_str).
+    /// Parses a name: the inverse of [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Es, Self::En].into_iter().find(|language| language.as_str() == text)
     }

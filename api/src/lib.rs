@@ -1,7 +1,7 @@
-//! What client and server say to each other: the REST bodies, roles, error codes and join links.
+//! Interface between client and server: REST bodies, roles, error codes and join links.
 //!
-//! Only plain data lives here, so that neither side drags in the other's machinery. Every body is camelCase JSON, and
-//! every answer is wrapped in [`Success`] or [`Failure`].
+//! It contains plain data without dependencies on either side. Every body is camelCase JSON, and every answer is
+//! wrapped in [`Success`] or [`Failure`].
 
 mod check;
 mod consultation;
@@ -29,9 +29,9 @@ mod whole;
 
 pub use check::{Check, CheckRoom};
 pub use consultation::{
-    ChangeTransport, Consultation, ConsultationDetails, ConsultationLinks, ConsultationList, ConsultationState, CreateConsultation,
-    MediaSource, MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata, ParticipantRemoved,
-    consultation_of, room_name,
+    ChangeTransport, Consultation, ConsultationDetails, ConsultationLinks, ConsultationList, ConsultationState,
+    CreateConsultation, MediaSource, MoveConsultation, MuteParticipant, ParticipantChanged, ParticipantMetadata,
+    ParticipantRemoved, consultation_of, room_name,
 };
 pub use envelope::{Done, Failure, Success};
 pub use error_code::ErrorCode;

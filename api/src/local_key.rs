@@ -1,9 +1,9 @@
-//! The key between programs of one user on one machine.
+//! API key for programs of the same user on the same machine.
 
-/// Name of the file, in the app's data folder, with the key of the backend that serves on this port of this machine.
+/// Returns the name of the file, in the app's data folder, with the API key of the backend on this port.
 ///
-/// A backend that a desktop app starts inside itself writes it at each start, readable by its user alone, and serves
-/// nobody on this machine who doesn't send it as `Authorization: Bearer …`.
+/// A backend inside a desktop app writes the file at each start, readable by its user only. It rejects requests from
+/// this machine without the header `Authorization: Bearer …` and this key.
 pub fn local_key_file(port: u16) -> String {
     format!("local-{port}.key")
 }

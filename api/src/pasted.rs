@@ -1,42 +1,43 @@
-//! The join link or the eight digits in what a person typed or pasted: often a whole message, or a link with what its mail
-//! program put around it.
+//! Extracts a join link or a kiosk code from pasted text, such as a whole message or a link that a mail program
+//! wrapped.
 
 use url::Url;
 
 use crate::invisible::is_invisible;
 use crate::join_link::{JoinCode, JoinLink, is_loopback};
 
-/// Digits of an appointment's code.
+/// Number of digits of a kiosk code.
 pub const DIGITS: usize = 8;
-/// Length of the codes that a backend makes: 32 bytes in base64. Tells a wrapped code from one that is followed by a word.
+/// Length of the codes that a backend creates: 32 bytes in base64. Distinguishes a wrapped code from one that a word
+/// follows.
 const CODE_LEN: usize = 43;
-/// Longer texts aren't searched.
+/// Maximum length of the text that is searched, in bytes.
 const LONGEST: usize = 100_000;
 
-/// What a text leads to.
+/// Result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pasted {
     /// A join link.
     Link(JoinLink),
-    /// The eight digits of an appointment.
+    /// A kiosk code of eight digits.
     Digits(String),
 }
 
-/// Why a text leads nowhere.
+/// Reason why a text contains neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// It is empty.
+    /// The text is empty.
     Nothing,
-    /// There is a link in it, which is no join link, is incomplete, or leads to an unsafe server.
+    /// The text contains a link that isn't a join link, is incomplete, or names an unsafe server.
     Link,
-    /// There is neither a link nor an appointment's code in it.
+    /// The text contains neither a link nor a kiosk code.
     Code,
 }
 
-/// Finds the link in a text, or else the eight digits.
+/// Extracts the join link of a text or, without one, the kiosk code.
 ///
 /// # Errors
-/// When there is neither.
+/// [`Unusable`] with the reason, if there is neither.
 pub fn read(text: &str) -> Result<Pasted, Unusable> {
     let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
     let text = tidied(text);
@@ -53,8 +54,8 @@ pub fn read(text: &str) -> Result<Pasted, Unusable> {
     }
 }
 
-/// The text with plain line ends and spaces, without invisible characters, quote marks of mail replies, and the percent
-/// encoding of what a link consists of.
+/// Normalizes line ends and spaces, and removes invisible characters, quote marks of mail replies and the percent
+/// encoding of a link's delimiters.
 fn tidied(text: &str) -> String {
     let text = text.replace("=\r\n", "").replace("=\n", "").replace("\r\n", "\n").replace('\r', "\n");
     let lines = text.split('\n').map(|line| line.trim_start_matches(['>', ' ', '\t']).trim_end());
@@ -77,7 +78,8 @@ fn tidied(text: &str) -> String {
     tidied
 }
 
-/// The character that an encoding at the start of `text` stands for, if links have it, and the encoding's length.
+/// Decodes a percent encoding at the start of `text`, if it is one of a link's delimiters. Returns the character and
+/// the length of its encoding.
 fn percent(text: &str) -> Option<(char, usize)> {
     let code = text.strip_prefix('%')?.get(..2)?;
     let decoded = match code.to_ascii_uppercase().as_str() {
@@ -96,20 +98,20 @@ fn looks_like_link(text: &str) -> bool {
     text.contains("://") || text.contains("autamedica:") || text.contains("/join")
 }
 
-/// The first join link in a tidied text.
+/// Returns the first join link in a normalized text.
 fn link_in(text: &str) -> Option<JoinLink> {
     let hashes = || text.match_indices('#').map(|(at, _)| at);
     let found = hashes().find_map(|at| {
         let place = text[..at].rsplit(is_around).next().unwrap_or_default();
         let before = &text[..at - place.len()];
-        // The line before ends within a name or a path: this is no place of its own.
+        // The previous line ends within a name or a path, so the text before `#` is only the rest of an address.
         let is_rest = before.ends_with(['\n', ' ']) && before.trim_end().ends_with(['.', '-', '/']) && {
             let last = before.trim_end().rsplit(is_around).next().unwrap_or_default();
             last.contains("://")
         };
         if is_rest { None } else { link(place, &text[at + 1..], false) }
     });
-    // A wrapped line may have cut the link anywhere.
+    // A mail program can wrap a link at any character.
     found.or_else(|| {
         hashes().find_map(|at| {
             let whole = text[..at].replace(['\n', ' '], "");
@@ -119,14 +121,14 @@ fn link_in(text: &str) -> Option<JoinLink> {
     })
 }
 
-/// Whether a character ends a link's place, and is no part of it.
+/// Returns `true` if the character delimits an address.
 fn is_around(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '<' | '>' | '"' | '\'' | '«' | '»' | '“' | '”' | '‘' | '’' | '(' | ')' | '{' | '}')
         || matches!(c, '|' | ',' | ';' | '`' | '*' | '\\' | '#')
 }
 
-/// The link of a place such as `https://clinic.example/join` and of what follows its `#`.
+/// Creates a link from an address such as `https://clinic.example/join` and the text after its `#`.
 fn link(place: &str, rest: &str, needs_scheme: bool) -> Option<JoinLink> {
     let lower = place.to_ascii_lowercase();
     let start = match lower.find("autamedica:") {
@@ -142,9 +144,9 @@ fn link(place: &str, rest: &str, needs_scheme: bool) -> Option<JoinLink> {
     JoinLink::parse(&format!("{place}#{}", code.expose())).ok()
 }
 
-/// An address as people write it, with the scheme that its links have.
+/// Adds the missing scheme to an address.
 fn with_scheme(address: &str) -> String {
-    // Quotation marks and the like before a word were cut off; a colon after one is "Enlace:clinic.example/join".
+    // Removes a word before a colon, as in "Enlace:clinic.example/join".
     let address = match address.split_once(':') {
         Some((before, after)) if !after.starts_with(|c: char| c.is_ascii_digit()) && !before.starts_with('[') => after,
         _ => address,
@@ -152,13 +154,13 @@ fn with_scheme(address: &str) -> String {
     let as_http = format!("http://{address}");
     match Url::parse(&as_http) {
         Ok(url) if is_loopback(&url) => as_http,
-        // A word without a dot is the rest of a wrapped name, and no server of a clinic's.
+        // A name without a dot is the rest of a wrapped address.
         Ok(url) if url.host_str().is_some_and(|host| host.contains('.')) => format!("https://{address}"),
         _ => String::new(),
     }
 }
 
-/// The place with `/JOIN/` written `/join`, as servers name it.
+/// Replaces variants of the path, such as `/JOIN/`, by `/join`.
 fn with_plain_path(place: &str) -> Option<String> {
     let mut url = Url::parse(place).ok()?;
     if matches!(url.scheme(), "http" | "https") {
@@ -168,7 +170,7 @@ fn with_plain_path(place: &str) -> Option<String> {
         url.set_path("/join");
         return Some(url.into());
     }
-    // `autamedica://join/?server=…`: a browser adds the slash.
+    // Browsers add the slash in `autamedica://join/?server=…`.
     let (scheme, rest) = place.split_once(':')?;
     let (path, query) = rest.split_once('?')?;
     path.trim_matches('/')
@@ -176,7 +178,7 @@ fn with_plain_path(place: &str) -> Option<String> {
         .then(|| format!("{}://join?{query}", scheme.to_ascii_lowercase()))
 }
 
-/// The code at the start of a text, over the ends of lines if that makes it complete.
+/// Returns the code at the start of a text. Joins lines if that makes the code complete.
 fn code_at(text: &str) -> Option<JoinCode> {
     let is_code = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let first: String = text.chars().take_while(is_code).collect();
@@ -192,8 +194,8 @@ fn code_at(text: &str) -> Option<JoinCode> {
     if whole.len() == CODE_LEN { JoinCode::new(whole).ok() } else { JoinCode::new(first).ok() }
 }
 
-/// The eight digits in a text, in one group or in several (`3183 6728`), if there is but one such code, or but one that is
-/// called a code.
+/// Returns the kiosk code in a text: eight digits in one group or several (`3183 6728`). If there are several
+/// candidates, exactly one must be preceded by the word "code".
 fn digits_in(text: &str) -> Option<String> {
     let mut found: Vec<(String, bool)> = Vec::new();
     let is_separator = |c: char| matches!(c, ' ' | '-' | '.' | '·' | '‐' | '‑' | '–' | '_');
@@ -237,11 +239,10 @@ fn digits_in(text: &str) -> Option<String> {
     only(&called).or_else(|| only(&found))
 }
 
-/// Whether the words just before say that a code follows.
+/// Returns `true` if the text just before the digits contains the word "code".
 fn is_called_code(before: &str) -> bool {
     let start = before.char_indices().rev().nth(23).map_or(0, |(at, _)| at);
     let words = before[start..].to_lowercase();
-    // Of several lines, those of the code and of the one above.
     ["código", "codigo", "code"].iter().any(|word| words.contains(word))
 }
 
@@ -316,7 +317,7 @@ mod tests {
             let expected = link(&format!("http://{local}/join#{CODE}"));
             assert_eq!(read(&format!("{local}/join#{CODE}")), Ok(Pasted::Link(expected)), "{local}");
         }
-        // A code that isn't of the usual length ends where its line does.
+        // A code of another length ends at the end of its line.
         let short = &CODE[..26];
         let expected = link(&format!("https://clinic.example/join#{short}"));
         assert_eq!(read(&format!("https://clinic.example/join#{short}\nGracias")), Ok(Pasted::Link(expected)));

@@ -3,40 +3,40 @@ use utoipa::ToSchema;
 
 use crate::Timestamp;
 
-/// What a client measured; sent every five seconds. Every figure is optional, because not every client can measure all.
+/// Measurements of a client, sent every five seconds. All are optional, because not every client can measure all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QualityFigures {
-    /// To the SFU and back, in milliseconds.
+    /// Round-trip time to the SFU in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub round_trip_ms: Option<f64>,
-    /// In milliseconds.
+    /// Jitter in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub jitter_ms: Option<f64>,
-    /// Packets lost, of a hundred.
+    /// Packet loss in percent (0–100).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 100)]
     pub packet_loss_percent: Option<f64>,
-    /// Thousand bits a second.
+    /// Bitrate in kbit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub bitrate_kbps: Option<f64>,
-    /// Frames a second.
+    /// Frame rate in frames per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub fps: Option<f64>,
-    /// Pixels.
+    /// Width of the video in pixels.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Pixels.
+    /// Height of the video in pixels.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
 }
 
 impl QualityFigures {
-    /// Whether every figure can be true: finite, not negative, and a loss of a hundred percent at most.
+    /// Returns `true` if all figures are finite and not negative, and the packet loss is at most 100 %.
     pub fn is_plausible(&self) -> bool {
         let figures = [self.round_trip_ms, self.jitter_ms, self.packet_loss_percent, self.bitrate_kbps, self.fps];
         figures.into_iter().flatten().all(|figure| figure.is_finite() && figure >= 0.0)
@@ -44,58 +44,58 @@ impl QualityFigures {
     }
 }
 
-/// The body of `POST /api/consultations/{id}/quality`.
+/// Body of `POST /api/consultations/{id}/quality`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QualitySample {
-    /// Of the whole connection.
+    /// Measurements of the whole connection.
     #[serde(flatten)]
     pub figures: QualityFigures,
-    /// Of single tracks.
+    /// Measurements of single tracks.
     #[serde(default)]
     #[schema(max_items = 16)]
     pub tracks: Vec<TrackQuality>,
 }
 
 impl QualitySample {
-    /// The most tracks that one sample may tell of.
+    /// Maximum number of tracks in a sample.
     pub const MAX_TRACKS: usize = 16;
 }
 
-/// What a client measured of one track.
+/// Measurements of one track.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackQuality {
     /// The SFU's id of the track.
     #[schema(max_length = 64)]
     pub sid: String,
-    /// The figures.
+    /// Measurements of the track.
     #[serde(flatten)]
     pub figures: QualityFigures,
 }
 
-/// Quality over the last ten minutes.
+/// Quality during the last ten minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QualitySummary {
-    /// How many samples it rests on.
+    /// Number of samples.
     pub samples: u64,
-    /// The last sample; absent until there is one.
+    /// Last sample, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<LatestQuality>,
-    /// The median of each figure.
+    /// Median of each figure.
     pub p50: QualityFigures,
-    /// What 95 of 100 samples don't exceed, of each figure.
+    /// 95th percentile of each figure.
     pub p95: QualityFigures,
 }
 
-/// The last sample.
+/// Last sample with its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LatestQuality {
-    /// When it came.
+    /// Time of arrival.
     pub at: Timestamp,
-    /// What it said.
+    /// The sample.
     #[serde(flatten)]
     pub sample: QualitySample,
 }

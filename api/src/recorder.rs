@@ -1,4 +1,4 @@
-//! What the backend and the recorder's process say to each other: one JSON object a line.
+//! Protocol between the backend and the recorder process: one JSON object per line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,35 +8,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Role, Timestamp};
 
-/// The first line on the recorder's standard input: what to record. It holds secrets, which `Debug` doesn't show.
+/// First line on the recorder's standard input. Contains secrets, which `Debug` omits.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecorderOrder {
-    /// The SFU's address (`ws://` or `wss://`).
+    /// URL of the SFU (`ws://` or `wss://`).
     pub url: String,
-    /// A token for the room, of a hidden participant that may subscribe.
+    /// Token of a hidden participant that may subscribe.
     pub token: String,
-    /// The room's end-to-end encryption key, as the clients hold it.
+    /// The room's end-to-end key, as the clients use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2ee_key: Option<String>,
-    /// The number of that key.
+    /// Index of that key.
     #[serde(default)]
     pub e2ee_key_index: u32,
-    /// The folder of the files; made with mode 0700 if missing.
+    /// Folder of the files; created with mode 0700 if missing.
     pub directory: PathBuf,
-    /// What the files are called before `.partN`: no folder, nothing personal.
+    /// File name before `.partN`. Contains neither folders nor personal data.
     pub name: String,
-    /// Which part of the recording this is, from 1: a recorder that follows a dead one writes the next.
+    /// Number of this part of the recording, from 1. A recorder that replaces a crashed one writes the next part.
     pub part: u32,
-    /// The people who may be recorded, by identity, until an [`Only`](RecorderCommand::Only) names others. Nobody else is
-    /// composed, mixed or written. It has no default: an order without it is none.
+    /// Identities of the participants who may be recorded, until [`Only`](RecorderCommand::Only) replaces them. Media
+    /// of others is neither composed nor mixed nor written. Mandatory: an order without it is rejected.
     pub people: BTreeSet<String>,
-    /// The language of what is written into the picture: `es` or `en`.
+    /// Language of the texts in the picture: `es` or `en`.
     pub language: String,
-    /// The roles of people, by identity: in the picture they are called by them, in its language, unless they have a name.
+    /// Roles by identity. The picture shows the role of participants without a name, in its language.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, Role>,
-    /// The names of people, by identity. Who has neither a name nor a role here is called as the room calls them.
+    /// Names by identity. Participants with neither a name nor a role here appear under their name in the room.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
 }
@@ -53,27 +53,27 @@ impl fmt::Debug for RecorderOrder {
     }
 }
 
-/// A later line on the recorder's standard input. The end of the input is a [`Stop`](Self::Stop).
+/// Later line on the recorder's standard input. End of input counts as [`Stop`](Self::Stop).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum RecorderCommand {
-    /// Replaces the people who may be recorded, from here on.
+    /// Replaces the identities of the participants who may be recorded.
     Only {
-        /// The people who may be recorded, by identity.
+        /// Identities of the participants who may be recorded.
         people: BTreeSet<String>,
     },
-    /// Media may come encrypted with this key, too, from here on.
+    /// Adds a key for decryption.
     Key {
-        /// The key, as the clients hold it.
+        /// The key, as the clients use it.
         key: String,
-        /// Its number.
+        /// Index of the key.
         index: u32,
     },
-    /// Record nothing until [`Resume`](Self::Resume). What happens meanwhile is nowhere in the file.
+    /// Pauses the recording until [`Resume`](Self::Resume). The file omits the paused time.
     Pause,
-    /// Go on after a pause.
+    /// Resumes after a pause.
     Resume,
-    /// Finish the file and end.
+    /// Finishes the file and exits.
     Stop,
 }
 
@@ -89,71 +89,72 @@ impl fmt::Debug for RecorderCommand {
     }
 }
 
-/// A line on the recorder's standard output.
+/// Line on the recorder's standard output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum RecorderEvent {
-    /// The file begins.
+    /// The recording has begun.
     Started {
-        /// The moment of its first picture.
+        /// Time of the first frame.
         at: Timestamp,
     },
-    /// Comes every second.
+    /// Progress, sent every second.
     Progress {
-        /// Size of the file so far.
+        /// Current size of the file in bytes.
         bytes: u64,
-        /// Length of the file so far: paused time isn't in it.
+        /// Current duration of the file in seconds, without paused time.
         seconds: f64,
     },
-    /// Nothing is recorded from here on.
+    /// The recording is paused.
     Paused,
-    /// It is recorded again.
+    /// The recording has resumed.
     Resumed,
-    /// Something is wrong. The recorder goes on if it can; if not, it ends with or without a [`Finished`](Self::Finished).
+    /// A problem. The recorder continues if possible; otherwise it exits with or without [`Finished`](Self::Finished).
     Problem {
-        /// What.
+        /// Kind of the problem.
         what: RecorderProblem,
-        /// The same in words, in English, for the log: no names, no secrets.
+        /// Description for the log, in English, without names and secrets.
         message: String,
     },
-    /// The file is whole; the process ends with 0.
+    /// The file is complete. The process exits with 0.
     Finished(RecordedPart),
 }
 
 /// A finished file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordedPart {
-    /// Where it is. An `.mp4`; the `.mkv` as it was written when there is no room to make one of it: `recover` does later.
+    /// Path of the file: an `.mp4`, or the original `.mkv` if there is no disk space for remuxing, which `recover` does
+    /// later.
     pub file: PathBuf,
-    /// Its length in seconds.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Its size.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Its SHA-256 in lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
 }
 
-/// What can be wrong with a recording.
+/// Kinds of problems of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecorderProblem {
-    /// The order can't be carried out: it isn't one, or the file exists already.
+    /// The order is invalid, or the file already exists.
     BadOrder,
-    /// The room can't be joined.
+    /// Joining the room failed.
     NotJoined,
-    /// The connection is lost. A card is recorded until it is back.
+    /// The connection is lost. The recording shows a card until it is restored.
     ConnectionLost,
-    /// The connection is back: the end of [`ConnectionLost`](Self::ConnectionLost).
+    /// The connection is restored after [`ConnectionLost`](Self::ConnectionLost).
     ConnectionBack,
-    /// Somebody's media can't be decrypted.
+    /// Media of a participant can't be decrypted.
     Undecryptable,
-    /// The disk is full. What was written so far is finished.
+    /// The disk is full. The part written so far is finished.
     DiskFull,
-    /// The file can't be written for another reason. What was written so far is finished.
+    /// Writing the file failed for another reason. The part written so far is finished.
     WriteFailed,
-    /// The machine is too slow: pictures are left out, sound isn't.
+    /// The machine is too slow. Video frames are dropped, audio isn't.
     TooSlow,
-    /// The file can't be made an MP4; the Matroska file stays.
+    /// Remuxing to MP4 failed. The Matroska file remains.
     RemuxFailed,
 }
 

@@ -3,98 +3,98 @@ use utoipa::ToSchema;
 
 use crate::{Id, Timestamp};
 
-/// The version of the text that asks for consent to a recording. A changed text is a new version.
+/// Version of the text that asks for consent to a recording. Changing the text increments it.
 pub const CONSENT_TEXT_VERSION: u32 = 1;
 
-/// The body of `POST /api/consultations/{id}/recording/start`.
+/// Body of `POST /api/consultations/{id}/recording/start`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartRecording {
-    /// The room of the consultation in the path.
+    /// Name of the room of the consultation in the path.
     pub room_name: String,
 }
 
-/// The body of `POST /api/consultations/{id}/recording/stop`, which may be absent.
+/// Optional body of `POST /api/consultations/{id}/recording/stop`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StopRecording {
-    /// The recording, by the id that start gave. Default: the one that goes on.
+    /// Id of the recording, from the answer to start. Default: the active recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress_id: Option<String>,
 }
 
-/// What stopping a recording answers.
+/// Answer of `POST /api/consultations/{id}/recording/stop`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopAnswer {
     /// Always `true`.
     pub success: bool,
-    /// Sentence for people.
+    /// Message for people.
     pub message: String,
-    /// The recording and where its file is going to be.
+    /// The recording and the future location of its file.
     pub data: RecordingStopped,
 }
 
-/// What starting a recording answers.
+/// Answer of `POST /api/consultations/{id}/recording/start`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingStarted {
-    /// The recording's id.
+    /// Id of the recording.
     pub recording_id: String,
-    /// The recording's id, by the name that LiveKit gives an egress: callers hand it to stop.
+    /// Id of the recording under LiveKit's name for it; callers pass it to stop.
     pub egress_id: String,
-    /// `asking` until the patient has consented, `starting` when they have.
+    /// `asking` until the patient has consented, `starting` afterwards.
     pub state: RecordingState,
-    /// The same as `state`.
+    /// Same as `state`.
     pub status: RecordingState,
-    /// When it was asked for.
+    /// Time of the request.
     pub requested_at: Timestamp,
 }
 
-/// What stopping a recording answers.
+/// A stopped recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingStopped {
-    /// The recording's id.
+    /// Id of the recording.
     pub recording_id: String,
-    /// `stopping`, or `cancelled` when nothing was recorded yet.
+    /// `stopping`, or `cancelled` if nothing was recorded.
     pub state: RecordingState,
-    /// Where its file is going to be; absent when nothing was recorded.
+    /// Future location of the file; absent if nothing was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// When it was stopped.
+    /// Time at which it was stopped.
     pub stopped_at: Timestamp,
 }
 
-/// How far a recording has come.
+/// State of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordingState {
     /// The patient hasn't answered yet. Nothing is recorded.
     Asking,
-    /// There is consent; the recorder is coming. Nothing is recorded yet.
+    /// The patient has consented; the recorder starts. Nothing is recorded yet.
     Starting,
-    /// It records.
+    /// The recorder is recording.
     Recording,
-    /// Somebody came who hasn't consented. Nothing is recorded until they do or leave.
+    /// A participant without consent has joined. Nothing is recorded until they consent or leave.
     Paused,
-    /// It was stopped; the file is being finished.
+    /// The recording was stopped; the recorder finishes the file.
     Stopping,
-    /// Its files are on their way to where they are kept.
+    /// The files are being uploaded.
     Storing,
-    /// Its files are where they are kept, and were checked there.
+    /// The files are stored and verified.
     Ready,
-    /// The patient said no. Nothing was recorded.
+    /// The patient refused. Nothing was recorded.
     Refused,
-    /// It was stopped before it began. Nothing was recorded.
+    /// The recording was stopped before it began. Nothing was recorded.
     Cancelled,
-    /// Nothing could be recorded.
+    /// The recording failed. Nothing was recorded.
     Failed,
-    /// Its files were deleted.
+    /// The files were deleted.
     Deleted,
 }
 
 impl RecordingState {
-    /// The name in JSON and in the database.
+    /// Returns the name in JSON and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Asking => "asking",
@@ -111,7 +111,7 @@ impl RecordingState {
         }
     }
 
-    /// The inverse of [`as_str`](Self::as_str).
+    /// Parses a name: the inverse of [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Option<Self> {
         let all = [
             Self::Asking,
@@ -129,49 +129,49 @@ impl RecordingState {
         all.into_iter().find(|state| state.as_str() == text)
     }
 
-    /// Whether it goes on, or is about to: there is one such recording of a consultation at most.
+    /// Returns `true` for a recording in progress or about to begin. A consultation has at most one.
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Asking | Self::Starting | Self::Recording | Self::Paused | Self::Stopping)
     }
 }
 
-/// What an integrator vouches for about the patient's consent.
+/// Consent that an integrator has obtained from the patient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordingConsent {
-    /// The patient has consented already, on paper or elsewhere: they aren't asked.
+    /// The patient has consented before, on paper or elsewhere, and isn't asked.
     AlreadyGiven,
 }
 
-/// The body of `POST /api/consultations/{id}/recording/consent`.
+/// Body of `POST /api/consultations/{id}/recording/consent`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GiveConsent {
-    /// Their answer. A later one replaces it: refusing while it records stops it.
+    /// The participant's answer. A later answer replaces it: refusing during a recording stops it.
     pub answer: ConsentAnswer,
-    /// Which text they read.
+    /// Version of the text that the participant read.
     #[serde(deserialize_with = "crate::whole::required")]
     pub text_version: u32,
-    /// In which language, such as `es`.
+    /// Language of that text, such as `es`.
     #[schema(min_length = 2, max_length = 16)]
     pub language: String,
 }
 
-/// Yes or no to being recorded.
+/// Answer to the question for consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsentAnswer {
-    /// Yes.
+    /// The participant consents.
     Accepted,
-    /// No.
+    /// The participant refuses.
     Refused,
 }
 
-/// What `GET /api/consultations/{id}/recordings` answers.
+/// Answer of `GET /api/consultations/{id}/recordings`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingList {
-    /// The newest first.
+    /// Recordings, newest first.
     pub recordings: Vec<Recording>,
 }
 
@@ -179,34 +179,35 @@ pub struct RecordingList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Recording {
-    /// Its id.
+    /// Id of the recording.
     pub recording_id: String,
-    /// Whose.
+    /// Id of its consultation.
     pub consultation_id: Id,
-    /// How far it has come.
+    /// State of the recording.
     pub state: RecordingState,
-    /// What is wrong, if anything, such as `recorder-crashed`, `disk-full`, `storage-unreachable` or `not-encrypted`.
+    /// Problem, if any, such as `recorder-crashed`, `disk-full`, `storage-unreachable` or `not-encrypted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// When it was asked for.
+    /// Time of the request.
     pub requested_at: Timestamp,
-    /// The moment of its first picture.
+    /// Time of the first frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When it was stopped.
+    /// Time at which it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
-    /// The length of all its parts, in seconds.
+    /// Duration of all parts in seconds.
     pub duration_seconds: f64,
-    /// The size of all its parts.
+    /// Size of all parts in bytes.
     pub size_bytes: u64,
-    /// SHA-256 of its file, in lower-case hexadecimal, when it is one file.
+    /// SHA-256 of the file in lower-case hexadecimal, if the recording has a single part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Where to fetch its file, for some minutes, when it is one file; only in the answer about this one recording.
+    /// URL for downloading the file, valid for some minutes, if the recording has a single part. Only in the answer for
+    /// a single recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download_url: Option<String>,
-    /// Its files: one, unless the recorder had to begin anew.
+    /// Files of the recording: one, unless the recorder was restarted.
     pub parts: Vec<RecordingPart>,
 }
 
@@ -214,76 +215,76 @@ pub struct Recording {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingPart {
-    /// 1, 2, 3, …
+    /// Number of the part, from 1.
     pub number: u32,
-    /// Whether it is where it is kept, and was checked there.
+    /// `true` if the file is stored and verified.
     pub stored: bool,
-    /// Its length in seconds.
+    /// Duration in seconds.
     pub duration_seconds: f64,
-    /// Its size.
+    /// Size in bytes.
     pub size_bytes: u64,
-    /// Its SHA-256 in lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Where it is kept: a file's address, or `s3://…`.
+    /// Location of the file: a `file:` URL or `s3://…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// How it is encrypted there, as the storage confirmed it, such as `aws:kms`.
+    /// Encryption of the stored file, as confirmed by the storage, such as `aws:kms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
-    /// Where to fetch it, for some minutes; only in the answer about this one recording.
+    /// URL for downloading the file, valid for some minutes. Only in the answer for a single recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download_url: Option<String>,
 }
 
-/// What a room's metadata says, as JSON, to everybody in it, also to who comes later.
+/// Metadata of a room, as JSON: reaches all participants, including those who join later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomAnnouncement {
-    /// The recording that goes on, or is asked for.
+    /// The active recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<AnnouncedRecording>,
-    /// What everybody in the room should know.
+    /// Problem that concerns all participants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<RoomProblem>,
-    /// The number of the end-to-end key to send with now, when it isn't the first.
+    /// Index of the current end-to-end key for sending, unless it is the first.
     #[serde(default, deserialize_with = "crate::whole::or_zero", skip_serializing_if = "crate::whole::is_zero")]
     pub e2ee_key_index: u32,
 }
 
-/// Something that happened to a room and that everybody in it should know.
+/// Problem of a room that concerns all participants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomProblem {
-    /// The kind of problem.
+    /// Kind of the problem.
     pub what: RoomProblemKind,
-    /// When the server noticed it.
+    /// Time at which the server noticed it.
     pub at: Timestamp,
 }
 
-/// The kinds of [`RoomProblem`].
+/// Kinds of [`RoomProblem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoomProblemKind {
-    /// Somebody had the SFU record the room without this server, which stopped it.
+    /// Somebody else had the SFU record the room; the server has stopped that.
     ForeignRecording,
 }
 
-/// A recording as those in the room hear of it.
+/// A recording, as announced to the participants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnnouncedRecording {
-    /// Its id.
+    /// Id of the recording.
     pub recording_id: String,
-    /// How far it has come.
+    /// State of the recording.
     pub state: RecordingState,
-    /// What is wrong with it, as in [`Recording::problem`].
+    /// Problem of the recording, as in [`Recording::problem`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// Who must answer before it goes on, by identity.
+    /// Identities of the participants whose consent is missing.
     #[serde(default)]
     pub asked: Vec<String>,
-    /// The text to ask with.
+    /// Version of the text that asks for consent.
     pub text_version: u32,
 }
 

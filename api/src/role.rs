@@ -1,21 +1,21 @@
 use serde::{Deserialize, Serialize};
 
-/// Who somebody is in a consultation. The SFU and the backend enforce what follows from it
-/// (through the token's grants); a client only mirrors it.
+/// Role of a participant. SFU and backend enforce its permissions (through the token's grants); clients only display
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// May publish camera and microphone, subscribe and chat.
     Patient,
-    /// May also share the screen, record and remove people.
+    /// May also share the screen, record and remove participants.
     Doctor,
-    /// Sees and hears: an interpreter, a companion, a student. May publish camera and microphone and chat while the doctor lets
-    /// them.
+    /// May subscribe, such as an interpreter, a companion or a student. May publish camera and microphone and chat
+    /// while the doctor permits it.
     Observer,
 }
 
 impl Role {
-    /// The name used in tokens, reports and on the command line.
+    /// Returns the name used in tokens, reports and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Patient => "patient",
@@ -44,7 +44,7 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// No role.
+/// Error of a text that isn't a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the role must be `patient`, `doctor` or `observer`")]
 pub struct UnknownRole;

@@ -3,29 +3,29 @@ use utoipa::ToSchema;
 
 use crate::{GivenFeedback, Id, ParticipantMetadata, QualitySummary, Role, Timestamp};
 
-/// A room that is open at the SFU: an entry of what `GET /api/rooms/active` answers.
+/// An open room at the SFU: an entry in the answer of `GET /api/rooms/active`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActiveRoom {
-    /// Its name.
+    /// Name of the room.
     pub name: String,
-    /// The SFU's id of it.
+    /// The SFU's id of the room.
     pub sid: String,
-    /// Whose room it is.
+    /// Id of its consultation.
     pub consultation_id: Id,
-    /// Number of people in it.
+    /// Number of participants.
     pub num_participants: u32,
-    /// Number of people who send media.
+    /// Number of participants who publish media.
     pub num_publishers: u32,
     /// Time at which the SFU opened it, in seconds since 1970.
     pub creation_time: i64,
     /// Time at which the SFU opened it.
     pub created_at: Timestamp,
-    /// The consultation that it belongs to.
+    /// Consultation that the room belongs to.
     pub metadata: RoomMetadata,
 }
 
-/// A consultation as its room shows it.
+/// Consultation data of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomMetadata {
@@ -35,7 +35,7 @@ pub struct RoomMetadata {
     pub patient_id: Id,
     /// The doctor's id.
     pub doctor_id: Id,
-    /// Time at which the consultation was created first.
+    /// Time at which the consultation was first created.
     pub created_at: Timestamp,
     /// Always `medical_consultation`.
     #[serde(rename = "type")]
@@ -47,79 +47,79 @@ impl RoomMetadata {
     pub const KIND: &'static str = "medical_consultation";
 }
 
-/// What `GET /api/rooms/{roomName}/stats` answers.
+/// Answer of `GET /api/rooms/{roomName}/stats`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomStats {
-    /// The room.
+    /// Name of the room.
     pub room_name: String,
-    /// The SFU's id of it; absent when it isn't open.
+    /// The SFU's id of the room; absent if the room isn't open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_sid: Option<String>,
-    /// Whose room it is.
+    /// Id of its consultation.
     pub consultation_id: Id,
-    /// Whether it is open at the SFU.
+    /// `true` if the room is open at the SFU.
     pub active: bool,
-    /// Number of people in it.
+    /// Number of participants.
     pub total_participants: u32,
-    /// The same number, by the name that callers of earlier versions read.
+    /// Same as `totalParticipants`, for callers of earlier versions.
     pub num_participants: u32,
-    /// How many tracks they publish.
+    /// Number of published tracks.
     pub num_tracks: u32,
-    /// Who is in it.
+    /// Participants in the room.
     pub participants: Vec<ParticipantStats>,
-    /// The room's quality over all its participants.
+    /// Quality over all participants.
     pub quality: QualitySummary,
-    /// How people found the call, once they have said.
+    /// Feedback of the participants.
     #[serde(default)]
     pub feedback: Vec<GivenFeedback>,
 }
 
-/// Somebody in a room.
+/// Participant of a room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantStats {
-    /// The user's id.
+    /// The participant's identity.
     pub identity: String,
-    /// The name in the token.
+    /// Name in the token.
     #[serde(default)]
     pub name: String,
-    /// The metadata in the token; absent for somebody whose token isn't from this server.
+    /// Metadata in the token; absent if the token isn't from this server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<ParticipantMetadata>,
-    /// The SFU's id of this stay.
+    /// The SFU's id of the participant's session.
     pub sid: String,
-    /// The role; absent for somebody whose token isn't from this server.
+    /// Role; absent if the token isn't from this server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// `joining`, `joined`, `active` or `disconnected`.
     pub state: String,
-    /// When they came.
+    /// Time of joining.
     pub joined_at: Timestamp,
-    /// What they publish.
+    /// Published tracks.
     pub tracks: Vec<TrackStats>,
-    /// This participant's quality, from the samples that the client sends.
+    /// The participant's quality, from the samples of their client.
     pub quality: QualitySummary,
 }
 
-/// A published track, as the SFU sees it.
+/// Published track, as the SFU reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackStats {
-    /// The SFU's id of it.
+    /// The SFU's id of the track.
     pub sid: String,
     /// `camera`, `microphone`, `screen_share`, `screen_share_audio` or `unknown`.
     pub source: String,
     /// `audio`, `video` or `data`.
     pub kind: String,
-    /// Whether it is muted.
+    /// `true` if the track is muted.
     pub muted: bool,
-    /// Pixels; 0 for sound.
+    /// Width in pixels; 0 for audio.
     pub width: u32,
-    /// Pixels; 0 for sound.
+    /// Height in pixels; 0 for audio.
     pub height: u32,
-    /// Such as `video/VP8`.
+    /// MIME type, such as `video/VP8`.
     pub mime_type: String,
-    /// Whether its media is end-to-end encrypted.
+    /// `true` if the media is end-to-end encrypted.
     pub encrypted: bool,
 }

@@ -4,33 +4,34 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A moment in UTC to the millisecond, written as `2025-10-05T12:07:46.209Z`.
+/// Time in UTC with milliseconds, written as `2025-10-05T12:07:46.209Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
 
-/// A text that isn't a moment in RFC 3339, or one outside the years that the calendar holds.
+/// Error of a text that isn't a time in RFC 3339, or of a time outside the supported years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a date and time such as `2025-10-05T12:07:46.209Z`")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {
-    /// Now.
+    /// Returns the current time.
     pub fn now() -> Self {
         Self(jiff::Timestamp::now().as_millisecond())
     }
 
-    /// The year 0 begins; RFC 3339 has no earlier one.
+    /// Start of the year 0, the earliest time in RFC 3339.
     const FIRST: i64 = -62_167_219_200_000;
-    /// The last second of 9999-12-29; RFC 3339 has little later, and some of that no calendar library takes.
+    /// Last second of 9999-12-29. Calendar libraries don't support all of the two days until the end of RFC 3339's
+    /// range.
     const LAST: i64 = 253_402_127_999_999;
 
-    /// From milliseconds since 1970; moments outside the years 0 to 9999 are held at their ends.
+    /// Creates a time from milliseconds since 1970, clamped to the supported range.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(Self::FIRST, Self::LAST))
     }
 
-    /// Milliseconds since 1970.
+    /// Returns milliseconds since 1970.
     pub const fn as_millis(self) -> i64 {
         self.0
     }

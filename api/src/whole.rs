@@ -1,29 +1,29 @@
 use serde::{Deserialize, Deserializer, de};
 
-/// Reads an optional whole number, also one written as `30.0`, which JSON doesn't tell from `30`.
+/// Deserializes an optional integer. Accepts `30.0` as well, which JSON doesn't distinguish from `30`.
 pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
     let whole = number.as_u64().or_else(|| {
         let float =
             number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(float))?;
-        // In this range a whole float's text is the number's.
+        // Formatting a whole float in this range yields exactly its integer.
         format!("{float:.0}").parse().ok()
     });
     let whole = whole.and_then(|whole| u32::try_from(whole).ok());
     whole.map(Some).ok_or_else(|| de::Error::custom("expected a whole number, not negative and not too large"))
 }
 
-/// Reads a whole number, also one written as `5.0`.
+/// Deserializes an integer. Accepts `5.0` as well.
 pub fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     optional(deserializer)?.ok_or_else(|| de::Error::custom("expected a whole number"))
 }
 
-/// Reads a whole number; 0 without one.
+/// Deserializes an integer; 0 if absent.
 pub fn or_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     Ok(optional(deserializer)?.unwrap_or_default())
 }
 
-/// Whether a number is 0, which isn't written.
+/// Returns `true` for 0, which isn't serialized.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
 pub const fn is_zero(number: &u32) -> bool {
     *number == 0

@@ -127,7 +127,6 @@ settings-sound = Your sound
 settings-echo = Take out echo
 settings-noise = Take out noise
 settings-gain = Even out the volume of your voice
-settings-next-call = The quality of picture and sound changes with the next call.
 settings-language = Language of the app
 settings-text = Text size
 settings-theme = Colours

@@ -127,7 +127,6 @@ settings-sound = Su sonido
 settings-echo = Quitar el eco
 settings-noise = Quitar el ruido
 settings-gain = Igualar el volumen de su voz
-settings-next-call = La calidad de la imagen y del sonido cambia en la próxima llamada.
 settings-language = Idioma de la aplicación
 settings-text = Tamaño del texto
 settings-theme = Colores

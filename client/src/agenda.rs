@@ -1,4 +1,4 @@
-//! A doctor's consultations of today, asked for from time to time while somebody looks.
+//! A doctor's consultations of today, polled while the start screen is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use crate::backend::BackendError;
 use crate::call::{Entrance, Wake};
 use crate::pairing::is_this_machine;
 
-/// How often the backend is asked.
+/// Interval of polling.
 const ASK_EVERY: Duration = Duration::from_secs(15);
 
-/// What is known of today.
+/// Today's consultations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Agenda {
-    /// This app has no key for the backend.
+    /// This app has no API key of the backend.
     NoKey,
-    /// Being asked for the first time.
+    /// First request pending.
     Asking,
-    /// By time.
+    /// Consultations, ordered by time.
     Known(Vec<ConsultationDetails>),
-    /// Nothing answers. What was known before, if anything.
+    /// The backend does not answer; the consultations known before.
     Unreachable(Vec<ConsultationDetails>),
-    /// The backend doesn't take the key.
+    /// The backend refuses the API key.
     Refused,
 }
 
-/// Somebody looks at it: dropping it ends the asking.
+/// Handle of the polling task. Dropping it ends the task.
 #[derive(Debug)]
 pub struct AgendaHandle {
     agenda: watch::Receiver<Arc<Agenda>>,
@@ -39,7 +39,7 @@ pub struct AgendaHandle {
 }
 
 impl AgendaHandle {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     pub fn now(&self) -> Arc<Agenda> {
         self.agenda.borrow().clone()
     }
@@ -53,9 +53,9 @@ impl Drop for AgendaHandle {
     }
 }
 
-/// Begins to ask. Returns at once; `wake` is called after each change.
+/// Starts polling. Returns at once; the task calls `wake` after each change.
 pub fn follow(runtime: &Handle, entrance: Entrance, wake: Wake) -> AgendaHandle {
-    // A backend on this machine without any key serves this machine.
+    // A backend on this machine without any keys serves this machine.
     let may_ask = entrance.key.is_some() || is_this_machine(&entrance.server);
     let first = if may_ask { Agenda::Asking } else { Agenda::NoKey };
     let (shown, agenda) = watch::channel(Arc::new(first));
@@ -63,7 +63,7 @@ pub fn follow(runtime: &Handle, entrance: Entrance, wake: Wake) -> AgendaHandle 
     AgendaHandle { agenda, task }
 }
 
-/// Shows that nothing is followed any more when the task panics.
+/// Shows after a panic of the task that the state is no longer updated.
 struct Following {
     shown: watch::Sender<Arc<Agenda>>,
     wake: Wake,
@@ -100,10 +100,10 @@ async fn run(entrance: Entrance, shown: watch::Sender<Arc<Agenda>>, wake: Wake) 
     }
 }
 
-/// The first moment of a local day, and of the next one. The zone's name isn't needed: there may be none.
+/// Returns the start of a local day and of the next one. Works without a name of the time zone, which may not exist.
 fn day_of(now: &Zoned) -> (Timestamp, Timestamp) {
     let begin = |day: Result<Zoned, jiff::Error>| {
-        // A day at the end of the calendar begins nowhere: the list then ends, or begins, there.
+        // At the limits of the calendar a day has no start; the list is limited to now there.
         let moment = day.map_or(now.timestamp(), |day| day.timestamp());
         Timestamp::from_millis(moment.as_millisecond())
     };
@@ -115,7 +115,7 @@ fn next(known: &Agenda, answer: Result<autamedica_api::ConsultationList, Backend
         Ok(list) => Agenda::Known(list.consultations),
         Err(BackendError::Refused { code, .. }) if is_about_us(code) => Agenda::Refused,
         Err(error) => {
-            tracing::debug!(%error, "today's consultations aren't known");
+            tracing::debug!(%error, "consultations of today not listed");
             match known {
                 Agenda::Known(known) | Agenda::Unreachable(known) => Agenda::Unreachable(known.clone()),
                 Agenda::NoKey | Agenda::Asking | Agenda::Refused => Agenda::Unreachable(Vec::new()),
@@ -159,12 +159,12 @@ mod tests {
             (from.to_string(), until.to_string())
         };
         let lima = ("2026-11-24T05:00:00.000Z".to_owned(), "2026-11-25T05:00:00.000Z".to_owned());
-        // As `TZ='<-05>5'` is read, and `/etc/localtime` that is a file of its own.
+        // Time zone of `TZ='<-05>5'`, or of an `/etc/localtime` that is a regular file.
         let unnamed = jiff::tz::TimeZone::posix("<-05>5").unwrap();
         assert_eq!(unnamed.iana_name(), None);
         assert_eq!(bounds(unnamed), lima);
         assert_eq!(bounds(jiff::tz::TimeZone::get("America/Lima").unwrap()), lima);
-        // The day on which the clock is put forward has 23 hours.
+        // With the change to summer time the day has 23 hours.
         let madrid: jiff::Timestamp = "2026-03-29T12:00:00Z".parse().unwrap();
         let (from, until) = day_of(&madrid.to_zoned(jiff::tz::TimeZone::get("Europe/Madrid").unwrap()));
         assert_eq!(until.as_millis() - from.as_millis(), 23 * 60 * 60_000);

@@ -1,40 +1,41 @@
-//! Something asked for beside the UI, which looks whether it is there yet and never waits.
+//! Answers to requests that run beside the UI, which polls them and never blocks.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::call::Wake;
 
-/// The end that looks.
+/// Receiver of an answer.
 #[derive(Clone, Debug)]
 pub struct Answer<T>(Arc<OnceLock<T>>);
 
-/// The end that answers, once. Dropping it, as a panic does, gives the answer that [`pending`] was told.
+/// Sender of one answer. Dropping it, as a panic does, sends the default passed to [`pending`].
 pub struct Reply<T> {
     slot: Arc<OnceLock<T>>,
     wake: Wake,
     if_dropped: Option<T>,
 }
 
-/// Makes both ends. `wake` is called when the answer is there; `if_dropped` is the answer of work that ended without any.
+/// Creates receiver and sender. `wake` is called when the answer is available; `if_dropped` is the answer of a dropped
+/// sender.
 pub fn pending<T>(wake: Wake, if_dropped: T) -> (Answer<T>, Reply<T>) {
     let slot = Arc::new(OnceLock::new());
     (Answer(slot.clone()), Reply { slot, wake, if_dropped: Some(if_dropped) })
 }
 
 impl<T> Answer<T> {
-    /// One that is there already.
+    /// Returns an answer that is already available.
     pub fn ready(value: T) -> Self {
         Self(Arc::new(OnceLock::from(value)))
     }
 
-    /// The answer, once it is there.
+    /// Returns the answer if it is available.
     pub fn get(&self) -> Option<&T> {
         self.0.get()
     }
 }
 
 impl<T> Reply<T> {
-    /// Answers.
+    /// Sends the answer.
     pub fn give(mut self, value: T) {
         self.if_dropped = Some(value);
     }
@@ -43,7 +44,7 @@ impl<T> Reply<T> {
 impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
         if let Some(value) = self.if_dropped.take() {
-            // The first and only one: giving takes the end away.
+            // Set only once: sending consumes the sender.
             let _ = self.slot.set(value);
         }
         (self.wake)();

@@ -1,7 +1,7 @@
-//! The app around the screens: which one is shown, and the call or check behind it.
+//! The app: its current screen, and the call or check behind it.
 //!
-//! [`Calls`] is the seam to everything that isn't a screen: the real one joins rooms, a test's one hands out
-//! hand-made states.
+//! [`Calls`] is the interface to everything but screens. The real implementation joins rooms; that of tests returns
+//! prepared states.
 
 mod calls;
 mod kiosk;
@@ -65,7 +65,7 @@ struct Checking {
     check: Box<dyn Check>,
     target: JoinTarget,
     screen: CheckScreen,
-    /// The person wants in: the devices are being given back.
+    /// Screen shown while the check closes the devices for the call.
     entering: Option<JoiningScreen>,
 }
 
@@ -76,24 +76,24 @@ struct Ongoing {
     screen: CallScreen,
 }
 
-/// The app: screens, and the call that they show.
+/// State of the app.
 pub struct App {
     title: String,
     role: Role,
     kiosk: bool,
     sizes: Sizes,
-    /// Beside what the settings say.
+    /// Applied in addition to the settings.
     text_scale: f32,
     reduced_motion: bool,
     language: Language,
     float_when_minimised: bool,
     desktop: Arc<dyn Desktop>,
-    /// Notes of the call that is over, until it is settled what becomes of them.
+    /// Notes of the last call, until the person has decided about them.
     unsaved: Option<Unsaved>,
     texts: Texts,
     calls: Box<dyn Calls>,
     screen: Screen,
-    /// The devices of this run.
+    /// Devices of this run.
     devices: DeviceChoices,
     settings: Settings,
     paired: bool,
@@ -102,10 +102,10 @@ pub struct App {
     clinic: Option<String>,
     #[cfg(not(feature = "kiosk"))]
     preferences: preferences::Preferences,
-    /// A kiosk's way out.
+    /// Screen for ending kiosk mode.
     operator: Option<OperatorScreen>,
     at_kiosk: kiosk::Kiosk,
-    /// Calls that were hung up and aren't over yet.
+    /// Calls that were hung up and have not ended yet.
     leaving: Vec<Box<dyn Call>>,
     closing_since: Option<Instant>,
     may_close: Arc<AtomicBool>,
@@ -114,26 +114,26 @@ pub struct App {
     stats: Option<Arc<UiStats>>,
     on_screen: Option<OnScreen>,
     shown: Option<ScreenName>,
-    /// To be done in the next pass.
+    /// Actions for the next pass.
     asked: Vec<Action>,
-    /// The window is as small as the screen wants it.
+    /// The window has been fitted to the screen.
     fits_screen: bool,
-    /// Counts the screens shown: each begins at its own top.
+    /// Number of screens shown: each starts scrolled to its top.
     visit: u64,
-    /// What other starts of this program handed over.
+    /// Links that other starts of this program passed on.
     given: Arc<Mutex<Vec<String>>>,
-    /// A link that came during a call.
+    /// Link that arrived during a call.
     #[cfg(not(feature = "kiosk"))]
     other_link: Option<JoinTarget>,
 }
 
 impl App {
-    /// Sets `ctx` up and shows the first screen.
+    /// Configures `ctx` and shows the first screen.
     pub fn new(ctx: &egui::Context, options: AppOptions, calls: Box<dyn Calls>) -> Self {
         let sizes = if options.kiosk { Sizes::KIOSK } else { Sizes::DESKTOP };
         theme::install(ctx, sizes);
         if options.kiosk {
-            // A patient's zoom would be the next one's, and at a tenth of the size nobody finds the way back.
+            // A zoom would stay for the next patient, and a tiny one could not be undone by anybody.
             ctx.options_mut(|egui| egui.zoom_with_keyboard = false);
         }
         let pace = Arc::new(Pace::new(ctx.clone()));
@@ -211,7 +211,7 @@ impl App {
         self.screen = self.home();
     }
 
-    /// Shows the start screen with a link that can't be used, and why.
+    /// Shows the start screen with an unusable link and the reason.
     #[cfg(not(feature = "kiosk"))]
     fn explain_unusable(&mut self, text: String) {
         self.screen = match self.home() {
@@ -220,7 +220,7 @@ impl App {
         };
     }
 
-    /// A kiosk takes no links.
+    /// Ignores links at a kiosk.
     #[cfg(feature = "kiosk")]
     fn explain_unusable(&mut self, _: String) {
         self.go_home();
@@ -236,7 +236,7 @@ impl App {
         Screen::Keypad(KeypadScreen::default())
     }
 
-    /// Towards a call: by the check, unless a doctor wants none.
+    /// Starts the check, or for a doctor without the check the call.
     fn begin(&mut self, target: JoinTarget) {
         if self.asks_about_server(&target) {
             return;
@@ -257,7 +257,8 @@ impl App {
         self.screen = Screen::Call(Box::new(Ongoing { call, target, joining: JoiningScreen::new(), screen }));
     }
 
-    /// Asks as a screen would, with the next pass: for what no screen of this build asks for yet, and for tests.
+    /// Requests an action for the next pass, like a screen does; for features without a screen in this build, and for
+    /// tests.
     pub fn ask(&mut self, action: Action) {
         self.asked.push(action);
     }
@@ -326,7 +327,7 @@ impl App {
         }
     }
 
-    /// A device that is chosen in the check is the call's, and the next one's.
+    /// Forwards a command to the check. Selected devices apply to the call and later ones too.
     fn send_to_check(&mut self, command: CheckCommand) {
         let Screen::Check(checking) = &self.screen else { return };
         match &command {
@@ -347,14 +348,14 @@ impl App {
         checking.check.send(command);
     }
 
-    /// Goes on from what has come to its end by itself.
+    /// Continues after a check or call that has ended.
     fn advance(&mut self) {
         match &self.screen {
             Screen::Check(checking) if checking.entering.is_some() && checking.check.state().finished => {
                 self.join(checking.target.clone());
             }
             Screen::Check(checking) => {
-                // A link that leads nowhere is told before anybody adjusts a camera for it.
+                // An invalid link is reported before the person adjusts the devices.
                 if let NetworkState::Failed(NetworkProblem::DeadEnd(reason)) = checking.check.state().network {
                     let target = checking.target.clone();
                     self.screen = Screen::End(EndScreen::new(reason, Duration::ZERO, target, None));
@@ -459,7 +460,7 @@ impl eframe::App for App {
         }
         self.videos.begin_pass();
         let ctx = ui.ctx().clone();
-        // `logic` chose the theme for the next pass; the screen may have changed since this one's style was taken.
+        // `logic` selects the theme for the next pass; the screen may have changed since this pass got its style.
         let theme = self.theme(&ctx);
         if ui.visuals().dark_mode != (theme == Theme::Dark) {
             ui.set_style(ctx.style_of(theme));

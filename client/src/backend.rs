@@ -1,4 +1,4 @@
-//! The backend, as a client sees it: admission to a room, and recording.
+//! Client of the backend: admission, consultations and recordings.
 
 mod controls;
 
@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
     Check, CheckRoom, Consultation, ConsultationDetails, ConsultationKey, ConsultationList, CreateConsultation,
-    ErrorCode, Failure, Feedback, GiveConsent, IceServer, IceServers, Id, Join, Joined, Presence, QualitySample, Recording, RecordingList,
-    Role, StartRecording, Success, Timestamp, Transport,
+    ErrorCode, Failure, Feedback, GiveConsent, IceServer, IceServers, Id, Join, Joined, Presence, QualitySample,
+    Recording, RecordingList, Role, StartRecording, Success, Timestamp, Transport,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,86 +17,86 @@ use url::Url;
 use crate::call::Secret;
 use crate::local_key;
 
-/// How long the backend may take to answer.
+/// Timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A file of which nothing comes for so long won't come.
+/// Timeout of a read while a file downloads.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A day's pages that are asked for. The backend puts a thousand consultations on one.
+/// Maximum number of pages fetched for one period. The backend puts up to a thousand consultations on a page.
 const MOST_PAGES: usize = 20;
-/// How long it may take to be there at all.
+/// Timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What it takes to enter a room.
+/// Everything needed to enter a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// The SFU's address.
     pub url: String,
-    /// The token for the room.
+    /// Access token of the room.
     pub token: Secret,
-    /// As whom.
+    /// Role granted by the token.
     pub role: Role,
-    /// Whether media is encrypted end to end.
+    /// Media is end-to-end encrypted.
     pub e2ee: bool,
-    /// The key that media is encrypted with, end to end; `None` without that, and for a patient who waits.
+    /// End-to-end key; `None` without encryption, and for a patient in the waiting room.
     pub e2ee_key: Option<Secret>,
-    /// The number of that key.
+    /// Index of the end-to-end key.
     pub e2ee_key_index: u32,
-    /// Where to ask for more about this consultation; `None` in a room without a backend.
+    /// Consultation and its backend; `None` in a room without a backend.
     pub consultation: Option<ConsultationPlace>,
     /// Our id in a consultation that goes from peer to peer; `None` over an SFU.
     pub direct_as: Option<Id>,
-    /// When the consultation is to end, if it was scheduled.
+    /// Planned end of a scheduled consultation.
     pub planned_end: Option<SystemTime>,
 }
 
-/// A consultation and the backend that keeps it.
+/// A consultation and its backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsultationPlace {
-    /// The backend.
+    /// Address of the backend.
     pub server: Url,
-    /// The consultation.
+    /// Id of the consultation.
     pub id: Id,
-    /// Its room.
+    /// Name of its room.
     pub room_name: String,
 }
 
-/// Why the backend didn't do what was asked.
+/// Failure of a request to the backend.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
-    /// Nothing answered.
+    /// No connection or no answer in time.
     #[error("the backend doesn't answer")]
     Unreachable(#[source] reqwest::Error),
-    /// It answered no.
+    /// The backend refused the request.
     #[error("{message}")]
     Refused {
-        /// Its code for the reason.
+        /// Code of the reason.
         code: ErrorCode,
-        /// Its words.
+        /// Another client has taken our identity or not, asked after the SFU disconnected us.
         message: String,
     },
-    /// The request ended in this program, without an answer.
+    /// The task of the request panicked or was cancelled.
     #[error("the request broke off inside this program")]
     BrokeOff,
-    /// Something answered that isn't our backend.
+    /// The answer is not one of an AutaMedica backend.
     #[error("the answer isn't one of AutaMedica's backend")]
     NotOurs,
 }
 
-/// A connection to backends; clones share it.
+/// HTTP client for backends. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Backend {
     http: reqwest::Client,
-    /// For files: they take as long as they take, and their addresses are told to nobody.
+    /// Client for files: no timeout for the whole download, and no referrer, which would expose signed links.
     files: reqwest::Client,
-    /// Folder with the keys of this user's own backends on this machine.
+    /// Folder with the API keys of this user's backends on this machine.
     local_keys: Option<PathBuf>,
 }
 
 impl Backend {
-    /// Makes the client; connects to nothing yet.
+    /// Creates a client. Connects to nothing yet.
     ///
     /// # Errors
-    /// When the system's certificates can't be used.
+    /// When the TLS backend or the system's certificates cannot be loaded.
     pub fn new() -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build()?;
         let files =
@@ -104,19 +104,21 @@ impl Backend {
         Ok(Self { http, files, local_keys: None })
     }
 
-    /// Sends the keys in this folder to this user's own backends on this machine, where no other key is given.
+    /// Authenticates requests without a key or token to this user's backends on this machine, with the keys in
+    /// `folder`.
     #[must_use]
     pub fn with_local_keys(mut self, folder: Option<PathBuf>) -> Self {
         self.local_keys = folder;
         self
     }
 
-    /// Enters a consultation by its id, and makes it if it does not exist. The people's ids are the same for everybody who
-    /// asks this way, so that the two sides meet in one consultation. One that exists with other people or settings is
-    /// entered as it is, in the place of its own patient or doctor.
+    /// Enters a consultation by its id and creates it if it does not exist.
+    ///
+    /// The ids of patient and doctor are derived from the consultation's id, so that both sides meet in one
+    /// consultation. An existing consultation keeps its people and settings.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`]; [`NotOurs`](BackendError::NotOurs) also for an observer, who needs a join link.
     pub async fn create(
         &self,
         server: &Url,
@@ -131,7 +133,7 @@ impl Backend {
             patient_id.expect("a role's name is a valid id"),
             doctor_id.expect("a role's name is a valid id"),
         );
-        // What we make is encrypted end to end; what others made before stays as it is.
+        // Only new consultations: existing ones keep their setting.
         request.e2ee = Some(true);
         request.transport = transport;
         let path = ["api", "consultations", "create"];
@@ -146,7 +148,7 @@ impl Backend {
         let (user, token) = match role {
             Role::Patient => (made.patient_id, made.patient_token),
             Role::Doctor => (made.doctor_id, made.doctor_token),
-            // They come by a link of their own.
+            // Observers need a join link.
             Role::Observer => return Err(BackendError::NotOurs),
         };
         Ok(Admission {
@@ -162,7 +164,7 @@ impl Backend {
         })
     }
 
-    /// A consultation's people, settings and state, for somebody on the backend's machine.
+    /// Fetches a consultation's people, settings and state.
     async fn details(&self, server: &Url, id: &Id) -> Result<ConsultationDetails, BackendError> {
         self.ask(self.http.get(place(server, &["api", "consultations", id.as_str()])?), None).await
     }
@@ -176,28 +178,28 @@ impl Backend {
         Ok(self.ask::<IceServers>(self.http.get(url), Some(token)).await?.ice_servers)
     }
 
-    /// Uses a code: a link's, or the digits that a patient types at a kiosk, which want the kiosk's `key`.
+    /// Redeems the code of a join link, or a kiosk code, which needs the kiosk's `key`.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no: the code is wrong, too early, expired or revoked.
+    /// [`BackendError`]; [`Refused`](BackendError::Refused) when the code is unknown, too early, expired or revoked.
     pub async fn join(&self, server: &Url, code: Secret, key: Option<&Secret>) -> Result<Admission, BackendError> {
         let request = Join { code: code.expose().to_owned() };
         Ok(admission(server, self.post(server, &["api", "join"], &request, key).await?))
     }
 
-    /// Enters a consultation as its doctor, with a desk's `key`.
+    /// Enters a consultation as its doctor, with the `key` of a paired clinic PC.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn enter(&self, server: &Url, id: &Id, key: Option<&Secret>) -> Result<Admission, BackendError> {
         let path = ["api", "consultations", id.as_str(), "enter"];
         Ok(admission(server, self.post(server, &path, &serde_json::json!({}), key).await?))
     }
 
-    /// The consultations from one moment until before another, for a desk's `key`: all pages of them.
+    /// Lists the consultations in `from..until`, all pages, with the `key` of a paired clinic PC.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn consultations(
         &self,
         server: &Url,
@@ -219,11 +221,10 @@ impl Backend {
         Ok(list)
     }
 
-    /// A room of one's own for testing the network, on the strength of a link's code, of a `key`, or of being on the
-    /// same machine.
+    /// Creates a private room for a network check. Needs a join link's code, a `key`, or a backend on this machine.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn check(
         &self,
         server: &Url,
@@ -234,10 +235,10 @@ impl Backend {
         self.post(server, &["api", "check"], &request, key).await
     }
 
-    /// Tells how a call was, with the token it was held with.
+    /// Sends feedback about a call, with the call's token.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn tell(
         &self,
         place: &ConsultationPlace,
@@ -249,10 +250,10 @@ impl Backend {
         Ok(())
     }
 
-    /// Starts (`true`) or stops the recording, with the doctor's own token.
+    /// Starts (`true`) or stops the recording, with the doctor's token.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn record(&self, place: &ConsultationPlace, token: &Secret, on: bool) -> Result<(), BackendError> {
         let room_name = place.room_name.clone();
         let verb = if on { "start" } else { "stop" };
@@ -261,19 +262,19 @@ impl Backend {
         Ok(())
     }
 
-    /// The recordings of a consultation, for a desk's `key`.
+    /// Lists the recordings of a consultation, with the `key` of a paired clinic PC.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no; so for the other ways to recordings.
+    /// [`BackendError`].
     pub async fn recordings(&self, server: &Url, id: &Id, key: Option<&Secret>) -> Result<RecordingList, BackendError> {
         let url = place(server, &["api", "consultations", id.as_str(), "recordings"])?;
         self.ask(self.http.get(url), key).await
     }
 
-    /// One recording, with links to its files that are good for some minutes.
+    /// Fetches one recording, with links to its files that expire after some minutes.
     ///
     /// # Errors
-    /// As [`recordings`](Self::recordings).
+    /// [`BackendError`].
     pub async fn recording(
         &self,
         server: &Url,
@@ -288,7 +289,7 @@ impl Backend {
     /// Deletes a recording's files.
     ///
     /// # Errors
-    /// As [`recordings`](Self::recordings).
+    /// [`BackendError`].
     pub async fn delete_recording(
         &self,
         server: &Url,
@@ -300,18 +301,18 @@ impl Backend {
         self.ask::<serde_json::Value>(self.http.delete(url), key).await.map(drop)
     }
 
-    /// Opens a link to a file. The link is the proof: no key goes along, which storage elsewhere must not see.
+    /// Opens a link to a file. Sends no key: the link is signed, and external storage must not see the key.
     ///
     /// # Errors
-    /// When nothing answers. The link isn't in the error.
+    /// When the connection fails. The error does not contain the link.
     pub async fn open_link(&self, link: &str) -> Result<reqwest::Response, reqwest::Error> {
         self.files.get(link).send().await.map_err(reqwest::Error::without_url)
     }
 
-    /// Answers whether we may be recorded, with our own token.
+    /// Gives or refuses consent to being recorded, with the participant's token.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn consent(
         &self,
         place: &ConsultationPlace,
@@ -321,18 +322,19 @@ impl Backend {
         self.control(place, token, &["recording", "consent"], consent).await
     }
 
-    /// The end-to-end key to send with now, with a participant's own token.
+    /// Fetches the current end-to-end key, with the participant's token.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no: a patient isn't admitted yet.
+    /// [`BackendError`]; [`Refused`](BackendError::Refused) while a patient is not admitted.
     pub async fn key(&self, place: &ConsultationPlace, token: &Secret) -> Result<ConsultationKey, BackendError> {
         self.fetch(place, token, "key").await
     }
 
-    /// Whether somebody is in the room in our place by a token that is good. Whoever is there by another is sent out.
+    /// Returns whether this participant's identity is in the room with a valid token. The backend removes one with an
+    /// invalid token.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn is_present(&self, place: &ConsultationPlace, token: &Secret) -> Result<bool, BackendError> {
         self.fetch::<Presence>(place, token, "presence").await.map(|presence| presence.present)
     }
@@ -347,10 +349,10 @@ impl Backend {
         self.ask(self.http.get(url), Some(token)).await
     }
 
-    /// Tells what a call measured, with the participant's own token.
+    /// Sends quality measurements of a call, with the participant's token.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no.
+    /// [`BackendError`].
     pub async fn send_quality(
         &self,
         place: &ConsultationPlace,
@@ -360,7 +362,7 @@ impl Backend {
         self.control(place, token, &["quality"], sample).await
     }
 
-    /// Asks for something about a consultation whose answer says nothing more.
+    /// Sends a request about a consultation and ignores the content of the answer.
     async fn control(
         &self,
         place: &ConsultationPlace,
@@ -393,10 +395,10 @@ impl Backend {
         }
     }
 
-    /// Asks with the key of this user's own backend where there is one, and else without any.
+    /// Sends the request with the key of this user's backend if there is one, else without a key.
     async fn ask_without_key<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, BackendError> {
         let mut refused: Option<Secret> = None;
-        // A backend that just started answers 401 to the key of its predecessor, so its own is read then.
+        // A restarted backend refuses the key of its predecessor; the second attempt reads the new key.
         for _ in 0..2 {
             let Some((key, keyed)) = self.with_local_key(&request).await else { break };
             if refused.as_ref() == Some(&key) {
@@ -404,7 +406,7 @@ impl Backend {
             }
             match self.send(keyed).await {
                 Err(BackendError::Refused { code: ErrorCode::Unauthorized, .. }) => refused = Some(key),
-                // Its backend is gone; another one may serve at the same port of another address.
+                // This user's backend is gone; another one may serve the same port on another address.
                 Err(BackendError::Unreachable(_)) => break,
                 answer => return answer,
             }
@@ -412,7 +414,7 @@ impl Backend {
         self.send(request).await
     }
 
-    /// The same request with the key of this user's own backend, to the one address where that listens.
+    /// Copies the request with the key of this user's backend, addressed to the only address on which that listens.
     async fn with_local_key(&self, request: &reqwest::RequestBuilder) -> Option<(Secret, reqwest::RequestBuilder)> {
         let folder = self.local_keys.clone()?;
         let mut request = request.try_clone()?.build().ok()?;
@@ -436,7 +438,7 @@ impl Backend {
     }
 }
 
-/// A path at a backend.
+/// Returns the URL of a path at a backend.
 fn place(server: &Url, path: &[&str]) -> Result<Url, BackendError> {
     let mut url = server.clone();
     url.path_segments_mut().map_err(|()| BackendError::NotOurs)?.pop_if_empty().extend(path);
@@ -448,7 +450,7 @@ fn admission(server: &Url, joined: Joined) -> Admission {
         url: joined.livekit_url,
         token: Secret::new(joined.token),
         role: joined.role,
-        // Backends of before answer with the key alone.
+        // Older backends send only the key.
         e2ee: joined.e2ee || joined.e2ee_key.is_some(),
         e2ee_key: joined.e2ee_key.map(Secret::new),
         e2ee_key_index: joined.e2ee_key_index,
@@ -462,7 +464,7 @@ fn admission(server: &Url, joined: Joined) -> Admission {
     }
 }
 
-/// The backend's default for a consultation without a duration.
+/// The backend's default duration in minutes.
 const USUAL_MINUTES: u32 = 30;
 
 fn planned_end(scheduled_at: Option<Timestamp>, minutes: Option<u32>) -> Option<SystemTime> {

@@ -1,4 +1,4 @@
-//! What people read, in their language. Texts live in `assets/locales/*.ftl`; code names them by key.
+//! Displayed texts by language. They are in `assets/locales/*.ftl`; code refers to them by key.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
-/// A language the app speaks.
+/// Language of the app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Language {
-    /// Español: the first language of the clinics.
+    /// Spanish: the main language of the clinics.
     #[default]
     #[serde(rename = "es")]
     Spanish,
@@ -19,21 +19,21 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them, in the order they are offered.
+    /// All languages, in the order in which they are offered.
     pub const ALL: [Self; 2] = [Self::Spanish, Self::English];
 
-    /// The system's language, if we speak it; Spanish otherwise.
+    /// Returns the system's language if it is supported, else Spanish.
     pub fn of_system() -> Self {
         sys_locale::get_locales().find_map(|locale| Self::from_locale(&locale)).unwrap_or_default()
     }
 
-    /// The language of a locale's name such as `es-AR`, `en_US.UTF-8` or `en`.
+    /// Returns the language of a locale such as `es-AR`, `en_US.UTF-8` or `en`.
     fn from_locale(locale: &str) -> Option<Self> {
         let language = locale.split(['-', '_', '.']).next().unwrap_or_default();
         Self::ALL.into_iter().find(|known| known.code().eq_ignore_ascii_case(language))
     }
 
-    /// Its two-letter code.
+    /// Returns the two-letter code.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Spanish => "es",
@@ -41,7 +41,7 @@ impl Language {
         }
     }
 
-    /// Its own name for itself.
+    /// Returns the language's name for itself.
     pub const fn own_name(self) -> &'static str {
         match self {
             Self::Spanish => "Español",
@@ -49,7 +49,7 @@ impl Language {
         }
     }
 
-    /// Its texts, file by file. A kiosk is built without those that only a doctor sees.
+    /// Returns the Fluent files. A kiosk is built without those for doctors.
     const fn sources(self) -> &'static [&'static str] {
         match self {
             #[cfg(not(feature = "kiosk"))]
@@ -80,22 +80,22 @@ impl std::str::FromStr for Language {
     }
 }
 
-/// A language the app doesn't speak.
+/// Unsupported language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the language must be `es` or `en`")]
 pub struct UnknownLanguage;
 
-/// The texts of one language.
+/// Texts of one language.
 pub struct Texts {
     language: Language,
     bundle: FluentBundle<FluentResource>,
 }
 
 impl Texts {
-    /// Loads a language; the texts are compiled in, so this can't fail at run time.
+    /// Loads a language. Cannot fail at run time, because the texts are compiled in.
     pub fn new(language: Language) -> Self {
         let mut bundle = FluentBundle::new_concurrent(vec![language.identifier()]);
-        // Isolation marks are for mixed writing directions, which we don't have, and fonts show them as boxes.
+        // Isolation marks are for mixed writing directions, which do not occur here, and fonts show them as boxes.
         bundle.set_use_isolating(false);
         for source in language.sources() {
             let resource = FluentResource::try_new((*source).to_owned())
@@ -106,17 +106,17 @@ impl Texts {
         Self { language, bundle }
     }
 
-    /// Which language these are.
+    /// Returns the language.
     pub fn language(&self) -> Language {
         self.language
     }
 
-    /// The text of `key`.
+    /// Returns the text of `key`.
     pub fn t(&self, key: &str) -> Cow<'_, str> {
         self.format(key, None)
     }
 
-    /// The text of `key` with values put in.
+    /// Returns the text of `key` with these values.
     pub fn with(&self, key: &str, values: &[(&'static str, Value<'_>)]) -> String {
         let mut args = FluentArgs::with_capacity(values.len());
         for (name, value) in values {
@@ -127,25 +127,25 @@ impl Texts {
 
     fn format<'a>(&'a self, key: &str, args: Option<&'a FluentArgs<'_>>) -> Cow<'a, str> {
         let Some(pattern) = self.bundle.get_message(key).and_then(|message| message.value()) else {
-            // Tests make sure that this doesn't happen; a key is still better than a crash.
+            // Tests exclude this; a key is better than a crash.
             tracing::error!(key, "text is missing");
             return Cow::Owned(key.to_owned());
         };
         let mut errors = Vec::new();
         let text = self.bundle.format_pattern(pattern, args, &mut errors);
         if !errors.is_empty() {
-            tracing::error!(key, ?errors, "text can't be put together");
+            tracing::error!(key, ?errors, "text not formatted");
         }
         text
     }
 }
 
-/// Something to put into a text.
+/// Value in a text.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
-    /// A whole number, which may also choose a plural.
+    /// Whole number, which may select a plural form.
     Number(u64),
-    /// A name, a time, a message.
+    /// Name, time or message.
     Text(&'a str),
 }
 
@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    /// Key → the pattern as written.
+    /// Returns the patterns by key.
     fn entries(language: Language) -> BTreeMap<String, String> {
         let mut entries: BTreeMap<String, String> = BTreeMap::new();
         let mut last = None;
@@ -195,7 +195,7 @@ mod tests {
         entries
     }
 
-    /// The client's sources, except this file.
+    /// Returns the client's sources, except this file.
     fn sources() -> Vec<String> {
         fn walk(folder: &Path, found: &mut Vec<String>) {
             for entry in fs::read_dir(folder).expect("the sources are there") {
@@ -212,12 +212,12 @@ mod tests {
         found
     }
 
-    /// All quoted strings in the code.
+    /// Returns all string literals in the code.
     fn literals_in_code() -> BTreeSet<String> {
         sources().iter().flat_map(|text| text.split('"').map(str::to_owned).collect::<Vec<_>>()).collect()
     }
 
-    /// The literal keys handed to `t(…)` and `with(…)`, also those of an `if` between two.
+    /// Returns the literal keys passed to `t(…)` and `with(…)`, including both branches of an `if`.
     fn keys_asked_for() -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for text in sources() {
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn nothing_is_left_untranslated() {
         let [spanish, english] = Language::ALL.map(entries);
-        // Names, and words that are the same in both languages.
+        // Names, and words that are equal in both languages.
         let same = ["app-name", "role-doctor", "chat-caption", "panel-chat", "milliseconds", "statistics-kbps"];
         for (key, pattern) in &spanish {
             if !same.contains(&key.as_str()) {

@@ -1,9 +1,9 @@
-//! Work beside an actor that ends in an event in any case.
+//! Jobs of an actor that always end in an event.
 
 use std::future::Future;
 
-/// Awaits `work` and hands its event to `tell`. When the work panics, `if_panics` is handed instead, so that nobody waits for
-/// it for ever; the panic itself is logged by its hook. Work that is aborted tells nothing: whoever aborts knows.
+/// Awaits `work` and passes its event to `tell`. After a panic it passes `if_panics`, so that nothing waits forever;
+/// the panic hook logs the panic. Aborted work sends nothing.
 pub(crate) async fn ends_in_event<E>(if_panics: E, tell: impl FnOnce(E), work: impl Future<Output = E>) {
     let mut ending = Ending { tell: Some(tell), event: Some(if_panics), is_done: false };
     let event = work.await;

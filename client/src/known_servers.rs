@@ -1,19 +1,19 @@
-//! The servers that links may lead to without a question: this app's own, and those that the person said yes to.
+//! Servers that join links may lead to without confirmation: this app's own, and those that the person approved.
 
 use url::Url;
 
 use crate::pairing::is_this_machine;
 
-/// Number of approved servers that are kept.
+/// Maximum number of approved servers.
 const MAX_APPROVED: usize = 100;
 
-/// Whether a server is one of the app's `own`, or was approved before.
+/// Returns whether a server is one of the app's `own` or was approved before.
 pub fn is_known(server: &Url, own: &[Url], approved: &[String]) -> bool {
     let origin = origin(server);
     approved.contains(&origin) || own.iter().any(|own| is_same(own, server))
 }
 
-/// Notes that the person said yes to a server.
+/// Adds a server to the approved ones.
 pub fn approve(server: &Url, approved: &mut Vec<String>) {
     let origin = origin(server);
     approved.retain(|known| *known != origin);
@@ -21,14 +21,15 @@ pub fn approve(server: &Url, approved: &mut Vec<String>) {
     approved.truncate(MAX_APPROVED);
 }
 
-/// Name that tells a person whose server it is: the host, and the port unless it is the usual one. A host with letters of
-/// other scripts shows in its ASCII form, so that none looks like another.
+/// Returns the displayed name of a server: its host, and its port unless that is the default. A host with foreign
+/// letters is shown in ASCII (Punycode), so that none looks like another.
 pub fn shown_name(server: &Url) -> String {
     let host = server.host_str().unwrap_or_default();
     server.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// One server has several names on this machine: `localhost`, `127.0.0.1` and `::1`.
+/// Returns whether two addresses are the same server. This machine has several names: `localhost`, `127.0.0.1` and
+/// `::1`.
 fn is_same(one: &Url, other: &Url) -> bool {
     let is_same_port = one.port_or_known_default() == other.port_or_known_default();
     let are_here = is_this_machine(one) && is_this_machine(other);
@@ -84,7 +85,7 @@ mod tests {
     fn the_name_hides_nothing() {
         assert_eq!(shown_name(&url("https://clinic.example/")), "clinic.example");
         assert_eq!(shown_name(&url("https://clinic.example:8443/")), "clinic.example:8443");
-        // A Cyrillic letter that looks like a Latin one.
+        // Contains a Cyrillic letter that looks like a Latin one.
         assert_eq!(shown_name(&url("https://сlinic.example/")), "xn--linic-0ye.example");
     }
 }

@@ -1,4 +1,4 @@
-//! The desktop app: call session, devices, video rendering, screens.
+//! The desktop app: calls, devices, video rendering, screens.
 
 #[cfg(not(feature = "kiosk"))]
 pub mod agenda;

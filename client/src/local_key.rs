@@ -1,4 +1,4 @@
-//! The key of the backend that an app of this user runs on this machine.
+//! API key of the backend that this user's app runs on this machine.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -10,8 +10,8 @@ use crate::call::Secret;
 use crate::pairing::is_this_machine;
 use crate::storage;
 
-/// Reads the key for a backend on this machine from the app's data folder. There is none unless such a backend runs, or
-/// ran and was killed.
+/// Reads the key of a backend on this machine from the app's data folder. There is none unless such a backend is
+/// running or was killed.
 pub fn read(folder: &Path, server: &Url) -> Option<Secret> {
     if !is_this_machine(server) {
         return None;
@@ -19,18 +19,18 @@ pub fn read(folder: &Path, server: &Url) -> Option<Secret> {
     let file = folder.join(local_key_file(server.port_or_known_default()?));
     let key = std::fs::read_to_string(&file).ok()?;
     if !storage::is_of_this_user(&file) || storage::is_open_to_others(&file) {
-        tracing::warn!(file = %file.display(), "other users can write or read this key: not used");
+        tracing::warn!(file = %file.display(), "key ignored: accessible to other users");
         return None;
     }
     Some(Secret::new(key.trim()))
 }
 
-/// The address that a key of this machine may go to. `localhost` may also mean `::1`, where another user's program can
-/// listen at the same port; the backend inside an app listens on `127.0.0.1`.
+/// Returns the address to which a key of this machine may be sent. `localhost` may also mean `::1`, where another
+/// user's program may listen on the same port; the app's backend listens on `127.0.0.1`.
 pub fn address(server: &Url) -> Url {
     let mut address = server.clone();
     if matches!(server.host(), Some(Host::Domain(_))) && address.set_ip_host(Ipv4Addr::LOCALHOST.into()).is_err() {
-        tracing::debug!("an address without a host keeps its own");
+        tracing::debug!("address has no host");
     }
     address
 }

@@ -1,4 +1,4 @@
-//! What is really behind the screens: calls, checks, the backend, and the app's own files.
+//! Implementation of [`Calls`] with real rooms, devices, backends and files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,31 +30,31 @@ use crate::report::Measurements;
 #[cfg(not(feature = "kiosk"))]
 use crate::{call::DeviceLists, recent, settings, settings::Settings};
 
-/// Joins real rooms with real devices, and keeps real files.
+/// Joins rooms with real devices and stores files.
 pub struct NativeCalls {
-    /// Where everything runs that may wait.
+    /// Runtime of the tasks.
     pub runtime: Handle,
-    /// How calls get in.
+    /// Access to backends and rooms.
     pub entrance: Entrance,
-    /// Role of this app: a call's, until the room's token says another.
+    /// Role of this app, until the token gives another.
     pub role: Role,
-    /// Observer of the calls, for a report.
+    /// Recipient of measurements for a report.
     pub measurements: Option<Measurements>,
-    /// Video codec of this run, where it isn't that of the settings.
+    /// Video codec of this run, instead of that in the settings.
     pub video_codec: Option<VideoCodecChoice>,
-    /// A chat line for the first call, sent once somebody else is there.
+    /// Chat message of the first call, sent as soon as another participant is there.
     pub say: Option<String>,
-    /// Where the app's files are; `None` where nothing is kept.
+    /// Folder of the app's files; `None` stores nothing.
     pub folder: Option<PathBuf>,
-    /// The PIN that ends a kiosk.
+    /// Lock with the PIN that ends kiosk mode.
     pub pin: Arc<PinLock>,
-    /// Recordings that were played.
+    /// Copies of recordings for the player.
     #[cfg(not(feature = "kiosk"))]
     pub copies: Copies,
 }
 
 impl NativeCalls {
-    /// Writes beside the UI; the answer says whether it worked.
+    /// Writes a file in a blocking thread. Answers whether that succeeded.
     #[cfg(not(feature = "kiosk"))]
     fn write(&self, wake: Wake, write: impl FnOnce(PathBuf) -> std::io::Result<()> + Send + 'static) -> Answer<bool> {
         let Some(folder) = self.folder.clone() else { return Answer::ready(true) };
@@ -62,7 +62,7 @@ impl NativeCalls {
         self.runtime.spawn_blocking(move || {
             let result = write(folder);
             if let Err(error) = &result {
-                tracing::warn!(%error, "not kept");
+                tracing::warn!(%error, "file not saved");
             }
             reply.give(result.is_ok());
         });
@@ -113,7 +113,7 @@ impl Calls for NativeCalls {
         self.runtime.spawn(async move {
             let result = backend.tell(&place, &token, &feedback).await;
             if let Err(error) = &result {
-                tracing::warn!(%error, "the feedback wasn't taken");
+                tracing::warn!(%error, "feedback not sent");
             }
             reply.give(result.is_ok());
         });

@@ -1,4 +1,4 @@
-//! How this app proves itself to a clinic's backend: a kiosk's or a desk's own key, made by the operator.
+//! Pairing with a clinic's backend, by an API key for a kiosk or a clinic PC that the operator creates.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,47 +9,47 @@ use url::Url;
 use crate::call::Secret;
 use crate::storage::{self, Kept};
 
-/// A backend and the key for it.
+/// Backend and API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pairing {
-    /// The backend.
+    /// Address of the backend.
     pub server: Url,
-    /// The key: a kiosk's exchanges patients' codes, a desk's shows the day's consultations.
+    /// API key. A kiosk's redeems kiosk codes, a clinic PC's lists the day's consultations.
     pub key: Secret,
 }
 
-/// As it stands in the file.
+/// File format.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     server: String,
     key: String,
 }
 
-/// Why a pairing can't be used.
+/// Reason for which a pairing cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PairingError {
-    /// The address isn't one that a key may be sent to.
+    /// Keys must not be sent to this address.
     #[error("a key is sent to `https` addresses only, or to this machine; {0} is neither")]
     NotSafe(Url),
-    /// The file isn't understood any more.
+    /// The file is malformed and was renamed.
     #[error("the pairing wasn't understood and was put aside as {}; pair again", .0.display())]
     Broken(PathBuf),
-    /// Others can read the file.
+    /// Other users can read the file.
     #[error("other users can read {}; make it yours alone (chmod 600), or pair again", .0.display())]
     Open(PathBuf),
-    /// The disk.
+    /// Reading or writing failed.
     #[error("the pairing can't be read or written")]
     Io(#[from] io::Error),
 }
 
 impl Pairing {
-    /// The file's name in the config folder: a kiosk and a desk on one machine don't share a key.
+    /// Name of the file in the config folder; a kiosk and a clinic PC on one machine have separate keys.
     pub const FILE: &str = if cfg!(feature = "kiosk") { "kiosk.json" } else { "desk.json" };
 
-    /// Keeps it in this folder, readable by this user alone.
+    /// Saves the pairing in this folder, readable by this user only.
     ///
     /// # Errors
-    /// When the key would go over the network in the clear, or the disk doesn't take it.
+    /// [`PairingError::NotSafe`] when the key would be sent unencrypted; [`PairingError::Io`].
     pub fn save(&self, folder: &Path) -> Result<(), PairingError> {
         if !is_safe(&self.server) {
             return Err(PairingError::NotSafe(self.server.clone()));
@@ -58,10 +58,10 @@ impl Pairing {
         Ok(storage::save(&folder.join(Self::FILE), &stored)?)
     }
 
-    /// The one in this folder, if there is one.
+    /// Loads the pairing from this folder, if there is one.
     ///
     /// # Errors
-    /// When it is there but can't be used.
+    /// [`PairingError::Broken`], [`PairingError::Open`], [`PairingError::NotSafe`] or [`PairingError::Io`].
     pub fn load(folder: &Path) -> Result<Option<Self>, PairingError> {
         let file = folder.join(Self::FILE);
         let stored: Stored = match storage::load(&file)? {
@@ -80,12 +80,12 @@ impl Pairing {
     }
 }
 
-/// Whether a key stays secret on its way there.
+/// Returns whether a key can be sent there without being intercepted.
 fn is_safe(server: &Url) -> bool {
     server.scheme() == "https" || (server.scheme() == "http" && is_this_machine(server))
 }
 
-/// Whether an address is on this machine.
+/// Returns whether an address is on this machine.
 pub fn is_this_machine(server: &Url) -> bool {
     match server.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

@@ -1,4 +1,4 @@
-//! The operator's PIN of a kiosk: kept as a hash that takes long to try, behind a lock that counts attempts.
+//! The operator's PIN of a kiosk: stored as a slow hash, behind a lock that counts attempts.
 
 mod lock;
 
@@ -16,26 +16,26 @@ use crate::storage::{self, Kept};
 pub use lock::{LOCKED_FOR, MAX_ATTEMPTS, PinAnswer, PinLock};
 
 const FILE: &str = "pin.json";
-/// What OWASP asks of PBKDF2 with SHA-256: about 0.2 s for each try.
+/// OWASP's recommendation for PBKDF2 with SHA-256: about 0.2 s per attempt.
 const ITERATIONS: NonZeroU32 = NonZeroU32::new(600_000).expect("not zero");
-/// Digits that a PIN has.
+/// Allowed numbers of digits.
 pub const LENGTHS: std::ops::RangeInclusive<usize> = 6..=12;
 
-/// Why a PIN isn't set.
+/// Reason for which a PIN is not set.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// It isn't 6 to 12 digits.
+    /// Not 6 to 12 digits.
     #[error("a PIN has 6 to 12 digits")]
     Form,
-    /// It is what somebody would try first.
+    /// Easy to guess.
     #[error("this PIN is too easy to guess")]
     TooEasy,
-    /// The system gave no random salt, or the disk didn't take it.
+    /// Creating the salt or saving failed.
     #[error("the PIN can't be kept")]
     Io(#[from] io::Error),
 }
 
-/// A PIN's hash.
+/// Hash of a PIN.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinHash {
     iterations: NonZeroU32,
@@ -44,10 +44,10 @@ pub struct PinHash {
 }
 
 impl PinHash {
-    /// Hashes a PIN. Takes a while.
+    /// Hashes a PIN, slowly.
     ///
     /// # Errors
-    /// When it has another form, is too easy, or there is no randomness.
+    /// [`PinError::Form`], [`PinError::TooEasy`]; [`PinError::Io`] without randomness.
     pub fn new(pin: &Secret) -> Result<Self, PinError> {
         let digits = pin.expose().as_bytes();
         if !LENGTHS.contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
@@ -67,29 +67,29 @@ impl PinHash {
         Self { iterations, salt, hash }
     }
 
-    /// Hashes a PIN in one iteration, for tests of what is around it.
+    /// Hashes a PIN in one iteration, for fast tests.
     #[cfg(test)]
     fn quick(pin: &Secret) -> Self {
         Self::derive(pin, NonZeroU32::MIN, [7; 16])
     }
 
-    /// Whether this is the PIN. Takes a while, as long for a wrong one.
+    /// Returns whether this is the PIN. Right and wrong PINs take equally long.
     pub fn is(&self, pin: &Secret) -> bool {
         pbkdf2::verify(PBKDF2_HMAC_SHA256, self.iterations, &self.salt, pin.expose().as_bytes(), &self.hash).is_ok()
     }
 
-    /// Keeps it in this folder.
+    /// Saves the hash in this folder.
     ///
     /// # Errors
-    /// When the disk doesn't take it.
+    /// When writing fails.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
         storage::save(&folder.join(FILE), self)
     }
 
-    /// The one in this folder, if there is one.
+    /// Loads the hash from this folder, if there is one.
     ///
     /// # Errors
-    /// When it is there but can't be read.
+    /// When the file cannot be read or is malformed.
     pub fn load(folder: &Path) -> io::Result<Option<Self>> {
         match storage::load(&folder.join(FILE))? {
             Kept::Nothing => Ok(None),
@@ -99,7 +99,7 @@ impl PinHash {
     }
 }
 
-/// One digit again and again, or digits in a row, up or down.
+/// Returns whether all digits are equal or consecutive, up or down.
 fn is_easy(digits: &[u8]) -> bool {
     let steps: Vec<_> = digits.windows(2).map(|pair| i16::from(pair[1]) - i16::from(pair[0])).collect();
     [-1, 0, 1].iter().any(|step| steps.iter().all(|it| it == step))

@@ -1,4 +1,4 @@
-//! The consultations that a doctor was in lately: ids only, kept on this machine, forgotten on demand.
+//! Ids of a doctor's recent consultations, stored on this machine and deleted on request.
 
 use std::io;
 use std::path::Path;
@@ -8,29 +8,29 @@ use autamedica_api::Id;
 use crate::storage;
 
 const FILE: &str = "recent.json";
-/// More than a screen shows isn't worth keeping.
+/// Maximum number of ids, as many as the screen shows.
 const AT_MOST: usize = 5;
 
-/// The newest first.
+/// Loads the ids, newest first.
 pub fn load(folder: &Path) -> Vec<Id> {
     match storage::load(&folder.join(FILE)) {
         Ok(kept) => kept.value().unwrap_or_default(),
         Err(error) => {
-            tracing::warn!(%error, "the recent consultations can't be read");
+            tracing::warn!(%error, "recent consultations not read");
             Vec::new()
         }
     }
 }
 
-/// Keeps them.
+/// Saves the ids.
 ///
 /// # Errors
-/// When the disk doesn't take them.
+/// When writing fails.
 pub fn save(folder: &Path, recent: &[Id]) -> io::Result<()> {
     storage::save(&folder.join(FILE), &recent)
 }
 
-/// Puts a consultation first.
+/// Moves a consultation to the front.
 pub fn remember(recent: &mut Vec<Id>, id: &Id) {
     recent.retain(|known| known != id);
     recent.insert(0, id.clone());

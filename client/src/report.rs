@@ -1,5 +1,5 @@
-//! What one client measured in one call, for tests, the demo and the bench (`--report FILE`): an observer that is attached to
-//! the app and the call for a report alone. Without it nothing is scanned, counted or read.
+//! Measurements of one client in one call, for tests, the demo and the benchmark (`--report FILE`). Attached to the app
+//! and the call only for a report; without it nothing is scanned, counted or read.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -18,10 +18,10 @@ use crate::device::timecode;
 use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
 
-/// Frames a second are counted over this long.
+/// Time over which the frame rate is measured.
 const FPS_WINDOW: Duration = Duration::from_secs(10);
 
-/// One client's figures; design.md's table says what each means.
+/// Measurements of one client; design.md explains the fields.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClientReport {
     role: Role,
@@ -31,27 +31,27 @@ pub struct ClientReport {
     video_height: u32,
     latency_p50_ms: Option<f64>,
     latency_p95_ms: Option<f64>,
-    /// Codec and encoder of our own camera, such as `H264` and `OpenH264`.
+    /// Codec and encoder of our camera, such as `H264` and `OpenH264`.
     codec: Option<String>,
     encoder: Option<String>,
     audio_frames: u64,
     audio_tone_hz: Option<f64>,
     chat_received: bool,
-    /// Media was encrypted end to end when the room was entered.
+    /// Media was end-to-end encrypted on entering the room.
     encrypted: bool,
     cpu_percent: Option<f64>,
     rss_mib: Option<f64>,
     ui_fps: f64,
-    /// Passes drawn in each second, by seconds since 1970. Seconds without any are left out.
+    /// Number of passes drawn in each second, by seconds since 1970. Seconds without any are omitted.
     ui_seconds: Vec<(u64, u32)>,
     end: String,
-    /// Which screens were drawn, and when each came, in milliseconds since 1970.
+    /// Drawn screens and their times in milliseconds since 1970.
     screens: Vec<(ScreenName, u64)>,
-    /// Percent of a core by thread name, while the call was up.
+    /// CPU usage in percent of a core during the call, by thread name.
     threads: BTreeMap<String, f64>,
 }
 
-/// Collects what happens in a call. Clones share one collection; every method returns at once.
+/// Collector of measurements. Clones share one collection; every method returns at once.
 #[derive(Clone)]
 pub struct Measurements {
     inner: Arc<Mutex<Inner>>,
@@ -65,7 +65,7 @@ struct Inner {
     first_frame_at: Option<Instant>,
     last_frame_size: (u32, u32),
     shown: VecDeque<Instant>,
-    /// The figures as they were when the window closed.
+    /// Report at the time the window was closed.
     last: Option<ClientReport>,
     latencies_ms: Vec<f64>,
     /// Codec and encoder.
@@ -74,14 +74,14 @@ struct Inner {
     chat_received: bool,
     encrypted: bool,
     cpu_at_first_frame: Option<CpuTime>,
-    /// When the call ended, and what had been used then: the media threads are gone soon after.
+    /// End of the call and CPU time until then: the media threads end soon after.
     at_end: Option<(Instant, CpuTime)>,
     end: String,
     screens: Vec<(ScreenName, u64)>,
 }
 
 impl Measurements {
-    /// Nothing measured yet.
+    /// Creates an empty collection.
     pub fn new(role: Role) -> Self {
         let inner = Inner {
             role,
@@ -103,35 +103,35 @@ impl Measurements {
         Self { inner: Arc::new(Mutex::new(inner)), ui: Arc::default(), playout: PlayoutMeter::default() }
     }
 
-    /// Somebody asked to join: the clock of `join_ms` starts.
+    /// Records the start of joining, from which `join_ms` counts.
     pub fn join_asked(&self) {
         self.inner.lock().asked_at.get_or_insert_with(Instant::now);
     }
 
-    /// Counter of what the window draws.
+    /// Returns the counter of drawn passes.
     pub fn ui(&self) -> &Arc<UiStats> {
         &self.ui
     }
 
-    /// Observer of what the speaker plays.
+    /// Returns the meter of playout.
     pub fn playout(&self) -> &PlayoutMeter {
         &self.playout
     }
 
-    /// Another screen was drawn.
+    /// Records that another screen was drawn.
     pub fn screen_shown(&self, screen: ScreenName) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         self.inner.lock().screens.push((screen, now_ms));
     }
 
-    /// The window is closed: what comes after doesn't count.
+    /// Records that the window was closed: later events do not count.
     pub fn ui_ended(&self) {
         let report = self.report();
         self.inner.lock().last = Some(report);
     }
 
-    /// A remote camera's frame is on screen for the first time.
+    /// Records that a frame of a remote camera was drawn for the first time.
     pub fn frame_shown(&self, frame: &VideoFrame) {
         let (now, clock) = (Instant::now(), SystemTime::now());
         let captured_us = timecode::read(frame);
@@ -148,14 +148,14 @@ impl Measurements {
         }
     }
 
-    /// Looks for a tone in what was played lately.
+    /// Detects a tone in the recent playout.
     pub fn find_tone(&self) {
         let tone_hz = self.playout.tone_hz();
         let mut inner = self.inner.lock();
         inner.audio_tone_hz = tone_hz.or(inner.audio_tone_hz);
     }
 
-    /// Our camera is sent in this codec, by this encoder.
+    /// Records codec and encoder of our camera.
     pub fn camera_encoded(&self, codec: &str, encoder: &str) {
         let mut inner = self.inner.lock();
         if inner.camera.as_ref().is_none_or(|(before, by)| before != codec || by != encoder) {
@@ -163,17 +163,17 @@ impl Measurements {
         }
     }
 
-    /// A chat message from somebody else arrived.
+    /// Records that a chat message of another participant arrived.
     pub fn chat_received(&self) {
         self.inner.lock().chat_received = true;
     }
 
-    /// The room was entered, with or without end-to-end encryption.
+    /// Records that the room was entered, with or without end-to-end encryption.
     pub fn entered(&self, encrypted: bool) {
         self.inner.lock().encrypted = encrypted;
     }
 
-    /// The call is over, for this reason.
+    /// Records the end of the call and its reason.
     pub fn ended(&self, reason: &str) {
         let used = usage::cpu_time();
         let mut inner = self.inner.lock();
@@ -181,7 +181,7 @@ impl Measurements {
         inner.at_end = used.map(|used| (Instant::now(), used));
     }
 
-    /// The figures as they stand.
+    /// Returns the current measurements.
     pub fn report(&self) -> ClientReport {
         let now = Instant::now();
         let inner = self.inner.lock();
@@ -230,10 +230,10 @@ impl Measurements {
         }
     }
 
-    /// Writes the figures to a file as `{"clients": [ … ]}`.
+    /// Writes the measurements to a file as `{"clients": [ … ]}`.
     ///
     /// # Errors
-    /// When the file can't be written.
+    /// When serializing or writing fails.
     pub fn write(&self, file: &Path) -> Result<()> {
         let json = serde_json::json!({ "clients": [self.report()] });
         let text = serde_json::to_string_pretty(&json).context("making the report")?;
@@ -248,7 +248,7 @@ fn note(times: &mut VecDeque<Instant>, now: Instant) {
     }
 }
 
-/// Events a second between the first and the last one kept.
+/// Returns the events per second between the first and the last time.
 fn rate(times: &VecDeque<Instant>) -> f64 {
     let (Some(first), Some(last)) = (times.front(), times.back()) else { return 0.0 };
     let seconds = last.saturating_duration_since(*first).as_secs_f64();

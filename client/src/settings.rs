@@ -1,4 +1,4 @@
-//! What a person set, kept from one start to the next.
+//! Settings of a person, stored between runs.
 
 use std::io;
 use std::path::Path;
@@ -10,37 +10,37 @@ use crate::device::DeviceChoice;
 use crate::i18n::Language;
 use crate::storage::{self, Kept};
 
-/// The file's name in the config folder.
+/// Name of the file in the config folder.
 pub const FILE: &str = "settings.json";
 
-/// Everything that can be set. A field that a file lacks has its default.
+/// All settings. Missing fields have their defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Settings {
-    /// `None`: the system's.
+    /// Language; `None` is the system's.
     pub language: Option<Language>,
-    /// Which camera.
+    /// Selected camera.
     #[serde(with = "Choice")]
     pub camera: DeviceChoice,
-    /// Which microphone.
+    /// Selected microphone.
     #[serde(with = "Choice")]
     pub microphone: DeviceChoice,
-    /// Which speaker.
+    /// Selected speaker.
     #[serde(with = "Choice")]
     pub speaker: DeviceChoice,
-    /// How calls treat sound and picture.
+    /// Audio and video settings of calls.
     pub call: CallSettings,
     /// Doctors: join without the check.
     pub skip_check: bool,
-    /// Doctors: what the red button does while others are in the call.
+    /// Doctors: effect of the hang-up button while others are in the call.
     pub hang_up: HangUp,
-    /// Everything this much larger, in percent: 100 to 200.
+    /// Size of all elements in percent, 100 to 200.
     pub text_percent: u16,
-    /// No fades.
+    /// No animations.
     pub reduced_motion: bool,
-    /// The colours outside of a call.
+    /// Theme outside a call.
     pub theme: ThemeSetting,
-    /// Origins of the servers that the person said yes to when a link led there, the newest first.
+    /// Origins of the servers that the person approved, newest first.
     pub approved_servers: Vec<String>,
 }
 
@@ -63,15 +63,15 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The steps of [`text_percent`](Self::text_percent) that are offered.
+    /// Offered values of [`text_percent`](Self::text_percent).
     pub const TEXT_PERCENTS: [u16; 5] = [100, 125, 150, 175, 200];
 
-    /// How much larger everything is, as a factor; a file may say anything.
+    /// Returns the factor of all sizes. Limited, because the file may have any value.
     pub fn text_scale(&self) -> f32 {
         f32::from(self.text_percent.clamp(100, 200)) / 100.0
     }
 
-    /// The devices.
+    /// Returns the selected devices.
     pub fn devices(&self) -> DeviceChoices {
         DeviceChoices {
             camera: self.camera.clone(),
@@ -81,25 +81,25 @@ impl Settings {
     }
 }
 
-/// What a doctor's red button does while others are in the call.
+/// Effect of a doctor's hang-up button while others are in the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HangUp {
-    /// Asks, and keeps the answer.
+    /// Asks and remembers the answer.
     #[default]
     Ask,
     /// Leaves the others in the call.
     Leave,
-    /// Ends the consultation for everybody.
+    /// Ends the consultation for all participants.
     EndForAll,
 }
 
 impl HangUp {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 3] = [Self::Ask, Self::Leave, Self::EndForAll];
 }
 
-/// The colours outside of a call; a call is dark, so that faces stand out.
+/// Theme outside a call; a call is always dark, so that faces stand out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ThemeSetting {
@@ -108,16 +108,16 @@ pub enum ThemeSetting {
     Light,
     /// Dark.
     Dark,
-    /// As the system has it.
+    /// The system's theme.
     System,
 }
 
 impl ThemeSetting {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 3] = [Self::Light, Self::Dark, Self::System];
 }
 
-/// How a device's choice stands in the file.
+/// File format of a selected device.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "DeviceChoice", rename_all = "camelCase")]
 enum Choice {
@@ -127,18 +127,18 @@ enum Choice {
     None,
 }
 
-/// The settings in this folder, and where a file that wasn't understood was put.
+/// Loads the settings from this folder.
 ///
 /// # Errors
-/// When the file is there but can't be read.
+/// When reading or renaming the file fails.
 pub fn load(folder: &Path) -> io::Result<Kept<Settings>> {
     storage::load(&folder.join(FILE))
 }
 
-/// Keeps the settings in this folder.
+/// Saves the settings in this folder.
 ///
 /// # Errors
-/// When the disk doesn't take them.
+/// When writing fails.
 pub fn save(folder: &Path, settings: &Settings) -> io::Result<()> {
     storage::save(&folder.join(FILE), settings)
 }

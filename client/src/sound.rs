@@ -1,31 +1,31 @@
-//! The app's own short sounds, made rather than recorded, and played beside the call.
+//! Short sounds of the app, synthesized and played independently of a call.
 
 use std::time::{Duration, Instant};
 
 use crate::device::DeviceChoice;
 use crate::device::audio::{CHUNK_LEN, Mixer, SAMPLE_RATE, Speaker};
 
-/// A short sound.
+/// Short sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sound {
-    /// Somebody waits to be let in: two soft notes, rising.
+    /// A participant waits for admission: two soft rising notes.
     Waiting,
 }
 
-/// A note: hertz, and when it begins in seconds.
+/// Notes: frequency in hertz and start in seconds.
 const WAITING: [(f64, f64); 2] = [(659.26, 0.0), (880.0, 0.16)];
-/// How long a note rings.
+/// Duration of a note.
 const NOTE_SECONDS: f64 = 0.55;
-/// Of full scale: it must not startle anybody who wears headphones.
+/// Amplitude, 1 being full scale: must not startle people with headphones.
 const LOUDNESS: f64 = 0.12;
-/// A speaker that doesn't open within this time plays nothing.
+/// Timeout of opening the speaker.
 const OPENS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Plays it through the system's speaker, on a thread of its own. What can't be heard is no error.
+/// Plays a sound through the system's speaker on its own thread. Ignores failures.
 pub fn play(sound: Sound) {
     let spawned = std::thread::Builder::new().name("sound".into()).spawn(move || play_here(sound));
     if let Err(error) = spawned {
-        tracing::warn!(%error, "no thread for a sound");
+        tracing::warn!(%error, "sound thread not started");
     }
 }
 
@@ -48,16 +48,16 @@ fn play_here(sound: Sound) {
     let mut next = Instant::now();
     for chunk in samples.chunks(CHUNK_LEN) {
         input.push(chunk);
-        // Real time: the mixer drops what comes much too early.
+        // Real time, because the mixer drops samples that are far too early.
         next += Duration::from_millis(10);
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    // What lies in the mixer and the device still has to be heard.
+    // Waits until mixer and device have played the rest.
     std::thread::sleep(Duration::from_millis(300));
     drop(speaker);
 }
 
-/// 48 kHz mono.
+/// Returns the samples, 48 kHz mono.
 fn samples(sound: Sound) -> Vec<i16> {
     let Sound::Waiting = sound;
     let rate = f64::from(SAMPLE_RATE);
@@ -71,7 +71,7 @@ fn samples(sound: Sound) -> Vec<i16> {
                 .filter(|(_, start)| t >= *start)
                 .map(|(hertz, start)| {
                     let t = t - start;
-                    // A soft start without a click, then it dies away.
+                    // Soft attack without a click, then decay.
                     let envelope = (t / 0.012).min(1.0) * (-t * 7.0).exp();
                     envelope * (t * hertz * std::f64::consts::TAU).sin()
                 })

@@ -1,4 +1,4 @@
-//! The app's own files: in the platform's config folder, written whole or not at all, for this user alone.
+//! Files of the app, in the platform's config folder: written atomically and readable by this user only.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
@@ -8,31 +8,31 @@ use etcetera::{BaseStrategy as _, choose_base_strategy};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The app's folder below the platform's config folder (`~/.config` on Linux, or `XDG_CONFIG_HOME`).
+/// Name of the app's folder in the platform's config folder (`~/.config` on Linux, or `XDG_CONFIG_HOME`).
 const FOLDER: &str = "autamedica";
 
-/// The folder that the app keeps its files in; it may not exist yet.
+/// Returns the folder of the app's files, which may not exist yet.
 ///
 /// # Errors
-/// When this user has no home.
+/// When this user has no home folder.
 pub fn config_folder() -> io::Result<PathBuf> {
     let folders = choose_base_strategy().map_err(|error| io::Error::new(ErrorKind::NotFound, error))?;
     Ok(folders.config_dir().join(FOLDER))
 }
 
-/// What a file holds.
+/// Contents of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept<T> {
-    /// There is no such file yet.
+    /// The file does not exist.
     Nothing,
-    /// This.
+    /// Its value.
     Value(T),
-    /// Something that can't be read; it was put aside here, so that nothing of it is lost.
+    /// Malformed; the file was renamed to this path to preserve it.
     Broken(PathBuf),
 }
 
 impl<T> Kept<T> {
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     pub fn value(self) -> Option<T> {
         match self {
             Self::Value(value) => Some(value),
@@ -41,10 +41,10 @@ impl<T> Kept<T> {
     }
 }
 
-/// Reads a JSON file. One that isn't understood is renamed to `….broken`.
+/// Loads a JSON file. Renames a malformed one to `….broken`.
 ///
 /// # Errors
-/// When the file is there but can't be read.
+/// When reading or renaming the file fails.
 pub fn load<T: DeserializeOwned>(file: &Path) -> io::Result<Kept<T>> {
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
@@ -57,23 +57,23 @@ pub fn load<T: DeserializeOwned>(file: &Path) -> io::Result<Kept<T>> {
             let mut aside = file.as_os_str().to_owned();
             aside.push(".broken");
             let aside = PathBuf::from(aside);
-            // The category and place only: the text itself may hold a secret.
+            // Without the message, which may quote a secret from the file.
             let (line, column) = (error.line(), error.column());
-            tracing::warn!(file = %file.display(), line, column, "not understood, put aside");
+            tracing::warn!(file = %file.display(), line, column, "malformed file renamed");
             fs::rename(file, &aside)?;
             Ok(Kept::Broken(aside))
         }
     }
 }
 
-/// Writes a JSON file: its readers see the old one or the new one, never a part. Only this user may read it.
+/// Saves a JSON file atomically, readable by this user only.
 ///
 /// # Errors
-/// When the disk doesn't take it; the old file is still there then.
+/// When writing fails; the old file is unchanged then.
 pub fn save(file: &Path, value: &impl Serialize) -> io::Result<()> {
     let folder = file.parent().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "no folder"))?;
     fs::create_dir_all(folder)?;
-    // A new temporary file is for its user alone (0600), and keeps that when it takes the other's name.
+    // A temporary file is private (0600) and stays so after renaming.
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     serde_json::to_writer_pretty(&mut new, value)?;
     new.write_all(b"\n")?;
@@ -82,29 +82,29 @@ pub fn save(file: &Path, value: &impl Serialize) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this file belongs to the user that this process runs as.
+/// Returns whether this process's user owns the file.
 #[cfg(unix)]
 pub fn is_of_this_user(file: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    // SAFETY: a plain system call without arguments.
+    // SAFETY: plain system call without arguments.
     let user = unsafe { libc::geteuid() };
     fs::metadata(file).is_ok_and(|metadata| metadata.uid() == user)
 }
 
-/// Whether this file belongs to the user that this process runs as; here the folder's own rights decide.
+/// Returns `true`: the folder's permissions decide on this system.
 #[cfg(not(unix))]
 pub fn is_of_this_user(_: &Path) -> bool {
     true
 }
 
-/// Whether users other than the owner may read this file.
+/// Returns whether users other than the owner may access this file.
 #[cfg(unix)]
 pub fn is_open_to_others(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
-/// Whether users other than the owner may read this file; here the folder's own rights decide.
+/// Returns `false`: the folder's permissions decide on this system.
 #[cfg(not(unix))]
 pub fn is_open_to_others(_: &Path) -> bool {
     false

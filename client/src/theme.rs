@@ -1,4 +1,4 @@
-//! Every colour, size and font of the app. Nothing else names one.
+//! Colours, sizes and fonts of the app. Nothing else defines any.
 //!
 //! Two palettes: light outside a call, dark in it, so that faces stand out.
 
@@ -10,11 +10,11 @@ use egui::{
     TextStyle, Theme, Ui, Vec2, Visuals,
 };
 
-/// The steps between things, in points.
+/// Spacing in points.
 pub mod space {
-    /// Between parts of one thing.
+    /// Between parts of one element.
     pub const XXS: f32 = 4.0;
-    /// Between an icon and its word.
+    /// Between an icon and its label.
     pub const XS: f32 = 8.0;
     /// Inside a card, between rows.
     pub const S: f32 = 12.0;
@@ -28,90 +28,90 @@ pub mod space {
     pub const XXL: f32 = 48.0;
 }
 
-/// Corner radii, in points.
+/// Corner radii in points.
 pub mod corner {
     /// Cards, fields and buttons.
     pub const CARD: u8 = 12;
-    /// Pictures.
+    /// Videos.
     pub const VIDEO: f32 = 24.0;
-    /// Small pictures, where [`VIDEO`] would eat too much.
+    /// Thumbnails, for which [`VIDEO`] is too large.
     pub const THUMB: f32 = 16.0;
-    /// Round things: as round as they are high.
+    /// Fully rounded elements.
     pub const FULL: u8 = 255;
 }
 
-/// How long a panel takes to appear, in seconds.
+/// Duration of the fade-in of a panel, in seconds.
 pub const FADE_SECONDS: f32 = 0.15;
-/// How much a picture darkens while the connection is being restored.
+/// Dimming of videos while the connection is restored.
 pub const DIMMED: f32 = 0.4;
-/// Width of the keyboard focus ring, in points.
+/// Width of the keyboard focus ring in points.
 pub const FOCUS_WIDTH: f32 = 3.0;
-/// Opacity of a bar or label that lies on a picture.
+/// Opacity of bars and labels on a video.
 const OVERLAY_ALPHA: f32 = 0.94;
 
-/// Sizes that grow by a step on a kiosk.
+/// Sizes in points, larger on a kiosk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sizes {
     /// Screen titles.
     pub title: f32,
-    /// The sentence under a title; names.
+    /// Subtitles and names.
     pub lead: f32,
-    /// Everything else.
+    /// Body text.
     pub body: f32,
-    /// Under icons, beside times.
+    /// Captions of icons and times.
     pub caption: f32,
     /// Diameter of a call button.
     pub call_button: f32,
-    /// Height of an ordinary button or field; never under 44.
+    /// Height of other buttons and fields; at least 44.
     pub control: f32,
     /// Width of the card in the middle of a light screen.
     pub card: f32,
 }
 
 impl Sizes {
-    /// For a clinic desktop or a home.
+    /// For clinic PCs and at home.
     pub const DESKTOP: Self =
         Self { title: 28.0, lead: 20.0, body: 16.0, caption: 14.0, call_button: 56.0, control: 48.0, card: 560.0 };
-    /// For a kiosk: a step larger.
+    /// For a kiosk: larger.
     pub const KIOSK: Self =
         Self { title: 36.0, lead: 28.0, body: 20.0, caption: 16.0, call_button: 72.0, control: 64.0, card: 720.0 };
 
-    /// The icon inside a call button.
+    /// Returns the size of the icon in a call button.
     pub fn call_icon(&self) -> f32 {
         (self.call_button * 0.43).round()
     }
 }
 
-/// The colours of one theme.
+/// Colours of a theme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Palette {
-    /// Behind everything.
+    /// Background of the window.
     pub background: Color32,
     /// Cards, fields, panels.
     pub surface: Color32,
-    /// Controls that lie on a surface.
+    /// Controls on a surface.
     pub raised: Color32,
     /// Edges of fields and cards.
     pub outline: Color32,
-    /// Words.
+    /// Text.
     pub text: Color32,
-    /// Words that matter less.
+    /// Secondary text.
     pub muted: Color32,
-    /// What to press.
+    /// Main action.
     pub primary: Color32,
-    /// Words and icons on `primary`.
+    /// Text and icons on `primary`.
     pub on_primary: Color32,
     /// Hang up, remove, recording.
     pub danger: Color32,
-    /// Words and icons on `danger`.
+    /// Text and icons on `danger`.
     pub on_danger: Color32,
-    /// Something needs attention.
+    /// Warnings.
     pub warning: Color32,
-    /// Words and icons on `warning`.
+    /// Text and icons on `warning`.
     pub on_warning: Color32,
-    /// All is well.
+    /// Success.
     pub ok: Color32,
-    /// The ring around what the keyboard acts on.
+    /// Keyboard focus ring.
     pub focus: Color32,
 }
 
@@ -120,7 +120,7 @@ const fn rgb(hex: u32) -> Color32 {
 }
 
 impl Palette {
-    /// Start, check, waiting and end.
+    /// Start, check, waiting room and end.
     pub const LIGHT: Self = Self {
         background: rgb(0xF6F8F9),
         surface: rgb(0xFFFFFF),
@@ -156,69 +156,69 @@ impl Palette {
         focus: rgb(0x8AB4F8),
     };
 
-    /// The one that `ui` is drawn in.
+    /// Returns the palette of `ui`.
     pub fn of(ui: &Ui) -> &'static Self {
         if ui.visuals().dark_mode { &Self::DARK } else { &Self::LIGHT }
     }
 
-    /// The surface of something that lies on a picture.
+    /// Returns the fill of an element on a video.
     pub fn overlay(&self) -> Color32 {
         self.surface.gamma_multiply(OVERLAY_ALPHA)
     }
 
-    /// A control's fill under the pointer.
+    /// Returns a control's fill under the pointer.
     pub fn hovered(&self, fill: Color32) -> Color32 {
         fill.lerp_to_gamma(self.text, 0.10)
     }
 
-    /// A control's fill while it is pressed.
+    /// Returns a control's fill while it is pressed.
     pub fn pressed(&self, fill: Color32) -> Color32 {
         fill.lerp_to_gamma(self.text, 0.18)
     }
 
-    /// A fill that carries `accent` softly: notices, badges of state.
+    /// Returns a fill tinted with `accent`, for notices and status badges.
     pub fn tinted(&self, accent: Color32) -> Color32 {
         self.surface.lerp_to_gamma(accent, 0.12)
     }
 
-    /// A line between parts of a surface.
+    /// Returns the colour of a line between parts of a surface.
     pub fn divider(&self) -> Color32 {
         self.surface.lerp_to_gamma(self.text, 0.12)
     }
 }
 
-/// The bold cut of the text family.
+/// Returns the bold font of the text family.
 pub fn bold() -> FontFamily {
     FontFamily::Name("bold".into())
 }
 
-/// The icon font.
+/// Returns the icon font.
 pub fn icons() -> FontFamily {
     FontFamily::Name("icons".into())
 }
 
-/// Regular text of this size.
+/// Returns the regular font in this size.
 pub fn regular_font(size: f32) -> FontId {
     FontId::new(size, FontFamily::Proportional)
 }
 
-/// Bold text of this size.
+/// Returns the bold font in this size.
 pub fn bold_font(size: f32) -> FontId {
     FontId::new(size, bold())
 }
 
-/// An icon of this size.
+/// Returns the icon font in this size.
 pub fn icon_font(size: f32) -> FontId {
     FontId::new(size, icons())
 }
 
-/// Gives `ctx` our fonts and both styles.
+/// Installs fonts and styles in `ctx`.
 pub fn install(ctx: &Context, sizes: Sizes) {
     ctx.set_fonts(fonts());
     ctx.set_style_of(Theme::Light, style(&Palette::LIGHT, false, sizes));
     ctx.set_style_of(Theme::Dark, style(&Palette::DARK, true, sizes));
     ctx.set_theme(Theme::Light);
-    // One pixel of feathering per edge is all the smoothing we need; more costs fill rate on software GL.
+    // One pixel of feathering suffices; more costs fill rate on software GL.
     ctx.tessellation_options_mut(|options| options.feathering_size_in_pixels = 1.0);
 }
 
@@ -228,7 +228,7 @@ fn fonts() -> FontDefinitions {
         ("regular", notosans::REGULAR_TTF),
         ("bold", notosans::BOLD_TTF),
         ("icons", lucide_icons::LUCIDE_FONT_BYTES),
-        // What people write to each other. Other scripts come from the system's fonts, when they are needed.
+        // For chat. Other scripts come from the system's fonts when needed.
         ("emoji", epaint_default_fonts::NOTO_EMOJI_REGULAR),
     ] {
         fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
@@ -286,7 +286,7 @@ fn visuals(palette: &Palette, dark: bool) -> Visuals {
     visuals.selection.bg_fill = palette.primary.gamma_multiply(0.35);
     visuals.selection.stroke = Stroke::new(FOCUS_WIDTH, palette.focus);
     visuals.text_cursor.stroke = Stroke::new(2.0, palette.primary);
-    // Calm, and nothing is drawn twice a second for hours. The field with the keyboard has its ring.
+    // Less distracting, and avoids drawing twice a second. The focused field has a ring.
     visuals.text_cursor.blink = false;
     visuals.interact_cursor = Some(egui::CursorIcon::PointingHand);
     let states = &mut visuals.widgets;
@@ -315,7 +315,7 @@ fn visuals(palette: &Palette, dark: bool) -> Visuals {
 mod tests {
     use super::*;
 
-    /// WCAG 2.2's relative luminance.
+    /// Computes WCAG 2.2's relative luminance.
     fn luminance(color: Color32) -> f32 {
         let linear = |channel: u8| {
             let c = f32::from(channel) / 255.0;

@@ -1,23 +1,23 @@
-//! What this process costs, as the system counts it. Linux only: elsewhere there are no figures.
+//! CPU and memory usage of this process. Linux only.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// CPU time used so far, in total and by groups of threads of one name.
+/// CPU time used so far, in total and by thread name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CpuTime {
-    /// All threads, also those that have ended.
+    /// All threads, including those that have ended.
     pub total: Duration,
-    /// The threads that live now, by name without its trailing number.
+    /// Running threads, by name without its trailing number.
     pub by_thread: BTreeMap<String, Duration>,
 }
 
-/// CPU time used so far, or `None` where the system doesn't tell.
+/// Returns the CPU time used so far; `None` where the system does not report it.
 pub fn cpu_time() -> Option<CpuTime> {
     let total = parse_stat(&std::fs::read_to_string("/proc/self/stat").ok()?)?.1;
     let mut by_thread = BTreeMap::new();
     for entry in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
-        // A thread that ended since the folder was listed is no error.
+        // The thread may have ended since listing.
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
         if let Some((name, time)) = parse_stat(&stat) {
             *by_thread.entry(group(&name)).or_default() += time;
@@ -26,7 +26,7 @@ pub fn cpu_time() -> Option<CpuTime> {
     Some(CpuTime { total, by_thread })
 }
 
-/// Resident memory in MiB, or `None` where the system doesn't tell.
+/// Returns the resident memory in MiB; `None` where the system does not report it.
 pub fn rss_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -34,7 +34,7 @@ pub fn rss_mib() -> Option<f64> {
     Some(kib / 1024.0)
 }
 
-/// Name and CPU time from a line of `/proc/…/stat` (proc(5): fields 2, 14 and 15, in ticks of 10 ms).
+/// Returns name and CPU time from a line of `/proc/…/stat` (proc(5): fields 2, 14 and 15, in ticks of 10 ms).
 fn parse_stat(line: &str) -> Option<(String, Duration)> {
     let (start, end) = (line.find('(')?, line.rfind(')')?);
     let name = line.get(start + 1..end)?.to_owned();

@@ -1,4 +1,4 @@
-//! Who is calling, and what they may do.
+//! Authentication and permissions of callers.
 
 use std::net::IpAddr;
 
@@ -13,68 +13,68 @@ use crate::state::AppState;
 use crate::store::{ApiKey, Event, KEY_PREFIX, Scope};
 use crate::token;
 
-/// A participant, proved by their own LiveKit token.
+/// Participant, authenticated by their LiveKit token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Participant {
-    /// The user.
+    /// The participant's identity.
     pub user: Id,
-    /// Their role.
+    /// The participant's role.
     pub role: Role,
-    /// The consultation the token is for.
+    /// Consultation of the token.
     pub consultation: Id,
-    /// The token's generation.
+    /// Generation of the token.
     pub generation: u32,
 }
 
-/// Who a request proves to come from.
+/// Authenticated identity of a caller.
 #[derive(Clone, Debug)]
 pub enum Who {
-    /// Somebody on this machine, while the operator has made no API key; where there is a local key, somebody who has it.
+    /// A caller on this machine, while there is no API key. If there is a local key, the caller has sent it.
     Local,
-    /// The holder of an API key.
+    /// Holder of an API key.
     Key(ApiKey),
-    /// The holder of a token for a room.
+    /// Holder of a token for a room.
     Participant(Participant),
 }
 
-/// The caller of a route that wants to know.
+/// Caller of a route that checks permissions.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who.
+    /// Authenticated identity.
     pub who: Who,
-    /// From which address.
+    /// IP address of the caller.
     pub origin: IpAddr,
 }
 
-/// What may be done.
+/// Permission that a route requires.
 #[derive(Clone, Copy, Debug)]
 pub enum Permission<'a> {
-    /// Create, read, move and cancel consultations, and their links.
+    /// Create, read, reschedule and cancel consultations, and manage their links.
     Manage,
     /// Read rooms, stats and metrics.
     Read,
-    /// As [`Read`](Self::Read), of this consultation.
+    /// As [`Read`](Self::Read), for this consultation.
     ReadOne(&'a Id),
     /// Admit, refuse, remove, mute, record and end in this consultation.
     Direct(&'a Id),
     /// Enter any consultation as its doctor.
     Enter,
-    /// Exchange a kiosk's code.
+    /// Exchange a kiosk code.
     Kiosk,
-    /// Try the network with a room of one's own.
+    /// Check the network in a separate room.
     Check,
 }
 
 impl Caller {
-    /// Passes who may, and refuses the others; a refusal is on record.
+    /// Checks a permission. A denial is added to the audit log.
     ///
     /// # Errors
-    /// With 403, or when the database fails.
+    /// [`Error::Refused`] with [`ErrorCode::Unauthorized`] for callers without credentials, [`ErrorCode::Forbidden`]
+    /// for others, and [`ErrorCode::RateLimited`] after too many denials; [`Error::Database`].
     pub async fn must(&self, state: &AppState, permission: Permission<'_>) -> Result<()> {
         if self.may(permission) {
             return Ok(());
         }
-        // Somebody without any proof is asked for one.
         if matches!(self.who, Who::Local) {
             return Err(unauthorized());
         }
@@ -109,7 +109,7 @@ impl Caller {
         }
     }
 
-    /// An audit entry by this caller.
+    /// Creates an audit entry with this caller as actor.
     pub fn event(&self, action: &'static str) -> Event {
         let actor = match &self.who {
             Who::Local => "local".to_owned(),
@@ -159,7 +159,7 @@ impl FromRequestParts<AppState> for Participant {
     }
 }
 
-/// The address of whoever isn't asked who they are.
+/// IP address of a caller who needs no credentials.
 pub struct Origin(pub IpAddr);
 
 impl FromRequestParts<AppState> for Origin {
@@ -170,10 +170,10 @@ impl FromRequestParts<AppState> for Origin {
     }
 }
 
-/// Somebody on this machine, if the request comes from there and API keys don't decide.
+/// Accepts a caller on this machine while there is no API key.
 ///
 /// # Errors
-/// With 401, or when the database fails.
+/// [`Error::Refused`] with [`ErrorCode::Unauthorized`] for all others; [`Error::Database`].
 pub async fn local(parts: &Parts, origin: IpAddr, state: &AppState) -> Result<Caller> {
     let is_local =
         origin.is_loopback() && is_addressed_locally(parts) && is_asked_locally(parts) && !is_forwarded(parts);
@@ -187,19 +187,20 @@ fn unauthorized() -> Error {
     Error::refused(ErrorCode::Unauthorized, "send your key or token as `Authorization: Bearer …`")
 }
 
-/// The participant whom a token of ours proves.
+/// Authenticates a participant by a token that this server issued.
 ///
 /// # Errors
-/// With 401, or when the database fails.
+/// [`Error::Refused`] with [`ErrorCode::Unauthorized`] if the token is invalid, revoked or not a participant's;
+/// [`Error::Database`].
 pub async fn participant(bearer: &str, state: &AppState) -> Result<Participant> {
     let claims = state.sfu.verify(bearer).map_err(|_| unauthorized())?;
-    // What the server's own calls to LiveKit are signed with has no metadata, so it proves nobody.
+    // Tokens of the server's own calls to LiveKit have no metadata and don't authenticate anybody.
     let metadata: ParticipantMetadata = serde_json::from_str(&claims.metadata).map_err(|_| unauthorized())?;
     let consistent = claims.video.room_join
         && claims.video.room == room_name(&metadata.consultation_id)
         && claims.sub == metadata.user_id.as_str()
         && is_grant_of(metadata.role, claims.video.room_record, state.sfu.doctor_room_record());
-    // A token from before a removal or before the links were renewed proves nothing any more, also not here.
+    // A removal and a renewal of the links revoke earlier tokens for this API, too.
     let generation = token::generation(&claims.attributes);
     let is_good = async || {
         let standing = state.store.standing(&metadata.consultation_id, &claims.sub).await?;
@@ -211,8 +212,8 @@ pub async fn participant(bearer: &str, state: &AppState) -> Result<Participant> 
     Ok(Participant { user: metadata.user_id, role: metadata.role, consultation: metadata.consultation_id, generation })
 }
 
-/// Whether the server gives somebody of this role a token with, or without, `roomRecord`. Where doctors' tokens lack it, one
-/// from before that was set still has it.
+/// Returns `true` if a token of this role may have, or lack, `roomRecord`. Doctors' tokens issued before the setting
+/// was changed still have it.
 fn is_grant_of(role: Role, room_record: bool, doctor_room_record: bool) -> bool {
     match role {
         Role::Patient | Role::Observer => !room_record,
@@ -220,26 +221,26 @@ fn is_grant_of(role: Role, room_record: bool, doctor_room_record: bool) -> bool 
     }
 }
 
-/// The token in `Authorization: Bearer …`.
+/// Returns the token in `Authorization: Bearer …`.
 pub fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether the caller meant this machine: a web page on another name that leads here (DNS rebinding) did not.
+/// Returns `true` if the `Host` header names this machine, which a web page using DNS rebinding doesn't.
 fn is_addressed_locally(parts: &Parts) -> bool {
     let authority = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     authority.is_some_and(|authority| is_local_url(&format!("http://{authority}")))
 }
 
-/// Whether no web page from elsewhere is behind this request: a browser names the page's origin in every request that
-/// changes something, and lets pages send some of them without asking.
+/// Returns `true` unless a web page of another origin sent the request. Browsers send `Origin` with every modifying
+/// request, and send some cross-origin requests without a preflight.
 fn is_asked_locally(parts: &Parts) -> bool {
     parts.headers.get(header::ORIGIN).is_none_or(|origin| origin.to_str().is_ok_and(is_local_url))
 }
 
-/// Whether a proxy on this machine passes somebody else's request on. Proxies say so in one of these headers.
+/// Returns `true` if a proxy on this machine forwards the request, recognized by the headers that proxies add.
 fn is_forwarded(parts: &Parts) -> bool {
     parts.headers.keys().any(|name| {
         let name = name.as_str();

@@ -1,4 +1,4 @@
-//! What an operator does beside serving: keys, the audit log, the check of the configuration.
+//! Subcommands of the operator: API keys and the audit log; and the check of the configuration.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make, list and revoke the API's keys.
+    /// Manage API keys.
     Key {
         #[command(subcommand)]
         command: KeyCommand,
@@ -23,42 +23,42 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Make a key and print it. It can't be shown again.
+    /// Create a key and print it. It can't be shown again.
     Create {
-        /// What to call it, such as `front-desk`.
+        /// Name of the key, such as `front-desk`.
         name: String,
-        /// What it may do.
+        /// Scope of the key.
         #[arg(long, value_enum)]
         scope: Scope,
     },
-    /// List every key's name, scope and state.
+    /// List name, scope and state of all keys.
     List,
-    /// Revoke the key of this name. From the next request on it doesn't work.
+    /// Revoke a key. It stops working at once.
     Revoke {
-        /// Its name.
+        /// Name of the key.
         name: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Find any changed, missing or reordered entry. Exits with 2 when there is one.
+    /// Check the log for changed, missing or reordered entries. Exits with 2 if there are any.
     Verify {
-        /// A head that was noted before, as `SEQ:HASH` or `SEQ:HASH:SEAL`: the log must still hold that entry.
+        /// Earlier output of `head`, as `SEQ:HASH` or `SEQ:HASH:SEAL`: the log must still contain that entry.
         #[arg(long, value_name = "SEQ:HASH")]
         at_least: Option<AuditHead>,
     },
-    /// Print the log's head as `SEQ:HASH:SEAL`, to be kept elsewhere for `verify --at-least`.
+    /// Print the log's head as `SEQ:HASH:SEAL`, for `verify --at-least`.
     Head,
     /// Write the log to standard output as JSON Lines.
     Export,
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
-    /// When the database can't be used, or a name is wrong.
+    /// If the database can't be used, the key's name is invalid or taken, or there is no key of that name.
     pub async fn run(self, config: &Config) -> Result<ExitCode> {
         let store = open_store(config).await?;
         let code = match self {
@@ -79,7 +79,7 @@ impl KeyCommand {
     async fn run(self, store: &Store) -> Result<ExitCode> {
         match self {
             Self::Create { name, scope } => {
-                // It stands in the audit log as `key:NAME`.
+                // The name is part of audit entries, as `key:NAME`.
                 autamedica_api::Id::new(&name).context("the key's name")?;
                 let key = store.create_key(&name, scope).await.context("making the key (is the name taken?)")?;
                 println!("{}", key.expose());
@@ -133,10 +133,10 @@ async fn export(store: &Store) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks at what the configuration names: the database, and the SFU.
+/// Checks the database and the SFU that the configuration names.
 ///
 /// # Errors
-/// When something isn't there.
+/// If the database can't be used, a server behind a proxy has no API key, or the SFU's program is missing.
 pub async fn check(config: &Config) -> Result<()> {
     let store = open_store(config).await?;
     if config.behind_proxy && !store.has_keys().await? {

@@ -28,99 +28,102 @@ pub use folders::data_folder;
 pub use ice::{IceConfig, TURN_TTL};
 use values::{language, networks, origins, public_address, switch, transport, value, web_address};
 
-/// Where the backend serves when nothing else is said.
+/// Default port of the backend.
 pub const DEFAULT_PORT: u16 = 8888;
 
-/// The page of the replaced deployment that may call the API unless others are named, where only this machine is served.
+/// Web page of the replaced deployment; may call the API by default if only this machine is served.
 const DEFAULT_ORIGIN: &str = "http://localhost:3003";
 
-/// What the backend runs with. [`Config::from_env`] reads the operator's settings; the fields can be changed after.
+/// Configuration of the backend. [`Config::from_env`] reads the operator's settings; the fields can be changed
+/// afterwards.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The address to serve on.
+    /// IP address to listen on.
     pub host: IpAddr,
-    /// The port to serve on; 0 lets the system choose.
+    /// Port to listen on; 0 selects any free port.
     pub port: u16,
-    /// Which SFU.
+    /// SFU to use.
     pub sfu: SfuConfig,
-    /// Which database.
+    /// Database to use.
     pub database: Database,
-    /// 64 hexadecimal digits that seal what is secret in the database. Without it: a file beside the SQLite database.
+    /// Master key for the secrets in the database: 64 hexadecimal digits. Default: a key file next to the SQLite
+    /// database.
     pub master_key: Option<Secret>,
-    /// Whether a proxy in front ends TLS and tells callers' addresses in `X-Forwarded-For`.
+    /// `true` if a reverse proxy terminates TLS and sends callers' addresses in `X-Forwarded-For`.
     pub behind_proxy: bool,
-    /// The proxies that are believed then.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Where people reach the server, the beginning of links. Without it: this machine.
+    /// Public URL of the server, used in links. Default: this machine.
     pub public_url: Option<Url>,
-    /// Whether new consultations are end-to-end encrypted when nobody says.
+    /// Default for the end-to-end encryption of new consultations.
     pub e2ee_default: bool,
-    /// The language of new consultations when nobody says.
+    /// Default language of new consultations.
     pub language_default: Language,
     /// The path of new consultations' media when nobody says.
     pub transport_default: Transport,
-    /// Whether a doctor's token grants LiveKit's `roomRecord`, which lets its holder use the SFU's egress. Recording through
+    /// Grants LiveKit's `roomRecord` in doctors' tokens, which allows starting an egress at the SFU. Recording through
     /// this server doesn't need it.
     pub doctor_room_record: bool,
-    /// Folder for a fresh key of this user, which callers on this machine must send: set by an app that starts the backend
-    /// inside itself. Without it, and without API keys, everybody on this machine is served.
+    /// Folder for a new local key, which callers on this machine must send. Set by an app that runs the backend in its
+    /// process. Without a local key and without API keys, every caller on this machine is accepted.
     pub local_key_folder: Option<PathBuf>,
-    /// How consultations are recorded.
+    /// Recording of consultations.
     pub recording: RecordingConfig,
-    /// The JWT secret of the clinic's project at Supabase, whose accounts may signal calls from peer to peer.
+    /// JWT secret of the clinic's Supabase project, whose accounts may use peer-to-peer signaling.
     pub supabase_jwt_secret: Option<Secret>,
-    /// The STUN and TURN servers for calls from peer to peer.
+    /// STUN and TURN servers for peer-to-peer calls.
     pub ice: IceConfig,
-    /// Where the integrator wants to hear what happens.
+    /// Webhook of the integrator.
     pub outgoing: Option<OutgoingConfig>,
-    /// The web pages, by origin, whose scripts may call the API; none unless named.
+    /// Origins of the web pages that may call the API (CORS). Default: none.
     pub cors_origins: Vec<HeaderValue>,
-    /// How many requests are taken from one address or with one key.
+    /// Limit for requests per address and per API key.
     pub rate_limit: RateLimit,
-    /// How many codes one address or kiosk may try.
+    /// Limit for attempts to use a code, per address or kiosk.
     pub code_limit: RateLimit,
-    /// How many checks of the network one address or key may make.
+    /// Limit for network checks per address or API key.
     pub check_limit: RateLimit,
-    /// How many refusals of one address are put on record.
+    /// Limit for refusals per address in the audit log.
     pub refusal_limit: RateLimit,
-    /// The settings of the replaced deployment that were found, to be told to the operator.
+    /// Settings of the replaced deployment, for the log.
     pub existing: ExistingSettings,
-    /// How many connections are open at the same time, and how long each may take.
+    /// Limits for connections and their duration.
     pub connection_limits: ConnectionLimits,
 }
 
-/// Which SFU the backend works with.
+/// SFU of the backend.
 #[derive(Clone, Debug)]
 pub enum SfuConfig {
-    /// Start one on this machine's loopback, with a secret of its own for each start, and restart it when it dies.
+    /// An SFU on this machine's loopback interface. The backend starts it with a new secret each time and restarts it
+    /// after a crash.
     Managed {
-        /// The program; found by itself when absent.
+        /// Path of the program. Default: searched for.
         program: Option<PathBuf>,
     },
-    /// One that runs elsewhere: LiveKit Cloud, a cluster, or another process.
+    /// An SFU elsewhere: LiveKit Cloud, a cluster, or another process.
     External {
-        /// Where.
+        /// URL of the SFU.
         url: LiveKitUrl,
-        /// The name of the API key.
+        /// Name of the API key.
         api_key: String,
-        /// The API secret.
+        /// API secret.
         api_secret: Secret,
     },
 }
 
-/// Where consultations are kept.
+/// Database of the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Database {
-    /// In memory, gone with the server: for tests and for a trial.
+    /// In memory; lost when the server stops. For tests and trials.
     Memory,
-    /// A SQLite file; it is made when absent.
+    /// SQLite file; created if missing.
     File(PathBuf),
-    /// A PostgreSQL server, `postgres://…`. The URL may hold a password.
+    /// PostgreSQL server, `postgres://…`. The URL may contain a password.
     Postgres(Secret),
 }
 
 impl Default for Config {
-    /// Everything embedded, on loopback, nothing kept on disk.
+    /// Everything embedded, on the loopback interface, without files.
     fn default() -> Self {
         Self {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -152,27 +155,28 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads `.env` of the working folder, then the environment, which wins.
+    /// Reads `.env` of the working folder and the environment, which takes precedence.
     ///
     /// # Errors
-    /// When `.env` belongs to another user than this one and root, a setting is wrong, or one that goes with it is missing.
+    /// [`ConfigError::DotEnv`] if `.env` can't be read or belongs to a user other than this one and root; otherwise as
+    /// [`from_vars`](Self::from_vars).
     pub fn from_env() -> Result<Self, ConfigError> {
         dot_env::load(Path::new(".env"))?;
         Self::from_environment()
     }
 
-    /// Reads the environment alone: an app is started in any folder, also in one where others write.
+    /// Reads the environment only. Apps can be started in folders where other users may write a `.env`.
     ///
     /// # Errors
-    /// When a setting is wrong or one that goes with it is missing.
+    /// As [`from_vars`](Self::from_vars).
     pub fn from_environment() -> Result<Self, ConfigError> {
         Self::from_vars(|name| std::env::var(name).ok())
     }
 
-    /// As [`from_env`](Self::from_env), from any source of variables. An empty value counts as unset.
+    /// Reads the settings from `variables`. An empty value counts as unset.
     ///
     /// # Errors
-    /// When a setting is wrong or one that goes with it is missing.
+    /// [`ConfigError`] if a setting is invalid or requires another one that is missing.
     pub fn from_vars(variables: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let set = |name: &str| variables(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let (translated, existing) = existing::translate(&set)?;
@@ -255,8 +259,8 @@ impl Config {
         })
     }
 
-    /// The pages, by origin, whose scripts may call the API: those named, else the replaced deployment's own page where only this
-    /// machine is served.
+    /// Returns the origins that may call the API. Without a setting, and without a proxy, it is the page of the
+    /// replaced deployment.
     pub fn allowed_origins(&self) -> Vec<HeaderValue> {
         if self.cors_origins.is_empty() && !self.behind_proxy {
             return vec![HeaderValue::from_static(DEFAULT_ORIGIN)];
@@ -264,10 +268,11 @@ impl Config {
         self.cors_origins.clone()
     }
 
-    /// Whether the settings go together. The server asks before it starts.
+    /// Checks that the settings are consistent. The server calls this before it starts.
     ///
     /// # Errors
-    /// When they would serve plain HTTP to the network, give out links that lead nowhere, or share no master key.
+    /// [`ConfigError::NoTls`], [`ConfigError::NoPublicUrl`], [`ConfigError::EmbeddedSfuBehindProxy`],
+    /// [`ConfigError::EgressWithoutBucket`] or [`ConfigError::NoMasterKey`].
     pub fn check(&self) -> Result<(), ConfigError> {
         if !self.host.is_loopback() && !self.behind_proxy {
             return Err(ConfigError::NoTls(self.host));
@@ -289,10 +294,10 @@ impl Config {
 }
 
 impl Database {
-    /// Reads `postgres://…`, `sqlite::memory:`, `sqlite:FILE` or `sqlite://FILE`.
+    /// Parses `postgres://…`, `sqlite::memory:`, `sqlite:FILE` or `sqlite://FILE`.
     ///
     /// # Errors
-    /// When it is none of these.
+    /// [`ConfigError::Database`] for other URLs.
     pub fn parse(url: &str) -> Result<Self, ConfigError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(Secret::new(url)));

@@ -1,4 +1,4 @@
-//! Callers' connections: how many are open, and how long a request's headers may take.
+//! HTTP connections of callers, with limits for their number and for the time that a request's headers take.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,25 +20,26 @@ use crate::counts::{Counted, Counts};
 use crate::limits::network;
 use crate::proxies::Proxies;
 
-/// The largest request line and headers, in bytes. What is sent waits in a buffer of this size, too.
+/// Maximum size of the request line and headers in bytes; also the size of the write buffer.
 const BUFFER: usize = 64 * 1024;
-/// As [`ConnectionLimits::headers`], for a trusted proxy. Proxies keep idle connections for 60 s, and a request could be on its
-/// way when the server closes first.
+/// As [`ConnectionLimits::headers`], for trusted proxies. Longer than the 60 s for which proxies keep idle connections,
+/// so that the server doesn't close one while a request is sent.
 const PROXY_HEADERS: Duration = Duration::from_secs(75);
-/// How long the other side may leave what is sent to it unread before the connection ends.
+/// Maximum time that sent data may stay unacknowledged before the connection is closed.
 const UNREAD: Duration = Duration::from_secs(60);
-/// Pause after a failure to accept, such as too many open files.
+/// Delay after a failed accept, such as with too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Limits of callers' connections.
+/// Limits for callers' connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Time from one request of a connection to the end of the next one's headers, unless a trusted proxy sends them. Slower
-    /// connections are closed.
+    /// Maximum time from the end of a request to the end of the next one's headers. Slower connections are closed,
+    /// except those of trusted proxies.
     pub headers: Duration,
-    /// Number of open connections. More wait until one is closed.
+    /// Maximum number of open connections. Further ones wait.
     pub total: usize,
-    /// Number of open connections of one address, except those of a trusted proxy. More are closed at once.
+    /// Maximum number of open connections per address, except those of trusted proxies. Further ones are closed at
+    /// once.
     pub each: usize,
 }
 
@@ -48,7 +49,7 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// The open connections.
+/// Open connections.
 #[derive(Debug)]
 pub struct Connections {
     limits: ConnectionLimits,
@@ -57,7 +58,7 @@ pub struct Connections {
     by_address: Arc<Counts<IpAddr>>,
 }
 
-/// A connection's place among the open ones, free again when dropped.
+/// Slot of an open connection; released when dropped.
 #[derive(Debug)]
 struct Place {
     headers: Duration,
@@ -66,24 +67,24 @@ struct Place {
 }
 
 impl Connections {
-    /// None yet. Connections of trusted `proxies` count for the total only.
+    /// Creates an empty set. Connections of trusted `proxies` only count towards the total.
     pub fn new(limits: ConnectionLimits, proxies: Proxies) -> Self {
         let places = Arc::new(Semaphore::new(limits.total.min(Semaphore::MAX_PERMITS)));
         Self { limits, proxies, places, by_address: Arc::default() }
     }
 
-    /// Serves `routes` until the server ends, and then what is under way.
+    /// Serves `routes` until the server shuts down, then waits for pending requests.
     pub async fn serve(self, listener: TcpListener, routes: Router, ended: watch::Receiver<bool>) {
         let mut open = JoinSet::new();
         let mut end = ended.clone();
         let accepting = async {
             loop {
-                // It never fails, because nobody closes the semaphore.
+                // The semaphore is never closed, so this doesn't fail.
                 let Ok(permit) = self.places.clone().acquire_owned().await else { return };
                 let (stream, peer) = match listener.accept().await {
                     Ok(accepted) => accepted,
                     Err(error) => {
-                        tracing::warn!(%error, "a connection can't be accepted");
+                        tracing::warn!(%error, "accepting a connection failed");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                         continue;
                     }
@@ -96,20 +97,20 @@ impl Connections {
         };
         tokio::select! {
             () = accepting => {}
-            // A closed channel means that the RunningServer is gone.
+            // A closed channel means that the `RunningServer` was dropped.
             () = async { drop(end.wait_for(|end| *end).await) } => {}
         }
         drop(listener);
         while open.join_next().await.is_some() {}
     }
 
-    /// A place for a connection of this address, unless it has too many.
+    /// Reserves a slot for a connection, unless its address has too many.
     fn place(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Place> {
         let is_proxy = self.proxies.trusts(address);
         let each = if is_proxy { usize::MAX } else { self.limits.each };
         let counted = self.by_address.open(network(address), usize::MAX, each);
         if counted.is_none() {
-            tracing::debug!(%address, "an address has too many connections");
+            tracing::debug!(%address, "connection rejected: too many from this address");
         }
         let headers = if is_proxy { PROXY_HEADERS } else { self.limits.headers };
         Some(Place { headers, _counted: counted?, _permit: permit })
@@ -134,18 +135,19 @@ async fn connection(
     let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        // A closed channel means that the RunningServer is gone.
+        // A closed channel means that the `RunningServer` was dropped.
         () = async { drop(ended.wait_for(|end| *end).await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "connection failed");
     }
 }
 
-/// Has the system end a connection that nobody reads from. The WebSockets' library waits for such a reader without a limit.
+/// Has the kernel close a connection whose peer doesn't read. The WebSocket library waits for such peers without a
+/// limit.
 #[cfg(target_os = "linux")]
 fn end_when_unread(stream: &TcpStream) {
     use std::os::fd::AsRawFd as _;
@@ -153,10 +155,10 @@ fn end_when_unread(stream: &TcpStream) {
     let millis = libc::c_uint::try_from(UNREAD.as_millis()).unwrap_or(libc::c_uint::MAX);
     let size = std::mem::size_of_val(&millis) as libc::socklen_t;
     let value = (&raw const millis).cast();
-    // SAFETY: the descriptor is open as long as the stream is, and the value as long as the call.
+    // SAFETY: the descriptor is open as long as the stream exists, and the value outlives the call.
     let set = unsafe { libc::setsockopt(stream.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, value, size) };
     if set != 0 {
-        tracing::debug!(error = %std::io::Error::last_os_error(), "a connection has no time limit for reading");
+        tracing::debug!(error = %std::io::Error::last_os_error(), "setting the timeout for unread data failed");
     }
 }
 

@@ -1,14 +1,14 @@
-//! Counts of what is open, in all and of each: addresses' connections, persons' sockets.
+//! Limited counters per key, such as connections per address and sockets per user.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Number of open things of each key; keys with none aren't kept.
+/// Number of open objects per key. Keys without objects are removed.
 #[derive(Debug)]
 pub struct Counts<K: Eq + Hash>(Mutex<HashMap<K, usize>>);
 
-/// One open thing; dropped, it counts no more.
+/// A counted object; dropping it decrements the counter.
 #[derive(Debug)]
 pub struct Counted<K: Eq + Hash> {
     key: K,
@@ -22,7 +22,7 @@ impl<K: Eq + Hash> Default for Counts<K> {
 }
 
 impl<K: Eq + Hash + Clone> Counts<K> {
-    /// Counts one more of this key. `None` when there are `most` in all or `each` of it already.
+    /// Increments the counter of a key. Returns `None` if the total is `most` or the key's counter is `each` already.
     pub fn open(self: &Arc<Self>, key: K, most: usize, each: usize) -> Option<Counted<K>> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.values().sum::<usize>() >= most || counts.get(&key).is_some_and(|own| *own >= each) {
@@ -32,7 +32,7 @@ impl<K: Eq + Hash + Clone> Counts<K> {
         Some(Counted { key, counts: self.clone() })
     }
 
-    /// Number of all that are open.
+    /// Returns the total over all keys.
     pub fn total(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }

@@ -4,47 +4,47 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use livekit_api::services::{ServerError, ServerErrorCode, ServiceError};
 
-/// What a handler can fail with. Its answer says what the caller can act on; what went wrong inside is only logged.
+/// Error of a request handler. The answer contains what the caller can act on; internal causes are only logged.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request is wrong or refused.
+    /// The request is invalid or refused.
     #[error("{message}")]
     Refused {
-        /// The answer's status and `error.code`.
+        /// Error code of the answer; determines the HTTP status.
         code: ErrorCode,
-        /// For the caller.
+        /// Message for the caller.
         message: String,
     },
-    /// The body lacks fields that it must have.
+    /// The body lacks required fields.
     #[error("{summary}: {detail}")]
     MissingFields {
-        /// Names every field that must be there.
+        /// Sentence with all required fields.
         summary: String,
-        /// Says what is wrong.
+        /// Sentence with the missing fields.
         detail: String,
     },
-    /// The SFU didn't do what it should.
+    /// A call of the SFU's API failed.
     #[error("the SFU failed")]
     Sfu(#[from] ServiceError),
-    /// A token couldn't be made.
+    /// Creating a token failed.
     #[error("a token couldn't be made")]
     Token(#[from] livekit_api::access_token::AccessTokenError),
-    /// The database didn't do what it should.
+    /// A database query failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
-    /// A key that was sealed with another master key.
+    /// A sealed value was sealed with another master key.
     #[error("an end-to-end key can't be opened")]
     Sealed(#[from] crate::vault::CannotOpen),
-    /// A broken promise of our own.
+    /// An internal invariant is violated.
     #[error("{0}")]
     Internal(&'static str),
 }
 
-/// What handlers return.
+/// Result of a request handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A refusal.
+    /// Creates a refusal.
     pub fn refused(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::Refused { code, message: message.into() }
     }
@@ -60,7 +60,7 @@ impl Error {
     }
 }
 
-/// The status that goes with a code.
+/// Returns the HTTP status of an error code.
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidJson | ErrorCode::InvalidRequest | ErrorCode::InvalidId => StatusCode::BAD_REQUEST,
@@ -95,8 +95,8 @@ fn status(code: ErrorCode) -> StatusCode {
     }
 }
 
-/// Whether the SFU doesn't take our tokens: another key, or one of the clocks is wrong, so that they count as not valid yet or
-/// any more.
+/// Returns `true` if the SFU rejects this server's tokens, because the API key differs or because a wrong clock makes
+/// them invalid.
 fn refuses_us(error: &ServiceError) -> bool {
     let code = match error {
         ServiceError::Twirp(ServerError::Twirp(answer)) => answer.code.as_str(),
@@ -112,13 +112,13 @@ impl IntoResponse for Error {
             Self::Refused { .. } | Self::MissingFields { .. } => {}
             Self::Sfu(cause) if refuses_us(cause) => tracing::error!(
                 error = %cause,
-                "the SFU refuses this server's tokens: the key is another one, or the clocks of both machines differ by minutes"
+                "the SFU rejects this server's tokens: the API keys or the clocks of the two machines differ"
             ),
-            Self::Sfu(cause) => tracing::warn!(error = %cause, "the SFU failed"),
-            Self::Token(cause) => tracing::error!(error = %cause, "a token couldn't be made"),
-            Self::Database(cause) => tracing::error!(error = %cause, "the database failed"),
-            Self::Sealed(cause) => tracing::error!(error = %cause, "an end-to-end key can't be opened"),
-            Self::Internal(cause) => tracing::error!(cause, "a broken promise"),
+            Self::Sfu(cause) => tracing::warn!(error = %cause, "request to the SFU failed"),
+            Self::Token(cause) => tracing::error!(error = %cause, "creating a token failed"),
+            Self::Database(cause) => tracing::error!(error = %cause, "database query failed"),
+            Self::Sealed(cause) => tracing::error!(error = %cause, "opening a sealed value failed"),
+            Self::Internal(cause) => tracing::error!(cause, "internal error"),
         }
         let failure = match self {
             Self::Refused { message, .. } => Failure::new(code, message),

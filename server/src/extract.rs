@@ -1,4 +1,4 @@
-//! Extractors whose rejections are the API's own errors.
+//! Request extractors that reject with the API's errors.
 
 use std::io::Read as _;
 
@@ -15,12 +15,12 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
-/// A JSON body, refused with a code that says what is wrong with it.
+/// JSON body; rejected with a code that tells invalid JSON from invalid data.
 pub struct Json<T>(pub T);
 
-/// A type of JSON body.
+/// Type of a JSON body.
 pub trait JsonBody: DeserializeOwned {
-    /// Fields that must be there. A body that lacks one, or has it empty, is refused with the names of all.
+    /// Required fields. A body in which one is missing or empty is rejected with a list of all of them.
     const REQUIRED: &'static [&'static str] = &[];
 }
 
@@ -43,12 +43,12 @@ impl JsonBody for AddObserver {
 }
 impl JsonBody for PermitObserver {}
 
-/// Refuses a body that lacks required fields.
+/// Checks that the required fields are present.
 ///
 /// # Errors
-/// [`Error::MissingFields`].
+/// [`Error::MissingFields`] if one is missing, `null` or empty.
 fn check_required(body: &[u8], required: &[&str]) -> Result<(), Error> {
-    // A body that isn't an object is refused for that when it is read.
+    // Bodies other than objects are rejected by the deserializer.
     let Ok(serde_json::Value::Object(body)) = serde_json::from_slice(body) else { return Ok(()) };
     let is_missing = |name: &&&str| match body.get(**name) {
         None | Some(serde_json::Value::Null) => true,
@@ -72,7 +72,7 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Json<T> {
         let (mut parts, body) = request.into_parts();
         let Body(bytes) = Body::from_request(Request::from_parts(parts.clone(), body), state).await?;
         parts.headers.remove(CONTENT_ENCODING);
-        // serde would read a list as an object whose fields come in order.
+        // serde would accept an array as a struct with its fields in order.
         if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
             return Err(Error::refused(ErrorCode::InvalidRequest, "the body must be an object"));
         }
@@ -100,7 +100,7 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Json<T> {
     }
 }
 
-/// A JSON body that may be absent; then its default counts.
+/// Optional JSON body; its default if absent.
 pub struct OptionalJson<T>(pub T);
 
 impl<S: Send + Sync, T: JsonBody + Default> FromRequest<S> for OptionalJson<T> {
@@ -118,7 +118,7 @@ impl<S: Send + Sync, T: JsonBody + Default> FromRequest<S> for OptionalJson<T> {
     }
 }
 
-/// The parameters after a path's `?`, refused like a body.
+/// Query parameters, rejected like a body.
 pub struct Query<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
@@ -132,10 +132,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The largest body anybody needs, in bytes, with room to spare; also of a compressed one after it is inflated.
+/// Maximum size of a body in bytes, before and after decompression.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// A body, inflated when it came with `Content-Encoding: gzip`.
+/// Body, decompressed if sent with `Content-Encoding: gzip`.
 pub struct Body(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
@@ -150,7 +150,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             let message = "send the body plain or with `Content-Encoding: gzip`";
             return Err(Error::refused(ErrorCode::UnsupportedMediaType, message));
         }
-        // Nothing but its length can be wrong with it, unless the caller has hung up.
+        // Fails for bodies over the limit only, unless the caller has disconnected.
         let body = Bytes::from_request(request, state).await.map_err(|_| too_large())?;
         if gzip { inflate(&body).map(Self) } else { Ok(Self(body)) }
     }
@@ -160,7 +160,7 @@ fn too_large() -> Error {
     Error::refused(ErrorCode::BodyTooLarge, "the body is too large")
 }
 
-/// Inflates a body up to the limit of any body, so that a small one can't become a large one in memory.
+/// Decompresses a body, limited to the maximum size as protection against decompression bombs.
 fn inflate(body: &[u8]) -> Result<Bytes, Error> {
     let mut plain = Vec::new();
     let most = u64::try_from(BODY_LIMIT + 1).unwrap_or(u64::MAX);
@@ -169,7 +169,8 @@ fn inflate(body: &[u8]) -> Result<Bytes, Error> {
     if plain.len() > BODY_LIMIT { Err(too_large()) } else { Ok(plain.into()) }
 }
 
-/// The innermost reason, such as ``patientId: must be 1 to 128 letters…``; the outer ones only name axum's types.
+/// Returns the innermost error, such as ``patientId: must be 1 to 128 letters…``; the outer ones only name axum's
+/// types.
 fn cause(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -178,7 +179,7 @@ fn cause(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
-/// The consultation's or participant's id that is a route's only parameter.
+/// Id of a consultation or participant that is a route's only path parameter.
 pub struct PathId(pub Id);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathId {
@@ -192,7 +193,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// The room's name that is a route's only parameter, as the consultation it belongs to.
+/// Consultation of a room whose name is a route's only path parameter.
 pub struct PathRoom(pub Id);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathRoom {
@@ -207,6 +208,6 @@ impl<S: Send + Sync> FromRequestParts<S> for PathRoom {
 }
 
 async fn only_parameter<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
-    // It fails only when the path isn't UTF-8, and then it is no id either.
+    // Fails only for paths that aren't UTF-8, which aren't ids either.
     Path::<String>::from_request_parts(parts, state).await.ok().map(|Path(text)| text)
 }

@@ -1,12 +1,12 @@
-//! Files that only this user may read.
+//! Files that only this user can read.
 
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Makes a new file with `text`.
+/// Creates a file with this content.
 ///
 /// # Errors
-/// When it exists already or can't be written.
+/// If the file exists or can't be written.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -15,13 +15,13 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
-/// Makes a new file with `text`, whole or not at all, also when the machine stops meanwhile. One that is there stays.
+/// Creates a file with this content atomically, also across a power failure. Keeps an existing file.
 ///
 /// # Errors
-/// When it can't be written.
+/// If the file can't be written.
 pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Temporary files are made for this user's eyes only.
+    // Temporary files are only readable by this user.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -29,16 +29,16 @@ pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => return Err(error.error),
         Ok(_) | Err(_) => {}
     }
-    // The folder's entry is what a power cut would take.
+    // Without this, a power failure could lose the directory entry.
     #[cfg(unix)]
     std::fs::File::open(folder)?.sync_all()?;
     Ok(())
 }
 
-/// Makes the folder, and those above it, unless it is there.
+/// Creates a folder and its parents, unless it exists.
 ///
 /// # Errors
-/// When it can't be made.
+/// If the folder can't be created.
 pub fn private_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());

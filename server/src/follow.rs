@@ -1,7 +1,7 @@
-//! What the SFU tells is happening: noted, and set right where it mustn't be.
+//! Follows the rooms at the SFU: stores who is present, and enforces the consultations' rules.
 //!
-//! News comes from LiveKit's webhooks, at once, and from the reconciler, which asks the SFU every few seconds: where no
-//! webhook is set up, and after anything was missed. Both may tell the same thing, in any order.
+//! Changes arrive as LiveKit's webhooks, and through the reconciler, which polls the SFU. The reconciler covers missed
+//! webhooks and setups without any. Both may report the same change, in any order.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,20 +18,21 @@ use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
 use crate::token::{self, May, RECORDER};
 
-/// How often the SFU is asked.
+/// Interval of the reconciler.
 const EVERY: Duration = Duration::from_secs(5);
-/// How long a room may be gone before the consultation counts as ended: an SFU that restarts loses its rooms, and people
-/// come back within seconds.
+/// Time without a room after which the consultation counts as ended. A restarted SFU has lost its rooms, and clients
+/// rejoin within seconds.
 const GONE_FOR: i64 = 30_000;
-/// How long the rooms of consultations that are over are kept closed: longer than any token is good.
+/// Time during which rooms of finished consultations are closed again. Longer than any token's validity.
 const OVER_FOR: i64 = 3 * 60 * 60_000;
-/// How long a network check's room may stay: its tokens let somebody in for two minutes, and a check takes seconds.
+/// Maximum lifetime of a network check's room. Its tokens are valid for two minutes, and a check takes seconds.
 const CHECK_LASTS: i64 = 5 * 60_000;
 
-/// Takes in one of LiveKit's events. Told again, it changes nothing.
+/// Processes a webhook event of LiveKit. Idempotent.
 ///
 /// # Errors
-/// When the database or the SFU fails; LiveKit tells it again then.
+/// [`Error::Database`](crate::error::Error::Database) or [`Error::Sfu`](crate::error::Error::Sfu). LiveKit then sends
+/// the event again.
 pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
     if let Some(egress) = &event.egress_info {
         recording::take_in_egress(state, egress).await?;
@@ -65,10 +66,10 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
             state.sfu.close_room(&room.name).await?;
             Ok(())
         }
-        // Its doctor's coming begins it again, not a room.
+        // An ended consultation is reopened by its doctor joining, not by a room.
         ("room_started", _) if stored.is_left() => Ok(()),
         ("room_started", _) => {
-            // The event may come late, after the room's end: only the SFU knows whether it is open.
+            // The event can arrive after the room's end, so the current state is queried.
             if is_open(state, room).await? {
                 state.store.opened_room(&id, &room.sid).await?;
             }
@@ -79,23 +80,24 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
     }
 }
 
-/// Whether a room is open now, and not another one of its name.
+/// Returns `true` if this very room, not another one of the same name, is open.
 async fn is_open(state: &AppState, room: &Room) -> Result<bool> {
     Ok(state.sfu.open_rooms(vec![room.name.clone()]).await?.iter().any(|open| open.sid == room.sid))
 }
 
-/// Whether it is a recorder, ours or LiveKit's egress: nobody who came, and nobody who must consent.
+/// Returns `true` for a recorder: ours or LiveKit's egress. Recorders don't count as participants and don't need to
+/// consent.
 fn is_recorder(participant: &ParticipantInfo) -> bool {
     participant.identity.starts_with(RECORDER) || participant.kind() == participant_info::Kind::Egress
 }
 
-/// Whether this is somebody's second connection: the SFU lets each token in once more, as `identity#anything`, to publish. No
-/// client of ours asks for it, and whoever was removed would stay in the room by it.
+/// Returns `true` for a participant's second connection: the SFU accepts each token once more, as `identity#anything`,
+/// to publish. Our clients don't use it, and a removed participant could stay in the room through it.
 pub fn is_second_connection(identity: &str) -> bool {
     identity.contains('#')
 }
 
-/// Whether somebody may be in a room; who mustn't is sent out, and who may gets what their role may do.
+/// Checks a participant of a room. Removes those who may not be in it, and corrects the permissions of the others.
 async fn is_welcome(
     state: &AppState,
     stored: &StoredConsultation,
@@ -107,21 +109,21 @@ async fn is_welcome(
         return Ok(false);
     }
     if !stored.is_open_to(&participant.identity) && !is_open_now(state, stored, &participant.identity).await? {
-        tracing::info!(consultation = %stored.id, "a participant of a consultation that has ended is sent out");
+        tracing::info!(consultation = %stored.id, "removing a participant: the consultation has ended");
         send_out(state, room, participant).await?;
         return Ok(false);
     }
     if is_second_connection(&participant.identity) {
-        tracing::warn!(consultation = %stored.id, "somebody's second connection is sent out");
+        tracing::warn!(consultation = %stored.id, "removing a participant's second connection");
         state.sfu.remove(&room.name, &participant.identity).await?;
         return Ok(false);
     }
     if !has_good_token(state, stored, room, participant).await? {
-        tracing::info!(consultation = %stored.id, "a holder of a revoked token is sent out");
+        tracing::info!(consultation = %stored.id, "removing a participant with a revoked token");
         send_out(state, room, participant).await?;
         return Ok(false);
     }
-    // A token from before they were admitted lets them in with too little, and one from before a removal with too much.
+    // Grants of a token issued before an admission or removal are outdated.
     if participant.identity == stored.patient_id.as_str()
         && let Some(permission) = &participant.permission
         && permission.can_subscribe != stored.is_admitted()
@@ -132,13 +134,13 @@ async fn is_welcome(
     Ok(true)
 }
 
-/// Whether somebody may come into a consultation's room, as the database has it now.
+/// Returns `true` if, according to the database, the consultation is open to this identity now.
 async fn is_open_now(state: &AppState, stored: &StoredConsultation, identity: &str) -> Result<bool> {
     Ok(state.store.consultation(&stored.id).await?.is_some_and(|now| now.is_open_to(identity)))
 }
 
-/// Whether the token that somebody came in with is still good. Whoever was inside when the links were renewed may stay; they
-/// get the new generation, and from the SFU a token with it.
+/// Returns `true` if the participant's token is valid. Participants who were in the room when the links were renewed
+/// may stay; they get the new generation, with which the SFU refreshes their token.
 async fn has_good_token(
     state: &AppState,
     stored: &StoredConsultation,
@@ -157,7 +159,7 @@ async fn has_good_token(
     Ok(true)
 }
 
-/// Sends out this stay, and not the same person's next one: by then somebody else may be there under their identity.
+/// Removes this session of a participant, but not a later one of the same identity, which may belong to somebody else.
 async fn send_out(state: &AppState, room: &Room, participant: &ParticipantInfo) -> Result<()> {
     let now = state.sfu.participant(&room.name, &participant.identity).await?;
     if now.is_some_and(|now| now.sid == participant.sid) {
@@ -166,11 +168,11 @@ async fn send_out(state: &AppState, room: &Room, participant: &ParticipantInfo) 
     Ok(())
 }
 
-/// Whether somebody with a good token is in a consultation's room under this identity. Whoever is there with another is sent
-/// out.
+/// Returns `true` if a participant with this identity and a valid token is in the room. Removes one with an invalid
+/// token.
 ///
 /// # Errors
-/// When the database or the SFU fails.
+/// [`Error::Database`](crate::error::Error::Database) or [`Error::Sfu`](crate::error::Error::Sfu).
 pub async fn is_present(state: &AppState, stored: &StoredConsultation, identity: &str) -> Result<bool> {
     if stored.transport == Transport::P2p {
         return Ok(state.peers.in_room(&stored.id).iter().any(|peer| peer.admitted.user.as_str() == identity));
@@ -184,8 +186,8 @@ pub async fn is_present(state: &AppState, stored: &StoredConsultation, identity:
     is_welcome(state, stored, &room, &participant).await
 }
 
-/// Compares one consultation's room with what is noted, now: after a change that concerns the people in it. A failure is
-/// logged, because the reconciler does the same within seconds.
+/// Reconciles one consultation's room at once, after a change that concerns its participants. Errors are only logged,
+/// because the reconciler repeats this within seconds.
 pub async fn compare_now(state: &AppState, id: &Id) {
     let compare = async {
         let Some(room) = state.sfu.open_rooms(vec![room_name(id)]).await?.pop() else { return Ok(()) };
@@ -193,11 +195,11 @@ pub async fn compare_now(state: &AppState, id: &Id) {
         compare_room(state, &room, id, &noted).await
     };
     if let Err(error) = compare.await {
-        tracing::warn!(%error, consultation = %id, "a room can't be compared with what is noted");
+        tracing::warn!(%error, consultation = %id, "reconciling a room failed");
     }
 }
 
-/// Gives an observer what they may do, where their token is older than what the doctor decided.
+/// Updates an observer's permissions if their token is older than the doctor's decision.
 async fn permit_observer(
     state: &AppState,
     room: &Room,
@@ -215,7 +217,7 @@ async fn permit_observer(
     Ok(())
 }
 
-/// Gives the patient what they may do, as it stands now, and looks again after: the doctor may admit them meanwhile.
+/// Updates the patient's permissions until they match the database, because the doctor may admit the patient meanwhile.
 async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultation, mut has: bool) -> Result<()> {
     loop {
         let Some(now) = state.store.consultation(&stored.id).await?.filter(|now| !now.is_over()) else { return Ok(()) };
@@ -238,47 +240,46 @@ fn stay(room_sid: &str, participant: &ParticipantInfo) -> Stay {
     }
 }
 
-/// Asks the SFU again and again until the server ends.
+/// Reconciles all rooms periodically until the server shuts down.
 pub async fn reconcile(state: AppState, mut ended: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            // A closed channel means that the server is gone.
+            // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => return,
         }
         if let Err(error) = compare(&state).await {
-            tracing::debug!(%error, "the SFU or the database doesn't answer; asking again soon");
+            tracing::debug!(%error, "reconciling failed; retrying");
         }
     }
 }
 
-/// Compares what is noted with what the SFU says. One room's failure holds up no other's.
+/// Reconciles the database with the state of the SFU. A failure of one room doesn't affect the others.
 async fn compare(state: &AppState) -> Result<()> {
-    // What is noted comes first: whoever is noted before the SFU is asked and isn't there then has left.
+    // The database is read first: a stored participant who isn't at the SFU afterwards has left.
     let open = state.store.open_consultations().await?;
     let mut noted: HashMap<Id, Vec<Stay>> = HashMap::new();
     for (id, stay) in state.store.all_present().await? {
         noted.entry(id).or_default().push(stay);
     }
-    let (direct, open): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|stored| stored.transport == Transport::P2p);
+    let (direct, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|stored| stored.transport == Transport::P2p);
     for stored in &direct {
         signaling::note_presence(state, stored, noted_in(&noted, &stored.id)).await?;
     }
     let rooms = state.sfu.open_rooms(Vec::new()).await?;
     state.health.set_rooms(rooms.iter().filter(|room| consultation_of(&room.name).is_some()).count());
-    // Nobody's token is good for longer, so nobody opens an older one again.
+    // No token is valid for longer, so older rooms aren't reopened.
     let since = Timestamp::from_millis(Timestamp::now().as_millis() - OVER_FOR);
     let over = state.store.over_since(since).await?;
     for room in &rooms {
         let done = match consultation_of(&room.name) {
-            // Whoever is in it or about to be: the SFU counts them only once they are connected.
+            // Closed even if empty, because the SFU doesn't count participants who are still connecting.
             Some(id) if over.contains(&id) => state.sfu.close_room(&room.name).await.map(drop).map_err(Into::into),
             Some(id) => compare_room(state, room, &id, noted_in(&noted, &id)).await,
             None => close_old_check(state, room).await,
         };
         if let Err(error) = done {
-            tracing::warn!(%error, room = room.name, "a room can't be compared with what is noted");
+            tracing::warn!(%error, room = room.name, "reconciling a room failed");
         }
     }
     for stored in &open {
@@ -287,7 +288,7 @@ async fn compare(state: &AppState) -> Result<()> {
             continue;
         }
         if let Err(error) = room_is_gone(state, stored, noted_in(&noted, &stored.id)).await {
-            tracing::warn!(%error, consultation = %stored.id, "a closed room can't be noted");
+            tracing::warn!(%error, consultation = %stored.id, "storing the end of a room failed");
         }
     }
     Ok(())
@@ -298,7 +299,7 @@ fn noted_in<'a>(noted: &'a HashMap<Id, Vec<Stay>>, id: &Id) -> &'a [Stay] {
 }
 
 async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) -> Result<()> {
-    // An empty room ends by itself.
+    // The SFU closes empty rooms.
     if room.num_participants == 0 && noted.is_empty() {
         return Ok(());
     }
@@ -312,7 +313,7 @@ async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) ->
     there.retain(|participant| {
         participant.state() != participant_info::State::Disconnected && !is_recorder(participant)
     });
-    // The doctor comes first: they begin again what has ended, also for the others.
+    // The doctor comes first, because their presence reopens an ended consultation for the others.
     there.sort_by_key(|participant| participant.identity != stored.doctor_id.as_str());
     let has_doctor = there.first().is_some_and(|first| first.identity == stored.doctor_id.as_str());
     if stored.room_sid.as_deref() != Some(&room.sid) && (has_doctor || !stored.is_left()) {
@@ -326,7 +327,7 @@ async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) ->
     for gone in noted.iter().filter(|stay| there.iter().all(|info| info.sid != stay.participant_sid)) {
         state.store.left(id, gone, Timestamp::now()).await?;
     }
-    // Those who stay have the tokens by now that they fetch the key with.
+    // The remaining participants have valid tokens by now, with which they can fetch the key.
     announce_key(state, &stored, room).await
 }
 
@@ -344,7 +345,7 @@ async fn room_is_gone(state: &AppState, stored: &StoredConsultation, noted: &[St
     Ok(())
 }
 
-/// Whoever stays in a network check's room longer than a check takes is sent out with the room.
+/// Closes a network check's room that is older than a check takes.
 async fn close_old_check(state: &AppState, room: &Room) -> Result<()> {
     let age = Timestamp::now().as_millis() - room.creation_time.saturating_mul(1000);
     if is_check_room(&room.name) && age > CHECK_LASTS {

@@ -1,4 +1,4 @@
-//! Whether the SFU answers and the database can be written, asked once for all who want to know.
+//! Health of SFU and database, checked once for concurrent requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,28 +9,28 @@ use tokio::time::Instant;
 use crate::sfu::Sfu;
 use crate::store::Store;
 
-/// How long an answer is given again. The route has no rate limit, because the proxy's probes mustn't be held up.
+/// Lifetime of a cached result. The route has no rate limit, because it must not delay a proxy's probes.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The newest answer. Whoever holds the lock checks for all who wait for it.
+/// Latest result. The holder of the lock checks for everybody who waits for it.
 #[derive(Debug, Default)]
 pub struct CachedHealth {
     newest: Mutex<Option<Checked>>,
     rooms: AtomicUsize,
 }
 
-/// Whether the server's parts answered.
+/// Result of a health check.
 #[derive(Clone, Copy, Debug)]
 pub struct Checked {
     at: Instant,
-    /// Whether the SFU answered.
+    /// `true` if the SFU answered.
     pub sfu: bool,
-    /// Whether the database could be written.
+    /// `true` if the database could be written.
     pub database: bool,
 }
 
 impl CachedHealth {
-    /// The newest answer, or a new one if that is older than a second.
+    /// Returns the latest result, or checks again if it is older than a second.
     pub async fn get(&self, sfu: &Sfu, store: &Store) -> Checked {
         let mut cached = self.newest.lock().await;
         if let Some(checked) = cached.filter(|checked| checked.at.elapsed() < FRESH) {
@@ -40,12 +40,12 @@ impl CachedHealth {
         *cached.insert(Checked { at: Instant::now(), sfu, database })
     }
 
-    /// Notes how many consultations' rooms are open at the SFU.
+    /// Sets the number of open rooms of consultations at the SFU.
     pub fn set_rooms(&self, number: usize) {
         self.rooms.store(number, Ordering::Relaxed);
     }
 
-    /// How many were, when the SFU was last asked.
+    /// Returns the number of open rooms of consultations at the last reconciliation.
     pub fn rooms(&self) -> usize {
         self.rooms.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What every request passes through: an id, a log line, a time limit, and headers that keep browsers careful.
+//! Middleware of all routes: request id, log line, time limit and security headers.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,22 +18,22 @@ use tracing::Instrument;
 use crate::error::Error;
 use crate::metrics::Metrics;
 
-/// Names a request in the log and in its answer. A proxy in front may give it.
+/// Identifies a request in the log and in its answer. A proxy may set it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longer than the SFU's API may take.
+/// Time limit of an answer. Longer than a call of the SFU's API may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
-/// Work that its caller has been told is too slow may still finish, so long; a body that never comes holds no longer.
+/// Time limit of a handler. Handlers continue after the answer's time limit, so that their work isn't interrupted, but
+/// not forever, because a body may never arrive.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
-/// Puts the layers around `routes`.
+/// Adds the middleware to `routes`.
 pub fn wrap(routes: Router, metrics: Arc<Metrics>, origins: &[HeaderValue]) -> Router {
     share(routes, origins)
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Error::Internal("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(metrics, guard))
 }
 
-/// Lets scripts of the pages at `origins` call; browsers keep all others away. No cookie proves anybody here, so none is let
-/// through either.
+/// Allows cross-origin requests from `origins`, without cookies, because cookies don't authenticate anybody here.
 pub fn share(routes: Router, origins: &[HeaderValue]) -> Router {
     if origins.is_empty() {
         return routes;
@@ -53,12 +53,12 @@ async fn guard(State(metrics): State<Arc<Metrics>>, mut request: Request, next: 
     let id_header = HeaderValue::from_str(&id).expect("ids are plain ASCII");
     request.headers_mut().insert(REQUEST_ID, id_header.clone());
 
-    // The route, not the path: paths hold ids, and who knows what else somebody typed.
+    // Logs the route instead of the path, because paths contain ids and arbitrary input.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", %id, method = %request.method(), route);
     async move {
         let start = Instant::now();
-        // In a task of its own: a caller who hangs up doesn't cut a piece of work in the middle.
+        // Runs in its own task, so that a disconnecting caller doesn't cancel the handler.
         let work = tokio::spawn(timeout(GIVE_UP, next.run(request)).in_current_span());
         let mut response = match timeout(TIME_LIMIT, work).await {
             Ok(Ok(Ok(response))) => response,
@@ -69,13 +69,13 @@ async fn guard(State(metrics): State<Arc<Metrics>>, mut request: Request, next: 
         let took = start.elapsed();
         metrics.count(status, took);
         let millis = took.as_millis();
-        tracing::info!(status, millis, "answered");
+        tracing::info!(status, millis, "request answered");
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id_header);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        // Answers hold tokens.
+        // Answers contain tokens.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers
             .entry(header::CONTENT_SECURITY_POLICY)

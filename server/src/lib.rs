@@ -1,6 +1,7 @@
-//! The backend: the REST API, tokens, rooms, the database and the SFU's supervision.
+//! Backend: REST API, tokens, rooms, database, and supervision of the SFU.
 //!
-//! It is a program, `autamedica-server`, and a library, with which the desktop app serves itself when nobody else does:
+//! It is both a program, `autamedica-server`, and a library, which the desktop app uses to run the backend in its
+//! process:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), autamedica_server::StartError> {

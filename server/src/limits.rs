@@ -1,4 +1,4 @@
-//! Rate limits: of each address, and of each API key wherever it is used.
+//! Rate limits per IP address and per API key.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,16 +22,16 @@ use crate::error::Error;
 use crate::proxies::Proxies;
 use crate::store::KEY_PREFIX;
 
-/// How many requests are taken.
+/// Rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// So many in a row are fine.
+    /// Number of requests allowed at once.
     pub burst: u32,
-    /// After that one each so often.
+    /// Time after which one more request is allowed.
     pub period: Duration,
 }
 
-/// Whom a limit holds for.
+/// Subject of a limit.
 #[derive(Clone, Copy, Debug)]
 enum By {
     Address,
@@ -47,7 +47,7 @@ struct Extractor {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum RateKey {
     Address(IpAddr),
-    /// A hash, so that no secret stays in memory for it.
+    /// Hash of the key, so that no secret stays in memory.
     ApiKey(u64),
 }
 
@@ -71,7 +71,7 @@ impl KeyExtractor for Extractor {
     }
 }
 
-/// One line has a whole /64 of IPv6 addresses to itself.
+/// Returns the network that a limit counts as one address: IPv6 customers usually have a whole /64.
 pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -82,14 +82,14 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Puts a limit for each address, and the same for each API key, around `routes`. It forgets who was quiet for a while,
-/// until the server ends.
+/// Adds a limit per address and one per API key to `routes`. Idle addresses and keys are forgotten periodically until
+/// the server shuts down.
 pub fn limit<S>(routes: Router<S>, limit: RateLimit, proxies: &Proxies, ended: &watch::Receiver<bool>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    // The last layer is the first to see a request. By address comes first: otherwise each invented key would be a line of its
-    // own in the other limit's memory, and a flood of them would use up the limit of whomever it names.
+    // The last layer sees a request first. The limit per address comes first, because otherwise invented keys would
+    // fill the other limit's memory and exhaust the limits of other people's keys.
     [By::ApiKey, By::Address].into_iter().fold(routes, |routes, by| {
         let config = config(limit, Extractor { by, proxies: proxies.clone() });
         tokio::spawn(forget(config.clone(), ended.clone()));
@@ -97,23 +97,23 @@ where
     })
 }
 
-/// How many refusals of each address are put on record, so that nobody fills the audit log with them.
+/// Limits the refusals per address in the audit log, so that nobody can flood it.
 pub struct Refusals(DefaultKeyedRateLimiter<IpAddr>);
 
 impl Refusals {
-    /// So many.
+    /// Creates a limit.
     pub fn new(limit: RateLimit) -> Self {
         let quota = Quota::with_period(limit.period.max(Duration::from_nanos(1)));
         let burst = NonZeroU32::new(limit.burst).unwrap_or(NonZeroU32::MIN);
         Self(DefaultKeyedRateLimiter::keyed(quota.expect("the period isn't zero").allow_burst(burst)))
     }
 
-    /// Whether one more of this address is put on record.
+    /// Counts a refusal of this address.
     ///
     /// # Errors
-    /// With 429 when there were too many.
+    /// [`Error::Refused`] with [`ErrorCode::RateLimited`] after too many of them.
     pub fn note(&self, address: IpAddr) -> Result<(), Error> {
-        // Few are ever known, unless somebody has many addresses.
+        // Bounds the memory in an attack from many addresses.
         if self.0.len() > 1000 {
             self.0.retain_recent();
         }
@@ -141,7 +141,7 @@ async fn forget(config: Arc<Limiter>, mut ended: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(60)) => config.limiter().retain_recent(),
-            // A closed channel means that the server is gone.
+            // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => return,
         }
     }

@@ -1,4 +1,4 @@
-//! Links to a consultation: its codes in the forms that people click.
+//! Join links of a consultation.
 
 use autamedica_api::{ConsultationLinks, JoinCode, JoinLink};
 
@@ -7,16 +7,16 @@ use crate::secret::Secret;
 use crate::state::AppState;
 use crate::store::FreshCodes;
 
-/// The link that holds this code.
+/// Returns the link with this code.
 ///
 /// # Errors
-/// When the server's public address can't be part of a link.
+/// [`Error::Internal`] if the code or the server's public URL can't be part of a link.
 pub fn with_code(state: &AppState, code: &Secret) -> Result<JoinLink> {
     let code = JoinCode::new(code.expose()).map_err(|_| Error::Internal("a fresh code isn't a code"))?;
     JoinLink::new(&state.public_url, code).map_err(|_| Error::Internal("the public address isn't fit for links"))
 }
 
-/// The links that hold these codes.
+/// Returns the links with these codes.
 ///
 /// # Errors
 /// As [`with_code`].

@@ -1,24 +1,24 @@
 use url::Url;
 
-/// Where LiveKit is, in the two forms it wants: `ws(s)://` for clients' signaling, `http(s)://` for its API.
+/// URL of LiveKit in two forms: `ws(s)://` for the clients' signaling, `http(s)://` for the API.
 ///
-/// The environment may name it in either; this is the only place that converts.
+/// The only place that converts between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveKitUrl {
     signaling: String,
     api: String,
 }
 
-/// Why a text isn't a LiveKit address.
+/// Error of a text that isn't a LiveKit URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`LIVEKIT_URL` must look like `wss://project.livekit.cloud` or `https://project.livekit.cloud`: {0}")]
 pub struct InvalidLiveKitUrl(&'static str);
 
 impl LiveKitUrl {
-    /// Reads any of the four schemes.
+    /// Parses a URL with any of the four schemes.
     ///
     /// # Errors
-    /// When it isn't a plain address: a scheme, a host, perhaps a port and a path.
+    /// [`InvalidLiveKitUrl`] if it isn't a URL of scheme, host, optional port and optional path.
     pub fn parse(text: &str) -> Result<Self, InvalidLiveKitUrl> {
         let url = Url::parse(text.trim()).map_err(|_| InvalidLiveKitUrl("it isn't a URL"))?;
         let (signaling, api) = match url.scheme() {
@@ -40,18 +40,17 @@ impl LiveKitUrl {
         Ok(Self { signaling: format!("{signaling}://{host}{port}{path}"), api: format!("{api}://{host}{port}{path}") })
     }
 
-    /// With another address for LiveKit's API: that of a server of one's own, which needn't go through the proxy that
-    /// clients go through.
+    /// Replaces the URL of the API. On the same machine it can bypass the proxy that clients use.
     pub fn with_api(self, other: &Self) -> Self {
         Self { api: other.api.clone(), ..self }
     }
 
-    /// For clients: `wss://…` or `ws://…`, without a slash at the end.
+    /// Returns the URL for clients: `wss://…` or `ws://…`, without a trailing slash.
     pub fn signaling(&self) -> &str {
         &self.signaling
     }
 
-    /// For LiveKit's API: `https://…` or `http://…`, without a slash at the end.
+    /// Returns the URL of LiveKit's API: `https://…` or `http://…`, without a trailing slash.
     pub fn api(&self) -> &str {
         &self.api
     }
@@ -104,7 +103,7 @@ mod tests {
             let s = if secure { "s" } else { "" };
             proptest::prop_assert_eq!(url.signaling(), format!("ws{s}://{rest}"));
             proptest::prop_assert_eq!(url.api(), format!("http{s}://{rest}"));
-            // Each form, read again, gives the same address.
+            // Parsing either form again yields the same URL.
             proptest::prop_assert_eq!(&LiveKitUrl::parse(url.signaling()).unwrap(), &url);
             proptest::prop_assert_eq!(&LiveKitUrl::parse(url.api()).unwrap(), &url);
         }

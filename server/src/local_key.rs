@@ -1,4 +1,4 @@
-//! The key that the backend inside a desktop app asks of callers on this machine.
+//! API key that the backend in a desktop app requires from callers on this machine.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use ring::digest::{SHA256, digest};
 use crate::files::private_folder;
 use crate::secret::Secret;
 
-/// Beginning of such a key, so that a leaked one is recognised.
+/// Prefix of local keys, so that leaked ones are recognized.
 const PREFIX: &str = "aml_";
 
-/// A fresh key, in a file that only this user can read. The file is removed when this is dropped.
+/// A new key and its file, which only this user can read. The file is removed on drop.
 #[derive(Debug)]
 pub struct LocalKey {
     secret: Secret,
@@ -20,14 +20,14 @@ pub struct LocalKey {
 }
 
 impl LocalKey {
-    /// Makes a key for the backend at this port, in place of the one of an earlier start.
+    /// Creates a key for the backend on this port. Replaces the key of an earlier start.
     ///
     /// # Errors
-    /// When the folder or the file can't be written.
+    /// If the folder or the file can't be written.
     pub fn create(folder: &Path, port: u16) -> io::Result<Self> {
         private_folder(folder)?;
         let secret = Secret::new(format!("{PREFIX}{}", Secret::random::<32>().expose()));
-        // Temporary files are made for this user's eyes only, and stay so under their final name.
+        // Temporary files are only readable by this user, and stay so after the rename.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(secret.expose().as_bytes())?;
         let path = folder.join(local_key_file(port));
@@ -35,17 +35,17 @@ impl LocalKey {
         Ok(Self { secret, file: path })
     }
 
-    /// Whether a caller sent this key. Hashes are compared, so that the time taken tells nothing of the key.
+    /// Returns `true` if the token is this key. Compares hashes, so that the timing reveals nothing about the key.
     pub fn is(&self, token: &str) -> bool {
         let hash = |text: &str| digest(&SHA256, text.as_bytes());
         hash(token).as_ref() == hash(self.secret.expose()).as_ref()
     }
 
-    /// Removes the file, when it is still this key's.
+    /// Removes the file if it still contains this key.
     pub fn remove(&self) {
-        // A later start may have written its own key by now. That one stays.
+        // A later start may have replaced the file.
         if std::fs::read_to_string(&self.file).is_ok_and(|text| self.is(&text)) {
-            // A file that stays opens nothing: its backend is gone.
+            // A failure is harmless: a key without a backend has no effect.
             let _ = std::fs::remove_file(&self.file);
         }
     }

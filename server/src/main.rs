@@ -1,4 +1,4 @@
-//! `autamedica-server`: the backend as a program of its own.
+//! `autamedica-server`: the backend as a program.
 
 mod commands;
 
@@ -14,19 +14,19 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(name = "autamedica-server", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
-    /// The address to serve on [default: 127.0.0.1, or AUTAMEDICA_HOST].
+    /// IP address to listen on [default: 127.0.0.1, or AUTAMEDICA_HOST].
     #[arg(long)]
     host: Option<IpAddr>,
-    /// The port to serve on; 0 takes any free one [default: 8888, or AUTAMEDICA_PORT].
+    /// Port to listen on; 0 selects any free port [default: 8888, or AUTAMEDICA_PORT].
     #[arg(long)]
     port: Option<u16>,
-    /// Start no SFU: one must be named by LIVEKIT_URL.
+    /// Don't start an SFU; requires LIVEKIT_URL.
     #[arg(long)]
     no_sfu: bool,
-    /// A proxy in front ends TLS and tells callers' addresses in X-Forwarded-For.
+    /// Behind a proxy that terminates TLS and sends callers' addresses in X-Forwarded-For.
     #[arg(long)]
     behind_proxy: bool,
-    /// Only say whether the configuration is right.
+    /// Only check the configuration.
     #[arg(long)]
     check: bool,
     #[command(subcommand)]
@@ -35,7 +35,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     few_heaps();
-    // `.env` comes before everything that reads the environment: the log's filter, tokio, and the configuration.
+    // Loads `.env` before anything else reads the environment: the log filter, tokio, and the configuration.
     let config = Config::from_env();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
@@ -44,17 +44,17 @@ fn main() -> ExitCode {
     match run(Arguments::parse(), config) {
         Ok(code) => code,
         Err(error) => {
-            // The one place where errors are told to the operator.
             eprintln!("autamedica-server: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Left to itself, glibc gives nearly each thread a heap of its own, and what one gives back no other can use.
+/// Limits glibc's malloc arenas. By default nearly each thread has its own, and memory freed in one isn't available to
+/// others.
 fn few_heaps() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: sets a number of the allocator; nothing else runs yet.
+    // SAFETY: sets a parameter of the allocator before other threads exist.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 2);
     }
@@ -88,7 +88,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     };
     println!("AutaMedica serves on {}", server.url());
     signals.next().await;
-    // A second signal doesn't wait.
+    // A second signal exits at once.
     tokio::select! {
         () = server.shutdown() => {}
         () = signals.next() => {}
@@ -96,7 +96,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// SIGINT (Ctrl-C) and SIGTERM.
+/// Handler of SIGINT (Ctrl-C) and SIGTERM.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
@@ -126,7 +126,7 @@ impl Signals {
 
     #[cfg(not(unix))]
     async fn next(&mut self) {
-        // It fails only when there is no console, and then no Ctrl-C comes either.
+        // Fails only without a console, where Ctrl-C doesn't exist either.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }

@@ -1,4 +1,4 @@
-//! Counters for Prometheus, of this process alone.
+//! Prometheus metrics of this process.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,17 +7,17 @@ use std::time::Duration;
 /// Upper bounds of the latency histogram, in milliseconds.
 const BOUNDS: [u64; 8] = [1, 5, 10, 25, 50, 100, 500, 2500];
 
-/// Requests by the first digit of their status, and how long they took.
+/// HTTP requests by status class, and their latency.
 #[derive(Debug, Default)]
 pub struct Metrics {
     by_class: [AtomicU64; 5],
-    /// One more than the bounds: what took longer than all of them.
+    /// Histogram; the last bucket counts values above all bounds.
     by_latency: [AtomicU64; BOUNDS.len() + 1],
     latency_micros: AtomicU64,
 }
 
 impl Metrics {
-    /// Counts an answer.
+    /// Counts an answered request.
     pub fn count(&self, status: u16, took: Duration) {
         let class = usize::from(status / 100).clamp(1, 5) - 1;
         self.by_class[class].fetch_add(1, Ordering::Relaxed);
@@ -27,7 +27,8 @@ impl Metrics {
         self.latency_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// In Prometheus' text format. Writing into a text can't fail.
+    /// Appends the metrics in Prometheus' text format.
+    // Writing to a string doesn't fail.
     pub fn write(&self, text: &mut String) {
         text.push_str("# HELP autamedica_http_requests_total Requests answered, by class of status.\n");
         text.push_str("# TYPE autamedica_http_requests_total counter\n");
@@ -51,7 +52,7 @@ impl Metrics {
     }
 }
 
-/// Writes one gauge, perhaps with labels such as `state="live"`.
+/// Appends a gauge with optional labels such as `state="live"`.
 pub fn gauge(text: &mut String, name: &str, help: &str, values: &[(String, i64)]) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
     for (labels, value) in values {

@@ -1,4 +1,4 @@
-//! Tells the integrator what happened: signed, repeated until it arrives.
+//! Webhooks to the integrator: signed, and repeated until they are delivered.
 
 use std::time::Duration;
 
@@ -11,46 +11,46 @@ use url::Url;
 use crate::secret::{Secret, hex};
 use crate::store::{Delivery, Store};
 
-/// Where events go, and how they are signed.
+/// Webhook of the integrator.
 #[derive(Clone, Debug)]
 pub struct OutgoingConfig {
-    /// The integrator's address.
+    /// URL of the integrator.
     pub url: Url,
-    /// Shared with the integrator.
+    /// Secret for signatures, shared with the integrator.
     pub secret: Secret,
 }
 
-/// How long the integrator may take to answer.
+/// Timeout of a delivery.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one server holds an event for itself: longer than a delivery takes.
+/// Time in milliseconds for which a server reserves an event. Longer than a delivery takes.
 const LEASE: i64 = 30_000;
-/// How often the outbox is looked into.
+/// Interval for polling the outbox.
 const EVERY: Duration = Duration::from_millis(500);
-/// Pauses between attempts grow fourfold from 2 s: after ten attempts, some ten hours have passed.
+/// Maximum number of attempts. Delays start at 2 s and grow fourfold, so ten attempts take about ten hours.
 const ATTEMPTS: u32 = 10;
 const LONGEST_PAUSE: i64 = 4 * 60 * 60 * 1000;
 
-/// Delivers until the server ends.
+/// Delivers events until the server shuts down.
 pub async fn deliver(store: Store, config: OutgoingConfig, mut ended: watch::Receiver<bool>) {
     let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
     let client = match client {
         Ok(client) => client,
-        Err(error) => return tracing::error!(%error, "events for the integrator can't be sent"),
+        Err(error) => return tracing::error!(%error, "creating the webhook client failed"),
     };
     loop {
         let delivery = store.take_delivery(LEASE).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the outbox can't be read");
+            tracing::warn!(%error, "reading the outbox failed");
             None
         });
         let Some(delivery) = delivery else {
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => continue,
-                // A closed channel means that the server is gone.
+                // A closed channel means that the server was dropped.
                 _ = ended.wait_for(|end| *end) => return,
             }
         };
         if let Err(error) = attempt(&store, &client, &config, &delivery).await {
-            tracing::warn!(%error, "the outbox can't be written");
+            tracing::warn!(%error, "updating the outbox failed");
         }
     }
 }
@@ -66,20 +66,20 @@ async fn attempt(
     let sent = request.header("autamedica-signature", signature).body(delivery.body.clone()).send().await;
     match sent.and_then(reqwest::Response::error_for_status) {
         Ok(_) => return store.delivered(&delivery.id).await,
-        // Without the address, which may hold a secret of the integrator's.
+        // The URL is omitted because it may contain a secret of the integrator.
         Err(error) => {
-            tracing::warn!(error = %error.without_url(), attempt = delivery.attempts, "an event didn't arrive")
+            tracing::warn!(error = %error.without_url(), attempt = delivery.attempts, "delivering an event failed")
         }
     }
     if delivery.attempts >= ATTEMPTS {
-        tracing::error!(event = delivery.id, "an event is given up");
+        tracing::error!(event = delivery.id, "event dropped after the last attempt");
         return store.delivered(&delivery.id).await;
     }
     let pause = (2000 * 4_i64.saturating_pow(delivery.attempts.saturating_sub(1))).min(LONGEST_PAUSE);
     store.retry_delivery(&delivery.id, Timestamp::from_millis(Timestamp::now().as_millis() + pause)).await
 }
 
-/// `t=SECONDS,v1=HEX`: an HMAC-SHA256 over the seconds, a full stop and the body.
+/// Returns `t=SECONDS,v1=HEX`: the HMAC-SHA256 of the seconds, a full stop and the body.
 fn sign(secret: &Secret, seconds: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
     format!("t={seconds},v1={}", hex(hmac::sign(&key, format!("{seconds}.{body}").as_bytes()).as_ref()))

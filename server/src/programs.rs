@@ -1,11 +1,11 @@
-//! The places where the programs that the backend starts are looked for: the SFU and the recorder.
+//! Search for the programs that the backend starts: the SFU and the recorder.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::config::data_folder;
 
-/// Finds a program by its name without the system's suffix.
+/// Finds a program by its name without the platform's suffix.
 pub fn find(name: &str) -> Option<PathBuf> {
     let places = Places {
         named: env::var_os("AUTAMEDICA_PROGRAMS_DIR").filter(|value| !value.is_empty()).map(PathBuf::from),
@@ -18,26 +18,26 @@ pub fn find(name: &str) -> Option<PathBuf> {
     places.folders().map(|folder| folder.join(&name)).find(|program| program.is_file())
 }
 
-/// What decides where programs are looked for.
+/// Folders and settings that determine the search.
 struct Places {
-    /// The setting.
+    /// Folder from `AUTAMEDICA_PROGRAMS_DIR`.
     named: Option<PathBuf>,
-    /// Our own program.
+    /// Path of this program.
     program: Option<PathBuf>,
     data: Option<PathBuf>,
-    /// The search path.
+    /// Folders of `PATH`.
     path: Vec<PathBuf>,
     is_development: bool,
 }
 
 impl Places {
-    /// The folders, in order. Only a development build also looks above its own program, where the checkout is, and on the
-    /// search path: what other users may write must not run as this one.
+    /// Returns the folders in search order. Only development builds include parents of this program's folder, where the
+    /// checkout is, and `PATH`: release builds must not run programs that other users may have written.
     fn folders(&self) -> impl Iterator<Item = PathBuf> {
         let own = self.program.as_deref().and_then(Path::parent);
         let data = self.data.as_ref().map(|data| data.join("bin"));
         let above = self.program.iter().flat_map(|program| program.ancestors().skip(2)).flat_map(|folder| {
-            // Cargo puts programs into the folder above its tests, and setup its tools into the checkout's.
+            // Cargo's target folder is above its tests' folder, and the development tools are in the checkout.
             [folder.to_owned(), folder.join(".tools/bin")]
         });
         let development = above.chain(self.path.iter().cloned()).filter(|_| self.is_development);

@@ -1,4 +1,4 @@
-//! Whom to believe about callers' addresses.
+//! Trusted proxies and callers' addresses.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 
-/// The proxies that are believed when they tell callers' addresses in `X-Forwarded-For`; none, unless one is in front.
+/// Proxies whose `X-Forwarded-For` is trusted. Default: none.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies(Arc<[Network]>);
 
-/// Addresses that begin alike: `10.0.0.0/8`, `2001:db8::/32`, or one alone.
+/// Network such as `10.0.0.0/8` or `2001:db8::/32`, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -19,22 +19,23 @@ pub struct Network {
 }
 
 impl Proxies {
-    /// These are believed.
+    /// Creates a set of trusted networks.
     pub fn new(networks: impl IntoIterator<Item = Network>) -> Self {
         Self(networks.into_iter().collect())
     }
 
-    /// Whether a proxy at this address is believed.
+    /// Returns `true` if this address is a trusted proxy's.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// The caller's address: the connection's; when that is a proxy that is believed, the one it tells; and so on.
+    /// Returns the caller's address: the peer's, or, for trusted proxies, the last address in `X-Forwarded-For` that
+    /// isn't a trusted proxy's.
     pub fn origin(&self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
         let peer = peer.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let told = headers.get_all("x-forwarded-for").iter().rev().flat_map(|value| {
-            // What isn't an address ends the chain: nobody vouches for what stands before it.
+            // An invalid entry ends the chain, because nobody vouches for the ones before it.
             value.to_str().unwrap_or("").rsplit(',').map(|text| text.trim().parse::<IpAddr>().ok())
         });
         let mut caller = peer;
@@ -49,7 +50,7 @@ impl Proxies {
 }
 
 impl Network {
-    /// This machine, by either family's address.
+    /// Loopback networks of IPv4 and IPv6.
     pub const LOOPBACK: [Self; 2] = [
         Self { address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), prefix: 8 },
         Self { address: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), prefix: 128 },
@@ -67,7 +68,7 @@ impl Network {
     }
 }
 
-/// A text that isn't an address or a network.
+/// Error of a text that isn't an address or a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidNetwork;
 
@@ -105,7 +106,7 @@ mod tests {
         assert_eq!(origin(&local, "::1", &["2001:db8::5"]), "2001:db8::5");
         assert_eq!(origin(&local, "127.0.0.1", &["192.0.2.1, nonsense"]), "127.0.0.1");
         assert_eq!(origin(&local, "127.0.0.1", &[]), "127.0.0.1");
-        // Somebody who isn't the proxy says what they like.
+        // A peer that isn't a trusted proxy can claim anything.
         assert_eq!(origin(&local, "203.0.113.9", &["192.0.2.1"]), "203.0.113.9");
         assert_eq!(origin(&Proxies::default(), "127.0.0.1", &["192.0.2.1"]), "127.0.0.1");
         // A proxy behind a proxy.

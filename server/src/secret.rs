@@ -2,7 +2,7 @@ use std::fmt;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Names of the settings that hold secrets of the server alone: ours and the replaced deployment's.
+/// Names of the settings with secrets of the server, including the replaced deployment's.
 const SECRET_SETTINGS: [&str; 15] = [
     "LIVEKIT_API_KEY",
     "LIVEKIT_API_SECRET",
@@ -21,29 +21,29 @@ const SECRET_SETTINGS: [&str; 15] = [
     "TURN_SECRET",
 ];
 
-/// Keeps the server's secrets out of a child's environment.
+/// Removes the server's secrets from a child process's environment.
 pub(crate) fn without_secrets(command: &mut tokio::process::Command) {
     for name in SECRET_SETTINGS {
         command.env_remove(name);
     }
 }
 
-/// A text that neither `Debug` nor `Display` shows.
+/// A secret text that `Debug` omits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// A new one from `N` random bytes, in hexadecimal.
+    /// Creates a secret from `N` random bytes, in hexadecimal.
     pub(crate) fn random<const N: usize>() -> Self {
         Self(hex(&random_bytes::<N>()))
     }
 
-    /// The text itself: say why at each use.
+    /// Returns the text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -55,19 +55,19 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `N` bytes of the system's cryptographic randomness.
+/// Returns `N` bytes from the system's cryptographic random number generator.
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the operating system always has randomness");
     bytes
 }
 
-/// Lower-case hexadecimal.
+/// Encodes bytes as lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The inverse of [`hex`]; `None` when it isn't hexadecimal.
+/// Decodes hexadecimal: the inverse of [`hex`]; `None` for other text.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = text.as_bytes().chunks(2);

@@ -22,50 +22,50 @@ use crate::store::{DatabaseLock, OpenError, Store};
 use crate::vault::{Vault, VaultError};
 use crate::{follow, outgoing};
 
-/// How long recorders may take to finish when the server ends; they finish without it, too.
+/// Maximum time that a shutdown waits for recorders, which also finish without the server.
 const RECORDERS_END: Duration = Duration::from_secs(7);
-/// How long requests in flight may take to finish when the server ends.
+/// Maximum time that a shutdown waits for pending requests.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The backend. See [`Server::start`].
+/// Backend; see [`Server::start`].
 #[derive(Debug)]
 pub struct Server;
 
-/// Why the backend can't start, in words for an operator.
+/// Error of starting the backend, with a message for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Somebody else serves there.
+    /// Another server uses the address.
     #[error("{0} is in use already: another server runs there, or choose another port with `--port`")]
     PortTaken(SocketAddr),
-    /// The address can't be served on.
+    /// Binding the address failed.
     #[error("can't serve on {address}")]
     Bind {
-        /// Where.
+        /// Address to listen on.
         address: SocketAddr,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The key of this user can't be written.
+    /// Writing the local key failed.
     #[error("can't write the key for this user's programs into {}", folder.display())]
     LocalKey {
-        /// The folder.
+        /// Folder of the key.
         folder: std::path::PathBuf,
-        /// The disk's answer.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The settings don't go together.
+    /// The settings are invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Behind a proxy everybody reaches the API, so it must know who calls.
+    /// A server behind a proxy requires API keys, because everybody can reach it.
     #[error("behind a proxy the API needs keys: make one with `autamedica-server key create NAME --scope integrator`")]
     NoKeys,
-    /// There is no master key.
+    /// The master key is missing or invalid.
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// Recordings have no place.
+    /// The storage of recordings can't be used.
     #[error(transparent)]
     Recording(#[from] RecordingError),
     /// The SFU can't be started.
@@ -73,38 +73,38 @@ pub enum StartError {
     Sfu(#[from] SfuStartError),
 }
 
-/// A backend that serves. Dropped, it ends at once; [`shutdown`](Self::shutdown) lets requests in flight finish.
+/// A running backend. Dropping it ends it at once; [`shutdown`](Self::shutdown) waits for pending requests.
 #[derive(Debug)]
 pub struct RunningServer {
     address: SocketAddr,
     end: watch::Sender<bool>,
     serving: JoinHandle<()>,
-    /// What runs beside the requests; it ends with this value.
+    /// Background tasks; aborted on drop.
     tasks: JoinSet<()>,
-    /// What looks after recorders; it ends after they have.
+    /// Supervisor of the recorders.
     recording: Option<JoinHandle<()>>,
     store: Store,
     local_key: Option<Arc<LocalKey>>,
     sfu: Arc<Sfu>,
     managed: Option<ManagedSfu>,
-    /// Keeps other servers away from a database file.
+    /// Prevents other servers from using the database file.
     _lock: Option<DatabaseLock>,
 }
 
 impl Server {
-    /// Starts the SFU (when it is ours to start), opens the database and serves. It returns when everything answers.
+    /// Starts the embedded SFU, opens the database and serves. Returns when everything is ready.
     ///
-    /// It runs within the caller's tokio runtime and touches nothing global, except that it names *ring* as rustls's
-    /// cryptography when nobody has named any.
+    /// It runs in the caller's tokio runtime. Its only global effect is to install *ring* as rustls's cryptography
+    /// provider, unless there is one.
     ///
     /// # Errors
-    /// When the address is taken, or the database or SFU can't be had.
+    /// [`StartError`] with the part that failed.
     pub async fn start(mut config: Config) -> Result<RunningServer, StartError> {
-        // An error means that the application has chosen already.
+        // Fails if the application has installed a provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         config.check()?;
         let address = SocketAddr::new(config.host, config.port);
-        // First of all, because it is what most often fails.
+        // Binds first, because this is the most frequent failure.
         let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
             std::io::ErrorKind::AddrInUse => StartError::PortTaken(address),
             _ => StartError::Bind { address, source },
@@ -113,7 +113,7 @@ impl Server {
         config.existing.log();
         let origins = config.allowed_origins();
         let lock = DatabaseLock::take(&config.database, address).map_err(OpenError::from)?;
-        // Before anybody is served: whoever connects from now on and reads the file finds the key that holds.
+        // Written before the first request, so that clients that connect find the current key.
         let local_key = match config.local_key_folder.take() {
             Some(folder) => Some(Arc::new(
                 LocalKey::create(&folder, address.port()).map_err(|source| StartError::LocalKey { folder, source })?,
@@ -176,32 +176,32 @@ impl Server {
         let limits = Limits { all: config.rate_limit, codes: config.code_limit, checks: config.check_limit, origins };
         let connections = Connections::new(config.connection_limits, state.proxies.clone());
         let serving = tokio::spawn(connections.serve(listener, routes::router(state, limits, &ended), ended));
-        tracing::info!(%address, "the backend serves");
+        tracing::info!(%address, "backend started");
         Ok(RunningServer { address, end, serving, tasks, recording, store, local_key, sfu, managed, _lock: lock })
     }
 }
 
 impl RunningServer {
-    /// Where it serves, with the real port.
+    /// Returns the address it listens on, with the actual port.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where callers on this machine reach it, such as `http://127.0.0.1:8888`.
+    /// Returns the URL for callers on this machine, such as `http://127.0.0.1:8888`.
     pub fn url(&self) -> String {
         local_url(self.address)
     }
 
-    /// Where clients reach the SFU, `ws://…` or `wss://…`.
+    /// Returns the URL of the SFU for clients, `ws://…` or `wss://…`.
     pub fn livekit_url(&self) -> &str {
         self.sfu.signaling_url()
     }
 
-    /// Takes no more requests, finishes those in flight (for five seconds at most), and ends the SFU when it is ours.
+    /// Stops accepting requests, waits up to five seconds for pending ones, and stops the embedded SFU.
     pub async fn shutdown(mut self) {
         self.end.send_replace(true);
         if tokio::time::timeout(DRAIN, &mut self.serving).await.is_err() {
-            tracing::warn!("some requests didn't finish in time");
+            tracing::warn!("pending requests aborted at shutdown");
             self.serving.abort();
         }
         self.tasks.shutdown().await;
@@ -217,14 +217,14 @@ impl RunningServer {
         if let Some(managed) = self.managed.take() {
             managed.stop().await;
         }
-        tracing::info!("the backend ended");
+        tracing::info!("backend stopped");
     }
 }
 
-/// Opens the configured database with the master key that goes with it.
+/// Opens the configured database with its master key.
 ///
 /// # Errors
-/// When either can't be had.
+/// [`StartError::Vault`], [`StartError::Config`] if PostgreSQL has no master key, or [`StartError::Store`].
 pub async fn open_store(config: &Config) -> Result<Store, StartError> {
     let vault = match (&config.master_key, &config.database) {
         (Some(key), _) => Vault::from_hex(key)?,
@@ -240,27 +240,27 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
     Ok(if config.outgoing.is_some() { store.for_integrator() } else { store })
 }
 
-/// Deletes what is too old, and publishes the audit log's head, once an hour.
+/// Deletes expired rows and recordings, and publishes the audit log's head, once an hour.
 async fn tidy(state: AppState, mut ended: watch::Receiver<bool>) {
     loop {
         if let Err(error) = state.store.tidy().await {
-            tracing::warn!(%error, "old entries can't be deleted");
+            tracing::warn!(%error, "deleting expired rows failed");
         }
         if let Err(error) = state.store.publish_audit_head().await {
-            tracing::warn!(%error, "the audit log's head isn't published");
+            tracing::warn!(%error, "publishing the audit log's head failed");
         }
         if let Some(recordings) = &state.recordings {
             recording::expire(&state, recordings).await;
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(60 * 60)) => {}
-            // A closed channel means that the server is gone.
+            // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => return,
         }
     }
 }
 
-/// How this machine reaches itself at `address`.
+/// Returns the URL of this server for callers on this machine.
 fn local_url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

@@ -16,43 +16,43 @@ use crate::sfu::Sfu;
 use crate::signaling::{Peers, Sockets, SupabaseVerifier};
 use crate::store::Store;
 
-/// What every handler can reach. Cheap to clone.
+/// State shared by all handlers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
-    /// The SFU.
+    /// Client of the SFU.
     pub sfu: Arc<Sfu>,
-    /// The database.
+    /// Database.
     pub store: Store,
-    /// What is counted.
+    /// Prometheus metrics.
     pub metrics: Arc<Metrics>,
-    /// Where people reach this server: the beginning of links.
+    /// Public URL of this server, used in links.
     pub public_url: Url,
-    /// Whether new consultations are end-to-end encrypted when nobody says.
+    /// Default for the end-to-end encryption of new consultations.
     pub e2ee_default: bool,
-    /// The language of new consultations when nobody says.
+    /// Default language of new consultations.
     pub language_default: Language,
     /// The path of new consultations' media when nobody says.
     pub transport_default: Transport,
-    /// Whom to believe about callers' addresses.
+    /// Trusted proxies.
     pub proxies: Proxies,
-    /// The key that callers on this machine must send, when they must.
+    /// Key that callers on this machine must send, if there is one.
     pub local_key: Option<Arc<LocalKey>>,
-    /// What keeps refusals from filling the audit log.
+    /// Limiter of refusals in the audit log.
     pub refusals: Arc<Refusals>,
-    /// What records, when this server does.
+    /// Recording settings, if this server records.
     pub recordings: Option<Arc<Recordings>>,
     /// Locks for changes of rooms' metadata.
     pub metadata_locks: Arc<MetadataLocks>,
-    /// The open sockets of signaling.
+    /// Counters of open signaling sockets.
     pub sockets: Arc<Sockets>,
-    /// Who is there for a call from peer to peer.
+    /// Peers of peer-to-peer calls.
     pub peers: Arc<Peers>,
-    /// Verifies the tokens of the clinic's own accounts, where there are any.
+    /// Verifier of the clinic's account tokens, if configured.
     pub supabase: Option<Arc<SupabaseVerifier>>,
-    /// The STUN and TURN servers that clients are told.
+    /// STUN and TURN servers for clients.
     pub ice: Arc<IceConfig>,
-    /// The newest answer of the health check.
+    /// Cached result of the health check.
     pub health: Arc<CachedHealth>,
-    /// When the server started.
+    /// Time of the start.
     pub started: Instant,
 }

@@ -1,4 +1,4 @@
-//! Tokens: what each role may do in a room, signed for LiveKit.
+//! LiveKit tokens with the grants of each role.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use autamedica_api::{Id, ParticipantMetadata, Role, room_name};
 use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 
-/// How long a token lets somebody in. Who is in already stays: the SFU refreshes it.
+/// Validity of a token for joining. The SFU refreshes the tokens of participants in the room.
 pub const TTL: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// The sources that a role may publish, by LiveKit's names.
+/// Returns the sources that a role may publish, by LiveKit's names.
 pub fn publish_sources(role: Role) -> &'static [&'static str] {
     match role {
         Role::Patient | Role::Observer => &["camera", "microphone"],
@@ -17,29 +17,29 @@ pub fn publish_sources(role: Role) -> &'static [&'static str] {
     }
 }
 
-/// What somebody may do in a room.
+/// Permissions of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum May {
-    /// Be there, and neither send nor receive.
+    /// Neither publish nor subscribe.
     Wait,
-    /// Receive alone.
+    /// Subscribe only.
     Listen,
-    /// Send what this role may, and receive.
+    /// Subscribe, and publish the sources of this role.
     Publish(Role),
 }
 
 impl May {
-    /// What the patient or the doctor may, once admitted or not yet.
+    /// Returns the permissions of the patient or the doctor, before or after admission.
     pub fn once(admitted: bool, role: Role) -> Self {
         if admitted { Self::Publish(role) } else { Self::Wait }
     }
 
-    /// What an observer may.
+    /// Returns the permissions of an observer.
     pub fn observe(publishes: bool) -> Self {
         if publishes { Self::Publish(Role::Observer) } else { Self::Listen }
     }
 
-    /// The sources to publish, by LiveKit's names.
+    /// Returns the sources that may be published, by LiveKit's names.
     pub fn sources(self) -> &'static [&'static str] {
         match self {
             Self::Wait | Self::Listen => &[],
@@ -47,46 +47,46 @@ impl May {
         }
     }
 
-    /// Whether anything may be sent.
+    /// Returns `true` if media and data may be published.
     pub fn publishes(self) -> bool {
         matches!(self, Self::Publish(_))
     }
 
-    /// Whether anything may be received.
+    /// Returns `true` if tracks may be subscribed to.
     pub fn subscribes(self) -> bool {
         self != Self::Wait
     }
 }
 
-/// Whom a token is for.
+/// Properties of a token.
 pub struct Holder<'a> {
-    /// The user; becomes the identity in the room.
+    /// The user's id; becomes the identity in the room.
     pub user: &'a Id,
-    /// How the others see them; their id when absent.
+    /// Name for the other participants. Default: the user's id.
     pub label: Option<&'a str>,
-    /// Who they are.
+    /// Role of the user.
     pub role: Role,
-    /// Where.
+    /// Id of the consultation.
     pub consultation: &'a Id,
-    /// What they may do.
+    /// Permissions of the user.
     pub may: May,
-    /// Which of this user's tokens it is: those from before a removal or before the links were renewed have a lower one.
+    /// Generation of the token. A removal or a renewal of the links raises it, which revokes tokens of lower ones.
     pub generation: u32,
 }
 
-/// The attribute of a token, and so of a participant, that holds its generation. A token without it is of generation 0. The
-/// SFU keeps attributes in the tokens that it refreshes.
+/// Attribute of tokens and participants that contains the generation; 0 if absent. The SFU keeps attributes in
+/// refreshed tokens.
 pub const GENERATION: &str = "autamedica.generation";
 
-/// The generation among the attributes of a token or a participant.
+/// Returns the generation in the attributes of a token or a participant.
 pub fn generation(attributes: &HashMap<String, String>) -> u32 {
     attributes.get(GENERATION).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Signs a token for `holder`; a doctor's grants `roomRecord` if `doctor_room_record`.
+/// Signs a token. A doctor's grants `roomRecord` if `doctor_room_record`.
 ///
 /// # Errors
-/// When the key or the secret is empty.
+/// [`AccessTokenError`] if the key or the secret is empty.
 pub fn sign(
     api_key: &str,
     api_secret: &str,
@@ -109,13 +109,13 @@ pub fn sign(
         .to_jwt()
 }
 
-/// How the identity of a recorder begins; the recording's id follows. No user has it: `:` can't stand in their ids.
+/// Prefix of a recorder's identity; the recording's id follows. Users can't have it, because ids don't contain `:`.
 pub const RECORDER: &str = "recorder:";
 
 /// Signs a token for a consultation's recorder.
 ///
 /// # Errors
-/// When the key or the secret is empty.
+/// [`AccessTokenError`] if the key or the secret is empty.
 pub fn sign_recorder(
     api_key: &str,
     api_secret: &str,
@@ -136,22 +136,22 @@ pub fn sign_recorder(
     token.with_identity(&format!("{RECORDER}{recording}")).with_grants(grants).to_jwt()
 }
 
-/// How long the two tokens of a network check let somebody in.
+/// Validity of the tokens of a network check.
 pub const CHECK_TTL: Duration = Duration::from_secs(120);
 
-/// A side of a network check.
+/// Side of a network check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckSide {
-    /// May publish camera and microphone, and hears nobody.
+    /// Publishes camera and microphone.
     Sender,
-    /// May subscribe, and sends nothing.
+    /// Subscribes only.
     Receiver,
 }
 
-/// Signs a token for one side of a network check. It has no metadata, so to this server it proves nobody.
+/// Signs a token for one side of a network check. It has no metadata, so this server's API doesn't accept it.
 ///
 /// # Errors
-/// When the key or the secret is empty.
+/// [`AccessTokenError`] if the key or the secret is empty.
 pub fn sign_check(api_key: &str, api_secret: &str, room: &str, side: CheckSide) -> Result<String, AccessTokenError> {
     let (identity, sends) = match side {
         CheckSide::Sender => ("sender", true),

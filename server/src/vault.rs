@@ -1,4 +1,5 @@
-//! The master key's uses: sealing what is kept secret in the database, hashing codes, signing the audit log's chain.
+//! Cryptography with the master key: sealing secrets for the database, hashing codes, and signing the audit log's
+//! chain.
 
 use std::fmt;
 use std::path::Path;
@@ -8,10 +9,10 @@ use ring::hmac::{self, HMAC_SHA256};
 
 use crate::secret::{Secret, hex, random_bytes, unhex};
 
-/// Bytes of the master key.
+/// Length of the master key in bytes.
 const KEY_LEN: usize = 32;
 
-/// Everything that is derived from the master key. One vault, one database.
+/// Keys derived from the master key. Each database has its own vault.
 pub struct Vault {
     seal: LessSafeKey,
     codes: hmac::Key,
@@ -21,46 +22,47 @@ pub struct Vault {
     check: String,
 }
 
-/// Why there is no master key.
+/// Error of the master key.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The file can't be read or made.
+    /// The file can't be read or created.
     #[error("the master key's file can't be read or made")]
     File(#[from] std::io::Error),
-    /// It isn't a key.
+    /// The key has the wrong format.
     #[error("the master key must be 64 hexadecimal digits (make one with `openssl rand -hex 32`)")]
     Format,
 }
 
-/// A sealed text that can't be opened: it was changed, or sealed with another master key.
+/// Error of opening a sealed text that was changed, or sealed with another master key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed secret can't be opened with this master key")]
 pub struct CannotOpen;
 
 impl Vault {
-    /// From the operator's key.
+    /// Creates a vault from the operator's master key.
     ///
     /// # Errors
-    /// When it isn't 64 hexadecimal digits.
+    /// [`VaultError::Format`] if it isn't 64 hexadecimal digits.
     pub fn from_hex(key: &Secret) -> Result<Self, VaultError> {
         let bytes = unhex(key.expose().trim()).filter(|bytes| bytes.len() == KEY_LEN).ok_or(VaultError::Format)?;
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// With a key that lives as long as this value.
+    /// Creates a vault with a random master key that isn't stored.
     pub fn ephemeral() -> Self {
         Self::from_bytes(&random_bytes::<KEY_LEN>())
     }
 
-    /// From a file that only this user can read; it is made when absent.
+    /// Creates a vault from a key file, readable by this user only; creates a missing file.
     ///
     /// # Errors
-    /// When it can't be read or made, or holds no key.
+    /// [`VaultError::File`] if the file can't be read or created, and [`VaultError::Format`] if it doesn't contain a
+    /// key.
     pub fn from_file(path: &Path) -> Result<Self, VaultError> {
         if !path.try_exists()? {
             crate::files::write_whole(path, Secret::random::<KEY_LEN>().expose())?;
         }
-        // Also after it was made: another process may have been faster.
+        // Reads the file even after writing it, because another process may have created it first.
         Self::from_hex(&Secret::new(std::fs::read_to_string(path)?))
     }
 
@@ -80,7 +82,8 @@ impl Vault {
         }
     }
 
-    /// Encrypts `text` for the database; `place` (a consultation's id) can't be exchanged for another.
+    /// Seals `text` for the database. `place` (a consultation's id) is authenticated, so that the result can't be moved
+    /// elsewhere.
     pub fn seal(&self, place: &str, text: &str) -> String {
         let nonce = random_bytes::<NONCE_LEN>();
         let mut bytes = text.as_bytes().to_vec();
@@ -90,10 +93,10 @@ impl Vault {
         hex(&[&nonce[..], &bytes].concat())
     }
 
-    /// The inverse of [`seal`](Self::seal).
+    /// Opens a sealed text: the inverse of [`seal`](Self::seal).
     ///
     /// # Errors
-    /// When it was changed, moved, or sealed with another key.
+    /// [`CannotOpen`] if it was changed, moved, or sealed with another master key.
     pub fn open(&self, place: &str, sealed: &str) -> Result<String, CannotOpen> {
         let bytes = unhex(sealed).ok_or(CannotOpen)?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or(CannotOpen)?;
@@ -103,27 +106,27 @@ impl Vault {
         String::from_utf8(text.to_vec()).map_err(|_| CannotOpen)
     }
 
-    /// Tells this master key from any other, and tells nothing else about it.
+    /// Returns a value that identifies the master key without revealing it.
     pub fn check_value(&self) -> &str {
         &self.check
     }
 
-    /// Signs what a link says.
+    /// Signs the content of a link.
     pub fn sign_link(&self, text: &str) -> String {
         hex(hmac::sign(&self.links, text.as_bytes()).as_ref())
     }
 
-    /// Whether a link says what was signed.
+    /// Returns `true` if the signature of a link's content is valid.
     pub fn is_link(&self, text: &str, signature: &str) -> bool {
         unhex(signature).is_some_and(|signature| hmac::verify(&self.links, text.as_bytes(), &signature).is_ok())
     }
 
-    /// What is kept of a join code. Keyed, because eight digits could be guessed from a plain hash.
+    /// Hashes a join code. Keyed, because eight digits could be guessed from a plain hash.
     pub fn hash_code(&self, code: &str) -> String {
         hex(hmac::sign(&self.codes, code.as_bytes()).as_ref())
     }
 
-    /// The link of the audit log's chain that covers `entry` and the link before it.
+    /// Returns the audit log's hash of `entry` and the previous hash.
     pub fn chain(&self, before: &str, entry: &str) -> String {
         let mut context = hmac::Context::with_key(&self.audit);
         context.update(before.as_bytes());
@@ -134,12 +137,12 @@ impl Vault {
 }
 
 impl Vault {
-    /// Seals the audit log's head: the number and the hash of its newest entry.
+    /// Seals the audit log's head: number and hash of the newest entry.
     pub fn seal_head(&self, seq: i64, hash: &str) -> String {
         hex(hmac::sign(&self.audit_head, format!("{seq}:{hash}").as_bytes()).as_ref())
     }
 
-    /// Whether the head was sealed with this master key.
+    /// Returns `true` if the head was sealed with this master key.
     pub fn is_head(&self, seq: i64, hash: &str, seal: &str) -> bool {
         let text = format!("{seq}:{hash}");
         unhex(seal).is_some_and(|seal| hmac::verify(&self.audit_head, text.as_bytes(), &seal).is_ok())

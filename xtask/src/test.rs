@@ -61,8 +61,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
     step::say(format_args!("Failed: {}", failed.tests.join(", ")));
     for target in &failed.targets {
-        let again: Vec<String> =
-            target.iter().map(String::as_str).chain(["--", "--exact"]).map(str::to_owned).chain(failed.tests.clone()).collect();
+        let mut again = target.clone();
+        again.extend(["--", "--exact"].map(str::to_owned));
+        again.extend(failed.tests.iter().cloned());
         step::show("Running them by themselves", &mut test_command(&again))?;
     }
     step::say(format_args!("Passed by themselves, and each is a fault to find: {}", failed.tests.join(", ")));

@@ -1,4 +1,4 @@
-//! The seam between the screens and everything that isn't one. Nothing behind it may wait.
+//! Interface between the screens and calls, the backend and the disk. No method blocks.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::{
     settings::Settings,
 };
 
-/// Starts calls and checks, and does what they and the screens need of the backend and the disk. `wake` is to be called
-/// whenever there is something new to show.
+/// Starts calls and checks, and sends requests of the screens to the backend and the disk. `wake` is called when there
+/// is something new to show.
 pub trait Calls {
-    /// Begins to join. What goes wrong is told by the call itself: it ends, with a reason.
+    /// Starts to join. A failure ends the call with a reason.
     fn join(
         &mut self,
         target: JoinTarget,
@@ -30,7 +30,7 @@ pub trait Calls {
         wake: Wake,
     ) -> Box<dyn Call>;
 
-    /// Begins the check before a call to `target`.
+    /// Starts the check before a call to `target`.
     fn check(
         &mut self,
         target: &JoinTarget,
@@ -39,63 +39,63 @@ pub trait Calls {
         wake: Wake,
     ) -> Box<dyn Check>;
 
-    /// Tells the backend how a call was. Whether it took it.
+    /// Sends feedback about a call to the backend. Answers whether the backend accepted it.
     fn tell(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool>;
 
-    /// A kiosk: counts an attempt at the operator's PIN and answers it. Dropping the answer undoes nothing.
+    /// Kiosk: counts an attempt at the operator's PIN and checks it. Dropping the answer does not undo the attempt.
     fn operator_pin(&mut self, pin: Secret, wake: Wake) -> Answer<PinAnswer>;
 
-    /// A doctor's consultations of today, followed until it is dropped.
+    /// Follows a doctor's consultations of today until dropped.
     #[cfg(not(feature = "kiosk"))]
     fn agenda(&mut self, wake: Wake) -> Box<dyn DoctorsAgenda>;
 
-    /// The recordings of one of their consultations, looked after until it is dropped.
+    /// Follows the recordings of a consultation until dropped.
     #[cfg(not(feature = "kiosk"))]
     fn recordings(&mut self, consultation: &autamedica_api::Id, wake: Wake) -> Box<dyn DoctorsRecordings>;
 
-    /// Every device that there is.
+    /// Lists all devices.
     #[cfg(not(feature = "kiosk"))]
     fn list_devices(&mut self, wake: Wake) -> Answer<DeviceLists>;
 
-    /// Keeps the settings for the next start. Whether the disk took them.
+    /// Saves the settings. Answers whether that succeeded.
     #[cfg(not(feature = "kiosk"))]
     fn keep(&mut self, settings: &Settings, wake: Wake) -> Answer<bool>;
 
-    /// Keeps the recent consultations' ids for the next start. Whether the disk took them.
+    /// Saves the ids of recent consultations. Answers whether that succeeded.
     #[cfg(not(feature = "kiosk"))]
     fn keep_recent(&mut self, ids: &[autamedica_api::Id], wake: Wake) -> Answer<bool>;
 }
 
-/// A call, from the first request to its end.
+/// Call, from joining to its end.
 pub trait Call {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     fn state(&self) -> Arc<CallState>;
-    /// Asks for something. Never waits.
+    /// Sends a command. Never blocks.
     fn send(&self, command: CallCommand);
 }
 
-/// The check before a call. Dropping it ends it.
+/// Check before a call. Dropping it ends it.
 pub trait Check {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     fn state(&self) -> Arc<CheckState>;
-    /// How loud the microphone is now.
+    /// Returns the microphone's current level.
     fn level(&self) -> Level;
-    /// Asks for something. Never waits.
+    /// Sends a command. Never blocks.
     fn send(&self, command: CheckCommand);
 }
 
-/// What a doctor's start screen follows.
+/// Consultations on a doctor's start screen.
 #[cfg(not(feature = "kiosk"))]
 pub trait DoctorsAgenda {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     fn now(&self) -> Arc<Agenda>;
 }
 
-/// The recordings of a consultation. Dropping it ends what is under way.
+/// Recordings of a consultation. Dropping it cancels running transfers.
 #[cfg(not(feature = "kiosk"))]
 pub trait DoctorsRecordings {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     fn now(&self) -> Arc<RecordingsState>;
-    /// Asks for something. Never waits.
+    /// Sends a command. Never blocks.
     fn send(&self, command: RecordingsCommand);
 }

@@ -1,4 +1,4 @@
-//! What is different at a kiosk: nothing leads out, and nothing is left of the last patient.
+//! Kiosk mode: a patient cannot leave the app, and nothing of theirs stays for the next one.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,19 +13,19 @@ use crate::settings::Settings;
 use crate::ui::OperatorRequest;
 use crate::ui::operator::OperatorScreen;
 
-/// A screen that nobody touches goes back to the first one after this long: somebody has left.
+/// Time without input after which the first screen is shown again.
 const LEFT_AFTER: Duration = Duration::from_secs(60);
-/// The check takes reading and listening.
+/// The same for the check, which takes reading and listening.
 const CHECK_LEFT_AFTER: Duration = Duration::from_secs(180);
 
-/// What outlives a kiosk's screens.
+/// State of kiosk mode across screens.
 pub(super) struct Kiosk {
-    /// The last moment at which somebody touched anything.
+    /// Time of the last input.
     touched: Instant,
-    /// A PIN attempt that is not answered yet. It is here, and not in the screen, so that closing the screen drops nothing.
+    /// Pending PIN attempt. Kept outside the screen, so that closing the screen does not drop it.
     attempt: Option<Answer<PinAnswer>>,
     locked_until: Option<Instant>,
-    /// The settings and devices that each patient begins with.
+    /// Settings and devices that each patient starts with.
     settings: Settings,
     devices: DeviceChoices,
 }
@@ -36,7 +36,7 @@ impl Kiosk {
     }
 }
 
-/// Whether a patient at a kiosk may ask this of a call. There are no files here, and no doctor.
+/// Returns whether a patient at a kiosk may send this command: no files, and nothing of a doctor.
 pub(super) fn may_send(command: &CallCommand) -> bool {
     matches!(
         command,
@@ -54,7 +54,7 @@ pub(super) fn may_send(command: &CallCommand) -> bool {
     )
 }
 
-/// Lets nothing of this pass out of the window: no browser opens.
+/// Discards output that would leave the window, such as opening a browser.
 pub(super) fn lock_in(ctx: &egui::Context) {
     ctx.output_mut(|output| {
         output.commands.retain(|command| !matches!(command, OutputCommand::OpenUrl(_) | OutputCommand::CopyImage(_)));
@@ -62,7 +62,7 @@ pub(super) fn lock_in(ctx: &egui::Context) {
 }
 
 impl App {
-    /// Back to the first screen, with nothing left of who was here.
+    /// Returns to the first screen and clears everything of the last patient.
     pub(super) fn forget(&mut self, ctx: &egui::Context) {
         self.operator = None;
         self.texts = Texts::new(self.language);
@@ -70,7 +70,7 @@ impl App {
         self.devices = self.at_kiosk.devices.clone();
         self.apply_look(ctx);
         self.go_home();
-        // What widgets remember (texts typed, and how to undo them), and both clipboards.
+        // Widgets keep typed texts and their undo history; both clipboards may have text.
         ctx.memory_mut(|memory| {
             memory.stop_text_input();
             memory.data.clear();
@@ -96,7 +96,7 @@ impl App {
         }
     }
 
-    /// How long the screen may stay untouched; `None` for as long as it likes.
+    /// Returns the time without input after which the screen is left; `None` for no limit.
     fn patience(&self) -> Option<Duration> {
         if self.operator.is_some() {
             return Some(LEFT_AFTER);
@@ -143,10 +143,10 @@ impl App {
             PinAnswer::Locked(left) => now.checked_add(left),
             _ => None,
         };
-        // Whoever closed the screen meanwhile no longer wants out.
+        // Ignored if the operator closed the screen meanwhile.
         let Some(operator) = &mut self.operator else { return };
         if answer == PinAnswer::Right {
-            tracing::info!("the operator ends the kiosk");
+            tracing::info!("kiosk closed by the operator");
             self.may_close.store(true, Ordering::Release);
             ctx.send_viewport_cmd(ViewportCommand::Close);
         } else {

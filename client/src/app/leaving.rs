@@ -1,4 +1,4 @@
-//! The end of a call and of the window, and what happens while nobody sees it.
+//! Leaving a call and closing the window, and calls in a minimised window.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use crate::ui::Cx;
 use crate::ui::call::is_minimised;
 use crate::ui::end::EndScreen;
 
-/// How long closing the window may wait for the call to end.
+/// Maximum time that closing the window waits for the call to end.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
 
 impl App {
-    /// Hangs up, and shows what comes after it without waiting for anybody.
+    /// Hangs up and shows the next screen without waiting for the call to end.
     pub(super) fn leave(&mut self) {
         if !matches!(self.screen, Screen::Call(_) | Screen::Check(_)) {
             return;
@@ -33,14 +33,14 @@ impl App {
         let state = call.state();
         call.send(CallCommand::HangUp);
         self.leaving.push(call);
-        // Somebody who gives up on a connection or a wait wants to go back, not to read about it.
+        // The end screen would only delay somebody who gave up joining or waiting.
         if state.phase == CallPhase::InCall {
             let lasted = state.joined_at.map(|since| since.elapsed()).unwrap_or_default();
             self.screen = Screen::End(EndScreen::new(EndReason::HungUp, lasted, target, state.admission.clone()));
         }
     }
 
-    /// A close button hangs up first, and waits for that a little, still drawing. A kiosk has no such button.
+    /// Handles a close request: hangs up first and waits briefly, still drawing. A kiosk has no close button.
     pub(super) fn close_politely(&mut self, ctx: &egui::Context) {
         self.leaving.retain(|call| !matches!(call.state().phase, CallPhase::Ended { .. }));
         let requested = ctx.input(|input| input.viewport().close_requested());
@@ -54,7 +54,7 @@ impl App {
         }
         let Some(since) = self.closing_since else { return };
         if self.unsaved.is_some() {
-            // The window stays until it is settled what becomes of the notes.
+            // The window stays open until the person decides about the notes.
             self.closing_since = None;
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             return;
@@ -68,7 +68,7 @@ impl App {
         }
     }
 
-    /// A minimised window isn't drawn: its call's pictures are paused, or move to a window of their own.
+    /// Handles a minimised window, which is not drawn: pauses the call's videos or moves them to a floating window.
     pub(super) fn tell_unseen(&mut self, ctx: &egui::Context) {
         let Screen::Call(ongoing) = &mut self.screen else { return };
         if !is_minimised(ctx) {

@@ -1,4 +1,4 @@
-//! Links that come while the window is open: somebody clicked one, and another start of this program handed it over.
+//! Join links that arrive while the window is open, passed on by another start of this program.
 
 use egui::{UserAttentionType, ViewportCommand, ViewportId};
 
@@ -9,7 +9,7 @@ use crate::ui::dialog::{self, Answer};
 use crate::ui::start::target;
 
 impl App {
-    /// Takes what other starts of this program handed over since the last pass, and comes to the front for it.
+    /// Follows the links that other starts of this program passed on, and brings the window to the front.
     pub(super) fn take_links(&mut self, ctx: &egui::Context) {
         let given = std::mem::take(&mut *self.given.lock());
         if given.is_empty() {
@@ -18,12 +18,12 @@ impl App {
         for command in [
             ViewportCommand::Minimized(false),
             ViewportCommand::Focus,
-            // Where the desktop lets no window come to the front by itself.
+            // For desktops that do not let a window bring itself to the front.
             ViewportCommand::RequestUserAttention(UserAttentionType::Informational),
         ] {
             ctx.send_viewport_cmd_to(ViewportId::ROOT, command);
         }
-        // Of several the last is what the person wants now.
+        // The last one is the most recent request.
         if let Some(text) = given.into_iter().rev().find(|text| !text.trim().is_empty()) {
             self.follow_link(text);
         }
@@ -33,7 +33,7 @@ impl App {
         let target = match target(&text, self.role) {
             Ok(target) => target,
             Err(_) if matches!(self.screen, Screen::Start(_) | Screen::End(_)) => return self.explain_unusable(text),
-            Err(_) => return tracing::info!("a link that can't be used came while something else was shown"),
+            Err(_) => return tracing::info!("unusable link ignored"),
         };
         match &self.screen {
             Screen::Call(ongoing) if ongoing.target == target => {}
@@ -43,7 +43,7 @@ impl App {
         }
     }
 
-    /// Asks whether to leave the call for a link that came during it.
+    /// Asks whether to leave the call for a link that arrived during it.
     pub(super) fn ask_about_link(ui: &egui::Ui, cx: &Cx, other: &mut Option<JoinTarget>) -> Option<JoinTarget> {
         other.as_ref()?;
         let text = |key| cx.texts.t(key);

@@ -1,4 +1,4 @@
-//! How the app is set up, and its handle for the world outside the UI thread.
+//! Options of the app, and its handle for other threads.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,94 +16,94 @@ use crate::ui::desktop::{self, Desktop};
 use crate::ui::stats::UiStats;
 use crate::ui::video::FrameShown;
 
-/// Which screen a person sees.
+/// Screen of the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScreenName {
-    /// Which consultation?
+    /// Start screen, to select a consultation.
     Start,
-    /// The question whether to trust the server of a link.
+    /// Question whether to trust the server of a join link.
     Server,
-    /// Camera, microphone, speaker and network, before a call.
+    /// Check of camera, microphone, speaker and network before a call.
     Check,
-    /// Getting in.
+    /// Joining.
     Joining,
-    /// In the waiting room.
+    /// Waiting room.
     Waiting,
-    /// The call.
+    /// Call.
     Call,
-    /// The call, with its connection being restored.
+    /// Call while its connection is restored.
     Reconnecting,
-    /// Why it is over.
+    /// End of a call and its reason.
     End,
-    /// A consultation's recordings.
+    /// Recordings of a consultation.
     Recordings,
-    /// What can be set.
+    /// Settings.
     Settings,
-    /// A kiosk: the operator's PIN.
+    /// Kiosk: the operator's PIN.
     Operator,
 }
 
-/// Told which screen was drawn.
+/// Callback with the screen that was drawn.
 pub type OnScreen = Box<dyn Fn(ScreenName) + Send>;
 
-/// What the app shows first.
+/// First screen of the app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Start {
     /// The start screen.
     #[default]
     Home,
-    /// The check, and then this consultation. A doctor who wants no check joins at once.
+    /// The check for this consultation. A doctor without the check joins at once.
     Check(JoinTarget),
-    /// This consultation, at once.
+    /// This consultation, without the check.
     Join(JoinTarget),
-    /// The start screen with a text that was to be a link, and what is wrong with it.
+    /// The start screen with an unusable link and the reason.
     Unusable(String),
 }
 
-/// How the app is set up.
+/// Options of the app.
 pub struct AppOptions {
-    /// The first language; the person may switch.
+    /// Initial language; the person may switch.
     pub language: Language,
-    /// Which start screen, and which role a typed code is joined with.
+    /// Role, which selects the start screen and applies to typed codes.
     pub role: Role,
-    /// Full screen, larger, nothing to get wrong.
+    /// Kiosk mode: full screen with larger elements.
     pub kiosk: bool,
-    /// What is shown first.
+    /// First screen.
     pub start: Start,
-    /// The window's title: unique where several windows share a screen.
+    /// Title of the window; unique where several windows share a screen.
     pub title: String,
-    /// What was set at an earlier start.
+    /// Saved settings.
     pub settings: Settings,
-    /// A settings file that wasn't understood was put here.
+    /// Path to which a broken settings file was moved.
     pub broken_settings: Option<PathBuf>,
-    /// The devices of this run, where they aren't those of the settings.
+    /// Devices of this run, instead of those in the settings.
     pub devices: Option<DeviceChoices>,
-    /// The doctor's recent consultations, the newest first.
+    /// The doctor's recent consultations, newest first.
     pub recent: Vec<Id>,
-    /// The clinic's name, where it is to be read.
+    /// Displayed name of the clinic.
     pub clinic: Option<String>,
-    /// This app holds a key of a backend.
+    /// The app has an API key from pairing.
     pub paired: bool,
-    /// This app's own servers: links may lead there without a question.
+    /// This app's own servers, which need no confirmation.
     pub own_servers: Vec<Url>,
-    /// Everything this many times as large, on top of the settings; 1.0 is normal.
+    /// Factor of all sizes in addition to the settings; 1.0 is normal.
     pub text_scale: f32,
-    /// No fades, whatever the settings say.
+    /// No animations, whatever the settings are.
     pub reduced_motion: bool,
-    /// A small window with the call comes by itself when the main one is minimised; the person may switch.
+    /// Shows a small floating window with the call when the main one is minimised; the person may switch it off.
     pub float_when_minimised: bool,
-    /// The machine around the window: file dialogs, screens to share, sounds.
+    /// Desktop services: file dialogs, screens to share, sounds.
     pub desktop: Arc<dyn Desktop>,
-    /// Video is converted on the CPU instead of by a shader. `None`: where OpenGL draws in software.
+    /// Converts video on the CPU instead of with a shader. `None`: only with a software renderer.
     pub video_on_cpu: Option<bool>,
-    /// Counter of what is drawn, for a report.
+    /// Counter of drawn frames, for a report.
     pub stats: Option<Arc<UiStats>>,
-    /// Called on the UI thread each time a new frame has been painted; must return at once.
+    /// Called on the UI thread for each new video frame drawn; must return at once.
     pub on_frame_shown: Option<FrameShown>,
-    /// Called on the UI thread each time another screen was drawn than before; must return at once.
+    /// Called on the UI thread after each change of the screen; must return at once.
     pub on_screen: Option<OnScreen>,
-    /// Called once, when the window is there.
+    /// Called once when the window is open.
     pub on_ready: Option<Box<dyn FnOnce(UiHandle) + Send>>,
 }
 
@@ -135,7 +135,7 @@ impl Default for AppOptions {
     }
 }
 
-/// The running window, from outside the UI thread.
+/// Handle of the running window for other threads.
 #[derive(Clone)]
 pub struct UiHandle {
     pub(super) ctx: egui::Context,
@@ -144,14 +144,14 @@ pub struct UiHandle {
 }
 
 impl UiHandle {
-    /// Closes the window as if the person had: hangs up first. Also a kiosk's, which a person can't close.
+    /// Closes the window like the person would, including a kiosk's: hangs up first.
     pub fn close(&self) {
         self.may_close.store(true, Ordering::Release);
         self.ctx.send_viewport_cmd(ViewportCommand::Close);
         self.ctx.request_repaint();
     }
 
-    /// Brings the window to the front and follows `text`, if that is a link; asks first during a call.
+    /// Brings the window to the front and follows `text` if it is a join link; asks first during a call.
     pub fn open(&self, text: String) {
         self.given.lock().push(text);
         self.ctx.request_repaint();

@@ -1,4 +1,4 @@
-//! The settings as the app holds them: shown over the screen, taken up at once, and kept beside the UI.
+//! Settings: shown over the screen, applied at once and saved in the background.
 
 use std::path::PathBuf;
 
@@ -13,14 +13,14 @@ use crate::settings::Settings;
 use crate::ui::settings::SettingsScreen;
 use crate::ui::{Action, Cx};
 
-/// What is kept, and the sheet if it is open.
+/// Saved settings, and the settings screen while it is open.
 pub(super) struct Preferences {
     sheet: Option<SettingsScreen>,
-    /// As the disk has them, or is about to.
+    /// Settings that are saved or being saved.
     kept: Settings,
-    /// The disk is being asked.
+    /// Pending save.
     keeping: Option<Answer<bool>>,
-    /// The disk didn't take them the last time.
+    /// The last save failed.
     not_kept: bool,
     broken: Option<PathBuf>,
 }
@@ -34,7 +34,7 @@ impl Preferences {
         self.sheet.is_some()
     }
 
-    /// Draws the sheet, if it is open.
+    /// Draws the settings screen if it is open. Returns whether it is.
     pub(super) fn show(&mut self, ui: &mut egui::Ui, cx: &mut Cx, in_call: bool) -> bool {
         let Some(sheet) = &mut self.sheet else { return false };
         sheet.show(ui, cx, in_call, self.not_kept, self.broken.as_deref());
@@ -58,7 +58,7 @@ impl App {
         }
     }
 
-    /// Takes new settings up at once, also in the call.
+    /// Applies new settings at once, also to the call.
     fn change(&mut self, ctx: &egui::Context, settings: Settings) {
         if settings.language != self.settings.language
             && let Some(language) = settings.language
@@ -78,6 +78,9 @@ impl App {
             self.devices.speaker = settings.speaker.clone();
             commands.push(CallCommand::UseSpeaker(settings.speaker.clone()));
         }
+        if settings.call != self.settings.call {
+            commands.push(CallCommand::UseSettings(settings.call));
+        }
         if let Screen::Call(ongoing) = &self.screen {
             commands.into_iter().for_each(|command| ongoing.call.send(command));
         }
@@ -85,7 +88,7 @@ impl App {
         self.apply_look(ctx);
     }
 
-    /// Hands changed settings to the disk: one write at a time, so that the newest is the last.
+    /// Saves changed settings. One save at a time, so that the newest is the last.
     pub(super) fn keep_settings(&mut self) {
         if let Some(keeping) = &self.preferences.keeping {
             let Some(kept) = keeping.get() else { return };
@@ -98,7 +101,7 @@ impl App {
         }
     }
 
-    /// Puts a doctor's consultation first among the recent ones.
+    /// Moves a doctor's consultation to the front of the recent ones.
     pub(super) fn remember(&mut self, state: &CallState) {
         let Some(place) = state.admission.as_ref().and_then(|admission| admission.consultation.as_ref()) else {
             return;
@@ -111,7 +114,7 @@ impl App {
 
     fn keep_recent(&mut self) {
         let wake = self.waker();
-        // A list that isn't kept is told in the log; it can be had again from the day's consultations.
+        // A failure is only logged: the list can be restored from the day's consultations.
         let _ = self.calls.keep_recent(&self.recent, wake);
     }
 }

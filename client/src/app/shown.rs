@@ -1,4 +1,4 @@
-//! Which screen is shown, and in which colours.
+//! Current screen and theme.
 
 use egui::Theme;
 
@@ -7,7 +7,7 @@ use crate::call::CallPhase;
 use crate::settings::ThemeSetting;
 
 impl App {
-    /// The theme of the screen about to be drawn: dark in the call, elsewhere as it was set.
+    /// Returns the theme of the screen: dark in the call, else as set.
     pub(super) fn theme(&self, ctx: &egui::Context) -> Theme {
         let in_call = match &self.screen {
             Screen::Call(ongoing) => {
@@ -23,7 +23,7 @@ impl App {
         }
     }
 
-    /// Something lies over the screen.
+    /// Returns whether settings or the operator's screen cover the screen.
     pub(super) fn is_covered(&self) -> bool {
         #[cfg(not(feature = "kiosk"))]
         if self.preferences.are_open() {
@@ -32,7 +32,7 @@ impl App {
         self.operator.is_some()
     }
 
-    /// The screen that is drawn as things stand.
+    /// Returns the screen that is drawn.
     pub(super) fn screen_name(&self) -> ScreenName {
         if self.is_covered() {
             return if self.operator.is_some() { ScreenName::Operator } else { ScreenName::Settings };
@@ -51,7 +51,7 @@ impl App {
                 CallPhase::Waiting { .. } => ScreenName::Waiting,
                 CallPhase::Reconnecting { .. } => ScreenName::Reconnecting,
                 CallPhase::InCall => ScreenName::Call,
-                // It ended during this pass; the next one shows the end.
+                // Ended during this pass; the next one shows the end.
                 CallPhase::Ended { .. } => self.shown.unwrap_or(ScreenName::Call),
             },
             Screen::End(_) => ScreenName::End,

@@ -1,4 +1,4 @@
-//! Links to servers that are new here.
+//! Confirmation of unknown servers.
 
 use super::{App, Screen};
 use crate::call::JoinTarget;
@@ -6,7 +6,8 @@ use crate::known_servers::{approve, is_known};
 use crate::ui::server::ServerScreen;
 
 impl App {
-    /// Asks first when a link leads to a server that is new here: it would get the camera and the microphone.
+    /// Asks for confirmation if a join link leads to an unknown server, which would get camera and microphone. Returns
+    /// whether it asks.
     pub(super) fn asks_about_server(&mut self, target: &JoinTarget) -> bool {
         let JoinTarget::Link(link) = target else { return false };
         if is_known(link.server(), &self.own_servers, &self.settings.approved_servers) {
@@ -16,7 +17,7 @@ impl App {
         true
     }
 
-    /// Notes that the person said yes to the server of this link, and goes on towards the call.
+    /// Approves the server of this link and continues to the call.
     pub(super) fn trust_server(&mut self, target: JoinTarget) {
         if let JoinTarget::Link(link) = &target {
             approve(link.server(), &mut self.settings.approved_servers);

@@ -1,4 +1,4 @@
-//! What a doctor asks for about the people in their consultation, with their own token.
+//! Requests of a doctor about participants, with the doctor's token.
 
 use autamedica_api::{ChangeTransport, Id, MuteParticipant, PermitObserver, Transport};
 
@@ -6,43 +6,31 @@ use super::{Backend, BackendError, ConsultationPlace};
 use crate::call::Secret;
 
 impl Backend {
-    /// Lets the waiting patient in.
+    /// Admits the waiting patient.
     ///
     /// # Errors
-    /// When the backend doesn't answer, or answers no; so for the other controls.
+    /// [`BackendError`], as for the other requests here.
     pub async fn admit(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
         self.control(place, token, &["admit"], &serde_json::json!({})).await
     }
 
-    /// Sends the waiting patient away.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
+    /// Refuses the waiting patient.
     pub async fn refuse(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
         self.control(place, token, &["refuse"], &serde_json::json!({})).await
     }
 
-    /// Sends somebody out of the room.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
+    /// Removes a participant from the room.
     pub async fn remove(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
         self.control(place, token, &["participants", identity.as_str(), "remove"], &serde_json::json!({})).await
     }
 
-    /// Mutes somebody's microphone.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
+    /// Mutes a participant's microphone.
     pub async fn mute(&self, place: &ConsultationPlace, token: &Secret, identity: &Id) -> Result<(), BackendError> {
         let microphone = MuteParticipant { source: None };
         self.control(place, token, &["participants", identity.as_str(), "mute"], &microphone).await
     }
 
-    /// Lets an observer speak, or no longer.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
+    /// Grants (`true`) or revokes an observer's permission to speak.
     pub async fn permit(
         &self,
         place: &ConsultationPlace,
@@ -63,10 +51,7 @@ impl Backend {
         self.control(place, token, &["transport"], &body).await
     }
 
-    /// Ends the consultation for everybody.
-    ///
-    /// # Errors
-    /// As [`admit`](Self::admit).
+    /// Ends the consultation for all participants.
     pub async fn end(&self, place: &ConsultationPlace, token: &Secret) -> Result<(), BackendError> {
         self.control(place, token, &["end"], &serde_json::json!({})).await
     }

@@ -1,8 +1,8 @@
-//! Pauses between attempts that fail.
+//! Exponential backoff.
 
 use std::time::Duration;
 
-/// The pause after this many earlier failures in a row: `first`, doubled each time, up to `most`.
+/// Returns the pause after this many failures in a row: `first`, doubled each time, up to `most`.
 pub(super) fn pause(first: Duration, failures: u32, most: Duration) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(failures)).min(most)
 }

@@ -1,4 +1,4 @@
-//! Chat lines: sent, received, and known again when they come a second time.
+//! Chat messages: sending, receiving, and deduplication.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,25 +10,25 @@ use super::limits::{LINES, LineRates, displayable_text};
 use super::task::Task;
 use super::{ChatLog, ChatMessage};
 
-/// What is known of each line beside what the UI is told, in the same order.
+/// Ids of the messages in the [`ChatLog`], in the same order.
 #[derive(Default)]
 pub(super) struct Lines {
     known: Vec<Known>,
-    /// Counts the lines.
+    /// Number of messages so far.
     count: u64,
-    /// How often each participant may add one.
+    /// Rate limiter, by participant.
     pub(super) rates: LineRates,
 }
 
 struct Known {
-    /// Ours alone: unique in this call.
+    /// The message's number in this call.
     line: u64,
-    /// The author's; `None` for a file.
+    /// The author's id of the message; `None` for a file.
     id: Option<String>,
 }
 
 impl Lines {
-    /// Adds a line at the end. Returns its number.
+    /// Appends a message. Returns its number.
     pub(super) fn push(&mut self, chat: &mut ChatLog, id: Option<String>, message: ChatMessage) -> u64 {
         self.count += 1;
         chat.push(ChatMessage { number: self.count, ..message });
@@ -36,17 +36,17 @@ impl Lines {
         self.count
     }
 
-    /// The id of each line's message, if it has one.
+    /// Returns the id of each message that has one.
     pub(super) fn ids(&self) -> impl DoubleEndedIterator<Item = Option<&str>> + ExactSizeIterator {
         self.known.iter().map(|known| known.id.as_deref())
     }
 
-    /// Where a line of this author and id is.
+    /// Returns the index of the message with this author and id.
     pub(super) fn position(&self, chat: &ChatLog, from: &str, id: &str) -> Option<usize> {
         chat.iter().zip(self.ids()).position(|(line, known)| line.from == from && known == Some(id))
     }
 
-    /// Adds a line where it belongs by its time, unless it is there already.
+    /// Inserts a message by its time, unless it is there already.
     pub(super) fn merge(&mut self, chat: &mut ChatLog, id: String, message: ChatMessage) {
         if self.position(chat, &message.from, &id).is_some() {
             return;
@@ -57,14 +57,14 @@ impl Lines {
         self.known.insert(at, Known { line: self.count, id: Some(id) });
     }
 
-    /// Removes the line at this place.
+    /// Removes the message at this index.
     pub(super) fn remove(&mut self, chat: &mut ChatLog, at: usize) -> Arc<ChatMessage> {
         self.known.remove(at);
         chat.remove(at)
     }
 
-    /// Removes a line when there are too many: the oldest of the participant who brought in the most, so that a flood
-    /// washes nobody else's lines away.
+    /// Removes a message when there are too many: the oldest of the participant who caused the most, so that a flood
+    /// does not displace the messages of others.
     pub(super) fn trim(&mut self, chat: &mut ChatLog) -> Option<Arc<ChatMessage>> {
         if chat.len() <= LINES {
             return None;
@@ -79,21 +79,21 @@ impl Lines {
         Some(self.remove(chat, oldest))
     }
 
-    /// Where a line is.
+    /// Returns the index of a message by its number.
     pub(super) fn find(&self, line: u64) -> Option<usize> {
         self.known.iter().position(|known| known.line == line)
     }
 }
 
 impl Task {
-    /// Adds a line at the end.
+    /// Appends a message. Returns its number.
     pub(super) fn add_line(&mut self, id: Option<String>, line: ChatMessage) -> u64 {
         let number = self.lines.push(&mut self.publisher.state.chat, id, line);
         self.trim_chat();
         number
     }
 
-    /// Removes what is too much, with its files.
+    /// Removes excess messages with their files.
     pub(super) fn trim_chat(&mut self) {
         while let Some(removed) = self.lines.trim(&mut self.publisher.state.chat) {
             if let Some(file) = &removed.file {
@@ -102,13 +102,14 @@ impl Task {
         }
     }
 
-    /// A line to be changed.
+    /// Returns a message by its number, to be changed.
     pub(super) fn line(&mut self, line: u64) -> Option<&mut ChatMessage> {
         let at = self.lines.find(line)?;
         self.state().chat.get_mut(at)
     }
 
-    /// Whether one more line or file of this participant is shown; else it is counted as left out.
+    /// Returns whether the rate limit allows another message or file of this participant, and counts it as left out if
+    /// not.
     pub(super) fn takes_line(&mut self, from: &str) -> bool {
         let taken = self.lines.rates.takes(from, Instant::now());
         if !taken {
@@ -125,12 +126,12 @@ impl Task {
         let session = self.session.as_ref().filter(|session| session.admits());
         let participant = session.map(|session| session.room.local_participant());
         let line = self.own_line(text);
-        // Unique among our messages, also those of an earlier stay.
+        // Unique among our messages, including those before a rejoin.
         let since_1970 = line.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let id = format!("{:x}-{:x}", since_1970.as_nanos(), std::process::id());
         let line = self.add_line(Some(id.clone()), ChatMessage { failed: participant.is_none(), ..line });
         let to = self.remotes.admitted();
-        // Whoever is admitted later is told it by the doctor's client. An empty list would mean everybody.
+        // The doctor's client sends the history to participants admitted later. An empty list would send to everybody.
         let Some(participant) = participant.filter(|_| !to.is_empty()) else { return };
         let text = text.to_owned();
         self.beside(Event::ChatSent { line, result: Err(broke_off()) }, async move {
@@ -139,7 +140,7 @@ impl Task {
         });
     }
 
-    /// Sends a failed line of ours again, as one that is written now.
+    /// Sends a failed message of ours again, with a new time.
     pub(super) fn send_again(&mut self, line: u64) {
         let Some(at) = self.lines.find(line) else { return };
         let failed = |line: &ChatMessage| line.failed && line.own && line.file.is_none();
@@ -149,7 +150,7 @@ impl Task {
         }
     }
 
-    /// A line that we write now.
+    /// Creates a message of ours with the current time.
     pub(super) fn own_line(&mut self, text: &str) -> ChatMessage {
         let state = self.state();
         let line = ChatMessage::written(state.identity.clone(), true, text, SystemTime::now());
@@ -158,7 +159,7 @@ impl Task {
 
     pub(super) fn on_chat_sent(&mut self, line: u64, result: Result<(), RoomError>) {
         if let Err(error) = result {
-            tracing::warn!(%error, "chat line not sent");
+            tracing::warn!(%error, "chat message not sent");
             if let Some(line) = self.line(line) {
                 line.failed = true;
             }
@@ -167,7 +168,7 @@ impl Task {
 
     pub(super) fn on_chat(&mut self, from: String, message: Message) {
         let known = self.lines.position(&self.publisher.state.chat, &from, &message.id);
-        // Its author's own word replaces what somebody told of it.
+        // A message from its author replaces a relayed copy.
         let is_told = known.is_some_and(|at| self.publisher.state.chat[at].told_by.is_some());
         if known.is_some() && !is_told || !self.takes_line(&from) {
             return;
@@ -186,7 +187,7 @@ impl Task {
     }
 }
 
-/// A moment by somebody else's clock, which may say anything.
+/// Converts a foreign timestamp, which may have any value.
 pub(super) fn time_of(since_1970_ms: i64) -> SystemTime {
     let since = Duration::from_millis(u64::try_from(since_1970_ms).unwrap_or(0));
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! The chat as the UI gets it: cheap to hand over, and to compare.
+//! Chat of a call, cheap to copy and to compare.
 
 use std::fmt;
 use std::fs::File;
@@ -13,33 +13,33 @@ use parking_lot::Mutex;
 use super::SharedFile;
 use super::links::links;
 
-/// A chat line.
+/// Chat message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChatMessage {
-    /// Counts the lines of this call as they came.
+    /// Number in this call, in order of arrival.
     pub number: u64,
-    /// Its author: an identity in the room.
+    /// Identity of the author.
     pub from: String,
-    /// The author's role when it arrived, if known.
+    /// Role of the author at arrival, if known.
     pub role: Option<Role>,
-    /// The identity of the participant whose word for it is all that there is, when its author didn't send it to us.
+    /// Identity of the participant who relayed the message; `None` if its author sent it to us.
     pub told_by: Option<String>,
-    /// We wrote it.
+    /// Written by us.
     pub own: bool,
     /// The text, as written.
     pub text: String,
-    /// Where the links of the text are, in bytes.
+    /// Byte ranges of the links in the text.
     pub links: Vec<Range<usize>>,
-    /// When it was written.
+    /// Time of writing.
     pub at: SystemTime,
-    /// It could not be sent (own lines only).
+    /// Sending failed (own messages only).
     pub failed: bool,
-    /// The file or photo that this line is; `text` is its name then.
+    /// File or photo of this message; `text` is its name then.
     pub file: Option<SharedFile>,
 }
 
 impl ChatMessage {
-    /// A line with this text, whose links it finds.
+    /// Creates a message and finds its links.
     pub fn written(from: impl Into<String>, own: bool, text: impl Into<String>, at: SystemTime) -> Self {
         let text = text.into();
         Self {
@@ -57,33 +57,33 @@ impl ChatMessage {
     }
 }
 
-/// The chat lines of a call, oldest first. Copies are cheap. Two are equal when they are copies of one state, which costs
-/// nothing to find out.
+/// Chat messages of a call, oldest first. Copies are cheap. Comparing compares pointers: equal logs are copies of one
+/// state.
 #[derive(Clone, Debug, Default)]
 pub struct ChatLog(Arc<Vec<Arc<ChatMessage>>>);
 
 impl ChatLog {
-    /// Adds a line at the end.
+    /// Appends a message.
     pub fn push(&mut self, line: ChatMessage) {
         Arc::make_mut(&mut self.0).push(Arc::new(line));
     }
 
-    /// Adds a line at this place.
+    /// Inserts a message at this index.
     pub(super) fn insert(&mut self, at: usize, line: ChatMessage) {
         Arc::make_mut(&mut self.0).insert(at, Arc::new(line));
     }
 
-    /// Removes the line at this place.
+    /// Removes the message at this index.
     pub(super) fn remove(&mut self, at: usize) -> Arc<ChatMessage> {
         Arc::make_mut(&mut self.0).remove(at)
     }
 
-    /// The line at this place, to be changed.
+    /// Returns the message at this index, to be changed.
     pub fn get_mut(&mut self, at: usize) -> Option<&mut ChatMessage> {
         Arc::make_mut(&mut self.0).get_mut(at).map(Arc::make_mut)
     }
 
-    /// The number of the line that came last.
+    /// Returns the number of the newest message.
     pub fn newest(&self) -> u64 {
         self.iter().map(|line| line.number).max().unwrap_or(0)
     }
@@ -109,7 +109,7 @@ impl From<Vec<ChatMessage>> for ChatLog {
     }
 }
 
-/// An image as it was sent, read when it is to be shown. Copies are the same image.
+/// Encoded image, read when it is shown. Copies share one image.
 #[derive(Clone)]
 pub struct Photo(Arc<Encoded>);
 
@@ -119,15 +119,15 @@ enum Encoded {
 }
 
 impl Photo {
-    /// The image in this file.
+    /// Creates a photo from a file.
     pub(super) fn in_file(file: Arc<Mutex<File>>) -> Self {
         Self(Arc::new(Encoded::File(file)))
     }
 
-    /// Reads its bytes, at most so many.
+    /// Reads at most `limit` bytes.
     ///
     /// # Errors
-    /// When its file can't be read.
+    /// When reading the file fails.
     pub fn read(&self, limit: u64) -> std::io::Result<Vec<u8>> {
         match &*self.0 {
             Encoded::Bytes(bytes) => Ok(bytes.clone()),

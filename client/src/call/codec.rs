@@ -1,12 +1,12 @@
-//! Codec, encoder and simulcast of our camera: decided here alone, and changed without ending the call.
+//! Selects codec, encoder and simulcast of our camera, and changes them during the call.
 //!
-//! H.264 comes first: it costs half of what VP8 does, and is the only codec that the engine encodes in hardware. The SFU's
-//! answer decides: where it doesn't enable H.264, the engine negotiates VP8 by itself. What fails here is the encoder, which
-//! shows in the statistics: pictures go in and no frame comes out. Then the next attempt replaces the publication.
+//! H.264 is preferred: it costs half as much as VP8 and is the only codec that the engine encodes in hardware. Where
+//! the SFU does not enable H.264, the engine negotiates VP8 by itself. A broken encoder shows in the statistics: frames
+//! go in and none come out. Then the next attempt replaces the publication.
 //!
-//! Simulcast costs a third more and is for receivers who want less than the whole picture, of whom there is none in a call
-//! of two with a good connection. It begins when there is one, and stays until the room is left: ending it would save CPU at the
-//! price of another gap in the picture.
+//! Simulcast costs a third more CPU and is for receivers that need a smaller layer, of which there are none in a call
+//! of two with a good connection. It starts with the first such receiver and stays until the room is left: stopping it
+//! would interrupt the video once more.
 
 use std::time::{Duration, Instant};
 
@@ -21,28 +21,28 @@ use super::{CallPhase, ParticipantState};
 
 /// Samples (one a second) without an encoded frame after which a new encoder counts as broken.
 const BROKEN_AFTER: u32 = 4;
-/// The same for an encoder that has worked: a bad network stops it, too, but is noticed sooner.
+/// The same for an encoder that has worked: a bad network stops it too, but is detected sooner.
 const STALLED_AFTER: u32 = 12;
-/// Refusals in a row after which the codec is taken for the reason.
+/// Refusals in a row after which the codec is assumed to be the reason.
 const REFUSALS: u32 = 2;
-/// Time for which somebody's connection must be poor before layers are sent for it.
+/// Time of a poor connection before simulcast starts for the participant.
 const POOR_FOR: Duration = Duration::from_secs(5);
 
 /// Video codec of our camera.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VideoCodecChoice {
-    /// H.264, and VP8 where H.264 doesn't work.
+    /// H.264, or VP8 where H.264 does not work.
     #[default]
     Auto,
-    /// H.264, unless the SFU doesn't enable it.
+    /// H.264, unless the SFU does not enable it.
     H264,
-    /// VP8, unless the SFU doesn't enable it.
+    /// VP8, unless the SFU does not enable it.
     Vp8,
 }
 
 impl VideoCodecChoice {
-    /// What to try, best first.
+    /// Returns codecs and encoders to try, best first.
     fn attempts(self) -> &'static [(VideoCodec, VideoEncoderBackend)] {
         use VideoCodec::{H264, Vp8};
         use VideoEncoderBackend::{Auto, Software};
@@ -67,12 +67,12 @@ impl std::str::FromStr for VideoCodecChoice {
     }
 }
 
-/// A codec that the camera isn't sent in.
+/// Name of an unsupported codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the video codec must be `auto`, `h264` or `vp8`")]
 pub struct UnknownVideoCodec;
 
-/// How the camera is published.
+/// Encoding of the camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CameraEncoding {
     pub(super) codec: VideoCodec,
@@ -80,7 +80,7 @@ pub(super) struct CameraEncoding {
     pub(super) simulcast: bool,
 }
 
-/// Decides how the camera is published.
+/// Decides the encoding of the camera.
 #[derive(Debug)]
 pub(super) struct CodecPolicy {
     choice: VideoCodecChoice,
@@ -95,11 +95,11 @@ pub(super) struct CodecPolicy {
 /// Progress of the encoder of the current publication.
 #[derive(Debug, Default)]
 struct EncoderWatch {
-    /// Pictures that the camera had delivered by the last sample.
+    /// Frames captured by the last sample.
     pictures: u64,
-    /// Frames encoded by the last sample, all layers together.
+    /// Frames encoded by the last sample, in all layers.
     frames: u64,
-    /// Samples in a row with pictures and without frames.
+    /// Samples in a row with captured but without encoded frames.
     idle: u32,
 }
 
@@ -108,29 +108,29 @@ impl CodecPolicy {
         Self { choice, attempt: 0, refusals: 0, simulcast: false, poor_since: None, encoder: EncoderWatch::default() }
     }
 
-    /// Encoding with which the camera is to be published from now on.
+    /// Returns the encoding for the next publication.
     pub(super) fn camera(&self) -> CameraEncoding {
         let attempts = self.choice.attempts();
         let (codec, encoder) = attempts[self.attempt.min(attempts.len() - 1)];
         CameraEncoding { codec, encoder, simulcast: self.simulcast }
     }
 
-    /// Resets what belongs to the room that was left. An encoder that failed fails in the next room, too.
+    /// Resets the state of the previous room. Keeps the attempt: a failed encoder fails in the next room too.
     pub(super) fn room_entered(&mut self) {
         self.simulcast = false;
         self.poor_since = None;
         self.published();
     }
 
-    /// Begins to watch the encoder of a new publication.
+    /// Starts to watch the encoder of a new publication.
     pub(super) fn published(&mut self) {
         self.refusals = 0;
         self.encoder = EncoderWatch::default();
     }
 
-    /// Counts a refused publication; a codec that is refused again gives way to the next.
+    /// Counts a refused publication. After [`REFUSALS`] in a row the next codec is tried.
     pub(super) fn refused(&mut self, error: &RoomError) {
-        // The others are about the connection.
+        // Other errors concern the connection.
         if matches!(error, RoomError::Other(_)) {
             self.refusals += 1;
             if self.refusals >= REFUSALS {
@@ -139,11 +139,11 @@ impl CodecPolicy {
         }
     }
 
-    /// Begins simulcast when somebody can use a smaller picture: where several receive, or one whose connection is poor.
+    /// Starts simulcast when a receiver needs a smaller layer: with several receivers, or one with a poor connection.
     pub(super) fn look_at_others(&mut self, others: &[ParticipantState], now: Instant) {
         let mut receivers = others.iter().filter(|other| other.waiting_since.is_none());
         let is_crowd = receivers.clone().count() > 1;
-        // Whoever is lost receives nothing.
+        // A lost participant receives nothing.
         if receivers.any(|other| other.quality == ConnectionQuality::Poor) {
             self.poor_since.get_or_insert(now);
         } else {
@@ -153,12 +153,12 @@ impl CodecPolicy {
         self.simulcast |= is_crowd || is_poor;
     }
 
-    /// Takes a sample of the publication's statistics, with the number of pictures that the camera has delivered so far.
+    /// Takes a sample of the publication's statistics, with the number of frames captured so far.
     pub(super) fn look_at_encoder(&mut self, layers: &[OutboundRtpStats], pictures: u64) {
         let watch = &mut self.encoder;
         let frames = layers.iter().map(|layer| u64::from(layer.frames_encoded)).sum();
         let (had_pictures, had_frames) = (pictures > watch.pictures, frames > watch.frames);
-        // The SFU pauses layers that nobody receives.
+        // The SFU pauses layers without receivers.
         let is_active = layers.iter().any(|layer| layer.active);
         let is_new = std::mem::replace(&mut watch.pictures, pictures) == 0;
         watch.frames = frames;
@@ -187,29 +187,29 @@ impl Task {
     /// Takes a sample of the camera's statistics.
     pub(super) fn look_at_encoder(&mut self, layers: &[OutboundRtpStats]) {
         let state = &self.publisher.state;
-        // While the connection is being restored nothing is encoded, and that isn't the encoder's fault.
+        // The encoder pauses while the connection is restored.
         if state.phase == CallPhase::InCall && !state.camera.muted && delivers(&state.camera.device) {
             let pictures = state.self_view.count();
             self.codec.look_at_encoder(layers, pictures);
         }
     }
 
-    /// Publishes the camera anew if it is to be encoded otherwise than it is.
+    /// Republishes the camera if its encoding is to change.
     pub(super) fn tend_codec(&mut self) {
         self.codec.look_at_others(&self.publisher.state.participants, Instant::now());
         let state = &self.publisher.state;
-        // Nobody sees a muted camera: it can wait, and must not seem to be on for a moment.
+        // A muted camera can wait, and must not appear unmuted for a moment.
         if state.phase != CallPhase::InCall || state.camera.muted || !delivers(&state.camera.device) {
             return;
         }
         let encoding = self.codec.camera();
         if let Some(old) = self.local.retract_camera(encoding) {
-            tracing::info!(?encoding, "camera published anew");
+            tracing::info!(?encoding, "camera republished");
             self.publish_instead(Source::Camera, Some(old));
         }
     }
 
-    /// Notes what came of publishing the camera.
+    /// Records the result of publishing the camera.
     pub(super) fn note_camera(&mut self, result: &Result<LocalTrackPublication, RoomError>) {
         match result {
             Ok(_) => self.codec.published(),
@@ -226,7 +226,7 @@ mod tests {
         OutboundRtpStats { frames_encoded, active, ..OutboundRtpStats::default() }
     }
 
-    /// Takes samples until the codec or encoder changes; after how many.
+    /// Takes samples until codec or encoder change. Returns their number.
     fn until_changed(policy: &mut CodecPolicy, samples: impl Iterator<Item = (OutboundRtpStats, u64)>) -> Option<u32> {
         let before = policy.camera();
         for (sample, (layer, pictures)) in (1..).zip(samples) {

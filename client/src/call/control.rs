@@ -1,4 +1,4 @@
-//! What only a doctor may ask of the backend, with their own token.
+//! Requests to the backend that only a doctor may make.
 
 use autamedica_api::Id;
 
@@ -10,13 +10,13 @@ use crate::backend::{BackendError, ConsultationPlace};
 use super::Secret;
 
 impl Task {
-    /// Where to ask, and the newest token to ask with.
+    /// Returns the consultation and the newest token, for requests to the backend.
     pub(super) fn place(&self) -> Option<(ConsultationPlace, Secret)> {
         let admission = self.admission.as_ref()?;
         Some((admission.consultation.clone()?, admission.token.clone()))
     }
 
-    /// Asks the backend for something about `identity`; what comes of it shows as an event of the room.
+    /// Sends a request about `identity` to the backend. Its effect shows as a room event.
     pub(super) fn control(&mut self, asked: ControlRequest, identity: &str) {
         let (Some((place, token)), Ok(identity)) = (self.place(), Id::new(identity)) else {
             return self.on_controlled(asked, Err(BackendError::NotOurs));
@@ -46,7 +46,7 @@ impl Task {
 
     pub(super) fn on_controlled(&mut self, asked: ControlRequest, result: Result<(), BackendError>) {
         let Err(error) = result else { return };
-        tracing::warn!(?asked, %error, "the backend didn't do what was asked");
+        tracing::warn!(?asked, %error, "doctor's request failed");
         let number = self.state().control_failure.as_ref().map_or(0, |failure| failure.number) + 1;
         self.state().control_failure = Some(ControlFailure { asked, number });
     }

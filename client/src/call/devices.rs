@@ -1,4 +1,4 @@
-//! Choosing devices during the call, and what happens when one comes or goes.
+//! Device selection during the call, and hot-plugging.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,26 +6,27 @@ use std::sync::Arc;
 use super::event::Event;
 use super::local::{DeviceChoices, Source};
 use super::task::Task;
-use super::{DeviceKind, DeviceOffer};
+use super::{CallSettings, DeviceKind, DeviceOffer};
 use crate::device::{DeviceChoice, DeviceLists, DeviceProblem, DeviceState, DeviceWatch};
 
-/// What is known of devices that aren't in use.
+/// State of hot-plugging.
 #[derive(Default)]
 pub(super) struct Hotplug {
-    /// Looks for devices, once a real one is used.
+    /// Watches the devices, once a real one is in use.
     watch: Option<DeviceWatch>,
     known: Option<DeviceLists>,
-    /// New ones, to be offered one after the other.
+    /// New devices, offered one after the other.
     offers: VecDeque<DeviceOffer>,
 }
 
 impl Hotplug {
-    /// These are there now. Offers those that weren't there before and aren't in use; which of those in use are gone.
+    /// Updates the device lists and offers new devices that are not in use. Returns the kinds whose device in use is
+    /// gone.
     fn look(&mut self, now: &DeviceLists, in_use: impl Fn(DeviceKind) -> Option<String>) -> Vec<DeviceKind> {
         let before = self.known.replace(now.clone());
         self.offers.retain(|offer| names(now, offer.kind).contains(&offer.name));
         let Some(before) = before else { return Vec::new() };
-        // What is heard matters most: a headset is first of all something to hear with.
+        // A new headset is offered as speaker first, because hearing matters most.
         for kind in [DeviceKind::Speaker, DeviceKind::Microphone, DeviceKind::Camera] {
             for name in names(now, kind) {
                 let is_new = !names(&before, kind).contains(name) && in_use(kind).as_ref() != Some(name);
@@ -42,7 +43,7 @@ impl Hotplug {
         [DeviceKind::Speaker, DeviceKind::Microphone].into_iter().filter(is_gone).collect()
     }
 
-    /// A device was chosen: it isn't offered any more.
+    /// Withdraws the offer of a device that was selected.
     fn chosen(&mut self, kind: DeviceKind, choice: &DeviceChoice) {
         if let DeviceChoice::Named(name) = choice {
             self.offers.retain(|offer| offer.kind != kind || offer.name != *name);
@@ -62,21 +63,21 @@ fn is_real(choice: &DeviceChoice) -> bool {
     matches!(choice, DeviceChoice::Default | DeviceChoice::Named(_))
 }
 
-/// A device that was named and isn't there: another is better than none.
+/// Returns whether a device selected by name is missing, so that the default replaces it.
 fn is_gone(choice: &DeviceChoice, state: &DeviceState) -> bool {
     let gone = matches!(state, DeviceState::Failed(DeviceProblem::Unplugged | DeviceProblem::NotFound));
     gone && matches!(choice, DeviceChoice::Named(_))
 }
 
 impl Task {
-    /// Uses another device of this kind from now on. What is published stays, and is fed by the new one.
+    /// Switches to another device. Its track stays published.
     pub(super) fn use_device(&mut self, kind: DeviceKind, choice: DeviceChoice) {
         self.hotplug.chosen(kind, &choice);
         self.show_offer();
         match kind {
             DeviceKind::Camera => {
                 self.local.choices.camera = choice;
-                // One that is muted is closed, and opened with this choice later.
+                // A muted camera is closed; unmuting opens it with this choice.
                 if !self.state().camera.muted {
                     self.local.open_camera();
                 }
@@ -93,18 +94,32 @@ impl Task {
         self.watch_devices();
     }
 
+    /// Applies other settings to the running devices. The camera is published anew once it delivers pictures of the new size.
+    pub(super) fn use_settings(&mut self, settings: CallSettings) {
+        let changed = self.local.change_settings(settings);
+        if changed.processing {
+            self.local.open_processing();
+            self.local.open_speaker();
+            self.local.open_microphone();
+        }
+        // A muted camera is closed, and opened with these settings later.
+        if changed.picture && !self.state().camera.muted {
+            self.local.open_camera();
+        }
+    }
+
     pub(super) fn on_speaker(&mut self, device: u64, state: DeviceState) {
         if !self.local.is_newest_speaker(device) {
             return;
         }
         if is_gone(&self.local.choices.speaker, &state) {
-            tracing::info!("the chosen speaker is gone");
+            tracing::info!("selected speaker is gone");
             return self.use_device(DeviceKind::Speaker, DeviceChoice::Default);
         }
         self.state().speaker = state;
     }
 
-    /// Whether a camera or microphone that reports this has been replaced by the default one.
+    /// Replaces a camera or microphone that is gone with the default one. Returns whether it did.
     pub(super) fn fell_back(&mut self, source: Source, state: &DeviceState) -> bool {
         let (kind, choice) = match source {
             Source::Camera => (DeviceKind::Camera, &self.local.choices.camera),
@@ -113,14 +128,14 @@ impl Task {
         };
         let gone = is_gone(choice, state);
         if gone {
-            tracing::info!(?kind, "the chosen device is gone");
+            tracing::info!(?kind, "selected device is gone");
             self.local.settled(source);
             self.use_device(kind, DeviceChoice::Default);
         }
         gone
     }
 
-    /// Begins to look for devices, once a real one is used: test devices neither come nor go.
+    /// Starts to watch the devices, once a real one is in use: test sources do not change.
     pub(super) fn watch_devices(&mut self) {
         let DeviceChoices { camera, microphone, speaker } = &self.local.choices;
         if self.hotplug.watch.is_none() && [camera, microphone, speaker].into_iter().any(is_real) {
@@ -144,14 +159,14 @@ impl Task {
         });
         self.state().devices = Arc::new(lists);
         self.show_offer();
-        // Sound servers move a stream to another device without a word; a camera's driver tells by itself.
+        // Sound servers silently move a stream to another device; camera drivers report the loss themselves.
         for kind in gone {
-            tracing::info!(?kind, "the device in use is gone");
+            tracing::info!(?kind, "device in use is gone");
             self.use_device(kind, DeviceChoice::Default);
         }
     }
 
-    /// The offer that is shown isn't wanted.
+    /// Dismisses the current offer.
     pub(super) fn dismiss_offer(&mut self) {
         self.hotplug.offers.pop_front();
         self.show_offer();

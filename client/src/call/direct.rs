@@ -29,7 +29,8 @@ pub(super) async fn start(backend: &Backend, admission: &Admission) -> Result<Pe
         return Err(EndReason::JoinFailed.into());
     };
     let servers = backend.ice_servers(&place.server, &admission.token).await;
-    let ice_servers = servers.inspect_err(|error| tracing::warn!(%error, "no STUN and TURN servers")).unwrap_or_default();
+    let ice_servers =
+        servers.inspect_err(|error| tracing::warn!(%error, "no STUN and TURN servers")).unwrap_or_default();
     let options = PeerOptions {
         signaling_url: place.server.to_string(),
         token: autamedica_peer::Secret::new(admission.token.expose()),

@@ -1,7 +1,9 @@
-//! What comes back to the call task from devices and from work beside it.
+//! Events that devices and jobs send to the call task.
 
 use autamedica_api::ConsultationKey;
-use autamedica_engine::{DataStreamError, E2eeError, LocalTrackPublication, Room, RoomError, RoomEvent, VideoResolution};
+use autamedica_engine::{
+    DataStreamError, E2eeError, LocalTrackPublication, Room, RoomError, RoomEvent, VideoResolution,
+};
 use autamedica_peer::PeerState;
 use tokio::sync::mpsc;
 
@@ -14,10 +16,10 @@ use super::{ControlRequest, FileProgress};
 use crate::backend::BackendError;
 use crate::device::{DeviceLists, DeviceState};
 
-/// What comes back from devices and from work beside the task.
+/// Event of a device or job.
 ///
-/// A number tells what belongs to a device, publication or room that is no more: `device` counts the devices opened for
-/// a source, `asked` the publications asked for, `room` the rooms entered.
+/// Numbers identify outdated events: `device` counts the devices opened for a source, `asked` the publications
+/// requested, `room` the rooms entered.
 pub(super) enum Event {
     Device {
         source: Source,
@@ -28,7 +30,7 @@ pub(super) enum Event {
         device: u64,
         state: DeviceState,
     },
-    /// Pictures of this size come from now on.
+    /// The size of captured frames changed.
     Sized {
         source: Source,
         device: u64,
@@ -66,18 +68,18 @@ pub(super) enum Event {
         room: u64,
         result: Result<ConsultationKey, BackendError>,
     },
-    /// A fetched key is in the engine.
+    /// The engine has a fetched key, or refused it.
     KeyInstalled {
         room: u64,
         key: ConsultationKey,
         installed: Result<(), E2eeError>,
     },
-    /// What we send is encrypted with the newest key.
+    /// The engine encrypts our media with the newest key.
     KeyChanged {
         room: u64,
         result: Result<(), E2eeError>,
     },
-    /// Whether our place in the room is taken, after somebody pushed us out.
+    /// Another client has taken our identity or not, asked after the SFU disconnected us.
     PlaceTaken(Result<bool, BackendError>),
     Controlled {
         asked: ControlRequest,
@@ -90,16 +92,16 @@ pub(super) enum Event {
     QualitySent(Result<(), BackendError>),
     Devices(DeviceLists),
     History {
-        /// The identity of the participant who tells it.
+        /// Identity of the sender.
         teller: String,
         result: Result<History, DataStreamError>,
     },
-    /// The chat so far was asked for, and a while has passed.
+    /// The time for an answer to a history request is over.
     HistoryAsked {
         room: u64,
         attempt: usize,
     },
-    /// So many bytes of a line's file are there.
+    /// Progress of a file transfer.
     FileMoved {
         line: u64,
         bytes: u64,
@@ -114,24 +116,24 @@ pub(super) enum Event {
     },
 }
 
-/// The error of work in the room that panicked.
+/// Error of a room job that panicked.
 pub(super) fn broke_off() -> RoomError {
     RoomError::Other("the work broke off inside this program".into())
 }
 
-/// The way of events into the task.
+/// Sender of events to the call task.
 #[derive(Clone)]
 pub(super) struct Events(mpsc::UnboundedSender<Event>);
 
 impl Events {
-    /// The way in, and the inbox at its end.
+    /// Creates a sender and its receiver.
     pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, inbox) = mpsc::unbounded_channel();
         (Self(sender), inbox)
     }
 
     pub(super) fn send(&self, event: Event) {
-        // Fails only when the task is gone, and with it everybody who would want to know.
+        // Fails only after the task has ended.
         let _ = self.0.send(event);
     }
 }

@@ -1,25 +1,25 @@
-//! What kind of file it is, by its bytes: a name says what its sender likes.
+//! Detects a file's type by its content, because names cannot be trusted.
 
 use std::io::{self, Read, Seek};
 
 use autamedica_engine::is_disruptive;
 
-/// Bytes that tell every type but plain text.
+/// Bytes needed to recognize every type but plain text.
 const HEAD: u64 = 132;
-/// Bytes of a text that are looked at together.
+/// Bytes of text that are checked at a time.
 const PIECE: u64 = 64 * 1024;
-/// The longest a name may be, in characters.
+/// Maximum length of a file name in characters.
 const LONGEST_NAME: usize = 120;
 
-/// The type of these bytes, if it is one that is allowed: pictures, documents, plain text and DICOM.
+/// Returns the MIME type of these bytes if it is allowed: images, documents, plain text and DICOM.
 pub(super) fn mime_type(bytes: &[u8]) -> Option<&'static str> {
     signature(bytes).or_else(|| is_text(bytes).then_some("text/plain"))
 }
 
-/// Reads what it takes of a file to know its type: the type, if it is one that is allowed.
+/// Reads as much of a file as needed to detect its MIME type. Returns it if it is allowed.
 ///
 /// # Errors
-/// When the file can't be read.
+/// When reading or seeking fails.
 pub(super) fn mime_type_of(file: &mut (impl Read + Seek)) -> io::Result<Option<&'static str>> {
     let mut piece = Vec::new();
     file.rewind()?;
@@ -28,7 +28,7 @@ pub(super) fn mime_type_of(file: &mut (impl Read + Seek)) -> io::Result<Option<&
         return Ok(signature(&piece));
     }
     loop {
-        // What is left of a piece is the beginning of a character.
+        // The rest of a piece is the beginning of a character.
         let valid = match std::str::from_utf8(&piece) {
             Ok(_) => piece.len(),
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
@@ -67,15 +67,15 @@ fn is_text(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(plain))
 }
 
-/// Whether a small one can be shown in the chat.
+/// Returns whether the chat can show a preview.
 pub(super) fn is_picture(mime_type: &str) -> bool {
     mime_type.starts_with("image/")
 }
 
-/// A name that is a name and no path, short, and ends as its type does, so that the system opens it as what it is.
+/// Returns a short file name without path, with the type's extension, so that the system opens the file as what it is.
 pub(super) fn safe_name(name: &str, mime_type: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    // Marks that turn the direction of what follows make `exe.gpj` of `jpg.exe`.
+    // With characters that change the direction of text, `jpg.exe` looks like `exe.gpj`.
     let odd = |c: char| c.is_control() || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*') || is_disruptive(c);
     let clean: String = last.chars().filter(|c| !odd(*c)).collect();
     let clean = clean.trim().trim_matches('.');

@@ -1,4 +1,4 @@
-//! Files and photos in the chat: sent as byte streams, as LiveKit's web clients do, and kept for the call only.
+//! Files and photos in the chat: sent as byte streams, like LiveKit's web clients do, and kept for the call only.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,32 +16,32 @@ use super::file_kind::{is_picture, mime_type, mime_type_of, safe_name};
 use super::task::Task;
 use super::{ChatMessage, FileProgress, Photo, SharedFile};
 
-/// The topic of the byte streams.
+/// Topic of the byte streams.
 const TOPIC: &str = "files";
-/// The largest file that is sent or taken, in bytes.
+/// Maximum size of a file in bytes.
 pub const LARGEST_FILE: u64 = 25 * 1024 * 1024;
-/// The largest picture that the chat shows, in bytes as it came.
+/// Maximum size of an image with preview, in bytes.
 pub(crate) const LARGEST_PREVIEW: u64 = 4 * 1024 * 1024;
-/// All that a call keeps of the others' files, in bytes.
+/// Maximum total size of received files kept, in bytes.
 const MOST_KEPT: u64 = 200 * 1024 * 1024;
-/// So many come at a time; more are refused.
+/// Maximum number of concurrent transfers; more are refused.
 const MOST_AT_A_TIME: usize = 4;
-/// So many of one participant come at a time.
+/// Maximum number of concurrent transfers of one participant.
 const MOST_OF_ONE: usize = 2;
-/// A file of which nothing comes for so long won't come.
+/// Timeout of a transfer without progress.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A file that takes longer than this doesn't come whole.
+/// Timeout of a transfer.
 const LONGEST: Duration = Duration::from_secs(600);
-/// How much is handed to the engine at a time, and how often progress is told, in bytes.
+/// Bytes sent at a time, and between two reports of progress.
 const PIECE: usize = 128 * 1024;
 
-/// The others' files, each in a file of the system's temporary folder that has no name and goes with its handle.
+/// Received files. Each is an unnamed temporary file, which the system deletes when it is closed.
 #[derive(Default)]
 pub(super) struct Files {
     kept: Vec<Kept>,
-    /// By line.
+    /// Transfers in progress, by message number.
     arriving: HashMap<u64, Arriving>,
-    /// What is kept and what was announced.
+    /// Total size of kept files and transfers in progress.
     bytes: u64,
 }
 
@@ -53,7 +53,7 @@ struct Kept {
 
 struct Arriving {
     from: String,
-    /// Bytes that were announced, or the most there can be.
+    /// Announced size, or the maximum.
     size: u64,
 }
 
@@ -68,14 +68,14 @@ impl Files {
         self.arriving.insert(line, Arriving { from, size });
     }
 
-    /// A file has come, or won't.
+    /// Ends a transfer.
     fn end(&mut self, line: u64, kept: Option<Kept>) {
         let Some(Arriving { size, .. }) = self.arriving.remove(&line) else { return };
         self.bytes = self.bytes.saturating_sub(size).saturating_add(kept.as_ref().map_or(0, |kept| kept.size));
         self.kept.extend(kept);
     }
 
-    /// Gives up a file whose line is gone.
+    /// Discards the file of a removed message.
     pub(super) fn forget(&mut self, id: &str) {
         let (gone, kept) = std::mem::take(&mut self.kept).into_iter().partition(|kept| kept.id == id);
         let gone: Vec<Kept> = gone;
@@ -84,16 +84,16 @@ impl Files {
     }
 }
 
-/// What became of a file.
+/// Result of a completed transfer.
 pub(super) struct Arrived {
     mime_type: &'static str,
     size: u64,
     preview: Option<Photo>,
-    /// Where it is kept, when it came from somebody else.
+    /// The received file; `None` for one that we sent.
     file: Option<Arc<Mutex<File>>>,
 }
 
-/// Tells how far the file of a line is.
+/// Reports the progress of a transfer.
 #[derive(Clone)]
 struct Progress {
     line: u64,
@@ -107,7 +107,7 @@ impl Progress {
 }
 
 impl Task {
-    /// Sends a file to everybody here.
+    /// Sends a file to all admitted participants.
     pub(super) fn send_file(&mut self, path: PathBuf) {
         let session = self.session.as_ref().filter(|session| session.admits());
         let participant = session.map(|session| session.room.local_participant());
@@ -123,7 +123,7 @@ impl Task {
         let line = ChatMessage { file: Some(file), ..self.own_line(&text) };
         let line = self.add_line(None, line);
         let to = self.remotes.admitted();
-        // An empty list would mean everybody, also those who still wait.
+        // An empty list would send to everybody, including waiting participants.
         let Some(participant) = participant.filter(|_| !to.is_empty()) else {
             return self.on_file_ended(line, Err(FileProgress::Failed));
         };
@@ -135,12 +135,12 @@ impl Task {
         });
     }
 
-    /// An id for the file of the next line. Those that others choose may be chosen twice.
+    /// Creates an id for the file of the next message. Ids of senders may not be unique.
     fn files_id(&mut self) -> String {
         format!("file-{}", self.state().chat.newest() + 1)
     }
 
-    /// Bytes come.
+    /// Handles a byte stream.
     pub(super) fn on_bytes(&mut self, from: String, reader: ByteStreamReader) {
         let info = reader.info();
         let is_sealed = info.encryption_type != EncryptionType::None || !self.is_encrypted();
@@ -150,7 +150,7 @@ impl Task {
             return tracing::debug!(topic = info.topic, is_sealed, "byte stream ignored");
         }
         if !self.takes_line(&from) {
-            return tracing::debug!("file ignored, because its sender sends too many");
+            return tracing::debug!("file ignored: rate limit exceeded");
         }
         let id = self.files_id();
         let file = SharedFile {
@@ -168,7 +168,7 @@ impl Task {
             return self.show_file(line, FileProgress::TooLarge);
         }
         if !has_room {
-            tracing::warn!("there is no room for another file");
+            tracing::warn!("file refused: transfer or storage limit reached");
             return self.show_file(line, FileProgress::Failed);
         }
         self.files.begin(line, from, size);
@@ -177,7 +177,7 @@ impl Task {
         self.beside(if_panics, async move {
             let received = tokio::time::timeout(LONGEST, receive(reader, &progress)).await;
             let result = received.unwrap_or_else(|_| {
-                tracing::warn!(limit = ?LONGEST, "file given up, because it takes too long");
+                tracing::warn!(limit = ?LONGEST, "file transfer timed out");
                 Err(FileProgress::Failed)
             });
             Event::FileEnded { line, result }
@@ -196,9 +196,9 @@ impl Task {
         self.files.end(line, kept);
     }
 
-    /// Shows what became of a file. Returns what is kept of it.
+    /// Shows the result of a transfer. Returns the file to keep.
     fn show_file_end(&mut self, line: u64, result: Result<Arrived, FileProgress>) -> Option<Kept> {
-        // Too many lines that came later may have taken its place.
+        // Newer messages may have displaced this one.
         let message = self.line(line)?;
         let (own, file) = (message.own, message.file.as_mut()?);
         match result {
@@ -225,10 +225,10 @@ impl Task {
         }
     }
 
-    /// Keeps a file that came, where the person says.
+    /// Saves a received file.
     pub(super) fn save_file(&mut self, id: &str, to: PathBuf) {
         let Some(kept) = self.files.kept.iter().find(|kept| kept.id == id) else {
-            return tracing::warn!("there is no such file");
+            return tracing::warn!("file to save not found");
         };
         let (id, file) = (id.to_owned(), Arc::clone(&kept.file));
         let if_panics = Event::FileSaved { id: id.clone(), saved: FileProgress::Failed };
@@ -240,7 +240,7 @@ impl Task {
             let saved = match saving.await {
                 Ok(Ok(())) => FileProgress::Saved(to),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "a file can't be saved");
+                    tracing::warn!(%error, "file not saved");
                     FileProgress::Failed
                 }
                 Err(_) => FileProgress::Failed,
@@ -287,7 +287,7 @@ async fn send(
         writer.close().await
     };
     sent.await.map_err(|error: RoomError| {
-        tracing::warn!(%error, "a file wasn't sent");
+        tracing::warn!(%error, "file not sent");
         FileProgress::Failed
     })?;
     let is_shown = is_picture(mime_type) && size <= LARGEST_PREVIEW;
@@ -295,10 +295,13 @@ async fn send(
     Ok(Arrived { mime_type, size, preview, file: None })
 }
 
-/// A file, its bytes and type, when it may be sent.
+/// Opens and reads a file to send.
+///
+/// # Errors
+/// [`FileProgress::WrongType`], [`FileProgress::TooLarge`], [`FileProgress::Failed`].
 fn read(path: &Path) -> Result<(File, Vec<u8>, &'static str), FileProgress> {
     let failed = |error: std::io::Error| {
-        tracing::warn!(%error, "a file can't be read");
+        tracing::warn!(%error, "file to send not read");
         FileProgress::Failed
     };
     let file = File::open(path).map_err(failed)?;
@@ -307,7 +310,7 @@ fn read(path: &Path) -> Result<(File, Vec<u8>, &'static str), FileProgress> {
         return Err(FileProgress::WrongType);
     }
     let mut bytes = Vec::new();
-    // It may grow while it is read.
+    // It may grow while being read.
     (&file).take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(FileProgress::TooLarge);
@@ -318,20 +321,20 @@ fn read(path: &Path) -> Result<(File, Vec<u8>, &'static str), FileProgress> {
 
 async fn receive(mut reader: ByteStreamReader, progress: &Progress) -> Result<Arrived, FileProgress> {
     let failed = |error: std::io::Error| {
-        tracing::warn!(%error, "a file that came can't be kept");
+        tracing::warn!(%error, "received file not stored");
         FileProgress::Failed
     };
     let expected = reader.info().total_length;
-    // Has no name: nobody else finds it, and it goes with us however we end.
+    // Unnamed: no other process finds it, and it is deleted even after a crash.
     let mut file = tempfile::tempfile().map_err(failed)?;
     let (mut size, mut told, mut piece) = (0_u64, 0, Vec::new());
     loop {
         let chunk = tokio::time::timeout(PATIENCE, reader.next()).await.map_err(|_| {
-            tracing::warn!("a file stopped coming");
+            tracing::warn!("file transfer stalled");
             FileProgress::Failed
         })?;
         let chunk = chunk.map_err(|error| {
-            tracing::warn!(%error, "a file didn't arrive whole");
+            tracing::warn!(%error, "file transfer incomplete");
             FileProgress::Failed
         })?;
         let ended = chunk.is_none();
@@ -359,10 +362,10 @@ async fn receive(mut reader: ByteStreamReader, progress: &Progress) -> Result<Ar
     spawn_blocking(move || judge(file, size)).await.map_err(|_| FileProgress::Failed)?
 }
 
-/// Takes a file that is here whole, if it is of a type that is allowed.
+/// Checks the type of a received file.
 fn judge(mut file: File, size: u64) -> Result<Arrived, FileProgress> {
     let failed = |error: std::io::Error| {
-        tracing::warn!(%error, "a file that came can't be read");
+        tracing::warn!(%error, "received file not read");
         FileProgress::Failed
     };
     let mime_type = mime_type_of(&mut file).map_err(failed)?.ok_or(FileProgress::WrongType)?;
@@ -371,10 +374,10 @@ fn judge(mut file: File, size: u64) -> Result<Arrived, FileProgress> {
     Ok(Arrived { mime_type, size, preview, file: Some(file) })
 }
 
-/// Copies a kept file to a place that the person chose. What is there stays until all of the copy is on disk.
+/// Copies a received file to the selected path. Replaces an existing file only after the copy is on disk.
 fn save(kept: &mut File, to: &Path) -> std::io::Result<()> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // For this user's eyes only, and removed when it can't be completed.
+    // Readable by this user only, and deleted on failure.
     let mut copy = tempfile::Builder::new().prefix(".autamedica-").tempfile_in(folder)?;
     kept.rewind()?;
     std::io::copy(kept, copy.as_file_mut())?;
@@ -411,7 +414,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("report.pdf");
         std::fs::write(&to, "what was there").unwrap();
-        // A file that is open for writing alone can't be copied.
+        // A write-only file cannot be copied.
         let unreadable = folder.path().join("unreadable");
         save(&mut File::create(&unreadable).unwrap(), &to).unwrap_err();
         std::fs::remove_file(unreadable).unwrap();

@@ -1,4 +1,4 @@
-//! The two ends of a call: what the UI holds, and how the task publishes.
+//! The UI's handle of a call, and the task's publisher of snapshots.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, watch};
 
 use super::{CallCommand, CallPhase, CallState, EndReason};
 
-/// Called after each change of the state; must return at once.
+/// Callback after each change of the state; must return at once.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// What the UI holds of a running call. Dropping it hangs up.
+/// Handle of a running call. Dropping it hangs up.
 #[derive(Debug)]
 pub struct CallHandle {
     commands: mpsc::UnboundedSender<CallCommand>,
@@ -19,24 +19,24 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     pub fn state(&self) -> Arc<CallState> {
         self.state.borrow().clone()
     }
 
-    /// Asks for something. Never waits; what comes of it shows in a later snapshot.
+    /// Sends a command. Never blocks; the result shows in a later snapshot.
     pub fn send(&self, command: CallCommand) {
-        // The task is gone only when the call has ended, and then there is nothing left to ask.
+        // The task is gone only after the end of the call, when commands have no effect.
         let _ = self.commands.send(command);
     }
 
-    /// A receiver of snapshots, for code that can wait.
+    /// Returns a receiver of snapshots, for asynchronous code.
     pub fn watch(&self) -> watch::Receiver<Arc<CallState>> {
         self.state.clone()
     }
 }
 
-/// The task's own copy of the state, published as a whole when it differs.
+/// The task's copy of the state, published when it changes.
 pub(super) struct Publisher {
     pub(super) state: CallState,
     sender: watch::Sender<Arc<CallState>>,
@@ -44,7 +44,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Both ends of a new call.
+    /// Creates the publisher, the handle and the receiver of commands of a new call.
     pub(super) fn new(role: Role, wake: Wake) -> (Self, CallHandle, mpsc::UnboundedReceiver<CallCommand>) {
         let state = CallState::joining(role);
         let (sender, receiver) = watch::channel(Arc::new(state.clone()));
@@ -52,7 +52,7 @@ impl Publisher {
         (Self { state, sender, wake }, CallHandle { commands, state: receiver }, inbox)
     }
 
-    /// Shows the state to the UI, if it changed since the last time.
+    /// Publishes the state if it changed.
     pub(super) fn publish(&self) {
         let changed = self.sender.send_if_modified(|shown| {
             let changed = **shown != self.state;
@@ -68,7 +68,7 @@ impl Publisher {
 }
 
 impl Drop for Publisher {
-    /// A task that panicked leaves an honest end, not a frozen call.
+    /// Ends the call after a panic of the task: the UI would show a frozen call otherwise.
     fn drop(&mut self) {
         if !matches!(self.state.phase, CallPhase::Ended { .. }) {
             let lasted = self.state.joined_at.map_or(Duration::ZERO, |at| at.elapsed());

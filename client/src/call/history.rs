@@ -1,4 +1,4 @@
-//! Chat lines for those who join late: a doctor's client tells them what was said before. Nothing is kept elsewhere.
+//! Chat history for late joiners. A doctor's client sends it; it is stored nowhere else.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,54 +14,53 @@ use super::limits::{HISTORIES, ID_BYTES, displayable_text};
 use super::task::Task;
 use super::{ChatLog, ChatMessage};
 
-/// The topic of the text stream that carries it.
+/// Topic of text streams with a history.
 const TOPIC: &str = "chat-history";
-/// The topic of the text stream that asks a doctor for it.
+/// Topic of text streams that request a history.
 const ASK_TOPIC: &str = "chat-history-request";
-/// So many lines, the newest.
+/// Maximum number of messages; the newest are sent.
 const MOST_LINES: usize = 500;
-/// So many bytes of JSON.
+/// Maximum size in bytes of JSON.
 const MOST_BYTES: usize = 512 * 1024;
 
-/// Pauses after each question for the chat so far: until a message reaches somebody who has just been admitted, the SFU may
-/// take a moment.
+/// Pauses between requests for the history, because messages may not reach a participant just admitted.
 const ASK_AGAIN: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// Progress of telling and being told.
+/// State of sending and receiving histories.
 #[derive(Default)]
 pub(super) struct Told {
-    /// Whom we told, by the sid of their stay.
+    /// Participants who got the history, by sid.
     people: HashSet<String>,
-    /// How often we answered somebody's question, by the sid of their stay.
+    /// Number of answered requests, by participant sid.
     answers: HashMap<String, usize>,
-    /// Histories that others began to tell us in this call.
+    /// Number of histories received in this room.
     streams: usize,
-    /// Whether somebody told us.
+    /// A history has been received.
     heard: bool,
 }
 
-/// What is sent.
+/// Chat history, as sent.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct History {
     lines: Vec<Line>,
 }
 
-/// One line, as its writer sent it.
+/// Message in a history.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 struct Line {
-    /// Of the message: unique among its writer's.
+    /// The author's id of the message.
     id: String,
     from: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<Role>,
     text: String,
-    /// Milliseconds since 1970.
+    /// Time in milliseconds since 1970.
     at: i64,
 }
 
 impl History {
-    /// The newest lines that everybody here has got; files are not among them.
+    /// Returns the newest messages without those that failed and without files.
     fn of(chat: &ChatLog, lines: &Lines) -> Self {
         let line = |(message, id): (&Arc<ChatMessage>, Option<&str>)| {
             let said = !message.failed && message.file.is_none();
@@ -76,7 +75,7 @@ impl History {
         };
         let mut bytes = 0;
         let newest = chat.iter().zip(lines.ids()).rev().filter_map(line).take(MOST_LINES);
-        // Escapes may double a text, and each line has its frame of names.
+        // Escaping may double the size of a text; field names add to each message.
         let mut lines: Vec<Line> = newest
             .take_while(|line| {
                 bytes += 2 * line.text.len() + 300;
@@ -89,14 +88,14 @@ impl History {
 }
 
 impl Told {
-    /// Forgets what others told us in the room before; there may be more to tell now.
+    /// Resets received histories: the doctor of the new room may have newer messages.
     pub(super) fn room_entered(&mut self) {
         (self.streams, self.heard) = (0, false);
     }
 }
 
 impl Task {
-    /// Somebody may have come in: if we are a doctor, they are told what was said, once in each stay.
+    /// Sends the history to a participant who may read it, once per stay, if we are a doctor.
     pub(super) fn tell_history(&mut self, to: &RemoteParticipant) {
         let may_read = to.permission().is_none_or(|may| may.can_subscribe);
         if may_read && self.state().role == Role::Doctor && self.told.people.insert(to.sid()) {
@@ -104,7 +103,7 @@ impl Task {
         }
     }
 
-    /// Answers somebody's question, a few times in each stay.
+    /// Answers a request for the history, a few times per stay.
     fn answer_history(&mut self, to: &RemoteParticipant) {
         let answers = self.told.answers.entry(to.sid()).or_default();
         *answers += 1;
@@ -128,18 +127,18 @@ impl Task {
         let text = serde_json::to_string(&history).expect("plain strings and numbers always become JSON");
         self.jobs.spawn(async move {
             if let Err(error) = participant.send_text(&text, options).await {
-                tracing::warn!(%error, "who came late wasn't told the chat");
+                tracing::warn!(%error, "chat history not sent");
             }
         });
     }
 
-    /// Asks the doctors for what was said before we had the key, again and again for a while. The SFU may tell of a doctor
+    /// Requests messages from before we had the key from the doctors, repeatedly: the SFU may announce a doctor only
     /// after it has admitted us.
     pub(super) fn ask_history(&mut self, attempt: usize) {
         let Some(pause) = ASK_AGAIN.get(attempt).copied().filter(|_| !self.told.heard) else { return };
         let Some(session) = &self.session else { return };
         let (participant, doctors) = (session.room.local_participant(), self.remotes.of_role(Role::Doctor));
-        tracing::debug!(attempt, doctors = doctors.len(), "asking for the chat so far");
+        tracing::debug!(attempt, doctors = doctors.len(), "requesting chat history");
         let room = self.rooms;
         self.beside(Event::HistoryAsked { room, attempt }, async move {
             let options = StreamTextOptions {
@@ -150,7 +149,7 @@ impl Task {
             if !options.destination_identities.is_empty()
                 && let Err(error) = participant.send_text("?", options).await
             {
-                tracing::warn!(%error, "the chat so far can't be asked for");
+                tracing::warn!(%error, "chat history not requested");
             }
             tokio::time::sleep(pause).await;
             Event::HistoryAsked { room, attempt }
@@ -163,14 +162,14 @@ impl Task {
         }
     }
 
-    /// A text comes that isn't chat.
+    /// Handles a text stream that is not a chat message.
     pub(super) fn on_text(&mut self, from: &str, reader: TextStreamReader) {
         let info = reader.info();
         let is_sealed = info.encryption_type != EncryptionType::None || !self.is_encrypted();
         if info.topic == ASK_TOPIC && is_sealed {
             if let Some(participant) = self.remotes.participant(from) {
-                // What they were told before they had the key, they couldn't read. The SFU lets only the admitted ask, and the
-                // word that they are may come after their question.
+                // Not limited to one history: the participant could not decrypt an earlier one. Admission is not
+                // checked, because the SFU lets only admitted participants send and may announce it later.
                 self.answer_history(&participant);
             }
             return;
@@ -207,8 +206,8 @@ impl Task {
 }
 
 impl Line {
-    /// The line as this participant tells it, with its id. Lines of our own are here already if we wrote them, so what
-    /// somebody tells us that we wrote is ignored.
+    /// Converts a message relayed by `teller`, with its id. Ignores messages attributed to us: our own are in the chat
+    /// already.
     fn into_message(self, teller: &str, me: &str) -> Option<(String, ChatMessage)> {
         let text = displayable_text(&self.text);
         let too_long = self.id.len() > ID_BYTES || self.from.len() > ID_BYTES;

@@ -1,4 +1,4 @@
-//! Holding our camera back while the connection is bad, so that the sound gets through.
+//! Bandwidth fallback: reduces our camera's video while the connection is weak, so that audio gets through.
 
 use std::time::{Duration, Instant};
 
@@ -7,25 +7,25 @@ use autamedica_engine::ConnectionQuality;
 use super::CallPhase;
 use super::task::Task;
 
-/// A connection that is bad for so long holds the camera back.
+/// Time of a weak connection before video is reduced.
 const BAD_FOR: Duration = Duration::from_secs(4);
-/// One that is well for so long lets it go; doubled when it was let go too early, up to [`CALM_AT_MOST`].
+/// Time of a good connection before full video resumes; doubled after each relapse, up to [`CALM_AT_MOST`].
 const CALM_FOR: Duration = Duration::from_secs(10);
 const CALM_AT_MOST: Duration = Duration::from_secs(80);
-/// Bad again so soon means that it was let go too early.
+/// Maximum time between resuming and a weak connection that counts as a relapse.
 const RELAPSE: Duration = Duration::from_secs(60);
-/// What a connection may lose, of a hundred, and take there and back, and still be well.
+/// Packet loss in percent and round-trip time in milliseconds below which a connection is good.
 const MOST_LOSS: f64 = 3.0;
 const LONGEST_MS: f64 = 400.0;
 
-/// How what we send arrives.
+/// Quality of the upstream connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Upstream {
-    /// Of a hundred, lately.
+    /// Recent packet loss in percent (0–100).
     pub(super) loss_percent: f64,
-    /// There and back.
+    /// Round-trip time.
     pub(super) round_trip_ms: f64,
-    /// The encoder is told to save.
+    /// The encoder is limited by bandwidth.
     pub(super) limited: bool,
 }
 
@@ -35,11 +35,11 @@ impl Upstream {
     }
 }
 
-/// Decides, with hysteresis.
+/// Decides on the bandwidth fallback, with hysteresis.
 #[derive(Debug)]
 pub(super) struct Hold {
     held: bool,
-    /// Since when the connection is the contrary of what `held` is for.
+    /// Start of the period in which the connection contradicts `held`.
     since: Option<Instant>,
     calm_for: Duration,
     let_go: Option<Instant>,
@@ -52,10 +52,10 @@ impl Default for Hold {
 }
 
 impl Hold {
-    /// Looks at the connection, about once a second; whether the camera is to be held back from now on.
+    /// Updates the decision, about once a second. Returns whether to reduce the video.
     ///
-    /// The SFU also says "poor" of a camera that sends less than it could, as one that is held back does. So what was
-    /// measured is believed first, and the SFU where nothing was.
+    /// The SFU also rates a camera as poor that sends less than it could, as during the fallback. So measurements take
+    /// precedence over the SFU's rating.
     fn look(&mut self, now: Instant, quality: ConnectionQuality, upstream: Option<Upstream>) -> bool {
         let poor = matches!(quality, ConnectionQuality::Poor | ConnectionQuality::Lost);
         let turns = match (self.held, upstream) {
@@ -85,7 +85,7 @@ impl Hold {
 }
 
 impl Task {
-    /// Looks at the connection, once a second.
+    /// Updates the bandwidth fallback, once a second.
     pub(super) fn tend_hold(&mut self, upstream: Option<Upstream>) {
         if self.state().phase != CallPhase::InCall {
             return;
@@ -93,7 +93,7 @@ impl Task {
         let quality = self.state().quality;
         let held = self.hold.look(Instant::now(), quality, upstream);
         if self.state().video_held_back != held {
-            tracing::info!(held, ?quality, ?upstream, "the camera's share of the connection");
+            tracing::info!(held, ?quality, ?upstream, "bandwidth fallback changed");
             self.state().video_held_back = held;
             self.local.hold_camera_back(held);
         }
@@ -107,7 +107,7 @@ mod tests {
     const WELL: Option<Upstream> = Some(Upstream { loss_percent: 0.5, round_trip_ms: 40.0, limited: false });
     const LOSSY: Option<Upstream> = Some(Upstream { loss_percent: 20.0, round_trip_ms: 40.0, limited: false });
 
-    /// A second at a time, from `start`; the seconds at which it changed its mind.
+    /// Simulates one sample a second from `start`. Returns the seconds at which the decision changed.
     fn changes(
         hold: &mut Hold,
         start: u64,

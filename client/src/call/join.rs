@@ -1,11 +1,11 @@
-//! From a target to a room.
+//! Enters a room for a join target.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use autamedica_api::{ErrorCode, Id, Role, Transport};
-use autamedica_peer::Peer;
 use autamedica_engine::{E2eeOptions, EncryptionKey, EngineError, Room, RoomError, RoomEvent, RoomOptions};
+use autamedica_peer::Peer;
 use futures_util::future::BoxFuture;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::mpsc;
@@ -15,34 +15,34 @@ use super::{EndReason, JoinTarget, Secret, direct};
 use crate::backend::{Admission, Backend, BackendError};
 use crate::pairing::is_this_machine;
 
-/// How long the SFU may take to let us in; the engine tries several times within.
+/// Timeout of connecting to the SFU. The engine retries within it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Starts the bundled backend for a loopback address at which nothing answers.
+/// Starts the bundled backend when nothing answers at a loopback address.
 pub type StartBackend = Arc<dyn Fn(Url) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
-/// How to get into rooms.
+/// Access to backends and rooms.
 #[derive(Clone)]
 pub struct Entrance {
-    /// Speaks to backends.
+    /// Client of backends.
     pub backend: Backend,
-    /// Our own backend: where a consultation's id leads. A link names its own.
+    /// Our backend, for consultations by id. A join link names its own.
     pub server: Url,
-    /// What to do when nothing answers at a loopback address.
+    /// Starts a backend when nothing answers at a loopback address.
     pub start_backend: Option<StartBackend>,
-    /// The key that this app is paired with our backend by: a desk's or a kiosk's.
+    /// API key from pairing this app with our backend.
     pub key: Option<Secret>,
     /// The path of the media of consultations that we create (for QA). Default: as the backend has it.
     pub transport: Option<Transport>,
 }
 
-/// Why a room was not entered.
+/// Reason for which a room was not entered.
 #[derive(Debug)]
 pub(super) struct NotEntered {
     pub(super) reason: EndReason,
-    /// The backend's admission, where the SFU is what failed.
+    /// The backend's admission, when the SFU failed.
     pub(super) admission: Option<Box<Admission>>,
-    /// Whether it may be over in a moment: a server answered that it is not ready, or an SFU did not answer its own clients.
+    /// The failure may be temporary: a server is not ready, or an SFU does not answer.
     pub(super) may_pass: bool,
 }
 
@@ -67,8 +67,11 @@ pub(super) enum Way {
 }
 
 impl Entrance {
-    /// Asks for admission and enters. `known` is an earlier admission to the same room, tried first: its token outlives
-    /// a backend that is away. When it is refused, or its SFU doesn't answer, a fresh one is asked for.
+    /// Enters the room of `target`. Tries `known`, an earlier admission, first: its token works even without the
+    /// backend. Requests a new admission when the SFU refuses it or does not answer.
+    ///
+    /// # Errors
+    /// [`NotEntered`] with the reason.
     pub(super) async fn enter(&self, target: &JoinTarget, known: Option<Admission>) -> Result<Entered, NotEntered> {
         let Some(known) = known else { return self.connect(self.admission(target, true).await?).await };
         let address = known.url.clone();
@@ -76,7 +79,7 @@ impl Entrance {
             Err(NotEntered { reason: EndReason::NotAllowed, .. }) => {
                 self.connect(self.admission(target, false).await?).await
             }
-            // The backend may know another SFU by now; what it thinks of us is asked when one answers.
+            // The backend may have another SFU by now. Its refusal counts only once an SFU answers.
             Err(unreachable @ NotEntered { reason: EndReason::ServerUnreachable, .. }) => {
                 match self.admission(target, false).await {
                     Ok(fresh) if fresh.url != address => self.connect(fresh).await,
@@ -100,7 +103,7 @@ impl Entrance {
         }
     }
 
-    /// `first`: nobody has joined yet, so that a backend on this machine may have to be started.
+    /// Requests an admission. `first` allows starting a backend on this machine.
     async fn admission(&self, target: &JoinTarget, first: bool) -> Result<Admission, EndReason> {
         match target {
             JoinTarget::Consultation { id, role } => {
@@ -109,7 +112,7 @@ impl Entrance {
                 }
                 let answer = match self.backend.create(&self.server, id, *role, self.transport).await {
                     Err(BackendError::Unreachable(error)) if first => {
-                        tracing::info!(%error, "nothing answers at the backend's address");
+                        tracing::info!(%error, "backend not reachable");
                         self.start_bundled().await?;
                         self.backend.create(&self.server, id, *role, self.transport).await
                     }
@@ -144,8 +147,8 @@ impl Entrance {
         }
     }
 
-    /// A doctor's place by the desk's key, which enters what exists and makes nothing. `None` where creating the
-    /// consultation may help: it doesn't exist, the key is not one for this, or no backend answers yet.
+    /// Enters an existing consultation as a doctor with the API key. Returns `None` when creating the consultation may
+    /// help: it does not exist, the key does not allow this, or no backend answers yet.
     async fn enter_by_key(&self, id: &Id, role: Role) -> Option<Result<Admission, EndReason>> {
         let key = self.key.as_ref().filter(|_| role == Role::Doctor)?;
         match self.backend.enter(&self.server, id, Some(key)).await {
@@ -160,8 +163,8 @@ impl Entrance {
         }
     }
 
-    /// Why this target can't be entered, as far as the backend's answer to an earlier question about it says; `None` when that
-    /// is no judgement of the target.
+    /// Returns the reason for which the target cannot be entered, according to the backend's answer to an earlier
+    /// request; `None` when the answer does not rule it out.
     pub(crate) fn dead_end(&self, target: &JoinTarget, answer: &BackendError) -> Option<EndReason> {
         let reason = match target {
             JoinTarget::Digits(_) => self.refusal_of_digits(answer),
@@ -179,7 +182,8 @@ impl Entrance {
         is_judgement.then_some(reason)
     }
 
-    /// Eight digits want a clinic's backend that takes them from this app. One of our own would know none.
+    /// Returns the reason for a refused kiosk code. Kiosk codes need a clinic's backend with which this app is paired;
+    /// a backend on this machine knows none.
     fn refusal_of_digits(&self, error: &BackendError) -> EndReason {
         let is_nobodys = self.key.is_none() && is_this_machine(&self.server);
         match error {
@@ -191,9 +195,9 @@ impl Entrance {
     }
 
     fn admitted(&self, admission: Admission) -> Result<Admission, EndReason> {
-        // A kiosk has no doctor's functions, whatever a link or code would allow.
+        // A kiosk is for patients, whatever a link or code allows.
         if cfg!(feature = "kiosk") && admission.role == Role::Doctor {
-            tracing::warn!("a doctor can't enter at a kiosk");
+            tracing::warn!("doctor refused at a kiosk");
             return Err(EndReason::NotAllowed);
         }
         Ok(admission)
@@ -204,8 +208,8 @@ impl Entrance {
             return Err(EndReason::ServerUnreachable);
         };
         if let Err(error) = start(self.server.clone()).await {
-            // Another instance may have been faster: the next attempt shows whether somebody answers now.
-            tracing::warn!(error = format!("{error:#}"), "the bundled backend didn't start");
+            // Another instance may have started it: the next request shows whether a backend answers.
+            tracing::warn!(error = format!("{error:#}"), "bundled backend not started");
         }
         Ok(())
     }
@@ -230,13 +234,13 @@ pub(super) async fn enter_room(
     match Room::connect(url, token, options).await {
         Ok(entered) => Ok(entered),
         Err(error) => {
-            tracing::warn!(%error, "the room can't be entered");
+            tracing::warn!(%error, "room not entered");
             let reason = match &error {
                 RoomError::NotAllowed(_) => EndReason::NotAllowed,
                 RoomError::Unreachable(_) | RoomError::Timeout(_) => EndReason::ServerUnreachable,
                 _ => EndReason::JoinFailed,
             };
-            // A panic inside the engine is over with what it was doing.
+            // A panic inside the engine affects only this attempt.
             let is_engines = matches!(error, RoomError::Engine(EngineError::Panicked(_) | EngineError::Refused(_)));
             let may_pass = reason == EndReason::ServerUnreachable || is_engines;
             Err(NotEntered { reason, admission: None, may_pass })
@@ -244,7 +248,7 @@ pub(super) async fn enter_room(
     }
 }
 
-/// The encryption to enter a room with.
+/// Returns the encryption options of the room.
 fn encryption(admission: &Admission) -> Option<E2eeOptions> {
     if !admission.e2ee {
         return None;
@@ -253,7 +257,7 @@ fn encryption(admission: &Admission) -> Option<E2eeOptions> {
     Some(E2eeOptions::with_shared_key(key).at_index(admission.e2ee_key_index))
 }
 
-/// A key that nobody else has: until the call's key is there, nothing can be read, in either direction.
+/// Returns a random key, which keeps all media unreadable until the call's key is known.
 fn unknown_key() -> EncryptionKey {
     let mut key = [0; 32];
     SystemRandom::new().fill(&mut key).expect("the operating system always has randomness");
@@ -261,11 +265,11 @@ fn unknown_key() -> EncryptionKey {
 }
 
 fn refusal(error: &BackendError) -> EndReason {
-    tracing::warn!(%error, "the backend doesn't admit us");
+    tracing::warn!(%error, "admission refused");
     match error {
         BackendError::Unreachable(_) | BackendError::NotOurs => EndReason::ServerUnreachable,
         BackendError::BrokeOff => EndReason::JoinFailed,
-        // Troubles of its own, not a judgement of us: to be tried again.
+        // Temporary trouble of the backend, retried.
         BackendError::Refused {
             code:
                 ErrorCode::SfuUnavailable

@@ -1,5 +1,5 @@
-//! The end-to-end key during a call: a patient gets it when they are admitted, and everybody another one after somebody was
-//! removed or the links were renewed.
+//! The end-to-end key during a call. Patients get it when they are admitted. All participants get a new one after
+//! somebody was removed or the join links were renewed.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use super::task::Task;
 use super::{Secret, backoff};
 use crate::backend::BackendError;
 
-/// From having a new key to sending with it: by then the others have it too.
+/// Time between getting a new key and encrypting with it, by which the other participants have it too.
 const CHANGE_OVER: Duration = Duration::from_secs(3);
-/// From a failed attempt to fetch the key to the next; doubled each time, up to [`FETCH_AGAIN_AT_MOST`].
+/// Pause after a failed attempt to fetch the key; doubled each time, up to [`FETCH_AGAIN_AT_MOST`].
 const FETCH_AGAIN: Duration = Duration::from_millis(500);
 const FETCH_AGAIN_AT_MOST: Duration = Duration::from_secs(10);
 
 /// State of the key.
 #[derive(Default)]
 pub(super) struct KeyChange {
-    /// Number of the newest key that the room announced.
+    /// Newest key index that the room announced.
     announced: u32,
-    /// Whether a job fetches or installs one now.
+    /// A job is fetching or installing a key.
     busy: bool,
-    /// Attempts to fetch or install it that failed in a row.
+    /// Failed attempts in a row.
     failures: u32,
 }
 
 impl KeyChange {
-    /// Counts a failed attempt: the time until the next.
+    /// Counts a failed attempt and returns the pause before the next.
     fn pause(&mut self) -> Duration {
         let pause = backoff::pause(FETCH_AGAIN, self.failures, FETCH_AGAIN_AT_MOST);
         self.failures += 1;
@@ -39,25 +39,25 @@ impl KeyChange {
 }
 
 impl Task {
-    /// Whether this call is encrypted end to end, also while we have no key yet.
+    /// Returns whether this call is end-to-end encrypted, even if we have no key yet.
     pub(super) fn is_encrypted(&self) -> bool {
         self.admission.as_ref().is_some_and(|admission| admission.e2ee)
     }
 
-    /// Whether the call is encrypted and we have no key: we neither send nor show anything then.
+    /// Returns whether the call is encrypted and we have no key: nothing is sent or shown then.
     pub(super) fn lacks_key(&self) -> bool {
         self.admission.as_ref().is_some_and(|admission| admission.e2ee && admission.e2ee_key.is_none())
     }
 
-    /// Reads the room's metadata, at each change and on entering.
+    /// Reads the key index from the room's metadata.
     pub(super) fn on_announced_key(&mut self, metadata: &str) {
-        // The metadata of other rooms is somebody else's.
+        // Rooms without our backend may have any metadata.
         let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
         self.key.announced = announcement.e2ee_key_index;
         self.follow_key();
     }
 
-    /// Fetches the key when we are in without one, or when there is a newer one.
+    /// Fetches the key if it is missing or outdated.
     pub(super) fn follow_key(&mut self) {
         self.fetch_key(Duration::ZERO);
     }
@@ -81,7 +81,7 @@ impl Task {
         let fetched = match result {
             Ok(fetched) => fetched,
             Err(error) => {
-                tracing::warn!(%error, "the room's key can't be fetched; trying again");
+                tracing::warn!(%error, "end-to-end key not fetched; retrying");
                 self.key.busy = false;
                 let pause = self.key.pause();
                 return self.fetch_key(pause);
@@ -96,13 +96,13 @@ impl Task {
         });
     }
 
-    /// A key is in the engine. Our first one is sent with at once; a later one after a moment.
+    /// Uses an installed key: the first one at once, later ones after [`CHANGE_OVER`].
     pub(super) fn on_key_installed(&mut self, room: u64, key: ConsultationKey, installed: Result<(), E2eeError>) {
         if self.session.is_none() || room != self.rooms {
             return self.key_done();
         }
         if let Err(error) = installed {
-            tracing::error!(%error, "the room's key can't be used");
+            tracing::error!(%error, "end-to-end key not installed; retrying");
             self.key.busy = false;
             let pause = self.key.pause();
             return self.fetch_key(pause);
@@ -119,7 +119,7 @@ impl Task {
         }
     }
 
-    /// Sends with the newest key after a moment, in which the others get it too.
+    /// Encrypts with the newest key after [`CHANGE_OVER`].
     fn change_over(&mut self) {
         let (Some(session), Some(admission)) = (&self.session, &self.admission) else { return self.key_done() };
         let Some(key) = &admission.e2ee_key else { return self.key_done() };
@@ -132,13 +132,13 @@ impl Task {
         });
     }
 
-    /// We send with the newest key.
+    /// Handles the change to the newest key.
     pub(super) fn on_key_changed(&mut self, room: u64, result: Result<(), E2eeError>) {
         if room == self.rooms
             && let Err(error) = result
         {
-            // Whoever was sent out has the key before this one.
-            tracing::error!(%error, "the room's new key can't be sent with; trying again");
+            // Retried, because a removed participant has the previous key.
+            tracing::error!(%error, "encryption not changed to the new key; retrying");
             return self.change_over();
         }
         self.key_done();
@@ -146,7 +146,7 @@ impl Task {
 
     fn key_done(&mut self) {
         self.key.busy = false;
-        // Another may have been announced meanwhile.
+        // A newer key may have been announced meanwhile.
         self.follow_key();
     }
 
@@ -163,14 +163,15 @@ impl Task {
     }
 }
 
-/// Hands a key to the engine, to be sent with or only to read with. The engine derives it, which takes a moment of a core.
+/// Installs a key for sending or only for receiving. Runs on a blocking thread, because deriving the key takes CPU
+/// time.
 async fn install(manager: E2eeManager, key: ConsultationKey, send: bool) -> Result<(), E2eeError> {
     let install = move || {
         let text = EncryptionKey::from(key.key.as_str());
         if send { manager.send_with(&text, key.index) } else { manager.add_key(&text, key.index) }
     };
     tokio::task::spawn_blocking(install).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "installing a key broke");
+        tracing::error!(%error, "job that installs a key failed");
         Err(E2eeError::NotConfigured)
     })
 }

@@ -1,4 +1,4 @@
-//! Limits on what the others in a call can make this client hold and show. docs/security.md lists them all.
+//! Limits on what other participants can make this client store and show. docs/security.md lists all of them.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -7,8 +7,8 @@ use autamedica_engine::{ReceiveLimits, is_disruptive};
 
 use super::LARGEST_FILE;
 
-/// The most that the engine takes in for a call. The largest file fits into what may wait to be read, so that a slow disk
-/// breaks none off.
+/// Limits of the engine on received data. The largest file fits into the queue, so that a slow disk interrupts no
+/// transfer.
 pub(super) const RECEIVE: ReceiveLimits = ReceiveLimits {
     stream_bytes: LARGEST_FILE as usize,
     streams_per_sender: 6,
@@ -18,29 +18,29 @@ pub(super) const RECEIVE: ReceiveLimits = ReceiveLimits {
     message_burst: 40,
     messages_per_second: 20,
 };
-/// The most chat lines that a call keeps.
+/// Maximum number of chat messages kept.
 pub(super) const LINES: usize = 500;
-/// The longest chat line, in characters. The rest is cut off, which an ellipsis shows.
+/// Maximum length of a chat message in characters. The rest is replaced by an ellipsis.
 const LINE_CHARS: usize = 4000;
-/// The most line breaks of a chat line. Further ones become spaces.
+/// Maximum number of line breaks in a chat message. Further ones become spaces.
 const LINE_BREAKS: usize = 100;
-/// The most links of a chat line. Further addresses are plain text.
+/// Maximum number of links in a chat message. Further addresses are plain text.
 pub(super) const LINKS: usize = 20;
-/// The longest link, in bytes. Longer addresses are plain text.
+/// Maximum length of a link in bytes. Longer addresses are plain text.
 pub(super) const LINK_BYTES: usize = 2048;
-/// The most chat lines and files of one participant at once. Further ones are left out.
+/// Maximum number of chat messages and files of one participant in a burst. Further ones are dropped.
 const LINE_BURST: f64 = 20.0;
-/// Chat lines and files of one participant per second, after a burst.
+/// Chat messages and files of one participant per second after a burst.
 const LINES_PER_SECOND: f64 = 2.0;
-/// The longest identity or message id in a chat history, in bytes.
+/// Maximum length of an identity or message id in a chat history, in bytes.
 pub(super) const ID_BYTES: usize = 256;
-/// The most chat histories that are taken while in one room.
+/// Maximum number of chat histories accepted per room.
 pub(super) const HISTORIES: usize = 10;
-/// The most participants whose rates are remembered.
+/// Maximum number of participants with a rate.
 const PARTICIPANTS: usize = 256;
 
-/// Makes a text of somebody else fit to be shown: not too long, and without characters that turn or hide what stands beside
-/// it. Joiners stay: some scripts and emoji are written with them.
+/// Makes a foreign text displayable: limits its length and removes characters that hide or reorder neighboring text.
+/// Keeps joiners, which some scripts and emoji need.
 pub(super) fn displayable_text(text: &str) -> String {
     let mut breaks = 0;
     let mut shown = String::new();
@@ -56,12 +56,12 @@ pub(super) fn displayable_text(text: &str) -> String {
     shown
 }
 
-/// How often each participant may add to the chat.
+/// Rate limiter of chat messages and files, by participant.
 #[derive(Default)]
 pub(super) struct LineRates(HashMap<String, (f64, Instant)>);
 
 impl LineRates {
-    /// Whether one more line of this participant is taken now.
+    /// Returns whether the participant may add a message now, and counts it.
     pub(super) fn takes(&mut self, identity: &str, now: Instant) -> bool {
         if self.0.len() >= PARTICIPANTS && !self.0.contains_key(identity) {
             self.0.clear();

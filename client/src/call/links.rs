@@ -1,4 +1,4 @@
-//! Addresses in chat lines. Only `http` and `https`, only as they are written, and none that hides where it leads.
+//! Links in chat messages: only `http` and `https` addresses, as written, that do not disguise their host.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use url::Url;
 
 use super::limits::{LINK_BYTES, LINKS};
 
-/// Where the links of `text` are, in bytes: the first ones, when there are many.
+/// Returns the byte ranges of the first links in `text`, at most [`LINKS`].
 pub(super) fn links(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn links(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Where an address could begin: at a scheme that isn't part of a word.
+/// Finds the next `http://` or `https://` that is not part of a word.
 fn next_start(text: &str, lower: &str, from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(offset) = lower.get(at..)?.find("http") {
@@ -41,7 +41,7 @@ fn next_start(text: &str, lower: &str, from: usize) -> Option<usize> {
     None
 }
 
-/// A sentence's marks after an address aren't part of it; a bracket is, when it was opened within.
+/// Removes trailing punctuation, except a closing bracket whose opening one is part of the address.
 fn without_trailing_marks(address: &str) -> &str {
     let mut address = address;
     loop {
@@ -60,7 +60,7 @@ fn without_trailing_marks(address: &str) -> &str {
     }
 }
 
-/// It has a host, and no name before an `@` that would pass for one.
+/// Returns whether the address has a host and no user name, which could pass for the host.
 fn is_honest(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")

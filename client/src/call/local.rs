@@ -1,8 +1,8 @@
-//! What we send: our devices, and their publications in the room that is up at the moment.
+//! Our devices and their publications.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use autamedica_api::Role;
 use autamedica_engine::{
@@ -14,30 +14,27 @@ use super::CallSettings;
 use super::codec::CameraEncoding;
 use super::event::{Event, Events};
 use super::outlet::{Outlet, feed_pictures, feed_sound};
+use super::publication::{Job, Muting, Publication};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, SAMPLE_RATE, Speaker};
 use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions, ScreenSource};
 
-/// Text must stay sharp; half the camera's rate is enough for it.
+/// Encoding of the screen: sharp text matters more than the frame rate.
 const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 15.0 };
-/// The engine keeps twice so much sound at most before it is sent. What piles up there when this machine was busy for a
-/// moment stays: from then on everything is heard so much later. The receiver's jitter buffer, which shrinks again, is the
-/// place to even out more.
+/// Size of the audio queue in milliseconds; the engine keeps at most twice that. Must be small: audio queued while this
+/// machine was busy delays everything after it. The receiver's jitter buffer absorbs more, and shrinks again.
 const AUDIO_QUEUE_MS: u32 = 20;
-/// Time after which the room's word for a muting is newer than what we asked for.
-const SETTLED: Duration = Duration::from_secs(1);
-
-/// Which devices to use.
+/// Selected devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceChoices {
-    /// The camera.
+    /// Selected camera.
     pub camera: DeviceChoice,
-    /// The microphone.
+    /// Selected microphone.
     pub microphone: DeviceChoice,
-    /// The speaker.
+    /// Selected speaker.
     pub speaker: DeviceChoice,
 }
 
-/// Which of our sources.
+/// Source of our media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     Camera,
@@ -45,35 +42,13 @@ pub(super) enum Source {
     Screen,
 }
 
-/// One of our sources in the room.
-#[derive(Default)]
-enum Publication {
-    #[default]
-    None,
-    /// Which time.
-    Asked(u64),
-    There {
-        publication: LocalTrackPublication,
-        /// What we asked for last, and when.
-        asked: Muting,
-    },
+/// Parts of the settings that differ from those before.
+pub(super) struct Changed {
+    pub(super) processing: bool,
+    pub(super) picture: bool,
 }
 
-/// What we asked the room for.
-#[derive(Clone, Copy)]
-struct Muting {
-    muted: bool,
-    at: Instant,
-}
-
-impl Muting {
-    /// Whether somebody else muted what we want unmuted. What the room says right after we asked may be older than that.
-    fn is_contradicted(self, muted_in_room: bool, now: Instant) -> bool {
-        muted_in_room && !self.muted && now.saturating_duration_since(self.at) >= SETTLED
-    }
-}
-
-/// Our devices and what the room has of them.
+/// Our devices and publications.
 pub(super) struct LocalMedia {
     pub(super) choices: DeviceChoices,
     settings: CallSettings,
@@ -81,29 +56,31 @@ pub(super) struct LocalMedia {
     events: Events,
     self_view: LatestFrame,
     mixer: Mixer,
-    /// Observer of what the speaker plays.
+    /// Recipient of measurements of the speaker's audio.
     meter: Option<PlayoutMeter>,
     camera: Option<Camera>,
     microphone: Option<Microphone>,
     screen: Option<Screen>,
     speaker: Option<Speaker>,
-    /// Devices that go on until the ones in their place deliver.
+    /// Replaced devices, which continue until their successors deliver.
     retiring: (Option<Camera>, Option<Microphone>),
     processing: Option<AudioProcessing>,
     camera_outlet: Outlet<NativeVideoSource>,
     microphone_outlet: Outlet<NativeAudioSource>,
     screen_outlet: Outlet<NativeVideoSource>,
-    /// The connection is too bad for the camera's full picture.
+    /// Bandwidth fallback is active.
     held: Arc<AtomicBool>,
-    /// The size of the pictures, once one came.
+    /// Size of the captured frames, once known.
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
     publications: [Publication; 3],
-    /// Encoding with which the camera was published last.
+    /// Encoding of the last publication of the camera.
     camera_encoding: Option<CameraEncoding>,
-    /// Counts the devices opened for each source, and for the speaker.
+    /// The camera's publication was made for another picture quality.
+    picture_changed: bool,
+    /// Number of devices opened, by source, then speaker.
     devices: [u64; 4],
-    /// Counts the publications asked for.
+    /// Number of publications requested.
     asked: u64,
 }
 
@@ -138,39 +115,57 @@ impl LocalMedia {
             screen_size: None,
             publications: Default::default(),
             camera_encoding: None,
+            picture_changed: false,
             devices: [0; 4],
             asked: 0,
         }
     }
 
-    /// Opens speaker, microphone and camera. Returns at once; each reports through events.
+    /// Opens speaker, microphone and camera. Returns at once; each reports with events.
     pub(super) fn open(&mut self) {
-        // Without the engine's processing a call still works, with whatever echo the room has.
-        self.processing = AudioProcessing::with_options(self.settings.processing())
-            .inspect_err(|error| tracing::warn!(%error, "no echo cancellation"))
-            .ok();
+        self.open_processing();
         self.open_speaker();
         self.open_microphone();
         self.open_camera();
     }
 
-    /// The number of the next device, from which on the earlier ones are no more.
+    /// Creates the audio processing of the settings, for the speaker and microphone opened next.
+    pub(super) fn open_processing(&mut self) {
+        // A call works without audio processing, but may have echo.
+        self.processing = AudioProcessing::with_options(self.settings.processing())
+            .inspect_err(|error| tracing::warn!(%error, "audio processing not available"))
+            .ok();
+    }
+
+    /// Replaces the settings, except the codec. Returns which parts changed.
+    pub(super) fn change_settings(&mut self, settings: CallSettings) -> Changed {
+        let before = self.settings;
+        self.settings = CallSettings { video_codec: before.video_codec, ..settings };
+        let changed = Changed {
+            processing: before.processing() != settings.processing(),
+            picture: before.picture != settings.picture,
+        };
+        self.picture_changed |= changed.picture;
+        changed
+    }
+
+    /// Returns the number of the next device. Outdates earlier devices.
     fn next_device(&mut self, index: usize) -> u64 {
         self.devices[index] += 1;
         self.devices[index]
     }
 
-    /// Whether something comes from the newest device of a source.
+    /// Returns whether the device is the newest of its source.
     pub(super) fn is_newest(&self, source: Source, device: u64) -> bool {
         self.devices[source as usize] == device
     }
 
-    /// Whether something comes from the newest speaker.
+    /// Returns whether the speaker is the newest.
     pub(super) fn is_newest_speaker(&self, device: u64) -> bool {
         self.devices[SPEAKER] == device
     }
 
-    /// Opens the speaker, in the place of one that is open: two would share the sound.
+    /// Opens the speaker. Closes an open one first, because both would take audio from the mixer.
     pub(super) fn open_speaker(&mut self) {
         self.speaker = None;
         let (device, events) = (self.next_device(SPEAKER), self.events.clone());
@@ -180,7 +175,7 @@ impl LocalMedia {
         self.speaker = Some(Speaker::open_measured(choice, mixer, processing, meter, on_state));
     }
 
-    /// Opens the microphone; one that is open goes on until the new one delivers.
+    /// Opens the microphone. An open one continues until the new one delivers.
     pub(super) fn open_microphone(&mut self) {
         self.retiring.1 = self.microphone.take().or(self.retiring.1.take());
         let (device, events) = (self.next_device(Source::Microphone as usize), self.events.clone());
@@ -194,7 +189,7 @@ impl LocalMedia {
         self.microphone = Some(Microphone::open(options, sink, on_state));
     }
 
-    /// Opens the camera; one that is open goes on until the new one delivers.
+    /// Opens the camera. An open one continues until the new one delivers.
     pub(super) fn open_camera(&mut self) {
         self.retiring.0 = self.camera.take().or(self.retiring.0.take());
         let (sizes, states) = (self.events.clone(), self.events.clone());
@@ -208,7 +203,7 @@ impl LocalMedia {
         self.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
     }
 
-    /// The newest device of a source delivers, or can't: the one before it isn't needed any more.
+    /// Closes the replaced device once the newest of the source delivers or fails.
     pub(super) fn settled(&mut self, source: Source) {
         match source {
             Source::Camera => self.retiring.0 = None,
@@ -217,12 +212,12 @@ impl LocalMedia {
         }
     }
 
-    /// Sends little (`true`) of the camera's picture, or all of it again.
+    /// Starts (`true`) or stops the bandwidth fallback.
     pub(super) fn hold_camera_back(&self, hold: bool) {
         self.held.store(hold, Ordering::Relaxed);
     }
 
-    /// Whether the camera is open, or being opened.
+    /// Returns whether the camera is open or being opened.
     pub(super) fn has_camera(&self) -> bool {
         self.camera.is_some()
     }
@@ -235,7 +230,7 @@ impl LocalMedia {
         self.self_view.clear();
     }
 
-    /// Starts to capture the screen, anew if it is being captured.
+    /// Starts or restarts capturing the screen.
     pub(super) fn open_screen(&mut self, screen: ScreenSource) {
         let (sizes, states) = (self.events.clone(), self.events.clone());
         let source = Source::Screen;
@@ -246,7 +241,7 @@ impl LocalMedia {
         self.screen = Some(Screen::open(options, on_frame, on_state));
     }
 
-    /// Stops to capture the screen, and takes it out of the room.
+    /// Stops capturing the screen. Returns its publication, to be unpublished.
     pub(super) fn close_screen(&mut self) -> Option<LocalTrackPublication> {
         self.next_device(Source::Screen as usize);
         self.screen = None;
@@ -258,17 +253,26 @@ impl LocalMedia {
         }
     }
 
-    /// Pictures of a source come, of this size.
+    /// Sets the size of a source's frames.
     pub(super) fn sized(&mut self, source: Source, size: VideoResolution) {
         match source {
-            Source::Camera => self.camera_size = Some(size),
+            Source::Camera => {
+                self.camera_size = Some(size);
+                if std::mem::take(&mut self.picture_changed) {
+                    // The codec policy replaces a publication that wasn't made as it wants.
+                    self.camera_encoding = None;
+                }
+            }
             Source::Screen => self.screen_size = Some(size),
             Source::Microphone => {}
         }
     }
 
-    /// What has to be published in this room now: a source that delivers and isn't there yet. A camera is encoded as `camera`
-    /// says.
+    /// Creates a job that publishes a source, if it delivers and is not published. `camera` is the encoding of the
+    /// camera.
+    ///
+    /// # Errors
+    /// [`EngineError`] when creating the track fails.
     pub(super) fn publish(
         &mut self,
         source: Source,
@@ -314,7 +318,7 @@ impl LocalMedia {
         Ok(Some(Job { asked, participant: participant.clone(), track, options, replaces: None }))
     }
 
-    /// Takes the camera's publication out if it isn't encoded like this: another is to replace it.
+    /// Removes the camera's publication if its encoding differs, so that another can replace it.
     pub(super) fn retract_camera(&mut self, encoding: CameraEncoding) -> Option<LocalTrackPublication> {
         if self.camera_encoding == Some(encoding) {
             return None;
@@ -332,7 +336,7 @@ impl LocalMedia {
         }
     }
 
-    /// The room has it, or refused. Whether this is still the publication that was asked for last.
+    /// Handles the result of a publication. Returns whether it was the last one requested.
     pub(super) fn published(
         &mut self,
         source: Source,
@@ -348,8 +352,8 @@ impl LocalMedia {
                 Publication::There { publication, asked }
             }
             Err(error) => {
-                tracing::warn!(?source, %error, "the room doesn't take it");
-                // The engine may still publish it, late and with nobody to mute it: it gets nothing.
+                tracing::warn!(?source, %error, "source not published");
+                // The engine may still publish it later, when nothing could mute it: its source gets no frames.
                 self.empty_outlet(source);
                 Publication::None
             }
@@ -357,7 +361,7 @@ impl LocalMedia {
         true
     }
 
-    /// Mutes (`true`) or unmutes a source: at its device at once, and in the room if it is there.
+    /// Mutes (`true`) or unmutes a source: at the device at once, and in the room if it is published.
     pub(super) fn mute(&mut self, source: Source, mute: bool) {
         match source {
             Source::Camera => self.camera_outlet.shut(mute),
@@ -371,12 +375,11 @@ impl LocalMedia {
         *asked = Muting { muted: mute, at: Instant::now() };
         let result = if mute { publication.mute() } else { publication.unmute() };
         if let Err(error) = result {
-            tracing::warn!(?source, mute, %error, "muting not changed");
+            tracing::warn!(?source, mute, %error, "mute state not changed");
         }
     }
 
-    /// Whether a track of ours is muted in the room though we want it unmuted: somebody else did it. From then on it counts as
-    /// what we want.
+    /// Returns whether another participant muted a source that we want unmuted, and accepts the muting.
     pub(super) fn was_muted(&mut self, source: Source) -> bool {
         let Publication::There { publication, asked } = self.publication(source) else { return false };
         let by_other = asked.is_contradicted(publication.is_muted(), Instant::now());
@@ -386,7 +389,7 @@ impl LocalMedia {
         by_other
     }
 
-    /// What of a source is in the room.
+    /// Returns the publication of a source.
     pub(super) fn in_room(&self, source: Source) -> Option<&LocalTrackPublication> {
         match &self.publications[source as usize] {
             Publication::There { publication, .. } => Some(publication),
@@ -394,13 +397,13 @@ impl LocalMedia {
         }
     }
 
-    /// The room is gone, or lets nothing in: nothing is published any more, the devices go on.
+    /// Resets the publications after leaving the room or losing the permission to publish. The devices continue.
     pub(super) fn room_left(&mut self) {
         [Source::Camera, Source::Microphone, Source::Screen].into_iter().for_each(|source| self.empty_outlet(source));
         self.publications = Default::default();
     }
 
-    /// Closes every device at once: the camera's light goes out, the microphone hears no more.
+    /// Closes all devices at once, including the camera's light.
     pub(super) fn close(&mut self) {
         self.close_camera();
         (self.microphone, self.retiring.1) = (None, None);
@@ -421,37 +424,14 @@ impl LocalMedia {
     }
 }
 
-/// The speaker's place among the counts of devices.
+/// Index of the speaker in `devices`.
 const SPEAKER: usize = 3;
-
-/// A publication to be asked for, away from the call task.
-pub(super) struct Job {
-    /// Which.
-    pub(super) asked: u64,
-    participant: LocalParticipant,
-    track: LocalTrack,
-    options: TrackPublishOptions,
-    /// Publication to end first.
-    pub(super) replaces: Option<LocalTrackPublication>,
-}
-
-impl Job {
-    /// Asks the room.
-    pub(super) async fn run(self) -> Result<LocalTrackPublication, RoomError> {
-        if let Some(old) = self.replaces
-            && let Err(error) = self.participant.unpublish_track(&old.sid()).await
-        {
-            tracing::warn!(%error, "replaced track not unpublished");
-        }
-        self.participant.publish_track(self.track, self.options).await
-    }
-}
 
 fn video_options(source: TrackSource, encoding: VideoEncoding) -> TrackPublishOptions {
     TrackPublishOptions { source, video_encoding: Some(encoding), ..TrackPublishOptions::default() }
 }
 
-/// Tones that can't be taken for each other, so that a report shows whose sound was heard.
+/// Returns a tone for each role, so that a report shows whose audio was heard.
 fn test_tone_hz(role: Role) -> f64 {
     match role {
         Role::Patient => 440.0,
@@ -460,23 +440,7 @@ fn test_tone_hz(role: Role) -> f64 {
     }
 }
 
-/// Whether a device delivers.
+/// Returns whether a device delivers.
 pub(super) fn delivers(state: &DeviceState) -> bool {
     matches!(state, DeviceState::On { .. })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_muting_that_contradicts_us_is_somebody_elses() {
-        let at = Instant::now();
-        let unmuted = Muting { muted: false, at };
-        let later = at + SETTLED;
-        assert!(unmuted.is_contradicted(true, later));
-        assert!(!unmuted.is_contradicted(false, later));
-        assert!(!unmuted.is_contradicted(true, at), "it may be the echo of our own muting before");
-        assert!(!Muting { muted: true, at }.is_contradicted(true, later), "we wanted it");
-    }
 }

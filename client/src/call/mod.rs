@@ -1,4 +1,4 @@
-//! A call: one task, fed with [`CallCommand`]s, publishing [`CallState`] snapshots.
+//! A call: one task that takes [`CallCommand`]s and publishes [`CallState`] snapshots.
 
 mod backoff;
 mod chat;
@@ -19,6 +19,7 @@ mod limits;
 mod links;
 mod local;
 mod outlet;
+mod publication;
 mod recording;
 mod remote;
 mod room_event;
@@ -52,81 +53,83 @@ pub use state::{
 pub use target::{JoinTarget, Secret};
 pub use task::{CallOptions, start};
 
-/// What the UI can ask of the call task. None of them waits for an answer: it shows in the next snapshot.
+/// Command of the UI to the call task. Results show in the next snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallCommand {
-    /// Stop (`true`) or go on sending our camera.
+    /// Mutes (`true`) or unmutes our camera.
     MuteCamera(bool),
-    /// Stop (`true`) or go on sending our microphone.
+    /// Mutes (`true`) or unmutes our microphone.
     MuteMicrophone(bool),
-    /// Use another device from now on.
+    /// Switches to this camera.
     UseCamera(DeviceChoice),
-    /// Use another device from now on.
+    /// Switches to this microphone.
     UseMicrophone(DeviceChoice),
-    /// Use another device from now on.
+    /// Switches to this speaker.
     UseSpeaker(DeviceChoice),
-    /// The newly found device that is offered isn't wanted.
+    /// Applies these settings of sound and picture; the codec stays.
+    UseSettings(CallSettings),
+    /// Dismisses the offer of a newly connected device.
     DismissOffer,
-    /// Share this of our screen.
+    /// Shares this screen or window.
     ShareScreen(ScreenSource),
-    /// Share nothing any more.
+    /// Stops sharing.
     StopSharing,
-    /// Start (`true`) or stop recording.
+    /// Starts (`true`) or stops recording.
     Record(bool),
-    /// Our answer to [`CallState::recording_question`].
+    /// Answers [`CallState::recording_question`].
     AnswerRecording {
-        /// Yes.
+        /// The person consents.
         accept: bool,
-        /// The language in which it was asked, such as `es`.
+        /// Language of the question, such as `es`.
         language: &'static str,
     },
-    /// Send a chat line.
+    /// Sends a chat message.
     SendChat(String),
-    /// Send a file or photo to everybody here.
+    /// Sends a file or photo to all participants.
     SendFile(PathBuf),
-    /// Keep a file that came, at this place.
+    /// Saves a received file.
     SaveFile {
-        /// Which: [`SharedFile::id`].
+        /// [`SharedFile::id`].
         id: String,
-        /// Where to.
+        /// Destination.
         to: PathBuf,
     },
-    /// What the screen shows of the others, and how large, after each change. What isn't named is paused.
+    /// Sets the remote video tiles on the screen and their sizes, after each change. All other video is paused.
     Show(Vec<Tile>),
-    /// Doctor: let somebody in who waits, by identity.
+    /// Doctor: admits the waiting participant with this identity.
     Admit(String),
-    /// Doctor: send somebody away who waits.
+    /// Doctor: refuses the waiting participant with this identity.
     Refuse(String),
-    /// Doctor: send somebody out of the room for good.
+    /// Doctor: removes the participant with this identity.
     Remove(String),
-    /// Doctor: mute somebody's microphone.
+    /// Doctor: mutes the microphone of the participant with this identity.
     MuteOther(String),
-    /// Doctor: let this observer speak, or no longer.
+    /// Doctor: grants or revokes an observer's permission to speak.
     PermitOther {
-        /// Who.
+        /// The observer's identity.
         identity: String,
-        /// Whether they may send.
+        /// Grants the permission.
         publish: bool,
     },
-    /// Doctor: end the consultation for everybody.
+    /// Doctor: ends the consultation for all participants.
     EndForAll,
     /// Doctor: move a call from peer to peer over to the SFU.
     MoveToSfu,
-    /// Send a line that failed again: its number.
+    /// Sends the failed chat message with this number again.
     SendAgain(u64),
-    /// Leave. Always works, at once.
+    /// Leaves the call. Takes effect at once in every phase.
     HangUp,
 }
 
-/// A picture of somebody else as it is shown now.
+/// Video of another participant on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {
-    /// Whose.
+    /// The participant's identity.
     pub identity: String,
-    /// Their screen, not their camera.
+    /// The participant's screen share instead of the camera.
     pub screen: bool,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
 }

@@ -1,4 +1,4 @@
-//! The ways of our devices into the room.
+//! Connections of our devices to the room.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,16 +11,16 @@ use super::local::Source;
 use crate::device::audio::Chunk;
 use crate::device::shrink;
 
-/// A device thread's way into the room that is up: filled when one is entered, emptied when it is left, and shut while
-/// its source is muted, so that nothing gets out whatever the engine makes of the muting.
+/// Connection of devices to the source of a track: empty outside a room, and shut while the source is muted, so that
+/// nothing is sent whatever the engine does about muting.
 ///
-/// While one device takes the place of another, both may deliver: the newer one's first delivery silences the older.
+/// While a device is replaced, both may deliver: the first frame of the newer device silences the older one.
 pub(super) struct Outlet<S>(Arc<Way<S>>);
 
 struct Way<S> {
     source: Mutex<Option<S>>,
     shut: AtomicBool,
-    /// The newest device that has delivered.
+    /// Number of the newest device that has delivered.
     device: AtomicU64,
 }
 
@@ -37,7 +37,7 @@ impl<S: Clone> Outlet<S> {
         self.0.shut.store(shut, Ordering::Release);
     }
 
-    /// A device delivers: whether it is the one to be heard.
+    /// Notes that a device delivers. Returns whether no newer device has.
     fn is_for(&self, device: u64) -> bool {
         self.0.device.fetch_max(device, Ordering::AcqRel) <= device
     }
@@ -53,11 +53,11 @@ impl<S> Clone for Outlet<S> {
     }
 }
 
-/// What a camera that is held back sends at most: pixels, and one picture of so many.
+/// Maximum size of video during bandwidth fallback, and the number of frames of which one is sent.
 const HELD_SIZE: (u32, u32) = (320, 180);
 const HELD_EVERY: u32 = 3;
 
-/// What a camera's or screen's thread does with each picture. While `held`, little of it is sent.
+/// Returns the frame callback of a camera or screen. While `held`, few and small frames are sent.
 pub(super) fn feed_pictures(
     (source, device): (Source, u64),
     outlet: Outlet<NativeVideoSource>,
@@ -89,7 +89,7 @@ pub(super) fn feed_pictures(
         if let Some(native) = outlet.get()
             && let Err(error) = send(&native, &frame)
         {
-            tracing::trace!(?source, %error, "picture not sent");
+            tracing::trace!(?source, %error, "frame not captured");
         }
         if let Some(slot) = &self_view {
             slot.put(frame);
@@ -97,15 +97,15 @@ pub(super) fn feed_pictures(
     }
 }
 
-/// What a microphone's thread does with each 10 ms.
+/// Returns the callback for a microphone's 10 ms of audio.
 pub(super) fn feed_sound(device: u64, outlet: Outlet<NativeAudioSource>) -> impl FnMut(&Chunk) + Send + 'static {
     move |chunk| {
         if outlet.is_for(device)
             && let Some(source) = outlet.get()
-            // A full queue means that the engine is behind: this piece is lost, the next may not be.
+            // With a full queue the engine is behind: only this chunk is lost.
             && let Err(error) = source.try_capture_frame(chunk)
         {
-            tracing::trace!(%error, "sound not sent");
+            tracing::trace!(%error, "audio not captured");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The recording of the consultation: asked for by a doctor, consented to by the others, announced to all.
+//! The recording of the consultation: requested by a doctor, consented to by the other participants, announced to all.
 //!
-//! The backend announces in the room's metadata how far it has come and who must answer; the SFU says whether a recorder is
-//! there. Rooms without our backend have the SFU's word only.
+//! The backend announces the state and the participants who must answer in the room's metadata; the SFU reports whether
+//! a recorder is in the room. Rooms without our backend have only the SFU's report.
 
 use std::time::Instant;
 
@@ -15,22 +15,22 @@ use super::task::Task;
 use super::{RecordingProblem, RecordingState};
 use crate::backend::BackendError;
 
-/// What is known of it.
+/// State of the recording.
 #[derive(Default)]
 pub(super) struct Recording {
-    /// A recorder is in the room, says the SFU.
+    /// The SFU reports a recorder in the room.
     present: bool,
     announced: Option<AnnouncedRecording>,
-    /// What we asked the backend for, and its answer isn't there yet.
+    /// A request to the backend is pending.
     asking: bool,
-    /// Why the backend didn't do what we asked.
+    /// Reason for which the backend refused the last request.
     refused: Option<RecordingProblem>,
-    /// The question that we have answered, by the recording's id, until the backend has heard it.
+    /// Id of the recording whose question we answered, until the backend has the answer.
     answered: Option<String>,
 }
 
 impl Recording {
-    /// What to show; `shown` is shown now.
+    /// Returns the state to show, based on the state `shown` now.
     fn state(&self, shown: &RecordingState) -> RecordingState {
         let on = || match shown {
             RecordingState::On(since) => RecordingState::On(*since),
@@ -41,7 +41,7 @@ impl Recording {
             Some(Stage::Starting) => RecordingState::Starting,
             Some(Stage::Recording) => on(),
             Some(Stage::Paused) => RecordingState::Paused,
-            // Somebody else's recorder, such as an egress.
+            // Another recorder, such as an egress.
             None if self.present => on(),
             _ if self.asking => RecordingState::Starting,
             announced => match (self.refused, announced) {
@@ -54,14 +54,14 @@ impl Recording {
     }
 }
 
-/// What is wrong with a recording, unless that is the end of it.
+/// Returns the trouble of a recording that continues in spite of it.
 fn trouble(recording: &AnnouncedRecording) -> Option<String> {
     let goes_on = recording.state.is_active() || recording.state == Stage::Storing;
     recording.problem.clone().filter(|_| goes_on)
 }
 
 impl Task {
-    /// Starts (`true`) or stops it.
+    /// Starts (`true`) or stops the recording.
     pub(super) fn record(&mut self, on: bool) {
         self.recording.refused = None;
         let Some((place, token)) = self.place().filter(|_| self.session.is_some()) else {
@@ -80,20 +80,20 @@ impl Task {
     pub(super) fn on_recorded(&mut self, on: bool, result: Result<(), BackendError>) {
         self.recording.asking = false;
         if let Err(error) = result {
-            tracing::warn!(on, %error, "the recording wasn't started or stopped");
-            // One that isn't stopped goes on, and everybody must go on to see that.
+            tracing::warn!(on, %error, "recording not started or stopped");
+            // A recording that could not be stopped must still show.
             self.recording.refused = on.then(|| problem(&error));
         }
         self.show_recording();
     }
 
-    /// A recorder came or went.
+    /// Handles a recorder that entered or left the room.
     pub(super) fn on_recorder(&mut self, present: bool) {
         self.recording.present = present;
         self.show_recording();
     }
 
-    /// What the room says when we enter it. What came to nothing before is no news.
+    /// Reads the announcement on entering the room. Ignores a recording that ended before.
     pub(super) fn on_first_announcement(&mut self, metadata: &str) {
         self.on_announcement(metadata);
         if self.recording.announced.as_ref().is_some_and(|recording| !recording.state.is_active()) {
@@ -102,9 +102,9 @@ impl Task {
         }
     }
 
-    /// The room's metadata, at each change.
+    /// Reads the announcement after a change of the room's metadata.
     pub(super) fn on_announcement(&mut self, metadata: &str) {
-        // Somebody else's room may say there what it likes.
+        // Rooms without our backend may have any metadata.
         let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
         self.recording.announced = announcement.recording;
         self.publisher.state.foreign_recording =
@@ -112,7 +112,7 @@ impl Task {
         self.show_recording();
     }
 
-    /// Our answer to the question whether we may be recorded.
+    /// Answers the question for consent.
     pub(super) fn answer_recording(&mut self, accept: bool, language: &str) {
         let (Some((place, token)), Some(recording)) = (self.place(), &self.recording.announced) else { return };
         self.recording.answered = Some(recording.recording_id.clone());
@@ -129,7 +129,7 @@ impl Task {
 
     pub(super) fn on_answered(&mut self, result: Result<(), BackendError>) {
         if let Err(error) = result {
-            tracing::warn!(%error, "the answer about the recording didn't arrive: it is asked again");
+            tracing::warn!(%error, "consent not sent; asking again");
             self.recording.answered = None;
         }
         self.show_recording();
@@ -138,7 +138,7 @@ impl Task {
     fn show_recording(&mut self) {
         let us = &self.publisher.state.identity;
         let asked = self.recording.announced.as_ref().filter(|recording| recording.asked.contains(us));
-        // What the backend has forgotten, we may be asked anew.
+        // The backend may ask again later.
         if asked.is_none() {
             self.recording.answered = None;
         }

@@ -1,16 +1,16 @@
-//! The others: their streams, and what the UI is told of them.
+//! The other participants: their streams and their states.
 
 use autamedica_api::{ParticipantMetadata, Role};
 use autamedica_engine::{
-    AudioStream, ConnectionQuality, FirstPicture, LatestFrame, Participant, RemoteParticipant, RemoteTrack, RemoteTrackPublication,
-    StreamError, TrackSource, VideoStream,
+    AudioStream, ConnectionQuality, FirstPicture, LatestFrame, Participant, RemoteParticipant, RemoteTrack,
+    RemoteTrackPublication, StreamError, TrackSource, VideoStream,
 };
 
 use super::ParticipantState;
 use super::chat::time_of;
 use crate::device::audio::{Mixer, SAMPLE_RATE};
 
-/// Everybody else in the room, in the order they came.
+/// The other participants, in the order in which they joined.
 pub(super) struct Remotes {
     mixer: Mixer,
     people: Vec<Remote>,
@@ -42,12 +42,12 @@ struct Sound {
 }
 
 impl Remotes {
-    /// Nobody yet; what they say goes into `mixer`.
+    /// Creates an empty list whose audio goes into `mixer`.
     pub(super) fn new(mixer: Mixer) -> Self {
         Self { mixer, people: Vec::new(), reported: None }
     }
 
-    /// Forgets everybody, as when the room is left.
+    /// Removes all participants, as after leaving the room.
     pub(super) fn clear(&mut self) {
         self.people.clear();
     }
@@ -57,11 +57,11 @@ impl Remotes {
         self.reported = reported;
     }
 
-    /// Somebody is here.
+    /// Adds a participant.
     pub(super) fn joined(&mut self, participant: RemoteParticipant) {
         let identity = participant.identity();
         match self.find(&identity) {
-            // After a full reconnect the same person comes back under a new sid.
+            // After a full reconnect a participant has a new sid.
             Some(remote) => remote.participant = participant,
             None => {
                 let remote = Remote { participant, speaking: false, videos: Vec::new(), sounds: Vec::new() };
@@ -70,15 +70,15 @@ impl Remotes {
         }
     }
 
-    /// Somebody left.
+    /// Removes a participant.
     pub(super) fn left(&mut self, identity: &str) {
         self.people.retain(|remote| remote.participant.identity() != identity);
     }
 
-    /// A track of theirs arrives: opens its stream.
+    /// Opens the stream of a subscribed track.
     ///
     /// # Errors
-    /// When it can't be opened, or is encrypted and we hold no key.
+    /// [`StreamError::Encrypted`] when the track is encrypted and there is no key; else as the engine's streams.
     pub(super) fn subscribed(
         &mut self,
         participant: RemoteParticipant,
@@ -123,7 +123,7 @@ impl Remotes {
         Ok(())
     }
 
-    /// A track of theirs ended.
+    /// Closes the stream of a track that ended.
     pub(super) fn unsubscribed(&mut self, identity: &str, sid: &str) {
         if let Some(remote) = self.find(identity) {
             remote.videos.retain(|video| video.publication().sid() != sid);
@@ -131,7 +131,7 @@ impl Remotes {
         }
     }
 
-    /// Who speaks now.
+    /// Sets the active speakers.
     pub(super) fn speakers(&mut self, speakers: &[Participant]) {
         let identities: Vec<String> = speakers.iter().map(Participant::identity).collect();
         for remote in &mut self.people {
@@ -139,12 +139,12 @@ impl Remotes {
         }
     }
 
-    /// Somebody's media reaches us, so that they can hear and read us too.
+    /// Returns whether any remote media is received, which shows that the connection is complete.
     pub(super) fn anyone_heard_or_seen(&self) -> bool {
         self.people.iter().any(|remote| !remote.videos.is_empty() || !remote.sounds.is_empty())
     }
 
-    /// Every picture that comes, and whose it is.
+    /// Returns the publication of each received video with its participant's identity.
     pub(super) fn videos(&self) -> impl Iterator<Item = (String, &RemoteTrackPublication)> {
         self.people.iter().flat_map(|remote| {
             let identity = remote.participant.identity();
@@ -152,24 +152,24 @@ impl Remotes {
         })
     }
 
-    /// What waits for the first picture of each video.
+    /// Returns the watchdogs for the first frame of each video.
     pub(super) fn first_pictures(&mut self) -> impl Iterator<Item = &mut FirstPicture> {
         self.people.iter_mut().flat_map(|remote| &mut remote.videos).map(|video| &mut video.first_picture)
     }
 
-    /// Every track that comes.
+    /// Returns all received tracks.
     pub(super) fn tracks(&self) -> impl Iterator<Item = RemoteTrack> {
         let of = |remote: &Remote| remote.participant.track_publications().into_values();
         self.people.iter().flat_map(of).filter_map(|publication| publication.track())
     }
 
-    /// Whose a track is, by its sid, and which.
+    /// Returns identity and source of a track by its sid.
     pub(super) fn whose(&self, sid: &str) -> Option<(String, TrackSource)> {
         let of = |remote: &Remote| remote.participant.get_track_publication(sid).map(|track| track.source());
         self.people.iter().find_map(|remote| Some((remote.participant.identity(), of(remote)?)))
     }
 
-    /// The identities of those who have been admitted, and so may read what we write.
+    /// Returns the identities of admitted participants, who may read our messages.
     pub(super) fn admitted(&self) -> Vec<String> {
         let admitted = |remote: &&Remote| {
             remote.participant.permission().is_none_or(|may| (may.can_subscribe || may.can_publish) && !may.hidden)
@@ -177,24 +177,24 @@ impl Remotes {
         self.people.iter().filter(admitted).map(|remote| remote.participant.identity()).collect()
     }
 
-    /// The role of somebody by identity.
+    /// Returns the role of a participant.
     pub(super) fn role(&self, identity: &str) -> Option<Role> {
         self.people.iter().find(|remote| remote.participant.identity() == identity).and_then(Remote::role)
     }
 
-    /// Somebody by identity.
+    /// Returns a participant by identity.
     pub(super) fn participant(&self, identity: &str) -> Option<RemoteParticipant> {
         let found = self.people.iter().find(|remote| remote.participant.identity() == identity);
         found.map(|remote| remote.participant.clone())
     }
 
-    /// The identities of those with this role.
+    /// Returns the identities of the participants with this role.
     pub(super) fn of_role(&self, role: Role) -> Vec<String> {
         let those = self.people.iter().filter(|remote| remote.role() == Some(role));
         those.map(|remote| remote.participant.identity()).collect()
     }
 
-    /// What the UI is told.
+    /// Returns the states for the snapshot.
     pub(super) fn states(&self) -> Vec<ParticipantState> {
         let mut states: Vec<_> = self.people.iter().map(Remote::state).collect();
         if let Some(reported) = self.reported {
@@ -238,14 +238,14 @@ impl Remote {
     }
 }
 
-/// Stops receiving a track in whose place another one of the same source came.
+/// Unsubscribes from a track that was replaced by another one of the same source.
 fn unsubscribe(publication: &RemoteTrackPublication) {
     if let Err(error) = publication.set_subscribed(false) {
         tracing::warn!(%error, "replaced track not unsubscribed");
     }
 }
 
-/// The role that a token's metadata names.
+/// Returns the role in a token's metadata.
 pub(super) fn role_of(metadata: &str) -> Option<Role> {
     serde_json::from_str::<ParticipantMetadata>(metadata).ok().map(|metadata| metadata.role)
 }

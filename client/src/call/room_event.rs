@@ -1,4 +1,4 @@
-//! What the room tells, and what the call makes of it.
+//! Handling of room events.
 
 use std::time::{Duration, Instant};
 
@@ -35,14 +35,14 @@ impl Task {
             RoomEvent::ConnectionQualityChanged { participant: Participant::Local(_), quality } => {
                 self.state().quality = quality;
             }
-            // What is said while we wait isn't meant for us.
+            // Messages in the waiting room are not meant for us.
             RoomEvent::ChatMessage { participant_identity, message } if self.waiting_since.is_none() => {
                 self.on_chat(participant_identity, message);
             }
             RoomEvent::ParticipantPermissionChanged { participant: Participant::Local(_), .. } => {
                 self.show_admission();
             }
-            // In an encrypted call they ask for it as soon as they have the key.
+            // In an encrypted call, participants request the history when they have the key.
             RoomEvent::ParticipantPermissionChanged { participant: Participant::Remote(participant), .. }
                 if !self.is_encrypted() =>
             {
@@ -66,7 +66,7 @@ impl Task {
             }
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
             RoomEvent::Reconnecting => self.lost(),
-            // What came while the connection was down could not be published then.
+            // Publishing fails while the connection is down.
             RoomEvent::Reconnected => {
                 self.show_admission();
                 self.tiles.forget();
@@ -78,7 +78,7 @@ impl Task {
                 }
             }
             RoomEvent::EngineFailed { message } => {
-                tracing::error!(message, "the engine failed");
+                tracing::error!(message, "engine failed");
                 self.end(EndReason::ConnectionLost);
             }
             _ => {}
@@ -86,7 +86,7 @@ impl Task {
         self.show_people();
     }
 
-    /// The room is gone for good; unless somebody meant it, we try to enter it again.
+    /// Handles a disconnected room: ends the call, or enters the room again if nobody intended the end.
     pub(super) fn on_disconnected(&mut self, reason: DisconnectReason) {
         tracing::info!(?reason, "disconnected");
         if self.direct.is_some() {
@@ -107,8 +107,8 @@ impl Task {
         }
     }
 
-    /// Somebody else came in under our identity: ourselves on another device, or a stranger whose token isn't good any more. The
-    /// backend sends strangers out, and knows.
+    /// Handles another client with our identity: ourselves on another device, or a stranger with an invalid token, whom
+    /// the backend removes.
     fn on_pushed_out(&mut self) {
         let Some((place, token)) = self.place() else { return self.end(EndReason::JoinedElsewhere) };
         self.lost();
@@ -122,24 +122,24 @@ impl Task {
             Ok(false) => self.enter(Duration::ZERO),
             Ok(true) => self.end(EndReason::JoinedElsewhere),
             Err(error) => {
-                tracing::warn!(%error, "the backend doesn't say who is in our place");
+                tracing::warn!(%error, "presence not known");
                 self.end(EndReason::JoinedElsewhere);
             }
         }
     }
 
-    /// Shows or plays a track. Without a key it waits until the key is here.
+    /// Shows or plays a track. Without a key, [`take_tracks`](Self::take_tracks) does so later.
     fn take_track(&mut self, from: RemoteParticipant, publication: &RemoteTrackPublication, track: &RemoteTrack) {
         if self.lacks_key() {
             return;
         }
         let identity = from.identity();
         if self.is_encrypted() && !publication.is_encrypted() {
-            // Whoever could put it here without the key is not who we talk to.
-            tracing::warn!("a track in the clear isn't taken in an encrypted call");
+            // A sender without the key is not a participant of this consultation.
+            tracing::warn!("unencrypted track ignored in an encrypted call");
             self.unreadable.insert(identity);
         } else if let Err(error) = self.remotes.subscribed(from, publication, track) {
-            tracing::warn!(%error, "a track can't be opened");
+            tracing::warn!(%error, "track not opened");
             if publication.is_encrypted() {
                 self.unreadable.insert(identity);
             }
@@ -153,7 +153,7 @@ impl Task {
         }
     }
 
-    /// Takes the tracks that came before the key.
+    /// Shows and plays the tracks that arrived before the key.
     pub(super) fn take_tracks(&mut self) {
         let Some(session) = &self.session else { return };
         for participant in session.room.remote_participants() {
@@ -172,7 +172,7 @@ impl Task {
     }
 
     fn on_frames(&mut self, of: String, frames: FrameState) {
-        // Nothing can be read yet, and nobody is to blame.
+        // Without a key, failed decryption is expected.
         if self.lacks_key() {
             return;
         }

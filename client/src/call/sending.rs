@@ -1,4 +1,4 @@
-//! Our own camera and microphone: muted or not, published or to be published again.
+//! Our camera and microphone: muting and publishing.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use super::task::Task;
 use super::{MediaState, ShareState, backoff};
 use crate::device::DeviceState;
 
-/// From a refused publication to the next try; doubled each time, up to [`RETRY_AT_MOST`].
+/// Pause after a refused publication; doubled each time, up to [`RETRY_AT_MOST`].
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
 
-/// How often publishing was refused in a row.
+/// Refused publications in a row, by source.
 #[derive(Default)]
 pub(super) struct Refusals([u32; 3]);
 
 impl Refusals {
-    /// One more: how long to wait before the next try.
+    /// Counts a refusal and returns the pause before the next attempt.
     fn pause(&mut self, source: Source) -> Duration {
         let count = &mut self.0[source as usize];
         let pause = backoff::pause(RETRY_AFTER, *count, RETRY_AT_MOST);
@@ -33,10 +33,11 @@ impl Refusals {
 }
 
 impl Task {
-    /// Notes whether we may only listen. Then nothing is captured either; who may speak again switches on what they want.
+    /// Sets whether we may only listen. Nothing is captured then; after getting permission the person unmutes by
+    /// themselves.
     pub(super) fn listen(&mut self, listens: bool) {
         if listens && !self.state().listening {
-            // The SFU has thrown out what was published, if anything was.
+            // The SFU removes publications when it revokes the permission.
             self.local.room_left();
             self.mute_camera(true);
             self.mute_microphone(true);
@@ -63,8 +64,8 @@ impl Task {
         self.mute_as_is(Source::Microphone);
     }
 
-    /// Shows that the doctor muted us, and we can unmute ourselves. Compares states, so that no lost event puts the blame on
-    /// somebody.
+    /// Shows that the doctor muted us, so that we can unmute ourselves. Compares states instead of using events,
+    /// because a lost event would look like muting by somebody else.
     pub(super) fn follow_mutings(&mut self) {
         if self.local.was_muted(Source::Microphone) {
             self.mute_microphone(true);
@@ -74,7 +75,7 @@ impl Task {
         }
     }
 
-    /// A device of ours reports.
+    /// Handles a state of our device.
     pub(super) fn on_device(&mut self, source: Source, device: u64, state: DeviceState) {
         if !self.local.is_newest(source, device) {
             return;
@@ -103,7 +104,7 @@ impl Task {
         }
     }
 
-    /// Publishes what delivers and isn't in the room yet.
+    /// Publishes the sources that deliver and are not published yet.
     pub(super) fn publish_all(&mut self) {
         self.publish(Source::Camera);
         if delivers(&self.state().microphone.device) {
@@ -116,13 +117,13 @@ impl Task {
         self.publish_instead(source, None);
     }
 
-    /// Publishes a source in place of a publication that the room still has.
+    /// Publishes a source in place of its current publication.
     pub(super) fn publish_instead(&mut self, source: Source, replaces: Option<LocalTrackPublication>) {
-        // Without the key nobody could read it.
+        // Without the key, no participant could decrypt it.
         let lacks_key = self.lacks_key();
         let Some(session) = self.session.as_ref().filter(|session| session.sends() && !lacks_key) else { return };
         if source == Source::Camera {
-            // Who is here may not be shown yet.
+            // The shown participants may be outdated.
             self.codec.look_at_others(&self.remotes.states(), Instant::now());
         }
         match self.local.publish(source, &session.room.local_participant(), self.codec.camera()) {
@@ -135,7 +136,7 @@ impl Task {
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(?source, %error, "can't make a track");
+                tracing::warn!(?source, %error, "track not created");
                 if let Some(old) = replaces {
                     self.unpublish(old);
                 }
@@ -167,9 +168,9 @@ impl Task {
                 self.mute_as_is(source);
             }
             (true, None) if source == Source::Screen => self.stop_sharing(ShareState::Failed),
-            // Without the right, only another permission helps, which is an event of its own.
+            // Without permission, retrying is pointless; a new permission is an event of its own.
             (true, None) if refused => self.publish_again(source),
-            // It isn't wanted any more: it was stopped while the room was still being asked.
+            // Stopped while the publication was pending.
             (false, Some(publication)) => self.unpublish(publication),
             (_, None) => {}
         }
@@ -189,12 +190,12 @@ impl Task {
         let participant = session.room.local_participant();
         self.jobs.spawn(async move {
             if let Err(error) = participant.unpublish_track(&publication.sid()).await {
-                tracing::warn!(%error, "can't take a track out of the room");
+                tracing::warn!(%error, "track not unpublished");
             }
         });
     }
 
-    /// The others see a source as muted when the person muted it or the device delivers nothing.
+    /// Mutes a published source if the person muted it or the device does not deliver.
     pub(super) fn mute_as_is(&mut self, source: Source) {
         if source != Source::Screen {
             let media = self.media(source);

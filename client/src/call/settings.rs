@@ -1,4 +1,4 @@
-//! What a person can set about calls.
+//! Audio and video settings of calls.
 
 use autamedica_engine::{AudioProcessingOptions, VideoEncoding};
 use serde::{Deserialize, Serialize};
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 use super::VideoCodecChoice;
 use crate::device::CameraFormat;
 
-/// How a call treats sound and picture; kept between calls by whoever starts them.
+/// Audio and video settings of a call. The caller stores them between calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallSettings {
-    /// Take out of the microphone what the speaker plays.
+    /// Cancels the speaker's echo in the microphone.
     pub echo_cancellation: bool,
-    /// Take steady noise out of the microphone.
+    /// Suppresses steady noise in the microphone.
     pub noise_suppression: bool,
-    /// Keep the microphone about equally loud.
+    /// Levels the microphone's volume.
     pub auto_gain_control: bool,
-    /// How fine our own camera's picture is at best; a weak connection makes it less.
+    /// Maximum quality of our camera; a weak connection reduces it.
     pub picture: PictureQuality,
-    /// Video codec of our own camera.
+    /// Video codec of our camera.
     pub video_codec: VideoCodecChoice,
 }
 
 impl Default for CallSettings {
-    /// All processing on, and the standard picture.
+    /// All processing on, standard quality.
     fn default() -> Self {
         Self {
             echo_cancellation: true,
@@ -36,7 +36,7 @@ impl Default for CallSettings {
 }
 
 impl CallSettings {
-    /// What the audio processing is to do. The high-pass filter has no drawback that a person would switch it off for.
+    /// Returns the options of the audio processing. The high-pass filter has no drawback and is always on.
     pub(super) fn processing(&self) -> AudioProcessingOptions {
         AudioProcessingOptions {
             echo_cancellation: self.echo_cancellation,
@@ -47,7 +47,7 @@ impl CallSettings {
     }
 }
 
-/// How fine our own camera's picture is.
+/// Quality of our camera.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PictureQuality {
@@ -61,7 +61,7 @@ pub enum PictureQuality {
 }
 
 impl PictureQuality {
-    /// Each of them, from the least.
+    /// All qualities, lowest first.
     pub const ALL: [Self; 3] = [Self::Low, Self::Standard, Self::High];
 
     pub(crate) fn format(self) -> CameraFormat {
@@ -73,7 +73,7 @@ impl PictureQuality {
         CameraFormat { width, height, fps: 30 }
     }
 
-    /// The mission's range: 500 kbps to 2.5 Mbps, 30 frames a second.
+    /// Returns the encoding: at most 500 kbit/s to 2.5 Mbit/s at 30 frames a second, as the mission requires.
     pub(super) fn encoding(self) -> VideoEncoding {
         let max_bitrate = match self {
             Self::Low => 600_000,

@@ -1,11 +1,11 @@
-//! Our own screen in the call.
+//! Our screen share.
 
 use super::ShareState;
 use super::task::Task;
 use crate::device::{DeviceProblem, DeviceState, ScreenSource};
 
 impl Task {
-    /// Shares this; what is shared already gives way without a gap in the publication.
+    /// Shares this screen or window. Replaces a running share without interrupting the publication.
     pub(super) fn share(&mut self, screen: ScreenSource) {
         if self.state().screen != ShareState::On {
             self.state().screen = ShareState::Starting;
@@ -13,13 +13,13 @@ impl Task {
         self.local.open_screen(screen);
     }
 
-    /// The newest capture reports.
+    /// Handles a state of the newest screen capture.
     pub(super) fn on_screen(&mut self, state: DeviceState) {
         match state {
-            // The window was closed, or the monitor pulled out: there is nothing more to share.
+            // The window was closed or the monitor disconnected.
             DeviceState::Failed(DeviceProblem::Unplugged) => self.stop_sharing(ShareState::Off),
             DeviceState::Failed(problem) => {
-                tracing::warn!(?problem, "the screen can't be captured");
+                tracing::warn!(?problem, "screen not captured");
                 self.stop_sharing(ShareState::Failed);
             }
             DeviceState::Off | DeviceState::Starting | DeviceState::On { .. } => {}

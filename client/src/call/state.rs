@@ -1,4 +1,4 @@
-//! What the call task tells the UI: one snapshot, replaced as a whole.
+//! Snapshot of a call, which the call task publishes to the UI and replaces as a whole.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -12,368 +12,368 @@ use super::{ChatLog, Photo};
 use crate::backend::Admission;
 use crate::device::{DeviceLists, DeviceState};
 
-/// Everything a screen needs to know about the call, at one moment.
+/// State of a call at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallState {
-    /// Where the call stands.
+    /// Phase of the call.
     pub phase: CallPhase,
-    /// Our own role: decides which controls exist.
+    /// Our role, which decides the available controls.
     pub role: Role,
-    /// We see and hear, and may send nothing: an observer whom the doctor doesn't let speak.
+    /// We may receive but not send: an observer without permission to speak.
     pub listening: bool,
-    /// Our own identity in the room; empty until joined.
+    /// Our identity in the room; empty until joined.
     pub identity: String,
-    /// Our connection as the SFU sees it.
+    /// Our connection quality according to the SFU.
     pub quality: ConnectionQuality,
-    /// Since when the call is up (the timer's zero).
+    /// Start of the call; the zero of its timer.
     pub joined_at: Option<Instant>,
-    /// Our own camera.
+    /// Our camera.
     pub camera: MediaState,
-    /// The picture of our own camera, before it is sent.
+    /// Preview of our camera.
     pub self_view: LatestFrame,
-    /// Our own microphone.
+    /// Our microphone.
     pub microphone: MediaState,
-    /// What we hear the others through.
+    /// Our speaker.
     pub speaker: DeviceState,
-    /// Our own screen share.
+    /// Our screen share.
     pub screen: ShareState,
-    /// The others, in the order they joined.
+    /// The other participants, in the order in which they joined.
     pub participants: Vec<ParticipantState>,
-    /// Chat, oldest first.
+    /// Chat, oldest message first.
     pub chat: ChatLog,
-    /// Chat lines and files of the others that were left out, because too many came at once.
+    /// Number of received chat messages and files dropped by the rate limit.
     pub chat_left_out: u64,
-    /// The recording of this consultation.
+    /// Recording of this consultation.
     pub recording: RecordingState,
-    /// What is wrong with the recording that goes on or is being stored, by the backend's name for that.
+    /// Trouble of the current recording or its storage, as the backend names it.
     pub recording_trouble: Option<String>,
-    /// Since when joining fails for reasons that may pass, and is tried again.
+    /// First failure of joining, while joining is retried.
     pub joining_again_since: Option<Instant>,
-    /// We are asked whether we may be recorded, and haven't answered.
+    /// Consent to the recording is asked for and not answered yet.
     pub recording_question: bool,
-    /// Somebody recorded the room without the backend, which stopped it.
+    /// A recording was started without the backend, which stopped it.
     pub foreign_recording: bool,
-    /// Media is end-to-end encrypted, and with the right key as far as we can tell.
+    /// End-to-end encryption.
     pub encryption: EncryptionState,
-    /// Six digits made from the end-to-end key: the same on both sides when they hold the same key.
+    /// Six digits derived from the end-to-end key, to compare with the other side.
     pub comparison_code: Option<String>,
     /// Media goes from peer to peer, through no SFU.
     pub direct: bool,
-    /// When the consultation is to end, if it was scheduled.
+    /// Planned end of a scheduled consultation.
     pub planned_end: Option<SystemTime>,
-    /// The devices that there are, for choosing another.
+    /// Available devices.
     pub devices: Arc<DeviceLists>,
-    /// A device that was plugged in during the call and isn't in use.
+    /// Device connected during the call and not in use.
     pub offer: Option<DeviceOffer>,
-    /// The connection is too weak for pictures just now: sound goes on.
+    /// Our camera's video is reduced because the connection is too weak; audio continues.
     pub video_held_back: bool,
-    /// What was measured in the last minute, oldest first, one a second.
+    /// Statistics of the last minute.
     pub statistics: Arc<CallStatistics>,
-    /// What the doctor asked of the backend last, and it didn't do.
+    /// The doctor's last request that failed.
     pub control_failure: Option<ControlFailure>,
-    /// What we came in with, for what follows the call: telling how it was.
+    /// Another client has taken our identity or not, asked after the SFU disconnected us.
     pub admission: Option<Arc<Admission>>,
 }
 
-/// Where a call stands.
+/// Phase of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallPhase {
-    /// Asking the backend for the consultation and the SFU for the room.
+    /// Asking the backend for admission or connecting to the SFU.
     Joining,
-    /// In the room, but the doctor hasn't let us in yet: nothing is sent or received.
+    /// In the waiting room: nothing is sent or received.
     Waiting {
-        /// Since when.
+        /// Start of waiting.
         since: Instant,
     },
-    /// In the room.
+    /// Admitted.
     InCall,
-    /// The connection is gone and being restored.
+    /// Connection lost; trying to restore it.
     Reconnecting {
-        /// Since when.
+        /// Time of the loss.
         since: Instant,
     },
-    /// Over; nothing comes after this.
+    /// Ended; the last phase.
     Ended {
-        /// Why.
+        /// Reason of the end.
         reason: EndReason,
-        /// How long it lasted, from joined to ended.
+        /// Duration from joined to ended.
         lasted: Duration,
     },
 }
 
-/// Why a call is over.
+/// Reason for which a call ended. The later ones end a call before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// We hung up.
     HungUp,
-    /// The consultation was closed for everybody.
+    /// The consultation was ended for all participants.
     RoomClosed,
-    /// We were removed by the doctor or the backend.
+    /// The doctor or the backend removed us.
     Removed,
-    /// The doctor didn't let us in.
+    /// The doctor refused us.
     Refused,
-    /// The same person joined from elsewhere.
+    /// The same identity joined from another device.
     JoinedElsewhere,
     /// The connection could not be restored in time.
     ConnectionLost,
-    /// It never began: nothing answered at the server's address.
+    /// No answer from the server's address.
     ServerUnreachable,
-    /// It never began: the link or token is wrong, expired or used up.
+    /// The link or token is wrong, expired or used up.
     NotAllowed,
-    /// It never began: the clinic's servers have troubles of their own.
+    /// The clinic's servers failed.
     ClinicTrouble,
-    /// It never began: no clinic knows the eight digits.
+    /// No clinic knows the kiosk code.
     NoAppointment,
-    /// It never began: eight digits were typed, and this app is connected to no clinic that takes them.
+    /// A kiosk code was entered, but this app is paired with no clinic that takes them.
     NoClinic,
-    /// It never began: the appointment is later.
+    /// The appointment is later.
     TooEarly,
-    /// It never began: the consultation is over.
+    /// The consultation is over.
     Over,
-    /// It never began: the consultation was cancelled.
+    /// The consultation was cancelled.
     Cancelled,
-    /// It never began: this program failed.
+    /// Internal error.
     JoinFailed,
 }
 
-/// One of our own sources: what the person chose, and what the device makes of it.
+/// State of our camera or microphone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaState {
-    /// The person switched it off.
+    /// Muted by the person.
     pub muted: bool,
-    /// The device behind it.
+    /// State of the device.
     pub device: DeviceState,
 }
 
-/// Our own screen share.
+/// State of our screen share.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ShareState {
     /// Nothing is shared.
     #[default]
     Off,
-    /// Asked for, not yet in the room.
+    /// Requested, not published yet.
     Starting,
-    /// The others see our screen.
+    /// Published.
     On,
-    /// The SFU or the system refused.
+    /// Refused by the SFU or the system.
     Failed,
 }
 
-/// One of the others.
+/// State of another participant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParticipantState {
-    /// Their identity in the room.
+    /// Identity in the room.
     pub identity: String,
-    /// Their display name; may be empty.
+    /// Display name; may be empty.
     pub name: String,
-    /// Their role, from the token's metadata; `None` for a foreign participant without one.
+    /// Role from the token's metadata; `None` for a foreign participant without one.
     pub role: Option<Role>,
-    /// Their camera's picture, while they publish one and it isn't muted.
+    /// Camera video, while it is published and not muted.
     pub camera: Option<LatestFrame>,
-    /// Their screen, while they share it.
+    /// Screen share, while it is published.
     pub screen: Option<LatestFrame>,
-    /// No microphone is published, or it is muted.
+    /// The microphone is muted or not published.
     pub microphone_muted: bool,
-    /// They are speaking now.
+    /// Speaking now.
     pub speaking: bool,
-    /// They may send something.
+    /// May send something.
     pub may_send: bool,
-    /// They wait to be let in, since then: nothing is sent to them or received from them.
+    /// Start of waiting for admission; nothing is exchanged with a waiting participant.
     pub waiting_since: Option<SystemTime>,
-    /// When they joined.
+    /// Time of joining.
     pub joined_at: Option<SystemTime>,
-    /// Their connection as the SFU sees it.
+    /// Connection quality according to the SFU.
     pub quality: ConnectionQuality,
 }
 
-/// A file or photo in the chat.
+/// File or photo in the chat.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SharedFile {
-    /// Unique in this call.
+    /// Id, unique in this call.
     pub id: String,
-    /// Its type, as far as its bytes (not its name) tell.
+    /// MIME type, derived from the content, not the name.
     pub mime_type: String,
-    /// Bytes, whole.
+    /// Size in bytes.
     pub size: u64,
-    /// How far it is.
+    /// Progress of the transfer.
     pub progress: FileProgress,
-    /// An image small enough to show.
+    /// Preview of an image that is small enough.
     pub preview: Option<Photo>,
 }
 
-/// How far a file is.
+/// Progress of a file transfer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FileProgress {
-    /// On its way: so many bytes so far.
+    /// In transfer, with the number of bytes so far.
     Moving(u64),
-    /// All of it is here (or there).
+    /// Completely transferred.
     Done,
-    /// Kept at this place.
+    /// Saved at this path.
     Saved(PathBuf),
-    /// Not sent: it is larger than allowed.
+    /// Not sent: too large.
     TooLarge,
-    /// Not sent or taken: of a type that isn't allowed.
+    /// Not sent or received: type not allowed.
     WrongType,
-    /// It didn't arrive whole, or could not be saved.
+    /// Transfer or saving failed.
     Failed,
 }
 
-/// A kind of device.
+/// Kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// A camera.
+    /// Camera.
     Camera,
-    /// A microphone.
+    /// Microphone.
     Microphone,
-    /// A speaker or headphones.
+    /// Speaker or headphones.
     Speaker,
 }
 
-/// A device that appeared.
+/// Newly connected device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceOffer {
-    /// Of which kind.
+    /// Kind of the device.
     pub kind: DeviceKind,
-    /// Its name, as a [`DeviceChoice::Named`](crate::device::DeviceChoice::Named) takes it.
+    /// Name, as in [`DeviceChoice::Named`](crate::device::DeviceChoice::Named).
     pub name: String,
 }
 
-/// What was measured in the last minute.
+/// Statistics of the last minute.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallStatistics {
-    /// One a second, oldest first, sixty at most.
+    /// One sample a second, oldest first, sixty at most.
     pub samples: VecDeque<StatisticsSample>,
 }
 
-/// What was measured in one second.
+/// Statistics of one second.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatisticsSample {
-    /// When.
+    /// Time of the measurement.
     pub at: Instant,
-    /// To the SFU and back, in milliseconds.
+    /// Round-trip time to the SFU in milliseconds.
     pub round_trip_ms: Option<f64>,
-    /// Packets lost of those that the others sent us, of a hundred.
+    /// Packet loss of received media in percent.
     pub loss_percent: f64,
-    /// The largest of the tracks received, in milliseconds.
+    /// Largest jitter of the received tracks, in milliseconds.
     pub jitter_ms: f64,
-    /// Thousand bits a second.
+    /// Sent bitrate in kbit/s.
     pub sent_kbps: f64,
-    /// Thousand bits a second.
+    /// Received bitrate in kbit/s.
     pub received_kbps: f64,
-    /// Each track, ours first.
+    /// All tracks, ours first.
     pub tracks: Vec<TrackStatistics>,
 }
 
-/// One track in one second.
+/// Statistics of one track in one second.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackStatistics {
     /// The SFU's id of the track.
     pub sid: String,
-    /// Whose; `None` for our own.
+    /// Identity of the sender; `None` for our own track.
     pub identity: Option<String>,
-    /// Which of theirs.
+    /// Source of the track.
     pub source: TrackSource,
-    /// Such as `VP8`.
+    /// Codec, such as `VP8`.
     pub codec: String,
-    /// Encoder of our own video, such as `OpenH264`; empty for sound, for theirs, and until it is known.
+    /// Encoder of our own video, such as `OpenH264`; empty for audio, remote tracks, and until known.
     pub encoder: String,
-    /// Thousand bits a second.
+    /// Bitrate in kbit/s.
     pub kbps: f64,
-    /// Pixels; 0 for sound.
+    /// Width in pixels; 0 for audio.
     pub width: u32,
-    /// Pixels; 0 for sound.
+    /// Height in pixels; 0 for audio.
     pub height: u32,
-    /// Frames a second; 0 for sound.
+    /// Frames per second; 0 for audio.
     pub fps: f64,
-    /// Of a hundred.
+    /// Packet loss in percent.
     pub loss_percent: f64,
-    /// In milliseconds.
+    /// Jitter in milliseconds.
     pub jitter_ms: f64,
 }
 
-/// What only a doctor may ask of the backend.
+/// Request to the backend that only a doctor may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlRequest {
-    /// To let somebody in.
+    /// Admit a participant.
     Admit,
-    /// To send somebody away who waits.
+    /// Refuse a waiting participant.
     Refuse,
-    /// To send somebody out.
+    /// Remove a participant.
     Remove,
-    /// To mute somebody.
+    /// Mute a participant.
     Mute,
-    /// To let an observer speak.
+    /// Grant an observer permission to speak.
     Permit,
-    /// To let an observer speak no longer.
+    /// Revoke an observer's permission to speak.
     Forbid,
-    /// To end the consultation.
+    /// End the consultation.
     End,
     /// To move the call over to the SFU.
     MoveToSfu,
 }
 
-/// What a doctor asked for and the backend didn't do.
+/// Failed request of a doctor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlFailure {
-    /// What was asked.
+    /// The request.
     pub asked: ControlRequest,
-    /// Counts up, so that the same failure twice is told twice.
+    /// Counter that tells repeated failures apart.
     pub number: u64,
 }
 
-/// The recording of the consultation.
+/// State of the recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecordingState {
     /// Not recording.
     #[default]
     Off,
-    /// Asked for, and the patient hasn't said yet whether they may be recorded.
+    /// Requested; the patient has not answered yet.
     Asking,
-    /// Asked for.
+    /// Requested.
     Starting,
-    /// Recording since.
+    /// Recording since this time.
     On(Instant),
-    /// Nothing is recorded until somebody who came later has answered.
+    /// Paused until a participant who joined later has answered.
     Paused,
-    /// The patient doesn't want it. Nothing was recorded.
+    /// The patient refused. Nothing was recorded.
     Declined,
-    /// It didn't come to be, or broke.
+    /// Not started, or broken off.
     Failed(RecordingProblem),
 }
 
-/// Why nothing is recorded.
+/// Reason for which a recording failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordingProblem {
-    /// The backend has no recorder, or there is no backend.
+    /// There is no backend, or the backend has no recorder.
     Unavailable,
-    /// A recording goes on already.
+    /// Another recording is active.
     Active,
-    /// The patient said no a moment ago: they may be asked again a little later.
+    /// The patient refused a moment ago and cannot be asked again yet.
     JustRefused,
-    /// The consultation is encrypted end to end, and the backend's recorder has no key.
+    /// The consultation is end-to-end encrypted and the recorder has no key.
     Encrypted,
-    /// The backend doesn't answer.
+    /// The backend does not answer.
     Unreachable,
-    /// The backend doesn't allow it, or failed.
+    /// The backend refused or failed.
     Denied,
-    /// It had begun, and the recorder couldn't go on.
+    /// The recorder failed after starting.
     Broke,
 }
 
-/// End-to-end encryption, as far as we can tell.
+/// State of end-to-end encryption.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EncryptionState {
-    /// Not asked for: DTLS-SRTP to the SFU only.
+    /// Off: DTLS-SRTP to the SFU only.
     #[default]
     Off,
     /// On, and frames decrypt.
     On,
-    /// Frames don't decrypt: the other side has another key or none.
+    /// Frames do not decrypt: the other side has another key or none.
     KeyMismatch,
 }
 
 impl CallState {
-    /// The state of a call that was just asked for.
+    /// Returns the state of a new call.
     pub fn joining(role: Role) -> Self {
         Self {
             phase: CallPhase::Joining,

@@ -1,4 +1,4 @@
-//! What the connection does, once a second: for the person's panel, and every five seconds for the backend.
+//! Connection statistics: every second for the statistics panel, every five seconds for the backend.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,49 +17,49 @@ use super::task::Task;
 use super::{CallPhase, StatisticsSample, TrackStatistics};
 use crate::backend::BackendError;
 
-/// From one sample to the next.
+/// Interval of samples.
 const EVERY: Duration = Duration::from_secs(1);
-/// So many are kept.
+/// Number of samples kept.
 const KEPT: usize = 60;
-/// The backend gets one of so many.
+/// One of this many samples is sent to the backend.
 const SENT_EVERY: u32 = 5;
 /// A peer gets one of so many.
 const TOLD_EVERY: u32 = 2;
 
-/// What is needed from one sample to the next.
+/// State between samples.
 #[derive(Default)]
 pub(super) struct Statistics {
     asked: Option<Instant>,
     asking: bool,
     before: Before,
-    /// WebRTC's names of the others' tracks, and the SFU's.
+    /// The SFU's track sids by WebRTC's track names.
     names: HashMap<String, String>,
     count: u32,
     sending: bool,
-    /// Samples that the backend didn't take.
+    /// Number of samples that the backend did not accept.
     failures: u64,
 }
 
-/// What had been counted when the last sample was taken.
+/// Counters at the last sample.
 #[derive(Default)]
 struct Before {
     at: Option<Instant>,
-    /// Packets, packets lost, bytes, by stream.
+    /// Packets, packets lost and bytes, by SSRC.
     inbound: HashMap<u32, (u64, i64, u64)>,
-    /// Bytes, by stream.
+    /// Bytes, by SSRC.
     outbound: HashMap<u32, u64>,
 }
 
-/// What the engine told.
+/// Statistics from the engine.
 pub(super) struct Measured {
     at: Instant,
     session: SessionStats,
     own: Vec<(String, TrackSource, PeerStats)>,
-    /// Names found out on the way.
+    /// New track names and sids.
     names: Vec<(String, String)>,
 }
 
-/// Whose a track is that comes in.
+/// Origin of a received track.
 struct Whose {
     sid: String,
     identity: String,
@@ -75,7 +75,7 @@ impl Before {
         self.inbound = measured.session.inbound().map(|stats| (stats.ssrc, counted(stats))).collect();
         self.outbound =
             measured.own.iter().flat_map(|own| &own.2.outbound).map(|stats| (stats.ssrc, stats.bytes_sent)).collect();
-        // Without one before there is nothing to compare with.
+        // The first sample has nothing to compare with.
         let seconds = seconds.filter(|seconds| *seconds > 0.1)?;
         let kbps = |bytes: u64| bytes as f64 * 8.0 / 1000.0 / seconds;
         let (packets, lost) =
@@ -111,7 +111,7 @@ impl Before {
         })
     }
 
-    /// Bytes since the last sample.
+    /// Returns the bytes sent since the last sample.
     fn sent(&self, streams: &[OutboundRtpStats]) -> u64 {
         let new = |stats: &OutboundRtpStats| {
             stats.bytes_sent.saturating_sub(self.outbound.get(&stats.ssrc).copied().unwrap_or(stats.bytes_sent))
@@ -129,7 +129,7 @@ impl Before {
     }
 }
 
-/// Of a stream since the last sample.
+/// Increase of a stream's counters since the last sample.
 struct New {
     packets: u64,
     lost: u64,
@@ -148,12 +148,12 @@ fn is_camera(track: &TrackStatistics) -> bool {
     track.identity.is_none() && track.source == TrackSource::Camera
 }
 
-/// `VP8` of `video/VP8`.
+/// Returns `VP8` for `video/VP8`.
 fn codec(mime_type: &str) -> String {
     mime_type.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// One of ours: its largest layer that is being sent, and what the SFU says of all.
+/// Returns the statistics of our track: size of the largest layer sent, and the SFU's reports on all layers.
 fn own_track(sid: String, source: TrackSource, layers: &[OutboundRtpStats], kbps: f64) -> TrackStatistics {
     let largest = layers.iter().filter(|layer| layer.frames_per_second > 0.0).max_by_key(|layer| layer.frame_width);
     let reports = || layers.iter().filter_map(|layer| layer.remote);
@@ -185,7 +185,7 @@ fn upstream(measured: &Measured) -> Option<Upstream> {
     })
 }
 
-/// What the backend is told of a sample.
+/// Converts a sample for the backend.
 fn for_backend(sample: &StatisticsSample) -> QualitySample {
     let figures = |track: &TrackStatistics| QualityFigures {
         jitter_ms: Some(track.jitter_ms),
@@ -217,7 +217,7 @@ fn for_backend(sample: &StatisticsSample) -> QualitySample {
 }
 
 impl Task {
-    /// Asks the engine, when it is time and the last question is answered.
+    /// Requests statistics from the engine when they are due and no request is pending.
     pub(super) fn tend_statistics(&mut self) {
         let due = self.statistics.asked.is_none_or(|asked| asked.elapsed() >= EVERY);
         let Some(session) = self.session.as_ref().filter(|session| due && session.admits()) else { return };
@@ -227,7 +227,7 @@ impl Task {
         self.statistics.asking = true;
         self.statistics.asked = Some(Instant::now());
         let (room_number, room) = (self.rooms, Arc::clone(&session.room));
-        // Only a track's own statistics tell how WebRTC calls it.
+        // WebRTC's name of a track is only in the track's own statistics.
         let known = &self.statistics.names;
         let is_new = |track: &RemoteTrack| !known.values().any(|sid| sid == track.sid());
         let nameless: Vec<RemoteTrack> = self.remotes.tracks().filter(is_new).collect();
@@ -262,7 +262,7 @@ impl Task {
         }
         let mut measured = match result {
             Ok(measured) => measured,
-            Err(error) => return tracing::debug!(%error, "no statistics"),
+            Err(error) => return tracing::debug!(%error, "statistics not available"),
         };
         self.statistics.names.extend(measured.names.drain(..));
         let (names, remotes) = (&self.statistics.names, &self.remotes);
@@ -306,16 +306,16 @@ impl Task {
         self.beside(if_panics, work);
     }
 
-    /// Never disturbs: the backend may be away for the rest of the call.
+    /// Logs a failure only: the backend may be down for the rest of the call.
     pub(super) fn on_quality_sent(&mut self, result: Result<(), BackendError>) {
         self.statistics.sending = false;
         if let Err(error) = result {
             self.statistics.failures += 1;
-            tracing::debug!(%error, failures = self.statistics.failures, "the backend didn't take a quality sample");
+            tracing::debug!(%error, failures = self.statistics.failures, "quality sample not sent");
         }
     }
 
-    /// The room is another: nothing can be compared with what was counted before.
+    /// Resets the counters on entering a room.
     pub(super) fn restart_statistics(&mut self) {
         self.statistics.before = Before::default();
         self.statistics.names.clear();
@@ -374,7 +374,7 @@ mod tests {
         let told = for_backend(&sample);
         assert!(told.figures.is_plausible() && told.tracks.len() == 2);
         assert_eq!((told.figures.bitrate_kbps, told.figures.width), (Some(1600.0), Some(640)));
-        // Packets that came twice make the count of lost ones go down.
+        // Duplicate packets decrease the counter of lost packets.
         let sample = before.sample(&measured(now + Duration::from_secs(3), 1190, 15, 150_000), whose).unwrap();
         assert_eq!((sample.loss_percent, sample.received_kbps), (0.0, 0.0));
     }

@@ -1,48 +1,48 @@
-//! Where a call leads.
+//! Target of a call.
 
 use autamedica_api::{Id, JoinLink, Role};
 
-/// What somebody wants to join.
+/// Consultation or room to join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinTarget {
-    /// A link, as people get it.
+    /// Join link.
     Link(JoinLink),
-    /// A consultation of our own backend, which lets us create it (on loopback, for QA).
+    /// Consultation of our own backend, which allows creating it (on loopback, for QA).
     Consultation {
-        /// The consultation; made if it doesn't exist yet.
+        /// Id of the consultation, which is created if it does not exist.
         id: Id,
-        /// As whom.
+        /// Our role.
         role: Role,
     },
-    /// A consultation of the backend that this app is paired with, as its doctor.
+    /// Existing consultation of the backend with which this app is paired, to join as its doctor.
     Scheduled {
-        /// The consultation.
+        /// Id of the consultation.
         id: Id,
     },
-    /// The digits that a patient types at a kiosk that is paired with a backend.
+    /// Kiosk code of a patient at a paired kiosk.
     Digits(Secret),
     /// Any LiveKit room, with a token from elsewhere.
     Room {
         /// The SFU's address.
         url: String,
-        /// The token for one room.
+        /// Access token of the room.
         token: Secret,
-        /// As whom; what the token's metadata says wins once joined.
+        /// Our role, unless the token's metadata names another.
         role: Role,
     },
 }
 
-/// A token or key: usable, but never shown in a log or a panic.
+/// Token or key, hidden in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides this text.
+    /// Wraps a token or key.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one call that needs it.
+    /// Returns the token or key itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -54,10 +54,11 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Six digits that two people read to each other to find out whether they hold the same key. They reveal nothing of it.
+/// Returns six digits derived from the key, by which two people can verify that they have the same key. They do not
+/// reveal the key.
 ///
-/// They prove no more than that: the backend hands the key out, and six digits are 20 bits. A key agreement between the clients
-/// would be needed to rule out the backend itself (docs/security.md, "What isn't protected").
+/// They prove no more than that: the backend distributes the key, and six digits are 20 bits. Protection against the
+/// backend itself needs a key agreement between the clients (docs/security.md, "What isn't protected").
 pub(super) fn comparison_code(key: &Secret) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(b"AutaMedica comparison code\0");
@@ -68,7 +69,7 @@ pub(super) fn comparison_code(key: &Secret) -> String {
 }
 
 impl JoinTarget {
-    /// As whom we join, as far as known before joining; a link tells only when it is used.
+    /// Returns our role if it is known before joining; the role of a join link is not.
     pub fn role(&self) -> Option<Role> {
         match self {
             Self::Link(_) => None,

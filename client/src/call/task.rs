@@ -1,7 +1,7 @@
-//! The call task: the only place that knows the room. It never waits for anything but its inboxes, so that hanging up
-//! always works at once; whatever takes time runs beside it and comes back as an [`Event`].
+//! The call task, the only owner of the room. It awaits nothing but its inboxes, so that hanging up always takes effect
+//! at once; everything slow runs in a job that reports with an [`Event`].
 //!
-//! What it does with each command and event is in the files beside this one, by what they are about.
+//! The modules beside this one handle the commands and events, by topic.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -38,56 +38,57 @@ use super::{
     JoinTarget, ShareState,
 };
 use crate::backend::Admission;
+use crate::device::Awake;
 use crate::device::audio::Mixer;
 use crate::job::ends_in_event;
 use crate::report::Measurements;
 
-/// A lost connection is honestly over after this long.
+/// Time after a loss of connection at which the call ends.
 const RECONNECT_FOR: Duration = Duration::from_secs(30);
-/// From one attempt to enter the room again to the next.
+/// Time from one attempt to reenter the room to the next.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// From one attempt to join to the next: a backend takes only so many in a row.
+/// Time from one attempt to join to the next. Respects the backend's rate limit.
 const JOIN_AGAIN_AFTER: Duration = Duration::from_secs(2);
-/// How often deadlines are looked at and sound is counted.
+/// Interval of checks for deadlines and of updates without an event.
 const TICK: Duration = Duration::from_millis(250);
 
-/// What a call needs to begin.
+/// Options of a call.
 pub struct CallOptions {
-    /// Where it leads.
+    /// Consultation or room to join.
     pub target: JoinTarget,
-    /// How to get in.
+    /// Entrance to the room.
     pub entrance: Entrance,
-    /// With which devices.
+    /// Selected devices.
     pub devices: DeviceChoices,
-    /// How sound and picture are treated.
+    /// Audio and video settings.
     pub settings: CallSettings,
-    /// Our role until the room's token says another.
+    /// Our role until the token gives another.
     pub role: Role,
-    /// Observer of what happens, for a report.
+    /// Recipient of measurements for a report.
     pub measurements: Option<Measurements>,
-    /// A chat line to send once somebody else is there (for the demo and tests).
+    /// Chat message sent as soon as another participant is there (for the demo and tests).
     pub say: Option<String>,
 }
 
-/// The room that is up.
+/// Connection to a room.
 pub(super) struct Session {
     pub(super) room: Arc<Room>,
     events: mpsc::Receiver<RoomEvent>,
 }
 
 impl Session {
-    /// Whether the SFU lets us send anything.
+    /// Returns whether the SFU lets us send.
     pub(super) fn sends(&self) -> bool {
         self.room.local_participant().permission().is_none_or(|may| may.can_publish)
     }
 
-    /// Whether the SFU lets us send or receive anything: in the waiting room it doesn't.
+    /// Returns whether the SFU lets us send or receive, which it does not in the waiting room.
     pub(super) fn admits(&self) -> bool {
         self.room.local_participant().permission().is_none_or(|may| may.can_publish || may.can_subscribe)
     }
 }
 
-/// The call.
+/// State of the call task.
 pub(super) struct Task {
     pub(super) publisher: Publisher,
     target: JoinTarget,
@@ -100,11 +101,11 @@ pub(super) struct Task {
     pub(super) session: Option<Session>,
     /// The call from peer to peer, when it is one: it makes the rooms.
     pub(super) direct: Option<Direct>,
-    /// The newest admission, for coming back and for asking the backend.
+    /// Newest admission, used for reconnecting and for requests to the backend.
     pub(super) admission: Option<Admission>,
-    /// Since when the doctor lets us wait.
+    /// Start of waiting for admission.
     pub(super) waiting_since: Option<Instant>,
-    /// Who has media here that doesn't decrypt, or isn't encrypted where it must be, by identity.
+    /// Identities of participants whose media does not decrypt, or is not encrypted although it must be.
     pub(super) unreadable: BTreeSet<String>,
     pub(super) recording: Recording,
     pub(super) key: KeyChange,
@@ -117,12 +118,12 @@ pub(super) struct Task {
     pub(super) hold: Hold,
     pub(super) statistics: Statistics,
     pub(super) hotplug: Hotplug,
-    /// Counts the rooms entered.
+    /// Number of rooms entered so far.
     pub(super) rooms: u64,
     pub(super) jobs: JoinSet<()>,
 }
 
-/// Starts a call. Returns at once; `wake` is called after each change of its state.
+/// Starts a call and returns at once. The task calls `wake` after each change of the state.
 pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
     let role = options.target.role().unwrap_or(options.role);
     let (publisher, handle, commands) = Publisher::new(role, wake);
@@ -170,6 +171,7 @@ impl Task {
         mut commands: mpsc::UnboundedReceiver<CallCommand>,
         mut inbox: mpsc::UnboundedReceiver<Event>,
     ) {
+        let awake = Awake::hold();
         self.observe(Measurements::join_asked);
         self.enter(Duration::ZERO);
         self.local.open();
@@ -190,14 +192,15 @@ impl Task {
             }
             self.publisher.publish();
         }
-        // The person sees the end already; the room is told in our own time.
+        drop(awake);
+        // The end shows already; leaving the room may take longer.
         self.local.close();
         self.jobs.abort_all();
         self.direct = None;
         if let Some(session) = self.session.take()
             && let Err(error) = session.room.close().await
         {
-            tracing::info!(%error, "left without the SFU's answer");
+            tracing::info!(%error, "room not left cleanly");
         }
     }
 
@@ -212,23 +215,23 @@ impl Task {
     pub(super) fn end(&mut self, reason: EndReason) {
         self.observe(Measurements::find_tone);
         self.observe(|measurements| measurements.ended(&format!("{reason:?}")));
-        tracing::info!(?reason, "the call is over");
+        tracing::info!(?reason, "call ended");
         let lasted = self.state().joined_at.map_or(Duration::ZERO, |at| at.elapsed());
         self.state().phase = CallPhase::Ended { reason, lasted };
     }
 
-    /// The way of events into the task.
+    /// Returns a sender of events to this task.
     pub(super) fn events(&self) -> Events {
         self.events.clone()
     }
 
-    /// Does work beside the task, which ends in its event, or in `if_panics`.
+    /// Runs `work` in a job and sends its event, or `if_panics`.
     pub(super) fn beside(&mut self, if_panics: Event, work: impl Future<Output = Event> + Send + 'static) {
         let events = self.events.clone();
         self.jobs.spawn(ends_in_event(if_panics, move |event| events.send(event), work));
     }
 
-    /// Enters the room beside the task, after a pause.
+    /// Enters the room in a job after `pause`.
     pub(super) fn enter(&mut self, pause: Duration) {
         let (entrance, target, known) = (self.entrance.clone(), self.target.clone(), self.admission.clone());
         self.beside(Event::Entered(Err(EndReason::JoinFailed.into())), async move {
@@ -259,6 +262,7 @@ impl Task {
             CallCommand::UseCamera(choice) => self.use_device(DeviceKind::Camera, choice),
             CallCommand::UseMicrophone(choice) => self.use_device(DeviceKind::Microphone, choice),
             CallCommand::UseSpeaker(choice) => self.use_device(DeviceKind::Speaker, choice),
+            CallCommand::UseSettings(settings) => self.use_settings(settings),
             CallCommand::DismissOffer => self.dismiss_offer(),
             CallCommand::SendFile(path) => self.send_file(path),
             CallCommand::SaveFile { id, to } => self.save_file(&id, to),
@@ -299,7 +303,7 @@ impl Task {
         }
     }
 
-    /// Tries again for a while what may pass, and ends the call otherwise.
+    /// Retries after a failure that may be temporary, else ends the call.
     fn on_not_entered(&mut self, NotEntered { reason, admission, may_pass }: NotEntered) {
         match self.state().phase {
             CallPhase::Reconnecting { .. } if !is_final(reason) => self.enter(RETRY_AFTER),
@@ -308,7 +312,7 @@ impl Task {
                 if since.elapsed() >= RECONNECT_FOR {
                     return self.end(reason);
                 }
-                // Asking the backend for each attempt would meet its limits.
+                // Keeps the admission: asking the backend at each attempt would exceed its rate limit.
                 self.admission = admission.map(|admission| *admission).or(self.admission.take());
                 self.enter(JOIN_AGAIN_AFTER);
             }
@@ -347,7 +351,7 @@ impl Task {
         state.comparison_code = admission.e2ee_key.as_ref().map(comparison_code);
         state.planned_end = admission.planned_end.or(state.planned_end);
         self.observe(|measurements| measurements.entered(admission.e2ee));
-        tracing::info!(room = room.name(), "in the room");
+        tracing::info!(room = room.name(), "room entered");
         self.state().admission = Some(Arc::new(admission.clone()));
         self.admission = Some(admission);
         self.session = Some(Session { room: Arc::new(room), events });
@@ -359,7 +363,7 @@ impl Task {
         self.show_people();
     }
 
-    /// Shows whether we are in the call or the waiting room, and begins to send when it is the call.
+    /// Shows the call or the waiting room, and starts to publish in the call.
     pub(super) fn show_admission(&mut self) {
         let Some(session) = &self.session else { return };
         let (is_admitted, listens) = (session.admits(), !session.sends());
@@ -370,18 +374,18 @@ impl Task {
             self.listen(listens);
             self.publish_all();
             if waited && self.is_encrypted() {
-                // In the clear the doctor's client tells it by itself.
+                // Without encryption the doctor's client sends the history unasked.
                 self.ask_history(0);
             }
         } else {
             let since = *self.waiting_since.get_or_insert_with(Instant::now);
             self.state().phase = CallPhase::Waiting { since };
             if !is_admitted {
-                // The SFU has thrown out what was published, if anything was.
+                // The SFU removes publications when it revokes the permission.
                 self.local.room_left();
             }
         }
-        // Admitted already, there may be only the key to wait for, or a newer one.
+        // Even when admitted, the key may be missing or outdated.
         self.follow_key();
     }
 
@@ -401,11 +405,11 @@ impl Task {
         self.tend_tiles();
         self.tend_statistics();
         self.tend_codec();
-        // Some of what is known of the others changes without an event.
+        // Some properties of participants change without an event.
         self.show_people();
     }
 
-    /// Reports something to the observer, if there is one.
+    /// Reports to the recipient of measurements, if there is one.
     pub(super) fn observe(&self, what: impl FnOnce(&Measurements)) {
         if let Some(measurements) = &self.measurements {
             what(measurements);
@@ -417,12 +421,12 @@ impl Task {
     }
 }
 
-/// Whether trying again can't help somebody whose connection was lost.
+/// Returns whether reconnecting is pointless.
 fn is_final(reason: EndReason) -> bool {
     matches!(reason, EndReason::NotAllowed | EndReason::Over | EndReason::Cancelled)
 }
 
-/// The room's next event; waits for ever while there is no room.
+/// Waits for the room's next event, forever without a room.
 async fn next_room_event(session: &mut Option<Session>) -> Option<RoomEvent> {
     match session {
         Some(session) => session.events.recv().await,

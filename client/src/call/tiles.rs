@@ -1,4 +1,4 @@
-//! Receiving no more than is shown: a hidden picture is paused, a small one comes in a small size.
+//! Adapts subscriptions to the screen: pauses hidden video and requests the simulcast layer that fits the tile.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,34 +8,35 @@ use autamedica_engine::{EngineError, RemoteTrackPublication, TrackDimension, Tra
 use super::Tile;
 use super::task::Task;
 
-/// A change is passed on when the screen has rested for so long; what is newly shown is passed on at once.
+/// Time without changes before they are sent to the SFU. New tiles are requested at once.
 const REST: Duration = Duration::from_millis(400);
-/// Sizes are rounded up to this, so that a window being resized doesn't ask for something new at every pixel.
+/// Sizes are rounded up to multiples of this, so that resizing a window does not cause a request for each pixel.
 const STEP: u32 = 64;
 
-/// What the screen shows, and what the SFU was told of it.
+/// Tiles on the screen, and the subscription settings that the SFU has.
 #[derive(Default)]
 pub(super) struct Tiles {
-    /// `None` until the screen says so for the first time: a call without a screen receives everything.
+    /// `None` before the first [`CallCommand::Show`](super::CallCommand::Show): a call without a screen receives
+    /// everything.
     shown: Option<Vec<Tile>>,
-    /// Since when something is to be told.
+    /// Time of the last change that the SFU does not have yet.
     changed: Option<Instant>,
-    /// By publication's sid.
+    /// Settings that the SFU has, by publication sid.
     told: HashMap<String, Wanted>,
 }
 
-/// What is wanted of a picture.
+/// Requested subscription settings of a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     Nothing,
-    /// It comes in one size only.
+    /// Enabled, without simulcast layers to choose from.
     All,
-    /// The size that fits, in pixels.
+    /// Enabled, in the layer for this size in pixels.
     Size(u32, u32),
 }
 
 impl Tiles {
-    /// The screen shows this now. Whether something is newly shown.
+    /// Sets the tiles. Returns whether there is a new one.
     fn show(&mut self, tiles: Vec<Tile>, now: Instant) -> bool {
         let is_new = |tile: &Tile| {
             let mut before = self.shown.iter().flatten();
@@ -49,12 +50,12 @@ impl Tiles {
         appeared
     }
 
-    /// A picture came: the screen gets a moment to make room for it.
+    /// Notes a new video. The screen gets time to make room for it.
     pub(super) fn arrived(&mut self) {
         self.changed = Some(Instant::now());
     }
 
-    /// Nothing of what was told holds any more.
+    /// Forgets the settings that the SFU has, as after a reconnect.
     pub(super) fn forget(&mut self) {
         self.told.clear();
         self.changed = Some(Instant::now());
@@ -63,7 +64,7 @@ impl Tiles {
     fn wanted(&self, identity: &str, screen: bool, simulcasted: bool) -> Option<Wanted> {
         let shown = self.shown.as_ref()?;
         let tiles = shown.iter().filter(|tile| tile.identity == identity && tile.screen == screen);
-        // The same picture may be shown twice, as in the stage and a window of its own.
+        // A video may have two tiles, as on the stage and in a window.
         let largest = tiles.max_by_key(|tile| u64::from(tile.width) * u64::from(tile.height));
         Some(match largest {
             None => Wanted::Nothing,
@@ -76,11 +77,11 @@ impl Tiles {
     }
 }
 
-/// Tells the SFU. `before` is what it was told last, if it is known.
+/// Sends subscription settings to the SFU. `before` are the settings that it has, if known.
 fn tell(publication: &RemoteTrackPublication, before: Option<Wanted>, wanted: Wanted) -> Result<(), EngineError> {
     if wanted == Wanted::Nothing {
         if before.is_none() {
-            // The engine says nothing twice, and may have said it to an SFU that has forgotten it.
+            // The engine skips an unchanged setting, which an SFU may have forgotten.
             publication.set_enabled(true)?;
         }
         return publication.set_enabled(false);
@@ -95,14 +96,14 @@ fn tell(publication: &RemoteTrackPublication, before: Option<Wanted>, wanted: Wa
 }
 
 impl Task {
-    /// The screen shows this now.
+    /// Sets the tiles on the screen.
     pub(super) fn show_tiles(&mut self, tiles: Vec<Tile>) {
         if self.tiles.show(tiles, Instant::now()) {
             self.tell_tiles();
         }
     }
 
-    /// Passes on what has rested.
+    /// Sends changes to the SFU that have waited long enough.
     pub(super) fn tend_tiles(&mut self) {
         self.restart_overdue();
         if self.tiles.changed.is_some_and(|since| since.elapsed() >= REST) {
@@ -110,16 +111,16 @@ impl Task {
         }
     }
 
-    /// Begins those pictures anew that should have come long ago.
+    /// Restarts videos whose first frame is overdue.
     fn restart_overdue(&mut self) {
         for first_picture in self.remotes.first_pictures() {
             let sid = first_picture.publication().sid();
-            // Until there is a screen, everything is received.
+            // A call without a screen receives everything.
             let wanted = self.tiles.told.get(&sid) != Some(&Wanted::Nothing);
             match first_picture.restart_if_overdue(wanted) {
                 Ok(true) => drop(self.tiles.told.remove(&sid)),
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "can't choose what to receive"),
+                Err(error) => tracing::warn!(%error, "subscription settings not changed"),
             }
         }
     }
@@ -132,9 +133,9 @@ impl Task {
             let Some(wanted) = self.tiles.wanted(&identity, screen, publication.simulcasted()) else { continue };
             let before = self.tiles.told.get(&publication.sid()).copied();
             if before != Some(wanted) {
-                tracing::debug!(source = ?publication.source(), ?wanted, "receiving");
+                tracing::debug!(source = ?publication.source(), ?wanted, "subscription settings changed");
                 if let Err(error) = tell(publication, before, wanted) {
-                    tracing::warn!(%error, "can't choose what to receive");
+                    tracing::warn!(%error, "subscription settings not changed");
                     continue;
                 }
             }

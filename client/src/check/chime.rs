@@ -1,30 +1,30 @@
-//! The test sound: three soft notes, calm enough for a waiting room.
+//! Test sound: three soft notes, unobtrusive in a waiting room.
 
 use std::f32::consts::TAU;
 
 use crate::device::audio::SAMPLE_RATE;
 
-/// C5, E5 and G5, in hertz.
+/// Frequencies of C5, E5 and G5 in hertz.
 const NOTES: [f32; 3] = [523.25, 659.26, 783.99];
-/// From one note to the next, in samples.
+/// Time from one note to the next, in samples.
 const STEP: usize = SAMPLE_RATE as usize * 3 / 10;
-/// How long the last one rings, in samples.
+/// Duration of the last note, in samples.
 const TAIL: usize = SAMPLE_RATE as usize;
-/// Of one note; 1 is full scale.
+/// Amplitude of a note; 1 is full scale.
 const AMPLITUDE: f32 = 0.22;
-/// A note falls to a third in so many seconds.
+/// Time constant of the decay in seconds.
 const DECAY_SECONDS: f32 = 0.28;
-/// A note rises in so many seconds, so that it doesn't click.
+/// Duration of the attack in seconds, to avoid a click.
 const ATTACK_SECONDS: f32 = 0.008;
 
-/// The sound, taken out piece by piece.
+/// Generator of the test sound.
 #[derive(Debug, Default)]
 pub struct Chime {
     at: usize,
 }
 
 impl Chime {
-    /// The next samples (48 kHz mono), fewer at the end; none when it is over.
+    /// Returns the next samples (48 kHz mono), fewer at the end; none when it is over.
     pub fn next(&mut self, count: usize) -> Vec<i16> {
         let end = (self.at + count).min((NOTES.len() - 1) * STEP + TAIL);
         let piece = (self.at..end).map(sample).collect();
@@ -62,7 +62,7 @@ mod tests {
         let loudest = all.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
         assert!((4_000..20_000).contains(&loudest), "{loudest}");
         assert!(all[all.len() - CHUNK_LEN..].iter().all(|sample| sample.unsigned_abs() < 400), "it rings out");
-        // Rising waves of the first note, counted by hand.
+        // Rising zero crossings of the first note.
         let first = &all[..STEP];
         let rises = first.windows(2).filter(|pair| pair[0] <= 0 && pair[1] > 0).count();
         let hz = rises as f32 / (STEP as f32 / SAMPLE_RATE as f32);

@@ -1,7 +1,6 @@
-//! The check before a call: one actor, fed with [`CheckCommand`]s, publishing [`CheckState`] snapshots.
+//! The check before a call: one actor that takes [`CheckCommand`]s and publishes [`CheckState`] snapshots.
 //!
-//! It opens the devices that the call will use, so that what is chosen and seen here is what happens there, and tries
-//! the network against the SFU that the call will use, in a room that nobody else is in.
+//! The check uses the devices of the call, and tests the network to the call's SFU in a room of its own.
 
 mod chime;
 mod network;
@@ -19,52 +18,52 @@ pub use network::{NetworkProblem, NetworkReport, NetworkState, NetworkStep, Netw
 pub use session::{CheckHandle, CheckOptions, list as list_devices, start};
 pub use voice::Voice;
 
-/// What the UI can ask of the check. None of them waits: what comes of it shows in a later snapshot.
+/// Command of the UI to the check. Results show in a later snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CheckCommand {
-    /// Use another camera.
+    /// Switches to this camera.
     UseCamera(DeviceChoice),
-    /// Use another microphone.
+    /// Switches to this microphone.
     UseMicrophone(DeviceChoice),
-    /// Use another speaker.
+    /// Switches to this speaker.
     UseSpeaker(DeviceChoice),
-    /// Play the test sound.
+    /// Plays the test sound.
     PlaySound,
-    /// Whether the person heard it.
+    /// Answers whether the person heard the test sound.
     Heard(bool),
-    /// Try the network again.
+    /// Tests the network again.
     TestNetwork,
-    /// Give the devices back, so that the call can have them.
+    /// Closes the devices, so that the call can open them.
     Finish,
 }
 
-/// Everything a screen needs to know about the check, at one moment.
+/// State of the check at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckState {
-    /// The devices in use.
+    /// Selected devices.
     pub chosen: DeviceChoices,
-    /// Those that there are.
+    /// Available devices.
     pub devices: Arc<DeviceLists>,
-    /// The camera.
+    /// State of the camera.
     pub camera: DeviceState,
-    /// Its picture.
+    /// Preview of the camera.
     pub preview: LatestFrame,
-    /// The microphone.
+    /// State of the microphone.
     pub microphone: DeviceState,
-    /// What it hears of the person.
+    /// Voice level at the microphone.
     pub voice: Voice,
-    /// The speaker.
+    /// State of the speaker.
     pub speaker: DeviceState,
-    /// The test sound.
+    /// State of the test sound.
     pub sound: TestSound,
-    /// The network.
+    /// State of the network test.
     pub network: NetworkState,
-    /// The devices are given back; nothing comes after this.
+    /// The devices are closed; the last state.
     pub finished: bool,
 }
 
 impl CheckState {
-    /// Nothing is known yet.
+    /// Returns the initial state.
     pub fn new(chosen: DeviceChoices, network: NetworkState) -> Self {
         Self {
             chosen,
@@ -81,17 +80,17 @@ impl CheckState {
     }
 }
 
-/// The test sound, and what the person said about it.
+/// State of the test sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestSound {
     /// Not played yet.
     Silent,
-    /// Being played.
+    /// Playing.
     Playing,
-    /// Played; did they hear it?
+    /// Played; the person has not answered yet.
     Asked,
-    /// They did.
+    /// The person heard it.
     Heard,
-    /// They didn't.
+    /// The person did not hear it.
     NotHeard,
 }

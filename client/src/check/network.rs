@@ -1,4 +1,4 @@
-//! The network, tried against the SFU that the call will use: one client sends what a call sends, another receives it.
+//! Network test against the SFU of the call: one client sends what a call sends, another receives it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,72 +18,72 @@ use crate::call::{EndReason, Entrance, JoinTarget, Secret};
 use crate::device::audio::{Chunk, Microphone, MicrophoneOptions, SAMPLE_RATE};
 use crate::device::{DeviceChoice, now_us};
 
-/// All of it takes no longer than this; a network too slow for the test is too slow for a call.
+/// Maximum duration of the test. A network too slow for it is too slow for a call.
 pub const LIMIT: Duration = Duration::from_secs(8);
-/// What is left of it for taking down what was found.
+/// Part of the maximum reserved for evaluation.
 const RESERVE: Duration = Duration::from_millis(700);
-/// How often both sides are looked at.
+/// Interval of samples.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// Bit rates are the best over so long: the sender starts low and feels its way up.
+/// Time over which bitrates are averaged. The best average counts, because the sender starts low and ramps up.
 const WINDOW: Duration = Duration::from_millis(1200);
-/// Nothing is concluded sooner than this after the first media came through.
+/// Minimum duration of the measurement after the first media is received.
 const MEASURE_FOR: Duration = Duration::from_millis(2500);
-/// Thousand bits a second each way with which a call at full quality has room to spare: no need to look on.
+/// Bitrate in kbit/s in each direction at which the test ends early: more than a call at full quality needs.
 const PLENTY_KBPS: f64 = 2_000.0;
-/// What a call sends at most.
+/// Maximum encoding of a call.
 const ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 30.0 };
 const SIZE: VideoResolution = VideoResolution { width: 640, height: 360 };
 
-/// How far the test of the network is.
+/// State of the network test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NetworkState {
-    /// This room has no backend that could lend one for the test.
+    /// This room has no backend that provides a room for the test.
     NoServer,
-    /// Under way.
+    /// Running.
     Running(NetworkStep),
-    /// What was found.
+    /// Completed.
     Done(NetworkReport),
-    /// Why nothing was.
+    /// Failed.
     Failed(NetworkProblem),
 }
 
-/// What the test is doing.
+/// Step of the network test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkStep {
-    /// Getting to the SFU.
+    /// Connecting to the SFU.
     Connecting,
     /// Sending and receiving.
     Measuring,
 }
 
-/// What the test found.
+/// Result of the network test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NetworkReport {
-    /// Until both sides were in the room, in milliseconds.
+    /// Time until both clients were in the room, in milliseconds.
     pub connect_ms: u32,
-    /// To the SFU and back, in milliseconds.
+    /// Round-trip time to the SFU in milliseconds.
     pub round_trip_ms: u32,
-    /// The worse direction's, of a hundred packets.
+    /// Packet loss of the worse direction in percent.
     pub loss_percent: f64,
-    /// Sent, thousand bits a second.
+    /// Sent bitrate in kbit/s.
     pub up_kbps: u32,
-    /// Received, thousand bits a second.
+    /// Received bitrate in kbit/s.
     pub down_kbps: u32,
 }
 
-/// What a report means for a call.
+/// Expected quality of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkVerdict {
-    /// Picture and sound will be good.
+    /// Good video and audio.
     Good,
-    /// It will do; the picture may be soft.
+    /// Usable; video may be soft.
     Fair,
     /// Better without the camera.
     Poor,
 }
 
 impl NetworkReport {
-    /// What it means for a call: the worst of its figures decides.
+    /// Returns the expected quality of a call, decided by the worst measurement.
     pub fn verdict(&self) -> NetworkVerdict {
         let slower = self.up_kbps.min(self.down_kbps);
         if self.loss_percent < 2.0 && self.round_trip_ms < 200 && slower >= 900 {
@@ -96,28 +96,28 @@ impl NetworkReport {
     }
 }
 
-/// Why the test found nothing.
+/// Reason for which the network test failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkProblem {
-    /// The clinic's backend doesn't answer.
+    /// The clinic's backend does not answer.
     ServerUnreachable,
-    /// The backend lends no room for this link or key.
+    /// The backend provides no room for this link or key.
     Refused,
-    /// The link or code leads into no consultation; a call would end for this reason.
+    /// The link or code leads to no consultation; a call would end for this reason.
     DeadEnd(EndReason),
-    /// The clinic's servers have troubles of their own.
+    /// The clinic's servers failed.
     ClinicTrouble,
-    /// The SFU can't be reached, or no media gets there and back.
+    /// The SFU is unreachable, or no media is returned.
     MediaUnreachable,
-    /// It got somewhere, but not in the time there is.
+    /// The network was too slow for the test to complete.
     TooSlow,
-    /// This machine was too busy to send what the test sends: nothing is known of the network.
+    /// This machine was too busy to send; the network is not known.
     Busy,
-    /// The engine or the SFU couldn't.
+    /// The engine or the SFU failed.
     Failed,
 }
 
-/// Tries the network towards where `target` leads; `step` is called as it goes on. Takes eight seconds at most.
+/// Tests the network to the SFU of `target` for at most eight seconds. Calls `step` at the start of each step.
 pub async fn test_network(entrance: &Entrance, target: &JoinTarget, step: impl Fn(NetworkStep)) -> NetworkState {
     if matches!(target, JoinTarget::Room { .. }) {
         return NetworkState::NoServer;
@@ -139,7 +139,7 @@ async fn run(
     step: impl Fn(NetworkStep),
 ) -> Result<NetworkReport, NetworkProblem> {
     let room = lend(entrance, target).await.map_err(|error| {
-        tracing::info!(%error, "no room for a test");
+        tracing::info!(%error, "no room for the network test");
         if let Some(reason) = entrance.dead_end(target, &error) {
             return NetworkProblem::DeadEnd(reason);
         }
@@ -161,23 +161,23 @@ async fn run(
     let connect_ms = asked.elapsed().as_millis() as u32;
     step(NetworkStep::Measuring);
     let media = Media::publish(&sender.local_participant()).await.map_err(|error| {
-        tracing::warn!(%error, "the test's media can't be published");
+        tracing::warn!(%error, "test media not published");
         NetworkProblem::Failed
     })?;
     let measured = measure(&sender, &receiver, &media, started + LIMIT - RESERVE).await;
     drop(media);
-    // Left in their own time: what was measured is known.
+    // In the background: the result is known.
     tokio::spawn(async move {
         for room in [sender, receiver] {
             if let Err(error) = room.close().await {
-                tracing::debug!(%error, "a test's room wasn't left properly");
+                tracing::debug!(%error, "test room not left cleanly");
             }
         }
     });
     measured.report(connect_ms)
 }
 
-/// A room for the test. A backend of our own on this machine is started if need be.
+/// Requests a room for the test. Starts a backend on this machine if needed.
 async fn lend(entrance: &Entrance, target: &JoinTarget) -> Result<CheckRoom, BackendError> {
     let Entrance { backend, server, key, .. } = entrance;
     match target {
@@ -193,15 +193,16 @@ async fn lend(entrance: &Entrance, target: &JoinTarget) -> Result<CheckRoom, Bac
     }
 }
 
-/// Below this time to the SFU and back, a line isn't what keeps somebody from joining within seconds.
+/// Maximum round-trip time of a network that cannot be the reason for a slow connection.
 const SHORT_TRIP: Duration = Duration::from_millis(300);
 
-/// Whether the SFU's machine is known to answer quickly: then whatever takes long is our fault, or the SFU's, and not the line's.
+/// Result of probing the SFU's machine. If it answers fast, this machine or the SFU is the reason for a slow
+/// connection, not the network.
 #[derive(Default)]
 struct Near(AtomicBool);
 
 impl Near {
-    /// Connects to the SFU's port, without saying anything. Never fails: it only may have been near.
+    /// Connects to the SFU's port to measure the round-trip time. Never returns an error.
     async fn look(&self, url: &str) -> Result<(), NetworkProblem> {
         let Ok(url) = Url::parse(url) else { return Ok(()) };
         let port = url.port().unwrap_or(if matches!(url.scheme(), "ws" | "http") { 80 } else { 443 });
@@ -213,7 +214,7 @@ impl Near {
         Ok(())
     }
 
-    /// What it means that something took too long.
+    /// Returns the problem that a timeout indicates.
     fn problem(&self) -> NetworkProblem {
         if self.0.load(Ordering::Relaxed) { NetworkProblem::Failed } else { NetworkProblem::TooSlow }
     }
@@ -227,19 +228,19 @@ async fn connect(url: &str, token: &str, near: &Near) -> Result<Room, NetworkPro
         ..RoomOptions::default()
     };
     let (room, events) = Room::connect(url, token, options).await.map_err(|error| {
-        tracing::info!(%error, "the SFU can't be reached");
+        tracing::info!(%error, "SFU not reachable");
         match error {
             RoomError::Unreachable(_) => NetworkProblem::MediaUnreachable,
             RoomError::Timeout(_) => near.problem(),
             _ => NetworkProblem::Failed,
         }
     })?;
-    // Nobody reads them: the statistics say all.
+    // Not needed: the measurement uses statistics only.
     drop(events);
     Ok(room)
 }
 
-/// What is sent for the test: a picture that is hard to compress, so that the network is really used, and a tone.
+/// Media of the test: a tone, and video that is hard to compress and so needs the full bitrate.
 struct Media {
     video: NativeVideoSource,
     noise: Vec<VideoFrame>,
@@ -265,7 +266,7 @@ impl Media {
             options,
             move |chunk: &Chunk| {
                 if let Err(error) = audio.try_capture_frame(chunk) {
-                    tracing::trace!(%error, "sound not sent");
+                    tracing::trace!(%error, "test audio not sent");
                 }
             },
             |_| {},
@@ -273,12 +274,12 @@ impl Media {
         Ok(Self { video, noise: noise(), _tone: tone })
     }
 
-    /// Shows the next picture.
+    /// Sends a frame.
     fn show(&self, number: usize) {
         if let Some(frame) = self.noise.get(number % self.noise.len())
             && let Err(error) = self.video.capture_frame(frame, now_us())
         {
-            tracing::trace!(%error, "picture not sent");
+            tracing::trace!(%error, "test frame not sent");
         }
     }
 }
@@ -291,7 +292,7 @@ enum PublishError {
     Room(#[from] RoomError),
 }
 
-/// A few grey pictures of noise. Different enough that none can be predicted from another.
+/// Returns grey frames of noise, so different that none can be predicted from another.
 fn noise() -> Vec<VideoFrame> {
     let VideoResolution { width, height } = SIZE;
     let luma = (width * height) as usize;
@@ -299,7 +300,7 @@ fn noise() -> Vec<VideoFrame> {
     let picture = |n: i64| {
         let mut bytes = vec![128; VideoFrame::packed_len(width, height)];
         for pixel in &mut bytes[..luma] {
-            // xorshift64: any noise will do.
+            // xorshift64: any noise is sufficient.
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
@@ -310,7 +311,7 @@ fn noise() -> Vec<VideoFrame> {
     (0..5).filter_map(picture).collect()
 }
 
-/// Both sides at one moment.
+/// Bytes sent and received until one moment.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Instant,
@@ -318,7 +319,7 @@ struct Look {
     received: u64,
 }
 
-/// What was seen.
+/// Measurements of both clients.
 #[derive(Debug, Default)]
 struct Measured {
     looks: Vec<Look>,
@@ -326,10 +327,10 @@ struct Measured {
     lost_up: f64,
     packets_lost: i64,
     packets_received: u64,
-    /// Pictures given to the encoder, and those that it has encoded.
+    /// Frames passed to the encoder, and frames that it encoded.
     shown: u64,
     encoded: u64,
-    /// The encoder said that it lacked time.
+    /// The encoder reported a lack of CPU time.
     lacked_cpu: bool,
 }
 
@@ -372,7 +373,7 @@ impl Measured {
         self.encoded = out.outbound().map(|stream| u64::from(stream.frames_encoded)).max().unwrap_or_default();
         self.lacked_cpu |=
             out.outbound().any(|stream| stream.quality_limitation_reason == QualityLimitationReason::Cpu);
-        // The quietest moment says how far it is; busier ones, how long our own packets queue.
+        // The minimum is the network's; higher values include queuing of our own packets.
         self.round_trip = trips.chain(self.round_trip).reduce(f64::min);
         let lost = out.outbound().filter_map(|stream| stream.remote).map(|report| report.fraction_lost);
         self.lost_up = lost.fold(self.lost_up, f64::max);
@@ -380,7 +381,7 @@ impl Measured {
         self.packets_received = back.inbound().map(|stream| stream.packets_received).sum();
     }
 
-    /// The best up and down over a while, in thousand bits a second.
+    /// Returns the best average bitrates up and down, in kbit/s.
     fn kbps(&self) -> (f64, f64) {
         let mut best = (0.0_f64, 0.0_f64);
         for (n, start) in self.looks.iter().enumerate() {
@@ -394,7 +395,7 @@ impl Measured {
 
     fn report(&self, connect_ms: u32) -> Result<NetworkReport, NetworkProblem> {
         let (up, down) = self.kbps();
-        // With an encoder that has no time for every second picture, what is measured is this machine.
+        // If the encoder misses every second frame, the result would describe this machine.
         if self.lacked_cpu && self.encoded < self.shown / 2 {
             return Err(NetworkProblem::Busy);
         }
@@ -442,7 +443,7 @@ mod tests {
         let start = Instant::now();
         let look = |ms, sent, received| Look { at: start + Duration::from_millis(ms), sent, received };
         let mut measured = Measured { packets_received: 10, ..Measured::default() };
-        // 1 MB in the first two seconds, 4 MB in the next two up; half of it down.
+        // Up: 1 MB in the first two seconds, 4 MB in the next two. Down: half of it.
         measured.looks = vec![look(0, 0, 0), look(2000, 1_000_000, 500_000), look(4000, 5_000_000, 2_500_000)];
         assert_eq!(measured.kbps(), (16_000.0, 8_000.0));
         assert_eq!(measured.report(1).map(|report| report.down_kbps), Ok(8_000));
@@ -452,7 +453,7 @@ mod tests {
     fn a_machine_that_cannot_keep_up_is_not_told_as_a_weak_line() {
         let busy = Measured { shown: 120, encoded: 20, lacked_cpu: true, packets_received: 3, ..Measured::default() };
         assert_eq!(busy.report(1), Err(NetworkProblem::Busy));
-        // On a weak line an encoder leaves pictures out as well.
+        // On a weak network an encoder drops frames as well.
         let weak = Measured { lacked_cpu: false, ..busy };
         assert_eq!(weak.report(1), Err(NetworkProblem::TooSlow));
     }

@@ -1,4 +1,4 @@
-//! The check's own task. It waits for nothing but its inboxes; devices and the network report into one of them.
+//! Task of the check. Awaits only its inboxes; devices and the network test report to one of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,26 +22,26 @@ use crate::device::audio::{
 use crate::device::{Camera, CardStyle, DeviceState, list_cameras};
 use crate::job::ends_in_event;
 
-/// How often what is plugged in is looked at.
+/// Interval of listing devices.
 const LIST_EVERY: Duration = Duration::from_secs(4);
-/// The test sound is handed on so much at a time.
+/// Length of the pieces in which the test sound is queued.
 const PIECE: Duration = Duration::from_millis(50);
-/// A driver that doesn't give its device back within this long keeps nobody from the call.
+/// Maximum time that a driver may delay the call by not closing its device.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a check needs to begin.
+/// Options of a check.
 pub struct CheckOptions {
-    /// Where the call will lead.
+    /// Join target of the call.
     pub target: JoinTarget,
-    /// How to get there.
+    /// Entrance to the room.
     pub entrance: Entrance,
-    /// With which devices.
+    /// Selected devices.
     pub devices: DeviceChoices,
-    /// With which picture.
+    /// Quality of the camera.
     pub picture: PictureQuality,
 }
 
-/// What the UI holds of a running check. Dropping it ends the check.
+/// Handle of a running check. Dropping it ends the check.
 #[derive(Debug)]
 pub struct CheckHandle {
     commands: mpsc::UnboundedSender<CheckCommand>,
@@ -50,23 +50,23 @@ pub struct CheckHandle {
 }
 
 impl CheckHandle {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     pub fn state(&self) -> Arc<CheckState> {
         self.state.borrow().clone()
     }
 
-    /// How loud the microphone is now. Never waits.
+    /// Returns the microphone's current level. Never blocks.
     pub fn level(&self) -> Level {
         self.meter.level()
     }
 
-    /// Asks for something. Never waits; what comes of it shows in a later snapshot.
+    /// Sends a command. Never blocks; the result shows in a later snapshot.
     pub fn send(&self, command: CheckCommand) {
-        // The task is gone only when the check is over, and then there is nothing left to ask.
+        // The task is gone only after the check has ended, when commands have no effect.
         let _ = self.commands.send(command);
     }
 
-    /// A receiver of snapshots, for code that can wait.
+    /// Returns a receiver of snapshots, for asynchronous code.
     pub fn watch(&self) -> watch::Receiver<Arc<CheckState>> {
         self.state.clone()
     }
@@ -78,7 +78,7 @@ enum Event {
     Voice(Voice),
     Speaker(DeviceState),
     Devices(DeviceLists),
-    /// The devices could not be listed.
+    /// Listing the devices failed.
     NoDevices,
     Network(NetworkState),
 }
@@ -92,7 +92,7 @@ struct Task {
     picture: PictureQuality,
     meter: LevelMeter,
     events: mpsc::UnboundedSender<Event>,
-    /// Cloned into each device: all gone means that the devices are closed.
+    /// Cloned into each device: its receiver ends when all devices are closed.
     open: mpsc::Sender<()>,
     camera: Option<Camera>,
     microphone: Option<Microphone>,
@@ -103,7 +103,7 @@ struct Task {
     listing: bool,
 }
 
-/// Starts a check. Returns at once; `wake` is called after each change of its state.
+/// Starts a check and returns at once. The task calls `wake` after each change of the state.
 pub fn start(runtime: &Handle, options: CheckOptions, wake: Wake) -> CheckHandle {
     let CheckOptions { target, entrance, devices, picture } = options;
     let network = match target {
@@ -170,10 +170,10 @@ impl Task {
         }
         self.jobs.abort_all();
         (self.camera, self.microphone, self.speaker) = (None, None, None);
-        // Ours, too: only the devices' own are waited for.
+        // Drops our own sender, so that only the devices' are waited for.
         self.open = mpsc::channel(1).0;
         if timeout(CLOSE_PATIENCE, closed.recv()).await.is_err() {
-            tracing::warn!("a device isn't given back");
+            tracing::warn!("device not closed in time");
         }
         self.state.finished = true;
         self.publish();
@@ -241,11 +241,11 @@ impl Task {
     }
 
     fn open_camera(&mut self) {
-        // Closed first, so that the new one may be the same device.
+        // Closed first, because the new one may be the same device.
         self.camera = None;
         self.state.preview = LatestFrame::new();
         let (preview, events, open) = (self.state.preview.clone(), self.events.clone(), self.open.clone());
-        // Whose a link is shows only when it is used: the test card says nothing until then.
+        // The role of a join link is not known yet: the test card has no label then.
         let style = match self.target.role() {
             Some(role) => CardStyle::new(role.as_str(), u8::from(role == Role::Patient)),
             None => CardStyle::default(),
@@ -263,7 +263,7 @@ impl Task {
         self.microphone = None;
         self.state.voice = Voice::Listening;
         self.meter.clear();
-        // Raw: what is wrong with a microphone shall not be cleaned away.
+        // Without processing, which could hide problems of the microphone.
         let options =
             MicrophoneOptions { choice: self.state.chosen.microphone.clone(), tone_hz: 440.0, processing: None };
         let (meter, events, open) = (self.meter.clone(), self.events.clone(), self.open.clone());
@@ -327,17 +327,17 @@ impl Task {
             return;
         }
         let events = self.events.clone();
-        // Drivers may take long to answer.
+        // Drivers may be slow.
         let looking = tokio::task::spawn_blocking(list);
         self.jobs.spawn(async move {
-            // A driver that panicked is asked again at the next look.
+            // Listing is retried at the next interval.
             report(&events, looking.await.map_or(Event::NoDevices, Event::Devices));
         });
     }
 }
 
 impl Drop for Task {
-    /// A task that panicked gives its devices back, too, and keeps nobody from the call.
+    /// Closes the devices even after a panic, so that the call is not delayed.
     fn drop(&mut self) {
         (self.camera, self.microphone, self.speaker) = (None, None, None);
         self.state.finished = true;
@@ -345,12 +345,12 @@ impl Drop for Task {
     }
 }
 
-/// Every device there is. Asks drivers, which may take long.
+/// Lists all devices. Blocks on drivers.
 pub fn list() -> DeviceLists {
     DeviceLists { cameras: list_cameras(), microphones: list_microphones(), speakers: list_speakers() }
 }
 
 fn report(events: &mpsc::UnboundedSender<Event>, event: Event) {
-    // Fails only when the check is over, and then nobody wants to know.
+    // Fails only after the check has ended.
     let _ = events.send(event);
 }

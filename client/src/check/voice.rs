@@ -1,44 +1,44 @@
-//! "Say something": whether a microphone hears the person.
+//! Detection of a voice at the microphone.
 
 use crate::device::audio::{CHUNK_LEN, Chunk};
 
-/// From this loudness on (root mean square, 1 is full scale; -36 dB) it is a voice near enough.
+/// Minimum root mean square (1 is full scale; -36 dB) of a voice.
 const VOICE: f32 = 0.015;
-/// From this on (-54 dB) it is at least something.
+/// Minimum root mean square of an audible sound (-54 dB).
 const SOMETHING: f32 = 0.002;
-/// A voice for so many chunks (0.2 s), with pauses, is one; a knock on the table isn't.
+/// Number of chunks (0.2 s) with a voice, allowing pauses, needed to exclude a knock on the table.
 const ENOUGH: u32 = 20;
-/// After so many chunks (5 s) without one, the person is told.
+/// Number of chunks (5 s) without a voice after which the person is notified.
 const PATIENCE: u32 = 500;
 
-/// What a microphone hears of the person.
+/// Voice level at a microphone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Voice {
-    /// Nothing yet; they should say something.
+    /// No voice yet.
     #[default]
     Listening,
-    /// Them, well.
+    /// Loud enough.
     Heard,
-    /// Something, but faintly.
+    /// Faint.
     Faint,
-    /// Nothing but the room: perhaps the wrong microphone.
+    /// Only background noise: perhaps the wrong microphone.
     Silent,
-    /// Not even the room: no microphone is that quiet, the system has it muted.
+    /// Digital silence: the system has muted the microphone.
     Muted,
 }
 
-/// Listens to one microphone.
+/// Voice detector of one microphone.
 #[derive(Debug, Default)]
 pub struct VoiceJudge {
     chunks: u32,
-    /// Chunks with a voice, less a part of those without.
+    /// Chunks with a voice, minus a part of those without.
     voiced: u32,
     loudest: f32,
     voice: Voice,
 }
 
 impl VoiceJudge {
-    /// Takes 10 ms in, and says what is heard so far. Once heard, a person may fall silent.
+    /// Measures 10 ms and returns the result so far. Once a voice is heard, the result stays.
     pub fn hear(&mut self, chunk: &Chunk) -> Voice {
         if self.voice == Voice::Heard {
             return self.voice;
@@ -60,7 +60,7 @@ impl VoiceJudge {
                 loudest if loudest < SOMETHING => Voice::Silent,
                 _ => Voice::Faint,
             };
-            // The next five seconds are judged by themselves: somebody may have unmuted it.
+            // The next five seconds are judged separately, because the microphone may have been unmuted.
             (self.chunks, self.loudest) = (0, 0.0);
         }
         self.voice

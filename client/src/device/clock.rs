@@ -1,8 +1,8 @@
-//! The one clock that capture times are read from.
+//! Clock of capture times.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Now, in microseconds since 1970 of the system's clock: comparable between processes of one machine.
+/// Returns the system's time in µs since 1970, comparable between processes of one machine.
 pub fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)

@@ -1,20 +1,20 @@
-//! From the colours that cameras say they have to BT.601 in video range.
+//! Converts the colours of cameras to BT.601 in video range.
 
-/// How YUV stands for colours.
+/// Encoding of colours in YUV.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Colours {
-    /// Luma and chroma take 0–255 rather than 16–235 and 16–240.
+    /// Luma and chroma span 0–255 instead of 16–235 and 16–240.
     pub full_range: bool,
-    /// BT.709's weights of red, green and blue rather than BT.601's.
+    /// BT.709's weights of red, green and blue instead of BT.601's.
     pub bt709: bool,
 }
 
-/// Full-range luma to video range: 0–255 to 16–235.
+/// Converts full-range luma to video range: 0–255 to 16–235.
 const fn video_luma(full: u8) -> u8 {
     (16 + (full as u16 * 219 + 127) / 255) as u8
 }
 
-/// Full-range chroma to video range: 0–255 to 16–240, around 128.
+/// Converts full-range chroma to video range: 0–255 to 16–240, around 128.
 const fn video_chroma(full: u8) -> u8 {
     let centred = full as i32 - 128;
     (128 + (centred * 224 + centred.signum() * 127) / 255) as u8
@@ -48,7 +48,7 @@ pub(super) fn to_video_bt601(from: Colours, width: usize, y: &mut [u8], u: &mut 
     if !from.bt709 {
         return;
     }
-    // BT.709's YUV to RGB, then BT.601's RGB to YUV, in one matrix of 1/65536.
+    // BT.709's YUV to RGB to BT.601's YUV, as one matrix in units of 1/65536.
     let fixed = |value: i32, lowest: i32, highest: i32| ((value + 0x8000) >> 16).clamp(lowest, highest) as u8;
     for (pair, rows) in y.chunks_exact_mut(2 * width).enumerate() {
         let chroma = pair * width / 2;
@@ -68,7 +68,7 @@ pub(super) fn to_video_bt601(from: Colours, width: usize, y: &mut [u8], u: &mut 
 mod tests {
     use super::*;
 
-    /// Y, U and V of a colour, from the definitions.
+    /// Computes Y, U and V of a colour from the definitions.
     fn yuv(colours: Colours, [r, g, b]: [f64; 3]) -> [f64; 3] {
         let (kr, kb) = if colours.bt709 { (0.2126, 0.0722) } else { (0.299, 0.114) };
         let luma = kr * r + (1.0 - kr - kb) * g + kb * b;

@@ -1,15 +1,16 @@
-//! From the pixel formats that cameras and screens deliver to I420.
+//! Converts the pixel formats of cameras and screens to I420.
 //!
-//! Colours are BT.601 in video range (luma 16–235), which is what VP8, the SFU's other clients and our shader expect.
-//! Cameras usually deliver YUV in video range too, so it is only rearranged; RGB, grey and JPEG are full range and
-//! converted. A camera that says otherwise is converted as its [`Colours`] say.
-//! A picture with an odd side loses its last column or row: I420's chroma has half the size.
+//! The result is BT.601 in video range (luma 16–235), which VP8, the SFU's other clients and our shader expect. Cameras
+//! usually deliver YUV in video range, which is only rearranged; RGB, grey and JPEG are full range and converted.
+//! [`Colours`] describe cameras that differ.
+//!
+//! A picture with an odd side loses its last column or row, because I420's chroma has half the size.
 
 use autamedica_engine::VideoFrame;
 
 use super::colours::{self, Colours, VIDEO_CHROMA, VIDEO_LUMA};
 
-/// How the bytes of an uncompressed picture are laid out. Rows follow each other; the stride says how far apart.
+/// Layout of the bytes of an uncompressed picture. The stride is the distance of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PixelFormat {
     /// 4:2:2 in pairs of pixels: Y0 U Y1 V.
@@ -18,34 +19,34 @@ pub enum PixelFormat {
     Yvyu,
     /// 4:2:2 in pairs of pixels: U Y0 V Y1.
     Uyvy,
-    /// A plane Y, then a half-size plane of U and V in turn.
+    /// Plane of Y, then a half-size plane of alternating U and V.
     Nv12,
-    /// A plane Y, then a half-size plane of V and U in turn.
+    /// Plane of Y, then a half-size plane of alternating V and U.
     Nv21,
-    /// A plane Y, then half-size planes U and V, with rows half as far apart.
+    /// Plane of Y, then half-size planes of U and V with half the stride.
     Yu12,
-    /// A plane Y, then half-size planes V and U, with rows half as far apart.
+    /// Plane of Y, then half-size planes of V and U with half the stride.
     Yv12,
-    /// One full-range byte a pixel.
+    /// One full-range byte per pixel.
     Gray,
     /// R G B.
     Rgb,
     /// B G R.
     Bgr,
-    /// R G B and one byte to ignore.
+    /// R G B and one ignored byte.
     Rgbx,
-    /// B G R and one byte to ignore.
+    /// B G R and one ignored byte.
     Bgrx,
-    /// Ten bits a channel in a little-endian word, red highest (displays of depth 30).
+    /// Ten bits per channel in a little-endian word, red highest (displays of depth 30).
     Bgr30,
-    /// Ten bits a channel in a little-endian word, blue highest.
+    /// Ten bits per channel in a little-endian word, blue highest.
     Rgb30,
-    /// Full-range Y U V of JPEG, unsubsampled.
+    /// Full-range Y U V of JPEG, without subsampling.
     JpegYuv,
 }
 
 impl PixelFormat {
-    /// Bytes of a row of this many pixels (of the Y plane, where there are several).
+    /// Returns the bytes in a row of this many pixels (of the Y plane, where there are several).
     pub const fn row_len(self, width: usize) -> usize {
         match self {
             Self::Yuyv | Self::Yvyu | Self::Uyvy => width.div_ceil(2) * 4,
@@ -55,12 +56,12 @@ impl PixelFormat {
         }
     }
 
-    /// The colours of this format when nobody says otherwise.
+    /// Returns the default colours of this format.
     pub const fn usual_colours(self) -> Colours {
         Colours { full_range: matches!(self, Self::Gray | Self::JpegYuv), bt709: false }
     }
 
-    /// Bytes of a whole picture whose rows are `stride` bytes apart; the last row may lack its padding.
+    /// Returns the bytes of a picture with this stride; the last row may lack its padding.
     fn len(self, stride: usize, width: usize, height: usize) -> usize {
         let (w, h) = (width & !1, height & !1);
         match self {
@@ -71,7 +72,7 @@ impl PixelFormat {
     }
 }
 
-/// Converts a picture to I420, in the colours that its format usually has.
+/// Converts a picture to I420, with the default colours of its format.
 ///
 /// `stride` is the distance between rows in bytes. Returns `None` when `bytes` is too short for the size, or when the
 /// picture is less than two pixels wide or high.
@@ -86,7 +87,8 @@ pub fn to_i420(
     to_i420_from(format, format.usual_colours(), bytes, stride, (width, height), timestamp_us)
 }
 
-/// Converts a picture of these colours to I420 in BT.601 and video range; otherwise as [`to_i420`]. RGB is always full range.
+/// Converts a picture with these colours to I420 in BT.601 and video range; otherwise like [`to_i420`]. RGB is always
+/// full range.
 pub fn to_i420_from(
     format: PixelFormat,
     colours: Colours,
@@ -152,7 +154,7 @@ impl Source<'_> {
     }
 }
 
-/// `LUMA` and `CHROMA` say where the first of each is among four bytes.
+/// `LUMA` and `CHROMA` are the positions of the first of each in four bytes.
 fn packed_422<const LUMA: usize, const CHROMA: usize>(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
     let (w, len) = (source.w, source.w * 2);
     for pair in 0..source.h / 2 {
@@ -194,7 +196,7 @@ fn planar(source: &Source, full_height: usize, y: &mut [u8], first: &mut [u8], s
     }
 }
 
-/// The high eight of ten bits a channel, four bytes a pixel, the lowest channel first.
+/// Returns the high eight of ten bits per channel, four bytes per pixel, the lowest channel first.
 fn eight_bits(source: &Source) -> Vec<u8> {
     let mut out = Vec::with_capacity(source.w * source.h * 4);
     for row in 0..source.h {
@@ -231,7 +233,7 @@ fn jpeg_yuv(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
     }
 }
 
-/// `N` bytes a pixel, of which red is at `R`, green at 1 and blue at `B`. Sixteen bits are enough for all sums.
+/// `N` bytes per pixel: red at `R`, green at 1, blue at `B`. Sixteen bits are enough for all sums.
 fn rgb<const N: usize, const R: usize, const B: usize>(source: &Source, y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
     let (w, len) = (source.w, source.w * N);
     for (row, out) in y.chunks_exact_mut(w).enumerate() {
@@ -255,14 +257,14 @@ fn rgb<const N: usize, const R: usize, const B: usize>(source: &Source, y: &mut 
 mod tests {
     use super::*;
 
-    /// A 4x2 picture: two columns of one colour, two of another.
+    /// Converts a 4x2 picture with two columns of one colour and two of another.
     fn convert(format: PixelFormat, bytes: &[u8], stride: usize) -> [Vec<u8>; 3] {
         let frame = to_i420(format, bytes, stride, 4, 2, 7).expect("a picture");
         assert_eq!((frame.width(), frame.height(), frame.timestamp_us), (4, 2, 7));
         frame.planes().map(|plane| plane.data.to_vec())
     }
 
-    /// BT.601 video range in floating point, the definition.
+    /// Computes BT.601 in video range in floating point, by definition.
     fn reference(r: f64, g: f64, b: f64) -> [f64; 3] {
         let y = 16.0 + (65.481 * r + 128.553 * g + 24.966 * b) / 255.0;
         let u = 128.0 + (-37.797 * r - 74.203 * g + 112.0 * b) / 255.0;
@@ -304,7 +306,7 @@ mod tests {
             let planes = convert(format, &bytes, stride);
             assert_eq!(planes, [luma.to_vec(), u.to_vec(), v.to_vec()], "{format:?}");
         }
-        // Rows with padding, in all three planes.
+        // Padded rows in all three planes.
         let padded = [10, 20, 30, 40, 0, 0, 50, 60, 70, 80, 0, 0, 100, 110, 0, 200, 210];
         assert_eq!(convert(PixelFormat::Yu12, &padded, 6), [luma.to_vec(), u.to_vec(), v.to_vec()]);
     }

@@ -10,10 +10,10 @@ use super::i420::{PixelFormat, to_i420};
 
 mod huffman;
 
-/// Decodes one JPEG picture to I420 without a detour through RGB; bytes after its end are ignored.
+/// Decodes one JPEG picture to I420 without an intermediate RGB picture. Ignores bytes after its end.
 ///
-/// Returns `None` when it is damaged, as single frames of a USB camera may be. A picture without Huffman tables has the
-/// standard's: UVC lets cameras leave them out.
+/// Returns `None` when the picture is damaged, as single frames of a USB camera may be. Adds the standard Huffman
+/// tables to a picture without any: UVC lets cameras omit them.
 pub fn decode(jpeg: &[u8], timestamp_us: i64) -> Option<VideoFrame> {
     let completed = huffman::complete(jpeg);
     let jpeg = completed.as_deref().unwrap_or(jpeg);

@@ -1,9 +1,9 @@
-//! Cameras, microphones, speakers and screens, each of which may vanish and come back.
+//! Cameras, microphones, speakers and screens, each of which may be unplugged and replugged.
 //!
-//! Each device is opened with a [`DeviceChoice`] and callbacks, runs on a thread of its own, reports a [`DeviceState`]
-//! on each change, and stops when it is dropped, which never waits for a driver. Knows nothing of calls or of the UI.
+//! Each device is opened with a [`DeviceChoice`] and callbacks, runs on its own thread, reports a [`DeviceState`] on
+//! each change, and stops when it is dropped, which never waits for a driver. Independent of calls and the UI.
 //!
-//! What they cost (CPU time of one thread, dev profile; `cargo test --test devices cost -- --ignored --nocapture`):
+//! Cost (CPU time of one thread, dev profile; `cargo test --test devices cost -- --ignored --nocapture`):
 //!
 //! | work | each | of a core |
 //! | --- | --- | --- |
@@ -12,9 +12,10 @@
 //! | YUYV, NV12, decoded JPEG to I420, 1280x720 at 30 a second | 0.57, 0.30, 0.73 ms | 1.7, 0.9, 2.2 % |
 //! | RGB or BGRX (screens) to I420, 1280x720 at 30 a second | 2.3 ms | 6.8 % |
 //! | mixing four streams, 10 ms | 0.004 ms | 0.04 % |
-//! | finding the tone of the last second | 0.5 ms | when asked |
+//! | detecting the tone of the last second | 0.5 ms | on request |
 
 pub mod audio;
+mod awake;
 mod camera;
 mod clock;
 mod colours;
@@ -27,6 +28,7 @@ mod test_card;
 mod thread;
 pub mod timecode;
 
+pub use awake::Awake;
 pub use camera::{Camera, CameraFormat, CameraStream, list_cameras};
 pub use clock::now_us;
 pub use i420::{PixelFormat, to_i420};
@@ -38,13 +40,13 @@ pub use screen::{
 };
 pub use test_card::{CardStyle, TestCard};
 
-/// Which device to use.
+/// Selected device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// The system's default.
     #[default]
     Default,
-    /// The one whose name is, or contains, this text.
+    /// The device with this name, or whose name contains it.
     Named(String),
     /// The built-in test source: a moving test card, a tone, a counting speaker.
     Test,
@@ -65,39 +67,39 @@ impl std::str::FromStr for DeviceChoice {
     }
 }
 
-/// How a device is doing.
+/// State of a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceState {
-    /// Not asked for.
+    /// Not requested.
     #[default]
     Off,
     /// Being opened.
     Starting,
     /// Delivering.
     On {
-        /// The device's name, for people.
+        /// Name to display.
         name: String,
     },
-    /// Not delivering; the device task keeps trying where that can help.
+    /// Not delivering; retried where that can help.
     Failed(DeviceProblem),
 }
 
-/// What is wrong with a device.
+/// Problem of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceProblem {
     /// There is none, or none of that name.
     NotFound,
-    /// Another program has it.
+    /// Another program uses it.
     Busy,
-    /// The system refuses us.
+    /// The system denies access.
     Denied,
-    /// It was there and is gone.
+    /// Disconnected while in use.
     Unplugged,
-    /// It is there but delivers nothing.
+    /// Delivers nothing.
     Silent,
-    /// It has no format we can use.
+    /// Has no supported format.
     Unsupported,
-    /// The driver reported something else; the log has it.
+    /// The driver reported another error, which is in the log.
     Failed,
 }
 
@@ -112,7 +114,8 @@ fn told_apart(names: impl IntoIterator<Item = String>) -> Vec<String> {
     all
 }
 
-/// Names devices in their order. Equal names are numbered by `place`, which stays when the system lists them in another order.
+/// Pairs devices with unique names, in their order. Numbers equal names by `place`, which does not depend on the order
+/// in which the system lists them.
 fn named<T, P: Ord>(devices: Vec<T>, name: impl Fn(&T) -> String, place: impl Fn(&T) -> P) -> Vec<(String, T)> {
     let mut by_place: Vec<usize> = (0..devices.len()).collect();
     by_place.sort_by_cached_key(|at| place(&devices[*at]));
@@ -122,7 +125,8 @@ fn named<T, P: Ord>(devices: Vec<T>, name: impl Fn(&T) -> String, place: impl Fn
     names.into_iter().map(|(_, name)| name).zip(devices).collect()
 }
 
-/// Those of `devices` that `wanted` names: the one of that very name, else those whose name contains it, in any case.
+/// Returns the devices selected by name: the one with exactly this name, else those whose name contains it, ignoring
+/// case.
 fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> String) -> Vec<T> {
     if devices.iter().any(|device| name(device) == wanted) {
         return devices.into_iter().filter(|device| name(device) == wanted).collect();

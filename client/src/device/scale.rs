@@ -1,13 +1,13 @@
-//! Making a picture smaller.
+//! Scales video frames down.
 
 use autamedica_engine::{Plane, VideoFrame};
 
-/// The picture itself when it fits into `max` (width and height, at least 2), else scaled down in its own shape.
+/// Scales a frame down to `max` (width and height, at least 2) if it is larger. Keeps the aspect ratio.
 pub fn fit(frame: VideoFrame, max: (u32, u32)) -> VideoFrame {
     shrink(&frame, max).unwrap_or(frame)
 }
 
-/// A smaller picture of the same shape, within `max`; `None` when it fits as it is.
+/// Returns a frame scaled down to `max`; `None` if it fits as it is.
 pub fn shrink(frame: &VideoFrame, max: (u32, u32)) -> Option<VideoFrame> {
     let (width, height) = fitting((frame.width(), frame.height()), max);
     if (width, height) == (frame.width(), frame.height()) {
@@ -22,7 +22,7 @@ pub fn shrink(frame: &VideoFrame, max: (u32, u32)) -> Option<VideoFrame> {
     Some(VideoFrame::from_packed(width, height, bytes, frame.timestamp_us).expect("invariant: three whole planes"))
 }
 
-/// The largest even size of the shape of `size` within `max`.
+/// Returns the largest even size within `max` with the aspect ratio of `size`.
 fn fitting(size: (u32, u32), max: (u32, u32)) -> (u32, u32) {
     let (width, height) = size;
     if width <= max.0 && height <= max.1 {
@@ -33,8 +33,7 @@ fn fitting(size: (u32, u32), max: (u32, u32)) -> (u32, u32) {
     (even(width), even(height))
 }
 
-/// Bilinear, each new pixel from the four around its centre; halved first while more than twice too large, so that thin
-/// lines don't vanish.
+/// Scales bilinearly. Halves the plane first while it is more than twice too large, so that thin lines stay visible.
 fn scale(plane: Plane<'_>, from: (usize, usize), to: (usize, usize), out: &mut Vec<u8>) {
     if from.0 >= to.0 * 2 && from.1 >= to.1 * 2 {
         let half = (from.0 / 2, from.1 / 2);
@@ -64,7 +63,7 @@ fn scale(plane: Plane<'_>, from: (usize, usize), to: (usize, usize), out: &mut V
     }
 }
 
-/// For each new position: the two old ones around it, and how much (of 256) the second counts.
+/// Returns for each new position the two surrounding old ones and the weight (of 256) of the second.
 fn positions(from: usize, to: usize) -> impl Iterator<Item = (usize, usize, u32)> {
     (0..to).map(move |i| {
         let centre = ((2 * i + 1) * from * 128 / to).saturating_sub(128);

@@ -1,4 +1,4 @@
-//! A device's thread: opens it, delivers until something goes wrong, reports, waits, tries again.
+//! Thread of a device: opens it, delivers, reports problems and retries.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use super::{DeviceProblem, DeviceState};
 
-/// How long after a failure a device is tried again.
+/// Pause between a failure and the next attempt.
 pub(super) const RETRY_EVERY: Duration = Duration::from_secs(2);
 
 type OnState = Box<dyn Fn(DeviceState) + Send + Sync>;
 
-/// A device's running thread. Dropping it tells it to stop, and doesn't wait for it.
+/// Running thread of a device. Dropping it stops it without waiting for it.
 #[derive(Debug)]
 pub(super) struct DeviceThread {
     stop: Arc<AtomicBool>,
     thread: Option<Thread>,
 }
 
-/// What the thread's work sees of it.
+/// Session of a device's thread, passed to its work.
 pub(super) struct Session {
     stop: Arc<AtomicBool>,
     on_state: OnState,
@@ -29,7 +29,7 @@ pub(super) struct Session {
 }
 
 impl DeviceThread {
-    /// Starts the thread. `work` opens the device and delivers until it can't, or until [`Session::stopped`]; it is
+    /// Starts the thread. `work` opens the device and delivers until a problem occurs or [`Session::stopped`]; it is
     /// called again every two seconds.
     pub fn start(
         name: &str,
@@ -49,21 +49,21 @@ impl DeviceThread {
             session.report(DeviceState::Starting);
             while !session.stopped() {
                 let failed = Instant::now();
-                // A driver's or decoder's panic is a failure like others, to be told and tried again.
+                // A panic of a driver or decoder is reported and retried like other failures.
                 let result = catch_unwind(AssertUnwindSafe(|| work(&mut session)));
                 let problem = result.unwrap_or_else(|_| {
-                    tracing::error!("a device's thread panicked");
+                    tracing::error!("device thread panicked");
                     DeviceProblem::Failed
                 });
                 session.failed(problem);
-                // Work that filled the pause in its own way doesn't wait again.
+                // The time that the work took is part of the pause.
                 session.wait_until(failed + RETRY_EVERY);
             }
         };
         match std::thread::Builder::new().name(name.to_owned()).spawn(run) {
             Ok(handle) => Self { stop, thread: Some(handle.thread().clone()) },
             Err(error) => {
-                tracing::error!(%error, name, "no thread for a device");
+                tracing::error!(%error, name, "device thread not started");
                 on_state(DeviceState::Failed(DeviceProblem::Failed));
                 Self { stop, thread: None }
             }
@@ -81,19 +81,19 @@ impl Drop for DeviceThread {
 }
 
 impl Session {
-    /// Nobody wants the device any more.
+    /// Returns whether the device was dropped.
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Waits until unparked, stopped or `pause` is over, whichever comes first.
+    /// Waits until unparked, stopped or the end of `pause`.
     pub fn wait(&self, pause: Duration) {
         if !self.stopped() {
             std::thread::park_timeout(pause);
         }
     }
 
-    /// Waits until this moment, or until stopped.
+    /// Waits until this time or until stopped.
     pub fn wait_until(&self, end: Instant) {
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             if self.stopped() {
@@ -103,13 +103,13 @@ impl Session {
         }
     }
 
-    /// The device delivers.
+    /// Reports that the device delivers.
     pub fn on(&mut self, name: &str) {
         self.was_there = true;
         self.report(DeviceState::On { name: name.to_owned() });
     }
 
-    /// The device doesn't deliver (any more).
+    /// Reports that the device does not deliver.
     pub fn failed(&mut self, problem: DeviceProblem) {
         let problem = match problem {
             DeviceProblem::NotFound if self.was_there => DeviceProblem::Unplugged,
@@ -120,7 +120,7 @@ impl Session {
 
     fn report(&mut self, state: DeviceState) {
         if state != self.state && !self.stopped() {
-            tracing::debug!(?state, thread = std::thread::current().name(), "device");
+            tracing::debug!(?state, thread = std::thread::current().name(), "device state changed");
             self.state = state.clone();
             (self.on_state)(state);
         }

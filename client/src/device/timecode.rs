@@ -1,6 +1,6 @@
-//! The capture time, drawn into the picture so that a receiver can measure how long the picture took to arrive.
+//! Draws the capture time into video frames, so that a receiver can measure their delay.
 //!
-//! The top 4/45 of the picture (64 rows of 720) hold two rows of 32 black or white blocks, left to right, most
+//! The top 4/45 of the frame (64 rows of 720) hold two rows of 32 black or white blocks, left to right, most
 //! significant bit first:
 //!
 //! ```text
@@ -8,30 +8,31 @@
 //! row 1   0 1 0 1   time bits 16..0   checksum bits 10..0
 //! ```
 //!
-//! The time counts steps of 100 µs since 1970 in 45 bits (until the year 2081); the checksum is a CRC-11 over it. Blocks
-//! are 40x32 pixels at 720p, so that they survive the codec and simulcast's smallest layer, where they are 10x8.
+//! The time counts steps of 100 µs since 1970 in 45 bits (until the year 2081); the checksum is a CRC-11 over it.
+//! Blocks are 40x32 pixels at 720p, so that they survive the codec and the smallest simulcast layer, where they are
+//! 10x8.
 
 use autamedica_engine::VideoFrame;
 
 const COLUMNS: usize = 32;
 const ROWS: usize = 2;
 const SYNC: usize = 4;
-/// What the four blocks at the left of each row must show.
+/// The four blocks at the left of each row.
 const SYNC_BITS: [[bool; SYNC]; ROWS] = [[true, false, true, false], [false, true, false, true]];
 const TIME_BITS: u32 = 45;
 const CHECK_BITS: u32 = 11;
 const STEP_US: i64 = 100;
 const BLACK: u8 = 16;
 const WHITE: u8 = 235;
-/// Less contrast between black and white than this is no time code.
+/// Minimum contrast between black and white.
 const MIN_CONTRAST: u32 = 40;
 
-/// How many rows at the top of a picture this high the time code takes.
+/// Returns the number of rows of the time code in a frame of this height.
 pub const fn rows(height: usize) -> usize {
     height * 4 / 45
 }
 
-/// CRC-11 (polynomial x¹¹+x⁹+x⁸+x⁷+x²+1) over the time bits.
+/// Computes a CRC-11 (polynomial x¹¹+x⁹+x⁸+x⁷+x²+1) of the time bits.
 fn checksum(time: u64) -> u64 {
     let mut crc = 0x1a_u64;
     for i in (0..TIME_BITS).rev() {
@@ -65,7 +66,7 @@ pub fn draw(y: &mut [u8], stride: usize, width: usize, height: usize, time_us: i
     }
 }
 
-/// Reads the time (µs since 1970) from a picture of any size, or `None` when it carries none or it is damaged.
+/// Reads the time (µs since 1970) from a frame of any size; `None` without a valid time code.
 pub fn read(frame: &VideoFrame) -> Option<i64> {
     let (width, height) = (frame.width() as usize, frame.height() as usize);
     let [luma, _, _] = frame.planes();
@@ -73,7 +74,7 @@ pub fn read(frame: &VideoFrame) -> Option<i64> {
         return None;
     }
     let block = |row: usize, column: usize| {
-        // The middle of the block only: its edges are blurred by scaling and by the codec.
+        // Samples the middle of the block, because scaling and the codec blur its edges.
         let middle = |from: usize, to: usize| (from + (to - from) / 4, to - (to - from) / 4);
         let (left, right) = middle(width * column / COLUMNS, width * (column + 1) / COLUMNS);
         let (top, bottom) = middle(rows(height) * row / ROWS, rows(height) * (row + 1) / ROWS);
@@ -127,29 +128,29 @@ mod tests {
         y
     }
 
-    /// What a codec, a camera or a foreign colour range may do to a pixel.
+    /// Simulates the effect of a codec, camera or foreign colour range on a pixel.
     fn damaged(value: u8, gain: f32, offset: f32, noise: i32) -> u8 {
         ((f32::from(value) - 128.0) * gain + 128.0 + offset + noise as f32).clamp(0.0, 255.0) as u8
     }
 
-    /// One pixel of a picture scaled down to a quarter.
+    /// Returns one pixel of a picture scaled down to a quarter.
     fn mean_of_16(y: &[u8], x: usize, line: usize) -> u8 {
         let sum: u32 = (0..4).flat_map(|row| &y[(line + row) * 1280 + x..][..4]).map(|value| u32::from(*value)).sum();
         (sum / 16) as u8
     }
 
-    /// What a codec does at a low bitrate: each 8x8 block's cosine transform, rounded to multiples of `step`.
+    /// Simulates a codec at a low bitrate: rounds the cosine transform of each 8x8 block to multiples of `step`.
     fn quantise(y: &mut [u8], width: usize, step: f32) {
         let wave = |k: usize, n: usize| {
             let scale = if k == 0 { 0.125_f32.sqrt() } else { 0.5 };
             scale * (std::f32::consts::PI / 8.0 * (n as f32 + 0.5) * k as f32).cos()
         };
-        // Rows, then columns; back the same way with the transposed waves.
+        // Rows, then columns. The inverse uses the transposed waves.
         let along = |block: &[f32; 64], inverse: bool| {
             let mut out = [0.0; 64];
             for (i, value) in out.iter_mut().enumerate() {
                 let (row, k) = (i / 8, i % 8);
-                // Written transposed, so that doing it twice does both directions.
+                // Transposed, so that two passes cover both directions.
                 *value = (0..8).map(|n| block[n * 8 + row] * if inverse { wave(n, k) } else { wave(k, n) }).sum();
             }
             out
@@ -186,7 +187,7 @@ mod tests {
         #[test]
         fn survives_scaling_down_and_up(time in 0..YEAR_2081, width in 160u32..1920, height in 90u32..1080) {
             let y = drawn(1280, 720, time);
-            // Nearest pixel: the harshest way to scale.
+            // Nearest pixel: the harshest scaling.
             let frame = picture(width, height, |i| {
                 let (x, line) = (i % width as usize, i / width as usize);
                 y[line * 720 / height as usize * 1280 + x * 1280 / width as usize]

@@ -1,4 +1,4 @@
-//! Counting and locking of PIN attempts, kept on disk so that a restart forgives none.
+//! Counting and locking of PIN attempts. Stored on disk, so that a restart does not reset the count.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::call::Secret;
 use crate::storage::{self, Kept};
 
 const FILE: &str = "pin-attempts.json";
-/// Wrong PINs in a row after which the lock closes.
+/// Wrong PINs in a row that close the lock.
 pub const MAX_ATTEMPTS: u32 = 5;
 /// Duration of the lock.
 pub const LOCKED_FOR: Duration = Duration::from_secs(60);
@@ -26,11 +26,11 @@ pub enum PinAnswer {
     Right,
     /// Another PIN.
     Wrong,
-    /// No PIN is taken for this long. A PIN given meanwhile is not looked at.
+    /// Locked for this long. The PIN was not checked.
     Locked(Duration),
     /// No PIN is set: only the system can end this kiosk.
     NoneSet,
-    /// The disk did not take the attempt's record, so the PIN was not looked at.
+    /// The attempt could not be recorded, so the PIN was not checked.
     NotCounted,
 }
 
@@ -38,7 +38,7 @@ pub enum PinAnswer {
 #[derive(Debug)]
 pub struct PinLock {
     folder: Option<PathBuf>,
-    /// Held during an attempt: attempts at the same time are answered one after the other.
+    /// Locked during an attempt: concurrent attempts are answered one after the other.
     attempts: Mutex<Attempts>,
 }
 
@@ -49,23 +49,23 @@ struct Attempts {
     locked_until: Option<Instant>,
 }
 
-/// [`Attempts`] in the file.
+/// File format of [`Attempts`].
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Stored {
     wrong: u32,
-    /// Milliseconds since 1970.
+    /// Time in milliseconds since 1970.
     locked_until: Option<u64>,
 }
 
 impl PinLock {
-    /// Reads the attempts that earlier starts counted in this folder. An unreadable record counts as a closed lock.
+    /// Loads the attempts from this folder. An unreadable record counts as a closed lock.
     pub fn load(folder: Option<PathBuf>) -> Self {
         let attempts = folder.as_deref().map(Attempts::load).unwrap_or_default();
         Self { folder, attempts: Mutex::new(attempts) }
     }
 
-    /// Counts an attempt, then compares the PIN. Blocks for the delay of an answer or longer, except while the lock is closed.
+    /// Counts an attempt, then checks the PIN. Blocks for at least the answer's delay, except while locked.
     pub fn attempt(&self, pin: &Secret) -> PinAnswer {
         self.attempt_within(pin, ANSWER_DELAY)
     }
@@ -87,20 +87,20 @@ impl PinLock {
             Ok(Some(hash)) => hash,
             Ok(None) => return PinAnswer::NoneSet,
             Err(error) => {
-                tracing::warn!(%error, "the PIN can't be read");
+                tracing::warn!(%error, "PIN not read");
                 return PinAnswer::NoneSet;
             }
         };
-        // Counted as a wrong one and written before the PIN is looked at: pulling the plug meanwhile gains nothing.
+        // Recorded as wrong before the check: switching off the machine in between does not help an attacker.
         attempts.add(asked);
         if let Err(error) = attempts.save(folder) {
-            tracing::warn!(%error, "the PIN attempt can't be recorded");
+            tracing::warn!(%error, "PIN attempt not recorded");
             return PinAnswer::NotCounted;
         }
         let after = if hash.is(pin) { Attempts::default() } else { *attempts };
-        // Written after either, so that both take as long.
+        // Saved in both cases, so that right and wrong PINs take equally long.
         if let Err(error) = after.save(folder) {
-            tracing::warn!(%error, "the PIN attempt can't be recorded");
+            tracing::warn!(%error, "PIN attempt not recorded");
             return PinAnswer::NotCounted;
         }
         *attempts = after;
@@ -127,13 +127,13 @@ impl Attempts {
             Ok(Kept::Value(stored)) => Self::from_stored(&stored, Instant::now(), SystemTime::now()),
             Ok(Kept::Broken(_)) => Self::LOCKED.locked_from(Instant::now(), LOCKED_FOR),
             Err(error) => {
-                tracing::warn!(%error, "the PIN attempts can't be read");
+                tracing::warn!(%error, "PIN attempts not read");
                 Self::LOCKED.locked_from(Instant::now(), LOCKED_FOR)
             }
         }
     }
 
-    /// Never locked for longer than [`LOCKED_FOR`] from now: the clock may have been wrong before or after the restart.
+    /// Limits the lock to [`LOCKED_FOR`] from now: the clock may have been wrong before or after the restart.
     fn from_stored(stored: &Stored, now: Instant, wall: SystemTime) -> Self {
         let attempts = Self { wrong: stored.wrong, locked_until: None };
         let Some(until) = stored.locked_until else { return attempts };
@@ -145,7 +145,7 @@ impl Attempts {
         Self { locked_until: now.checked_add(left).filter(|_| !left.is_zero()), ..self }
     }
 
-    /// Counts a wrong PIN. When the lock has opened again, counting starts anew.
+    /// Counts a wrong PIN. Starts anew after a lock has expired.
     fn add(&mut self, now: Instant) {
         if self.wrong >= MAX_ATTEMPTS {
             self.wrong = 0;
@@ -177,7 +177,7 @@ mod tests {
 
     const PIN: &str = "704219";
 
-    /// A folder with a PIN whose hash is quickly tried.
+    /// Creates a folder with a PIN whose hash is fast to check.
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         PinHash::quick(&Secret::new(PIN)).save(folder.path()).unwrap();
@@ -205,7 +205,7 @@ mod tests {
         }
         assert!(matches!(attempt(&open(&folder), "111111"), PinAnswer::Locked(_)));
         assert!(matches!(attempt(&open(&folder), PIN), PinAnswer::Locked(left) if left <= LOCKED_FOR));
-        // A record that cannot be read is no way around.
+        // An unreadable record must not reset the count.
         std::fs::write(folder.path().join(FILE), "{").unwrap();
         assert!(matches!(attempt(&open(&folder), PIN), PinAnswer::Locked(_)));
     }
@@ -214,7 +214,7 @@ mod tests {
     fn an_attempt_is_on_disk_before_the_pin_is_looked_at() {
         let folder = folder();
         let lock = open(&folder);
-        // The record can't be replaced, so the right PIN doesn't open.
+        // The record cannot be replaced, so even the right PIN does not open.
         std::fs::create_dir(folder.path().join(FILE)).unwrap();
         assert_eq!(attempt(&lock, PIN), PinAnswer::NotCounted);
     }

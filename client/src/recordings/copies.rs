@@ -1,4 +1,4 @@
-//! Copies for a player: in a folder of this user's alone, and gone with the app.
+//! Copies of recordings for a player, in a private folder that is deleted with the app.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use super::PartId;
 
-/// Held by the app that the folder belongs to.
+/// Lock file that the owner of the folder holds.
 const LOCK: &str = "in-use";
 
-/// The copies of one app. Clones share them; the last one deletes them.
+/// Copies of one app. Clones share them; dropping the last one deletes them.
 #[derive(Clone, Debug)]
 pub struct Copies {
     below: PathBuf,
@@ -24,7 +24,7 @@ pub struct Copies {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// Made with the first copy.
+    /// Created with the first copy.
     folder: Option<Folder>,
     files: HashMap<PartId, PathBuf>,
     made: u32,
@@ -32,32 +32,32 @@ struct Kept {
 
 #[derive(Debug)]
 struct Folder {
-    // Unlocked before the folder goes, as some systems want it.
+    // Released before the folder is deleted, as some systems require.
     _lock: File,
     place: TempDir,
 }
 
 impl Copies {
-    /// In the user's cache folder. A path on disk rather than in memory: a recording may take gigabytes.
+    /// Stores copies in the user's cache folder: on disk, because a recording may have gigabytes.
     pub fn of_user() -> Self {
         let cache = choose_base_strategy().map(|folders| folders.cache_dir().join("autamedica"));
         Self::below(cache.unwrap_or_else(|_| std::env::temp_dir().join("autamedica")).join("played"))
     }
 
-    /// In a folder of this app's own below that one.
+    /// Stores copies in this app's own folder below `folder`.
     pub fn below(folder: PathBuf) -> Self {
         Self { below: folder, kept: Arc::default() }
     }
 
-    /// The copy of a part that was made before. Looks at the disk.
+    /// Returns the copy of a part, if it exists. Blocks on the disk.
     pub(super) fn get(&self, part: &PartId) -> Option<PathBuf> {
         self.kept.lock().files.get(part).filter(|file| file.is_file()).cloned()
     }
 
-    /// A place for a new copy, in a file of this kind. Its name tells nothing: players remember names.
+    /// Returns a path for a new copy with this extension. Its name is anonymous, because players remember names.
     ///
     /// # Errors
-    /// When the folder can't be made.
+    /// When creating the folder fails.
     pub(super) fn place(&self, kind: &str) -> io::Result<PathBuf> {
         let mut kept = self.kept.lock();
         if kept.folder.is_none() {
@@ -69,26 +69,26 @@ impl Copies {
         Ok(folder.place.path().join(name))
     }
 
-    /// The copy of a part is here.
+    /// Registers the copy of a part.
     pub(super) fn keep(&self, part: PartId, file: PathBuf) {
         self.kept.lock().files.insert(part, file);
     }
 
-    /// Deletes the copies of a recording, which was deleted itself.
+    /// Deletes the copies of a deleted recording.
     pub(super) fn forget(&self, recording: &str) {
         let mut kept = self.kept.lock();
         for (_, file) in kept.files.extract_if(|part, _| part.recording == recording) {
             if let Err(error) = fs::remove_file(file) {
-                tracing::warn!(%error, "a copy of a deleted recording stays until the app ends");
+                tracing::warn!(%error, "copy of a deleted recording not deleted before the app ends");
             }
         }
     }
 }
 
-/// Makes this app's folder, and takes away what apps left that didn't come to end properly.
+/// Creates this app's folder and deletes those of apps that crashed.
 fn make(below: &Path) -> io::Result<Folder> {
     fs::create_dir_all(below)?;
-    // While this is held no other app makes a folder: one without its lock is nobody's.
+    // No other app creates a folder while this is locked: one that is not locked has no owner.
     let gate = File::create(below.join("lock"))?;
     gate.lock()?;
     for entry in fs::read_dir(below)? {
@@ -98,7 +98,7 @@ fn make(below: &Path) -> io::Result<Folder> {
             && !in_use
             && let Err(error) = fs::remove_dir_all(&folder)
         {
-            tracing::warn!(%error, "copies of recordings that an app left behind can't be deleted");
+            tracing::warn!(%error, "leftover copies of recordings not deleted");
         }
     }
     let mut builder = tempfile::Builder::new();

@@ -1,7 +1,7 @@
-//! The recordings of a consultation, for its doctor: what there is, fetched to be played or kept, deleted.
+//! Recordings of a consultation for its doctor: listing, playing, saving, deleting.
 //!
-//! One task asks the backend from time to time while somebody looks, and does what they ask for beside that. A file comes over
-//! a link that is good for some minutes and proves itself, so neither is ever logged, shown, or handed to another program.
+//! One task polls the backend while the screen is open, and executes commands in jobs. A file is downloaded with a
+//! signed link that expires after some minutes, so links are never logged, shown or passed to another program.
 
 mod copies;
 mod player;
@@ -22,148 +22,148 @@ use crate::call::{Entrance, Wake};
 pub use copies::Copies;
 pub use player::Player;
 
-/// A file of a recording.
+/// Part of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PartId {
-    /// Of which recording.
+    /// Id of the recording.
     pub recording: String,
-    /// 1, 2, 3, …
+    /// Number of the part, from 1.
     pub number: u32,
 }
 
-/// What somebody asks for.
+/// Command to the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordingsCommand {
-    /// Show it in the system's player.
+    /// Plays a part in the system's player.
     Play(PartId),
-    /// Keep it here. What is there already is replaced.
+    /// Saves a part. Replaces an existing file.
     Save {
-        /// Which.
+        /// The part.
         part: PartId,
-        /// Where to.
+        /// Destination.
         to: PathBuf,
     },
-    /// Don't fetch it after all, or forget what came of it.
+    /// Cancels a transfer or dismisses its result.
     Cancel(PartId),
-    /// Delete the recording of this id, with all its files.
+    /// Deletes the recording with this id and all its parts.
     Delete(String),
 }
 
-/// What is known, and what is being done.
+/// State of the recordings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordingsState {
-    /// Whose recordings.
+    /// The consultation.
     pub consultation: Id,
-    /// What there is.
+    /// List of recordings.
     pub list: Listed,
-    /// Files on their way, and what came of those before.
+    /// Running transfers and results of earlier ones.
     pub transfers: HashMap<PartId, Transfer>,
     /// Recordings that are being deleted.
     pub deleting: Vec<String>,
-    /// Recordings that couldn't be deleted.
+    /// Recordings that could not be deleted.
     pub not_deleted: HashMap<String, DeleteProblem>,
 }
 
 impl RecordingsState {
-    /// When nothing is known yet.
+    /// Returns the initial state.
     pub fn new(consultation: Id, list: Listed) -> Self {
         let (transfers, deleting, not_deleted) = Default::default();
         Self { consultation, list, transfers, deleting, not_deleted }
     }
 
-    /// Whether a file is on its way.
+    /// Returns whether a transfer is running.
     pub fn is_moving(&self) -> bool {
         self.transfers.values().any(|transfer| matches!(transfer, Transfer::Moving { .. }))
     }
 }
 
-/// What the backend says that there is.
+/// List of recordings from the backend.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Listed {
-    /// This app has no key for the backend.
+    /// This app has no API key of the backend.
     NoKey,
-    /// Being asked for the first time.
+    /// First request pending.
     Asking,
-    /// The newest first.
+    /// Recordings, newest first.
     Known(Vec<Recording>),
-    /// Nothing answers. What was known before, if anything.
+    /// The backend does not answer; the recordings known before.
     Unreachable(Vec<Recording>),
-    /// The backend doesn't take the key.
+    /// The backend refuses the API key.
     Refused,
 }
 
-/// What a file is fetched for.
+/// Purpose of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To be played.
+    /// Playing.
     Play,
-    /// To be kept.
+    /// Saving.
     Save,
 }
 
-/// How far a file is, or what came of it.
+/// Progress or result of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transfer {
-    /// It comes.
+    /// In transfer.
     Moving {
-        /// What for.
+        /// Purpose of the transfer.
         purpose: Purpose,
-        /// So many bytes are here …
+        /// Bytes so far.
         bytes: u64,
-        /// … of so many; zero until that is known.
+        /// Total bytes; zero until known.
         of: u64,
     },
-    /// The system's player has it.
+    /// The system's player has opened it.
     Playing,
-    /// It is here, whole, and its checksum is the backend's.
+    /// Saved completely, with the right checksum.
     Saved(PathBuf),
-    /// It didn't come.
+    /// Failed.
     Failed(FetchProblem),
 }
 
-/// Why a file didn't come.
+/// Reason for which a transfer failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchProblem {
-    /// The backend or the storage doesn't answer, or fell silent.
+    /// The backend or the storage does not answer, or stalled.
     Unreachable,
-    /// The backend doesn't let us.
+    /// The backend refuses access.
     Denied,
-    /// The file isn't there (any more).
+    /// The file does not exist (any more).
     Gone,
-    /// What came isn't what was recorded.
+    /// The checksum is wrong.
     Differs,
-    /// There is no room here.
+    /// The disk is full.
     DiskFull,
-    /// Nothing can be written there.
+    /// The destination is not writable.
     NotWritable,
-    /// The file is here, and nothing plays it.
+    /// No program plays the file.
     NoPlayer,
 }
 
-/// Why a recording wasn't deleted.
+/// Reason for which a recording was not deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeleteProblem {
-    /// The backend or the storage doesn't answer.
+    /// The backend or the storage does not answer.
     Unreachable,
-    /// The backend doesn't let us.
+    /// The backend refuses access.
     Denied,
-    /// It isn't finished yet.
+    /// The recording is not finished yet.
     Unfinished,
 }
 
-/// What it takes to look after a consultation's recordings.
+/// Options for following the recordings of a consultation.
 pub struct RecordingsOptions {
-    /// Whose.
+    /// The consultation.
     pub consultation: Id,
-    /// The backend, and the key for it.
+    /// The backend and its API key.
     pub entrance: Entrance,
-    /// Where files lie that are played.
+    /// Storage of files to play.
     pub copies: Copies,
-    /// What plays them.
+    /// Player of files.
     pub player: Player,
 }
 
-/// Somebody looks at them: dropping it ends all that is under way.
+/// Handle of the task. Dropping it ends the task and its transfers.
 #[derive(Debug)]
 pub struct RecordingsHandle {
     commands: mpsc::UnboundedSender<RecordingsCommand>,
@@ -172,14 +172,14 @@ pub struct RecordingsHandle {
 }
 
 impl RecordingsHandle {
-    /// The newest snapshot. Never waits.
+    /// Returns the newest snapshot. Never blocks.
     pub fn now(&self) -> Arc<RecordingsState> {
         self.state.borrow().clone()
     }
 
-    /// Asks for something. Never waits; what comes of it shows in a later snapshot.
+    /// Sends a command. Never blocks; the result shows in a later snapshot.
     pub fn send(&self, command: RecordingsCommand) {
-        // Without a key there is no task, and nothing that could be asked for.
+        // Fails without a key, when there is no task and nothing to command.
         let _ = self.commands.send(command);
     }
 }
@@ -192,9 +192,9 @@ impl Drop for RecordingsHandle {
     }
 }
 
-/// Begins to ask. Returns at once; `wake` is called after each change.
+/// Follows the recordings of a consultation. Returns at once; the task calls `wake` after each change.
 pub fn follow(runtime: &Handle, options: RecordingsOptions, wake: Wake) -> RecordingsHandle {
-    // Only a desk's key proves a doctor: a backend without keys shows recordings to nobody.
+    // Only a clinic PC's key proves a doctor: a backend without keys shows recordings to nobody.
     let has_key = options.entrance.key.is_some();
     let first = if has_key { Listed::Asking } else { Listed::NoKey };
     let state = RecordingsState::new(options.consultation.clone(), first);

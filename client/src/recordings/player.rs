@@ -1,4 +1,4 @@
-//! The system's player, whichever it is.
+//! The system's player.
 
 use std::ffi::OsString;
 use std::io;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// An opener that goes on for so long has become the player itself.
+/// Time after which a running opener counts as the player itself.
 const OPENED_AFTER: Duration = Duration::from_secs(3);
 
-/// What opens a file as a double click would.
+/// Program that opens files like a double click.
 #[derive(Clone, Debug)]
 pub struct Player {
     program: OsString,
@@ -20,7 +20,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// The desktop's own opener.
+    /// Returns the desktop's opener.
     pub fn of_system() -> Self {
         let (program, arguments): (&str, &[&str]) = if cfg!(target_os = "windows") {
             ("cmd", &["/C", "start", ""])
@@ -32,7 +32,7 @@ impl Player {
         Self { program: program.into(), arguments }
     }
 
-    /// Another program, which is given the file's path.
+    /// Returns a player that runs this program with the file's path.
     pub fn of_program(program: impl Into<OsString>) -> Self {
         Self { program: program.into(), arguments: &[] }
     }
@@ -40,7 +40,7 @@ impl Player {
     /// Opens a file.
     ///
     /// # Errors
-    /// When there is no opener, or it says that nothing opens such a file.
+    /// When the opener does not start or fails.
     pub(super) async fn open(&self, file: &Path) -> io::Result<()> {
         let mut child = Command::new(&self.program)
             .args(self.arguments)

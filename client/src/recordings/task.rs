@@ -1,4 +1,4 @@
-//! The task that looks after a consultation's recordings. It waits for nothing but its inboxes.
+//! Task that follows the recordings of a consultation. Awaits only its inboxes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,14 +19,14 @@ use crate::backend::BackendError;
 use crate::call::Wake;
 use crate::job::ends_in_event;
 
-/// How often the backend is asked: something may be recorded or stored right now.
+/// Interval of polling the backend: a recording may be active or being stored.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
 enum Event {
     Listed(Result<RecordingList, BackendError>),
-    /// So many bytes of so many are here, says the transfer of this number.
+    /// Progress of a transfer: its number, bytes so far, total bytes.
     Moved(PartId, u64, u64, u64),
-    /// The transfer of this number ended.
+    /// End of a transfer, with its number.
     Ended(PartId, u64, Result<Transfer, FetchError>),
     Deleted(String, Result<(), BackendError>),
 }
@@ -36,9 +36,9 @@ struct Task {
     state: RecordingsState,
     events: mpsc::UnboundedSender<Event>,
     jobs: JoinSet<()>,
-    /// A list is on its way.
+    /// A request for the list is pending.
     asking: bool,
-    /// By number, so that what a cancelled transfer said isn't taken for the next one's.
+    /// Running transfers with their numbers, which tell events of cancelled ones apart.
     transfers: HashMap<PartId, (u64, AbortHandle)>,
     begun: u64,
 }
@@ -63,7 +63,7 @@ pub(super) async fn run(
                 Some(command) => task.on_command(command),
                 None => return,
             },
-            // We hold a sender ourselves, so this never ends.
+            // Never ends, because the task has a sender itself.
             Some(event) = inbox.recv() => task.on_event(event),
             _ = look.tick() => task.list(),
         }
@@ -75,7 +75,7 @@ pub(super) async fn run(
     }
 }
 
-/// Shows that nothing is followed any more when the task panics.
+/// Shows after a panic of the task that the state is no longer updated.
 struct Following {
     shown: watch::Sender<Arc<RecordingsState>>,
     wake: Wake,
@@ -133,8 +133,8 @@ impl Task {
                 }
                 self.transfers.remove(&part);
                 let came = result.unwrap_or_else(|error| {
-                    // Neither the place, which may name somebody, nor the link belongs into a log.
-                    tracing::warn!(%error, cause = ?std::error::Error::source(&error), "a recording wasn't fetched");
+                    // Without path and link: the path may name a person, the link is secret.
+                    tracing::warn!(%error, cause = ?std::error::Error::source(&error), "recording not fetched");
                     Transfer::Failed(error.problem())
                 });
                 self.state.transfers.insert(part, came);
@@ -142,7 +142,7 @@ impl Task {
             Event::Deleted(recording, result) => {
                 self.state.deleting.retain(|it| *it != recording);
                 if let Err(error) = result {
-                    tracing::warn!(%error, "a recording wasn't deleted");
+                    tracing::warn!(%error, "recording not deleted");
                     self.state.not_deleted.insert(recording, delete_problem(&error));
                 } else {
                     self.state.transfers.retain(|part, _| part.recording != recording);
@@ -176,7 +176,7 @@ impl Task {
         });
     }
 
-    /// Begins to fetch a part, unless it is on its way already.
+    /// Starts to fetch a part, unless a transfer of it is running.
     fn transfer<F>(&mut self, part: PartId, purpose: Purpose, work: impl FnOnce(Source, Tell) -> F)
     where
         F: Future<Output = Result<Transfer, FetchError>> + Send + 'static,
@@ -207,7 +207,7 @@ impl Task {
         }
         self.state.not_deleted.remove(&recording);
         self.state.deleting.push(recording.clone());
-        // What is on its way of it would only fail.
+        // Transfers of the recording would fail.
         for (_, (_, transfer)) in self.transfers.extract_if(|part, _| part.recording == recording) {
             transfer.abort();
         }
@@ -220,7 +220,7 @@ impl Task {
             let result = entrance.backend.delete_recording(&entrance.server, &id, &recording, key).await;
             if result.is_ok() {
                 let gone = recording.clone();
-                // It logs itself what it can't do.
+                // Failures are logged there.
                 let forget = move || {
                     copies.forget(&gone);
                     Ok(())
@@ -233,16 +233,16 @@ impl Task {
     }
 }
 
-/// The way of a job's event into the task.
+/// Returns a function that sends a job's event to the task.
 fn report(events: mpsc::UnboundedSender<Event>) -> impl FnOnce(Event) + Send {
-    // The receiver lives as long as the owner of its jobs.
+    // The receiver outlives the jobs.
     move |event| _ = events.send(event)
 }
 
-/// Told how many bytes of how many are here.
+/// Callback with the bytes so far and the total bytes.
 type Tell = Box<dyn Fn(u64, u64) + Send + Sync>;
 
-/// Hands a part to the player, from a copy here that is fetched unless it was before.
+/// Plays a part from a copy, which is fetched if needed.
 async fn play(source: Source, copies: Copies, player: Player, tell: Tell) -> Result<Transfer, FetchError> {
     let (known, part) = (copies.clone(), source.part.clone());
     let file = match blocking(move || Ok(known.get(&part))).await? {
@@ -263,7 +263,7 @@ fn next(known: Listed, answer: Result<RecordingList, BackendError>) -> Listed {
         Ok(list) => Listed::Known(list.recordings),
         Err(BackendError::Refused { code: ErrorCode::Unauthorized | ErrorCode::Forbidden, .. }) => Listed::Refused,
         Err(error) => {
-            tracing::debug!(%error, "the recordings aren't known");
+            tracing::debug!(%error, "recordings not listed");
             match known {
                 Listed::Known(known) | Listed::Unreachable(known) => Listed::Unreachable(known),
                 Listed::NoKey | Listed::Asking | Listed::Refused => Listed::Unreachable(Vec::new()),

@@ -1,4 +1,4 @@
-//! A recording's file on its way here: written beside its place, checked, and only then put there.
+//! Download of a recording's part into a temporary file, which is verified and then renamed.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use super::{FetchProblem, PartId};
 use crate::backend::BackendError;
 use crate::call::Entrance;
 
-/// So often it is told how far it is.
+/// Interval of progress reports.
 const TELL_EVERY: Duration = Duration::from_millis(100);
-/// How much is gathered before it is written.
+/// Bytes collected before writing.
 const PIECE: usize = 1 << 20;
 
-/// Why a file didn't come.
+/// Reason for which a download failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// Without its address, which is a secret.
+    /// Without the address, which is secret.
     #[error("the file's place doesn't answer")]
     Link(#[source] reqwest::Error),
     #[error("the file's place answers {0}")]
@@ -61,7 +61,7 @@ impl FetchError {
     }
 }
 
-/// Where a file comes from.
+/// Origin of a part.
 #[derive(Clone)]
 pub(super) struct Source {
     pub entrance: Entrance,
@@ -69,9 +69,9 @@ pub(super) struct Source {
     pub part: PartId,
 }
 
-/// Fetches a part and puts it where `place` says for a file of its kind, when all of it is here and right. Until then it is in
-/// a `.part` file beside that, which only this user can read, and which goes when this is dropped. `tell` is told how many
-/// bytes of how many are here. Returns where it is.
+/// Fetches a part to the path that `place` returns for its extension, and returns the path. Until the part is complete
+/// and verified, it is in a private `.part` file beside the path, which is deleted when this future is dropped. Calls
+/// `tell` with the bytes so far and the total bytes.
 pub(super) async fn fetch(
     source: &Source,
     place: impl FnOnce(&str) -> io::Result<PathBuf> + Send + 'static,
@@ -81,7 +81,7 @@ pub(super) async fn fetch(
     let (Some(link), Some(sha256)) = (&part.download_url, &part.sha256) else { return Err(FetchError::Gone) };
     tell(0, part.size_bytes);
     let kind = kind(&part);
-    // Before anything is fetched: where nothing can be written, nothing needs to be.
+    // Checked first: no download without a writable destination.
     let (new, to) = blocking(move || {
         let to = place(kind)?;
         Ok((part_file(&to)?, to))
@@ -117,13 +117,13 @@ pub(super) async fn fetch(
     Ok(to)
 }
 
-/// The kind of file that a part is: MP4, or what a recorder left that couldn't make one.
+/// Returns the extension of a part: MP4, or Matroska if the recorder could not convert it.
 fn kind(part: &RecordingPart) -> &'static str {
     let is_matroska = part.location.as_deref().is_some_and(|location| location.ends_with(".mkv"));
     if is_matroska { "mkv" } else { "mp4" }
 }
 
-/// Has the backend describe a part, with a link to it.
+/// Requests a part with its link from the backend.
 async fn ask(source: &Source) -> Result<RecordingPart, FetchError> {
     let Source { entrance, consultation, part } = source;
     let key = entrance.key.as_ref();
@@ -135,15 +135,15 @@ fn part_file(to: &Path) -> io::Result<NamedTempFile> {
     let (Some(folder), Some(name)) = (to.parent(), to.file_name()) else {
         return Err(io::Error::new(ErrorKind::InvalidInput, "this names no file"));
     };
-    // A bare name means the folder that we are in.
+    // A bare name means the current folder.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut name = name.to_owned();
     name.push(".");
-    // Such files are for their user alone (0600), and stay so under their final name.
+    // Temporary files are private (0600) and stay so after renaming.
     tempfile::Builder::new().prefix(&name).suffix(".part").tempfile_in(folder)
 }
 
-/// Runs what may wait for the disk where that harms nobody.
+/// Runs blocking disk access on a blocking thread.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -110,7 +110,6 @@ impl SettingsScreen {
         ] {
             *on ^= switch(ui, &sizes, &texts.t(label), *on);
         }
-        note(ui, &sizes, &texts.t("settings-next-call"), Palette::of(ui).muted);
     }
 }
 

@@ -92,3 +92,17 @@ fn layers_are_sent_from_when_a_third_person_receives() {
     show(1280, 720);
     doctor.wait_for("the full picture again", |_| width() == Some(1280));
 }
+
+#[test]
+fn settings_take_effect_in_the_running_call() {
+    let clinic = Clinic::open();
+    let [patient, doctor] = clinic.meet("settings", true);
+    let height = |state: &CallState| Some(state.participants.first()?.camera.as_ref()?.newest()?.height());
+    doctor.wait("the standard picture", |state| height(state).filter(|height| *height == 720));
+    let changed = CallSettings { echo_cancellation: false, picture: PictureQuality::Low, ..CallSettings::default() };
+    patient.ask(CallCommand::UseSettings(changed));
+    doctor.wait("the smaller picture", |state| height(state).filter(|height| *height == 360));
+    doctor.wait_for_other("sound and picture", |other| other.camera.is_some() && !other.microphone_muted);
+    patient.ask(CallCommand::UseSettings(CallSettings::default()));
+    doctor.wait("the standard picture again", |state| height(state).filter(|height| *height == 720));
+}

@@ -121,7 +121,13 @@ fn eight_digits_that_no_clinic_knows_open_no_room() {
         let start: StartBackend = Arc::new(|_| panic!("a backend of one's own knows no code"));
         let options = CallOptions {
             target: digits(),
-            entrance: Entrance { backend: Backend::new().unwrap(), server, key, start_backend: Some(start), transport: None },
+            entrance: Entrance {
+                backend: Backend::new().unwrap(),
+                server,
+                key,
+                start_backend: Some(start),
+                transport: None,
+            },
             devices: test_devices(),
             settings: CallSettings::default(),
             measurements: None,

@@ -177,7 +177,13 @@ impl Person {
         let role = target.role().unwrap_or(Role::Patient);
         let options = CallOptions {
             target,
-            entrance: Entrance { backend: Backend::new().unwrap(), server, key: None, start_backend: None, transport: None },
+            entrance: Entrance {
+                backend: Backend::new().unwrap(),
+                server,
+                key: None,
+                start_backend: None,
+                transport: None,
+            },
             devices,
             settings,
             role,

@@ -78,7 +78,8 @@ struct Desk {
 impl Desk {
     fn new(clinic: &Clinic, key: Option<&Secret>, copies: &Copies, player: Player) -> Self {
         let backend = Backend::new().unwrap();
-        let entrance = Entrance { backend, server: clinic.url.clone(), key: key.cloned(), start_backend: None, transport: None };
+        let entrance =
+            Entrance { backend, server: clinic.url.clone(), key: key.cloned(), start_backend: None, transport: None };
         let consultation = Id::new("filmed").unwrap();
         let options = RecordingsOptions { consultation, entrance, copies: copies.clone(), player };
         Self { handle: recordings::follow(runtime().handle(), options, Arc::new(|| {})) }

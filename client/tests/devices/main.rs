@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod audio;
+mod awake;
 mod camera;
 mod child;
 mod cost;

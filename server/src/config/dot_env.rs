@@ -1,4 +1,4 @@
-//! The file `.env`.
+//! Reads `.env`.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use super::error::ConfigError;
 
-/// Puts the settings of a `.env` file into the environment, where they aren't set. A file that isn't there is the usual case.
+/// Adds the settings of a `.env` file to the environment unless they are set there. The file is optional.
 ///
-/// One of which only a part is understood is an error: what is missing would mean the embedded defaults. So is another user's:
-/// whoever can write the SFU's address or the database's reads every consultation.
+/// An invalid line is an error, because a missing setting would select the embedded defaults. A file of another user is
+/// an error, because the addresses of SFU and database give access to every consultation.
 ///
 /// # Errors
-/// [`ConfigError::DotEnv`], without the text, which may hold a secret.
+/// [`ConfigError::DotEnv`], without the file's text, which may contain a secret.
 pub(super) fn load(path: &Path) -> Result<(), ConfigError> {
     let unreadable = |_| ConfigError::DotEnv("can't be read");
-    // The file that is opened is the one that is asked for its owner.
+    // Checks the owner of the opened file, so that it can't be replaced in between.
     let mut file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         file => file.map_err(unreadable)?,
@@ -28,7 +28,7 @@ pub(super) fn load(path: &Path) -> Result<(), ConfigError> {
     dotenvy::from_read(text.as_bytes()).map_err(|_| ConfigError::DotEnv("has a line that isn't `NAME=value`"))
 }
 
-/// Whether the file, and a link that leads to it, belong to this user or to root.
+/// Returns `true` if the file and a symbolic link to it belong to this user or to root.
 #[cfg(unix)]
 fn is_ours(file: &File, path: &Path) -> std::io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
@@ -43,7 +43,7 @@ fn is_trusted(owner: u32, user: u32) -> bool {
     owner == user || owner == 0
 }
 
-/// Here the folder's own rights decide.
+/// Not checked: access depends on the folder's permissions here.
 #[cfg(not(unix))]
 fn is_ours(_: &File, _: &Path) -> std::io::Result<bool> {
     Ok(true)
@@ -63,7 +63,7 @@ mod tests {
         load(&path).unwrap();
         std::fs::write(&path, "").unwrap();
         load(&path).unwrap();
-        // What only root can try: a file of somebody else's, and a link of theirs to one of ours.
+        // Only root can create another user's file, and another user's link to our file.
         if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
             let refused = load(&path).unwrap_err().to_string();
             assert!(refused.contains("another user"), "{refused}");

@@ -2,30 +2,30 @@ use std::net::IpAddr;
 
 use crate::livekit_url::InvalidLiveKitUrl;
 
-/// Why the configuration can't work, in words for an operator.
+/// Error of the configuration, with a message for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `LIVEKIT_URL` isn't an address.
+    /// `LIVEKIT_URL` isn't a valid URL.
     #[error(transparent)]
     LiveKitUrl(#[from] InvalidLiveKitUrl),
-    /// `LIVEKIT_URL` is set, but what goes with it isn't.
+    /// `LIVEKIT_URL` is set without key or secret.
     #[error("`LIVEKIT_URL` is set, so `{0}` must be set too")]
     Missing(&'static str),
-    /// One setting needs another.
+    /// A setting requires another one.
     #[error("`{needed_by}` is set, so `{name}` must be set too")]
     MissingFor {
-        /// The one that is missing.
+        /// Missing setting.
         name: &'static str,
-        /// The one that is set.
+        /// Setting that requires it.
         needed_by: &'static str,
     },
-    /// There's no SFU: none is named, and none may be started.
+    /// `--no-sfu` without an external SFU.
     #[error("`--no-sfu` needs an SFU elsewhere: set `LIVEKIT_URL`, `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`")]
     NoSfu,
-    /// `DATABASE_URL` isn't understood.
+    /// `DATABASE_URL` is invalid.
     #[error("`DATABASE_URL` must start with `postgres://` or `sqlite:`")]
     Database,
-    /// Two names of one setting are set to different values.
+    /// Two names of the same setting have different values.
     #[error("`{ours}` and `{theirs}` are the same setting with different values: remove one of them")]
     Disagree {
         /// Our name.
@@ -33,47 +33,47 @@ pub enum ConfigError {
         /// The replaced deployment's name.
         theirs: &'static str,
     },
-    /// Events can't be signed.
+    /// Webhooks can't be signed without a secret.
     #[error("`WEBHOOK_URL` is set, so `WEBHOOK_SECRET` must be set too")]
     NoWebhookSecret,
-    /// A value isn't of the right form.
+    /// A value has the wrong format.
     #[error("`{name}` must be {expected}")]
     Value {
-        /// The variable.
+        /// Name of the variable.
         name: &'static str,
-        /// What it should look like.
+        /// Expected format.
         expected: &'static str,
     },
-    /// A bucket is named, but not who may use it.
+    /// A bucket is set without credentials.
     #[error("`AWS_S3_BUCKET` is set, so `{0}` must be set too")]
     MissingForBucket(&'static str),
-    /// An egress has nowhere to record to.
+    /// Egress requires a bucket.
     #[error(
         "`RECORDING=egress` needs a bucket: set `AWS_S3_BUCKET`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or \
          record with `RECORDING=local`"
     )]
     EgressWithoutBucket,
-    /// Servers that share a database must share its master key.
+    /// Servers that share a database must share the master key.
     #[error(
         "with PostgreSQL, set `AUTAMEDICA_MASTER_KEY` to 64 hexadecimal digits (`openssl rand -hex 32`), the same for every server"
     )]
     NoMasterKey,
-    /// Plain HTTP would leave this machine.
+    /// The server would serve plain HTTP to the network.
     #[error("{0} isn't loopback: serve there only behind a proxy that ends TLS, and say so with `--behind-proxy`")]
     NoTls(IpAddr),
-    /// Links must lead to the proxy.
+    /// Links need the proxy's public URL.
     #[error("`--behind-proxy` needs `PUBLIC_URL`, where people reach the proxy, such as `https://clinic.example`")]
     NoPublicUrl,
-    /// Clients elsewhere can't reach an SFU on this machine's loopback.
+    /// Clients behind the proxy can't connect to an SFU on this machine's loopback interface.
     #[error(
         "behind a proxy people come from elsewhere, and the embedded SFU serves this machine only: set `LIVEKIT_URL`, \
          `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`"
     )]
     EmbeddedSfuBehindProxy,
-    /// `.env` isn't understood.
+    /// `.env` can't be used.
     #[error("`.env` {0} (a value with spaces wants quotes)")]
     DotEnv(&'static str),
-    /// No place to keep the database in.
+    /// There is no folder for the database.
     #[error("there is no home folder to keep the database in: set `AUTAMEDICA_DATA_DIR` or `DATABASE_URL`")]
     NoDataDir,
 }

@@ -1,12 +1,12 @@
-//! Settings by the names of the deployment that this server replaces (Express, LiveKit Cloud, Cloudflare R2).
+//! Settings under the names of the deployment that this server replaces (Express, LiveKit Cloud, Cloudflare R2).
 //!
-//! Its `.env` must work here unchanged. Each of its names is translated into ours; docs/migration.md lists them.
+//! Its `.env` must work unchanged. Its names are translated into ours; docs/migration.md lists them.
 
 use std::collections::HashMap;
 
 use super::error::ConfigError;
 
-/// Pairs of a name of the replaced deployment and ours, for values that are the same in both.
+/// Pairs of the replaced deployment's name and our name for settings with the same value.
 const SAME_VALUE: [(&str, &str); 5] = [
     ("PORT", "AUTAMEDICA_PORT"),
     ("CORS_ORIGIN", "CORS_ORIGINS"),
@@ -15,41 +15,41 @@ const SAME_VALUE: [(&str, &str); 5] = [
     ("R2_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
 ];
 
-/// Settings that are known and have no effect, with what to do instead.
+/// Known settings without effect, each with advice for the operator.
 const UNSUPPORTED: [(&str, &str); 1] = [(
     "SKIP_AUTH",
     "the API is never open to everybody: without an API key only this machine may call it; make keys with \
      `autamedica-server key create`",
 )];
 
-/// Names that are ours, too.
+/// Names that are the same in both.
 const SAME_NAME: [&str; 1] = ["SUPABASE_JWT_SECRET"];
 
-/// What the settings of the replaced deployment came to.
+/// Settings of the replaced deployment in this environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExistingSettings {
-    /// Its names whose values are used, in alphabetical order.
+    /// Names whose values are used, in alphabetical order.
     pub used: Vec<&'static str>,
-    /// Its names that have no effect here, each with what to do instead.
+    /// Names without effect, each with advice for the operator.
     pub unsupported: Vec<(&'static str, &'static str)>,
 }
 
 impl ExistingSettings {
-    /// Writes to the log which names were used and which have no effect.
+    /// Logs the names that are used and those without effect.
     pub fn log(&self) {
         if !self.used.is_empty() {
-            tracing::info!(names = self.used.join(", "), "settings of the replaced deployment are used");
+            tracing::info!(names = self.used.join(", "), "using settings of the replaced deployment");
         }
         for (name, advice) in &self.unsupported {
-            tracing::warn!(name, advice, "a setting of the replaced deployment has no effect");
+            tracing::warn!(name, advice, "setting of the replaced deployment has no effect");
         }
     }
 }
 
-/// Values by our names that come from the replaced deployment's, and what is to be said of them.
+/// Translates the replaced deployment's settings. Returns the values under our names and a report for the log.
 ///
 /// # Errors
-/// [`ConfigError::Disagree`] when both names are set to different values, and [`ConfigError::Value`] when a value can't be
+/// [`ConfigError::Disagree`] if both names are set to different values, and [`ConfigError::Value`] if a value can't be
 /// translated.
 pub fn translate(
     get: &impl Fn(&str) -> Option<String>,
@@ -59,7 +59,6 @@ pub fn translate(
     let mut take = |theirs: &'static str, ours: &'static str, value: String| {
         match get(ours) {
             Some(set) if set != value => return Err(ConfigError::Disagree { ours, theirs }),
-            // The same twice needs no word.
             Some(_) => {}
             None => {
                 values.insert(ours, value);
@@ -82,7 +81,7 @@ pub fn translate(
             values.insert("AWS_REGION", "auto".to_owned());
         }
     }
-    // Ours names both addresses of an SFU, theirs only this one.
+    // `LIVEKIT_API_URL` is the SFU's only URL there, and an optional second one here.
     if let (None, Some(url)) = (get("LIVEKIT_URL"), get("LIVEKIT_API_URL")) {
         values.insert("LIVEKIT_URL", url);
         settings.used.push("LIVEKIT_API_URL");
@@ -95,7 +94,7 @@ pub fn translate(
     Ok((values, settings))
 }
 
-/// What follows the account in the address of Cloudflare R2's S3 API.
+/// Domain of Cloudflare R2's S3 API, after the account.
 pub const R2_HOST: &str = ".r2.cloudflarestorage.com";
 
 #[cfg(test)]
@@ -112,7 +111,7 @@ mod tests {
         Config::from_vars(value)
     }
 
-    /// The replaced deployment's `.env`, with exactly its names.
+    /// The replaced deployment's `.env`, with exactly these names.
     const THEIRS: [(&str, &str); 12] = [
         ("PORT", "8890"),
         ("CORS_ORIGIN", "https://patients.clinic.example"),

@@ -1,13 +1,13 @@
-//! Where the server's own files live.
+//! Folder of the server's files.
 
 use std::path::PathBuf;
 
-/// The folder of the server's own files, by the environment; `None` without a home.
+/// Returns the folder of the server's files according to the environment; `None` without a home folder.
 pub fn data_folder() -> Option<PathBuf> {
     data_dir(&|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
 }
 
-/// Where the server's own files live: named, else systemd's state folder, else the user's data folder.
+/// Returns `AUTAMEDICA_DATA_DIR`, systemd's state folder, or a folder in the user's data folder.
 pub(super) fn data_dir(get: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     if let Some(folder) = get("AUTAMEDICA_DATA_DIR").or_else(|| get("STATE_DIRECTORY")) {
         return Some(folder.into());

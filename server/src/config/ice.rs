@@ -1,4 +1,4 @@
-//! STUN and TURN servers for calls from peer to peer.
+//! STUN and TURN servers for peer-to-peer calls.
 
 use std::time::Duration;
 
@@ -10,32 +10,32 @@ use ring::hmac;
 use super::error::ConfigError;
 use crate::secret::Secret;
 
-/// The servers that clients are told.
+/// STUN and TURN servers for clients.
 #[derive(Clone, Debug, Default)]
 pub struct IceConfig {
-    /// Those that are the same for everybody.
+    /// Servers without credentials or with permanent ones.
     pub servers: Vec<IceServer>,
-    /// A TURN server that takes passwords for a limited time.
+    /// TURN server with temporary credentials.
     pub turn: Option<TurnConfig>,
 }
 
-/// A TURN server that shares a secret with this one (coturn's `use-auth-secret`).
+/// TURN server that shares a secret with this server (coturn's `use-auth-secret`).
 #[derive(Clone, Debug)]
 pub struct TurnConfig {
-    /// Where it is.
+    /// URLs of the server.
     pub urls: Vec<String>,
-    /// Its `static-auth-secret`.
+    /// coturn's `static-auth-secret`.
     pub secret: Secret,
 }
 
-/// What an address begins with, and so a server's kind.
+/// Allowed URL schemes.
 const SCHEMES: [&str; 4] = ["stun:", "stuns:", "turn:", "turns:"];
 
 impl IceConfig {
     /// Reads `ICE_SERVERS`, `TURN_URLS` and `TURN_SECRET`.
     ///
     /// # Errors
-    /// When one has another form, or of the last two one is missing.
+    /// [`ConfigError::Value`] for an invalid value, and [`ConfigError::MissingFor`] if only one of the last two is set.
     pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let wrong = || ConfigError::Value {
             name: "ICE_SERVERS",
@@ -68,18 +68,18 @@ impl IceConfig {
 }
 
 impl TurnConfig {
-    /// The server with a password for this user: the base64 of the HMAC-SHA1 of the name, as coturn has it
-    /// (draft-uberti-behave-turn-rest-00).
+    /// Returns the server with temporary credentials for a user. The password is the base64 of the user name's
+    /// HMAC-SHA1 (draft-uberti-behave-turn-rest-00).
     pub fn server_for(&self, user: &Id, until: Timestamp) -> IceServer {
         let username = format!("{}:{user}", until.as_millis() / 1000);
-        // TURN knows no other hash.
+        // The protocol requires SHA-1.
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.secret.expose().as_bytes());
         let credential = STANDARD.encode(hmac::sign(&key, username.as_bytes()));
         IceServer { urls: self.urls.clone(), username: Some(username), credential: Some(credential) }
     }
 }
 
-/// How long a password lets its holder in: as long as a token.
+/// Validity of TURN credentials; same as a token's.
 pub const TURN_TTL: Duration = crate::token::TTL;
 
 #[cfg(test)]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn passwords_are_coturns() {
-        // What `printf '1700000000:doctor-1' | openssl dgst -sha1 -hmac north -binary | base64` prints.
+        // Computed with `printf '1700000000:doctor-1' | openssl dgst -sha1 -hmac north -binary | base64`.
         let turn = TurnConfig { urls: vec!["turn:a.example".to_owned()], secret: Secret::new("north") };
         let server = turn.server_for(&Id::new("doctor-1").unwrap(), Timestamp::from_millis(1_700_000_000_000));
         assert_eq!(server.username.as_deref(), Some("1700000000:doctor-1"));

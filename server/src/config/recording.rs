@@ -1,4 +1,4 @@
-//! The settings of recordings.
+//! Settings of recordings.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,11 @@ use super::values::{switch, value, web_address};
 use crate::recording::{RecordingConfig, S3Config};
 use crate::secret::Secret;
 
-/// How to record: `RECORDING`, `RECORDER_BIN`, `RECORDINGS_DIR`, and the bucket's settings by Amazon's names.
+/// Reads `RECORDING`, `RECORDER_BIN`, `RECORDINGS_DIR`, `RECORDING_RETENTION_DAYS` and the bucket's settings under
+/// Amazon's names.
 ///
 /// # Errors
-/// When a setting is wrong or one that goes with it is missing.
+/// [`ConfigError::Value`] for an invalid value, and [`ConfigError::MissingForBucket`] for a bucket without credentials.
 pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, ConfigError> {
     let (local, egress) = match get("RECORDING").as_deref() {
         None | Some("local") => (true, false),
@@ -38,12 +39,13 @@ pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, Co
             region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
             access_key: get("AWS_ACCESS_KEY_ID").ok_or(missing("AWS_ACCESS_KEY_ID"))?,
             secret_key: Secret::new(get("AWS_SECRET_ACCESS_KEY").ok_or(missing("AWS_SECRET_ACCESS_KEY"))?),
-            // Other servers than Amazon's rarely have a name for each bucket.
+            // Most S3 servers other than Amazon's have no host name per bucket.
             path_style: match get("AWS_S3_FORCE_PATH_STYLE") {
                 None => endpoint.is_some(),
                 set => switch("AWS_S3_FORCE_PATH_STYLE", set)?,
             },
-            // A KMS key is asked for in any case: a storage that can't use it must not pass for one that did.
+            // With a KMS key, encryption is always requested and verified, so that a storage that ignores the key is
+            // detected.
             encrypted_by_provider: kms_key.is_none() && endpoint.as_ref().is_some_and(is_r2),
             kms_key,
             bucket,
@@ -60,7 +62,7 @@ pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, Co
     })
 }
 
-/// Whether an S3 server is Cloudflare R2, which encrypts every object and knows no header for it.
+/// Returns `true` for Cloudflare R2, which encrypts every object and doesn't support the encryption headers.
 fn is_r2(endpoint: &url::Url) -> bool {
     endpoint.host_str().is_some_and(|host| host.ends_with(R2_HOST))
 }

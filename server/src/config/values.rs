@@ -1,4 +1,4 @@
-//! Reading single settings.
+//! Parsers for single settings.
 
 use std::str::FromStr;
 
@@ -9,10 +9,10 @@ use url::Url;
 use super::error::ConfigError;
 use crate::proxies::Network;
 
-/// A value of the right form, if there is one.
+/// Parses an optional value.
 ///
 /// # Errors
-/// When there is one of another form.
+/// [`ConfigError::Value`] if it can't be parsed or `is_right` rejects it.
 pub fn value<T: FromStr>(
     name: &'static str,
     expected: &'static str,
@@ -23,10 +23,10 @@ pub fn value<T: FromStr>(
     text.map(|text| read(text).ok_or(ConfigError::Value { name, expected })).transpose()
 }
 
-/// Whether something is switched on.
+/// Parses a boolean; `false` if unset.
 ///
 /// # Errors
-/// When it is neither on nor off.
+/// [`ConfigError::Value`] for other values.
 pub fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
     match text.as_deref() {
         None | Some("0" | "false" | "off" | "no") => Ok(false),
@@ -35,10 +35,10 @@ pub fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigEr
     }
 }
 
-/// A language of our texts; Spanish when none is named.
+/// Parses a language; Spanish if unset.
 ///
 /// # Errors
-/// When there are no texts in it.
+/// [`ConfigError::Value`] for other languages.
 pub fn language(name: &'static str, text: Option<String>) -> Result<Language, ConfigError> {
     let read = |text: String| Language::parse(&text).ok_or(ConfigError::Value { name, expected: "`es` or `en`" });
     text.map_or(Ok(Language::default()), read)
@@ -53,7 +53,7 @@ pub fn transport(name: &'static str, text: Option<String>) -> Result<Transport, 
     text.map_or(Ok(Transport::default()), read)
 }
 
-/// Origins with commas between them, as browsers write them: no path, not even a slash at the end.
+/// Parses comma-separated origins as browsers send them, without a trailing slash.
 pub fn origins(text: Option<String>) -> Result<Vec<HeaderValue>, ConfigError> {
     let wrong = || ConfigError::Value {
         name: "CORS_ORIGINS",
@@ -69,16 +69,16 @@ pub fn origins(text: Option<String>) -> Result<Vec<HeaderValue>, ConfigError> {
         .collect()
 }
 
-/// An address of the web.
+/// Parses an `http` or `https` URL.
 ///
 /// # Errors
-/// When it isn't one.
+/// [`ConfigError::Value`] for other values.
 pub fn web_address(name: &'static str, text: &str) -> Result<Url, ConfigError> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
     url.ok_or(ConfigError::Value { name, expected: "an address such as `https://clinic.example`" })
 }
 
-/// Where people reach the server: nothing but a scheme, a name and perhaps a port, and encrypted unless it is this machine.
+/// Parses the server's public URL: scheme, host and optional port; `https` unless the host is this machine.
 pub fn public_address(text: &str) -> Result<Url, ConfigError> {
     let url = web_address("PUBLIC_URL", text)?;
     let is_local = match url.host() {
@@ -97,7 +97,7 @@ pub fn public_address(text: &str) -> Result<Url, ConfigError> {
     Err(ConfigError::Value { name: "PUBLIC_URL", expected })
 }
 
-/// Addresses and networks with commas between them.
+/// Parses comma-separated IP addresses and networks.
 pub fn networks(text: &str) -> Result<Vec<Network>, ConfigError> {
     let wrong = |_| ConfigError::Value {
         name: "TRUSTED_PROXIES",

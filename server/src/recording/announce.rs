@@ -1,5 +1,5 @@
-//! Announcements in a room's metadata: the state of its recording, a problem, and the number of its end-to-end key. Foreign clients
-//! and those who join later read them too.
+//! Announcements in a room's metadata: recording state, problem, and index of the end-to-end key. Metadata also reaches
+//! foreign clients and participants who join later.
 
 use autamedica_api::{
     AnnouncedRecording, CONSENT_TEXT_VERSION, RecordingState, RoomAnnouncement, RoomProblem, room_name,
@@ -10,24 +10,25 @@ use crate::error::Result;
 use crate::state::AppState;
 use crate::store::{StoredConsultation, StoredRecording};
 
-/// Announces the state of a recording to its room. A room that isn't open is left out: the driver announces again later.
+/// Announces the state of a recording. Skips rooms that aren't open, because the driver repeats the announcement.
 ///
 /// # Errors
-/// `SfuUnavailable` or `DatabaseUnavailable`.
+/// [`Error::Sfu`](crate::error::Error::Sfu) and [`Error::Database`](crate::error::Error::Database).
 pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<String>) -> Result<()> {
-    // Participants wait for the outcome of a request, also when there is none.
+    // Participants wait for the outcome of a request, even a negative one.
     let came_to_nothing = matches!(recording.state, RecordingState::Refused | RecordingState::Failed);
     let is_stuck = recording.state == RecordingState::Storing && recording.storage_problem.is_some();
     let e2ee_key_index = state.store.consultation(&recording.consultation).await?.map_or(0, |stored| stored.key_index);
     change(state, &room_name(&recording.consultation), |known| {
-        // A recording that is over is no news to a room that never heard of it, or hears of the next one already.
+        // A finished recording must not replace the announcement of another one, and isn't announced to a room that
+        // never saw it.
         let is_others = known.recording.as_ref().map_or(!is_stuck, |known| known.recording_id != recording.id);
         if !recording.state.is_active() && is_others {
             return known;
         }
         RoomAnnouncement {
             problem: known.problem,
-            // Never an older key than announced: the consultation was read before the room.
+            // The consultation was read before the room, so the announced index can be newer.
             e2ee_key_index: e2ee_key_index.max(known.e2ee_key_index),
             recording: (recording.state.is_active() || came_to_nothing || is_stuck).then(|| AnnouncedRecording {
                 recording_id: recording.id.clone(),
@@ -41,10 +42,10 @@ pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<
     .await
 }
 
-/// Announces the number of a room's end-to-end key, where `open`, a recent state of the room, lacks it.
+/// Announces the index of the end-to-end key if `open`, a recent state of the room, has an older one.
 ///
 /// # Errors
-/// `SfuUnavailable`.
+/// [`Error::Sfu`](crate::error::Error::Sfu).
 pub async fn announce_key(state: &AppState, stored: &StoredConsultation, open: &Room) -> Result<()> {
     if read(open).e2ee_key_index >= stored.key_index {
         return Ok(());
@@ -54,10 +55,10 @@ pub async fn announce_key(state: &AppState, stored: &StoredConsultation, open: &
         .await
 }
 
-/// Announces a problem to a room that knows of none of its kind.
+/// Announces a problem, unless one of the same kind is announced already.
 ///
 /// # Errors
-/// `SfuUnavailable`.
+/// [`Error::Sfu`](crate::error::Error::Sfu).
 pub async fn announce_problem(state: &AppState, room: &str, problem: RoomProblem) -> Result<()> {
     change(state, room, |known| {
         if known.problem.as_ref().is_some_and(|known| known.what == problem.what) {
@@ -68,7 +69,7 @@ pub async fn announce_problem(state: &AppState, room: &str, problem: RoomProblem
     .await
 }
 
-/// Changes the announcement of an open room, if `change` makes another one of the present one.
+/// Updates the announcement of an open room if `change` modifies it.
 async fn change(state: &AppState, room: &str, change: impl FnOnce(RoomAnnouncement) -> RoomAnnouncement) -> Result<()> {
     let _locked = state.metadata_locks.lock(room).await;
     let Some(open) = state.sfu.open_rooms(vec![room.to_owned()]).await?.pop() else { return Ok(()) };
@@ -81,7 +82,7 @@ async fn change(state: &AppState, room: &str, change: impl FnOnce(RoomAnnounceme
     Ok(())
 }
 
-/// The present announcement. Metadata that isn't ours counts as none.
+/// Returns the current announcement; the default if the metadata is foreign.
 fn read(room: &Room) -> RoomAnnouncement {
     serde_json::from_str(&room.metadata).unwrap_or_default()
 }

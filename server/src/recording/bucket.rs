@@ -1,4 +1,4 @@
-//! An S3 bucket: uploads that go on where they broke off, and a look at what arrived.
+//! S3 bucket: resumable uploads and verification of stored objects.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -17,71 +17,72 @@ use super::storage_error::StorageError;
 use crate::secret::{Secret, hex};
 use crate::store::{Store, StoredPart};
 
-/// How long a link to an object is good.
+/// Validity of a download URL.
 pub const LINK_LASTS: Duration = Duration::from_secs(5 * 60);
-/// How much is uploaded or read back at once. S3 wants 5 MiB at least, and 10,000 parts at most: this is enough for 80 GB.
+/// Size of a part for upload and verification. S3 requires at least 5 MiB and at most 10,000 parts, so this suffices
+/// for 80 GB.
 const CHUNK: u64 = 8 * 1024 * 1024;
-/// How long the storage may take for one request: a chunk over a line of half a megabit.
+/// Timeout of a request. Allows 8 MiB at 0.5 Mbit/s.
 const TIMEOUT: Duration = Duration::from_secs(180);
-/// How long it may take to answer at all.
+/// Timeout for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request is repeated before the doctor is told. It is tried again after that, too.
+/// Time during which a request is retried before a problem is reported. Later attempts follow anyway.
 const REPEATED_FOR: Duration = Duration::from_secs(5);
 
-/// Name of the encryption of an object whose storage encrypts everything and confirms nothing.
+/// Reported encryption of storages that encrypt every object without confirming it.
 const PROVIDER_ENCRYPTION: &str = "provider";
 
-/// An S3 bucket and the way to it.
+/// Settings of an S3 bucket.
 #[derive(Clone, Debug)]
 pub struct S3Config {
-    /// The bucket.
+    /// Name of the bucket.
     pub bucket: String,
-    /// Its region.
+    /// Region of the bucket.
     pub region: String,
-    /// The name of the access key.
+    /// Access key id.
     pub access_key: String,
-    /// Its secret.
+    /// Secret access key.
     pub secret_key: Secret,
-    /// Another server than Amazon's.
+    /// URL of an S3 server other than Amazon's.
     pub endpoint: Option<url::Url>,
-    /// Whether the bucket stands in the path instead of the server's name.
+    /// `true` to address the bucket in the path instead of the host name.
     pub path_style: bool,
-    /// The KMS key to encrypt with; without it, with S3's own.
+    /// KMS key for encryption. Default: S3-managed keys.
     pub kms_key: Option<String>,
-    /// More certificates to trust, as PEM.
+    /// Additional CA certificates as PEM.
     pub ca: Option<Vec<u8>>,
-    /// Whether the storage encrypts every object by itself and neither takes nor confirms a request to (Cloudflare R2).
+    /// `true` if the storage encrypts every object itself and supports no encryption headers (Cloudflare R2).
     pub encrypted_by_provider: bool,
 }
 
-/// An upload that has begun, as the database keeps it.
+/// State of a multipart upload, stored in the database.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Upload {
     id: String,
     etags: Vec<String>,
 }
 
-/// Notes how far an upload has come.
+/// Stores the state of an upload.
 #[derive(Debug)]
 pub struct Progress {
-    /// The database.
+    /// Database of the server.
     pub store: Store,
-    /// The part that is uploaded, as it stands there.
+    /// The uploaded part, as stored in the database.
     pub part: StoredPart,
 }
 
 impl Progress {
-    /// Notes it.
+    /// Stores the state.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
         let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
         self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
     }
 }
 
-/// A bucket.
+/// An S3 bucket.
 #[derive(Debug)]
 pub struct Bucket {
     store: AmazonS3,
@@ -90,10 +91,10 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Nothing is asked of it yet.
+    /// Creates a client without connecting.
     ///
     /// # Errors
-    /// When the settings can't work.
+    /// [`StorageError::S3`], [`StorageError::Head`] or [`StorageError::Certificates`] for invalid settings.
     pub fn open(config: S3Config) -> Result<Self, StorageError> {
         let mut options =
             object_store::ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
@@ -127,12 +128,13 @@ impl Bucket {
         Ok(Self { store, http, config })
     }
 
-    /// Where an object of this key is kept, in words.
+    /// Returns the location of an object, `s3://…`.
     pub fn location(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.config.bucket)
     }
 
-    /// What an egress must know to bring a file here. How it is to be encrypted can't be said: that is the bucket's default.
+    /// Returns the settings with which an egress uploads to this bucket. They can't request encryption; the bucket's
+    /// default applies.
     pub fn for_egress(&self) -> S3Upload {
         let S3Config { bucket, region, access_key, secret_key, endpoint, path_style, .. } = &self.config;
         S3Upload {
@@ -146,10 +148,11 @@ impl Bucket {
         }
     }
 
-    /// Uploads a file in parts, from where an earlier try came to.
+    /// Uploads a file in parts; continues an earlier `upload`.
     ///
     /// # Errors
-    /// When it doesn't come to an end.
+    /// [`StorageError::Disk`] if the file can't be read or the state can't be stored, and [`StorageError::S3`] if the
+    /// upload fails.
     pub async fn upload(
         &self,
         key: &str,
@@ -168,7 +171,7 @@ impl Bucket {
                 upload
             }
         };
-        // An empty file has one part, too.
+        // Empty files have one part, too.
         let chunks = size.div_ceil(CHUNK).max(1);
         for number in u64::try_from(upload.etags.len()).unwrap_or(u64::MAX)..chunks {
             let bytes = read_chunk(file, number * CHUNK, CHUNK).await?;
@@ -180,16 +183,18 @@ impl Bucket {
         let parts = upload.etags.iter().map(|etag| PartId { content_id: etag.clone() }).collect();
         match self.store.complete_multipart(key, &upload.id, parts).await {
             Ok(_) => Ok(()),
-            // An earlier try may have come that far, and its answer got lost.
+            // An earlier attempt may have completed the upload and lost the answer.
             Err(_) if self.store.head(key).await.is_ok_and(|found| found.size == size) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Reads the object back: its size, its checksum, and how it is encrypted. One that isn't encrypted doesn't stay.
+    /// Verifies size, checksum and encryption of an object. Deletes it if it differs or isn't encrypted as requested.
+    /// Returns the encryption.
     ///
     /// # Errors
-    /// When it isn't the file, encrypted as asked, or the storage doesn't say.
+    /// [`StorageError::NotEncrypted`], [`StorageError::Differs`], or another [`StorageError`] if the object can't be
+    /// read.
     pub async fn check(&self, key: &str, file: &Path, sha256: &str) -> Result<String, StorageError> {
         let path = &Key::from(key);
         let encryption = match self.encryption(key).await {
@@ -207,10 +212,11 @@ impl Bucket {
         Err(StorageError::Differs)
     }
 
-    /// How an object is encrypted.
+    /// Returns the encryption of an object.
     ///
     /// # Errors
-    /// When it isn't there, isn't encrypted as asked, or the storage doesn't say.
+    /// [`StorageError::Missing`], [`StorageError::NotEncrypted`], or [`StorageError::Head`] if the storage doesn't
+    /// answer.
     pub async fn encryption(&self, key: &str) -> Result<String, StorageError> {
         let url = self.store.signed_url(reqwest::Method::HEAD, &Key::from(key), LINK_LASTS).await?;
         let without_url = |error: reqwest::Error| StorageError::Head(error.without_url());
@@ -223,7 +229,7 @@ impl Bucket {
         let encryption = header("x-amz-server-side-encryption").unwrap_or_default();
         let key_used = header("x-amz-server-side-encryption-aws-kms-key-id").unwrap_or_default();
         let is_right = match &self.config.kms_key {
-            // The storage may answer with the key's whole address where its id was given.
+            // The storage may answer with the key's ARN instead of its id.
             Some(wanted) => {
                 encryption.starts_with("aws:kms") && key_used.ends_with(wanted.rsplit('/').next().unwrap_or(""))
             }
@@ -233,20 +239,20 @@ impl Bucket {
         if is_right { Ok(encryption) } else { Err(StorageError::NotEncrypted) }
     }
 
-    /// Reads an object back: its size and its SHA-256.
+    /// Downloads an object and returns its size and SHA-256.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// [`StorageError::S3`] if it can't be read.
     pub async fn content(&self, key: &str) -> Result<(u64, String), StorageError> {
         let path = &Key::from(key);
         let size = self.store.head(path).await?.size;
         Ok((size, self.hash(path, size).await?))
     }
 
-    /// Deletes an object; one that is gone already is fine.
+    /// Deletes an object, unless it is gone already.
     ///
     /// # Errors
-    /// When it is still there.
+    /// [`StorageError::S3`] if it can't be deleted.
     pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
         match self.store.delete(&Key::from(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -254,15 +260,15 @@ impl Bucket {
         }
     }
 
-    /// A link to an object, good for [`LINK_LASTS`].
+    /// Returns a download URL, valid for [`LINK_LASTS`].
     ///
     /// # Errors
-    /// When it can't be signed.
+    /// [`StorageError::S3`] if it can't be signed.
     pub async fn link(&self, key: &str) -> Result<String, StorageError> {
         Ok(self.store.signed_url(reqwest::Method::GET, &Key::from(key), LINK_LASTS).await?.into())
     }
 
-    /// The checksum of an object of this size. It is read piece by piece: none of hours breaks off.
+    /// Computes an object's SHA-256. Reads it in parts, because a download of hours could be interrupted.
     async fn hash(&self, path: &Key, size: u64) -> Result<String, StorageError> {
         let mut context = Context::new(&SHA256);
         for start in (0..size).step_by(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
@@ -272,7 +278,7 @@ impl Bucket {
     }
 }
 
-/// `length` bytes of a file from `offset` on.
+/// Reads `length` bytes of a file from `offset`.
 async fn read_chunk(file: &Path, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
     let file = file.to_owned();
     let read = move || {

@@ -1,4 +1,4 @@
-//! One recording from its request to its end: the task that has it made, in whatever way.
+//! Driver of a recording: a task per recording, from the request to the stored files, for every backend.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,43 +15,44 @@ use crate::error::{Error, Result};
 use crate::state::AppState;
 use crate::store::{StoredConsultation, StoredPart, StoredRecording};
 
-/// How often what dies at once is started again before the recording is given up.
+/// Number of crashes in a row after which a recording is given up.
 const MOST_CRASHES: u32 = 5;
-/// What lived so long didn't die at once.
+/// Running time after which a crash doesn't count as one in a row.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
-/// How often the room's metadata is compared: an SFU that restarts has forgotten it.
+/// Interval for repeating announcements, because a restarted SFU loses the rooms' metadata.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(5);
-/// How long until a storage that doesn't encrypt is tried again.
+/// Delay before a storage that doesn't encrypt is tried again.
 const UNENCRYPTED_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// How long the database may take to say who consents.
+/// Timeout for reading the consents from the database.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
-/// Waits for what is read from the database, but not for ever.
+/// Waits for a database query, with a timeout.
 ///
 /// # Errors
-/// When the database fails, or doesn't answer in time.
+/// [`Error::Database`] if the query fails, and [`Error::Internal`] after the timeout.
 pub(super) async fn answered<T>(read: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     let read = tokio::time::timeout(READ_WITHIN, read).await;
     Ok(read.map_err(|_| Error::Internal("the database doesn't answer in time"))??)
 }
 
-/// The states of a recording that is made.
+/// States in which a backend records.
 pub(super) const MAKING: [RecordingState; 3] =
     [RecordingState::Starting, RecordingState::Recording, RecordingState::Paused];
 
-/// Which recording.
+/// A recording and its context.
 pub(super) struct Case {
-    /// The server.
+    /// State of the server.
     pub state: AppState,
-    /// What it records with.
+    /// Recording settings of the server.
     pub recordings: Arc<Recordings>,
-    /// The recording's id.
+    /// Id of the recording.
     pub id: String,
 }
 
 impl Case {
-    /// Who must answer: the patient, also before they come, and whoever else is there without having consented.
+    /// Returns the identities that must answer: the patient, even before joining, and present participants without
+    /// consent.
     async fn asked(&self, recording: &StoredRecording) -> Result<Vec<String>> {
         let mut asked = self.state.store.without_consent(&recording.consultation).await?;
         if recording.state == RecordingState::Asking
@@ -64,15 +65,15 @@ impl Case {
     }
 }
 
-/// A way to make a recording. When, and whether at all, isn't its business.
+/// A recording backend. The driver decides when it records.
 pub(super) trait Way: Send {
-    /// What it hears while it works.
+    /// Event of the backend.
     type News: Send;
 
-    /// Looks what became of what was begun before. `false` as long as nothing else can be done.
+    /// Recovers parts of an earlier run. Returns `false` while that is in progress.
     fn prepare(&mut self, case: &Case, recording: &StoredRecording) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Has it recorded, or during a pause not.
+    /// Records or, with `pause`, doesn't.
     fn record(
         &mut self,
         case: &Case,
@@ -80,23 +81,23 @@ pub(super) trait Way: Send {
         pause: bool,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// The database doesn't say how the recording stands, and who consents to it.
+    /// Handles a database failure: state and consents of the recording are unknown.
     fn doubt(&mut self, case: &Case) -> impl Future<Output = ()> + Send;
 
-    /// Has what is recorded finished. `false` while something is still at work.
+    /// Stops recording and finishes the files. Returns `false` while that is in progress.
     fn stop(&mut self, case: &Case) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Waits for news. Can be waited for beside other things.
+    /// Waits for the next event. Cancel-safe.
     fn next(&mut self) -> impl Future<Output = Self::News> + Send;
 
-    /// Takes news in.
+    /// Processes an event.
     fn take(&mut self, case: &Case, news: Self::News) -> impl Future<Output = Result<()>> + Send;
 
-    /// The server ends.
+    /// Handles the shutdown of the server.
     fn leave(self, case: &Case) -> impl Future<Output = ()> + Send;
 }
 
-/// What died, and when it may be started again.
+/// Crashes in a row, and the delay before the next start.
 pub(super) struct Crashes {
     number: u32,
     not_before: Instant,
@@ -109,37 +110,37 @@ impl Default for Crashes {
 }
 
 impl Crashes {
-    /// Whether it is time.
+    /// Returns `true` after the delay.
     pub fn may_start(&self) -> bool {
         Instant::now() >= self.not_before
     }
 
-    /// What was started then has died: it is told, and too often in a row is the end of the recording.
+    /// Counts a crash and reports the problem. After [`MOST_CRASHES`] in a row the recording stops.
     pub async fn note(&mut self, case: &Case, problem: &str, since: Instant) -> Result<()> {
         self.number = if since.elapsed() > STABLE_AFTER { 1 } else { self.number + 1 };
-        // At least a second, so that two parts never begin in the same one.
+        // At least a second, because file names have second precision.
         self.not_before = Instant::now() + Duration::from_secs(1 << self.number.min(4));
         case.state.store.recording_problem(&case.id, Some(problem)).await?;
         if self.number >= MOST_CRASHES {
-            tracing::error!(recording = case.id, problem, "it dies again and again; the recording is given up");
+            tracing::error!(recording = case.id, problem, "recording given up after repeated crashes");
             case.state.store.move_recording(&case.id, &MAKING, RecordingState::Stopping).await?;
         }
         Ok(())
     }
 }
 
-/// What this task knows beside the database.
+/// State of the driver task.
 struct Drive<W> {
     case: Case,
     way: W,
-    /// How often storing failed.
+    /// Number of failed attempts to store the files.
     tries: u32,
     not_before: Instant,
     ended: watch::Receiver<bool>,
     announced: Option<(StoredRecording, Vec<String>, Instant)>,
 }
 
-/// Drives a recording until nothing is left to do, or the server ends.
+/// Drives a recording until it is finished or the server shuts down.
 pub(super) async fn drive(case: Case, way: impl Way, mut ended: watch::Receiver<bool>) {
     let recordings = case.recordings.clone();
     let not_before = Instant::now();
@@ -149,36 +150,36 @@ pub(super) async fn drive(case: Case, way: impl Way, mut ended: watch::Receiver<
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
-                tracing::warn!(%error, recording = drive.case.id, "a recording can't be driven; trying again");
+                tracing::warn!(%error, recording = drive.case.id, "driving a recording failed; retrying");
                 drive.way.doubt(&drive.case).await;
             }
         }
         let news = tokio::select! {
             news = drive.way.next() => news,
             () = recordings.next_look() => continue,
-            // A closed channel means that the server is gone.
+            // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => break,
         };
         if let Err(error) = drive.way.take(&drive.case, news).await {
-            tracing::warn!(%error, recording = drive.case.id, "a recording's news can't be noted");
+            tracing::warn!(%error, recording = drive.case.id, "processing a recording event failed");
         }
     }
     drive.way.leave(&drive.case).await;
 }
 
 impl<W: Way> Drive<W> {
-    /// Looks at the recording and does what is due. `false` when nothing is left to do.
+    /// Performs the next action for the recording's state. Returns `false` when it is finished.
     async fn step(&mut self) -> Result<bool> {
         let (case, store) = (&self.case, self.case.state.store.clone());
         let Some(recording) = answered(store.recording(&case.id)).await? else { return Ok(false) };
         if !self.way.prepare(case, &recording).await? {
             return Ok(true);
         }
-        // News that were found may have moved it.
+        // Recovery may have changed the state.
         let Some(recording) = answered(store.recording(&case.id)).await? else { return Ok(false) };
         let consultation = answered(store.consultation(&recording.consultation)).await?;
         let over = consultation.as_ref().is_none_or(StoredConsultation::is_over);
-        // Also when both sides have left there is nothing more to record.
+        // A recording also ends when both sides have left.
         let ended = over || consultation.is_none_or(|stored| stored.state == ConsultationState::Ended);
         match recording.state {
             RecordingState::Asking | RecordingState::Starting if over => {
@@ -189,12 +190,12 @@ impl<W: Way> Drive<W> {
                 store.move_recording(&case.id, &[recording.state], RecordingState::Stopping).await?;
             }
             RecordingState::Starting | RecordingState::Recording | RecordingState::Paused => {
-                // To begin may take its time.
+                // Starting the backend may take a while, so the room is informed first.
                 if recording.state == RecordingState::Starting {
                     let asked = case.asked(&recording).await?;
                     self.tell_room(&recording, asked).await;
                 }
-                // Nothing is recorded while somebody is there who hasn't consented.
+                // Nothing is recorded while a participant without consent is present.
                 let pause = !answered(store.without_consent(&recording.consultation)).await?.is_empty();
                 self.way.record(&self.case, &recording, pause).await?;
             }
@@ -207,7 +208,7 @@ impl<W: Way> Drive<W> {
             }
             RecordingState::Storing => {
                 self.tell_room(&recording, Vec::new()).await;
-                // A part may have been found only now.
+                // Recovery may have found another part.
                 if self.way.stop(&self.case).await? {
                     self.store(&recording).await?;
                 }
@@ -215,7 +216,7 @@ impl<W: Way> Drive<W> {
             }
             _ => {
                 self.tell_room(&recording, Vec::new()).await;
-                // It was cancelled or refused, perhaps with a recorder on its way.
+                // A cancelled or refused recording may have a starting recorder.
                 if !self.way.stop(&self.case).await? {
                     return Ok(true);
                 }
@@ -236,7 +237,7 @@ impl<W: Way> Drive<W> {
         Ok(true)
     }
 
-    /// Brings the files to where they are kept, again and again until they are there.
+    /// Stores the files, with increasing delays between attempts.
     async fn store(&mut self, recording: &StoredRecording) -> Result<()> {
         if Instant::now() < self.not_before {
             return Ok(());
@@ -244,14 +245,14 @@ impl<W: Way> Drive<W> {
         let mut ended = self.ended.clone();
         let stored = tokio::select! {
             stored = store_away::store(&self.case.state, &self.case.recordings, recording) => stored?,
-            // What is uploaded so far is noted, and the next start goes on from there.
+            // The upload's state is stored, and the next start continues it.
             _ = ended.wait_for(|end| *end) => return Ok(()),
         };
-        // The next look tells the room that all is well, and ends.
+        // The next step announces the end and finishes.
         let Err(error) = stored else { return Ok(()) };
         self.tries += 1;
         let pause = match error {
-            // Only the operator can change that; until then, the less is sent there the better.
+            // Only the operator can fix this. Until then, as little as possible is sent there.
             StorageError::NotEncrypted => UNENCRYPTED_PAUSE,
             _ => Duration::from_secs(1 << self.tries.min(6)),
         };
@@ -259,7 +260,7 @@ impl<W: Way> Drive<W> {
         Ok(())
     }
 
-    /// Tells the room, when there is something new or it is time to look again.
+    /// Announces the recording to the room after a change and periodically.
     async fn tell_room(&mut self, recording: &StoredRecording, asked: Vec<String>) {
         let is_known = self.announced.as_ref().is_some_and(|(known, known_asked, at)| {
             known == recording && *known_asked == asked && at.elapsed() < ANNOUNCE_EVERY
@@ -269,7 +270,7 @@ impl<W: Way> Drive<W> {
         }
         match announce::announce(&self.case.state, recording, asked.clone()).await {
             Ok(()) => self.announced = Some((recording.clone(), asked, Instant::now())),
-            Err(error) => tracing::debug!(%error, "a room can't be told of its recording; trying again"),
+            Err(error) => tracing::debug!(%error, "announcing a recording failed; retrying"),
         }
     }
 }

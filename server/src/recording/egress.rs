@@ -1,6 +1,6 @@
-//! A recording that LiveKit's egress makes: asked for at the SFU's API, followed by its webhooks.
+//! Recording by LiveKit's egress, started through the SFU's API and followed by webhooks.
 //!
-//! All that is known is in the database, so any server can go on with it. Where no webhook comes, the SFU is asked.
+//! The state is in the database, so any server can continue. Without webhooks, the SFU is polled.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -19,28 +19,28 @@ use crate::sfu::is_answer;
 use crate::state::AppState;
 use crate::store::{PartState, StoredPart, StoredRecording};
 
-/// How often the SFU is asked how its egresses stand, and one that doesn't stop is told again.
+/// Interval for polling the SFU for its egresses, and for repeating a stop request.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// How long an egress may be unknown to the SFU, or not hear that it is to stop, until it counts as lost.
+/// Time after which an egress counts as lost if the SFU doesn't know it or it doesn't stop.
 const LOST_AFTER: Duration = Duration::from_secs(60);
 
-/// How often the SFU is asked for egresses, where no webhook tells of them.
+/// Interval for listing all egresses of the SFU, which finds foreign ones without webhooks.
 const LIST_EVERY: Duration = Duration::from_secs(5);
 
-/// What is known beside the database.
+/// State of the backend besides the database.
 #[derive(Default)]
 pub struct Egress {
     crashes: Crashes,
-    /// The part that was recorded at the last look. When it is gone, its egress came to nothing.
+    /// Number of the part in progress, and when it was first seen. If its row is gone, the egress failed.
     at_work: Option<(u32, Instant)>,
-    /// When the SFU was asked last.
+    /// Time of the last poll.
     asked: Option<Instant>,
-    /// Since when something is told to stop, and when it was told last.
+    /// Times of the first and the last stop request.
     stopping: Option<(Instant, Instant)>,
 }
 
 impl Way for Egress {
-    /// News come from the webhooks, and go to the database.
+    /// Events arrive as webhooks and are processed there.
     type News = Infallible;
 
     async fn prepare(&mut self, case: &Case, recording: &StoredRecording) -> Result<bool> {
@@ -52,7 +52,7 @@ impl Way for Egress {
         Ok(true)
     }
 
-    /// Keeps an egress at work. It can't pause: it is stopped, and the next one begins a new part.
+    /// Keeps an egress running. Egress can't pause, so it is stopped for a pause, and the next one writes a new part.
     async fn record(&mut self, case: &Case, recording: &StoredRecording, pause: bool) -> Result<()> {
         let store = &case.state.store;
         let parts = store.parts(&case.id).await?;
@@ -77,7 +77,8 @@ impl Way for Egress {
         }
     }
 
-    /// An egress can't pause. Whoever comes meanwhile is in it until the database answers.
+    /// Does nothing, because egress can't pause: participants who join meanwhile are recorded until the database
+    /// answers.
     async fn doubt(&mut self, _: &Case) {}
 
     async fn stop(&mut self, case: &Case) -> Result<bool> {
@@ -96,7 +97,7 @@ impl Way for Egress {
         match news {}
     }
 
-    /// The egress goes on without us. The next start, or another server, goes on with it.
+    /// Does nothing: the egress continues, and the next start or another server takes over.
     async fn leave(self, _: &Case) {}
 }
 
@@ -104,7 +105,7 @@ impl Egress {
     async fn start(&mut self, case: &Case, recording: &StoredRecording, parts: &[StoredPart]) -> Result<()> {
         let (state, room) = (&case.state, room_name(&recording.consultation));
         let Storage::S3(bucket) = &case.recordings.storage else { return Ok(()) };
-        // Only a room that is open has something to record.
+        // Only open rooms can be recorded.
         if state.sfu.open_rooms(vec![room.clone()]).await?.is_empty() {
             return Ok(());
         }
@@ -112,7 +113,7 @@ impl Egress {
         let mut part = StoredPart { egress: Some(String::new()), ..StoredPart::new(&case.id, number) };
         part.started_at = Some(Timestamp::now());
         let key = key(&part, recording);
-        // Names hold seconds. And it is one server that begins a part.
+        // Two parts with the same start second would have the same name. The insert lets only one server begin a part.
         let is_taken = parts.iter().any(|other| other.file.as_deref() == Some(&key));
         part.file = Some(key.clone());
         if is_taken || !state.store.begin_part(&part).await? {
@@ -124,14 +125,14 @@ impl Egress {
                 take_in(state, &info).await
             }
             Err(error) => {
-                tracing::error!(%error, recording = case.id, "no egress takes a recording");
+                tracing::error!(%error, recording = case.id, "starting an egress failed");
                 if !is_answer(&error) {
-                    // It may have been begun all the same: the SFU is asked about it.
+                    // The egress may have started all the same; the poll finds out.
                     return Ok(state.store.recording_problem(&case.id, Some("egress-unavailable")).await?);
                 }
                 state.store.forget_part(&case.id, number).await?;
                 self.crashes.note(case, "egress-unavailable", Instant::now()).await?;
-                // What never began is better told now than in a minute.
+                // Reports a recording that never began at once, without further attempts.
                 if recording.state == RecordingState::Starting {
                     state.store.move_recording(&case.id, &MAKING, RecordingState::Stopping).await?;
                 }
@@ -140,7 +141,7 @@ impl Egress {
         }
     }
 
-    /// Tells an egress to stop, again and again until it does or is lost.
+    /// Requests an egress to stop, repeatedly until it does or counts as lost.
     async fn end(&mut self, case: &Case, part: &StoredPart) -> Result<()> {
         self.at_work = None;
         let now = Instant::now();
@@ -149,24 +150,24 @@ impl Egress {
             return Ok(());
         }
         self.stopping = Some((since, now));
-        // Without an id it is only just being begun: the next look has it.
+        // An empty id means that the egress is being started; the next step has the id.
         let Some(egress) = part.egress.as_deref().filter(|egress| !egress.is_empty()) else { return Ok(()) };
         match case.state.sfu.stop_egress(egress).await {
             Ok(info) => take_in(&case.state, &info).await,
             Err(error) => {
-                tracing::warn!(%error, recording = case.id, "an egress can't be told to stop");
+                tracing::warn!(%error, recording = case.id, "stopping an egress failed");
                 if since.elapsed() > LOST_AFTER { lost(&case.state, part).await } else { Ok(()) }
             }
         }
     }
 }
 
-/// Asks the SFU how a recording's egresses stand.
+/// Polls the SFU for the state of a recording's egresses.
 async fn ask(state: &AppState, recording: &StoredRecording, parts: &[StoredPart]) -> Result<()> {
     let known = match state.sfu.egresses(&room_name(&recording.consultation)).await {
         Ok(known) => Some(known),
         Err(error) => {
-            tracing::warn!(%error, "the SFU doesn't say how its egresses stand; asking again");
+            tracing::warn!(%error, "listing a recording's egresses failed; retrying");
             None
         }
     };
@@ -179,7 +180,7 @@ async fn ask(state: &AppState, recording: &StoredRecording, parts: &[StoredPart]
         };
         let is_known = match &known {
             Some(known) => known.iter().any(is_this),
-            // One that has an id is somewhere.
+            // An egress with an id exists.
             None => part.egress.as_ref().is_some_and(|id| !id.is_empty()),
         };
         let age = Timestamp::now().as_millis() - part.started_at.map_or(0, Timestamp::as_millis);
@@ -190,21 +191,22 @@ async fn ask(state: &AppState, recording: &StoredRecording, parts: &[StoredPart]
     Ok(())
 }
 
-/// Nobody knows what became of an egress: what it brought to the bucket is the part.
+/// Finishes the part of a lost egress with what it uploaded.
 async fn lost(state: &AppState, part: &StoredPart) -> Result<()> {
-    tracing::error!(recording = part.recording, part = part.number, "an egress is lost");
+    tracing::error!(recording = part.recording, part = part.number, "egress lost");
     state.store.recording_problem(&part.recording, Some("egress-failed")).await?;
     Ok(state.store.update_part(&StoredPart { state: PartState::Finished, ..part.clone() }).await?)
 }
 
-/// Takes in how an egress stands: from LiveKit's webhooks, or from the SFU's answers. Told twice or too late, it changes
-/// nothing. One in a room of ours that isn't ours is stopped.
+/// Processes the state of an egress from a webhook or an API answer. Idempotent and safe out of order. Stops a foreign
+/// egress in a consultation's room.
 ///
 /// # Errors
-/// When the database fails, or the SFU doesn't stop one that isn't ours.
+/// [`Error::Database`](crate::error::Error::Database), and [`Error::Sfu`](crate::error::Error::Sfu) if stopping a
+/// foreign egress fails.
 pub async fn take_in(state: &AppState, info: &EgressInfo) -> Result<()> {
     let store = &state.store;
-    // An empty id stands for one that isn't known yet.
+    // Empty ids stand for egresses that are being started.
     if info.egress_id.is_empty() {
         return Ok(());
     }
@@ -228,7 +230,7 @@ pub async fn take_in(state: &AppState, info: &EgressInfo) -> Result<()> {
         | EgressStatus::EgressFailed
         | EgressStatus::EgressAborted => {
             if !info.error.is_empty() {
-                tracing::warn!(recording = part.recording, error = info.error, "an egress has a problem");
+                tracing::warn!(recording = part.recording, error = info.error, "egress reported an error");
                 store.recording_problem(&part.recording, Some("egress-failed")).await?;
             }
             let Some(file) = file else { return Ok(store.forget_part(&part.recording, part.number).await?) };
@@ -243,28 +245,28 @@ pub async fn take_in(state: &AppState, info: &EgressInfo) -> Result<()> {
     Ok(())
 }
 
-/// Asks an SFU that may have egress workers for its egresses, again and again until the server ends.
+/// Polls an external SFU for its egresses until the server shuts down.
 pub async fn watch_egresses(state: AppState, mut ended: watch::Receiver<bool>) {
-    // The embedded SFU has no workers, and nowhere to connect one.
+    // The embedded SFU has no egress workers.
     if state.sfu.is_managed() {
         return;
     }
     loop {
         tokio::select! {
             () = tokio::time::sleep(LIST_EVERY) => {}
-            // A closed channel means that the server is gone.
+            // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => return,
         }
         match state.sfu.active_egresses().await {
             Ok(active) => {
                 for info in active {
                     if let Err(error) = take_in(&state, &info).await {
-                        tracing::warn!(%error, egress = info.egress_id, "an egress can't be dealt with; trying again");
+                        tracing::warn!(%error, egress = info.egress_id, "processing an egress failed; retrying");
                     }
                 }
             }
-            // Most SFUs have no egress, and answer so.
-            Err(error) => tracing::debug!(%error, "the SFU doesn't list its egresses"),
+            // Most SFUs have no egress and answer with an error.
+            Err(error) => tracing::debug!(%error, "listing egresses failed"),
         }
     }
 }

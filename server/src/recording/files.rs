@@ -1,23 +1,23 @@
-//! The files that recorders write into this server's folder: `RECORDING.partN.mkv`, then `RECORDING.partN.mp4`.
+//! Files of the recorders in this server's folder: `RECORDING.partN.mkv`, later `RECORDING.partN.mp4`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file of a recording in the recorders' folder.
+/// File of a recording in the recorders' folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartFile {
-    /// The recording's id.
+    /// Id of the recording.
     pub recording: String,
-    /// The part's number.
+    /// Number of the part.
     pub number: u32,
-    /// The file itself.
+    /// Path of the file.
     pub path: PathBuf,
 }
 
-/// All files of recordings in a folder, those below it left out.
+/// Returns the files of all recordings in a folder, without subfolders.
 ///
 /// # Errors
-/// When the folder can't be read.
+/// If the folder can't be read.
 pub fn all(folder: &Path) -> io::Result<Vec<PartFile>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -30,28 +30,28 @@ pub fn all(folder: &Path) -> io::Result<Vec<PartFile>> {
     Ok(found)
 }
 
-/// The files of one recording.
+/// Returns the files of one recording.
 ///
 /// # Errors
-/// When the folder can't be read.
+/// If the folder can't be read.
 pub fn of(folder: &Path, recording: &str) -> io::Result<Vec<PartFile>> {
     let mut found = all(folder)?;
     found.retain(|file| file.recording == recording);
     Ok(found)
 }
 
-/// The recording and the number of `RECORDING.partN.mkv` and `RECORDING.partN.mp4`.
+/// Parses the name of an MKV or MP4 file into recording id and part number.
 fn parse(name: &str) -> Option<(&str, u32)> {
     let name = name.strip_suffix(".mkv").or_else(|| name.strip_suffix(".mp4"))?;
     parse_label(name)
 }
 
-/// The label of the recorder that writes a part: `RECORDING.partN`.
+/// Returns the label of a part's recorder: `RECORDING.partN`.
 pub fn label(recording: &str, number: u32) -> String {
     format!("{recording}.part{number}")
 }
 
-/// The inverse of [`label`].
+/// Parses a label into recording id and part number.
 pub fn parse_label(label: &str) -> Option<(&str, u32)> {
     let (recording, number) = label.rsplit_once(".part")?;
     let number = number.parse().ok()?;

@@ -1,4 +1,4 @@
-//! A recording that a recorder of ours makes, a process on this machine.
+//! Recording by our recorder, a process on this machine.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,47 +15,47 @@ use super::recover::recover;
 use crate::error::Result;
 use crate::store::{PartState, StoredPart, StoredRecording};
 
-/// How long a recorder may take to finish its file before the server ends without it: it finishes by itself.
+/// Maximum time that a shutdown waits for a recorder to finish its file. It continues without the server.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
-/// How long the recorder goes on with the people it knows while the database doesn't say who consents now. Then it pauses.
+/// Time during which the recorder continues with the known consents while the database fails. Then it pauses.
 const CONSENT_LASTS: Duration = Duration::from_secs(10);
 
-/// What is known beside the database.
+/// State of the backend besides the database.
 pub struct Local {
-    /// The recorder's program.
+    /// Path of the recorder.
     program: PathBuf,
-    /// Where it writes.
+    /// Folder of the recorder's files.
     folder: PathBuf,
     recorder: Option<Running>,
-    /// Whether every part of this recording is known to have an end, other than the running recorder's.
+    /// `true` if all parts except the running recorder's are finished or recovered.
     recovered: bool,
     crashes: Crashes,
 }
 
-/// A recorder at work.
+/// A running recorder.
 struct Running {
     process: Recorder,
     since: Instant,
-    /// What it was told last.
+    /// Last command, other than consents and keys.
     told: Option<RecorderCommand>,
-    /// Whom it may record.
+    /// Identities that it may record.
     people: BTreeSet<String>,
-    /// When the database last said who consents.
+    /// Time at which the consents were last read.
     people_read: Instant,
     progress: PartProgress,
     _registered: Registered,
-    /// The number of the newest end-to-end key that it has.
+    /// Index of the newest end-to-end key that it has.
     key_index: u32,
 }
 
-/// What the recorder said, and how much of it the database knows.
+/// State of a part as reported by the recorder, with the changes that aren't stored yet.
 struct PartProgress {
     part: StoredPart,
-    /// Whether the database has `part` as it stands.
+    /// `true` if the database contains `part` as it is.
     is_part_saved: bool,
-    /// The state of the recording that the database doesn't know yet.
+    /// State of the recording that isn't stored yet.
     moved: Option<RecordingState>,
-    /// The problem, or the end of one, that the database doesn't know yet.
+    /// Problem, or end of a problem, that isn't stored yet.
     problem: Option<Option<String>>,
 }
 
@@ -64,7 +64,7 @@ impl PartProgress {
         Self { part, is_part_saved: true, moved: None, problem: None }
     }
 
-    /// Takes in what a recorder says. Nothing is awaited, so nothing is lost.
+    /// Processes an event of the recorder. Doesn't await, so that cancellation loses no event.
     fn take(&mut self, recording: &str, event: RecorderEvent) {
         match event {
             RecorderEvent::Started { at } => {
@@ -75,7 +75,7 @@ impl PartProgress {
             RecorderEvent::Paused => self.moved = Some(RecordingState::Paused),
             RecorderEvent::Resumed => self.moved = Some(RecordingState::Recording),
             RecorderEvent::Problem { what, message } => {
-                tracing::warn!(recording, ?what, message, "a recorder has a problem");
+                tracing::warn!(recording, ?what, message, "recorder reported a problem");
                 let name = serde_json::to_value(what).ok();
                 let name = name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown");
                 self.problem = Some((name != "connection-back").then(|| name.to_owned()));
@@ -86,7 +86,7 @@ impl PartProgress {
         self.is_part_saved = false;
     }
 
-    /// Writes to the database what it doesn't know yet. What fails is written the next time.
+    /// Stores all changes. Failed ones are retried by the next call.
     async fn save(&mut self, case: &Case) -> Result<()> {
         let store = &case.state.store;
         if !self.is_part_saved {
@@ -108,7 +108,7 @@ impl PartProgress {
 }
 
 impl Running {
-    /// Tells it whom it may record, unless it knows: who has just come isn't in the file until they consent.
+    /// Updates the identities that it may record. New participants aren't recorded until they consent.
     async fn only(&mut self, people: BTreeSet<String>) {
         self.people_read = Instant::now();
         let command = RecorderCommand::Only { people: people.clone() };
@@ -117,7 +117,7 @@ impl Running {
         }
     }
 
-    /// Has it record, or pause.
+    /// Pauses or resumes recording.
     async fn pause(&mut self, pause: bool) {
         let wanted = if pause { RecorderCommand::Pause } else { RecorderCommand::Resume };
         let told = self.told.as_ref().unwrap_or(&RecorderCommand::Resume);
@@ -126,7 +126,7 @@ impl Running {
         }
     }
 
-    /// Has it finish its file.
+    /// Stops recording and finishes the file.
     async fn stop(&mut self) {
         let is_told = self.told == Some(RecorderCommand::Stop);
         if !is_told && self.process.tell(RecorderCommand::Stop).await.is_ok() {
@@ -134,7 +134,7 @@ impl Running {
         }
     }
 
-    /// Hands it the consultation's end-to-end key, unless it has that one.
+    /// Sends the consultation's end-to-end key, unless it has that one.
     async fn key(&mut self, case: &Case, recording: &StoredRecording) -> Result<()> {
         let stored = answered(case.state.store.consultation(&recording.consultation)).await?;
         let Some(stored) = stored else { return Ok(()) };
@@ -150,7 +150,7 @@ impl Running {
 }
 
 impl Way for Local {
-    /// What the recorder says, or `None` for its end.
+    /// Event of the recorder, or `None` after it has ended.
     type News = Option<RecorderEvent>;
 
     async fn prepare(&mut self, case: &Case, recording: &StoredRecording) -> Result<bool> {
@@ -161,7 +161,7 @@ impl Way for Local {
         Ok(self.recovered)
     }
 
-    /// Keeps a recorder at work, and quiet during a pause.
+    /// Keeps a recorder running, paused if `pause`.
     async fn record(&mut self, case: &Case, recording: &StoredRecording, pause: bool) -> Result<()> {
         let Some(running) = &mut self.recorder else {
             if self.crashes.may_start() && !pause {
@@ -171,7 +171,7 @@ impl Way for Local {
         };
         running.only(answered(case.state.store.with_consent(&recording.consultation)).await?).await;
         running.pause(pause).await;
-        // After the people: a key that can't be had holds up nobody's answer.
+        // The consents come first, because a failure to get the key must not delay them.
         let key = running.key(case, recording).await;
         running.progress.save(case).await?;
         key
@@ -180,7 +180,7 @@ impl Way for Local {
     async fn doubt(&mut self, case: &Case) {
         let Some(running) = &mut self.recorder else { return };
         if running.people_read.elapsed() >= CONSENT_LASTS && running.told != Some(RecorderCommand::Pause) {
-            tracing::warn!(recording = case.id, "a recording pauses: the database doesn't say who consents");
+            tracing::warn!(recording = case.id, "recording paused: consents can't be read from the database");
             running.pause(true).await;
         }
     }
@@ -198,31 +198,31 @@ impl Way for Local {
     async fn next(&mut self) -> Option<RecorderEvent> {
         match &mut self.recorder {
             Some(running) => running.process.next().await,
-            // Without one, nothing ever comes.
+            // Without a recorder there are no events.
             None => std::future::pending().await,
         }
     }
 
-    /// Takes in what the recorder said, or its end.
+    /// Processes an event of the recorder, or its end.
     async fn take(&mut self, case: &Case, event: Option<RecorderEvent>) -> Result<()> {
         if let (Some(event), Some(running)) = (event, &mut self.recorder) {
             running.progress.take(&case.id, event);
             return running.progress.save(case).await;
         }
         let Some(mut running) = self.recorder.take() else { return Ok(()) };
-        // If anything of its end can't be written, its part is recovered from its file.
+        // If storing the end fails, the part is recovered from its file.
         self.recovered = false;
         running.process.ended().await;
         let is_finished = running.progress.part.state != PartState::Writing;
         let saved = running.progress.save(case).await;
         if !is_finished {
-            // It ended without finishing its file: what it left is recovered, and another goes on in a new part.
+            // The recorder crashed: its part is recovered, and another recorder writes the next part.
             self.crashes.note(case, "recorder-crashed", running.since).await?;
         }
         saved
     }
 
-    /// The server ends: the recorder is told to stop, and its file is taken if it is quick. If not, the next start finds it.
+    /// Stops the recorder and waits briefly for its file. If that takes longer, the next start finds the file.
     async fn leave(mut self, case: &Case) {
         let Some(running) = &mut self.recorder else { return };
         if running.process.tell(RecorderCommand::Stop).await.is_err() {
@@ -231,19 +231,19 @@ impl Way for Local {
         let finish = async {
             while let Some(event) = self.next().await {
                 if let Err(error) = self.take(case, Some(event)).await {
-                    tracing::warn!(%error, "a recorder's last news can't be noted");
+                    tracing::warn!(%error, "processing a recorder's last event failed");
                 }
             }
         };
         tokio::select! {
             () = finish => {}
-            () = sleep(FINISH_WITHIN) => tracing::info!("a recorder goes on finishing its file"),
+            () = sleep(FINISH_WITHIN) => tracing::info!("recorder continues to finish its file"),
         }
     }
 }
 
 impl Local {
-    /// Of this recorder, into this folder.
+    /// Creates a backend with this recorder and folder.
     pub fn new(program: PathBuf, folder: PathBuf) -> Self {
         Self { program, folder, recorder: None, recovered: false, crashes: Crashes::default() }
     }
@@ -251,7 +251,7 @@ impl Local {
     async fn start(&mut self, case: &Case, recording: &StoredRecording) -> Result<()> {
         let (state, id) = (&case.state, &recording.consultation);
         let Some(stored) = state.store.consultation(id).await? else { return Ok(()) };
-        // Only a room that is open has something to record.
+        // Only open rooms can be recorded.
         if state.sfu.open_rooms(vec![room_name(id)]).await?.is_empty() {
             return Ok(());
         }
@@ -260,14 +260,14 @@ impl Local {
         let numbers = parts.iter().map(|part| part.number).chain(on_disk.iter().map(|file| file.number));
         let part = StoredPart::new(&case.id, numbers.max().map_or(1, |number| number + 1));
         let number = part.number;
-        // A row of which no recorder comes is found and forgotten by the next look.
+        // A row whose recorder doesn't start is removed by the next recovery.
         self.recovered = false;
-        // The row comes first: what a recorder writes is always known to somebody.
+        // The row is inserted first, so that every file has one.
         if !state.store.begin_part(&part).await? {
             return Ok(());
         }
         let observers = answered(state.store.observers(id)).await?;
-        // Last of all, so that it is as new as can be. Without it there is no recorder.
+        // Read last, to be as new as possible. Without consents no recorder starts.
         let people = answered(state.store.with_consent(id)).await?;
         let order = RecorderOrder {
             url: state.sfu.signaling_url().to_owned(),
@@ -279,7 +279,7 @@ impl Local {
             part: number,
             people: people.clone(),
             language: stored.language.as_str().to_owned(),
-            // The server knows no names, only observers' labels.
+            // The server doesn't know names, only observers' labels.
             names: observers
                 .iter()
                 .filter_map(|observer| Some((observer.user.to_string(), observer.label.clone()?)))
@@ -296,11 +296,11 @@ impl Local {
         let process = match Recorder::spawn(&self.program, &label) {
             Ok(process) => process,
             Err(error) => {
-                tracing::error!(%error, "the recorder can't be started");
+                tracing::error!(%error, "starting the recorder failed");
                 return self.crashes.note(case, "recorder-crashed", now).await;
             }
         };
-        // From the process's first moment on it is known here; nothing was awaited since.
+        // Stored without awaiting in between, so that the process can't get lost.
         let running = self.recorder.insert(Running {
             process,
             since: now,
@@ -312,7 +312,7 @@ impl Local {
             _registered: registered,
         });
         if let Err(error) = running.process.order(&order).await {
-            tracing::error!(%error, "the recorder doesn't take its order");
+            tracing::error!(%error, "sending the recorder's order failed");
         }
         Ok(())
     }

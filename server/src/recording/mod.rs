@@ -1,5 +1,5 @@
-//! Recording consultations: consent first, then a recorder process under supervision or LiveKit's egress, then the files to
-//! where they are kept.
+//! Recording of consultations: consent, recording by a supervised recorder process or by LiveKit's egress, and storage
+//! of the files.
 
 mod announce;
 mod bucket;
@@ -39,7 +39,7 @@ pub use store_away::{delete, key, links};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// Looks after this server's recordings until it ends: one task for each that is open.
+/// Supervises this server's recordings until it shuts down, with a driver task for each.
 pub async fn supervise(state: AppState, recordings: Arc<Recordings>, mut ended: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
     let mut running: HashMap<String, tokio::task::AbortHandle> = HashMap::new();
@@ -60,20 +60,20 @@ pub async fn supervise(state: AppState, recordings: Arc<Recordings>, mut ended: 
                     });
                 }
             }
-            Err(error) => tracing::warn!(%error, "the recordings can't be looked after; trying again"),
+            Err(error) => tracing::warn!(%error, "listing the open recordings failed; retrying"),
         }
         while tasks.try_join_next().is_some() {}
         tokio::select! {
             () = recordings.next_look() => {}
-            // A closed channel means that the server is gone.
+            // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => break,
         }
     }
-    // Each tells its recorder to stop and ends.
+    // Each driver stops its recorder and returns.
     while tasks.join_next().await.is_some() {}
 }
 
-/// Deletes what is older than the operator wants to keep.
+/// Deletes recordings older than the retention.
 pub async fn expire(state: &AppState, recordings: &Recordings) {
     let Some(days) = recordings.retention_days else { return };
     let before = autamedica_api::Timestamp::now().as_millis() - i64::from(days) * DAY;
@@ -81,7 +81,7 @@ pub async fn expire(state: &AppState, recordings: &Recordings) {
     for recording in old.unwrap_or_default() {
         let by = crate::store::Event::ok("server", "recording.expire");
         if let Err(error) = store_away::delete(state, recordings, &recording, by).await {
-            tracing::warn!(%error, recording = recording.id, "an old recording can't be deleted; trying again later");
+            tracing::warn!(%error, recording = recording.id, "deleting an expired recording failed; retrying later");
         }
     }
 }

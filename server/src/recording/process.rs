@@ -1,4 +1,4 @@
-//! The recorder as a child process: its order and commands go in, its events come out, a line of JSON each.
+//! Recorder process: order and commands on its standard input, events on its standard output, as lines of JSON.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,10 +10,10 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::secret::without_secrets;
 
-/// The recorder's argument for recording, after which comes a label.
+/// Argument for recording; followed by the label.
 const RECORD: &str = "record";
 
-/// A recorder that runs. Dropped, its input ends, which is a stop: it finishes its file by itself.
+/// A running recorder. Dropping it closes its input, so that it finishes its file and exits.
 #[derive(Debug)]
 pub struct Recorder {
     child: Child,
@@ -22,11 +22,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts one, which waits for its [order](Self::order). Awaits nothing, so that the caller can keep it before anything
-    /// fails. The label is its argument, by which [`running`] finds it.
+    /// Starts a recorder, which waits for its [order](Self::order). Doesn't await, so that the caller can register it
+    /// at once. [`running`] finds it by the label in its arguments.
     ///
     /// # Errors
-    /// When it can't be started.
+    /// If the process can't be started.
     pub fn spawn(program: &Path, label: &str) -> std::io::Result<Self> {
         let mut command = command(program);
         command.arg(RECORD).arg(label).stdin(Stdio::piped());
@@ -37,18 +37,18 @@ impl Recorder {
         Ok(Self { child, input, output })
     }
 
-    /// Gives it its order: the first line that it reads.
+    /// Sends the order, which is the first line on its input.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If the recorder has exited.
     pub async fn order(&mut self, order: &RecorderOrder) -> std::io::Result<()> {
         self.send(order).await
     }
 
-    /// Commands it.
+    /// Sends a command.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If the recorder has exited.
     pub async fn tell(&mut self, command: RecorderCommand) -> std::io::Result<()> {
         self.send(&command).await
     }
@@ -61,33 +61,33 @@ impl Recorder {
         input.flush().await
     }
 
-    /// The next thing it says; `None` when it has ended. Can be waited for beside other things.
+    /// Waits for the next event; `None` when the recorder has closed its output. Cancel-safe.
     pub async fn next(&mut self) -> Option<RecorderEvent> {
-        // A line that can't be read means that the pipe is gone, and with it the recorder.
+        // A read error means that the pipe is closed.
         while let Ok(Some(line)) = self.output.next_line().await {
             match serde_json::from_str(&line) {
                 Ok(event) => return Some(event),
-                Err(error) => tracing::warn!(%error, "the recorder said something else"),
+                Err(error) => tracing::warn!(%error, "recorder sent an invalid event"),
             }
         }
         None
     }
 
-    /// Its end, once it says nothing more.
+    /// Waits until the recorder has exited.
     pub async fn ended(mut self) {
         self.input = None;
         match self.child.wait().await {
             Ok(status) if status.success() => {}
-            Ok(status) => tracing::warn!(%status, "a recorder ended"),
-            Err(error) => tracing::warn!(%error, "a recorder is lost"),
+            Ok(status) => tracing::warn!(%status, "recorder exited with an error"),
+            Err(error) => tracing::warn!(%error, "waiting for the recorder failed"),
         }
     }
 }
 
-/// Makes whole files of what killed recorders left under `folder/name`.
+/// Recovers files under `folder/name` that crashed recorders left unfinished.
 ///
 /// # Errors
-/// When the recorder can't be started.
+/// If the recorder can't be started or its output can't be read.
 pub async fn recover(program: &Path, folder: &Path, name: &str) -> std::io::Result<Vec<RecordedPart>> {
     let mut command = command(program);
     command.arg("recover").arg(folder.join(name)).stdin(Stdio::null()).kill_on_drop(true);
@@ -103,7 +103,7 @@ pub async fn recover(program: &Path, folder: &Path, name: &str) -> std::io::Resu
     }
     let status = child.wait().await?;
     if !status.success() {
-        tracing::warn!(%status, "not every part of a recording could be recovered");
+        tracing::warn!(%status, "recovering some parts of a recording failed");
     }
     Ok(parts)
 }
@@ -112,14 +112,14 @@ fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     without_secrets(&mut command);
-    // A terminal's Ctrl-C is the server's to handle: it lets the recorder finish.
+    // Keeps the recorder out of the terminal's process group, because the server handles Ctrl-C and lets it finish.
     #[cfg(unix)]
     command.process_group(0);
     command
 }
 
-/// The recorders of this program that run on this machine, whoever started them: their ids and labels. Nothing may touch a
-/// file while its recorder runs. A zombie has no command line, and writes nothing any more.
+/// Returns process ids and labels of all recorders of this program on this machine, whoever started them. Files of a
+/// running recorder must not be touched. Zombies have no command line and don't count.
 pub fn running(program: &Path) -> Vec<(i32, String)> {
     let name = program.file_name().unwrap_or_default();
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -133,10 +133,10 @@ pub fn running(program: &Path) -> Vec<(i32, String)> {
     found.collect()
 }
 
-/// Has a recorder that isn't this server's child any more finish its file.
+/// Stops a recorder that isn't this server's child any more. It finishes its file.
 pub fn stop(pid: i32) {
     #[cfg(unix)]
-    // SAFETY: a plain system call. The id was a recorder's a moment ago.
+    // SAFETY: a plain system call. The id belonged to a recorder a moment ago.
     unsafe {
         libc::kill(pid, libc::SIGTERM);
     }

@@ -1,4 +1,4 @@
-//! What a server records with, and the recorders that it drives.
+//! Recording settings of a server, and its registered recorders.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use crate::files::{private_folder, write_whole};
 use crate::programs;
 use crate::secret::Secret;
 
-/// How often the database is asked what another server was told to do with a recording of ours.
+/// Interval for polling the database for changes made through other servers.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// How this server records.
+/// Settings of recordings.
 #[derive(Clone, Debug, Default)]
 pub struct RecordingConfig {
-    /// Whether LiveKit's egress records, straight into the bucket, and no recorder of ours.
+    /// `true` to record with LiveKit's egress into the bucket instead of with our recorder.
     pub egress: bool,
-    /// The folder of recordings; none, and nothing is recorded.
+    /// Folder of recordings. Without it, nothing is recorded.
     pub folder: Option<PathBuf>,
-    /// The recorder; found beside this program when absent.
+    /// Path of the recorder. Default: searched for.
     pub program: Option<PathBuf>,
-    /// Where finished recordings go instead of the folder.
+    /// Bucket for finished recordings. Default: the folder.
     pub s3: Option<S3Config>,
-    /// After how many days recordings are deleted; never, unless said.
+    /// Retention in days. Default: unlimited.
     pub retention_days: Option<u32>,
 }
 
-/// Why this server can't record.
+/// Error of the recording settings.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The folder of recordings can't be used.
@@ -43,37 +43,38 @@ pub enum RecordingError {
     Storage(#[from] StorageError),
 }
 
-/// What a server that records has.
+/// Recording state of a server.
 #[derive(Debug)]
 pub struct Recordings {
     pub(super) means: Means,
-    /// Who looks after them, in the database.
+    /// Owner of the recordings in the database.
     pub(super) owner: String,
-    /// Where finished recordings are kept.
+    /// Storage of finished recordings.
     pub storage: Storage,
     pub(super) retention_days: Option<u32>,
     changed: Notify,
-    /// The labels of the recorders that tasks of this server drive.
+    /// Labels of the recorders that drivers of this server control.
     driven: Mutex<HashSet<String>>,
 }
 
-/// What makes recordings.
+/// Backend of recordings.
 #[derive(Debug)]
 pub(super) enum Means {
-    /// A recorder of ours, on this machine.
+    /// Our recorder on this machine.
     Local { program: PathBuf, folder: PathBuf },
-    /// LiveKit's egress, wherever it runs.
+    /// LiveKit's egress.
     Egress,
 }
 
-/// The owner of what an egress records: none of it lies with a server, so all that share the database look after it.
+/// Owner of egress recordings. They aren't on any server's disk, so all servers with the same database supervise them.
 const EVERYBODY: &str = "egress";
 
 impl Recordings {
-    /// `None` when this server doesn't record: without a place to record to, or without a recorder.
+    /// Opens folder and storage. Returns `None` if this server doesn't record, because the folder, the bucket or the
+    /// recorder is missing.
     ///
     /// # Errors
-    /// When the folder or the storage can't be used.
+    /// [`RecordingError::Folder`] or [`RecordingError::Storage`] if one can't be used.
     pub fn open(config: RecordingConfig) -> Result<Option<Self>, RecordingError> {
         let (means, owner, storage) = if config.egress {
             let Some(s3) = config.s3 else { return Ok(None) };
@@ -92,22 +93,22 @@ impl Recordings {
         Ok(Some(Self { means, owner, storage, retention_days, changed, driven }))
     }
 
-    /// Whether it can record what is encrypted end to end. An egress never has the key.
+    /// Returns `true` if end-to-end encrypted media can be recorded. An egress never has the key.
     pub fn reads_encrypted(&self) -> bool {
         matches!(self.means, Means::Local { .. })
     }
 
-    /// This server's name in the database.
+    /// Returns this server's owner name in the database.
     pub fn owner(&self) -> &str {
         &self.owner
     }
 
-    /// Something was decided about a recording: look now.
+    /// Wakes the drivers after a change.
     pub fn changed(&self) {
         self.changed.notify_waiters();
     }
 
-    /// Waits for a change, or a moment.
+    /// Waits for a change or the polling interval.
     pub(super) async fn next_look(&self) {
         tokio::select! {
             () = self.changed.notified() => {}
@@ -116,10 +117,10 @@ impl Recordings {
     }
 }
 
-/// The file with the name of a server's folder.
+/// Name of the file that identifies a server's folder.
 pub(super) const NAME: &str = "server-id";
 
-/// What names a server's folder: its files are nobody else's.
+/// Returns the name of the server that owns a folder. Creates one for a new folder.
 fn name_of(folder: &Path) -> std::io::Result<String> {
     let name = folder.join(NAME);
     if !name.try_exists()? {
@@ -128,14 +129,14 @@ fn name_of(folder: &Path) -> std::io::Result<String> {
     Ok(std::fs::read_to_string(&name)?.trim().to_owned())
 }
 
-/// A recorder's place in [`Recordings`], from before its process starts until it has ended.
+/// Registration of a recorder in [`Recordings`], from before its process starts until it has exited.
 pub(super) struct Registered {
     recordings: Arc<Recordings>,
     label: String,
 }
 
 impl Registered {
-    /// Registers the recorder of this label.
+    /// Registers a recorder by its label.
     pub fn new(recordings: &Arc<Recordings>, label: String) -> Self {
         recordings.driven.lock().unwrap_or_else(PoisonError::into_inner).insert(label.clone());
         Self { recordings: recordings.clone(), label }
@@ -149,7 +150,7 @@ impl Drop for Registered {
 }
 
 impl Recordings {
-    /// Whether a task of this server drives the recorder of this label.
+    /// Returns `true` if a driver of this server controls the recorder with this label.
     pub(super) fn drives(&self, label: &str) -> bool {
         self.driven.lock().unwrap_or_else(PoisonError::into_inner).contains(label)
     }

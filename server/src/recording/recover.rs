@@ -1,4 +1,4 @@
-//! Making whole what recorders left that no task of this server drives: after a crash, theirs or the server's.
+//! Recovery of unfinished files after a crash of a recorder or of the server.
 
 use std::path::Path;
 
@@ -12,11 +12,12 @@ use super::storage_error::StorageError;
 use crate::error::{Error, Result};
 use crate::store::{PartState, StoredPart};
 
-/// Gives every part of a recording that still counts as being written an end: its file, or that there is none. `false` while
+/// Finishes every part of a recording that counts as being written, with its file or as missing. Returns `false` while
 /// a recorder writes one of them.
 ///
 /// # Errors
-/// When the database, the folder or the recorder's program fails. Nothing is given up then.
+/// [`Error::Database`] and [`Error::Internal`] if the database, the folder or the recorder's program fails. Parts stay
+/// unfinished then.
 pub(super) async fn recover(case: &Case, program: &Path, folder: &Path) -> Result<bool> {
     let store = &case.state.store;
     let mut unfinished = store.parts(&case.id).await?;
@@ -29,7 +30,7 @@ pub(super) async fn recover(case: &Case, program: &Path, folder: &Path) -> Resul
         return Ok(false);
     }
     let on_disk = files::of(folder, &case.id).map_err(|error| unreadable(error.into()))?;
-    // Nothing was written into a file without a byte.
+    // Empty files contain nothing to recover.
     let (empty, on_disk): (Vec<_>, Vec<_>) = on_disk.into_iter().partition(|file| size(&file.path) == 0);
     for file in empty {
         storage::remove(&file.path).map_err(|_| Error::Internal("an empty file of a recording can't be deleted"))?;
@@ -38,7 +39,7 @@ pub(super) async fn recover(case: &Case, program: &Path, folder: &Path) -> Resul
         Vec::new()
     } else {
         process::recover(program, folder, &case.id).await.map_err(|error| {
-            tracing::error!(%error, "what a recorder left can't be recovered; trying again");
+            tracing::error!(%error, "starting the recovery failed; retrying");
             Error::Internal("the recorder's program can't be started")
         })?
     };
@@ -48,7 +49,7 @@ pub(super) async fn recover(case: &Case, program: &Path, folder: &Path) -> Resul
     Ok(true)
 }
 
-/// Gives one part its end.
+/// Finishes one part.
 async fn end(case: &Case, mut part: StoredPart, found: &[RecordedPart], on_disk: &[PartFile]) -> Result<()> {
     let store = &case.state.store;
     let number = part.number;
@@ -57,30 +58,30 @@ async fn end(case: &Case, mut part: StoredPart, found: &[RecordedPart], on_disk:
         return Ok(store.update_part(&part).await?);
     }
     match on_disk.iter().rfind(|file| file.number == number) {
-        // It is kept as it was written. Perhaps somebody can still make something of it.
+        // The original file is kept, because it may be recoverable by other means.
         Some(file) => {
-            tracing::error!(recording = case.id, part = number, "no MP4 can be made of a part; its file is kept");
+            tracing::error!(recording = case.id, part = number, "remuxing a part to MP4 failed; its file is kept");
             let sha256 = storage::hash_of(&file.path).await.map_err(unreadable)?;
             let (file, bytes) = (file.path.clone(), size(&file.path));
             part.finish(&RecordedPart { file, seconds: part.seconds, bytes, sha256 });
             store.recording_problem(&case.id, Some("remux-failed")).await?;
             Ok(store.update_part(&part).await?)
         }
-        // It died before it wrote anything.
+        // The recorder crashed before it wrote anything.
         None if part.started_at.is_none() => Ok(store.forget_part(&case.id, number).await?),
         None => Ok(missing(case, part).await?),
     }
 }
 
-/// Notes that a part's file is gone, and that this isn't how it should be.
+/// Marks a part as missing.
 async fn missing(case: &Case, part: StoredPart) -> sqlx::Result<()> {
-    tracing::error!(recording = case.id, part = part.number, "a part of a recording is missing");
+    tracing::error!(recording = case.id, part = part.number, "part of a recording is missing");
     case.state.store.recording_problem(&case.id, Some("part-missing")).await?;
     case.state.store.update_part(&part.gone()).await
 }
 
 fn unreadable(error: StorageError) -> Error {
-    tracing::error!(%error, cause = ?error, "what a recorder left can't be read; trying again");
+    tracing::error!(%error, cause = ?error, "reading an unfinished file failed; retrying");
     Error::Internal("what a recorder left can't be read")
 }
 
@@ -88,7 +89,7 @@ fn size(file: &Path) -> u64 {
     std::fs::metadata(file).map_or(0, |file| file.len())
 }
 
-/// Whether a recovered file is this part's: `NAME.partN.mp4`.
+/// Returns `true` if a recovered file, `NAME.partN.mp4`, is this part's.
 fn is_part(found: &RecordedPart, number: u32) -> bool {
     let name = found.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.split('.').any(|piece| piece == format!("part{number}"))

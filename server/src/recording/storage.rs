@@ -1,4 +1,4 @@
-//! Where finished recordings are kept: a folder of this machine, or an S3 bucket.
+//! Storage of finished recordings: a folder on this machine, or an S3 bucket.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -10,29 +10,29 @@ use super::storage_error::StorageError;
 use crate::files::private_folder;
 use crate::secret::hex;
 
-/// A file that is where it is kept, and was checked there.
+/// A stored and verified file.
 #[derive(Debug)]
 pub struct Kept {
-    /// Where: a file's address or `s3://…`.
+    /// URL of the file: `file:…` or `s3://…`.
     pub location: String,
-    /// How the storage says that it is encrypted.
+    /// Encryption, as reported by the storage.
     pub encryption: Option<String>,
 }
 
-/// Where finished recordings are kept.
+/// Storage of finished recordings.
 #[derive(Debug)]
 pub enum Storage {
-    /// In a folder.
+    /// A folder.
     Folder(PathBuf),
-    /// In a bucket.
+    /// A bucket.
     S3(Box<Bucket>),
 }
 
 impl Storage {
-    /// Nothing is asked of a bucket yet.
+    /// Creates the storage without connecting to a bucket.
     ///
     /// # Errors
-    /// When its settings can't work.
+    /// As [`Bucket::open`].
     pub fn open(folder: &Path, s3: Option<S3Config>) -> Result<Self, StorageError> {
         match s3 {
             None => Ok(Self::Folder(folder.to_owned())),
@@ -40,7 +40,7 @@ impl Storage {
         }
     }
 
-    /// Where an object of this key is kept, in words.
+    /// Returns the URL of an object.
     pub fn location(&self, key: &str) -> String {
         match self {
             Self::Folder(folder) => {
@@ -50,11 +50,11 @@ impl Storage {
         }
     }
 
-    /// Brings a file to where it is kept and checks it there. `progress` keeps how far an upload has come, from which the
-    /// next try goes on. The file stays: deleting it comes after the database knows.
+    /// Stores and verifies a file. `progress` stores the state of an upload, which the next attempt continues. The
+    /// original stays, because it may only be deleted after the database is updated.
     ///
     /// # Errors
-    /// When it isn't there afterwards, whole and encrypted as asked.
+    /// [`StorageError`] if the object isn't complete or not encrypted as requested.
     pub async fn keep(
         &self,
         key: &str,
@@ -76,10 +76,10 @@ impl Storage {
         Ok(Kept { location: self.location(key), encryption })
     }
 
-    /// Deletes an object; one that is gone already is fine.
+    /// Deletes an object, unless it is gone already.
     ///
     /// # Errors
-    /// When it is still there.
+    /// [`StorageError::Disk`] or [`StorageError::S3`] if it can't be deleted.
     pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
         match self {
             Self::Folder(folder) => remove(&folder.join(key)),
@@ -87,10 +87,11 @@ impl Storage {
         }
     }
 
-    /// A link to an object of a bucket, good for [`LINK_LASTS`]. A file has none here: the server serves it.
+    /// Returns a download URL for an object of a bucket, valid for [`LINK_LASTS`](super::bucket::LINK_LASTS); `None`
+    /// for files, which this server serves itself.
     ///
     /// # Errors
-    /// When it can't be signed.
+    /// [`StorageError::S3`] if it can't be signed.
     pub async fn link(&self, key: &str) -> Result<Option<String>, StorageError> {
         match self {
             Self::Folder(_) => Ok(None),
@@ -99,10 +100,10 @@ impl Storage {
     }
 }
 
-/// Deletes a file; one that is gone already is fine.
+/// Deletes a file, unless it is gone already.
 ///
 /// # Errors
-/// When it is still there.
+/// [`StorageError::Disk`] if it can't be deleted.
 pub fn remove(file: &Path) -> Result<(), StorageError> {
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -110,24 +111,24 @@ pub fn remove(file: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// The SHA-256 of a file, in lower-case hexadecimal.
+/// Returns the SHA-256 of a file in lower-case hexadecimal.
 ///
 /// # Errors
-/// When it can't be read.
+/// [`StorageError::Disk`] if the file can't be read.
 pub async fn hash_of(file: &Path) -> Result<String, StorageError> {
     let file = file.to_owned();
     let work = move || Ok(hash(std::fs::File::open(file)?)?);
     tokio::task::spawn_blocking(work).await.map_err(|_| std::io::Error::other("reading a file panicked"))?
 }
 
-/// A second name for the file, so that it is whole under either at every moment.
+/// Creates a hard link, so that both names have the complete file at every moment; copies across file systems.
 async fn keep_in(place: &Path, file: &Path, sha256: &str) -> Result<(), StorageError> {
     let (place, file, sha256) = (place.to_owned(), file.to_owned(), sha256.to_owned());
     let work = move || -> Result<(), StorageError> {
         if let Some(folder) = place.parent() {
             private_folder(folder)?;
         }
-        // A try before this one may have come so far.
+        // An earlier attempt may have created the link.
         if !place.try_exists()? && std::fs::hard_link(&file, &place).is_err() {
             copy(&file, &place)?;
         }
@@ -144,7 +145,7 @@ async fn keep_in(place: &Path, file: &Path, sha256: &str) -> Result<(), StorageE
     tokio::task::spawn_blocking(work).await.map_err(|_| std::io::Error::other("checking a file panicked"))?
 }
 
-/// Copies a file, whole or not at all: a disk that gets full meanwhile keeps nothing of it.
+/// Copies a file atomically, so that a full disk leaves no partial copy.
 fn copy(file: &Path, place: &Path) -> std::io::Result<()> {
     let folder = place.parent().unwrap_or(Path::new("."));
     let mut copied = tempfile::NamedTempFile::new_in(folder)?;

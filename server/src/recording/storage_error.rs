@@ -1,31 +1,31 @@
-/// Why a recording isn't where it should be kept.
+/// Error of storing a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The local disk.
+    /// Access to the local file failed.
     #[error("the file can't be read or moved")]
     Disk(#[from] std::io::Error),
-    /// The bucket.
+    /// A request to the bucket failed.
     #[error("the bucket can't be used")]
     S3(#[from] object_store::Error),
-    /// Asking about an object.
+    /// A query for an object's properties failed.
     #[error("the bucket doesn't say how an object is kept")]
     Head(#[source] reqwest::Error),
-    /// The certificates given aren't.
+    /// The CA certificates are invalid.
     #[error("the certificates for the bucket can't be read")]
     Certificates,
-    /// The object isn't there.
+    /// The object doesn't exist.
     #[error("there is no such object")]
     Missing,
-    /// What arrived isn't what was sent.
+    /// The stored object differs from the file.
     #[error("what is stored differs from what was recorded")]
     Differs,
-    /// The storage ignored the wish to encrypt.
+    /// The storage didn't encrypt the object as requested.
     #[error("the storage didn't encrypt the recording")]
     NotEncrypted,
 }
 
 impl StorageError {
-    /// Its name in a recording's `problem`.
+    /// Returns the name for a recording's `problem`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => "storage-full",
@@ -36,11 +36,11 @@ impl StorageError {
         }
     }
 
-    /// Whether what was uploaded so far is of no use for the next try.
+    /// Returns `true` if the next attempt can't continue the upload.
     pub fn is_from_the_start(&self) -> bool {
         match self {
             Self::Differs | Self::NotEncrypted => true,
-            // The storage knows nothing of the upload (any more).
+            // The storage doesn't know the upload (any more).
             Self::S3(cause) => {
                 matches!(cause, object_store::Error::NotFound { .. }) || cause.to_string().contains("NoSuchUpload")
             }

@@ -1,4 +1,4 @@
-//! Finished files on their way to where they are kept, and from there to whoever may have them.
+//! Upload, deletion and download links of finished recordings.
 
 use std::path::Path;
 
@@ -13,25 +13,25 @@ use crate::error::{Error, Result};
 use crate::state::AppState;
 use crate::store::{Event, PartState, StoredPart, StoredRecording};
 
-/// When a part began, for its name.
+/// Returns the start time of a part for its name.
 fn begun(part: &StoredPart, recording: &StoredRecording) -> Timestamp {
     part.started_at.or(recording.started_at).unwrap_or(recording.requested_at)
 }
 
-/// The name of a part where it is kept: `consultations/ID-20261124T150000Z.mp4`.
+/// Returns the name of a part in the storage: `consultations/ID-20261124T150000Z.mp4`.
 pub fn key(part: &StoredPart, recording: &StoredRecording) -> String {
     let begun = begun(part, recording).as_millis();
     let time = jiff::Timestamp::from_millisecond(begun).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
     let kind = part.file.as_deref().and_then(|file| file.rsplit('.').next()).unwrap_or("mp4");
-    // Of several parts whose beginning isn't known, none may take another's place.
+    // Parts without a start time share the recording's, so they need a number.
     let number = if part.started_at.is_none() && part.number > 1 { format!("-{}", part.number) } else { String::new() };
     format!("consultations/{}-{time}{number}.{kind}", recording.consultation)
 }
 
-/// Brings every finished part of a recording to where it is kept. When all are there, it is ready.
+/// Stores every finished part of a recording. The recording is ready when all are stored.
 ///
 /// # Errors
-/// With the first part that isn't there, and its file still here; or when the database fails.
+/// The inner [`StorageError`] of the first part that can't be stored; its file stays. [`Error::Database`].
 pub async fn store(
     state: &AppState,
     recordings: &Recordings,
@@ -46,7 +46,7 @@ pub async fn store(
             _ => store_part(state, recordings, recording, part).await?,
         };
         if let Err(error) = stored {
-            tracing::warn!(recording = recording.id, %error, cause = ?error, "a recording can't be stored; trying again");
+            tracing::warn!(recording = recording.id, %error, cause = ?error, "storing a recording failed; retrying");
             state.store.storage_problem(&recording.id, Some(error.name())).await?;
             return Ok(Err(error));
         }
@@ -79,30 +79,30 @@ async fn store_part(
         Err(StorageError::Disk(error))
             if error.kind() == std::io::ErrorKind::NotFound && !Path::new(&file).exists() =>
         {
-            tracing::error!(recording = recording.id, part = part.number, "a part of a recording is missing");
+            tracing::error!(recording = recording.id, part = part.number, "part of a recording is missing");
             state.store.recording_problem(&recording.id, Some("part-missing")).await?;
             return Ok(Ok(state.store.update_part(&part.gone()).await?));
         }
         Err(error) => {
-            // One that broke off goes on.
+            // An interrupted upload continues.
             if error.is_from_the_start() {
                 state.store.update_part(&StoredPart { upload: None, ..part }).await?;
             }
             return Ok(Err(error));
         }
     }
-    // The database knows that it is kept: only now the file here may go.
+    // The file may only be deleted after the database is updated.
     if let Err(error) = remove(Path::new(&file)) {
-        tracing::warn!(%error, "a stored recording's file can't be deleted here");
+        tracing::warn!(%error, "deleting a stored recording's local file failed");
     }
     Ok(Ok(()))
 }
 
-/// Looks whether what an egress has recorded is in the bucket, and how. Nothing lies here that could be brought there again,
-/// so it stays also when it isn't encrypted as asked.
+/// Verifies an object that an egress uploaded. There is no local file to upload again, so the object stays even if it
+/// isn't encrypted as requested.
 ///
 /// # Errors
-/// When the database fails; in the answer, with what is wrong with the object.
+/// The inner [`StorageError`] if the object can't be read or isn't as expected. [`Error::Database`].
 async fn check_egress(
     state: &AppState,
     bucket: &Bucket,
@@ -112,7 +112,7 @@ async fn check_egress(
     let looked = async {
         let encryption = bucket.encryption(&key).await?;
         let (bytes, sha256) = bucket.content(&key).await?;
-        // An egress that was lost didn't say.
+        // The size is unknown for lost egresses.
         if part.bytes != 0 && part.bytes != bytes {
             Err(StorageError::Differs)
         } else {
@@ -122,7 +122,7 @@ async fn check_egress(
     let (encryption, bytes, sha256) = match looked.await {
         Ok(found) => found,
         Err(StorageError::Missing) => {
-            tracing::error!(recording = part.recording, part = part.number, "a part of a recording is missing");
+            tracing::error!(recording = part.recording, part = part.number, "part of a recording is missing");
             state.store.recording_problem(&part.recording, Some("part-missing")).await?;
             return Ok(Ok(state.store.forget_part(&part.recording, part.number).await?));
         }
@@ -135,16 +135,16 @@ async fn check_egress(
     Ok(Ok(()))
 }
 
-/// Deletes a recording's files everywhere; that there was one stays known.
+/// Deletes a recording's files everywhere. Its row stays.
 ///
 /// # Errors
-/// When one of them is still there.
+/// [`Error::Refused`] with `StorageUnavailable` if a file can't be deleted; [`Error::Database`].
 pub async fn delete(state: &AppState, recordings: &Recordings, recording: &StoredRecording, by: Event) -> Result<()> {
     for part in state.store.parts(&recording.id).await? {
         let Some(file) = &part.file else { continue };
         let deleted = match part.state {
             PartState::Stored => recordings.storage.delete(file).await,
-            // An egress writes nowhere else.
+            // An egress only writes to the bucket.
             _ if part.egress.is_some() => recordings.storage.delete(file).await,
             _ => remove(Path::new(file)),
         };
@@ -153,13 +153,13 @@ pub async fn delete(state: &AppState, recordings: &Recordings, recording: &Store
     delete_left(recordings, &recording.id)?;
     state.store.recording_deleted(recording, by).await?;
     for part in state.store.parts(&recording.id).await?.into_iter().filter(StoredPart::has_file) {
-        // What isn't noted now, the reconciler notes.
+        // The reconciler repeats this after a failure.
         state.store.update_part(&StoredPart { state: PartState::Gone, ..part }).await?;
     }
     Ok(())
 }
 
-/// Deletes whatever lies in the recorders' folder of a recording, whether or not the database knows of it.
+/// Deletes a recording's files in the recorders' folder, whether or not the database knows them.
 fn delete_left(recordings: &Recordings, recording: &str) -> Result<()> {
     let Means::Local { folder, .. } = &recordings.means else { return Ok(()) };
     for file in files::of(folder, recording).map_err(|error| not_deleted(error.into()))? {
@@ -168,15 +168,14 @@ fn delete_left(recordings: &Recordings, recording: &str) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what was recorded of a recording that was refused or cancelled before it began, or was deleted: nobody wants it,
-/// and to some of it nobody may have consented.
+/// Deletes the files of a refused, cancelled or deleted recording, which may contain media recorded without consent.
 ///
 /// # Errors
-/// When a file is still there, or the database fails.
+/// [`Error::Refused`] with `StorageUnavailable` if a file can't be deleted; [`Error::Database`].
 pub async fn discard(state: &AppState, recordings: &Recordings, recording: &StoredRecording) -> Result<()> {
     delete_left(recordings, &recording.id)?;
     for part in state.store.parts(&recording.id).await?.into_iter().filter(is_to_discard) {
-        // An egress writes straight into the bucket.
+        // An egress writes directly to the bucket.
         if let (Some(_), Some(file)) = (&part.egress, &part.file) {
             recordings.storage.delete(file).await.map_err(not_deleted)?;
         }
@@ -187,7 +186,8 @@ pub async fn discard(state: &AppState, recordings: &Recordings, recording: &Stor
     Ok(())
 }
 
-/// Whether a part has a file to discard. One that an egress still writes is discarded when the egress has ended.
+/// Returns `true` if a part has a file to delete. A part that an egress still writes is deleted after the egress has
+/// ended.
 fn is_to_discard(part: &StoredPart) -> bool {
     match part.state {
         PartState::Writing => part.egress.is_none(),
@@ -197,29 +197,29 @@ fn is_to_discard(part: &StoredPart) -> bool {
 }
 
 fn not_deleted(error: StorageError) -> Error {
-    tracing::warn!(%error, cause = ?error, "a recording can't be deleted");
+    tracing::warn!(%error, cause = ?error, "deleting a recording failed");
     Error::refused(
         autamedica_api::ErrorCode::StorageUnavailable,
         "the recording's storage doesn't answer; try again in a moment",
     )
 }
 
-/// Links to a recording's parts, good for some minutes, in the parts' order.
+/// Returns temporary download URLs for a recording's parts, in their order.
 pub async fn links(state: &AppState, recordings: &Recordings, parts: &[StoredPart]) -> Vec<Option<String>> {
     let expires = Timestamp::now().as_millis() + i64::try_from(LINK_LASTS.as_millis()).unwrap_or(0);
     let mut links = Vec::new();
     for part in parts.iter() {
         let link = match (&part.file, part.state) {
-            // What an egress has brought there can be had, even when it can't be kept as it should.
+            // An egress's upload can be downloaded even if it doesn't meet the requirements for storage.
             (Some(file), state) if state == PartState::Stored || (part.egress.is_some() && !part.is_made()) => {
                 recordings.storage.link(file).await.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "a link to a recording can't be signed");
+                    tracing::warn!(%error, "signing a download URL failed");
                     None
                 })
             }
             _ => None,
         };
-        // What lies here is served from here.
+        // The server itself serves local files.
         let here = link.is_none() && recordings.file(part).is_some();
         links.push(link.or_else(|| here.then(|| local_link(state, part, expires)).flatten()));
     }
@@ -234,13 +234,13 @@ fn local_link(state: &AppState, part: &StoredPart, expires: i64) -> Option<Strin
 }
 
 impl Recordings {
-    /// The file of a part that lies on this machine.
+    /// Returns the path of a part on this machine.
     pub fn file(&self, part: &StoredPart) -> Option<std::path::PathBuf> {
         let file = Path::new(part.file.as_deref()?);
         match (part.state, &self.storage) {
             _ if part.egress.is_some() => None,
             (PartState::Writing | PartState::Ending | PartState::Gone, _) | (PartState::Stored, Storage::S3(_)) => None,
-            // The key of what is kept here is a path below the folder.
+            // In a folder, the key is a relative path.
             (PartState::Stored, Storage::Folder(folder)) => Some(folder.join(file)),
             (PartState::Finished, _) => Some(file.to_owned()),
         }

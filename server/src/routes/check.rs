@@ -18,9 +18,10 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/check", post(check))
 }
 
-/// Opens a room of the caller's own for two minutes, to try camera, microphone and network in before a call.
+/// Opens a separate room for two minutes, to test camera, microphone and network before a call.
 ///
-/// A join code proves who may, and stays unused; it works from when it is handed out, also long before the appointment.
+/// A join code authorizes the caller and stays unused. It works as soon as it is issued, even long before the
+/// appointment.
 #[utoipa::path(post, path = "/api/check", tag = "join", request_body = Check,
     responses((status = 200, body = Success<CheckRoom>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]

@@ -26,10 +26,10 @@ pub fn router() -> Router<AppState> {
         .route("/api/consultations/{id}/links", post(fresh_links).delete(revoke_links))
 }
 
-/// The longest appointment, in minutes.
+/// Maximum duration of an appointment in minutes.
 const LONGEST: u32 = 24 * 60;
 
-/// Creates a consultation, or finds the one that is there, and gives both sides fresh tokens and links.
+/// Creates a consultation, or finds the existing one, and returns new tokens and links for both sides.
 #[utoipa::path(post, path = "/api/consultations/create", tag = "consultations", request_body = CreateConsultation,
     responses((status = 200, body = Success<Consultation>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -50,7 +50,7 @@ pub(super) async fn create(
         return Err(Error::refused(ErrorCode::InvalidRequest, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
     }
     let by = caller.event("consultation.create");
-    // A room is opened for nobody who is refused.
+    // Refused requests must not open a room.
     if let Some(stored) = stored
         && let Some(refusal) = stored.refusal(&wanted)
     {
@@ -63,8 +63,8 @@ pub(super) async fn create(
     let new = NewConsultation { wanted, e2ee, language, transport, room_sid: room_sid.clone(), by };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
     let links = links::with_codes(&state, &codes.map_err(|refusal| refused(&stored, refusal))?)?;
-    // Who was removed gets a token that grants nothing until the doctor admits them again.
-    // Nothing is known of anybody in a consultation that is new.
+    // A removed participant's token has no grants until the doctor admits them again. A new consultation has no
+    // removals, so the queries are skipped.
     let standing = async |user: &Id| {
         if is_new { Ok(Standing::default()) } else { state.store.standing(&stored.id, user.as_str()).await }
     };
@@ -100,7 +100,7 @@ pub(super) async fn create(
     })))
 }
 
-/// Tells how a consultation stands.
+/// Returns a consultation.
 #[utoipa::path(get, path = "/api/consultations/{id}", tag = "consultations", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = []), ("token" = [])))]
@@ -113,7 +113,7 @@ pub(super) async fn details(
     Ok(Json(Success::new(show(find(&state, &id).await?))))
 }
 
-/// Moves an appointment; its links move with it.
+/// Reschedules an appointment, including the validity of its links.
 #[utoipa::path(patch, path = "/api/consultations/{id}", tag = "consultations", params(("id" = Id, Path)),
     request_body = MoveConsultation,
     responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -135,7 +135,7 @@ pub(super) async fn reschedule(
     }
 }
 
-/// Cancels a consultation: its links stop working, and whoever is in its room is out.
+/// Cancels a consultation: revokes its links and removes all participants.
 #[utoipa::path(post, path = "/api/consultations/{id}/cancel", tag = "consultations", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -148,8 +148,8 @@ pub(super) async fn cancel(
     finish(&state, &id, Finish::Cancelled, &caller).await
 }
 
-/// Makes fresh links and a fresh kiosk code. The earlier ones stop working, and so do all tokens that were given out before;
-/// only whoever is in the room stays.
+/// Creates new links and a new kiosk code. The earlier ones and all tokens issued before are revoked; participants in
+/// the room stay.
 #[utoipa::path(post, path = "/api/consultations/{id}/links", tag = "consultations", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationLinks>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -161,7 +161,7 @@ pub(super) async fn fresh_links(
     caller.must(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
-    // Whoever has come in since the last comparison is noted, so that they may stay.
+    // Stores participants who joined since the last comparison, so that they may stay.
     follow::compare_now(&state, &id).await;
     state.store.revoke_codes(&id, Insiders::Stay, caller.event("links.renew")).await?;
     signaling::check_room(&state, &id).await;
@@ -170,8 +170,8 @@ pub(super) async fn fresh_links(
     Ok(Json(Success::new(links::with_codes(&state, &codes)?)))
 }
 
-/// Revokes every link and kiosk code of a consultation, and all tokens that were given out before: whoever is in the room is
-/// out. The doctor comes back by their desk's key, and others by links that are made later.
+/// Revokes all links, kiosk codes and tokens of a consultation, and removes all participants. The doctor can enter with
+/// a desk's key, and others with links created later.
 #[utoipa::path(delete, path = "/api/consultations/{id}/links", tag = "consultations", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -203,9 +203,9 @@ pub(super) async fn finish(
     let finished = state.store.finish(id, how, caller.event(action)).await?;
     let Some(finished) = finished else { return Err(over(&stored)) };
     signaling::check_room(state, id).await;
-    // The record stands even when the SFU doesn't answer now: whoever comes to the room later is sent out.
+    // A failure of the SFU isn't an error here, because participants who join later are removed.
     if let Err(error) = state.sfu.close_room(&room_name(id)).await {
-        tracing::warn!(%error, "a finished consultation's room can't be closed yet");
+        tracing::warn!(%error, "closing a finished consultation's room failed");
     }
     Ok(Json(Success::new(show(finished))))
 }
@@ -232,10 +232,10 @@ pub(super) fn not_peer_to_peer(stored: &StoredConsultation) -> Result<()> {
     Err(Error::refused(ErrorCode::PeerToPeer, "this consultation goes from peer to peer, where this can't be done"))
 }
 
-/// The consultation of an id.
+/// Returns a consultation.
 ///
 /// # Errors
-/// With 404.
+/// [`Error::Refused`] with [`ErrorCode::ConsultationNotFound`] if there is none; [`Error::Database`].
 pub(super) async fn find(state: &AppState, id: &Id) -> Result<StoredConsultation> {
     let unknown = || Error::refused(ErrorCode::ConsultationNotFound, "there is no such consultation");
     state.store.consultation(id).await?.ok_or_else(unknown)
@@ -248,15 +248,15 @@ fn check_duration(minutes: Option<u32>) -> Result<()> {
     Err(Error::refused(ErrorCode::InvalidRequest, format!("`durationMinutes` must be 1 to {LONGEST}")))
 }
 
-/// Refuses what can't be done in a consultation that won't come back.
+/// Checks that a consultation can still take place.
 ///
 /// # Errors
-/// With 409.
+/// [`Error::Refused`] with [`ErrorCode::ConsultationEnded`] or [`ErrorCode::ConsultationCancelled`].
 pub(super) fn not_over(stored: &StoredConsultation) -> Result<()> {
     if stored.is_over() { Err(over(stored)) } else { Ok(()) }
 }
 
-/// Why nothing more can be done in a consultation that is over.
+/// Returns the error for a finished consultation.
 pub(super) fn over(stored: &StoredConsultation) -> Error {
     match stored.state {
         autamedica_api::ConsultationState::Cancelled => {
@@ -266,7 +266,7 @@ pub(super) fn over(stored: &StoredConsultation) -> Error {
     }
 }
 
-/// What somebody hears who can't have a consultation that is there.
+/// Returns the error for a create request that can't reuse the existing consultation.
 fn refused(stored: &StoredConsultation, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Over => over(stored),

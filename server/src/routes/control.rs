@@ -1,4 +1,4 @@
-//! The doctor's controls: each is theirs alone, proved by their own token or by their desk's key.
+//! Controls of the doctor, authorized by their token or a desk's key.
 
 use autamedica_api::{
     ConsultationDetails, ErrorCode, Failure, Id, InvalidId, MediaSource, MuteParticipant, ParticipantChanged,
@@ -29,7 +29,7 @@ pub fn router() -> Router<AppState> {
         .route("/api/rooms/{roomName}/participants/{identity}", delete(remove_from_room))
 }
 
-/// Lets the patient in: out of the waiting room, and in again after a removal.
+/// Admits the patient from the waiting room, or again after a removal.
 #[utoipa::path(post, path = "/api/consultations/{id}/admit", tag = "doctor", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
@@ -48,7 +48,7 @@ pub(super) async fn admit(
     Ok(Json(Success::new(ParticipantChanged { identity: patient, present })))
 }
 
-/// Sends the waiting patient away. Admitting them later lets them in again.
+/// Refuses the waiting patient. They can be admitted later.
 #[utoipa::path(post, path = "/api/consultations/{id}/refuse", tag = "doctor", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
@@ -62,8 +62,8 @@ pub(super) async fn refuse(
     send_out(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
 }
 
-/// Removes somebody. No token that they have lets them in ever again, and no link does until they are admitted; the media of
-/// the others has a new end-to-end key.
+/// Removes a participant. Their tokens are revoked, and links work again only after they are admitted. The others'
+/// media gets a new end-to-end key.
 #[utoipa::path(post, path = "/api/consultations/{id}/participants/{identity}/remove", tag = "doctor",
     params(("id" = Id, Path), ("identity" = Id, Path)),
     responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -81,7 +81,7 @@ pub(super) async fn remove(
     send_out(&state, &id, identity, caller.event("participant.remove")).await
 }
 
-/// Removes somebody, as [`remove`] does, by the room's name.
+/// Removes a participant, as [`remove`] does, by the name of the room.
 #[utoipa::path(delete, path = "/api/rooms/{roomName}/participants/{identity}", tag = "doctor",
     params(("roomName" = String, Path), ("identity" = Id, Path)),
     responses((status = 200, body = ParticipantRemoved), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -95,7 +95,7 @@ pub(super) async fn remove_from_room(
     Ok(Json(ParticipantRemoved { success: true, message: "Participant removed".to_owned(), data: removed.data }))
 }
 
-/// Mutes somebody's microphone, camera or screen. They can unmute it themselves.
+/// Mutes a participant's microphone, camera or screen. They can unmute it themselves.
 #[utoipa::path(post, path = "/api/consultations/{id}/participants/{identity}/mute", tag = "doctor",
     params(("id" = Id, Path), ("identity" = Id, Path)), request_body = MuteParticipant,
     responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -119,7 +119,7 @@ pub(super) async fn mute(
     Ok(Json(Success::new(ParticipantChanged { identity, present: true })))
 }
 
-/// Ends the consultation for everybody, for good.
+/// Ends the consultation permanently for all participants.
 #[utoipa::path(post, path = "/api/consultations/{id}/end", tag = "doctor", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
@@ -132,17 +132,17 @@ pub(super) async fn end(
     finish(&state, &id, Finish::EndedByDoctor, &caller).await
 }
 
-/// The record comes first: should the SFU fail now, whoever is removed is sent out when they are seen next.
+/// Removes a participant. The database comes first: if the SFU fails, the reconciler removes them.
 async fn send_out(state: &AppState, id: &Id, identity: Id, by: Event) -> Result<Json<Success<ParticipantChanged>>> {
     state.store.remove(id, identity.as_str(), by).await?;
     signaling::check_room(state, id).await;
     let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
-    // The others hear of the new key at once.
+    // Announces the new key to the others at once.
     follow::compare_now(state, id).await;
     Ok(Json(Success::new(ParticipantChanged { identity, present })))
 }
 
-/// A consultation and somebody in it, from the path.
+/// Consultation and participant in the path.
 pub(super) struct Somebody {
     pub id: Id,
     pub identity: Id,
@@ -158,7 +158,7 @@ impl FromRequestParts<AppState> for Somebody {
     }
 }
 
-/// A room and somebody in it, from the path.
+/// Room and participant in the path.
 pub(super) struct SomebodyInRoom(Somebody);
 
 impl FromRequestParts<AppState> for SomebodyInRoom {

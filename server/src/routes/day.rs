@@ -18,44 +18,44 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/consultations", get(list))
 }
 
-/// The largest page, and the size of one that asks for no other.
+/// Maximum and default size of a page.
 const MOST: u32 = 1000;
 /// 24 hours in milliseconds.
 const DAY: i64 = 24 * 60 * 60_000;
 
-/// Which day, and which part of its list.
+/// Query of a day's consultations.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Day {
-    /// The day, such as `2026-11-24`. Default: today.
+    /// Day, such as `2026-11-24`. Default: today.
     #[param(format = Date)]
     day: Option<String>,
-    /// The time zone whose day it is, such as `America/Argentina/Buenos_Aires`. Default: `UTC`.
+    /// Time zone of the day, such as `America/Argentina/Buenos_Aires`. Default: `UTC`.
     #[param(schema_with = zones, required = false)]
     zone: Option<String>,
-    /// The list's first moment, such as `2026-11-24T03:00:00Z`. With it or `until`, `day` and `zone` don't count: for callers
-    /// whose time zone has no name. Default: 24 hours before `until`.
+    /// Start of the period, such as `2026-11-24T03:00:00Z`, for callers whose time zone has no name. With `from` or
+    /// `until`, `day` and `zone` have no effect. Default: 24 hours before `until`.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// The first moment after the list. Default: 24 hours after `from`.
+    /// End of the period, exclusive. Default: 24 hours after `from`.
     #[param(format = DateTime)]
     until: Option<String>,
-    /// Where the page begins: `next` of the page before. Default: the first page.
+    /// Cursor of the page: `next` of the previous one. Default: the first page.
     #[param(pattern = r"^[0-9]{1,15}\.\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}$")]
     cursor: Option<String>,
-    /// Consultations on a page, 1 to 1000. Default: 1000.
+    /// Maximum number of consultations on the page, 1 to 1000. Default: 1000.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
-/// The names that this server's time zone database has.
+/// Returns the time zones in this server's database.
 fn zones() -> Object {
     let names = jiff::tz::db().available().map(|name| name.to_string());
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
 }
 
-/// The consultations of a day: those that are to begin then, and those without an appointment that were created then. A long
-/// list comes in pages.
+/// Returns the consultations of a day: those with an appointment in it, and those without an appointment created in it.
+/// Long lists are paginated.
 #[utoipa::path(get, path = "/api/consultations", tag = "consultations", params(Day),
     responses((status = 200, body = Success<ConsultationList>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -72,7 +72,7 @@ pub(super) async fn list(
         return Err(Error::refused(ErrorCode::InvalidRequest, "`limit` must be 1 to 1000"));
     }
     let total = state.store.count_between(from, until).await?;
-    // One more shows whether another page follows.
+    // One more entry shows whether another page follows.
     let mut stored = state.store.consultations_between(from, until, after.as_ref(), limit + 1).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = stored.len() > limit;
@@ -85,7 +85,7 @@ pub(super) async fn list(
 }
 
 impl Day {
-    /// The last consultation of the page before.
+    /// Returns the last consultation of the previous page.
     fn after(&self) -> Result<Option<(Timestamp, Id)>> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let place = cursor
@@ -95,7 +95,7 @@ impl Day {
         place.map(Some).ok_or_else(|| Error::refused(ErrorCode::InvalidRequest, message))
     }
 
-    /// The list's first moment, and the first one after it.
+    /// Returns start and exclusive end of the period.
     fn bounds(&self) -> Result<(Timestamp, Timestamp)> {
         let wrong = |message: &str| Error::refused(ErrorCode::InvalidRequest, message);
         let moment = |text: &Option<String>| match text {
@@ -105,7 +105,7 @@ impl Day {
                 .map_err(|_| wrong("`from` and `until` must be moments such as `2026-11-24T03:00:00Z`")),
         };
         let after = |moment: Timestamp, millis: i64| Timestamp::from_millis(moment.as_millis().saturating_add(millis));
-        // A wrong day or zone is refused also where it doesn't count.
+        // An invalid day or zone is refused even without effect.
         let zone = TimeZone::get(self.zone.as_deref().unwrap_or("UTC")).map_err(|_| {
             wrong("`zone` must be a time zone's name, such as `America/Argentina/Buenos_Aires` or `UTC`")
         })?;
@@ -120,7 +120,7 @@ impl Day {
             (None, Some(until)) => return Ok((after(until, -DAY), until)),
             (None, None) => {}
         }
-        // At the calendar's end there is no next day: no consultation is there either.
+        // After the calendar's last day there are no consultations.
         let begin = |day: Option<Date>| {
             let moment = day.and_then(|day| day.to_zoned(zone.clone()).ok());
             Timestamp::from_millis(moment.map_or(i64::MAX, |moment| moment.timestamp().as_millisecond()))
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(day(Some("2026-11-24"), Some(&until)), None);
         let both = Day { from: Some(from.clone()), day: Some("2001-01-01".to_owned()), ..Day::default() };
         assert_eq!(both.bounds().ok().map(|(from, _)| from.to_string()), Some(from.clone()));
-        // What doesn't count must be right, too: a caller who sends something wrong would otherwise never know.
+        // Parameters without effect are validated, too, so that callers notice mistakes.
         let wrong = |day: &str, zone: &str| Day {
             from: Some(from.clone()),
             day: Some(day.to_owned()),
@@ -166,7 +166,7 @@ mod tests {
     fn a_day_is_its_zones() {
         let argentina = bounds("2026-11-24", "America/Argentina/Buenos_Aires").unwrap();
         assert_eq!(argentina, ("2026-11-24T03:00:00.000Z".to_owned(), "2026-11-25T03:00:00.000Z".to_owned()));
-        // The day on which the clock is put forward has 23 hours.
+        // The day on which daylight saving time begins has 23 hours.
         let madrid = bounds("2026-03-29", "Europe/Madrid").unwrap();
         assert_eq!(madrid, ("2026-03-28T23:00:00.000Z".to_owned(), "2026-03-29T22:00:00.000Z".to_owned()));
         for day in ["0001-01-01", "9999-12-31"] {

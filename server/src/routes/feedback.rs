@@ -12,10 +12,10 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/consultations/{id}/feedback", post(add))
 }
 
-/// The most reasons: each there is, once.
+/// Maximum number of reasons: each existing one once.
 const MOST_REASONS: usize = 8;
 
-/// Takes how somebody found the call, with their own token. Who says it again changes it.
+/// Stores a participant's feedback, authorized by their token. Later feedback replaces it.
 #[utoipa::path(post, path = "/api/consultations/{id}/feedback", tag = "rooms", params(("id" = Id, Path)),
     request_body = Feedback,
     responses((status = 200, body = Success<Done>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),

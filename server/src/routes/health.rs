@@ -10,8 +10,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/health", get(health))
 }
 
-/// Says whether the server lives, whether the SFU answers it, and whether the database can be written. Answers are at most a
-/// second old.
+/// Returns the health of the server, the SFU and the database. Results are cached for a second.
 #[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, body = HealthAnswer)))]
 pub(super) async fn health(State(state): State<AppState>) -> Json<HealthAnswer> {
     let Checked { sfu, database, .. } = state.health.get(&state.sfu, &state.store).await;

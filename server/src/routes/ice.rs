@@ -13,7 +13,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/ice-servers", get(ice_servers))
 }
 
-/// The user that passwords are made for.
+/// User for whom TURN credentials are created.
 pub(super) struct User(Id);
 
 impl FromRequestParts<AppState> for User {
@@ -22,7 +22,7 @@ impl FromRequestParts<AppState> for User {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let refused = match Caller::from_request_parts(parts, state).await {
             Ok(Caller { who: Who::Participant(participant), .. }) => return Ok(Self(participant.user)),
-            // Neither a key's name nor "this machine" says who will make the call.
+            // Neither a key nor a local caller identifies the user of the call.
             Ok(_) => return Ok(Self(Id::new(uuid::Uuid::new_v4().to_string()).expect("a UUID is an id"))),
             Err(error) => error,
         };
@@ -31,7 +31,7 @@ impl FromRequestParts<AppState> for User {
     }
 }
 
-/// Tells the STUN and TURN servers for a call from peer to peer, with passwords for two hours.
+/// Returns STUN and TURN servers for a peer-to-peer call, with credentials valid for two hours.
 #[utoipa::path(get, path = "/api/ice-servers", tag = "join",
     responses((status = 200, body = Success<IceServers>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = []), ("token" = [])))]

@@ -17,14 +17,14 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/join", post(join))
 }
 
-/// The way in that takes no code, and so has no limit of its own.
+/// Routes that take no code, and therefore don't share the rate limit for codes.
 pub fn entering() -> Router<AppState> {
     Router::new().route("/api/consultations/{id}/enter", post(enter))
 }
 
-/// Exchanges a code for a place in a consultation.
+/// Exchanges a code for a token of a consultation.
 ///
-/// A link's code is proof enough. Eight digits aren't: they want a kiosk's key.
+/// A link's code is sufficient authorization. The eight digits of a kiosk code also require a kiosk's API key.
 #[utoipa::path(post, path = "/api/join", tag = "join", request_body = Join,
     responses((status = 200, body = Success<Joined>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -53,7 +53,7 @@ pub(super) async fn join(
     Ok(Json(Success::new(answer?)))
 }
 
-/// An entry about a code. A link's is proof by itself; a kiosk's eight digits want a kiosk's key.
+/// Creates the audit entry for a code, and checks the kiosk's API key if the code is a kiosk code.
 pub(super) async fn by(
     state: &AppState,
     kind: CodeKind,
@@ -69,7 +69,7 @@ pub(super) async fn by(
     Ok(caller.event(action))
 }
 
-/// What a code stands for. A wrong one is on record.
+/// Finds a code. An unknown one is added to the audit log.
 pub(super) async fn known(state: &AppState, kind: CodeKind, code: &str, event: &Event) -> Result<StoredCode> {
     if let Some(found) = state.store.find_code(kind, code).await? {
         return Ok(found);
@@ -96,14 +96,14 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
         (None, _) => stored.patient_id.clone(),
     };
     let joined = place(state, stored, user, found.role).await?;
-    // Revoked before the token's generation was read, the code would otherwise give a token that is good.
+    // The code may have been revoked before the token's generation was read, which would make the token valid.
     if state.store.find_code(kind, code).await?.is_none_or(|now| now.revoked) {
         return Err(expired());
     }
     Ok(joined)
 }
 
-/// A place in a consultation's room.
+/// Creates a token for a consultation's room.
 async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Role) -> Result<Joined> {
     if !stored.is_open_to(user.as_str()) {
         return Err(over(&stored));
@@ -139,7 +139,7 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
         waiting_room: stored.waiting_room,
         admitted,
         e2ee: stored.sealed_key.is_some(),
-        // Whoever waits may neither see nor read anything yet.
+        // Waiting patients get no key.
         e2ee_key: if admitted { state.store.e2ee_key(&stored)? } else { None },
         e2ee_key_index: if admitted { stored.key_index } else { 0 },
         scheduled_at: stored.scheduled_at,
@@ -149,7 +149,7 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
     })
 }
 
-/// Enters a consultation as its doctor, from a doctor's desk: a click in the list of the day.
+/// Enters a consultation as its doctor, with a desk's API key.
 #[utoipa::path(post, path = "/api/consultations/{id}/enter", tag = "join", params(("id" = Id, Path)),
     responses((status = 200, body = Success<Joined>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]

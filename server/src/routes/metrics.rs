@@ -13,7 +13,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/metrics", get(metrics))
 }
 
-/// Figures in Prometheus' text format.
+/// Returns metrics in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = autamedica_api::Failure)),
     security((), ("key" = [])))]

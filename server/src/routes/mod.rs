@@ -1,4 +1,4 @@
-//! One file per group of routes; each has its own `router()`.
+//! Routes of the REST API, one module per group.
 
 mod check;
 mod consultations;
@@ -32,23 +32,23 @@ use crate::limits::{RateLimit, limit};
 use crate::state::AppState;
 use crate::{layers, signaling};
 
-/// Who may call, and how often.
+/// Limits and allowed origins of the API.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Requests of every kind.
+    /// Limit for all requests.
     pub all: RateLimit,
-    /// Tries of a code.
+    /// Limit for attempts to use a code.
     pub codes: RateLimit,
-    /// Checks of the network.
+    /// Limit for network checks.
     pub checks: RateLimit,
-    /// The web pages whose scripts may call.
+    /// Origins of the web pages that may call the API.
     pub origins: Vec<HeaderValue>,
 }
 
-/// Every route, with the answers to what is no route.
+/// Creates the router with all routes and fallbacks.
 pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) -> Router {
     let proxied = &state.proxies.clone();
-    // Whatever takes a code shares one limit, so that there is no second way to guess.
+    // All routes that take a code share one limit, so that there is no second way to guess.
     let guessable = join::router().merge(limit(check::router(), limits.checks, proxied, ended));
     let limited = Router::new()
         .merge(join::entering())
@@ -70,7 +70,7 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
     let metrics = state.metrics.clone();
     let signaling = signaling::router(&state, ended.clone());
     let routes = limit(limited, limits.all, proxied, ended)
-        // Neither the proxy's probes and questions nor the SFU's events are held up.
+        // Health probes, the proxy's admission requests and the SFU's events must not be delayed.
         .merge(health::router())
         .merge(sfu_admission::router())
         .merge(sfu_events::router())
@@ -80,7 +80,7 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(state);
-    // A socket's requests wait for news, far longer than others may take.
+    // Long polling exceeds the time limit of other requests.
     let sockets = limit(signaling, limits.all, proxied, ended);
     layers::wrap(routes, metrics, &limits.origins).merge(layers::share(sockets, &limits.origins))
 }

@@ -20,11 +20,11 @@ pub fn router() -> Router<AppState> {
         .route("/api/consultations/{id}/participants/{identity}/permit", post(permit))
 }
 
-/// The longest label, in characters.
+/// Maximum length of a label in characters.
 const LONGEST_LABEL: usize = 40;
 
-/// Adds an observer: an interpreter, a companion, a student. They see and hear, and publish nothing unless the doctor lets them.
-/// Adding them again gives a fresh token and link; adding somebody who was removed lets them in again.
+/// Adds an observer, such as an interpreter, a companion or a student. They may subscribe, and publish only if the
+/// doctor permits it. Adding an observer again returns a new token and link; adding a removed one admits them again.
 #[utoipa::path(post, path = "/api/consultations/{id}/observers", tag = "doctor", params(("id" = Id, Path)),
     request_body = AddObserver,
     responses((status = 200, body = Success<ObserverAdded>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -72,7 +72,7 @@ pub(super) async fn add(
     })))
 }
 
-/// Lets an observer speak, be seen and write, or no longer.
+/// Permits an observer to publish audio and video and to send messages, or revokes that.
 #[utoipa::path(post, path = "/api/consultations/{id}/participants/{identity}/permit", tag = "doctor",
     params(("id" = Id, Path), ("identity" = Id, Path)), request_body = PermitObserver,
     responses((status = 200, body = Success<ParticipantChanged>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),

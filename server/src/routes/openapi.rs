@@ -14,7 +14,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/openapi.json", get(async || Json(Api::openapi())))
 }
 
-/// What callers should know before anything else; the codes' list is added to it.
+/// General part of the API's description; the list of error codes is appended.
 const ABOUT: &str = r#"Video consultations between a patient and a doctor.
 
 Every answer is {"success": true, "data": …} or {"success": false, "error": …, "code": …, "message": …}. Programs decide by code; error is a sentence for people and message its detail, and both may change.

@@ -1,4 +1,4 @@
-//! The pages for people: where a join link leads, and the API's documentation. Nothing on them comes from elsewhere.
+//! Web pages for people: the target of join links, and the API's documentation. They load nothing from other servers.
 
 use axum::Router;
 use axum::http::{HeaderName, header};
@@ -7,11 +7,11 @@ use axum::routing::get;
 
 use crate::state::AppState;
 
-/// Scripts and styles of this server alone, nothing inline, no frame around it.
+/// Allows scripts and styles of this server only: no inline code, no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'";
 
-/// `/join` promises never to send the code anywhere: not even to this server.
+/// Also forbids connections: `/join` never sends the code anywhere, not even to this server.
 const JOIN_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'";
 

@@ -1,4 +1,4 @@
-//! What a participant asks about their own place in a room: the key to its media, and whether the place is taken.
+//! Routes for participants in a room: end-to-end key and presence.
 
 use autamedica_api::{ConsultationKey, ErrorCode, Failure, Id, Presence, Role, Success};
 use axum::extract::State;
@@ -18,8 +18,7 @@ pub fn router() -> Router<AppState> {
         .route("/api/consultations/{id}/presence", get(presence))
 }
 
-/// Gives the end-to-end key to those who may be in the call: the doctor, the patient once admitted, the observers, a doctor's
-/// desk.
+/// Returns the end-to-end key to the doctor, the admitted patient, the observers, or a desk.
 #[utoipa::path(get, path = "/api/consultations/{id}/key", tag = "join", params(("id" = Id, Path)),
     responses((status = 200, body = Success<ConsultationKey>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
@@ -45,8 +44,8 @@ pub(super) async fn key(
     Ok(Json(Success::new(ConsultationKey { key, index: stored.key_index })))
 }
 
-/// Tells a participant whether somebody is in the room in their place. Whoever got there by a token that is no longer good is
-/// sent out first; so a client that was pushed out of the room learns whether the place is its own again.
+/// Returns whether a participant with the caller's identity is in the room. Removes one with a revoked token first, so
+/// that a client that was disconnected as a duplicate learns whether it can rejoin.
 #[utoipa::path(get, path = "/api/consultations/{id}/presence", tag = "join", params(("id" = Id, Path)),
     responses((status = 200, body = Success<Presence>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("token" = [])))]

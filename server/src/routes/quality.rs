@@ -12,7 +12,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/consultations/{id}/quality", post(add))
 }
 
-/// Takes a client's quality sample; clients send one every five seconds, with their own token.
+/// Stores a quality sample of a client. Clients send one every five seconds, authorized by their token.
 #[utoipa::path(post, path = "/api/consultations/{id}/quality", tag = "rooms", params(("id" = Id, Path)),
     request_body = QualitySample,
     responses((status = 200, body = Success<Done>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),

@@ -1,4 +1,4 @@
-//! Recording: the doctor starts, stops, fetches and deletes; who is recorded consents.
+//! Recording routes: the doctor starts, stops, downloads and deletes; recorded participants consent.
 
 use autamedica_api::{
     Done, ErrorCode, Failure, GiveConsent, Id, Recording, RecordingList, RecordingPart, RecordingStarted,
@@ -31,7 +31,7 @@ pub fn router() -> Router<AppState> {
         .route("/recordings/{recordingId}/{part}", get(fetch))
 }
 
-/// Starts recording, as soon as the patient has consented: they are asked now unless they have before.
+/// Starts recording once the patient has consented. They are asked now unless they have consented before.
 #[utoipa::path(post, path = "/api/consultations/{id}/recording/start", tag = "recording", params(("id" = Id, Path)),
     request_body = StartRecording,
     responses((status = 200, body = Success<RecordingStarted>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -75,7 +75,7 @@ pub(super) async fn start(
     }
 }
 
-/// Stops recording, and says where the file is going to be.
+/// Stops recording, and returns the future location of the file.
 #[utoipa::path(post, path = "/api/consultations/{id}/recording/stop", tag = "recording", params(("id" = Id, Path)),
     request_body = Option<StopRecording>,
     responses((status = 200, body = StopAnswer), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -117,7 +117,7 @@ pub(super) async fn stop(
     Ok(axum::Json(StopAnswer { success: true, message: "Recording stopped".to_owned(), data }))
 }
 
-/// Takes a patient's answer to whether they may be recorded, with their own token. A later answer replaces it.
+/// Stores a participant's answer to the question for consent, authorized by their token. A later answer replaces it.
 #[utoipa::path(post, path = "/api/consultations/{id}/recording/consent", tag = "recording", params(("id" = Id, Path)),
     request_body = GiveConsent,
     responses((status = 200, body = Success<Done>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -144,7 +144,7 @@ pub(super) async fn consent(
     Ok(axum::Json(Success::new(Done {})))
 }
 
-/// The recordings of a consultation.
+/// Returns the recordings of a consultation.
 #[utoipa::path(get, path = "/api/consultations/{id}/recordings", tag = "recording", params(("id" = Id, Path)),
     responses((status = 200, body = Success<RecordingList>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("key" = []), ("token" = [])))]
@@ -163,7 +163,7 @@ pub(super) async fn list(
     Ok(axum::Json(Success::new(RecordingList { recordings })))
 }
 
-/// A recording, with links by which its files can be fetched for five minutes.
+/// Returns a recording, with download URLs valid for five minutes.
 #[utoipa::path(get, path = "/api/consultations/{id}/recordings/{recordingId}", tag = "recording",
     params(("id" = Id, Path), ("recordingId" = Id, Path)),
     responses((status = 200, body = Success<Recording>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -189,7 +189,7 @@ pub(super) async fn details(
     Ok(axum::Json(Success::new(show(recording, parts, links))))
 }
 
-/// Deletes a recording's files. That there was one stays on record.
+/// Deletes a recording's files. The recording stays listed as deleted.
 #[utoipa::path(delete, path = "/api/consultations/{id}/recordings/{recordingId}", tag = "recording",
     params(("id" = Id, Path), ("recordingId" = Id, Path)),
     responses((status = 200, body = Success<Done>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -211,14 +211,15 @@ pub(super) async fn delete(
     Ok(axum::Json(Success::new(Done {})))
 }
 
-/// What a link to a file says.
+/// Query of a signed download URL.
 #[derive(Deserialize)]
 struct Signed {
     expires: i64,
     signature: String,
 }
 
-/// The file behind a link; ranges of it too, for players. The link itself is the proof, so this is not in the description.
+/// Serves a file for a signed URL, with support for range requests. The URL is the authorization, so the route isn't in
+/// the API's description.
 async fn fetch(
     State(state): State<AppState>,
     Path((id, number)): Path<(String, u32)>,
@@ -284,7 +285,7 @@ fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<St
     }
 }
 
-/// A consultation and a recording of it, from the path.
+/// Consultation and recording in the path.
 pub(super) struct Which {
     id: Id,
     recording: Id,

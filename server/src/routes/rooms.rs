@@ -18,7 +18,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/api/rooms/active", get(active)).route("/api/rooms/{roomName}/stats", get(stats))
 }
 
-/// The consultations' rooms that are open at the SFU. Rooms of others that share the SFU aren't ours to show.
+/// Returns the open rooms of consultations. Rooms of other applications at the same SFU are omitted.
 #[utoipa::path(get, path = "/api/rooms/active", tag = "rooms",
     responses((status = 200, body = Success<Vec<ActiveRoom>>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
@@ -35,7 +35,7 @@ pub(super) async fn active(State(state): State<AppState>, caller: Caller) -> Res
     Ok(Json(Success::new(rooms)))
 }
 
-/// Tells who is in a room, what they publish, and how well it goes: what clients measured in the last ten minutes.
+/// Returns a room's participants, their tracks, and the quality that clients measured during the last ten minutes.
 #[utoipa::path(get, path = "/api/rooms/{roomName}/stats", tag = "rooms", params(("roomName" = String, Path)),
     responses((status = 200, body = Success<RoomStats>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = []), ("token" = [])))]
@@ -78,7 +78,7 @@ fn count(number: usize) -> u32 {
 }
 
 fn active_room(room: Room, stored: StoredConsultation) -> ActiveRoom {
-    // Older SFUs say the moment in seconds only.
+    // Older SFUs only report seconds.
     let millis =
         if room.creation_time_ms > 0 { room.creation_time_ms } else { room.creation_time.saturating_mul(1000) };
     ActiveRoom {

@@ -1,4 +1,4 @@
-//! Whom the proxy in front of an SFU lets through to it.
+//! Admission of participants for a proxy in front of the SFU.
 
 use autamedica_api::{ErrorCode, Failure, consultation_of};
 use axum::Router;
@@ -15,9 +15,9 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/sfu/admission", get(admission))
 }
 
-/// Whether a token still lets its holder in. LiveKit's open-source SFU believes a token until it expires; a proxy in front
-/// of it asks here first (nginx's `auth_request`), so that nobody who was removed comes back, and nobody whose
-/// token is older than the renewal of the links, not even for a moment.
+/// Checks that a token still admits its holder. LiveKit's open-source SFU accepts a token until it expires. A proxy in
+/// front of it asks here first (nginx's `auth_request`), so that holders of revoked tokens can't join even for a
+/// moment.
 #[utoipa::path(get, path = "/sfu/admission", tag = "livekit",
     responses((status = 204, description = "It does."), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("token" = [])))]
@@ -25,7 +25,7 @@ pub(super) async fn admission(State(state): State<AppState>, headers: HeaderMap)
     let unknown = || Error::refused(ErrorCode::Unauthorized, "this isn't a token of this clinic's");
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
     let claims = state.sfu.verify(bearer.strip_prefix("Bearer ").unwrap_or(bearer)).map_err(|_| unknown())?;
-    // Other rooms, such as a network check's, are no consultations: nobody is removed from them.
+    // Other rooms, such as a network check's, have no removals.
     let Some(id) = consultation_of(&claims.video.room) else { return Ok(StatusCode::NO_CONTENT) };
     let is_open = state.store.consultation(&id).await?.is_none_or(|stored| stored.is_open_to(&claims.sub));
     let standing = state.store.standing(&id, &claims.sub).await?;

@@ -13,7 +13,7 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/webhooks/livekit", post(receive))
 }
 
-/// Takes LiveKit's events. The signature is LiveKit's own: a token over the body's hash, in `Authorization`.
+/// Receives LiveKit's webhooks. The signature is LiveKit's: a token over the body's hash, in `Authorization`.
 #[utoipa::path(post, path = "/webhooks/livekit", tag = "livekit",
     request_body(content = String, content_type = "application/webhook+json"),
     responses((status = 200, body = Success<Done>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
@@ -29,7 +29,7 @@ pub(super) async fn receive(
     let Body(body) = body;
     let body = str::from_utf8(&body).map_err(|_| refusal())?;
     let event = state.sfu.receive_event(body, token).map_err(|_| refusal())?;
-    // Only an event that was taken in whole counts as noted, so that a failure is told again.
+    // An event is marked as processed only at the end, so that LiveKit repeats it after a failure.
     if state.store.knows_sfu_event(&event.id).await? {
         return Ok(Json(Success::new(Done {})));
     }

@@ -1,6 +1,4 @@
-use autamedica_api::{
-    ChangeTransport, ConsultationDetails, ErrorCode, Failure, Id, Success, Transport,
-};
+use autamedica_api::{ChangeTransport, ConsultationDetails, ErrorCode, Failure, Id, Success, Transport};
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};

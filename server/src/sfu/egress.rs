@@ -1,4 +1,4 @@
-//! LiveKit's egress, which the SFU has record a room.
+//! Client of LiveKit's egress API.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use livekit_protocol::{EgressInfo, EncodedFileOutput, EncodedFileType, S3Upload,
 
 use super::Sfu;
 
-/// How long the SFU may take to say that no egress answers: 22 s, and nobody waits for it.
+/// Timeout of a request. The SFU needs 22 s to report that no egress worker is available, and no caller waits for it.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Sfu {
@@ -21,15 +21,15 @@ impl Sfu {
         })
     }
 
-    /// Has everybody in a room recorded into an object of a bucket.
+    /// Starts recording a room into an object of a bucket.
     ///
     /// # Errors
-    /// When the SFU doesn't answer, or no egress takes it.
+    /// [`ServiceError`] if the SFU doesn't answer or no egress worker is available.
     pub async fn start_egress(&self, room: &str, key: &str, bucket: S3Upload) -> ServiceResult<EgressInfo> {
         let file = EncodedFileOutput {
             file_type: EncodedFileType::Mp4.into(),
             filepath: key.to_owned(),
-            // Nothing but the recording belongs into the bucket.
+            // The bucket must only contain recordings.
             disable_manifest: true,
             output: Some(encoded_file_output::Output::S3(bucket)),
         };
@@ -42,33 +42,33 @@ impl Sfu {
         self.egress().start_room_composite_egress(room, vec![EgressOutput::File(file)], options).await
     }
 
-    /// Has an egress finish.
+    /// Stops an egress.
     ///
     /// # Errors
-    /// When the SFU or the egress doesn't answer, or the egress has ended.
+    /// [`ServiceError`] if the SFU or the egress doesn't answer, or the egress has ended.
     pub async fn stop_egress(&self, egress: &str) -> ServiceResult<EgressInfo> {
         self.egress().stop_egress(egress).await
     }
 
-    /// The egresses of all rooms that haven't ended.
+    /// Returns the active egresses of all rooms.
     ///
     /// # Errors
-    /// When the SFU doesn't answer, or has no egress.
+    /// [`ServiceError`] if the SFU doesn't answer or has no egress.
     pub async fn active_egresses(&self) -> ServiceResult<Vec<EgressInfo>> {
         self.egress().list_egress(EgressListOptions { active: true, ..EgressListOptions::default() }).await
     }
 
-    /// A room's egresses, also those that have ended.
+    /// Returns a room's egresses, including ended ones.
     ///
     /// # Errors
-    /// When the SFU doesn't answer.
+    /// [`ServiceError`] if the SFU doesn't answer.
     pub async fn egresses(&self, room: &str) -> ServiceResult<Vec<EgressInfo>> {
         let filter = EgressListFilter::Room(room.to_owned());
         self.egress().list_egress(EgressListOptions { filter, ..EgressListOptions::default() }).await
     }
 }
 
-/// Whether the SFU has answered, and what it says is no.
+/// Returns `true` if the SFU itself has answered with an error.
 pub fn is_answer(error: &ServiceError) -> bool {
     matches!(error, ServiceError::Twirp(ServerError::Twirp(_)))
 }

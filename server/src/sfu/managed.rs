@@ -1,4 +1,4 @@
-//! Runs `livekit-server` as a child: started, watched, started again when it dies, and gone when this process is gone.
+//! Embedded SFU: runs `livekit-server` as a child process, restarts it after a crash, and ends it with this process.
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -15,35 +15,35 @@ use crate::files::write_private;
 use crate::livekit_url::LiveKitUrl;
 use crate::secret::{Secret, without_secrets};
 
-/// How long it may take to come up: it needs 0.2 s on an idle machine.
+/// Timeout for startup, which takes 0.2 s on an idle machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
-/// How often a start on fresh ports is tried before giving up. Somebody may take a port between our look and its start.
+/// Number of attempts for the first start. Another process may take a free port before the SFU does.
 const START_ATTEMPTS: u32 = 3;
-/// Pause before it is started again; doubled each time, up to the longest.
+/// Range of the delay before a restart, which doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// After this long alive, the next pause is the first again.
+/// Running time after which the delay is reset.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
-/// How long it may take to end.
+/// Timeout for the end after a signal.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
-/// Why no SFU could be started.
+/// Error of starting the SFU.
 #[derive(Debug, thiserror::Error)]
 pub enum SfuStartError {
-    /// The program isn't there.
+    /// The program is missing.
     #[error(
         "`livekit-server` isn't installed: run `cargo xtask setup`, put it beside this program, set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to one that runs elsewhere"
     )]
     NotFound,
-    /// It can't be started.
+    /// Starting the process failed.
     #[error("`livekit-server` can't be started")]
     Spawn(#[from] std::io::Error),
-    /// It ended at once or never answered.
+    /// The process exited or didn't answer.
     #[error("`livekit-server` doesn't come up; its log says why")]
     NotReady,
 }
 
-/// The child's guardian. Dropped, it ends the child; [`stop`](Self::stop) also waits for that.
+/// Supervisor of the process. Dropping it ends the process; [`stop`](Self::stop) also waits for that.
 #[derive(Debug)]
 pub struct ManagedSfu {
     stop: Option<oneshot::Sender<()>>,
@@ -51,35 +51,35 @@ pub struct ManagedSfu {
 }
 
 impl ManagedSfu {
-    /// Starts the SFU with a key and a secret of its own, and returns when it answers.
+    /// Starts the SFU with a new key and secret, and waits until it answers.
     ///
-    /// `webhook` is where it reports events.
+    /// `webhook` is the URL for its events.
     ///
     /// # Errors
-    /// When it can't be found or doesn't come up.
+    /// [`SfuStartError`] with the reason.
     pub async fn start(program: Option<PathBuf>, webhook: Option<String>) -> Result<(Self, Sfu), SfuStartError> {
         let program = program.or_else(find_program).ok_or(SfuStartError::NotFound)?;
         let (ready_sender, ready) = oneshot::channel();
         let (stop, stop_receiver) = oneshot::channel();
         let (stopped_sender, stopped) = oneshot::channel();
-        // The kernel ends the child when the *thread* that started it ends, so one thread starts it every time and lives
-        // as long as it should. Its own small runtime makes it independent of the caller's.
+        // The kernel kills the child when the *thread* that started it ends, so one long-lived thread makes all starts.
+        // Its own runtime makes it independent of the caller's.
         std::thread::Builder::new().name("sfu".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(guard(program, webhook, ready_sender, stop_receiver)),
-                // The receiver may be gone: then nobody wants to know.
+                // The receiver may have been dropped.
                 Err(error) => drop(ready_sender.send(Err(error.into()))),
             }
-            // Nobody may be waiting.
+            // The receiver may have been dropped.
             let _ = stopped_sender.send(());
         })?;
         let sfu = ready.await.unwrap_or(Err(SfuStartError::NotReady))?;
         Ok((Self { stop: Some(stop), stopped }, sfu))
     }
 
-    /// Ends the SFU and waits for it.
+    /// Stops the SFU and waits for its end.
     pub async fn stop(mut self) {
-        // Both fail only when the guardian has ended already.
+        // Both only fail if the supervisor has ended.
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
@@ -87,7 +87,7 @@ impl ManagedSfu {
     }
 }
 
-/// What a start needs, the same each time, so that tokens stay good over a restart.
+/// Parameters of a start. They stay the same, so that tokens remain valid across restarts.
 struct Launch {
     program: PathBuf,
     api_key: String,
@@ -102,8 +102,9 @@ impl Launch {
         Sfu::new(url, self.api_key.clone(), self.api_secret.clone(), true)
     }
 
-    /// YAML. No TCP port for media: that one can't be bound to loopback alone, and on loopback UDP always works. Key frames
-    /// may be asked for four times a second, not once: an encrypted video begins with the second.
+    /// Returns the configuration as YAML. Media uses UDP only, because a TCP port can't be bound to the loopback
+    /// interface alone. PLIs are throttled to four per second instead of one, because an encrypted video only starts
+    /// with its second key frame.
     fn config(&self) -> String {
         let Ports { signaling, media } = self.ports;
         let (key, secret) = (&self.api_key, self.api_secret.expose());
@@ -120,8 +121,8 @@ impl Launch {
         )
     }
 
-    /// Starts it. The configuration holds the secret: it goes through a file that only we can read, and that is deleted
-    /// as soon as it has been read, so that neither `ps` nor the disk keeps it.
+    /// Starts the process. The configuration contains the secret, so it is passed in a private file that is deleted
+    /// once read: neither `ps` nor the disk reveals it.
     fn spawn(&self) -> std::io::Result<Running> {
         let folder = tempfile::Builder::new().prefix("autamedica-sfu-").tempdir()?;
         let path = folder.path().join("config.yaml");
@@ -133,7 +134,7 @@ impl Launch {
         without_secrets(&mut command);
         tie_to_this_thread(&mut command);
         let mut child = command.spawn()?;
-        // These end by themselves when the child closes its end.
+        // The tasks end when the child closes its output.
         child.stdout.take().map(|pipe| tokio::spawn(forward_log(pipe)));
         child.stderr.take().map(|pipe| tokio::spawn(forward_log(pipe)));
         Ok(Running { child, folder: Some(folder) })
@@ -146,7 +147,7 @@ struct Running {
 }
 
 impl Running {
-    /// Waits until it answers; `false` when it ends first or takes too long.
+    /// Waits until the SFU answers. Returns `false` if it exits first or the timeout passes.
     async fn is_ready(&mut self, sfu: &Sfu) -> bool {
         let answers = async {
             while !sfu.answers().await {
@@ -162,7 +163,7 @@ impl Running {
     }
 
     async fn end(mut self) {
-        // The first signal lets it wait for the people in its rooms; the second makes it end.
+        // The first signal makes it wait for participants to leave; the second makes it exit.
         for _ in 0..2 {
             terminate(&self.child);
             if timeout(Duration::from_millis(100), self.child.wait()).await.is_ok() {
@@ -172,7 +173,7 @@ impl Running {
         if timeout(STOP_WITHIN, self.child.wait()).await.is_err()
             && let Err(error) = self.child.kill().await
         {
-            tracing::warn!(%error, "the SFU can't be ended");
+            tracing::warn!(%error, "stopping the SFU failed");
         }
     }
 }
@@ -191,7 +192,7 @@ async fn guard(
         Ok(started) => started,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    tracing::info!(port = launch.ports.signaling, "the SFU runs");
+    tracing::info!(port = launch.ports.signaling, "SFU started");
     if ready.send(Ok(launch.sfu())).is_err() {
         return running.end().await;
     }
@@ -214,7 +215,7 @@ async fn guard(
             let mut again = match launch.spawn() {
                 Ok(again) => again,
                 Err(error) => {
-                    tracing::error!(%error, "the SFU can't be started again");
+                    tracing::error!(%error, "restarting the SFU failed");
                     continue;
                 }
             };
@@ -224,10 +225,10 @@ async fn guard(
                 _ = &mut stop => return again.end().await,
             };
             if is_ready {
-                tracing::info!("the SFU runs again");
+                tracing::info!("SFU restarted");
                 break again;
             }
-            tracing::error!("the SFU doesn't come up again");
+            tracing::error!("restarted SFU doesn't answer");
             again.end().await;
         };
     }
@@ -249,13 +250,13 @@ async fn first_start(program: PathBuf, webhook: Option<String>) -> Result<(Launc
 
 fn report_end(status: std::io::Result<ExitStatus>) {
     match status {
-        Ok(status) => tracing::error!(%status, "the SFU died; starting it again"),
-        Err(error) => tracing::error!(%error, "the SFU is lost; starting it again"),
+        Ok(status) => tracing::error!(%status, "SFU exited; restarting it"),
+        Err(error) => tracing::error!(%error, "waiting for the SFU failed; restarting it"),
     }
 }
 
-/// Makes the kernel kill the child when this thread ends in any way, and keeps a terminal's Ctrl-C from it: this process
-/// ends it in order.
+/// Makes the kernel kill the child when this thread ends, and shields it from the terminal's Ctrl-C, because this
+/// process stops it in order.
 fn tie_to_this_thread(command: &mut Command) {
     #[cfg(unix)]
     command.process_group(0);
@@ -268,7 +269,7 @@ fn tie_to_this_thread(command: &mut Command) {
                 if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
                     return Err(std::io::Error::last_os_error());
                 }
-                // The parent may have died before the line above took effect.
+                // The parent may have exited before the line above took effect.
                 if u32::try_from(libc::getppid()).ok() != Some(parent) {
                     libc::_exit(1);
                 }
@@ -281,21 +282,21 @@ fn tie_to_this_thread(command: &mut Command) {
 fn terminate(child: &Child) {
     #[cfg(unix)]
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // SAFETY: a plain system call; the child isn't reaped yet (it has an id), so the id is still its own.
+        // SAFETY: a plain system call. The child has an id, so it isn't reaped yet and the id is still its own.
         unsafe { libc::kill(pid, libc::SIGTERM) };
     }
     #[cfg(not(unix))]
     let _ = child;
 }
 
-/// Its log lines become ours: the message and a few fields that are known to hold no secret.
+/// Forwards the child's log, limited to the message and fields that contain no secrets.
 async fn forward_log(pipe: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(pipe).lines();
-    // A line that can't be read means that the pipe is gone, and with it the child.
+    // A read error means that the pipe is closed.
     while let Ok(Some(text)) = lines.next_line().await {
-        // As a map, because it names some fields twice, which a struct would refuse.
+        // Parsed as a map, because duplicate fields are errors in a struct.
         let Ok(line) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text) else {
-            // Before its logger is up it writes plain text, such as why its configuration is wrong.
+            // Before its logger starts, it writes plain text, such as errors of its configuration.
             tracing::warn!(target: "livekit_server", "{text}");
             continue;
         };

@@ -1,4 +1,4 @@
-//! The SFU: its API, the tokens it believes, and the process when it is ours.
+//! SFU: its API, its tokens, and its process if embedded.
 
 mod egress;
 mod managed;
@@ -22,7 +22,7 @@ pub use managed::{ManagedSfu, SfuStartError};
 /// Name of the SFU's program.
 const PROGRAM: &str = "livekit-server";
 
-/// Finds the SFU's program where no setting names it.
+/// Searches for the SFU's program.
 pub fn find_program() -> Option<std::path::PathBuf> {
     crate::programs::find(PROGRAM)
 }
@@ -31,31 +31,31 @@ use crate::livekit_url::LiveKitUrl;
 use crate::secret::Secret;
 use crate::token::{self, CheckSide, Holder};
 
-/// How long the SFU's API may take. Callers wait for it, so it is short.
+/// Timeout of the SFU's API. Short, because callers wait for it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time that a room stays open with nobody in it, in seconds. Whoever joins through this server later opens it again.
+/// Time in seconds after which an unused room closes. Joining through this server opens it again.
 const EMPTY_TIMEOUT: u32 = 30 * 60;
-/// Most people in a consultation's room: the patient, the doctor and two observers. The SFU doesn't count recorders.
+/// Maximum number of participants: patient, doctor and two observers. The SFU doesn't count recorders.
 const MAX_PARTICIPANTS: u32 = 4;
-/// How long a room stays open after the last one left, so that a dropped call finds its room again. In seconds.
+/// Time in seconds after which an abandoned room closes. Long enough for rejoining after a lost connection.
 const DEPARTURE_TIMEOUT: u32 = 120;
 
-/// How the rooms of network checks begin; 32 hexadecimal digits follow.
+/// Prefix of the rooms of network checks; 32 hexadecimal digits follow.
 pub const CHECK_ROOM: &str = "check-";
 
-/// Whether a room is a network check's, and not that of somebody else who shares the SFU.
+/// Returns `true` if a room is a network check's, and not another application's at the same SFU.
 pub fn is_check_room(name: &str) -> bool {
     name.strip_prefix(CHECK_ROOM).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// An SFU that somebody runs, and the key to it.
+/// Client of an SFU.
 #[derive(Debug)]
 pub struct Sfu {
     url: LiveKitUrl,
     api_key: String,
     api_secret: Secret,
     rooms: RoomClient,
-    /// Made when it is needed: few servers have an egress.
+    /// Created on first use, because few servers have an egress.
     egress: OnceLock<EgressClient>,
     verifier: TokenVerifier,
     managed: bool,
@@ -63,7 +63,7 @@ pub struct Sfu {
 }
 
 impl Sfu {
-    /// Nothing is asked of the SFU yet.
+    /// Creates a client without connecting.
     pub fn new(url: LiveKitUrl, api_key: String, api_secret: Secret, managed: bool) -> Self {
         let rooms =
             RoomClient::with_api_key(url.api(), &api_key, api_secret.expose()).with_request_timeout(REQUEST_TIMEOUT);
@@ -72,30 +72,30 @@ impl Sfu {
         Self { url, api_key, api_secret, rooms, egress, verifier, managed, doctor_room_record }
     }
 
-    /// Sets whether doctors' tokens grant `roomRecord`; they do unless this says otherwise.
+    /// Sets whether doctors' tokens grant `roomRecord`. Default: `true`.
     pub fn with_doctor_room_record(self, doctor_room_record: bool) -> Self {
         Self { doctor_room_record, ..self }
     }
 
-    /// Whether doctors' tokens grant `roomRecord`.
+    /// Returns `true` if doctors' tokens grant `roomRecord`.
     pub fn doctor_room_record(&self) -> bool {
         self.doctor_room_record
     }
 
-    /// Where clients connect.
+    /// Returns the URL for clients.
     pub fn signaling_url(&self) -> &str {
         self.url.signaling()
     }
 
-    /// Whether this server runs it.
+    /// Returns `true` if this server runs the SFU.
     pub fn is_managed(&self) -> bool {
         self.managed
     }
 
-    /// Opens a room, or finds it open.
+    /// Opens a room, or returns the open one.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`](livekit_api::services::ServiceError) if the SFU doesn't answer or refuses.
     pub async fn open_room(&self, name: &str) -> ServiceResult<Room> {
         let options = CreateRoomOptions {
             empty_timeout: EMPTY_TIMEOUT,
@@ -106,10 +106,10 @@ impl Sfu {
         self.rooms.create_room(name, options).await
     }
 
-    /// Opens a room for a network check: for two, and closed as soon as it is empty again.
+    /// Opens a room for a network check: for two participants, closed when empty.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// As [`open_room`](Self::open_room).
     pub async fn open_check_room(&self, name: &str) -> ServiceResult<Room> {
         let empty_timeout = u32::try_from(token::CHECK_TTL.as_secs()).unwrap_or(u32::MAX);
         let options = CreateRoomOptions {
@@ -121,65 +121,65 @@ impl Sfu {
         self.rooms.create_room(name, options).await
     }
 
-    /// A token for one side of a network check.
+    /// Creates a token for one side of a network check.
     ///
     /// # Errors
-    /// When the key or secret is unusable.
+    /// [`AccessTokenError`] if the key or the secret is empty.
     pub fn check_token(&self, room: &str, side: CheckSide) -> Result<String, AccessTokenError> {
         token::sign_check(&self.api_key, self.api_secret.expose(), room, side)
     }
 
-    /// The rooms that are open; of `names` only, unless that is empty.
+    /// Returns the open rooms with these names, or all if `names` is empty.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// As [`open_room`](Self::open_room).
     pub async fn open_rooms(&self, names: Vec<String>) -> ServiceResult<Vec<Room>> {
         self.rooms.list_rooms(names).await
     }
 
-    /// Who is in a room.
+    /// Returns the participants of a room.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// As [`open_room`](Self::open_room).
     pub async fn participants(&self, room: &str) -> ServiceResult<Vec<ParticipantInfo>> {
         self.rooms.list_participants(room).await
     }
 
-    /// Whether it answers and takes our key.
+    /// Returns `true` if the SFU answers and accepts our key.
     pub async fn answers(&self) -> bool {
-        // A name that no consultation has, so that the answer is short.
+        // No consultation's room has this name, so the answer is short.
         self.rooms.list_rooms(vec!["health".to_owned()]).await.is_ok()
     }
 
-    /// A fresh token.
+    /// Creates a token for a participant.
     ///
     /// # Errors
-    /// When the key or secret is unusable.
+    /// [`AccessTokenError`] if the key or the secret is empty.
     pub fn token(&self, holder: &Holder<'_>) -> Result<String, AccessTokenError> {
         token::sign(&self.api_key, self.api_secret.expose(), holder, self.doctor_room_record)
     }
 
-    /// A token for the recorder of a consultation: it is hidden, sends nothing, and makes the SFU tell everybody in the room
-    /// that they are recorded.
+    /// Creates a token for a consultation's recorder. It is hidden and publishes nothing, and the SFU marks the room as
+    /// recorded for all participants.
     ///
     /// # Errors
-    /// When the key or secret is unusable.
+    /// [`AccessTokenError`] if the key or the secret is empty.
     pub fn recorder_token(&self, consultation: &Id, recording: &str) -> Result<String, AccessTokenError> {
         token::sign_recorder(&self.api_key, self.api_secret.expose(), consultation, recording)
     }
 
-    /// What a token says, when it is ours and good now.
+    /// Returns the claims of a valid token of this SFU.
     ///
     /// # Errors
-    /// When it isn't.
+    /// [`AccessTokenError`] if the token is invalid or expired.
     pub fn verify(&self, token: &str) -> Result<Claims, AccessTokenError> {
         self.verifier.verify(token)
     }
 
-    /// Reads an event that LiveKit sent with a signature.
+    /// Verifies and parses a webhook of LiveKit.
     ///
     /// # Errors
-    /// When the signature isn't the SFU's, or the body isn't an event.
+    /// [`WebhookError`] if the signature or the body is invalid.
     pub fn receive_event(&self, body: &str, signature: &str) -> Result<WebhookEvent, WebhookError> {
         WebhookReceiver::new(self.verifier.clone()).receive(body, signature)
     }

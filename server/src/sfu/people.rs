@@ -1,4 +1,4 @@
-//! What the SFU does to people in rooms when the server says so.
+//! SFU operations on participants and rooms.
 
 use std::collections::HashMap;
 
@@ -11,20 +11,20 @@ use super::Sfu;
 use crate::token::{GENERATION, May};
 
 impl Sfu {
-    /// Changes what somebody in a room may do. `false` when they aren't there.
+    /// Changes a participant's permissions. Returns `false` if they aren't in the room.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn permit(&self, room: &str, identity: &str, may: May) -> ServiceResult<bool> {
         let options =
             UpdateParticipantOptions { permission: Some(permission(may)), ..UpdateParticipantOptions::default() };
         found(self.rooms.update_participant(room, identity, options).await)
     }
 
-    /// Finds somebody in a room. `None` when they aren't there.
+    /// Returns a participant; `None` if they aren't in the room.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn participant(&self, room: &str, identity: &str) -> ServiceResult<Option<ParticipantInfo>> {
         match self.rooms.get_participant(room, identity).await {
             Ok(participant) => Ok(Some(participant)),
@@ -33,10 +33,10 @@ impl Sfu {
         }
     }
 
-    /// Moves somebody in a room on to a generation; the SFU sends them a token with it. `false` when they aren't there.
+    /// Sets a participant's generation; the SFU sends them a token with it. Returns `false` if they aren't in the room.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn set_generation(&self, room: &str, identity: &str, generation: u32) -> ServiceResult<bool> {
         let options = UpdateParticipantOptions {
             attributes: HashMap::from([(GENERATION.to_owned(), generation.to_string())]),
@@ -45,27 +45,27 @@ impl Sfu {
         found(self.rooms.update_participant(room, identity, options).await)
     }
 
-    /// Sends somebody out of a room, and makes LiveKit Cloud refuse the tokens they have. `false` when they aren't there.
+    /// Removes a participant, and makes LiveKit Cloud reject their tokens. Returns `false` if they aren't in the room.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn remove(&self, room: &str, identity: &str) -> ServiceResult<bool> {
         let options = RemoveParticipantOptions { revoke_token_ts: Timestamp::now().as_millis() };
         found(self.rooms.remove_participant_with_options(room, identity, options).await)
     }
 
-    /// Tells everybody in a room, also who comes later. `false` when it isn't open.
+    /// Sets a room's metadata, which also reaches participants who join later. Returns `false` if the room isn't open.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn announce(&self, room: &str, metadata: &str) -> ServiceResult<bool> {
         found(self.rooms.update_room_metadata(room, metadata).await)
     }
 
-    /// Mutes what somebody publishes. `false` when they don't publish it.
+    /// Mutes a participant's track. Returns `false` if they don't publish it.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn mute(&self, room: &str, identity: &str, source: MediaSource) -> ServiceResult<bool> {
         let source = match source {
             MediaSource::Camera => TrackSource::Camera,
@@ -78,16 +78,16 @@ impl Sfu {
         found(self.rooms.mute_published_track(room, identity, &track.sid, true).await)
     }
 
-    /// Closes a room: everybody is out of it. `false` when it isn't open.
+    /// Closes a room and disconnects its participants. Returns `false` if it isn't open.
     ///
     /// # Errors
-    /// When the SFU doesn't answer or refuses.
+    /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn close_room(&self, room: &str) -> ServiceResult<bool> {
         found(self.rooms.delete_room(room).await)
     }
 }
 
-/// What somebody may do in a room, as the SFU wants to hear it.
+/// Converts permissions into the SFU's format.
 fn permission(may: May) -> ParticipantPermission {
     let sources = may.sources().iter().filter_map(|name| TrackSource::from_str_name(&name.to_uppercase()));
     ParticipantPermission {

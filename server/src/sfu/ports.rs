@@ -1,20 +1,20 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
-/// The ports of one managed SFU, all on loopback.
+/// Ports of an embedded SFU on the loopback interface.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// Signaling and API, TCP.
+    /// TCP port for signaling and API.
     pub signaling: u16,
-    /// Media, UDP, all of it through one port.
+    /// UDP port for all media.
     pub media: u16,
 }
 
 impl Ports {
-    /// Ports that are free now. Another process may still take them first, so the caller tries again when that happens.
+    /// Returns ports that are currently free. Another process may take them first, so the caller must be able to retry.
     ///
     /// # Errors
-    /// When the system has none left.
+    /// If no port is free.
     pub fn free() -> io::Result<Self> {
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;

@@ -1,4 +1,4 @@
-//! Who a socket belongs to, and whether they may be in a consultation's room.
+//! Authentication of sockets and authorization for rooms.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::caller::{self, Participant};
 use crate::error::Error;
 use crate::state::AppState;
 
-/// What a client says of itself when it connects: in Socket.io's `auth`, else in the address.
+/// Credentials of a connecting client: from Socket.IO's `auth`, otherwise from the query.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Handshake {
@@ -22,31 +22,31 @@ pub struct Handshake {
     token: Option<String>,
 }
 
-/// Why somebody isn't let in.
+/// Reason why a socket or a message is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// They may not, for this reason, in words for whoever wrote the client.
+    /// Not allowed; with a message for the client's developer.
     #[error("{0}")]
     Refused(String),
-    /// It can't be found out whether they may.
+    /// An internal error prevented the check.
     #[error("the server can't do this now; try again")]
     Failed,
 }
 
 impl Refusal {
-    /// With this reason.
+    /// Creates a refusal with a message.
     pub fn new(reason: impl Into<String>) -> Self {
         Self::Refused(reason.into())
     }
 }
 
-/// What failed inside is logged, and not told.
+/// Logs internal errors, which aren't sent to the client.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused { message, .. } => Self::Refused(message),
             error => {
-                tracing::warn!(%error, "signaling fails");
+                tracing::warn!(%error, "signaling failed");
                 Self::Failed
             }
         }
@@ -59,10 +59,10 @@ impl From<sqlx::Error> for Refusal {
     }
 }
 
-/// Finds out whose socket it is.
+/// Authenticates a socket.
 ///
 /// # Errors
-/// When nothing proves it, or there are too many sockets.
+/// [`Refusal::Refused`] if the credentials are missing or invalid, or there are too many sockets; [`Refusal::Failed`].
 pub async fn admit(state: &AppState, parts: &Parts, mut handshake: Handshake) -> Result<Admitted, Refusal> {
     let session = parts.extensions.get::<Arc<Session>>().cloned();
     let session = session.filter(|session| session.may_enter()).ok_or_else(|| Refusal::new("connect anew"))?;
@@ -122,12 +122,12 @@ async fn prove(
     account.map(|user| (user, Proof::Account)).ok_or_else(|| Refusal::new("this token isn't good, or not any more"))
 }
 
-/// The role of somebody in a consultation, if they may be in its room now.
+/// Returns a user's role in a consultation, if they may be in its room now.
 ///
 /// # Errors
-/// When they may not, or the database fails.
+/// [`Refusal::Refused`] if they may not; [`Refusal::Failed`].
 pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result<Role, Refusal> {
-    // Who has nothing to do with a consultation doesn't learn whether there is one.
+    // Strangers must not learn whether the consultation exists.
     let foreign = || Refusal::new("there is no such room for you");
     let stored = state.store.consultation(room).await?.ok_or_else(foreign)?;
     let role = match &admitted.user {
@@ -144,7 +144,7 @@ pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result
             standing.accepts(*generation)
         }
         Proof::Account => !standing.removed,
-        // From the first key on, being on this machine proves nothing.
+        // Once there is an API key, a local connection alone isn't sufficient.
         Proof::Local => !standing.removed && (state.local_key.is_some() || !state.store.has_keys().await?),
     };
     if !is_good {
@@ -159,18 +159,18 @@ pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result
     Ok(role)
 }
 
-/// Puts on record that somebody was refused.
+/// Adds a refusal to the audit log.
 pub async fn note_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
     if state.refusals.note(admitted.origin).is_err() {
         return;
     }
     let event = admitted.event(None, "signaling.join").consultation(room).outcome("forbidden");
     if let Err(error) = state.store.audit(event).await {
-        tracing::warn!(%error, "a refusal isn't on record");
+        tracing::warn!(%error, "auditing a refusal failed");
     }
 }
 
-/// Takes whoever may not be there any more out of a consultation's room.
+/// Removes peers from a consultation's room who may not be in it any more.
 pub async fn check_room(state: &AppState, room: &Id) {
     for peer in state.peers.in_room(room) {
         if let Err(refusal @ Refusal::Refused(_)) = role_in(state, &peer.admitted, room).await {
@@ -180,7 +180,7 @@ pub async fn check_room(state: &AppState, room: &Id) {
     }
 }
 
-/// Does [`check_room`] for every room.
+/// Runs [`check_room`] for every room.
 pub async fn check_everybody(state: &AppState) {
     for room in state.peers.rooms() {
         check_room(state, &room).await;

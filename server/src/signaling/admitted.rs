@@ -1,4 +1,4 @@
-//! Whose a socket is.
+//! Identity of a socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,46 +9,46 @@ use super::sessions::Session;
 use super::sockets::OpenSocket;
 use crate::store::Event;
 
-/// Whose socket it is.
+/// Authenticated identity of a socket.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The user.
+    /// The user's id.
     pub user: Id,
-    /// What proved it.
+    /// Credentials of the user.
     pub proof: Proof,
-    /// From where they call.
+    /// IP address of the client.
     pub origin: IpAddr,
-    /// The connection that it is on.
+    /// Connection of the socket.
     pub session: Arc<Session>,
-    /// Counts it among those that are open.
+    /// Counts the socket as open.
     _open: OpenSocket,
 }
 
-/// What proved who somebody is.
+/// Kind of credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// A token of ours, for one consultation.
+    /// Token of this server for one consultation.
     Token {
-        /// Which.
+        /// Id of the consultation.
         consultation: Id,
-        /// Its holder's role.
+        /// Role of the user.
         role: Role,
-        /// Its generation.
+        /// Generation of the token.
         generation: u32,
     },
-    /// A token of the clinic's own accounts.
+    /// Token of the clinic's accounts.
     Account,
-    /// They are on this machine, where nobody has made a key yet.
+    /// Connection from this machine while there is no API key, or with the local key.
     Local,
 }
 
 impl Admitted {
-    /// A socket of this user's.
+    /// Creates the identity of a socket.
     pub fn new(user: Id, proof: Proof, origin: IpAddr, session: Arc<Session>, open: OpenSocket) -> Self {
         Self { user, proof, origin, session, _open: open }
     }
 
-    /// An audit entry by this user.
+    /// Creates an audit entry with this user as actor.
     pub fn event(&self, role: Option<Role>, action: &'static str) -> Event {
         let actor = match role {
             Some(role) => format!("{role}:{}", self.user),

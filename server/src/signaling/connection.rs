@@ -1,4 +1,4 @@
-//! One socket, from its admission to its end.
+//! Message loop of a socket.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::peers::{Peer, say};
 use super::presence;
 use crate::state::AppState;
 
-/// In how many rooms a socket may be.
+/// Maximum number of rooms per socket.
 const MOST_ROOMS: usize = 4;
 
 /// An open socket.
@@ -22,17 +22,17 @@ pub struct Connection {
     state: AppState,
     socket: SocketRef,
     admitted: Arc<Admitted>,
-    /// The rooms that it came into, and how its client calls each.
+    /// Rooms that the socket has joined, each with the client's name for it.
     rooms: Vec<(Id, String)>,
 }
 
 impl Connection {
-    /// Of this socket.
+    /// Creates the state of an admitted socket.
     pub fn new(state: AppState, socket: SocketRef, admitted: Arc<Admitted>) -> Self {
         Self { state, socket, admitted, rooms: Vec::new() }
     }
 
-    /// Does what messages ask for, one after the other, until the socket is `gone`.
+    /// Processes messages in order until the socket is `gone`.
     pub async fn run(mut self, mut messages: mpsc::Receiver<Message>, gone: Arc<Notify>) {
         loop {
             let message = tokio::select! {
@@ -72,7 +72,7 @@ impl Connection {
         }
     }
 
-    /// The consultation that a name stands for: its id, or its room's name. An id may begin like a room's name.
+    /// Returns the consultation of a name, which is its id or its room's name. Ids can look like room names.
     async fn room(&self, name: &str) -> Result<Option<Id>, Refusal> {
         if let Some((room, _)) = self.rooms.iter().find(|(_, called)| called == name) {
             return Ok(Some(room.clone()));
@@ -95,7 +95,7 @@ impl Connection {
                 return Err(refusal);
             }
         };
-        // Somebody who was put out of a room is in it no more.
+        // The socket may have been removed from some rooms.
         self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
         if self.rooms.len() >= MOST_ROOMS && self.rooms.iter().all(|(own, _)| *own != room) {
             return Err(Refusal::new("leave another room first"));
@@ -109,12 +109,12 @@ impl Connection {
             room_id: name.to_owned(),
             socket: self.socket.clone(),
         };
-        // A page that was loaded again has another socket in the place of this one.
+        // A reloaded page has replaced this socket.
         if !self.socket.connected() {
             return Ok(());
         }
         self.state.peers.join(&room, peer).map_err(|_| Refusal::new("the room is full"))?;
-        // They may have been removed while that was written.
+        // The user may have been removed while the audit entry was written.
         if let Err(refusal @ Refusal::Refused(_)) = admission::role_in(&self.state, &self.admitted, &room).await {
             self.leave(&room).await;
             return Err(refusal);
@@ -129,7 +129,7 @@ impl Connection {
         let Some(peer) = self.state.peers.leave(room, self.socket.id) else { return };
         let event = self.admitted.event(Some(peer.role), "signaling.leave").consultation(room);
         if let Err(error) = self.state.store.audit(event).await {
-            tracing::warn!(%error, "somebody's leaving isn't on record");
+            tracing::warn!(%error, "auditing that a peer left failed");
         }
         presence::changed(&self.state, room).await;
     }

@@ -1,31 +1,31 @@
-//! What sockets send, checked.
+//! Validation of messages from sockets.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// An event that clients send.
+/// Event sent by clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// To come into a room.
+    /// Joins a room.
     JoinRoom,
-    /// To leave it.
+    /// Leaves a room.
     LeaveRoom,
-    /// A session description that wants an answer.
+    /// Session description of an offer.
     Offer,
-    /// The answer.
+    /// Session description of an answer.
     Answer,
-    /// A way to reach the sender.
+    /// ICE candidate of the sender.
     IceCandidate,
-    /// The sender begins a call.
+    /// Start of a call.
     CallInit,
-    /// The sender ends it.
+    /// End of a call.
     CallEnd,
-    /// How well it goes at the sender's.
+    /// Connection statistics of the sender.
     ConnectionStats,
 }
 
 impl Event {
-    /// All of them.
+    /// All events.
     pub const ALL: [Self; 8] = [
         Self::JoinRoom,
         Self::LeaveRoom,
@@ -37,7 +37,7 @@ impl Event {
         Self::ConnectionStats,
     ];
 
-    /// The name by which clients send it.
+    /// Returns the event's name in the protocol.
     pub const fn name(self) -> &'static str {
         match self {
             Self::JoinRoom => "join-room",
@@ -51,7 +51,7 @@ impl Event {
         }
     }
 
-    /// The name under which the other side gets it.
+    /// Returns the name under which the event is relayed.
     pub const fn relayed_name(self) -> &'static str {
         match self {
             Self::ConnectionStats => "peer-stats",
@@ -59,7 +59,7 @@ impl Event {
         }
     }
 
-    /// The field, beside the room's name, that goes to the other side.
+    /// Returns the field that is relayed.
     const fn field(self) -> Option<&'static str> {
         match self {
             Self::Offer => Some("offer"),
@@ -71,16 +71,16 @@ impl Event {
     }
 }
 
-/// A message as it came.
+/// Message of a socket.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// What it is about.
+    /// Event of the message.
     pub event: Event,
-    /// What it holds.
+    /// Unvalidated content.
     pub data: Value,
 }
 
-/// How a call goes, as the protocol has it.
+/// Connection statistics in the protocol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConnectionStats {
@@ -100,24 +100,24 @@ enum Quality {
 }
 
 impl Message {
-    /// The name of the room that it is about.
+    /// Returns the name of the message's room.
     ///
     /// # Errors
-    /// With a sentence for whoever wrote the client.
+    /// A message for the client's developer if `roomId` is missing.
     pub fn room(&self) -> Result<&str, String> {
         self.data["roomId"].as_str().ok_or_else(|| format!("`{}` needs a `roomId`", self.event.name()))
     }
 
-    /// What the other side gets of it, without the room's name and the sender.
+    /// Returns the content to relay, without room and sender.
     ///
     /// # Errors
-    /// With a sentence for whoever wrote the client.
+    /// A message for the client's developer if the content is invalid.
     pub fn payload(&self) -> Result<Map<String, Value>, String> {
         let Some(field) = self.event.field() else { return Ok(Map::new()) };
         let value = self.data[field].clone();
         let value = match self.event {
             Event::Offer | Event::Answer => Some(value).filter(|value| value["sdp"].is_string()),
-            // The last one is null, or has an empty text.
+            // The last candidate is null or has an empty text.
             Event::IceCandidate => Some(value).filter(|value| value.is_object() || value.is_null()),
             Event::ConnectionStats => serde_json::from_value::<ConnectionStats>(value).ok().map(|stats| json!(stats)),
             _ => Some(value),
@@ -127,7 +127,7 @@ impl Message {
     }
 }
 
-/// Number of values in a value, itself included.
+/// Returns the number of JSON values in a value, including itself.
 pub fn values(value: &Value) -> usize {
     1 + match value {
         Value::Array(list) => list.iter().map(values).sum(),

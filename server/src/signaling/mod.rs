@@ -1,8 +1,8 @@
-//! Signaling of peer-to-peer calls over Socket.io, by the protocol of the deployment that this server replaces
-//! (docs/migration.md). Media goes from peer to peer; only descriptions and candidates pass here.
+//! Signaling of peer-to-peer calls over Socket.IO, with the protocol of the deployment that this server replaces
+//! (docs/migration.md). Media flows between the peers; only session descriptions and candidates pass through here.
 //!
-//! A socket proves whose it is once, when it connects. Whether they may be in a consultation is asked for every message: they
-//! may have been removed meanwhile.
+//! Sockets authenticate when they connect. Access to a consultation is checked for every message, because participants
+//! can be removed at any time.
 
 mod admission;
 mod admitted;
@@ -40,31 +40,31 @@ pub use admission::check_room;
 use admitted::Admitted;
 use connection::Connection;
 use message::{Event, Message};
-pub use peers::{Peers, leave_for_sfu};
 use peers::say;
+pub use peers::{Peers, leave_for_sfu};
 pub use presence::{PEER_ROOM, note as note_presence};
 use sessions::{Session, Sessions};
 pub use sockets::Sockets;
 pub use supabase::SupabaseVerifier;
 
-/// How often a socket is asked whether it is still there.
+/// Interval of pings.
 const PING_EVERY: Duration = Duration::from_secs(25);
-/// How long it may take to say so.
+/// Timeout for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a connection may stay without saying whose it is.
+/// Timeout for authentication of a connection.
 const ANONYMOUS: Duration = Duration::from_secs(10);
-/// The largest message in bytes: a description of many tracks and codecs has some twenty thousand.
+/// Maximum size of a message in bytes. A session description with many tracks and codecs has about 20,000.
 const LARGEST_MESSAGE: usize = 64 * 1024;
-/// How many messages of a socket wait for those before them. A socket that sends more is closed.
+/// Maximum number of queued messages per socket. A socket that exceeds it is disconnected.
 const WAITING: usize = 128;
-/// How long a client may take to send what it announced.
+/// Timeout for receiving the body of a request.
 const SEND_WITHIN: Duration = Duration::from_secs(15);
-/// The most values in a message: each takes more memory than its text.
+/// Maximum number of JSON values in a message, because each takes more memory than its text.
 const MOST_VALUES: usize = 2000;
-/// How often it is looked whether everybody in a room may still be there, when nothing tells.
+/// Interval for checking that all peers may still be in their rooms.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// The routes of Socket.io. The server's end closes all sockets.
+/// Creates the routes of Socket.IO. All sockets are closed when the server shuts down.
 pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
     let (service, io) = SocketIo::builder()
         .ping_interval(PING_EVERY)
@@ -74,14 +74,14 @@ pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
         .ws_max_message_size(LARGEST_MESSAGE)
         .ws_max_frame_size(LARGEST_MESSAGE)
         .max_buffer_size(WAITING)
-        // The protocol has no binary events, and what is still to come of one would be kept.
+        // The protocol has no binary events, whose parts would be buffered.
         .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
         .build_svc();
     io.ns("/", Entrance { state: state.clone() });
     let (sessions, proxies) = (Arc::<Sessions>::default(), state.proxies.clone());
     let state = state.clone();
     tokio::spawn(async move {
-        // A closed channel means that the server is gone.
+        // A closed channel means that the server was dropped.
         let mut end = std::pin::pin!(async { drop(ended.wait_for(|end| *end).await) });
         loop {
             tokio::select! {
@@ -101,7 +101,7 @@ pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
         .layer(middleware::from_fn(move |request, next| guard(sessions.clone(), proxies.clone(), request, next)))
 }
 
-/// Counts a new connection for as long as it lives, and gives what is sent by polling a time limit.
+/// Counts a new connection during its lifetime, and limits the time for receiving polling requests.
 async fn guard(sessions: Arc<Sessions>, proxies: Proxies, mut request: Request, next: Next) -> Response {
     let query = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
     if !query.into_iter().any(|(name, _)| name == "sid") {
@@ -109,7 +109,7 @@ async fn guard(sessions: Arc<Sessions>, proxies: Proxies, mut request: Request, 
         let Some(session) = sessions.open(origin) else {
             return Error::refused(ErrorCode::RateLimited, "too many connections").into_response();
         };
-        // The library keeps it with the connection.
+        // socketioxide keeps the extension as long as the connection.
         request.extensions_mut().insert(Arc::new(session));
     }
     if request.method() != Method::POST {
@@ -119,7 +119,8 @@ async fn guard(sessions: Arc<Sessions>, proxies: Proxies, mut request: Request, 
     answer.unwrap_or_else(|_| Error::refused(ErrorCode::Timeout, "the request took too long").into_response())
 }
 
-/// Lets sockets in. Unlike an async function, it has set everything up when the library reads a socket's next message.
+/// Handler of new sockets. Unlike an async function, it has registered all handlers before the socket's next message is
+/// read.
 #[derive(Clone)]
 struct Entrance {
     state: AppState,
@@ -134,7 +135,7 @@ impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
             Err(never) => match never {},
         };
         Box::pin(async move {
-            // Without such data, what the address says counts.
+            // Without `auth`, the query is used.
             let handshake = handshake.unwrap_or_default();
             match admission::admit(&self.state, socket.req_parts(), handshake).await {
                 Ok(admitted) => {
@@ -161,13 +162,12 @@ impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
     }
 }
 
-/// Puts an event's messages into their socket's queue, in the order in which they come: the library runs async functions beside
-/// each other.
+/// Handler that queues a socket's messages in order, because socketioxide runs async handlers concurrently.
 struct Queue {
     event: Event,
     queue: mpsc::Sender<Message>,
     session: Arc<Session>,
-    /// Ends the socket.
+    /// Ends the socket's message loop.
     gone: Arc<Notify>,
 }
 
@@ -188,11 +188,11 @@ impl MessageHandler<LocalAdapter, Queue> for Queue {
 }
 
 impl Queue {
-    /// Puts the socket out, also where it reads nothing: the library can't close it then.
+    /// Disconnects the socket. Also ends its message loop, because socketioxide can't close a socket that doesn't read.
     fn end(&self, socket: &Arc<Socket>, why: &str) {
-        tracing::debug!(why, "a socket is put out");
+        tracing::debug!(why, "disconnecting a socket");
         say(&socket.clone().into(), "error", &serde_json::json!({"message": why}));
-        // It may have left by itself.
+        // Fails if the socket is disconnected already.
         let _ = socket.clone().disconnect();
         self.gone.notify_one();
     }

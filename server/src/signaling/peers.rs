@@ -1,4 +1,4 @@
-//! Who is in which room now, and how to reach them.
+//! Peers in the rooms of this server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,30 +12,30 @@ use socketioxide::socket::Sid;
 use super::admitted::Admitted;
 use crate::state::AppState;
 
-/// How many people a room holds.
+/// Maximum number of users in a room.
 const PEOPLE: usize = 2;
-/// The rooms of this server.
+/// Rooms of this server.
 #[derive(Debug, Default)]
 pub struct Peers {
     rooms: Mutex<HashMap<Id, Vec<Peer>>>,
 }
 
-/// Somebody in a room.
+/// A peer in a room.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Whose socket it is, and how that was proved.
+    /// Authenticated identity of the socket.
     pub admitted: Arc<Admitted>,
-    /// Their role.
+    /// Role of the user.
     pub role: Role,
-    /// When they came.
+    /// Time of joining.
     pub joined_at: Timestamp,
-    /// How their client calls the room: by its name or by the consultation's id.
+    /// The client's name for the room: the room's name or the consultation's id.
     pub room_id: String,
-    /// The way to them.
+    /// Socket of the peer.
     pub socket: SocketRef,
 }
 
-/// A peer, as the others are told.
+/// A peer in the list for other peers.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed<'a> {
@@ -45,18 +45,18 @@ struct Listed<'a> {
 }
 
 impl Peers {
-    /// Number of rooms that somebody is in.
+    /// Returns the number of rooms with peers.
     pub fn num_rooms(&self) -> usize {
         lock(&self.rooms).len()
     }
 
-    /// Takes somebody into a room, and tells everybody there. Their own socket from before, as of a page that was loaded again,
-    /// leaves.
+    /// Adds a peer to a room and notifies the others. Replaces the user's earlier socket, such as that of a reloaded
+    /// page.
     ///
     /// # Errors
-    /// When the room is full.
+    /// [`Full`] if the room has two other users.
     pub fn join(&self, room: &Id, peer: Peer) -> Result<(), Full> {
-        // The lock is held while telling, which waits for nobody, so that everybody hears of changes in their order.
+        // Sending doesn't block, so the lock is held to keep the notifications in order.
         let mut rooms = lock(&self.rooms);
         let peers = rooms.get(room).map(Vec::as_slice).unwrap_or_default();
         let (own, others): (Vec<_>, Vec<_>) =
@@ -81,7 +81,7 @@ impl Peers {
         Ok(())
     }
 
-    /// Takes a socket out of a room, and tells the others. `None` if it isn't there.
+    /// Removes a socket from a room and notifies the others. Returns `None` if it isn't in the room.
     pub fn leave(&self, room: &Id, sid: Sid) -> Option<Peer> {
         let mut rooms = lock(&self.rooms);
         let peers = rooms.get_mut(room)?;
@@ -93,12 +93,12 @@ impl Peers {
         Some(gone)
     }
 
-    /// Whether a socket is in a room.
+    /// Returns `true` if a socket is in a room.
     pub fn has(&self, room: &Id, sid: Sid) -> bool {
         lock(&self.rooms).get(room).is_some_and(|peers| peers.iter().any(|peer| peer.socket.id == sid))
     }
 
-    /// Sends an event of this socket to the others in the room, in the name of its user. Whether it is there.
+    /// Relays an event to the other peers of the room. Returns `false` if the socket isn't in it.
     pub fn relay(&self, room: &Id, sid: Sid, event: &str, payload: serde_json::Map<String, serde_json::Value>) -> bool {
         let rooms = lock(&self.rooms);
         let peers = rooms.get(room).map(Vec::as_slice).unwrap_or_default();
@@ -112,12 +112,12 @@ impl Peers {
         true
     }
 
-    /// The rooms that somebody is in.
+    /// Returns the rooms with peers.
     pub fn rooms(&self) -> Vec<Id> {
         lock(&self.rooms).keys().cloned().collect()
     }
 
-    /// Those in a room.
+    /// Returns the peers in a room.
     pub fn in_room(&self, room: &Id) -> Vec<Peer> {
         lock(&self.rooms).get(room).cloned().unwrap_or_default()
     }
@@ -131,7 +131,7 @@ pub fn leave_for_sfu(state: &AppState, room: &Id) {
     }
 }
 
-/// There are two people already.
+/// Error of joining a full room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -146,10 +146,10 @@ impl Peer {
     }
 }
 
-/// Sends an event to a socket. One that reads nothing is closed: what it misses now can't be made up for.
+/// Sends an event to a socket. Disconnects a socket whose buffer is full, because lost messages can't be repeated.
 pub fn say(socket: &SocketRef, event: &str, message: &serde_json::Value) {
     if let Err(error) = socket.emit(event, message) {
-        tracing::debug!(%error, event, "a socket can't be told");
+        tracing::debug!(%error, event, "sending to a socket failed");
         if matches!(error, socketioxide::SendError::Socket(socketioxide::SocketError::InternalChannelFull)) {
             let _ = socket.clone().disconnect();
         }

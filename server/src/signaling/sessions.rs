@@ -1,5 +1,5 @@
-//! Connections of Socket.io, counted before anybody says whose they are, and until they are gone: the library lets a client end
-//! and begin a socket again and again on one connection.
+//! Socket.IO connections, counted from before authentication until their end, because clients can open and close
+//! sockets repeatedly on one connection.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -12,22 +12,22 @@ use governor::{DefaultDirectRateLimiter, Quota};
 use crate::counts::{Counted, Counts};
 use crate::limits::network;
 
-/// How many may be open in all.
+/// Maximum number of connections.
 const MOST: usize = 10_000;
-/// How many of one address.
+/// Maximum number of connections per address.
 const MOST_OF_ONE: usize = 512;
-/// How often one may say whose it is: a client may come with a better token once it was refused.
+/// Maximum number of authentication attempts per connection. A refused client may retry with another token.
 const ATTEMPTS: u32 = 5;
-/// How many messages in a row are fine: a call's first candidates come all at once.
+/// Number of messages allowed at once: a call's first candidates arrive together.
 const BURST: u32 = 200;
-/// After that one each so often.
+/// Time after which one more message is allowed.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Counts open connections.
+/// Counters of open connections.
 #[derive(Debug, Default)]
 pub struct Sessions(Arc<Counts<IpAddr>>);
 
-/// An open connection; dropped, it counts no more.
+/// An open connection; dropping it decrements the counters.
 #[derive(Debug)]
 pub struct Session {
     attempts: AtomicU32,
@@ -36,7 +36,7 @@ pub struct Session {
 }
 
 impl Sessions {
-    /// Counts one more of this address. `None` when there are too many already.
+    /// Counts a connection. Returns `None` if there are too many.
     pub fn open(&self, address: IpAddr) -> Option<Session> {
         let counted = self.0.open(network(address), MOST, MOST_OF_ONE)?;
         let quota = Quota::with_period(PERIOD).expect("the period isn't zero");
@@ -47,12 +47,12 @@ impl Sessions {
 }
 
 impl Session {
-    /// Whether it may say once more whose it is.
+    /// Returns `true` if another authentication attempt is allowed.
     pub fn may_enter(&self) -> bool {
         self.attempts.fetch_add(1, Ordering::Relaxed) < ATTEMPTS
     }
 
-    /// Whether it may send one more message.
+    /// Returns `true` if another message is allowed.
     pub fn may_send(&self) -> bool {
         self.rate.check().is_ok()
     }

@@ -1,4 +1,4 @@
-//! How many sockets are open, in all and of each person.
+//! Counters of open sockets, with limits in total and per user.
 
 use std::sync::Arc;
 
@@ -6,25 +6,25 @@ use autamedica_api::Id;
 
 use crate::counts::{Counted, Counts};
 
-/// How many may be open in all.
+/// Maximum number of sockets.
 const MOST: usize = 10_000;
-/// How many one person may have open.
+/// Maximum number of sockets per user.
 const MOST_OF_ONE: usize = 8;
 
-/// Counts open sockets.
+/// Counters of open sockets.
 #[derive(Debug, Default)]
 pub struct Sockets(Arc<Counts<Id>>);
 
-/// An open socket; dropped, it counts no more.
+/// An open socket; dropping it decrements the counters.
 pub type OpenSocket = Counted<Id>;
 
 impl Sockets {
-    /// Counts one more of this user. `None` when there are too many already.
+    /// Counts a socket. Returns `None` if there are too many.
     pub fn open(&self, user: &Id) -> Option<OpenSocket> {
         self.0.open(user.clone(), MOST, MOST_OF_ONE)
     }
 
-    /// Number of open ones.
+    /// Returns the number of open sockets.
     pub fn count(&self) -> usize {
         self.0.total()
     }

@@ -1,4 +1,4 @@
-//! Tokens of a clinic's accounts at Supabase.
+//! Tokens of a clinic's Supabase accounts.
 
 use autamedica_api::Id;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::secret::Secret;
 
-/// Verifies tokens with a project's JWT secret (HS256).
+/// Verifier of tokens with a project's JWT secret (HS256).
 ///
-/// Only who somebody is is taken from a token. What they may do follows from the consultation: users can change their own
-/// `user_metadata`, and with it the role there.
+/// Only the user's id is used. Permissions follow from the consultation, because users can change their own
+/// `user_metadata`, including the role in it.
 pub struct SupabaseVerifier {
     key: DecodingKey,
     validation: Validation,
@@ -21,19 +21,18 @@ struct Claims {
 }
 
 impl SupabaseVerifier {
-    /// With a project's secret.
+    /// Creates a verifier with a project's secret.
     pub fn new(secret: &Secret) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "sub"]);
-        // A signed-in user's; the project's own keys have another one, or none.
+        // Audience of signed-in users; tokens of the project itself have another one or none.
         validation.set_audience(&["authenticated"]);
         validation.validate_nbf = true;
-        // The secret signs and checks tokens, so it has to be exposed to the library.
         Self { key: DecodingKey::from_secret(secret.expose().as_bytes()), validation }
     }
 
-    /// The user that a good token names. The signature is checked with the algorithm that LiveKit's library has set up, so a
-    /// token is tried as one of ours first.
+    /// Returns the user of a valid token. LiveKit's library must have installed jsonwebtoken's crypto provider, so
+    /// tokens of this server are tried first.
     pub fn user(&self, token: &str) -> Option<Id> {
         let read = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation);
         Id::new(read.ok()?.claims.sub).ok()

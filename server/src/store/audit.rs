@@ -1,4 +1,4 @@
-//! The audit log: appended to, never changed, each entry's hash covering the one before.
+//! Audit log: append-only, with a hash chain over the entries.
 
 use autamedica_api::Timestamp;
 use serde::Serialize;
@@ -9,113 +9,113 @@ use super::Store;
 use super::audit_head::{AuditHead, advance};
 use crate::vault::Vault;
 
-/// Something that happened. Ids only: no names, no tokens, no codes, no chat.
+/// An event for the audit log. Contains ids only: no names, tokens, codes or chat messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// Who did it, such as `key:front-desk`, `doctor:d-1` or `server`.
+    /// Actor, such as `key:front-desk`, `doctor:d-1` or `server`.
     pub actor: String,
-    /// What, such as `consultation.create`.
+    /// Action, such as `consultation.create`.
     pub action: &'static str,
-    /// In which consultation.
+    /// Id of the consultation.
     pub consultation_id: Option<String>,
-    /// To whom or what.
+    /// Person or object that the action concerns.
     pub subject: Option<String>,
-    /// From which address.
+    /// IP address of the actor.
     pub origin: Option<String>,
-    /// `ok`, or why it was refused.
+    /// `ok`, or the reason of a refusal.
     pub outcome: &'static str,
 }
 
 impl Event {
-    /// A thing that went well; the rest can be set on the fields.
+    /// Creates a successful event.
     pub fn ok(actor: impl Into<String>, action: &'static str) -> Self {
         let actor = actor.into();
         Self { actor, action, consultation_id: None, subject: None, origin: None, outcome: "ok" }
     }
 
-    /// In this consultation.
+    /// Sets the consultation.
     pub fn consultation(mut self, id: impl ToString) -> Self {
         self.consultation_id = Some(id.to_string());
         self
     }
 
-    /// To this person or thing.
+    /// Sets the person or object that the action concerns.
     pub fn subject(mut self, subject: impl ToString) -> Self {
         self.subject = Some(subject.to_string());
         self
     }
 
-    /// With this outcome instead of `ok`.
+    /// Sets the outcome.
     pub fn outcome(mut self, outcome: &'static str) -> Self {
         self.outcome = outcome;
         self
     }
 }
 
-/// An entry as it stands in the log; also a line of `audit export`.
+/// Entry of the audit log; also a line of `audit export`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
-    /// 1, 2, 3, …
+    /// Number of the entry, from 1.
     pub seq: i64,
-    /// When.
+    /// Time of the event.
     pub at: Timestamp,
-    /// Who.
+    /// Actor.
     pub actor: String,
-    /// What.
+    /// Action.
     pub action: String,
-    /// Where.
+    /// Id of the consultation.
     pub consultation_id: Option<String>,
-    /// To whom or what.
+    /// Person or object that the action concerns.
     pub subject: Option<String>,
-    /// From which address.
+    /// IP address of the actor.
     pub origin: Option<String>,
-    /// `ok`, or why it was refused.
+    /// `ok`, or the reason of a refusal.
     pub outcome: String,
-    /// The chain's link.
+    /// Hash over this entry and the previous hash.
     pub hash: String,
 }
 
-/// What is wrong with the log.
+/// Kinds of tampering with the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Tampering {
-    /// An entry was changed, or put in by hand.
+    /// An entry was changed or inserted.
     #[error("entry {0} isn't what was written")]
     Changed(i64),
     /// Entries are missing or out of order.
     #[error("entry {expected} is missing (entry {found} follows)")]
     Missing {
-        /// The number that should come.
+        /// Expected number.
         expected: i64,
-        /// The number that came.
+        /// Number found.
         found: i64,
     },
     /// Entries at the end are missing.
     #[error("the log ends at entry {found}, but {expected} were written")]
     Cut {
-        /// How many there should be.
+        /// Expected number of entries.
         expected: i64,
-        /// How many there are.
+        /// Actual number of entries.
         found: i64,
     },
-    /// The head doesn't fit its seal: the end was cut off and the head moved.
+    /// The head doesn't match its seal: the log was truncated and the head changed accordingly.
     #[error("the log's head, entry {0}, isn't what was written: entries after it may be missing")]
     Head(i64),
-    /// The log was put back to an older state, or replaced, since a head was noted.
+    /// Since the head was noted, the log was restored from an older state or replaced.
     #[error("entry {0} isn't the one that was noted: the log was put back or replaced since")]
     PutBack(i64),
-    /// The noted head isn't one of this log.
+    /// The noted head belongs to another log.
     #[error("the seal of the noted head, entry {0}, wasn't made with this master key")]
     Foreign(i64),
 }
 
-/// Appends to the log within the caller's transaction, so that a thing and its entry happen together.
+/// Appends an entry within the caller's transaction, so that an action and its entry are atomic.
 ///
 /// # Errors
-/// When the database fails.
+/// [`sqlx::Error`] if a query fails.
 pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: Event) -> sqlx::Result<()> {
-    // The update locks the head's row until the transaction ends: entries come one after the other.
+    // The update locks the head's row until the transaction ends, which serializes the entries.
     let row = sqlx::query("UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash, seal")
         .fetch_one(&mut *connection)
         .await?;
@@ -153,7 +153,7 @@ pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: Event)
 }
 
 impl AuditEntry {
-    /// What the hash covers: all but itself.
+    /// Returns the part of the entry that the hash covers.
     fn covered(&self) -> String {
         let Self { seq, at, actor, action, consultation_id, subject, origin, outcome, hash: _ } = self;
         serde_json::to_string(&(seq, at.as_millis(), actor, action, consultation_id, subject, origin, outcome))
@@ -175,24 +175,24 @@ impl AuditEntry {
     }
 }
 
-/// How many entries are read at once.
+/// Number of entries read at once.
 const PAGE: i64 = 1000;
 
 impl Store {
-    /// Appends one entry on its own.
+    /// Appends an entry in its own transaction.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn audit(&self, event: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         append(&mut transaction, &self.vault, event).await?;
         transaction.commit().await
     }
 
-    /// Entries after number `seq`, in order, a page of them.
+    /// Returns a page of entries after number `seq`, in order.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn audit_after(&self, seq: i64) -> sqlx::Result<Vec<AuditEntry>> {
         let rows = sqlx::query(
             "SELECT seq, at, actor, action, consultation_id, subject, origin, outcome, hash FROM audit \
@@ -205,20 +205,20 @@ impl Store {
         rows.iter().map(AuditEntry::read).collect()
     }
 
-    /// Walks the whole chain and says how many entries are good, or what is the first that isn't.
+    /// Verifies the chain and the head's seal. Returns the number of entries, or the first tampering.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn verify_audit(&self) -> sqlx::Result<Result<i64, Tampering>> {
         let head = self.audit_head().await?;
         let chain = self.verify_chain().await?;
         Ok(chain.and_then(|last| if head.is_sealed(&self.vault) { Ok(last) } else { Err(Tampering::Head(head.seq)) }))
     }
 
-    /// As [`verify_audit`](Self::verify_audit), and compares the log with a head that was noted before.
+    /// As [`verify_audit`](Self::verify_audit), and checks that the log still contains a noted head.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn verify_audit_since(&self, noted: &AuditHead) -> sqlx::Result<Result<i64, Tampering>> {
         if !noted.seal.is_empty() && !noted.is_sealed(&self.vault) {
             return Ok(Err(Tampering::Foreign(noted.seq)));
@@ -232,9 +232,9 @@ impl Store {
         self.verify_audit().await
     }
 
-    /// Walks the chain up to the head, without the head's seal.
+    /// Verifies the chain up to the head, without the head's seal.
     pub(super) async fn verify_chain(&self) -> sqlx::Result<Result<i64, Tampering>> {
-        // The end first: entries that come meanwhile are after it.
+        // The head is read first, so that entries added meanwhile are ignored.
         let head = self.audit_head().await?;
         let (end, end_hash) = (head.seq, head.hash);
         let (mut last, mut hash) = (0, String::new());
@@ -276,7 +276,7 @@ mod tests {
         store
     }
 
-    /// What `verify` says after this SQL.
+    /// Returns the result of the verification after this SQL.
     async fn after(sql: &'static str) -> Result<i64, Tampering> {
         let store = log_of(5).await;
         let mut transaction = store.pool.begin().await.unwrap();
@@ -302,7 +302,7 @@ mod tests {
         let copy = "INSERT INTO audit SELECT 6, at, actor, action, consultation_id, subject, origin, outcome, hash \
                     FROM audit WHERE seq = 5; UPDATE audit_head SET seq = 6";
         assert_eq!(after(copy).await, changed(6));
-        // The end is cut off, and the head moved to what is the last entry now.
+        // The log is truncated, and the head points to the last remaining entry.
         let cut = "DELETE FROM audit WHERE seq > 3; UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)";
         assert_eq!(after(cut).await, Err(Tampering::Head(3)));
         assert_eq!(after("UPDATE audit_head SET seal = ''").await, Err(Tampering::Head(5)));
@@ -333,7 +333,7 @@ mod tests {
         }
         let foreign = AuditHead { seal: "00".repeat(32), ..noted.clone() };
         assert_eq!(store.verify_audit_since(&foreign).await.unwrap(), Err(Tampering::Foreign(4)));
-        // All of it is put back to an older state, its seal, too.
+        // The whole log is restored from an older state, including its seal.
         let mut transaction = store.pool.begin().await.unwrap();
         sqlx::query("DELETE FROM audit WHERE seq > 3").execute(&mut *transaction).await.unwrap();
         let head = sqlx::query("UPDATE audit_head SET seq = $1, hash = $2, seal = $3");
@@ -341,12 +341,12 @@ mod tests {
         transaction.commit().await.unwrap();
         assert_eq!(store.verify_audit().await.unwrap(), Ok(3));
         assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::PutBack(4)));
-        // It grows again, differently.
+        // The log grows again, differently.
         store.audit(Event::ok("server", "test").subject("other")).await.unwrap();
         assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::PutBack(4)));
     }
 
-    /// A database from before there were seals is sealed once, on record; one whose chain is broken isn't.
+    /// A whole log from a version without seals is sealed and audited once; one with a broken chain isn't sealed.
     #[tokio::test]
     async fn an_old_log_is_sealed_when_it_is_whole() {
         let store = log_of(3).await;

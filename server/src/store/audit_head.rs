@@ -1,7 +1,7 @@
-//! The audit log's head: the number and hash of its newest entry, sealed with the master key.
+//! Head of the audit log: number and hash of the newest entry, sealed with the master key.
 //!
-//! Without the master key nobody can cut the log's end off and move the head to match. Whoever can write to the database can
-//! still put back an older state of all of it. A head that was noted elsewhere shows that.
+//! Without the master key, nobody can truncate the log and change the head accordingly. Restoring an older state of the
+//! whole database remains possible. A head that was noted elsewhere reveals that.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,18 +11,18 @@ use sqlx::{AnyConnection, Row as _};
 use super::Store;
 use crate::vault::Vault;
 
-/// The log's newest entry, as text `SEQ:HASH:SEAL`. The seal may be left out.
+/// Head of the audit log, as text `SEQ:HASH:SEAL`. The seal is optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditHead {
-    /// The entry's number; 0 when there is none.
+    /// Number of the newest entry; 0 for an empty log.
     pub seq: i64,
-    /// The entry's hash.
+    /// Hash of the newest entry.
     pub hash: String,
-    /// The keyed hash of both. Empty in a database from before there were seals.
+    /// Keyed hash of both. Empty in a database from a version without seals.
     pub seal: String,
 }
 
-/// A text that isn't a head.
+/// Error of a text that isn't a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be `SEQ:HASH` or `SEQ:HASH:SEAL`, as the server writes it to its log")]
 pub struct InvalidHead;
@@ -50,7 +50,7 @@ impl FromStr for AuditHead {
 }
 
 impl AuditHead {
-    /// Whether its seal was made with this master key.
+    /// Returns `true` if the seal was made with this master key.
     pub(super) fn is_sealed(&self, vault: &Vault) -> bool {
         vault.is_head(self.seq, &self.hash, &self.seal)
     }
@@ -60,7 +60,7 @@ impl AuditHead {
     }
 }
 
-/// Moves the head on to a new entry. A head that somebody else changed keeps a seal that doesn't fit, so that it shows.
+/// Sets the head to a new entry. A head with an invalid seal keeps it, so that the tampering remains visible.
 pub(super) async fn advance(
     connection: &mut AnyConnection,
     vault: &Vault,
@@ -71,7 +71,7 @@ pub(super) async fn advance(
     let seal = if before.is_sealed(vault) {
         vault.seal_head(seq, hash)
     } else {
-        tracing::error!(seq = before.seq, "the audit log's head isn't what this server wrote");
+        tracing::error!(seq = before.seq, "the audit log's head has an invalid seal");
         before.seal.clone()
     };
     sqlx::query("UPDATE audit_head SET hash = $1, seal = $2 WHERE id = 1")
@@ -83,10 +83,10 @@ pub(super) async fn advance(
 }
 
 impl Store {
-    /// The log's head.
+    /// Returns the head.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn audit_head(&self) -> sqlx::Result<AuditHead> {
         let row = sqlx::query("SELECT seq, hash, seal FROM audit_head WHERE id = 1").fetch_one(&self.reads).await?;
         AuditHead::read(&row)

@@ -1,4 +1,4 @@
-//! Publishing the audit log's head, and sealing a log from before there were seals.
+//! Publication of the audit log's head, and sealing of logs from versions without seals.
 
 use super::Store;
 use super::audit::{Event, append};
@@ -6,10 +6,10 @@ use super::audit_head::AuditHead;
 use super::outbox::OutgoingEvent;
 
 impl Store {
-    /// Writes the head to the server's log, and tells it to the integrator. A head that isn't sealed is told as tampering.
+    /// Publishes the head in the server's log and to the integrator. An invalid seal is reported as tampering.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn publish_audit_head(&self) -> sqlx::Result<()> {
         let head = self.audit_head().await?;
         if head.seq == 0 {
@@ -19,38 +19,38 @@ impl Store {
         if is_sealed {
             tracing::info!(%head, "audit log");
         } else {
-            tracing::error!(%head, "the audit log's head isn't what this server wrote");
+            tracing::error!(%head, "the audit log's head has an invalid seal");
         }
         let mut transaction = self.pool.begin().await?;
         self.enqueue(&mut transaction, OutgoingEvent::audit_head(head.to_string(), is_sealed)).await?;
         transaction.commit().await
     }
 
-    /// Seals the log of a database from before there were seals, when its chain is whole.
+    /// Seals the log of a database from a version without seals, if its chain is valid.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub(super) async fn seal_old_log(&self) -> sqlx::Result<()> {
         if !self.audit_head().await?.seal.is_empty() {
             return Ok(());
         }
         let chain = self.verify_chain().await?;
         let mut transaction = self.pool.begin().await?;
-        // Locks the row: of several servers that start at the same time, one seals.
+        // Locks the row, so that only one of several starting servers seals the log.
         let row = sqlx::query("UPDATE audit_head SET seal = seal WHERE id = 1 AND seal = '' RETURNING seq, hash, seal")
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else { return transaction.cancel().await };
         let head = AuditHead::read(&row)?;
         if let Err(tampering) = chain {
-            tracing::error!(%tampering, "the audit log was tampered with, and stays without a seal");
+            tracing::error!(%tampering, "tampered audit log not sealed");
             return transaction.cancel().await;
         }
         sqlx::query("UPDATE audit_head SET seal = $1 WHERE id = 1")
             .bind(self.vault.seal_head(head.seq, &head.hash))
             .execute(&mut *transaction)
             .await?;
-        // On record, so that nobody makes a database look old without a trace. A new one has nothing to hide.
+        // Audited, so that making a sealed log look unsealed leaves a trace. An empty log needs no entry.
         if head.seq > 0 {
             append(&mut transaction, &self.vault, Event::ok("server", "audit.seal")).await?;
         }

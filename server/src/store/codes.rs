@@ -1,4 +1,4 @@
-//! Join codes: the secrets of links, and the eight digits that are typed at a kiosk.
+//! Join codes: secrets of links, and eight-digit kiosk codes.
 
 use autamedica_api::{Id, Role, Timestamp};
 use sqlx::{AnyConnection, Row};
@@ -7,32 +7,33 @@ use super::Store;
 use super::consultation::StoredConsultation;
 use crate::secret::{Secret, random_bytes};
 
-/// Links and kiosk codes work from this long before the appointment.
+/// Time before the appointment from which codes work.
 const EARLY: i64 = 15 * MINUTE;
-/// Links still work this long after it should have ended; doctors run late.
+/// Time after the planned end until which links work. Long, because appointments are often delayed.
 const LINK_AFTER: i64 = 12 * 60 * MINUTE;
-/// Eight digits are weaker, so they live shorter.
+/// Time after the planned end until which kiosk codes work. Shorter, because eight digits are weaker.
 const KIOSK_AFTER: i64 = 60 * MINUTE;
-/// Without an appointment, links work for a day and kiosk codes for two hours.
+/// Validity of codes without an appointment: links and kiosk codes.
 const UNSCHEDULED_LINK: i64 = 24 * 60 * MINUTE;
 const UNSCHEDULED_KIOSK: i64 = 120 * MINUTE;
 const MINUTE: i64 = 60_000;
-/// When no duration is said.
+/// Default duration of an appointment.
 pub const DEFAULT_DURATION_MINUTES: u32 = 30;
-/// How often a free eight-digit code is looked for: even with a million in use, one try in a hundred hits one.
+/// Number of attempts to find a free kiosk code. With a million codes in use, an attempt collides with a probability of
+/// 1 %.
 const KIOSK_ATTEMPTS: u32 = 10;
 
-/// What kind of code.
+/// Kind of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeKind {
-    /// In a link: 256 random bits.
+    /// Code of a link: 256 random bits.
     Link,
-    /// Typed: eight digits.
+    /// Kiosk code: eight digits.
     Kiosk,
 }
 
 impl CodeKind {
-    /// Which kind a text is, and the code in it: people write eight digits with spaces or hyphens.
+    /// Parses a text into kind and code. People type eight digits with spaces or hyphens.
     pub fn read(text: &str) -> (Self, String) {
         let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
         let is_kiosk = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -47,40 +48,40 @@ impl CodeKind {
     }
 }
 
-/// The codes of one consultation, fresh, the only time that they are seen.
+/// New codes of a consultation. They are only stored as hashes.
 #[derive(Debug)]
 pub struct FreshCodes {
-    /// For the patient's link.
+    /// Code of the patient's link.
     pub patient: Secret,
-    /// For the doctor's link.
+    /// Code of the doctor's link.
     pub doctor: Secret,
-    /// The patient's, typed at a kiosk.
+    /// The patient's kiosk code.
     pub kiosk: Secret,
 }
 
-/// What a code that exists stands for.
+/// Properties of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCode {
-    /// Where it leads.
+    /// Id of the consultation.
     pub consultation: Id,
-    /// As whom.
+    /// Role of the user.
     pub role: Role,
-    /// Which observer; the others' ids follow from the role.
+    /// Id of the observer; patient and doctor follow from the role.
     pub observer: Option<Id>,
-    /// From when it works.
+    /// Start of the validity.
     pub valid_from: Timestamp,
-    /// Until when.
+    /// End of the validity.
     pub expires_at: Timestamp,
-    /// Whether it was revoked.
+    /// `true` if the code was revoked.
     pub revoked: bool,
 }
 
-/// When codes of this kind work for this consultation, in milliseconds since 1970.
+/// Returns the validity of a consultation's codes, in milliseconds since 1970.
 fn window_of(kind: CodeKind, now: Timestamp, stored: &StoredConsultation) -> (i64, i64) {
     window(kind, now, stored.scheduled_at, stored.duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES))
 }
 
-/// When codes of this kind work, in milliseconds since 1970.
+/// Returns the validity of codes, in milliseconds since 1970.
 fn window(kind: CodeKind, now: Timestamp, scheduled_at: Option<Timestamp>, duration_minutes: u32) -> (i64, i64) {
     let Some(start) = scheduled_at.map(Timestamp::as_millis) else {
         let life = if kind == CodeKind::Link { UNSCHEDULED_LINK } else { UNSCHEDULED_KIOSK };
@@ -92,10 +93,10 @@ fn window(kind: CodeKind, now: Timestamp, scheduled_at: Option<Timestamp>, durat
 }
 
 impl Store {
-    /// Makes fresh codes for a consultation; the earlier ones stay good.
+    /// Creates new codes for a consultation. Earlier ones stay valid.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn create_codes(&self, consultation: &StoredConsultation) -> sqlx::Result<FreshCodes> {
         let mut transaction = self.pool.begin().await?;
         let codes = self.insert_codes(&mut transaction, consultation).await?;
@@ -103,7 +104,7 @@ impl Store {
         Ok(codes)
     }
 
-    /// Makes fresh codes for a consultation within the caller's transaction.
+    /// Creates new codes for a consultation within the caller's transaction.
     pub(super) async fn insert_codes(
         &self,
         connection: &mut AnyConnection,
@@ -126,7 +127,7 @@ impl Store {
         Ok(codes)
     }
 
-    /// Makes a link's code for an observer within the caller's transaction.
+    /// Creates the code of an observer's link within the caller's transaction.
     pub(super) async fn insert_observer_code(
         &self,
         connection: &mut AnyConnection,
@@ -150,7 +151,7 @@ impl Store {
         Ok(code)
     }
 
-    /// Makes other eight digits for a consultation when those that it got belong to another one.
+    /// Creates another kiosk code if the first one belongs to another consultation.
     async fn make_sure_of_kiosk(
         &self,
         connection: &mut AnyConnection,
@@ -175,10 +176,10 @@ impl Store {
         Err(sqlx::Error::Protocol("no eight-digit code is free".to_owned()))
     }
 
-    /// What a code stands for.
+    /// Returns the properties of a code; `None` if it is unknown.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn find_code(&self, kind: CodeKind, code: &str) -> sqlx::Result<Option<StoredCode>> {
         let row = sqlx::query(
             "SELECT consultation_id, role, user_id, valid_from, expires_at, revoked_at FROM join_codes \
@@ -205,17 +206,17 @@ impl Store {
 
 const INSERT: &str =
     "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) VALUES";
-/// A code that can't work any more is taken over; one that can is left alone.
+/// Reuses an expired code, and keeps a valid one.
 const TAKE_OVER: &str = "ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, valid_from = excluded.valid_from, \
      expires_at = excluded.expires_at, created_at = excluded.created_at, revoked_at = NULL \
      WHERE join_codes.expires_at < excluded.created_at";
 
-/// The rows of a consultation's fresh codes: `$1` is now, `$2` its id, then come the windows of links and of the kiosk, and the
-/// hashes of the patient's link, the doctor's and the kiosk's.
+/// Rows of a consultation's new codes. Parameters: `$1` current time, `$2` consultation, `$3`–`$6` validity of links
+/// and kiosk code, `$7`–`$9` hashes of patient's link, doctor's link and kiosk code.
 const FRESH: &str = "($7, 'link', $2, 'patient', $3, $4, $1), ($8, 'link', $2, 'doctor', $3, $4, $1), \
      ($9, 'kiosk', $2, 'patient', $5, $6, $1)";
 
-/// Whether the code of this hash is the one that was made for this consultation now.
+/// Returns `true` if the code with this hash was just created for this consultation.
 async fn belongs_to(
     connection: &mut AnyConnection,
     hash: &str,
@@ -255,10 +256,10 @@ pub(super) async fn move_window(
     Ok(())
 }
 
-/// Each of the hundred million codes as likely as any other.
+/// Returns eight uniformly distributed random digits.
 fn eight_digits() -> Secret {
     const CODES: u32 = 100_000_000;
-    // Numbers above the last whole multiple would make small codes likelier.
+    // Rejects numbers above the last multiple, which would make small codes more likely.
     const FAIR: u32 = u32::MAX - u32::MAX % CODES;
     loop {
         let number = u32::from_be_bytes(random_bytes());

@@ -1,4 +1,4 @@
-//! A consultation as the database holds it.
+//! Row of a consultation.
 
 use autamedica_api::{ConsultationState, CreateConsultation, Id, Language, Timestamp, Transport};
 use sqlx::any::AnyRow;
@@ -7,53 +7,53 @@ use sqlx::{AnyConnection, Row};
 use super::number;
 use crate::secret::Secret;
 
-/// A consultation as the database holds it.
+/// A consultation in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConsultation {
-    /// Its id.
+    /// Id of the consultation.
     pub id: Id,
-    /// Who is treated.
+    /// The patient's id.
     pub patient_id: Id,
-    /// Who treats.
+    /// The doctor's id.
     pub doctor_id: Id,
-    /// How far it has come.
+    /// State of the consultation.
     pub state: ConsultationState,
-    /// Why it ended.
+    /// Cause of the end.
     pub cause: Option<String>,
-    /// Whether the doctor must admit the patient.
+    /// `true` if the doctor must admit the patient.
     pub waiting_room: bool,
-    /// When the doctor did.
+    /// Time of the admission.
     pub admitted_at: Option<Timestamp>,
-    /// The end-to-end key, still sealed.
+    /// The sealed end-to-end key.
     pub sealed_key: Option<Secret>,
-    /// The number of that key: 0 for the first, then 1, 2, 3, …
+    /// Index of that key, from 0.
     pub key_index: u32,
-    /// When it is to begin.
+    /// Time of the appointment.
     pub scheduled_at: Option<Timestamp>,
-    /// How long it is to last, in minutes.
+    /// Planned duration in minutes.
     pub duration_minutes: Option<u32>,
-    /// Whether an integrator vouches for the patient's consent to recordings.
+    /// `true` if the integrator has obtained the patient's consent to recordings.
     pub recording_consent: bool,
-    /// The language of what a recording shows beside the people.
+    /// Language of the texts in the recorded picture.
     pub language: Language,
-    /// The SFU's id of the room that was opened last.
+    /// The SFU's id of the latest room.
     pub room_sid: Option<String>,
-    /// When it was created first.
+    /// Time at which the consultation was first created.
     pub created_at: Timestamp,
-    /// When somebody came first.
+    /// Time at which the first participant joined.
     pub waiting_at: Option<Timestamp>,
-    /// When both were there first.
+    /// Time at which both sides were first in the room.
     pub live_at: Option<Timestamp>,
-    /// When it ended or was cancelled.
+    /// Time at which it ended or was cancelled.
     pub ended_at: Option<Timestamp>,
-    /// How many recordings of it were begun, also those that failed or were deleted.
+    /// Number of recordings, including failed and deleted ones, without refused and cancelled ones.
     pub recordings: u32,
     /// The path of its media.
     pub transport: Transport,
 }
 
 impl StoredConsultation {
-    /// Whether it can't come back: ended by somebody, or cancelled. One that ended because all had left can.
+    /// Returns `true` if it was ended by the doctor or cancelled. A consultation that ended empty can be reopened.
     pub fn is_over(&self) -> bool {
         match self.state {
             ConsultationState::Cancelled => true,
@@ -62,17 +62,18 @@ impl StoredConsultation {
         }
     }
 
-    /// Whether it has taken place and everybody has left. Only its doctor, or whoever may create it, begins it again.
+    /// Returns `true` if it took place and all participants have left. Only its doctor, or creating it again, reopens
+    /// it.
     pub fn is_left(&self) -> bool {
         self.state == ConsultationState::Ended && !self.is_over() && self.live_at.is_some()
     }
 
-    /// Whether somebody may come into its room as things stand.
+    /// Returns `true` if its room is currently open to this identity.
     pub fn is_open_to(&self, identity: &str) -> bool {
         !self.is_over() && (!self.is_left() || identity == self.doctor_id.as_str())
     }
 
-    /// Whether it is with the people and the settings that somebody wants.
+    /// Returns `true` if people and settings match a create request.
     fn is_as_wanted(&self, wanted: &CreateConsultation) -> bool {
         self.patient_id == wanted.patient_id
             && self.doctor_id == wanted.doctor_id
@@ -85,7 +86,7 @@ impl StoredConsultation {
             && wanted.duration_minutes.is_none_or(|wish| Some(wish) == self.duration_minutes)
     }
 
-    /// Why it isn't there for somebody who wants to create it; `None` when it is.
+    /// Returns why a create request can't reuse this consultation; `None` if it can.
     pub fn refusal(&self, wanted: &CreateConsultation) -> Option<Refusal> {
         match () {
             () if !self.is_as_wanted(wanted) => Some(Refusal::Conflict),
@@ -94,31 +95,31 @@ impl StoredConsultation {
         }
     }
 
-    /// What the list of a day is sorted by.
+    /// Returns the sort key of a day's list.
     pub fn place_in_day(&self) -> (Timestamp, &Id) {
         (self.scheduled_at.unwrap_or(self.created_at), &self.id)
     }
 
-    /// Whether the patient may send and receive media.
+    /// Returns `true` if the patient may send and receive media.
     pub fn is_admitted(&self) -> bool {
         !self.waiting_room || self.admitted_at.is_some()
     }
 }
 
-/// The cause of a consultation that ended because nobody was left in its room.
+/// Cause of the end if all participants have left.
 pub const CAUSE_EMPTY: &str = "empty";
 
-/// Why a consultation that is there can't be had by creating it.
+/// Reason why a create request can't reuse an existing consultation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is with other people or other settings.
+    /// People or settings differ.
     Conflict,
-    /// It won't come back.
+    /// The consultation has ended or was cancelled.
     Over,
 }
 
 impl Refusal {
-    /// As the audit log says it.
+    /// Returns the outcome in the audit log.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Conflict => "conflict",

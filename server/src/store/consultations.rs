@@ -11,33 +11,33 @@ use super::consultation::{CAUSE_EMPTY, COLUMNS, StoredConsultation, get, read};
 use super::outbox::OutgoingEvent;
 use crate::secret::Secret;
 
-/// How a consultation comes to its end.
+/// Permanent end of a consultation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// It won't take place.
+    /// Cancelled.
     Cancelled,
-    /// Somebody ended it for everybody.
+    /// Ended by the doctor for all participants.
     EndedByDoctor,
 }
 
-/// Those of a time, from `$1` until `$2`.
+/// Consultations in the period from `$1` until `$2`.
 const BETWEEN: &str = "(scheduled_at >= $1 AND scheduled_at < $2) \
      OR (scheduled_at IS NULL AND created_at >= $1 AND created_at < $2)";
 
 impl Store {
-    /// The consultation of an id.
+    /// Returns a consultation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn consultation(&self, id: &Id) -> sqlx::Result<Option<StoredConsultation>> {
         get(&mut *self.reads.acquire().await?, id).await
     }
 
-    /// Those that are to begin between two moments, or were created then when they have no appointment, in order of that;
-    /// `most` at most, which follow the one at `after`.
+    /// Returns up to `most` consultations of a period, after the one at `after`. The appointment decides or, without
+    /// one, the creation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn consultations_between(
         &self,
         from: Timestamp,
@@ -56,10 +56,10 @@ impl Store {
         query.fetch_all(&self.reads).await?.iter().map(read).collect()
     }
 
-    /// Number of those of [`consultations_between`](Self::consultations_between).
+    /// Returns the number of consultations in a period.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn count_between(&self, from: Timestamp, until: Timestamp) -> sqlx::Result<u64> {
         let sql = format!("SELECT COUNT(*) AS number FROM consultations WHERE {BETWEEN}");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
@@ -67,11 +67,11 @@ impl Store {
         Ok(number.try_into().unwrap_or(0))
     }
 
-    /// Those that are neither ended nor cancelled and that somebody came to. Appointments to which nobody comes stay
-    /// `created` for ever, so they don't count.
+    /// Returns consultations in progress: neither ended nor cancelled, and joined by somebody. Missed appointments stay
+    /// `created` forever, so they are excluded.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn open_consultations(&self) -> sqlx::Result<Vec<StoredConsultation>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM consultations WHERE room_sid IS NOT NULL AND (state IN ('waiting', 'live') OR \
@@ -81,10 +81,10 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Those that were ended for good or cancelled since then.
+    /// Returns the ids of consultations that were ended permanently or cancelled since then.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn over_since(&self, since: Timestamp) -> sqlx::Result<HashSet<Id>> {
         let rows = sqlx::query(
             "SELECT id FROM consultations WHERE ended_at >= $1 AND (state = 'cancelled' OR (state = 'ended' AND cause <> $2))",
@@ -97,10 +97,10 @@ impl Store {
         rows.iter().map(id).collect()
     }
 
-    /// Notes which room was opened for it. One that had ended because it was empty begins anew.
+    /// Stores the SFU's room of a consultation. Reopens one that ended empty.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn opened_room(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         note_room(&mut transaction, id, room_sid).await?;
@@ -124,10 +124,11 @@ impl Store {
         Ok(stored)
     }
 
-    /// Moves an appointment that hasn't ended, and the time in which its links work; `None` when it is over or absent.
+    /// Reschedules an appointment and its links' validity. Returns `None` if the consultation has begun, is over or
+    /// doesn't exist.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn reschedule(
         &self,
         id: &Id,
@@ -156,10 +157,10 @@ impl Store {
         Ok(stored)
     }
 
-    /// Ends a consultation for good, or cancels it, and revokes its links. `None` when it is over already or absent.
+    /// Ends or cancels a consultation and revokes its links. Returns `None` if it is over or doesn't exist.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn finish(&self, id: &Id, how: Finish, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
         let (state, cause) = match how {
             Finish::Cancelled => (ConsultationState::Cancelled, None),
@@ -189,17 +190,17 @@ impl Store {
         Ok(Some(stored))
     }
 
-    /// The end-to-end key in the clear, when the consultation has one.
+    /// Returns the end-to-end key, if the consultation is encrypted.
     ///
     /// # Errors
-    /// When it can't be opened: the master key isn't the one it was sealed with.
+    /// [`CannotOpen`](crate::vault::CannotOpen) if it was sealed with another master key.
     pub fn e2ee_key(&self, consultation: &StoredConsultation) -> Result<Option<String>, crate::vault::CannotOpen> {
         let open = |sealed: &Secret| self.vault.open(consultation.id.as_str(), sealed.expose());
         consultation.sealed_key.as_ref().map(open).transpose()
     }
 }
 
-/// Notes which room was opened for a consultation, and gives what it is after that.
+/// Stores the SFU's room of a consultation, and returns the updated consultation.
 pub(super) async fn note_room(
     connection: &mut AnyConnection,
     id: &Id,

@@ -1,4 +1,4 @@
-//! Creating consultations.
+//! Creation of consultations.
 
 use autamedica_api::{ConsultationState, CreateConsultation, Language, Timestamp, Transport};
 use sqlx::AnyConnection;
@@ -11,37 +11,37 @@ use super::consultations::note_room;
 use super::outbox::OutgoingEvent;
 use crate::secret::Secret;
 
-/// A consultation that somebody wants.
+/// Create request with resolved defaults.
 pub struct NewConsultation {
-    /// What they want.
+    /// The request.
     pub wanted: CreateConsultation,
-    /// Whether it is encrypted end to end, if it is new.
+    /// End-to-end encryption of a new consultation.
     pub e2ee: bool,
-    /// The language of what a recording of it shows, if it is new.
+    /// Language of a new consultation.
     pub language: Language,
     /// The path of its media, if it is new.
     pub transport: Transport,
-    /// The room that was opened for it.
+    /// The SFU's id of the room.
     pub room_sid: String,
-    /// The entry in the audit log.
+    /// Entry for the audit log.
     pub by: Event,
 }
 
 /// Result of a create request.
 pub struct Creation {
-    /// The consultation of that id, as it is now.
+    /// The new or existing consultation.
     pub stored: StoredConsultation,
-    /// Whether it wasn't there before.
+    /// `true` if it was created.
     pub is_new: bool,
-    /// Fresh codes, or why there are none.
+    /// New codes, or the reason why the request can't reuse the existing consultation.
     pub codes: Result<FreshCodes, Refusal>,
 }
 
 impl Store {
-    /// Creates a consultation, or finds the one of this id, and makes codes for it; together with its audit entry.
+    /// Creates a consultation or reuses the existing one, and creates codes and an audit entry.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn create_consultation(&self, new: NewConsultation) -> sqlx::Result<Creation> {
         let mut transaction = self.pool.begin().await?;
         let fresh = self.fresh(&new);
@@ -64,7 +64,7 @@ impl Store {
         Ok(Creation { stored, is_new, codes })
     }
 
-    /// A consultation as it is when it is new.
+    /// Returns the initial state of a consultation.
     fn fresh(
         &self,
         NewConsultation { wanted, e2ee, language, transport, room_sid, by: _ }: &NewConsultation,
@@ -86,7 +86,7 @@ impl Store {
             language: *language,
             transport: *transport,
             room_sid: Some(room_sid.clone()),
-            // As precise as the database.
+            // Truncates to the database's precision.
             created_at: Timestamp::from_millis(Timestamp::now().as_millis()),
             waiting_at: None,
             live_at: None,
@@ -96,7 +96,7 @@ impl Store {
     }
 }
 
-/// Inserts a consultation. `false` when its id is taken.
+/// Inserts a consultation. Returns `false` if its id is taken.
 async fn insert(connection: &mut AnyConnection, stored: &StoredConsultation) -> sqlx::Result<bool> {
     let inserted = sqlx::query(
         "INSERT INTO consultations (id, patient_id, doctor_id, state, waiting_room, e2ee_key, scheduled_at, duration_minutes, \
@@ -122,7 +122,7 @@ async fn insert(connection: &mut AnyConnection, stored: &StoredConsultation) -> 
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Finds the consultation that is there already, and why it may not be had.
+/// Returns the existing consultation, and the reason if the request can't reuse it.
 async fn again(
     connection: &mut AnyConnection,
     NewConsultation { wanted, room_sid, .. }: &NewConsultation,

@@ -1,4 +1,4 @@
-//! How people found their calls.
+//! Feedback about calls.
 
 use autamedica_api::{Feedback, GivenFeedback, Id, Role, Timestamp};
 use sqlx::Row;
@@ -7,10 +7,10 @@ use sqlx::any::AnyRow;
 use super::Store;
 
 impl Store {
-    /// Keeps what somebody says about a consultation, in place of what they said before.
+    /// Stores a participant's feedback; replaces earlier feedback.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn give_feedback(&self, id: &Id, identity: &Id, role: Role, feedback: &Feedback) -> sqlx::Result<()> {
         self.pool.execute(sqlx::query(
             "INSERT INTO feedback (consultation_id, identity, role, stars, reasons, at) VALUES ($1, $2, $3, $4, $5, $6) \
@@ -27,10 +27,10 @@ impl Store {
         Ok(())
     }
 
-    /// What people said about a consultation, oldest first.
+    /// Returns a consultation's feedback, oldest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn feedback(&self, id: &Id) -> sqlx::Result<Vec<GivenFeedback>> {
         let rows = sqlx::query(
             "SELECT identity, role, stars, reasons, at FROM feedback WHERE consultation_id = $1 ORDER BY at, identity",
@@ -41,10 +41,10 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// How often each number of stars was given.
+    /// Returns the number of ratings per number of stars.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn count_feedback(&self) -> sqlx::Result<Vec<(i64, i64)>> {
         let rows = sqlx::query("SELECT stars, COUNT(*) AS number FROM feedback GROUP BY stars ORDER BY stars")
             .fetch_all(&self.reads)

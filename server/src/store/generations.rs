@@ -1,4 +1,4 @@
-//! Generations: which of somebody's tokens still let them in, and the end-to-end key that changes with them.
+//! Generations: revocation of tokens, and the end-to-end key that changes with it.
 
 use autamedica_api::{Id, Timestamp};
 use sqlx::{AnyConnection, Row};
@@ -9,36 +9,36 @@ use super::{Store, number};
 use crate::secret::Secret;
 use crate::vault::Vault;
 
-/// Standing of somebody in a consultation.
+/// Standing of an identity in a consultation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether the doctor removed them and hasn't admitted them again.
+    /// `true` if the doctor removed them and hasn't admitted them again.
     pub removed: bool,
-    /// The generation of the tokens that let them in.
+    /// Lowest valid generation of tokens.
     pub generation: u32,
 }
 
 impl Standing {
-    /// Whether a token of this generation lets its holder in.
+    /// Returns `true` if tokens of this generation are valid.
     pub fn accepts(self, generation: u32) -> bool {
         !self.removed && generation >= self.generation
     }
 }
 
-/// Fate of the people in the room when the links change.
+/// Effect of a revocation on participants in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insiders {
-    /// They stay: their stays move on to the new generation.
+    /// They stay: their sessions get the new generation.
     Stay,
-    /// They are sent out like everybody else with an older token.
+    /// They are removed, like all holders of older tokens.
     Leave,
 }
 
 impl Store {
-    /// Reads the standing of `identity` in a consultation.
+    /// Returns the standing of an identity in a consultation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn standing(&self, id: &Id, identity: &str) -> sqlx::Result<Standing> {
         let row = sqlx::query(
             "SELECT (SELECT COUNT(*) FROM removals WHERE consultation_id = $1 AND identity = $2) AS removals, \
@@ -54,10 +54,10 @@ impl Store {
         })
     }
 
-    /// Reads the generation of a stay, which renewed links may have moved on; `None` for an unknown stay.
+    /// Returns the generation of a session, which renewed links may have raised; `None` for an unknown session.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn stay_generation(&self, participant_sid: &str) -> sqlx::Result<Option<u32>> {
         let row = sqlx::query("SELECT generation FROM stays WHERE participant_sid = $1")
             .bind(participant_sid)
@@ -66,10 +66,10 @@ impl Store {
         row.map(|row| row.try_get("generation").map(number)).transpose()
     }
 
-    /// Revokes every link and kiosk code of a consultation, and every token given out for it so far.
+    /// Revokes all links, kiosk codes and tokens of a consultation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn revoke_codes(&self, id: &Id, insiders: Insiders, by: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         if insiders == Insiders::Stay {
@@ -83,7 +83,7 @@ impl Store {
     }
 }
 
-/// Raises the generation of one person.
+/// Raises the generation of an identity.
 pub(super) async fn raise(connection: &mut AnyConnection, id: &Id, identity: &str) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO generations (consultation_id, identity, generation) VALUES ($1, $2, 1) \
@@ -96,7 +96,7 @@ pub(super) async fn raise(connection: &mut AnyConnection, id: &Id, identity: &st
     Ok(())
 }
 
-/// Raises the generations of the patient, the doctor and the observers.
+/// Raises the generations of patient, doctor and observers.
 async fn raise_everybody(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
     let row = sqlx::query("SELECT patient_id, doctor_id FROM consultations WHERE id = $1")
         .bind(id.as_str())
@@ -111,7 +111,7 @@ async fn raise_everybody(connection: &mut AnyConnection, id: &Id) -> sqlx::Resul
     for row in observers {
         people.push(row.try_get("user_id")?);
     }
-    // One order everywhere, so that no two transactions wait for each other.
+    // A consistent order prevents deadlocks.
     people.sort();
     for identity in people {
         raise(connection, id, &identity).await?;
@@ -119,9 +119,9 @@ async fn raise_everybody(connection: &mut AnyConnection, id: &Id) -> sqlx::Resul
     Ok(())
 }
 
-/// Moves the open stays of the current generation on to the next one, which is about to begin.
+/// Raises the generation of current sessions, before the lowest valid one is raised.
 async fn move_stays_on(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
-    // Locks them first: PostgreSQL's next statement then sees what a renewal at the same time has committed.
+    // Locks the rows first, so that in PostgreSQL the next statement sees concurrent renewals.
     sqlx::query("UPDATE stays SET generation = generation WHERE consultation_id = $1 AND left_at IS NULL")
         .bind(id.as_str())
         .execute(&mut *connection)
@@ -137,7 +137,7 @@ async fn move_stays_on(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<
     Ok(())
 }
 
-/// Gives an encrypted consultation another key. The old one is kept nowhere.
+/// Replaces the key of an encrypted consultation. The old key isn't kept.
 pub(super) async fn change_key(connection: &mut AnyConnection, vault: &Vault, id: &Id) -> sqlx::Result<()> {
     let sealed = vault.seal(id.as_str(), Secret::random::<32>().expose());
     sqlx::query(

@@ -1,4 +1,4 @@
-//! What doesn't stay for ever, and what is counted.
+//! Retention of rows, and counts for metrics.
 
 use autamedica_api::Timestamp;
 use sqlx::Row;
@@ -8,10 +8,10 @@ use super::Store;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl Store {
-    /// Deletes what nobody needs any more. Consultations and the audit log stay.
+    /// Deletes expired rows. Consultations and the audit log are kept.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn tidy(&self) -> sqlx::Result<()> {
         let ago = |days: i64| Timestamp::now().as_millis() - days * DAY;
         // LiveKit repeats an event for minutes, not days.
@@ -26,10 +26,10 @@ impl Store {
         Ok(())
     }
 
-    /// How many consultations are in each state.
+    /// Returns the number of consultations per state.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn count_by_state(&self) -> sqlx::Result<Vec<(String, i64)>> {
         let rows = sqlx::query("SELECT state, COUNT(*) AS number FROM consultations GROUP BY state ORDER BY state")
             .fetch_all(&self.reads)

@@ -1,4 +1,4 @@
-//! API keys: named, scoped, kept only as hashes.
+//! API keys: named, scoped, and stored as hashes.
 
 use autamedica_api::Timestamp;
 use ring::digest::{SHA256, digest};
@@ -9,21 +9,21 @@ use super::Store;
 use super::audit::{Event, append};
 use crate::secret::{Secret, hex, random_bytes};
 
-/// What a key may do.
+/// Scope of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scope {
-    /// The appointment system: creates, moves and cancels consultations.
+    /// Appointment system: creates, reschedules and cancels consultations.
     Integrator,
-    /// A doctor's desk: as the integrator, and the doctor's controls in a consultation.
+    /// A doctor's desk: as the integrator, with the doctor's controls.
     Desk,
-    /// A kiosk: exchanges eight-digit codes.
+    /// Kiosk: exchanges kiosk codes.
     Kiosk,
     /// Monitoring: reads rooms, stats and metrics.
     Read,
 }
 
 impl Scope {
-    /// The name in the database and on the command line.
+    /// Returns the name in the database and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Integrator => "integrator",
@@ -38,34 +38,34 @@ impl Scope {
     }
 }
 
-/// A key, without its secret.
+/// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// The public part, in audit entries and lists.
+    /// Public id of the key.
     pub id: String,
-    /// What the operator calls it.
+    /// Name of the key.
     pub name: String,
-    /// What it may do.
+    /// Scope of the key.
     pub scope: Scope,
-    /// Since when.
+    /// Time of the creation.
     pub created_at: Timestamp,
-    /// When it was revoked.
+    /// Time of the revocation.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// How every API key begins, so that a leaked one is recognised.
+/// Prefix of API keys, so that leaked ones are recognized.
 pub const PREFIX: &str = "amk_";
 
-/// A key has 256 random bits, so a plain hash can't be turned back.
+/// Hashes a key. A plain hash suffices, because a key has 256 random bits.
 fn hash(key: &str) -> String {
     hex(digest(&SHA256, key.as_bytes()).as_ref())
 }
 
 impl Store {
-    /// Makes a key. The answer is the only time that it is seen.
+    /// Creates a key and returns its secret, which isn't stored.
     ///
     /// # Errors
-    /// When the name is taken, or the database fails.
+    /// [`sqlx::Error`] if the name is taken or a query fails.
     pub async fn create_key(&self, name: &str, scope: Scope) -> sqlx::Result<Secret> {
         let id = hex(&random_bytes::<4>());
         let key = format!("{PREFIX}{id}_{}", hex(&random_bytes::<32>()));
@@ -84,10 +84,10 @@ impl Store {
         Ok(Secret::new(key))
     }
 
-    /// Revokes the key of that name; `false` when there is none that works.
+    /// Revokes a key. Returns `false` if there is no valid key of that name.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn revoke_key(&self, name: &str) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         let done = sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL")
@@ -105,10 +105,10 @@ impl Store {
         Ok(true)
     }
 
-    /// Every key that ever was.
+    /// Returns all keys, including revoked ones.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn keys(&self) -> sqlx::Result<Vec<ApiKey>> {
         let rows =
             sqlx::query("SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at, name")
@@ -117,19 +117,19 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Whether the operator ever made a key. From then on the API wants one, also when all are revoked.
+    /// Returns `true` if a key was ever created. From then on the API requires one, even if all are revoked.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn has_keys(&self) -> sqlx::Result<bool> {
         let row = sqlx::query("SELECT 1 FROM api_keys LIMIT 1").fetch_optional(&self.reads).await?;
         Ok(row.is_some())
     }
 
-    /// The key that works and has this secret.
+    /// Returns the valid key with this secret.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn find_key(&self, key: &str) -> sqlx::Result<Option<ApiKey>> {
         let row = sqlx::query(
             "SELECT id, name, scope, created_at, revoked_at FROM api_keys WHERE hash = $1 AND revoked_at IS NULL",

@@ -1,4 +1,4 @@
-//! A lock beside a SQLite file, so that one server at a time serves from it.
+//! Lock file of a SQLite database, so that only one server uses it.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -8,38 +8,39 @@ use std::path::{Path, PathBuf};
 use crate::config::Database;
 use crate::files::private_folder;
 
-/// The lock of a database file. The system releases it when the process ends, however it ends.
+/// Lock of a database file. The operating system releases it when the process ends.
 #[derive(Debug)]
 pub struct DatabaseLock {
     _file: File,
 }
 
-/// Why a server can't have a database for itself.
+/// Error of locking a database.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another server uses it.
+    /// Another server uses the database.
     #[error("{database} is in use by another server ({holder}): stop that one, or set another `AUTAMEDICA_DATA_DIR`")]
     InUse {
-        /// The database's file.
+        /// Path of the database.
         database: String,
-        /// Its process id and address.
+        /// Process id and address of the other server.
         holder: String,
     },
-    /// The lock's file can't be used.
+    /// The lock file can't be used.
     #[error("the lock {path} can't be taken")]
     File {
-        /// The lock's file.
+        /// Path of the lock file.
         path: String,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
 
 impl DatabaseLock {
-    /// Takes the lock of a database file for the server at `address`. Databases without a file have none.
+    /// Locks a database file for the server at `address`. Returns `None` for databases without a file.
     ///
     /// # Errors
-    /// [`LockError::InUse`] when another server holds it, [`LockError::File`] when its file can't be made, read or locked.
+    /// [`LockError::InUse`] if another server has locked it, and [`LockError::File`] if the lock file can't be created,
+    /// read or locked.
     pub fn take(database: &Database, address: SocketAddr) -> Result<Option<Self>, LockError> {
         let Database::File(database) = database else { return Ok(None) };
         let path = beside(database);
@@ -52,7 +53,7 @@ impl DatabaseLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // Without its text the lock is still held.
+                // The text is optional.
                 let _ = file.read_to_string(&mut holder);
                 return Err(LockError::InUse {
                     database: database.display().to_string(),
@@ -64,8 +65,8 @@ impl DatabaseLock {
         let text = format!("process {}, http://{address}", std::process::id());
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         if let Err(error) = written {
-            // The lock itself needs no room on the disk.
-            tracing::warn!(%error, "the lock's file doesn't name this server");
+            // The lock works without the text, which only needs disk space.
+            tracing::warn!(%error, "writing the lock file failed");
         }
         Ok(Some(Self { _file: file }))
     }

@@ -1,4 +1,4 @@
-//! The database: SQLite in a file or in memory, or PostgreSQL; the same SQL on each.
+//! Database: SQLite in a file or in memory, or PostgreSQL, with the same SQL.
 
 mod audit;
 mod audit_head;
@@ -49,35 +49,35 @@ pub use quality::{StoredSample, summarize};
 pub use recording_parts::{PartState, StoredPart};
 pub use recordings::{Requested, StoredRecording};
 
-/// The database's connections. Cheap to clone.
+/// Connections to the database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// Connections that write. Every change goes through a transaction of theirs.
+    /// Connections for writing, through transactions only.
     pool: Writer,
-    /// Connections for questions that change nothing: with SQLite in a file they don't wait for whoever writes.
+    /// Connections for reading. With SQLite in a file they don't wait for writers.
     reads: AnyPool,
     vault: Arc<Vault>,
-    /// Whether the integrator's events are kept for delivery.
+    /// `true` if events are stored for delivery to the integrator.
     tells_integrator: bool,
 }
 
-/// Bytes that the health check writes.
+/// Number of bytes that the health check writes.
 const FILLER: usize = 32 * 1024;
-/// A database that takes longer for one row counts as down.
+/// Timeout of the health check's write.
 const WRITE_LIMIT: Duration = Duration::from_secs(3);
 
-/// Reads a counter that is never negative.
+/// Converts a counter, which is never negative.
 fn number(stored: i64) -> u32 {
     u32::try_from(stored).unwrap_or(u32::MAX)
 }
 
 impl Store {
-    /// From now on, events for the integrator are kept for delivery. Without this nobody would ever take them away.
+    /// Enables storing events for the integrator. Without an integrator, nobody would delete them.
     pub fn for_integrator(self) -> Self {
         Self { tells_integrator: true, ..self }
     }
 
-    /// Whether a change can be written. Tries one that needs about as much room as a new consultation does.
+    /// Returns `true` if the database can be written. Writes about as many bytes as a new consultation needs.
     pub async fn can_write(&self) -> bool {
         let filler = hex(&random_bytes::<{ FILLER / 2 }>());
         let upsert = sqlx::query(
@@ -88,7 +88,7 @@ impl Store {
         matches!(timeout(WRITE_LIMIT, self.pool.execute(upsert)).await, Ok(Ok(_)))
     }
 
-    /// Ends the connections after what they are doing.
+    /// Closes the connections after their current work.
     pub async fn close(&self) {
         self.reads.close().await;
         self.pool.close().await;

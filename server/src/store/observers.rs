@@ -1,4 +1,4 @@
-//! Who listens to a consultation beside its two people.
+//! Observers of consultations.
 
 use autamedica_api::{Id, MOST_OBSERVERS, Timestamp};
 use sqlx::Row;
@@ -9,27 +9,27 @@ use super::audit::{Event, append};
 use super::consultation::StoredConsultation;
 use crate::secret::Secret;
 
-/// An observer as they are kept.
+/// An observer in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObserver {
-    /// Who.
+    /// The observer's id.
     pub user: Id,
-    /// How the others see them.
+    /// Label for the other participants.
     pub label: Option<String>,
-    /// Whether the doctor lets them speak.
+    /// `true` if the doctor permits the observer to publish.
     pub publishes: bool,
 }
 
-/// There are as many as there may be.
+/// Error of adding an observer beyond the maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyObservers;
 
 impl Store {
-    /// Adds an observer, or gives one who is there another label; whoever was removed may come again. Returns the code of a fresh
-    /// link.
+    /// Adds an observer or updates the label of an existing one. Admits a removed observer again. Returns the code of a
+    /// new link.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn add_observer(
         &self,
         stored: &StoredConsultation,
@@ -38,7 +38,7 @@ impl Store {
         by: Event,
     ) -> sqlx::Result<Result<Secret, TooManyObservers>> {
         let mut transaction = self.pool.begin().await?;
-        // The consultation's row is locked first, so that two can't take the last place.
+        // Locks the consultation's row, so that concurrent requests can't exceed the maximum.
         sqlx::query("UPDATE consultations SET state = state WHERE id = $1")
             .bind(stored.id.as_str())
             .execute(&mut *transaction)
@@ -76,10 +76,10 @@ impl Store {
         Ok(Ok(code))
     }
 
-    /// Lets an observer speak, or no longer. `false` if there is no such observer.
+    /// Permits an observer to publish, or revokes that. Returns `false` if there is no such observer.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn permit_observer(&self, id: &Id, user: &Id, publishes: bool, by: Event) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         let changed = sqlx::query("UPDATE observers SET publishes = $1 WHERE consultation_id = $2 AND user_id = $3")
@@ -97,20 +97,20 @@ impl Store {
         Ok(true)
     }
 
-    /// The observer of this id, if there is one.
+    /// Returns an observer.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn observer(&self, id: &Id, user: &str) -> sqlx::Result<Option<StoredObserver>> {
         let sql = "SELECT user_id, label, publishes FROM observers WHERE consultation_id = $1 AND user_id = $2";
         let row = sqlx::query(sql).bind(id.as_str()).bind(user).fetch_optional(&self.reads).await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// All observers of a consultation.
+    /// Returns all observers of a consultation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn observers(&self, id: &Id) -> sqlx::Result<Vec<StoredObserver>> {
         let sql = "SELECT user_id, label, publishes FROM observers WHERE consultation_id = $1 ORDER BY created_at";
         sqlx::query(sql).bind(id.as_str()).fetch_all(&self.reads).await?.iter().map(read).collect()

@@ -14,30 +14,30 @@ use crate::config::Database;
 use crate::files::{private_folder, write_private};
 use crate::vault::Vault;
 
-/// Why the database can't be used.
+/// Error of opening the database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Its folder or file can't be made.
+    /// The folder or the file can't be created.
     #[error("the database's folder or file can't be made")]
     System(#[from] std::io::Error),
-    /// Another server uses it, or the lock that tells so can't be had.
+    /// Another server uses the database, or locking failed.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// It can't be reached or opened.
+    /// The database can't be opened or connected to.
     #[error("{place} can't be opened: {cause}")]
     Unusable {
-        /// A file, or a server's address without user and password.
+        /// Path of the file, or address of the server without user and password.
         place: String,
-        /// The reason, without user and password.
+        /// Cause without user and password.
         cause: String,
     },
     /// A query failed.
     #[error("the database can't be used")]
     Query(#[from] sqlx::Error),
-    /// Its tables can't be brought up to date.
+    /// Migrating the tables failed.
     #[error("the database's tables can't be brought up to date")]
     Migrate(#[from] MigrateError),
-    /// What is sealed in it couldn't be opened, and the audit log would break.
+    /// The master key is another one, so sealed values can't be opened and the audit log would become invalid.
     #[error(
         "the database was begun with another master key: set `AUTAMEDICA_MASTER_KEY`, or put `master.key` back beside \
          the database, as it was then"
@@ -45,21 +45,21 @@ pub enum OpenError {
     OtherMasterKey,
 }
 
-/// How long a request may wait for a connection, and the start for the first one.
+/// Timeout for acquiring a connection, also at the start.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const POSTGRES_CONNECTIONS: u32 = 10;
-/// Two, so that a long list holds nobody up.
+/// Two, so that a long list doesn't block other reads.
 const SQLITE_READERS: u32 = 2;
 
 impl Store {
-    /// Connects, and brings the tables up to date.
+    /// Connects and migrates the tables.
     ///
     /// # Errors
-    /// When it can't be reached, opened or migrated.
+    /// [`OpenError`] if the database can't be opened or migrated, or has another master key.
     pub async fn open(database: &Database, vault: Arc<Vault>) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
         let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-        // SQLite has one writer at a time anyway; with one connection nobody ever finds it locked.
+        // SQLite allows one writer at a time. A single connection avoids errors about a locked database.
         let (pool, migrating, reads) = match database {
             Database::Postgres(url) => {
                 try_out(database, url.expose(), None).await?;
@@ -67,7 +67,8 @@ impl Store {
                 (Writer::postgres(pool.clone()), pool.clone(), pool)
             }
             Database::Memory => {
-                // The name keeps databases apart. Each ends with its last connection, so one beside the writer stays.
+                // Unique names keep the databases separate. A database ends with its last connection, so a second one
+                // keeps it.
                 let url = format!("sqlite:file:autamedica-{}?mode=memory", uuid::Uuid::new_v4());
                 let keeper = sqlite(options.clone(), 1, "").connect(&url).await?;
                 let pool = sqlite(options, 1, WRITES).connect(&url).await?;
@@ -88,7 +89,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Refuses another master key than the one that the database was begun with.
+    /// Checks that the master key is the one with which the database was created.
     async fn check_key(&self) -> Result<(), OpenError> {
         let value = self.vault.check_value();
         let insert = "INSERT INTO key_check (id, value) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
@@ -98,7 +99,7 @@ impl Store {
     }
 }
 
-/// Opens one connection without a pool, which would retry for seconds and then hide the cause.
+/// Opens one connection without a pool, which would retry for seconds and hide the cause.
 async fn try_out(database: &Database, url: &str, pragmas: Option<&'static str>) -> Result<(), OpenError> {
     let attempt = async {
         let mut connection = AnyConnection::connect(url).await?;
@@ -116,14 +117,14 @@ async fn try_out(database: &Database, url: &str, pragmas: Option<&'static str>) 
     Err(OpenError::Unusable { place: place(database), cause })
 }
 
-/// The reason in an operator's words, without the user and the password.
+/// Returns the cause for the operator, without user and password.
 fn cause(error: &sqlx::Error, url: &str) -> String {
     match error {
         sqlx::Error::Database(error) if error.code().is_some_and(|code| code.starts_with("28")) => {
             "it refuses the user or the password".to_owned()
         }
         sqlx::Error::Database(error) => {
-            // Messages name the user as `role "name"`.
+            // Messages contain the user as `role "name"`.
             let user = url::Url::parse(url).map(|url| format!("\"{}\"", url.username())).unwrap_or_default();
             if user.len() > 2 { error.message().replace(&user, "\"…\"") } else { error.message().to_owned() }
         }
@@ -132,7 +133,7 @@ fn cause(error: &sqlx::Error, url: &str) -> String {
     }
 }
 
-/// A file's path, or a server's address and database.
+/// Returns the path of a file, or address and name of a server's database.
 fn place(database: &Database) -> String {
     match database {
         Database::Memory => "the database in memory".to_owned(),
@@ -147,19 +148,20 @@ fn place(database: &Database) -> String {
     }
 }
 
-/// In WAL, `FULL` writes each commit through to the disk, so that a power cut takes nothing that was answered. What a statement
-/// of many rows would need to undo stays out of files. After 4000 pages (16 MiB) the log goes into the database: each time
-/// the writer waits for the disk, and a page that changed often is written once. If a long read made it grow, it is cut to 64 MiB.
+/// Settings of the writing connection. In WAL mode, `FULL` syncs each commit, so that a power failure loses nothing
+/// that was answered. Statement journals stay in memory. Checkpoints are 4000 pages (16 MiB) apart, because the writer
+/// waits for the disk at each and a page that changed several times is written once. A log that grew during a long read
+/// is truncated to 64 MiB.
 const WRITES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
      PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; \
      PRAGMA journal_size_limit = 67108864;";
-/// In WAL, who reads sees what was committed last, and neither waits for a writer nor holds one up. A reader forgets its pages
-/// whenever something was written, so it needs little room for them.
+/// Settings of reading connections. In WAL mode, readers see the last commit, and readers and writers don't wait for
+/// each other. A reader's cache is invalidated by every write, so it is small.
 const READS: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -512;";
 
 fn sqlite(options: AnyPoolOptions, most: u32, pragmas: &'static str) -> AnyPoolOptions {
     let options = options.min_connections(1).max_connections(most).idle_timeout(None).max_lifetime(None);
-    // There is no network that could break it, and asking would take as long as what it is wanted for.
+    // Local connections don't break, and a test would take as long as a query.
     let options = options.test_before_acquire(false);
     options.after_connect(move |connection, _| {
         Box::pin(async move {
@@ -174,7 +176,7 @@ fn file_url(path: &Path) -> std::io::Result<String> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;
     }
-    // SQLite gives its other files the same permissions.
+    // SQLite creates its other files with the same permissions.
     if !path.exists() {
         write_private(&path, "")?;
     }
@@ -262,7 +264,7 @@ mod tests {
         other.pool.execute(sqlx::query(insert)).await.unwrap();
     }
 
-    /// The connection is replaced, and the database stays.
+    /// The connection is replaced, and the database is kept.
     #[tokio::test]
     async fn a_database_in_memory_outlives_a_broken_transaction() {
         let store = open(&Database::Memory).await.unwrap();
@@ -287,7 +289,7 @@ mod tests {
         std::fs::write(&damaged, "no database ".repeat(1000)).unwrap();
         let error = open(&Database::File(damaged)).await.unwrap_err().to_string();
         assert!(error.contains("damaged.db") && error.contains("not a database"), "{error}");
-        // A port that was free a moment ago.
+        // A free port.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = format!("postgres://somebody:hidden@127.0.0.1:{port}/clinic");
         let error = open(&Database::Postgres(crate::Secret::new(url))).await.unwrap_err().to_string();

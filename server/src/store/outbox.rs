@@ -1,4 +1,4 @@
-//! Events for the integrator: written with the change they tell of, delivered later, by whichever server comes first.
+//! Outbox of events for the integrator: written in the transaction of the change, delivered later by any server.
 
 use autamedica_api::{ConsultationState, Id, Timestamp};
 use serde::Serialize;
@@ -7,32 +7,32 @@ use sqlx::{AnyConnection, Row};
 use super::Store;
 use super::consultation::StoredConsultation;
 
-/// What the integrator's address receives.
+/// Body of a webhook to the integrator.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutgoingEvent {
-    /// The same in every attempt, so that the receiver can tell a repetition.
+    /// Id of the event, the same in every attempt, so that the receiver can recognize repetitions.
     pub id: String,
-    /// Such as `consultation.live`.
+    /// Kind of the event, such as `consultation.live`.
     pub event: String,
-    /// Which consultation, for one.
+    /// Id of the consultation, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consultation_id: Option<String>,
-    /// When it happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// Which recording, for one.
+    /// Id of the recording, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording_id: Option<String>,
-    /// Why, for an end.
+    /// Cause of a consultation's end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// The audit log's head, for news of it.
+    /// Head of the audit log, in events about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
 }
 
 impl OutgoingEvent {
-    /// The consultation has come to the state it is in.
+    /// Creates the event for a consultation's current state.
     pub fn state(consultation: &StoredConsultation) -> Self {
         Self {
             id: uuid::Uuid::new_v4().to_string(),
@@ -45,7 +45,7 @@ impl OutgoingEvent {
         }
     }
 
-    /// A recording can be fetched.
+    /// Creates the event for a recording that is ready.
     pub fn recording(consultation: &Id, recording: &str) -> Self {
         Self {
             id: uuid::Uuid::new_v4().to_string(),
@@ -58,7 +58,7 @@ impl OutgoingEvent {
         }
     }
 
-    /// The audit log has come so far. Noted elsewhere, it shows later whether the log was put back.
+    /// Creates the event for the audit log's head. Noted by the receiver, it reveals later tampering.
     pub fn audit_head(head: String, is_sealed: bool) -> Self {
         Self {
             id: uuid::Uuid::new_v4().to_string(),
@@ -72,22 +72,22 @@ impl OutgoingEvent {
     }
 }
 
-/// A body that is to be delivered.
+/// A pending delivery.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event's id.
+    /// Id of the event.
     pub id: String,
-    /// The JSON to send.
+    /// JSON to send.
     pub body: String,
-    /// How often it was tried before.
+    /// Number of attempts, including this one.
     pub attempts: u32,
 }
 
 impl Store {
-    /// Writes an event into the outbox within the caller's transaction, when somebody wants to hear it.
+    /// Adds an event to the outbox within the caller's transaction, if there is an integrator.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub(super) async fn enqueue(&self, connection: &mut AnyConnection, event: OutgoingEvent) -> sqlx::Result<()> {
         if !self.tells_integrator {
             return Ok(());
@@ -103,10 +103,10 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the event that is due longest, for `lease` milliseconds: no other server delivers it meanwhile.
+    /// Reserves the event with the earliest due time for `lease` milliseconds, so that no other server delivers it.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn take_delivery(&self, lease: i64) -> sqlx::Result<Option<Delivery>> {
         let now = Timestamp::now().as_millis();
         let mut transaction = self.pool.begin().await?;
@@ -129,10 +129,10 @@ impl Store {
         }))
     }
 
-    /// It has arrived, or nobody wants it.
+    /// Marks an event as delivered or dropped.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn delivered(&self, id: &str) -> sqlx::Result<()> {
         self.pool
             .execute(
@@ -144,10 +144,10 @@ impl Store {
         Ok(())
     }
 
-    /// It is to be tried again then.
+    /// Schedules the next attempt.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn retry_delivery(&self, id: &str, at: Timestamp) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE outbox SET next_at = $1 WHERE id = $2").bind(at.as_millis()).bind(id))

@@ -1,7 +1,7 @@
-//! Who is in which room, and the states that follow from it.
+//! Participants in rooms, and the consultations' states that follow from it.
 //!
-//! Every transaction of the store locks rows in one order, so that none waits for another in a circle: stays, the
-//! consultation, its removals, generations and codes, and last the audit log's head.
+//! Every transaction of the store locks rows in the same order to prevent deadlocks: stays, the consultation, its
+//! removals, generations and codes, and the audit log's head.
 
 use autamedica_api::{ConsultationState, Id, Timestamp};
 use sqlx::any::AnyRow;
@@ -13,34 +13,34 @@ use super::generations::{change_key, raise};
 use super::outbox::OutgoingEvent;
 use super::{Store, number};
 
-/// Somebody's stay in a room, as the SFU tells it.
+/// A participant's session in a room, as reported by the SFU.
 #[derive(Clone, Debug)]
 pub struct Stay {
-    /// The SFU's id of the stay.
+    /// The SFU's id of the session.
     pub participant_sid: String,
     /// The SFU's id of the room.
     pub room_sid: String,
-    /// Who.
+    /// The participant's identity.
     pub identity: String,
-    /// Since when.
+    /// Time of joining.
     pub joined_at: Timestamp,
-    /// The generation of the token that they came in with.
+    /// Generation of the token used for joining.
     pub generation: u32,
 }
 
 impl Store {
-    /// Whether an event of the SFU was taken in before.
+    /// Returns `true` if a webhook event of the SFU was processed before.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn knows_sfu_event(&self, id: &str) -> sqlx::Result<bool> {
         Ok(sqlx::query("SELECT 1 FROM sfu_events WHERE id = $1").bind(id).fetch_optional(&self.reads).await?.is_some())
     }
 
-    /// Notes that an event of the SFU was taken in.
+    /// Marks a webhook event of the SFU as processed.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn note_sfu_event(&self, id: &str) -> sqlx::Result<()> {
         self.pool
             .execute(
@@ -52,13 +52,13 @@ impl Store {
         Ok(())
     }
 
-    /// Somebody came into a room. Told twice, or after the end of the stay or of the room, it changes nothing.
+    /// Stores that a participant joined a room. No effect if repeated, or after the end of the session or the room.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn joined(&self, id: &Id, stay: &Stay) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        // The end of the stay's room may have been told first.
+        // The end of the room may have been reported first.
         let closed =
             sqlx::query("SELECT ended_at FROM consultations WHERE id = $1 AND room_sid = $2 AND state = 'ended'")
                 .bind(id.as_str())
@@ -73,11 +73,11 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Somebody was in a room when the SFU was asked, at `asked_at`. Unlike news, that is certain: who was noted as gone
-    /// before isn't.
+    /// Stores that a participant was in a room when the SFU was queried, at `asked_at`. Unlike an event, a query is
+    /// certain, so it reverts an earlier end of the session.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn seen(&self, id: &Id, stay: &Stay, asked_at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let is_new = insert_stay(&mut transaction, id, stay, None).await?;
@@ -93,10 +93,10 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Somebody left a room. It may be told before their coming is.
+    /// Stores that a participant left a room. The event may arrive before that of joining.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn left(&self, id: &Id, stay: &Stay, left_at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let is_new = insert_stay(&mut transaction, id, stay, Some(left_at)).await?;
@@ -112,11 +112,11 @@ impl Store {
         transaction.commit().await
     }
 
-    /// A room was closed: everybody is out of it, and a consultation that had begun has ended. News of a room that was
-    /// opened again since are old news.
+    /// Stores that a room was closed: ends its sessions, and a consultation that had begun. No effect if the room was
+    /// opened again since.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn room_closed(&self, id: &Id, room_sid: &str, at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE stays SET left_at = $1 WHERE consultation_id = $2 AND room_sid = $3 AND left_at IS NULL")
@@ -125,7 +125,7 @@ impl Store {
             .bind(room_sid)
             .execute(&mut *transaction)
             .await?;
-        // Cancelling and ending close the room too; their state stays.
+        // Consultations that were ended or cancelled keep their state.
         let done = sqlx::query(
             "UPDATE consultations SET state = 'ended', cause = $1, ended_at = $2 \
              WHERE id = $3 AND room_sid = $4 AND state IN ('waiting', 'live')",
@@ -145,10 +145,10 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Every consultation's stays that haven't ended, as far as is known.
+    /// Returns the current sessions of all consultations.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn all_present(&self) -> sqlx::Result<Vec<(Id, Stay)>> {
         let rows = sqlx::query(
             "SELECT consultation_id, participant_sid, room_sid, identity, joined_at, generation FROM stays WHERE left_at IS NULL",
@@ -162,10 +162,10 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// A consultation's stays that haven't ended, as far as is known.
+    /// Returns the current sessions of a consultation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn present(&self, id: &Id) -> sqlx::Result<Vec<Stay>> {
         let rows = sqlx::query(
             "SELECT participant_sid, room_sid, identity, joined_at, generation FROM stays \
@@ -177,10 +177,10 @@ impl Store {
         rows.iter().map(read_stay).collect()
     }
 
-    /// When somebody was last in the consultation's room; `None` when nobody ever was.
+    /// Returns the time at which the last participant left the consultation's room; `None` if nobody has left it.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn last_left(&self, id: &Id) -> sqlx::Result<Option<Timestamp>> {
         let row = sqlx::query("SELECT MAX(left_at) AS at FROM stays WHERE consultation_id = $1")
             .bind(id.as_str())
@@ -189,11 +189,11 @@ impl Store {
         Ok(row.try_get::<Option<i64>, _>("at")?.map(Timestamp::from_millis))
     }
 
-    /// The doctor lets the patient in (again): by a fresh token, because those from before a removal stay dead. `None` when it
-    /// is over or absent.
+    /// Admits the patient (again). Tokens from before a removal stay revoked. Returns `None` if the consultation is
+    /// over or doesn't exist.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn admit(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
         let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_over()) else {
@@ -217,11 +217,10 @@ impl Store {
         Ok(stored)
     }
 
-    /// From here on none of the tokens that this person has lets them in, and media has another key. A patient is no longer
-    /// admitted either.
+    /// Removes a participant: revokes their tokens, changes the end-to-end key, and ends a patient's admission.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn remove(&self, id: &Id, identity: &str, by: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE consultations SET admitted_at = NULL WHERE id = $1 AND patient_id = $2")
@@ -244,9 +243,9 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Moves the consultation's state on to what the people in its room make it, and tells the integrator.
+    /// Updates the consultation's state from its participants, and notifies the integrator of changes.
     async fn follow(&self, connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
-        // The row is locked first: what is read after it includes what others have committed, an end or the other's arrival.
+        // Locks the row first, so that concurrent commits are visible to the following queries.
         sqlx::query("UPDATE consultations SET state = state WHERE id = $1")
             .bind(id.as_str())
             .execute(&mut *connection)
@@ -264,7 +263,7 @@ impl Store {
         let (patient, doctor) = (is_in(&stored.patient_id), is_in(&stored.doctor_id));
         let next = match stored.state {
             _ if patient && doctor && stored.is_admitted() => ConsultationState::Live,
-            // What has taken place begins again with its doctor; who only waited may come back alone.
+            // The doctor reopens a consultation that took place. A patient alone only reopens one that didn't.
             ConsultationState::Ended if doctor || patient && stored.live_at.is_none() => ConsultationState::Waiting,
             ConsultationState::Created if patient || doctor => ConsultationState::Waiting,
             _ => return Ok(()),

@@ -1,4 +1,4 @@
-//! What clients measured.
+//! Quality samples of clients.
 
 use autamedica_api::{Id, LatestQuality, QualityFigures, QualitySample, QualitySummary, Timestamp, TrackQuality};
 use sqlx::Row;
@@ -6,28 +6,28 @@ use sqlx::any::AnyRow;
 
 use super::Store;
 
-/// How far back stats look.
+/// Period of the statistics in milliseconds.
 const LOOK_BACK: i64 = 10 * 60 * 1000;
-/// Ten minutes of four people's samples, and room to spare.
+/// Maximum number of samples read. Exceeds ten minutes of samples from four participants.
 const MOST: i64 = 2000;
 
-/// The most samples that are kept of one person in a minute: twice what a client sends.
+/// Maximum number of samples per participant and minute: twice as many as clients send.
 const A_MINUTE: i64 = 24;
 
-/// One person's sample.
+/// A participant's sample.
 #[derive(Clone, Debug)]
 pub struct StoredSample {
-    /// Who measured.
+    /// The participant's identity.
     pub identity: String,
-    /// When and what.
+    /// The sample with its time.
     pub latest: LatestQuality,
 }
 
 impl Store {
-    /// Keeps a sample, unless this person sent too many within a minute: `false` then.
+    /// Stores a sample. Returns `false` if the participant sent too many within a minute.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn add_sample(&self, id: &Id, identity: &Id, sample: &QualitySample) -> sqlx::Result<bool> {
         let QualityFigures { round_trip_ms, jitter_ms, packet_loss_percent, bitrate_kbps, fps, width, height } =
             sample.figures;
@@ -62,10 +62,10 @@ impl Store {
         Ok(true)
     }
 
-    /// The samples of the last ten minutes, oldest first.
+    /// Returns the samples of the last ten minutes, oldest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn recent_samples(&self, id: &Id) -> sqlx::Result<Vec<StoredSample>> {
         let rows = sqlx::query(
             "SELECT identity, at, round_trip_ms, jitter_ms, loss_percent, bitrate_kbps, fps, width, height, tracks \
@@ -103,7 +103,7 @@ fn read(row: &AnyRow) -> sqlx::Result<StoredSample> {
     })
 }
 
-/// Sums up samples, which are in order of time.
+/// Summarizes samples in chronological order.
 pub fn summarize<'a>(samples: impl Iterator<Item = &'a LatestQuality> + Clone) -> QualitySummary {
     let at = |percent: usize| {
         let float = |figure: fn(&QualityFigures) -> Option<f64>| {
@@ -134,7 +134,7 @@ pub fn summarize<'a>(samples: impl Iterator<Item = &'a LatestQuality> + Clone) -
     }
 }
 
-/// The index of a percentile among `len` sorted values (nearest rank).
+/// Returns the index of a percentile among `len` sorted values (nearest rank).
 fn rank(percent: usize, len: usize) -> Option<usize> {
     (len * percent).div_ceil(100).checked_sub(1)
 }

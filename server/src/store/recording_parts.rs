@@ -1,4 +1,4 @@
-//! The files of recordings.
+//! Files of recordings.
 
 use autamedica_api::{RecordedPart, Timestamp};
 use sqlx::Row;
@@ -7,47 +7,47 @@ use sqlx::any::AnyRow;
 use super::Store;
 use super::recordings::{moment, wrong};
 
-/// A file of a recording.
+/// A file of a recording in the database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredPart {
-    /// Whose.
+    /// Id of the recording.
     pub recording: String,
-    /// 1, 2, 3, …
+    /// Number of the part, from 1.
     pub number: u32,
-    /// How far it has come.
+    /// State of the file.
     pub state: PartState,
-    /// The egress that makes it, if one does, by LiveKit's id; empty as long as that isn't known.
+    /// LiveKit's id of the egress that writes the file, if one does; empty while it is unknown.
     pub egress: Option<String>,
-    /// The moment of its first picture.
+    /// Time of the first frame.
     pub started_at: Option<Timestamp>,
-    /// Where it lies until it is stored.
+    /// Path or key of the file.
     pub file: Option<String>,
-    /// Its length in seconds.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Its size.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Its checksum.
+    /// SHA-256 in hexadecimal.
     pub sha256: Option<String>,
-    /// Where it is kept.
+    /// URL of the stored file.
     pub location: Option<String>,
-    /// How it is encrypted there.
+    /// Encryption of the stored file.
     pub encryption: Option<String>,
-    /// An upload that has begun.
+    /// State of an unfinished upload.
     pub upload: Option<String>,
 }
 
-/// How far a file has come.
+/// State of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartState {
-    /// A recorder writes it, or did when its server died.
+    /// A recorder writes the file, or did when it or the server crashed.
     Writing,
-    /// An egress records nothing more into it, and hasn't brought it to the bucket yet.
+    /// An egress has stopped recording and uploads the file.
     Ending,
-    /// It is whole, and still where it was written.
+    /// The file is complete and not stored yet.
     Finished,
-    /// It is where it is kept, and was checked there.
+    /// The file is stored and verified.
     Stored,
-    /// It has no file any more: that was deleted, or is missing, as the recording's state and problem say.
+    /// The file was deleted or is missing; the recording's state and problem tell which.
     Gone,
 }
 
@@ -67,20 +67,20 @@ const PARTS: &str =
     "recording_id, number, state, egress_id, started_at, file, seconds, bytes, sha256, location, encryption, upload";
 
 impl Store {
-    /// The files of a recording, in order.
+    /// Returns the parts of a recording, in order.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn parts(&self, recording: &str) -> sqlx::Result<Vec<StoredPart>> {
         let sql = format!("SELECT {PARTS} FROM recording_parts WHERE recording_id = $1 ORDER BY number");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(recording).fetch_all(&self.reads).await?;
         rows.iter().map(read_part).collect()
     }
 
-    /// Somebody begins to write a file. `false` when another server does already.
+    /// Inserts a part. Returns `false` if another server has inserted it.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn begin_part(&self, part: &StoredPart) -> sqlx::Result<bool> {
         let insert = sqlx::query(
             "INSERT INTO recording_parts (recording_id, number, state, egress_id, started_at, file) \
@@ -95,10 +95,10 @@ impl Store {
         Ok(self.pool.execute(insert).await? == 1)
     }
 
-    /// The file that an egress makes: by the egress's id, or by the file's name, which is known before the id.
+    /// Returns the part that an egress writes, by the egress's id or by the file's name, which is known before the id.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn part_of_egress(&self, egress: &str, file: &str) -> sqlx::Result<Option<StoredPart>> {
         let sql = format!(
             "SELECT {PARTS} FROM recording_parts WHERE egress_id = $1 OR (egress_id = '' AND file = $2) LIMIT 1"
@@ -107,10 +107,10 @@ impl Store {
         row.as_ref().map(read_part).transpose()
     }
 
-    /// Notes a file as it stands now.
+    /// Stores the current state of a part.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn update_part(&self, part: &StoredPart) -> sqlx::Result<()> {
         self.pool.execute(sqlx::query(
             "UPDATE recording_parts SET state = $1, started_at = $2, file = $3, seconds = $4, bytes = $5, sha256 = $6, \
@@ -132,10 +132,10 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a file of which nothing was written.
+    /// Deletes a part without a file.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn forget_part(&self, recording: &str, number: u32) -> sqlx::Result<()> {
         self.pool
             .execute(
@@ -147,10 +147,10 @@ impl Store {
         Ok(())
     }
 
-    /// The parts of `owner`'s recorders that have no end, of recordings that nothing drives any more.
+    /// Returns unfinished parts in `owner`'s finished recordings.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn left_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
         let sql = format!(
             "SELECT {PARTS} FROM recording_parts WHERE state IN ('writing', 'finished') AND egress_id IS NULL \
@@ -161,10 +161,10 @@ impl Store {
         rows.iter().map(read_part).collect()
     }
 
-    /// The parts of `owner`'s recordings that are kept, and of which nothing else is known.
+    /// Returns the stored parts of `owner`'s recordings, except recordings with known missing parts.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn kept_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
         let sql = format!(
             "SELECT {PARTS} FROM recording_parts WHERE state = 'stored' AND recording_id IN \
@@ -175,19 +175,19 @@ impl Store {
         rows.iter().map(read_part).collect()
     }
 
-    /// The signature of a link to a file, good until `expires` (milliseconds since 1970).
+    /// Signs the download URL of a part, valid until `expires` (milliseconds since 1970).
     pub fn sign_link(&self, recording: &str, number: u32, expires: i64) -> String {
         self.vault.sign_link(&format!("{recording}/{number}/{expires}"))
     }
 
-    /// Whether a link to a file is one of ours.
+    /// Returns `true` if the signature of a download URL is valid.
     pub fn is_link(&self, recording: &str, number: u32, expires: i64, signature: &str) -> bool {
         self.vault.is_link(&format!("{recording}/{number}/{expires}"), signature)
     }
 }
 
 impl StoredPart {
-    /// One that begins to be written.
+    /// Creates a part that is being written.
     pub fn new(recording: &str, number: u32) -> Self {
         Self {
             recording: recording.to_owned(),
@@ -205,22 +205,22 @@ impl StoredPart {
         }
     }
 
-    /// Whether something still works on it.
+    /// Returns `true` while a recorder or an egress works on the part.
     pub fn is_made(&self) -> bool {
         matches!(self.state, PartState::Writing | PartState::Ending)
     }
 
-    /// Whether it has a file, or may have one.
+    /// Returns `true` if the part has a file, or may have one.
     pub fn has_file(&self) -> bool {
         self.state != PartState::Gone
     }
 
-    /// The same without its file.
+    /// Returns the part without its file.
     pub fn gone(self) -> Self {
         Self { state: PartState::Gone, file: None, location: None, upload: None, seconds: 0.0, bytes: 0, ..self }
     }
 
-    /// It is whole.
+    /// Marks the part as complete.
     pub fn finish(&mut self, part: &RecordedPart) {
         self.state = PartState::Finished;
         self.file = Some(part.file.to_string_lossy().into_owned());

@@ -1,4 +1,4 @@
-//! Recordings, their files, and who consented to them.
+//! Recordings and consents.
 
 use std::collections::BTreeSet;
 
@@ -11,57 +11,57 @@ use super::audit::{Event, append};
 use super::consultation::get;
 use super::outbox::OutgoingEvent;
 
-/// How long a refusal stands before the doctor can have the patient asked again.
+/// Time in milliseconds after a refusal until the doctor can request a recording again.
 const REFUSAL_STANDS: i64 = 60_000;
 
-/// A recording as the database holds it.
+/// A recording in the database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRecording {
-    /// Its id.
+    /// Id of the recording.
     pub id: String,
-    /// Whose.
+    /// Id of the consultation.
     pub consultation: Id,
-    /// How far it has come.
+    /// State of the recording.
     pub state: RecordingState,
-    /// What is, or was, wrong while it was made.
+    /// Problem while recording.
     pub problem: Option<String>,
-    /// What keeps it from being stored.
+    /// Problem that prevents storing the files.
     pub storage_problem: Option<String>,
-    /// When it was asked for.
+    /// Time of the request.
     pub requested_at: Timestamp,
-    /// The moment of its first picture.
+    /// Time of the first frame.
     pub started_at: Option<Timestamp>,
-    /// When it was stopped.
+    /// Time at which it was stopped.
     pub stopped_at: Option<Timestamp>,
 }
 
 impl StoredRecording {
-    /// What is wrong: what can still be mended, or else what happened.
+    /// Returns the problem to report: the current one of storing, otherwise that of recording.
     pub fn trouble(&self) -> Option<&str> {
         self.storage_problem.as_deref().or(self.problem.as_deref())
     }
 }
 
-/// What asking for a recording came to.
+/// Result of a request to record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Requested {
-    /// It waits for the patient, or for the recorder.
+    /// A new recording, waiting for consent or for the recorder.
     New(StoredRecording),
-    /// One goes on already.
+    /// The consultation has an active recording.
     Active,
-    /// The patient said no a moment ago.
+    /// The patient has refused recently.
     Refused,
-    /// The consultation is over or absent.
+    /// The consultation is over or doesn't exist.
     Over,
 }
 
 const COLUMNS: &str = "id, consultation_id, state, problem, storage_problem, requested_at, started_at, stopped_at";
 
 impl Store {
-    /// Asks for a recording, which `owner`'s recorder will make; the patient is asked first unless they have consented.
+    /// Requests a recording by `owner`'s recorder. It waits for the patient's consent unless they have given it.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn request_recording(&self, id: &Id, owner: &str, by: Event) -> sqlx::Result<Requested> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, id).await?;
@@ -86,7 +86,7 @@ impl Store {
                 transaction.cancel().await?;
                 return Ok(Requested::Refused);
             }
-            // What a patient says themselves counts more than what others vouch for.
+            // The patient's own answer takes precedence over the integrator's.
             None if stored.recording_consent => RecordingState::Starting,
             _ => RecordingState::Asking,
         };
@@ -121,10 +121,10 @@ impl Store {
         Ok(Requested::New(recording))
     }
 
-    /// Takes somebody's answer. What waited for it begins or is refused; what goes on in spite of a refusal is stopped.
+    /// Stores a participant's answer. Starts or refuses a waiting recording; a refusal stops an active one.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn consent(&self, id: &Id, identity: &Id, given: &GiveConsent, by: Event) -> sqlx::Result<()> {
         let accepted = given.answer == ConsentAnswer::Accepted;
         let answer = if accepted { "accepted" } else { "refused" };
@@ -144,7 +144,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let (asking, going_on) = if accepted {
-            // Only the patient's own answer is what it waits for.
+            // A recording only waits for the patient's answer.
             (
                 "UPDATE recordings SET state = 'starting' WHERE consultation_id = $1 AND state = 'asking' \
                  AND EXISTS (SELECT 1 FROM consents, consultations WHERE consultations.id = $1 \
@@ -170,10 +170,10 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Stops the recording that goes on; `None` when none does.
+    /// Stops the active recording; returns `None` if there is none.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn stop_recording(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredRecording>> {
         let mut transaction = self.pool.begin().await?;
         let sql = format!(
@@ -197,13 +197,13 @@ impl Store {
         Ok(Some(recording))
     }
 
-    /// Moves a recording on, if it is still in one of the states that it comes from: `false` when it isn't.
+    /// Changes a recording's state, if it is in one of the states `from`. Returns `false` otherwise.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn move_recording(&self, id: &str, from: &[RecordingState], to: RecordingState) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
-        // Written out, because a list can't be bound; the names are our own.
+        // Lists can't be bound; the names are constants.
         let from: Vec<_> = from.iter().map(|state| format!("'{}'", state.as_str())).collect();
         let now = Timestamp::now().as_millis();
         let (started, ended) = (to == RecordingState::Recording, !to.is_active() && to != RecordingState::Storing);
@@ -234,10 +234,10 @@ impl Store {
         Ok(true)
     }
 
-    /// Notes what is wrong with a recording, or that nothing is any more.
+    /// Sets or clears the problem of a recording.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2").bind(problem).bind(id))
@@ -245,10 +245,10 @@ impl Store {
         Ok(())
     }
 
-    /// Notes what keeps a recording from being stored, or that nothing does.
+    /// Sets or clears the problem that prevents storing a recording.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn storage_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE recordings SET storage_problem = $1 WHERE id = $2").bind(problem).bind(id))
@@ -256,40 +256,40 @@ impl Store {
         Ok(())
     }
 
-    /// A recording.
+    /// Returns a recording.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn recording(&self, id: &str) -> sqlx::Result<Option<StoredRecording>> {
         let sql = format!("SELECT {COLUMNS} FROM recordings WHERE id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&self.reads).await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// A recording of `owner`'s.
+    /// Returns a recording of this owner.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn recording_of(&self, id: &str, owner: &str) -> sqlx::Result<Option<StoredRecording>> {
         let sql = format!("SELECT {COLUMNS} FROM recordings WHERE id = $1 AND owner = $2");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(owner);
         query.fetch_optional(&self.reads).await?.as_ref().map(read).transpose()
     }
 
-    /// A consultation's recordings, the newest first.
+    /// Returns a consultation's recordings, newest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn recordings_of(&self, id: &Id) -> sqlx::Result<Vec<StoredRecording>> {
         let sql = format!("SELECT {COLUMNS} FROM recordings WHERE consultation_id = $1 ORDER BY requested_at DESC, id");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_all(&self.reads).await?;
         rows.iter().map(read).collect()
     }
 
-    /// What `owner` has to do something about.
+    /// Returns `owner`'s unfinished recordings.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn open_recordings(&self, owner: &str) -> sqlx::Result<Vec<StoredRecording>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM recordings WHERE owner = $1 AND state IN \
@@ -299,10 +299,10 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Finished recordings of `owner`'s that are older than that.
+    /// Returns `owner`'s finished recordings that were requested before this time.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn recordings_before(&self, owner: &str, before: Timestamp) -> sqlx::Result<Vec<StoredRecording>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM recordings WHERE owner = $1 AND state = 'ready' AND requested_at < $2 ORDER BY requested_at"
@@ -311,10 +311,10 @@ impl Store {
         query.fetch_all(&self.reads).await?.iter().map(read).collect()
     }
 
-    /// Who has consented, in the room or not; the doctor has by starting.
+    /// Returns the identities that have consented. Starting a recording is the doctor's consent.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn with_consent(&self, id: &Id) -> sqlx::Result<BTreeSet<String>> {
         let rows = sqlx::query(
             "SELECT doctor_id AS identity FROM consultations WHERE id = $1 \
@@ -328,10 +328,10 @@ impl Store {
         rows.iter().map(|row| row.try_get("identity")).collect()
     }
 
-    /// Who is in the room and hasn't consented.
+    /// Returns the identities in the room that haven't consented.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn without_consent(&self, id: &Id) -> sqlx::Result<Vec<String>> {
         let consented = self.with_consent(id).await?;
         let rows = sqlx::query(
@@ -344,10 +344,10 @@ impl Store {
         Ok(present?.into_iter().filter(|identity| !consented.contains(identity)).collect())
     }
 
-    /// Writes an entry about something of the SFU's into the audit log, unless there is one: `id` names the thing.
+    /// Adds an audit entry for an event of the SFU, unless there is one with this `id`.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn audit_once(&self, id: &str, event: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let noted = sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
@@ -363,10 +363,10 @@ impl Store {
         transaction.commit().await
     }
 
-    /// How many recordings are in each state.
+    /// Returns the number of recordings per state.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn count_recordings(&self) -> sqlx::Result<Vec<(String, i64)>> {
         let rows = sqlx::query("SELECT state, COUNT(*) AS number FROM recordings GROUP BY state ORDER BY state")
             .fetch_all(&self.reads)
@@ -374,10 +374,10 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("state")?, row.try_get("number")?))).collect()
     }
 
-    /// A recording's files are gone; what is left is that they were there.
+    /// Marks a recording as deleted.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`sqlx::Error`] if a query fails.
     pub async fn recording_deleted(&self, recording: &StoredRecording, by: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE recordings SET state = 'deleted', ended_at = $1 WHERE id = $2")
@@ -391,7 +391,7 @@ impl Store {
     }
 }
 
-/// Answers and requests about one consultation come one after the other.
+/// Locks the consultation's row, which serializes answers and requests.
 async fn lock(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
     sqlx::query("UPDATE consultations SET state = state WHERE id = $1").bind(id.as_str()).execute(connection).await?;
     Ok(())

@@ -1,9 +1,9 @@
-//! The only place where the database is written.
+//! Writes to the database; the only module that does.
 //!
-//! SQLite rolls back by itself when the disk is full, the disk fails or memory runs out. sqlx's own `Transaction` misses
-//! that: its counter stays at one, each later `BEGIN` becomes a savepoint of a transaction that never commits, and everything
-//! written after it is lost without an error. A [`Transaction`] counts nothing. It sends `BEGIN` and `COMMIT` itself, and
-//! closes a connection on which either failed or was not reached.
+//! SQLite rolls back automatically when the disk is full, the disk fails or memory runs out. sqlx's own `Transaction`
+//! doesn't notice: its depth stays at one, each later `BEGIN` becomes a savepoint of a transaction that never commits,
+//! and everything written afterwards is lost without an error. A [`Transaction`] doesn't count. It sends `BEGIN` and
+//! `COMMIT` itself, and closes a connection on which either failed or was not reached.
 
 use std::ops::{Deref, DerefMut};
 
@@ -12,23 +12,23 @@ use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
 
-/// The connections that write.
+/// Connections for writing.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     pool: AnyPool,
     begin: &'static str,
-    /// Keeps a database in memory alive while the connection that writes is replaced.
+    /// Keeps a database in memory alive while the writing connection is replaced.
     keeper: Option<AnyPool>,
 }
 
 impl Writer {
-    /// Writes SQLite through `pool`. A database in memory needs a second pool as its `keeper`.
+    /// Creates a writer for SQLite. A database in memory needs a second pool as its `keeper`.
     pub(super) fn sqlite(pool: AnyPool, keeper: Option<AnyPool>) -> Self {
-        // Takes the write lock at once: a transaction that first reads can't find its snapshot outdated by another process.
+        // Takes the write lock at once, because a lock upgrade after a read fails if another process has written.
         Self { pool, begin: "BEGIN IMMEDIATE", keeper }
     }
 
-    /// Writes PostgreSQL through `pool`.
+    /// Creates a writer for PostgreSQL.
     pub(super) fn postgres(pool: AnyPool) -> Self {
         Self { pool, begin: "BEGIN", keeper: None }
     }
@@ -36,17 +36,17 @@ impl Writer {
     /// Begins a transaction.
     ///
     /// # Errors
-    /// When no connection is to be had, or the database refuses to begin.
+    /// [`sqlx::Error`] if no connection is available or `BEGIN` fails.
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction> {
         let mut transaction = Transaction { connection: self.pool.acquire().await?, has_ended: false };
         transaction.execute(self.begin).await?;
         Ok(transaction)
     }
 
-    /// Runs one statement as a transaction and returns the number of rows that it changed.
+    /// Runs a statement in its own transaction and returns the number of changed rows.
     ///
     /// # Errors
-    /// When the statement or its commit fails.
+    /// [`sqlx::Error`] if the statement or its commit fails.
     pub(super) async fn execute(&self, query: Query<'_, Any, AnyArguments>) -> sqlx::Result<u64> {
         let mut transaction = self.begin().await?;
         let done = query.execute(&mut *transaction).await?;
@@ -63,7 +63,7 @@ impl Writer {
     }
 }
 
-/// A transaction. Dropped before its end, it closes its connection, and the database rolls back.
+/// A transaction. Dropping it without an end closes its connection, and the database rolls back.
 #[derive(Debug)]
 pub(super) struct Transaction {
     connection: PoolConnection<Any>,
@@ -71,18 +71,18 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Commits. What was written is on disk when this returns.
+    /// Commits. The changes are on disk when this returns.
     ///
     /// # Errors
-    /// When the database can't commit, or the connection is lost. In the latter case the outcome is unknown.
+    /// [`sqlx::Error`] if `COMMIT` fails or the connection is lost. In the latter case the outcome is unknown.
     pub(super) async fn commit(self) -> sqlx::Result<()> {
         self.end("COMMIT").await
     }
 
-    /// Rolls back a transaction that turned out to be unnecessary, and keeps its connection.
+    /// Rolls back an unnecessary transaction, and keeps its connection.
     ///
     /// # Errors
-    /// When the database can't roll back, or the connection is lost.
+    /// [`sqlx::Error`] if `ROLLBACK` fails or the connection is lost.
     pub(super) async fn cancel(self) -> sqlx::Result<()> {
         self.end("ROLLBACK").await
     }

@@ -1,4 +1,4 @@
-//! Opening the sound system's devices, in whatever format they have.
+//! Opens the sound system's devices in the format that they have.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,15 +14,15 @@ use super::downmix::Downmix;
 use super::host;
 use crate::device::{DeviceChoice, DeviceProblem, by_name, named};
 
-/// A device that doesn't even open in this time hangs.
+/// Timeout of opening a device.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Room in a ring between callback and thread, in seconds.
+/// Capacity in seconds of the ring between callback and thread.
 const RING_SECONDS: f32 = 0.5;
 
-/// An open device; dropping it closes it, which may take a while.
+/// Open device. Dropping it closes it, which may take a while.
 pub(super) struct OpenDevice<Ring> {
     pub name: String,
-    /// Samples a second at the device.
+    /// Sample rate of the device.
     pub rate: u32,
     /// Mono samples from (microphone) or to (speaker) the device.
     pub ring: Ring,
@@ -30,45 +30,46 @@ pub(super) struct OpenDevice<Ring> {
     _stream: cpal::Stream,
 }
 
-/// What the sound system's callbacks tell the device's thread.
+/// State that the sound system's callbacks share with the device's thread.
 #[derive(Debug, Default)]
 pub(super) struct Status {
     problem: Mutex<Option<DeviceProblem>>,
     callbacks: AtomicU64,
-    /// Frames of the largest callback lately.
+    /// Recent maximum of frames per callback.
     period: AtomicU32,
     delay_us: AtomicU64,
     missed: AtomicU64,
 }
 
 impl Status {
-    /// What ended the stream, if anything did.
+    /// Returns the problem that ended the stream, if any.
     pub fn problem(&self) -> Option<DeviceProblem> {
         *self.problem.lock()
     }
 
-    /// How often the sound system has called: stands still when the device does.
+    /// Returns the number of callbacks; a stalled device has no more.
     pub fn callbacks(&self) -> u64 {
         self.callbacks.load(Ordering::Relaxed)
     }
 
-    /// How many samples the device takes or gives at a time.
+    /// Returns the recent maximum of frames per callback.
     pub fn period(&self) -> usize {
         self.period.load(Ordering::Relaxed) as usize
     }
 
-    /// How long sound takes between the callback and the air.
+    /// Returns the delay between the callback and the air.
     pub fn delay(&self) -> Duration {
         Duration::from_micros(self.delay_us.load(Ordering::Relaxed))
     }
 
-    /// Samples that weren't there in time (speaker) or found no room (microphone).
+    /// Returns the number of samples that were not available in time (speaker) or did not fit into the ring
+    /// (microphone).
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
     fn called(&self, frames: usize, delay: Duration, missed: usize) {
-        // Large at first, when the device fills its buffer: forgotten after a while.
+        // Decays, because the first callbacks of a device that fills its buffer are large.
         let lately = self.period.load(Ordering::Relaxed);
         self.period.store((frames as u32).max(lately - lately / 8), Ordering::Relaxed);
         self.delay_us.store(delay.as_micros() as u64, Ordering::Relaxed);
@@ -79,14 +80,14 @@ impl Status {
     fn failed(&self, error: &cpal::Error) {
         match error.kind() {
             ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {
-                tracing::debug!(%error, "sound goes on");
+                tracing::debug!(%error, "sound stream interrupted");
             }
             _ => {
-                // Some drivers say so again and again until the stream is closed.
+                // Some drivers report the error repeatedly until the stream is closed.
                 self.problem.lock().get_or_insert_with(|| {
                     tracing::info!(%error, "sound device failed");
                     match problem_of(error) {
-                        // It was there a moment ago.
+                        // The device was there when it was opened.
                         DeviceProblem::NotFound => DeviceProblem::Unplugged,
                         problem => problem,
                     }
@@ -112,24 +113,27 @@ enum Direction {
     Output,
 }
 
-/// The names of this machine's microphones, equal ones told apart. Asks the sound system: not for the UI thread.
+/// Returns the names of this machine's microphones; equal names are numbered. Blocks on the sound system: not for the
+/// UI thread.
 pub fn list_microphones() -> Vec<String> {
     named_devices(Direction::Input).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The names of this machine's speakers, equal ones told apart. Asks the sound system: not for the UI thread.
+/// Returns the names of this machine's speakers; equal names are numbered. Blocks on the sound system: not for the UI
+/// thread.
 pub fn list_speakers() -> Vec<String> {
     named_devices(Direction::Output).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The devices in the system's order, each with a name of its own.
+/// Returns the devices in the system's order, with unique names.
 ///
-/// Numbers go by the system's identifier, which names the USB port or serial number, so that "(2)" stays the same device.
+/// Equal names are numbered by the system's identifier, which contains the USB port or serial number, so that "(2)"
+/// stays the same device.
 fn named_devices(direction: Direction) -> Vec<(String, cpal::Device)> {
     let mut found: Vec<(Option<String>, cpal::Device)> = Vec::new();
     for device in devices(direction) {
         let id = stable_id(&device);
-        // ALSA lists one device many times.
+        // ALSA lists a device repeatedly.
         if id.is_some() || found.iter().all(|(_, known)| name_of(known) != name_of(&device)) {
             found.push((id, device));
         }
@@ -144,7 +148,7 @@ fn devices(direction: Direction) -> Vec<cpal::Device> {
             Direction::Input => host.input_devices().map(Iterator::collect),
             Direction::Output => host.output_devices().map(Iterator::collect),
         };
-        devices.inspect_err(|error| tracing::debug!(%error, "sound devices can't be listed")).ok()
+        devices.inspect_err(|error| tracing::debug!(%error, "sound devices not listed")).ok()
     };
     let mut devices = host::ask(list).unwrap_or_default();
     if direction == Direction::Input {
@@ -153,13 +157,13 @@ fn devices(direction: Direction) -> Vec<cpal::Device> {
     devices
 }
 
-/// PulseAudio lists what each speaker plays as a microphone, too, and makes it the default when there is no other. Whoever
-/// speaks to us would hear themselves.
+/// Returns whether a microphone is a monitor of a speaker. PulseAudio lists those too and makes one the default when
+/// there is no microphone, so that participants would hear themselves.
 fn is_monitor(device: &cpal::Device) -> bool {
     stable_id(device).is_some_and(|id| id.ends_with(".monitor"))
 }
 
-/// The system's own name for a device; ALSA has none that tells two apart.
+/// Returns the system's identifier of a device; ALSA's do not tell devices apart.
 fn stable_id(device: &cpal::Device) -> Option<String> {
     let id = device.id().ok()?;
     (id.host().name() != "ALSA").then(|| id.id().to_owned())
@@ -169,7 +173,7 @@ fn name_of(device: &cpal::Device) -> String {
     device.description().map_or_else(|_| "?".to_owned(), |description| description.name().to_owned())
 }
 
-/// The device and its name.
+/// Finds the device and its name.
 fn find(choice: &DeviceChoice, direction: Direction) -> Result<(String, cpal::Device), DeviceProblem> {
     let mut named = named_devices(direction);
     if let DeviceChoice::Named(name) = choice {
@@ -189,8 +193,8 @@ fn find(choice: &DeviceChoice, direction: Direction) -> Result<(String, cpal::De
     Ok((known.map_or_else(|| name_of(&default), |(name, _)| name), default))
 }
 
-/// The channels to ask for: where a microphone's are numbered (aux0, aux1, …), as many as are numbered in our stream too.
-/// For eight, the stream would be one of a cinema's speakers, which the server fills with nothing.
+/// Returns the number of channels to request. If the microphone's channels are numbered (aux0, aux1, …), the stream's
+/// must be too: a stream of eight channels would be one for cinema speakers, which the sound server fills with silence.
 fn input_channels(device: &cpal::Device, channels: u16) -> u16 {
     let numbered = stable_id(device).is_some_and(|id| host::has_numbered_channels(&id));
     match channels {
@@ -201,7 +205,7 @@ fn input_channels(device: &cpal::Device, channels: u16) -> u16 {
     }
 }
 
-/// The device's own rate and channels, in a format we can convert; callbacks of `period` where it lets us choose.
+/// Returns the device's own rate and channels, with callbacks of `period` where that can be selected.
 fn config(supported: &SupportedStreamConfig, period: Duration) -> StreamConfig {
     let frames = (period.as_secs_f32() * supported.sample_rate() as f32) as u32;
     let mut config = supported.config();
@@ -212,7 +216,10 @@ fn config(supported: &SupportedStreamConfig, period: Duration) -> StreamConfig {
     config
 }
 
-/// Opens a microphone. `wake` is called after each callback.
+/// Opens a microphone. Calls `wake` after each callback.
+///
+/// # Errors
+/// [`DeviceProblem`] when the device is not found, not usable, or its stream does not start.
 pub(super) fn open_input(
     choice: &DeviceChoice,
     period: Duration,
@@ -231,7 +238,7 @@ pub(super) fn open_input(
         let data = move |data: &Data, info: &cpal::InputCallbackInfo| {
             let times = info.timestamp();
             let delay = times.callback.duration_since(times.capture);
-            // Only the callback of the one stream that works takes this lock.
+            // Uncontended: only the callback of the stream that works locks it.
             let missed = input.lock().take(data, channels);
             status.called(data.len() / channels, delay, missed);
         };
@@ -242,7 +249,10 @@ pub(super) fn open_input(
     Ok(OpenDevice { name, rate: supported.sample_rate(), ring: consumer, status, _stream: stream })
 }
 
-/// Opens a speaker. `wake` is called after each callback.
+/// Opens a speaker. Calls `wake` after each callback.
+///
+/// # Errors
+/// As [`open_input`].
 pub(super) fn open_output(
     choice: &DeviceChoice,
     period: Duration,
@@ -273,7 +283,7 @@ fn ring(rate: u32) -> (Producer<f32>, Consumer<f32>) {
 }
 
 fn refused(device: &cpal::Device, error: &cpal::Error) -> DeviceProblem {
-    tracing::info!(device = name_of(device), %error, "sound device can't be used");
+    tracing::info!(device = name_of(device), %error, "sound device not usable");
     problem_of(error)
 }
 
@@ -284,7 +294,7 @@ fn build_and_play(
     build: impl Fn(StreamConfig) -> Result<cpal::Stream, cpal::Error>,
 ) -> Result<cpal::Stream, DeviceProblem> {
     let wanted = config(supported, period);
-    // Some ALSA devices list a period and then refuse it.
+    // Some ALSA devices list a period and refuse it.
     let stream = build(wanted)
         .or_else(|error| match error.kind() {
             ErrorKind::UnsupportedConfig | ErrorKind::InvalidInput if wanted.buffer_size != BufferSize::Default => {
@@ -309,7 +319,7 @@ struct Output<W> {
     wake: W,
 }
 
-/// Calls a generic method with the type that a sample format stands for.
+/// Calls a generic method with the type of a sample format.
 macro_rules! with_sample_type {
     ($format:expr, $call:ident!($($argument:expr),*), $otherwise:expr) => {
         match $format {
@@ -330,7 +340,7 @@ macro_rules! with_sample_type {
 }
 
 impl<W: Fn()> Input<W> {
-    /// Mixes the channels down to one; returns how many samples found no room.
+    /// Mixes the channels to one. Returns the number of samples that did not fit into the ring.
     fn take(&mut self, data: &Data, channels: usize) -> usize {
         macro_rules! take {
             ($sample:ty, $data:expr) => {
@@ -356,7 +366,7 @@ impl<W: Fn()> Input<W> {
 }
 
 impl<W: Fn()> Output<W> {
-    /// Plays the one channel on all; returns how many samples weren't there.
+    /// Copies the one channel to all. Returns the number of samples that were not available.
     fn give(&mut self, data: &mut Data, channels: usize) -> usize {
         macro_rules! give {
             ($sample:ty, $data:expr) => {

@@ -1,32 +1,32 @@
-//! From a microphone's channels to one, without ever adding them up to nothing.
+//! Mixes a microphone's channels to one without cancelling them out.
 //!
-//! The mean of all channels is the quietest in noise, and right for most devices. It is silence where a balanced input
-//! shows as stereo with one channel inverted, and nearly that where one of many inputs is connected. So a channel is taken
-//! alone when the mean has lost it.
+//! The mean of all channels has the least noise and suits most devices. It is silence for a balanced input that appears
+//! as stereo with one channel inverted, and nearly silence when only one of many inputs is connected. When the mean has
+//! lost a channel, that channel is used alone.
 
-/// Most channels that are told apart; any more are left out.
+/// Maximum number of channels used; others are ignored.
 const MOST: usize = 32;
-/// The mean has lost a channel when it has less than this of the loudest channel's energy (8 dB down).
+/// The mean has lost a channel if its energy is below this fraction of the loudest channel's (8 dB down).
 const LOST: f32 = 0.16;
-/// It is used again above this (4 dB down).
+/// The mean is used again above this fraction (4 dB down).
 const FOUND: f32 = 0.4;
-/// Another channel takes over when it has this many times the energy.
+/// Factor in energy by which another channel must be louder to replace the current one.
 const LOUDER: f32 = 8.0;
-/// Mean square below which there is only noise (−70 dBFS), which changes nothing.
+/// Mean square of noise (−70 dBFS). Quieter audio changes nothing.
 const SILENCE: f32 = 1e-7;
-/// How much of the measured energy stays from one block to the next, and what a block is, in frames.
+/// Weight of earlier blocks in the measured energy, and frames per block.
 const KEPT: f32 = 0.8;
 const BLOCK: usize = 480;
 
-/// Mixes frame after frame. Never allocates once made.
+/// Mixes frame by frame. Never allocates after construction.
 #[derive(Debug)]
 pub(super) struct Downmix {
     channels: usize,
     energies: [f32; MOST],
     mean_energy: f32,
-    /// The one that is taken alone.
+    /// Channel that is used alone.
     alone: Option<usize>,
-    /// What each channel counts now.
+    /// Current weights of the channels.
     weights: [f32; MOST],
     sums: [f32; MOST],
     mean_sum: f32,
@@ -34,7 +34,7 @@ pub(super) struct Downmix {
 }
 
 impl Downmix {
-    /// For this many channels.
+    /// Creates a mixer for this number of channels.
     pub fn new(channels: usize) -> Self {
         let channels = channels.clamp(1, MOST);
         Self {
@@ -49,10 +49,10 @@ impl Downmix {
         }
     }
 
-    /// The one sample of a frame.
+    /// Mixes one frame to one sample.
     pub fn mix(&mut self, frame: impl Iterator<Item = f32>) -> f32 {
         let (mut mixed, mut sum) = (0.0, 0.0);
-        // Each change takes a few milliseconds, so that it doesn't click.
+        // Weights change over a few milliseconds to avoid clicks.
         let approach = 1.0 / 128.0;
         let everyone = 1.0 / self.channels as f32;
         for (channel, sample) in frame.take(self.channels).enumerate() {
@@ -103,7 +103,7 @@ impl Downmix {
 mod tests {
     use super::*;
 
-    /// The level in dBFS of the last of these seconds, and the largest step between two samples.
+    /// Returns the level in dBFS of the last second and the largest step between two samples.
     fn mixed(channels: usize, seconds: usize, sample: impl Fn(usize, f32, usize) -> f32) -> (f32, f32) {
         let mut mix = Downmix::new(channels);
         let samples: Vec<f32> = (0..seconds * 48_000)
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn no_arrangement_of_channels_becomes_silence_or_clicks() {
-        // −23 dBFS on each channel that has it.
+        // −23 dBFS on each channel with a signal.
         let (both, step) = mixed(2, 2, |_, tone, _| tone);
         assert!((both + 23.0).abs() < 0.5, "{both}");
         for (name, level) in [

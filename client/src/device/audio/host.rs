@@ -1,10 +1,12 @@
-//! The sound system.
+//! Connection to the sound system.
 
 use cpal::traits::HostTrait;
 use parking_lot::Mutex;
 
-/// Asks the sound system; nothing while it doesn't answer. There is one connection to it: each takes one of the 64 that
-/// PulseAudio has, and isn't given back. When it has broken, the next question is asked over a new one.
+/// Calls `ask` with the sound system. Returns `None` while that does not answer.
+///
+/// There is one connection, because each uses one of PulseAudio's 64 and is never released. A broken connection is
+/// replaced at the next call.
 pub(super) fn ask<T>(ask: impl FnOnce(&cpal::Host) -> Option<T>) -> Option<T> {
     static SYSTEM: Mutex<System> = Mutex::new(System::new());
     let mut system = SYSTEM.lock();
@@ -13,7 +15,7 @@ pub(super) fn ask<T>(ask: impl FnOnce(&cpal::Host) -> Option<T>) -> Option<T> {
         None => system.connect()?,
     };
     let answer = ask(&host);
-    // Nothing can also mean that it has no such device.
+    // `None` may also mean that there is no such device.
     if answer.is_some() || host.devices().is_ok() {
         system.keep(host);
     }
@@ -55,23 +57,23 @@ mod pulse {
 
     use super::{System, cookie};
 
-    /// How long PulseAudio may be silent before ALSA is asked in its place: a busy machine just started needs seconds. Its own
-    /// names for devices and ALSA's have nothing in common, so that going from one to the other loses the person's choice.
+    /// Time without an answer after which ALSA replaces PulseAudio: a busy machine needs seconds after booting. The two
+    /// name devices differently, so that switching loses the person's selection.
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// What is known of PulseAudio, or PipeWire in its place.
+    /// State of PulseAudio, or of PipeWire in its place.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Standing {
-        /// Never asked.
+        /// Not asked yet.
         Unknown,
-        /// It has a socket and hasn't answered yet, since then.
+        /// Has a socket and has not answered since this time.
         Silent(Instant),
-        /// It has answered: this machine's sound is its own, also while it is being restarted.
+        /// Has answered: ALSA is never used, even while PulseAudio restarts.
         Met,
     }
 
     impl Standing {
-        /// It didn't answer at `now`. Whether ALSA is to be asked.
+        /// Records that PulseAudio did not answer at `now`. Returns whether to use ALSA.
         pub(super) fn silent(&mut self, now: Instant) -> bool {
             match *self {
                 Self::Unknown => {
@@ -89,13 +91,13 @@ mod pulse {
             Self { host: None, pulse: Standing::Unknown }
         }
 
-        /// PulseAudio where there is one, else ALSA.
+        /// Connects to PulseAudio where there is one, else to ALSA.
         pub(super) fn connect(&mut self) -> Option<cpal::Host> {
             if self.pulse == Standing::Unknown
                 && let Some(home) = std::env::home_dir()
                 && let Err(error) = cookie::ensure(&home)
             {
-                tracing::info!(%error, "no cookie for PulseAudio");
+                tracing::info!(%error, "PulseAudio cookie not created");
             }
             if cpal::available_hosts().contains(&cpal::HostId::PulseAudio) {
                 match cpal::host_from_id(cpal::HostId::PulseAudio) {
@@ -104,7 +106,7 @@ mod pulse {
                         return Some(host);
                     }
                     Err(error) => {
-                        tracing::info!(%error, "PulseAudio doesn't answer");
+                        tracing::info!(%error, "PulseAudio not reachable");
                         if !self.pulse.silent(Instant::now()) {
                             return None;
                         }
@@ -116,7 +118,7 @@ mod pulse {
             cpal::host_from_id(cpal::HostId::Alsa).ok()
         }
 
-        /// For the next question; ALSA costs nothing to be asked anew, and PulseAudio may have come up by then.
+        /// Keeps a connection to PulseAudio. ALSA is cheap to reopen, and PulseAudio may have started by then.
         pub(super) fn keep(&mut self, host: cpal::Host) {
             if host.id() == cpal::HostId::PulseAudio {
                 self.host = Some(host);
@@ -149,10 +151,10 @@ mod cookie {
 
     use ring::rand::{SecureRandom, SystemRandom};
 
-    /// `PA_NATIVE_COOKIE_LENGTH`: a client that sends another length is cut off, even one that the server trusts anyway.
+    /// `PA_NATIVE_COOKIE_LENGTH`. The server disconnects clients with a cookie of another length, even trusted ones.
     const LENGTH: usize = 256;
 
-    /// Makes the cookie that PulseAudio's own library would make at a program's first use of sound; ours only reads it.
+    /// Creates the cookie that PulseAudio's own library creates at first use. Our client library only reads it.
     pub fn ensure(home: &Path) -> io::Result<()> {
         let folder = home.join(".config/pulse");
         let file = folder.join("cookie");
@@ -193,10 +195,10 @@ mod channels {
 
     const PATIENCE: Duration = Duration::from_secs(2);
 
-    /// Whether PulseAudio numbers the channels of this source, as it does with sound cards of many inputs. cpal doesn't pass
-    /// that on.
+    /// Returns whether PulseAudio numbers the channels of this source, as with sound cards of many inputs. cpal does
+    /// not expose that.
     pub fn has_numbered_channels(source: &str) -> bool {
-        // One connection, as in `ask`.
+        // A single connection, for the reason given at `ask`.
         static CLIENT: Mutex<Option<Client>> = Mutex::new(None);
         let mut client = CLIENT.lock();
         let Some(connected) = client.take().or_else(|| Client::from_env(c"autamedica-channels").ok()) else {
@@ -213,6 +215,6 @@ mod channels {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
         let answer = async { tokio::time::timeout(PATIENCE, client.source_info_by_name(source)).await };
         let answer = runtime.block_on(answer).ok()?;
-        answer.inspect_err(|error| tracing::debug!(%error, "PulseAudio doesn't tell a source's channels")).ok()
+        answer.inspect_err(|error| tracing::debug!(%error, "channels of the source not reported by PulseAudio")).ok()
     }
 }

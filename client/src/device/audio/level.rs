@@ -1,30 +1,30 @@
-//! How loud it is.
+//! Audio level.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Chunk;
 
-/// How much of the peak is left after each 10 ms: it falls to a tenth in about 1.5 seconds.
+/// Decay of the peak per 10 ms: to a tenth in about 1.5 seconds.
 const PEAK_DECAY: f32 = 0.985;
 
-/// Loudness, 0 (silence) to 1 (full scale).
+/// Audio level, 0 (silence) to 1 (full scale).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Level {
     /// Root mean square of the last 10 ms.
     pub rms: f32,
-    /// The highest sample lately: rises at once, falls slowly.
+    /// Recent maximum of the samples: rises at once, falls slowly.
     pub peak: f32,
 }
 
-/// Measures chunks on one thread, read on another. Clones share one measurement.
+/// Meter that one thread feeds and another reads. Clones share one measurement.
 #[derive(Clone, Debug, Default)]
 pub struct LevelMeter {
     bits: Arc<[AtomicU32; 2]>,
 }
 
 impl LevelMeter {
-    /// Takes 10 ms in.
+    /// Measures 10 ms.
     pub fn measure(&self, chunk: &Chunk) {
         let mut squares = 0.0;
         let mut highest = 0.0_f32;
@@ -38,12 +38,12 @@ impl LevelMeter {
         self.bits[1].store(peak.to_bits(), Ordering::Relaxed);
     }
 
-    /// Nothing is heard any more.
+    /// Resets the level to silence.
     pub fn clear(&self) {
         self.bits.iter().for_each(|bits| bits.store(0, Ordering::Relaxed));
     }
 
-    /// The loudness now.
+    /// Returns the current level.
     pub fn level(&self) -> Level {
         let [rms, peak] = [0, 1].map(|i: usize| f32::from_bits(self.bits[i].load(Ordering::Relaxed)));
         Level { rms, peak }

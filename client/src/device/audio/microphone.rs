@@ -1,4 +1,4 @@
-//! A microphone, cleaned and cut into 10 ms.
+//! Microphone: captures audio, processes it and splits it into chunks of 10 ms.
 
 use std::time::{Duration, Instant};
 
@@ -8,29 +8,29 @@ use super::{AudioProcessing, CHUNK_LEN, Chunk, Level, LevelMeter, SAMPLE_RATE, T
 use crate::device::thread::{DeviceThread, Session};
 use crate::device::{DeviceChoice, DeviceProblem, DeviceState, now_us};
 
-/// How much the device delivers at a time, where it lets us choose.
+/// Requested period of the device.
 const PERIOD: Duration = Duration::from_millis(10);
-/// A microphone that delivers nothing for so long is silent.
+/// Time without audio after which a microphone counts as silent.
 const SILENT_AFTER: Duration = Duration::from_secs(3);
-/// The test tone's amplitude; 1 is full scale. It is twice as loud while it beeps.
+/// Amplitude of the test tone; 1 is full scale. It is doubled during the beep.
 const TONE_AMPLITUDE: f64 = 0.3;
-/// How long the test tone beeps at the beginning of each second of the clock, in microseconds.
+/// Duration in microseconds of the beep at the start of each second.
 const BEEP_US: i64 = 100_000;
-/// When the test tone's own time is this far from the clock, in microseconds, it is set anew.
+/// Deviation of the test tone from the clock, in microseconds, at which it is resynchronized.
 const OFF_CLOCK_US: i64 = 100_000;
 
-/// Which microphone, and how.
+/// Options of a microphone.
 #[derive(Clone, Debug)]
 pub struct MicrophoneOptions {
-    /// The device.
+    /// Selected device.
     pub choice: DeviceChoice,
-    /// The frequency in hertz of [`DeviceChoice::Test`]'s tone.
+    /// Frequency in hertz of the tone of [`DeviceChoice::Test`].
     pub tone_hz: f64,
-    /// Cleans what a real microphone hears. The test tone is left alone: noise suppression would take it out.
+    /// Processing of a real microphone. Not applied to the test tone, which noise suppression would remove.
     pub processing: Option<AudioProcessing>,
 }
 
-/// A running microphone; dropping it stops it, at once.
+/// Running microphone. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Microphone {
     meter: LevelMeter,
@@ -40,8 +40,8 @@ pub struct Microphone {
 impl Microphone {
     /// Starts a microphone. Returns at once.
     ///
-    /// `sink` gets 10 ms at a time, from the microphone's thread: it must not wait long. `on_state` is called on each
-    /// change. A device that is missing or fails is tried again every two seconds; until then nothing is delivered.
+    /// `sink` gets chunks of 10 ms on the microphone's thread and must not block for long. `on_state` is called on each
+    /// change. A device that is missing or fails is retried every two seconds and delivers nothing in between.
     pub fn open(
         options: MicrophoneOptions,
         mut sink: impl FnMut(&Chunk) + Send + 'static,
@@ -58,7 +58,7 @@ impl Microphone {
             DeviceChoice::Test => Some(DeviceThread::start("microphone", on_state, move |session| {
                 session.on("Test");
                 let mut tone = Tone::new(tone_hz, TONE_AMPLITUDE);
-                // When the last sample is heard: steadier than this thread wakes.
+                // Time at which the last sample is heard. Steadier than the wake-ups of this thread.
                 let mut until = now_us();
                 every_10_ms(session, || {
                     let mut chunk = [0; CHUNK_LEN];
@@ -83,19 +83,19 @@ impl Microphone {
         Self { meter, _thread: thread }
     }
 
-    /// How loud it is now.
+    /// Returns the current level.
     pub fn level(&self) -> Level {
         self.meter.level()
     }
 
-    /// The meter itself, for the UI to keep.
+    /// Returns the level meter.
     pub fn meter(&self) -> LevelMeter {
         self.meter.clone()
     }
 }
 
-/// Makes what is heard at the beginning of a second twice as loud: a recording is checked by the beeps and the test card's
-/// time code, which go by the same clock. `from_us` is when the chunk begins.
+/// Doubles the amplitude at the start of each second. Tests of recordings compare the beeps with the test card's time
+/// code, which uses the same clock. `from_us` is the start of the chunk.
 fn beep(chunk: &mut Chunk, from_us: i64) {
     for (i, sample) in chunk.iter_mut().enumerate() {
         let heard_at = from_us + i as i64 * 1_000_000 / i64::from(SAMPLE_RATE);
@@ -105,21 +105,21 @@ fn beep(chunk: &mut Chunk, from_us: i64) {
     }
 }
 
-/// Calls `work` in real time, a hundred times a second on average, until it says `false` or the session stops.
+/// Calls `work` in real time, a hundred times a second on average, until it returns `false` or the session stops.
 pub(super) fn every_10_ms(session: &Session, mut work: impl FnMut() -> bool) {
     let mut due = Instant::now();
     while !session.stopped() && work() {
         due += Duration::from_millis(10);
         let late = Instant::now().saturating_duration_since(due);
         if late > Duration::from_millis(500) {
-            // The machine slept: no use in making up for it.
+            // The machine was suspended: missed chunks are skipped.
             due = Instant::now();
         }
         session.wait_until(due);
     }
 }
 
-/// From opening until something goes wrong.
+/// Opens the device and delivers until a problem occurs.
 fn deliver(
     choice: &DeviceChoice,
     processing: Option<&AudioProcessing>,
@@ -136,7 +136,7 @@ fn deliver(
     let mut resampler = match Resampler::new(*rate, SAMPLE_RATE) {
         Ok(resampler) => resampler,
         Err(error) => {
-            tracing::warn!(%error, "the microphone's sample rate can't be used");
+            tracing::warn!(%error, "microphone's sample rate not supported");
             return DeviceProblem::Unsupported;
         }
     };

@@ -1,4 +1,4 @@
-//! All the others, in one stream to play.
+//! Mixes the audio of all remote participants into one stream.
 
 use std::sync::Arc;
 
@@ -7,26 +7,27 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::{CHUNK_LEN, Chunk};
 
-/// Room for half a second: what a stalled speaker would leave behind; more is lost.
+/// Capacity of a stream: half a second. A stalled speaker loses the rest.
 const CAPACITY: usize = 50 * CHUNK_LEN;
-/// A stream plays once so much is waiting. The engine has a jitter buffer of its own; this one only evens out threads.
+/// Queued samples from which on a stream plays. The engine has a jitter buffer of its own; this only absorbs thread
+/// scheduling.
 const START_AT: usize = 2 * CHUNK_LEN;
-/// Each gap makes the stream wait for 10 ms more before it plays again, up to this.
+/// Maximum of the start threshold, which each gap raises by 10 ms.
 const START_AT_MOST: usize = 8 * CHUNK_LEN;
-/// With more than this waiting, the oldest is dropped: late sound delays all that follows.
+/// Queued samples above which the oldest are dropped, because they would delay everything after them.
 const LATE_AT: usize = 12 * CHUNK_LEN;
-/// What was never needed over so many chunks (2 s) is dropped, too.
+/// Number of chunks (2 s) after which samples that were never needed are dropped.
 const WINDOW: u32 = 200;
-/// A gap is faded into and out of over so many samples (2.5 ms), so that it doesn't click.
+/// Number of samples (2.5 ms) of fading around a gap, to avoid clicks.
 const FADE: usize = CHUNK_LEN / 4;
 
-/// Mixes any number of streams. Clones are the same mixer.
+/// Mixer of any number of streams. Clones share one mixer.
 #[derive(Clone, Default)]
 pub struct Mixer {
     streams: Arc<Mutex<Vec<Stream>>>,
 }
 
-/// The end of a stream where its sound is put in; dropping it ends the stream.
+/// Input of a stream. Dropping it ends the stream.
 pub struct MixerInput {
     ring: Producer<i16>,
 }
@@ -35,28 +36,28 @@ struct Stream {
     ring: Consumer<i16>,
     playing: bool,
     last: i16,
-    /// How much must be waiting to start.
+    /// Queued samples needed to start.
     start_at: usize,
-    /// The least that was left after a chunk, in this window.
+    /// Minimum left in the queue after a chunk, in this window.
     lowest: usize,
-    /// Chunks of this window so far.
+    /// Number of chunks in this window so far.
     chunks: u32,
 }
 
 impl Mixer {
-    /// A mixer of silence.
+    /// Creates a mixer without streams.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more stream.
+    /// Adds a stream.
     pub fn add_stream(&self) -> MixerInput {
         let (producer, consumer) = RingBuffer::new(CAPACITY);
         self.streams.lock().push(Stream::new(consumer));
         MixerInput { ring: producer }
     }
 
-    /// The next 10 ms of all streams together. Streams with nothing to play are silent; the sum is cut off, not wrapped.
+    /// Mixes the next 10 ms of all streams. Streams without audio are silent; the sum is clipped.
     pub fn mix(&self, out: &mut Chunk) {
         let mut sum = [0_i32; CHUNK_LEN];
         self.streams.lock().retain_mut(|stream| {
@@ -68,18 +69,18 @@ impl Mixer {
         }
     }
 
-    /// How many streams there are.
+    /// Returns the number of streams.
     pub fn streams(&self) -> usize {
         self.streams.lock().len()
     }
 }
 
 impl MixerInput {
-    /// Puts sound in: 48 kHz mono, any length, usually 10 ms. Never waits: what has no room is lost.
+    /// Queues samples: 48 kHz mono, any number, usually 10 ms. Never blocks; drops what does not fit.
     pub fn push(&mut self, samples: &[i16]) {
         let (_, lost) = self.ring.push_partial_slice(samples);
         if !lost.is_empty() {
-            tracing::trace!(samples = lost.len(), "nobody plays this stream");
+            tracing::trace!(samples = lost.len(), "audio dropped: stream is not played");
         }
     }
 }
@@ -121,7 +122,7 @@ impl Stream {
         }
     }
 
-    /// Keeps the delay as low as the last window shows that it can be.
+    /// Drops samples that the last window never needed, to reduce the delay.
     fn drop_surplus(&mut self) {
         self.lowest = self.lowest.min(self.ring.slots());
         self.chunks += 1;
@@ -137,7 +138,7 @@ impl Stream {
 
     fn skip(&mut self, count: usize) {
         if let Ok(late) = self.ring.read_chunk(count) {
-            tracing::debug!(ms = count / 48, "late sound dropped");
+            tracing::debug!(ms = count / 48, "late audio dropped");
             late.commit_all();
         }
     }
@@ -209,7 +210,7 @@ mod tests {
         let mixer = Mixer::new();
         let mut input = mixer.add_stream();
         input.push(&[0; 8 * CHUNK_LEN]);
-        // From now on each sample says when it was put in; `late` is how many chunks ago that was.
+        // Each sample is the number of its chunk; `late` is the delay in chunks.
         let mut late = |count: i16| {
             input.push(&[count; CHUNK_LEN]);
             count - mixed(&mixer)[CHUNK_LEN - 1]

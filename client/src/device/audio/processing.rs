@@ -1,4 +1,4 @@
-//! The engine's audio processing, shared by the microphone's and the speaker's threads.
+//! Audio processing of the engine, shared by the threads of microphone and speaker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 
 use super::{Chunk, SAMPLE_RATE};
 
-/// Echo cancellation, noise suppression, gain control and high-pass filter for one microphone and the speaker that it
-/// may hear. Clones share one module, whose lock is held for a tenth of a millisecond at a time and never by a callback
-/// of the sound system.
+/// Echo cancellation, noise suppression, gain control and high-pass filter for one microphone and the speaker near it.
+/// Clones share one module. Its lock is held for a tenth of a millisecond at a time and never by a callback of the
+/// sound system.
 #[derive(Clone, Debug)]
 pub struct AudioProcessing {
     shared: Arc<Shared>,
@@ -20,9 +20,9 @@ pub struct AudioProcessing {
 #[derive(Debug)]
 struct Shared {
     module: Mutex<Module>,
-    /// From being told what is played until it is heard, in µs.
+    /// Delay in µs between [`AudioProcessing::played`] and the speaker.
     output_delay_us: AtomicU32,
-    /// From being heard until it is processed, in µs.
+    /// Delay in µs between the microphone and [`AudioProcessing::captured`].
     input_delay_us: AtomicU32,
 }
 
@@ -34,10 +34,10 @@ struct Module {
 }
 
 impl AudioProcessing {
-    /// All of it switched on.
+    /// Creates a module with all processing on.
     ///
     /// # Errors
-    /// When the engine can't.
+    /// [`EngineError`] when the engine is not running or refuses the options.
     pub fn new() -> Result<Self, EngineError> {
         Self::with_options(AudioProcessingOptions {
             echo_cancellation: true,
@@ -47,27 +47,27 @@ impl AudioProcessing {
         })
     }
 
-    /// What these options ask for.
+    /// Creates a module with these options.
     ///
     /// # Errors
-    /// When the engine can't.
+    /// As [`new`](Self::new).
     pub fn with_options(options: AudioProcessingOptions) -> Result<Self, EngineError> {
         let module = Module { apm: AudioProcessingModule::new(options)?, delay_ms: 0, failures: 0 };
         let shared = Shared { module: module.into(), output_delay_us: 0.into(), input_delay_us: 0.into() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// How long sound takes from [`played`](Self::played) to the speaker.
+    /// Sets the delay between [`played`](Self::played) and the speaker.
     pub fn set_output_delay(&self, delay: Duration) {
         self.shared.output_delay_us.store(micros(delay), Ordering::Relaxed);
     }
 
-    /// How long sound takes from the microphone to [`captured`](Self::captured).
+    /// Sets the delay between the microphone and [`captured`](Self::captured).
     pub fn set_input_delay(&self, delay: Duration) {
         self.shared.input_delay_us.store(micros(delay), Ordering::Relaxed);
     }
 
-    /// What will be played next: 10 ms, in the order they are played.
+    /// Passes the next 10 ms of playout, in order.
     pub fn played(&self, chunk: &Chunk) {
         let mut copy = *chunk;
         let mut module = self.shared.module.lock();
@@ -75,10 +75,10 @@ impl AudioProcessing {
         module.note(result);
     }
 
-    /// Cleans 10 ms of the microphone, in place. On a failure they are left as they are.
+    /// Processes 10 ms of the microphone in place. Leaves them unchanged on a failure.
     pub fn captured(&self, chunk: &mut Chunk) {
         let delay_us = [&self.shared.output_delay_us, &self.shared.input_delay_us].map(|us| us.load(Ordering::Relaxed));
-        // The module takes 500 ms at most.
+        // The module's maximum is 500 ms.
         let delay_ms = ((delay_us[0] + delay_us[1]) / 1000).min(500) as i32;
         let mut module = self.shared.module.lock();
         if module.delay_ms != delay_ms {
@@ -90,7 +90,7 @@ impl AudioProcessing {
         module.note(result);
     }
 
-    /// The delay last told to the module, in milliseconds.
+    /// Returns the module's current delay in milliseconds.
     pub fn delay_ms(&self) -> i32 {
         self.shared.module.lock().delay_ms
     }
@@ -101,12 +101,12 @@ fn micros(delay: Duration) -> u32 {
 }
 
 impl Module {
-    /// A call goes on without processing; the log says so once, not a hundred times a second.
+    /// Logs the first failure only, because the call continues without processing.
     fn note<E: std::fmt::Display>(&mut self, result: Result<(), E>) {
         if let Err(error) = result {
             self.failures += 1;
             if self.failures == 1 {
-                tracing::warn!(%error, "audio processing fails");
+                tracing::warn!(%error, "audio processing failed");
             }
         }
     }

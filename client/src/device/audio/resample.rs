@@ -1,9 +1,9 @@
-//! Between a device's sample rate and ours.
+//! Conversion between the sample rates of devices and ours.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler as _, ResamplerConstructionError};
 
-/// Converts a mono stream from one sample rate to another; delays it by about 5 ms when the rates differ.
+/// Converts a mono stream from one sample rate to another, with a delay of about 5 ms if they differ.
 pub struct Resampler {
     fft: Option<Fft<f32>>,
     waiting: Vec<f32>,
@@ -11,7 +11,7 @@ pub struct Resampler {
 }
 
 impl Resampler {
-    /// From and to hertz.
+    /// Creates a converter between these rates in hertz.
     ///
     /// # Errors
     /// When a rate is 0.
@@ -34,7 +34,7 @@ impl Resampler {
         Ok(Self { fft, waiting: Vec::new(), converted })
     }
 
-    /// Takes samples in and gives those to `out` that are ready.
+    /// Converts samples and appends those that are ready to `out`.
     pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         let Some(fft) = &mut self.fft else {
             out.extend_from_slice(samples);
@@ -54,7 +54,7 @@ impl Resampler {
                     out.extend_from_slice(&self.converted[..given]);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "resampling failed; sound is lost");
+                    tracing::warn!(%error, "resampling failed; audio lost");
                     used = self.waiting.len();
                 }
             }
@@ -63,12 +63,12 @@ impl Resampler {
     }
 }
 
-/// To 16 bits, cutting off what is too loud.
+/// Converts a sample to 16 bits, with clipping.
 pub fn to_i16(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
 
-/// From 16 bits to -1–1.
+/// Converts a sample from 16 bits to -1–1.
 pub fn to_f32(sample: i16) -> f32 {
     f32::from(sample) / 32_768.0
 }
@@ -87,7 +87,7 @@ mod tests {
             let samples: Vec<f32> = (0..rate * seconds)
                 .map(|i| 0.5 * (f64::from(i) * 440.0 * std::f64::consts::TAU / f64::from(rate)).sin() as f32)
                 .collect();
-            // In pieces of a length that fits nothing.
+            // Pieces that do not match the block size.
             samples.chunks(337).for_each(|piece| resampler.push(piece, &mut out));
             let missing = (SAMPLE_RATE * seconds) as usize - out.len();
             assert!(missing < SAMPLE_RATE as usize / 20, "{rate}: {missing} samples missing");

@@ -1,4 +1,4 @@
-//! What the others say, out of a speaker: mixed, told to the echo canceller, played; measured where somebody asks.
+//! Speaker: mixes the remote audio, passes it to the echo canceller, plays and measures it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,19 +13,19 @@ use super::{AudioProcessing, CHUNK_LEN, Chunk, Mixer, SAMPLE_RATE, ToneMeter};
 use crate::device::thread::{DeviceThread, RETRY_EVERY, Session};
 use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
 
-/// How much the device asks for at a time, where it lets us choose: two of these lie between us and the air.
+/// Requested period of the device. Two of them lie between us and the air.
 const PERIOD: Duration = Duration::from_millis(20);
-/// A speaker that asks for nothing for so long is silent.
+/// Time without a request for audio after which a speaker counts as silent.
 const SILENT_AFTER: Duration = Duration::from_secs(3);
 
-/// A running speaker; dropping it stops it, at once.
+/// Running speaker. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Speaker {
     missed: Arc<AtomicU64>,
     _thread: DeviceThread,
 }
 
-/// Observer of what speakers play: counts it and looks for a tone. Clones are the same observer.
+/// Meter of playout: counts chunks and detects a tone. Clones share one meter.
 #[derive(Clone, Debug, Default)]
 pub struct PlayoutMeter {
     chunks: Arc<AtomicU64>,
@@ -38,7 +38,7 @@ impl PlayoutMeter {
         self.chunks.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Number of frames of 10 ms that were played.
+    /// Number of 10 ms chunks played.
     pub fn frames_played(&self) -> u64 {
         self.chunks.load(Ordering::Relaxed)
     }
@@ -50,10 +50,10 @@ impl PlayoutMeter {
 }
 
 impl Speaker {
-    /// Starts playing what `mixer` mixes. Returns at once.
+    /// Starts to play the mixer's audio. Returns at once.
     ///
-    /// [`DeviceChoice::Test`] and [`DeviceChoice::None`] play to nobody, in real time; so does a real speaker for as long as it
-    /// is missing. `processing` is told what a real speaker plays.
+    /// [`DeviceChoice::Test`], [`DeviceChoice::None`] and a missing device discard the audio in real time. `processing`
+    /// gets the audio that a real speaker plays.
     pub fn open(
         choice: DeviceChoice,
         mixer: Mixer,
@@ -63,7 +63,7 @@ impl Speaker {
         Self::open_measured(choice, mixer, processing, None, on_state)
     }
 
-    /// As [`open`](Self::open), with an observer of all that is played, or would be if there were a speaker.
+    /// Like [`open`](Self::open), with a meter of all audio that is played or discarded.
     pub fn open_measured(
         choice: DeviceChoice,
         mixer: Mixer,
@@ -104,24 +104,24 @@ impl Speaker {
         Self { missed, _thread: thread }
     }
 
-    /// How many samples the device asked for and didn't get in time, each a tiny gap.
+    /// Returns the number of samples that the device requested and did not get in time.
     pub fn samples_missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 }
 
-/// Gives the sound to play, piece by piece.
+/// Source of the audio to play.
 #[derive(Clone)]
 struct Playout {
     mixer: Mixer,
     processing: Option<AudioProcessing>,
     meter: Option<PlayoutMeter>,
-    /// Samples that the device asked for and didn't get in time.
+    /// Number of samples that the device requested and did not get in time.
     missed: Arc<AtomicU64>,
 }
 
 impl Playout {
-    /// Plays to nobody, in real time.
+    /// Discards the audio in real time.
     fn run(&self, session: &Session) {
         every_10_ms(session, || {
             self.next();
@@ -129,7 +129,7 @@ impl Playout {
         });
     }
 
-    /// The next 10 ms.
+    /// Returns the next 10 ms.
     fn next(&self) -> Chunk {
         let mut chunk = [0; CHUNK_LEN];
         self.mixer.mix(&mut chunk);
@@ -143,7 +143,7 @@ impl Playout {
     }
 }
 
-/// From opening until something goes wrong.
+/// Opens the device and plays until a problem occurs.
 fn play(choice: &DeviceChoice, playout: &Playout, session: &mut Session) -> DeviceProblem {
     let thread = std::thread::current();
     let opened = open_output(choice, PERIOD, move || thread.unpark());
@@ -154,7 +154,7 @@ fn play(choice: &DeviceChoice, playout: &Playout, session: &mut Session) -> Devi
     let mut resampler = match Resampler::new(SAMPLE_RATE, *rate) {
         Ok(resampler) => resampler,
         Err(error) => {
-            tracing::warn!(%error, "the speaker's sample rate can't be used");
+            tracing::warn!(%error, "speaker's sample rate not supported");
             return DeviceProblem::Unsupported;
         }
     };
@@ -174,7 +174,7 @@ fn play(choice: &DeviceChoice, playout: &Playout, session: &mut Session) -> Devi
             return DeviceProblem::Silent;
         }
 
-        // Enough for the next callback, and 10 ms for this thread to come round.
+        // Enough for the next callback, and 10 ms for this thread to wake up.
         let enough = status.period().clamp(ten_ms, 10 * ten_ms) + ten_ms;
         loop {
             let waiting = ring.buffer().capacity() - ring.slots();

@@ -1,10 +1,10 @@
-//! Test tones, and finding one in what is heard.
+//! Test tones and their detection.
 
 use std::f64::consts::TAU;
 
 use super::{CHUNK_LEN, Chunk, SAMPLE_RATE};
 
-/// A sine wave.
+/// Sine wave.
 #[derive(Clone, Debug)]
 pub struct Tone {
     phase: f64,
@@ -13,12 +13,12 @@ pub struct Tone {
 }
 
 impl Tone {
-    /// A tone of this frequency in hertz and amplitude (1 is full scale).
+    /// Creates a tone of this frequency in hertz and amplitude (1 is full scale).
     pub fn new(hz: f64, amplitude: f64) -> Self {
         Self { phase: 0.0, step: hz / f64::from(SAMPLE_RATE), amplitude: amplitude.clamp(0.0, 1.0) * 32_767.0 }
     }
 
-    /// The next 10 ms, without a jump after the last.
+    /// Generates the next 10 ms, continuing the phase.
     pub fn fill(&mut self, chunk: &mut Chunk) {
         for sample in chunk {
             *sample = ((self.phase * TAU).sin() * self.amplitude) as i16;
@@ -28,14 +28,14 @@ impl Tone {
 }
 
 const CHUNKS: usize = 100;
-/// A tone must carry at least this part of the sound's energy.
+/// Minimum share of a tone in the audio's energy.
 const MIN_SHARE: f64 = 0.5;
-/// Quieter than this (root mean square, of 32768) is silence.
+/// Root mean square, of 32768, below which audio is silence.
 const MIN_RMS: f64 = 33.0;
-/// A wave must rise this far over its middle to count, so that noise around zero doesn't.
+/// Amplitude, relative to the root mean square, that a wave must reach to count, so that noise around zero does not.
 const HYSTERESIS: f64 = 0.25;
 
-/// Remembers the last second and finds the tone in it. Taking in costs a copy; finding is done when asked.
+/// Records the last second and detects a tone in it. Recording only copies; detection runs on request.
 #[derive(Debug)]
 pub struct ToneMeter {
     samples: Box<[i16]>,
@@ -50,16 +50,17 @@ impl Default for ToneMeter {
 }
 
 impl ToneMeter {
-    /// Takes 10 ms in.
+    /// Records 10 ms.
     pub fn take(&mut self, chunk: &Chunk) {
         self.samples[self.next * CHUNK_LEN..][..CHUNK_LEN].copy_from_slice(chunk);
         self.next = (self.next + 1) % CHUNKS;
         self.filled = (self.filled + 1).min(CHUNKS);
     }
 
-    /// The dominant tone of the last second in hertz; `None` in silence, speech or noise.
+    /// Returns the dominant tone of the last second in hertz; `None` for silence, speech or noise.
     ///
-    /// The typical distance of rising waves says where the tone is; the energy there (Goertzel) whether it is one.
+    /// The typical distance between rising zero crossings gives the frequency; its share of the energy (Goertzel)
+    /// decides whether there is a tone.
     pub fn tone_hz(&self) -> Option<f64> {
         if self.filled < CHUNKS / 2 {
             return None;
@@ -76,7 +77,7 @@ impl ToneMeter {
     }
 }
 
-/// The mean distance between rising waves in samples, of those distances that are near the median: gaps don't count.
+/// Returns the mean distance in samples between rising zero crossings, without outliers such as gaps.
 fn typical_period(heard: &[f64], rms: f64) -> Option<f64> {
     let mut rises = Vec::new();
     let mut armed = false;
@@ -95,7 +96,7 @@ fn typical_period(heard: &[f64], rms: f64) -> Option<f64> {
     (count >= 10.0).then(|| sum / count)
 }
 
-/// Which part of the energy lies at this frequency, measured in blocks of 20 ms so that a jump does little harm.
+/// Returns the share of the energy at this frequency, in blocks of 20 ms to limit the effect of gaps.
 fn share_of(heard: &[f64], hz: f64) -> f64 {
     let coefficient = 2.0 * (TAU * hz / f64::from(SAMPLE_RATE)).cos();
     let (mut at_tone, mut total) = (0.0, 0.0);

@@ -1,18 +1,18 @@
-//! Which of a camera's formats to take.
+//! Selection of a camera's format.
 
 use nokhwa::utils::{CameraFormat as NativeFormat, FrameFormat};
 
 #[cfg(target_os = "linux")]
 use crate::device::i420::PixelFormat;
 
-/// The picture we would like from a camera.
+/// Format of a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CameraFormat {
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// Frames a second.
+    /// Frames per second.
     pub fps: u32,
 }
 
@@ -23,10 +23,10 @@ impl Default for CameraFormat {
     }
 }
 
-/// What a format costs to convert, from 0; without colour it is only taken when there is nothing else.
+/// Conversion cost of formats without colour, which are the last resort.
 const NO_COLOUR: u32 = 1_000;
 
-/// The formats of a camera through nokhwa, the best for us first.
+/// Sorts formats of nokhwa, best first.
 pub(super) fn ranked(mut formats: Vec<NativeFormat>, wanted: CameraFormat) -> Vec<NativeFormat> {
     formats.sort_by_key(|format| {
         let cost = match format.format() {
@@ -42,10 +42,10 @@ pub(super) fn ranked(mut formats: Vec<NativeFormat>, wanted: CameraFormat) -> Ve
     formats
 }
 
-/// Sorts formats, the best for us first.
+/// Returns a sort key of formats, best first.
 ///
-/// The order of what matters: enough frames a second (motion that judders is worse than a smaller picture), then the
-/// size nearest to the wanted one, then the format that costs least to convert.
+/// Frame rate comes first (judder is worse than a smaller picture), then the distance from the wanted size, then the
+/// cost of conversion.
 pub(super) fn rank(offer: CameraFormat, cost: u32, wanted: CameraFormat) -> impl Ord + use<> {
     let missing_fps = (wanted.fps * 4 / 5).saturating_sub(offer.fps);
     let pixels = |format: CameraFormat| i64::from(format.width) * i64::from(format.height);
@@ -55,7 +55,7 @@ pub(super) fn rank(offer: CameraFormat, cost: u32, wanted: CameraFormat) -> impl
     (cost >= NO_COLOUR, missing_fps, size, shape, offer.fps.abs_diff(wanted.fps), cost)
 }
 
-/// What an uncompressed or JPEG picture costs to convert, for [`rank`].
+/// Returns the conversion cost of an uncompressed format or JPEG (`None`), for [`rank`].
 #[cfg(target_os = "linux")]
 pub(super) fn cost(format: Option<PixelFormat>) -> u32 {
     use PixelFormat::{Gray, Nv12, Nv21, Uyvy, Yu12, Yuyv, Yv12, Yvyu};
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn frame_rate_comes_before_size_before_cost() {
         use FrameFormat::{GRAY, MJPEG, NV12, YUYV};
-        // A usual USB camera: YUYV is too slow for 720p, so MJPEG it is.
+        // A typical USB camera: YUYV is too slow for 720p, so MJPEG is selected.
         let usb = [(640, 480, YUYV, 30), (1280, 720, YUYV, 10), (1280, 720, MJPEG, 30), (1920, 1080, MJPEG, 30)];
         assert_eq!(best(&usb), (1280, 720, MJPEG, 30));
         assert_eq!(

@@ -1,26 +1,27 @@
-//! Waking a thread that is stuck in a driver.
+//! Interrupts a thread that is blocked in a driver.
 //!
-//! nokhwa waits for frames in `poll` without a timeout. On Linux a signal ends that wait with `EINTR`, so that the
-//! thread returns, closes the device (its light goes out) and ends. Elsewhere a stuck thread stays behind.
+//! nokhwa waits for frames in `poll` without a timeout. On Linux a signal interrupts it with `EINTR`, so that the
+//! thread closes the device (its light goes out) and ends. On other systems a blocked thread stays.
 
 #[cfg(target_os = "linux")]
 mod system {
     use std::sync::Once;
 
-    /// A thread of this process, for as long as it runs.
+    /// Running thread of this process.
     #[derive(Clone, Copy, Debug)]
     pub struct ThreadId(libc::pid_t);
 
-    /// SIGURG is ignored by default, so that a late one harms nobody; Go's runtime wakes its threads with it, too.
+    /// SIGURG is ignored by default, so that a late one does no harm. Go's runtime interrupts threads with it too.
     const SIGNAL: libc::c_int = libc::SIGURG;
 
     extern "C" fn nothing(_signal: libc::c_int) {}
 
-    /// The calling thread, made ready to be woken.
+    /// Returns the calling thread and installs the signal handler.
     pub fn current_thread() -> ThreadId {
         static HANDLER: Once = Once::new();
         HANDLER.call_once(|| {
-            // SAFETY: a zeroed sigaction is valid; the handler does nothing. Without SA_RESTART system calls end.
+            // SAFETY: a zeroed sigaction is valid; the handler does nothing. Without SA_RESTART system calls are
+            // interrupted.
             unsafe {
                 let mut action: libc::sigaction = std::mem::zeroed();
                 action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
@@ -32,10 +33,10 @@ mod system {
         ThreadId(unsafe { libc::gettid() })
     }
 
-    /// Ends the system call the thread waits in, if any.
+    /// Interrupts the thread's current system call, if any.
     pub fn wake(thread: ThreadId) {
-        // SAFETY: plain system call. When the thread has ended it fails, or wakes another that took its id, which does
-        // no harm: the signal is ignored or handled by doing nothing.
+        // SAFETY: plain system call. After the thread has ended it fails or reaches another thread with the same id,
+        // which is harmless: the signal is ignored or handled by doing nothing.
         unsafe {
             libc::syscall(libc::SYS_tgkill, libc::getpid(), thread.0, SIGNAL);
         }
@@ -44,7 +45,7 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    /// Threads can't be woken here.
+    /// Threads cannot be interrupted on this system.
     #[derive(Clone, Copy, Debug)]
     pub struct ThreadId;
 

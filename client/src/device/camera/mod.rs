@@ -1,12 +1,12 @@
-//! Cameras: one thread watches over another, which reads frames and may block for ever in a driver.
+//! Cameras: a supervisor thread watches a capture thread, which may block forever in a driver.
 //!
 //! ```text
 //! supervisor ── starts ──> capture thread (one attempt): open, then frame after frame ──> on_frame
-//!     └── no frame for 3 s, an error, unplugged: gives the attempt up and starts the next ──> on_state
+//!     └── no frame for 3 s, an error, unplugged: abandons the attempt and starts the next ──> on_state
 //! ```
 //!
-//! Dropping a [`Camera`] only says so: a capture thread that is stuck in its driver is woken where the system allows
-//! (Linux) and left behind where it doesn't, and can't deliver a frame any more in either case.
+//! Dropping a [`Camera`] does not wait. A capture thread that is blocked in its driver is interrupted where the system
+//! allows it (Linux) and abandoned elsewhere. In either case it delivers no more frames.
 
 mod format;
 mod interrupt;
@@ -27,22 +27,22 @@ pub use native::list_cameras;
 use super::test_card::{CardStyle, TestCard};
 use super::{DeviceChoice, DeviceProblem, DeviceState};
 
-/// An open camera. The seam behind which nokhwa can be replaced.
+/// Open camera. Abstracts from nokhwa.
 pub trait CameraStream {
-    /// Its name, for people.
+    /// Returns the name to display.
     fn name(&self) -> &str;
 
-    /// Waits for the next frame; may block for as long as the driver likes.
+    /// Waits for the next frame, for as long as the driver blocks.
     ///
     /// # Errors
-    /// What ended the stream.
+    /// [`DeviceProblem`] that ended the stream.
     fn next_frame(&mut self) -> Result<VideoFrame, DeviceProblem>;
 }
 
-/// Opens cameras, on the thread that will read from them.
+/// Opens a camera on the thread that reads from it.
 type Open = Arc<dyn Fn() -> Result<Box<dyn CameraStream>, DeviceProblem> + Send + Sync>;
 
-/// A running camera; dropping it stops it, at once.
+/// Running camera. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Camera {
     stopped: Arc<AtomicBool>,
@@ -50,11 +50,11 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Starts the camera of this choice, in its format nearest to `wanted`; `card` is how [`DeviceChoice::Test`] looks.
+    /// Starts a camera in its format nearest to `wanted`; `card` is the style of [`DeviceChoice::Test`].
     ///
-    /// Returns at once. `on_frame` is called from the camera's thread for each frame, with the capture time in µs since
-    /// 1970; `on_state` on each change from now on. An unplugged, busy or missing camera is tried again every two
-    /// seconds. Neither is called any more once the camera is dropped, except for a call already under way.
+    /// Returns at once. `on_frame` is called on the camera's thread for each frame, with the capture time in µs since
+    /// 1970; `on_state` on each change. An unplugged, busy or missing camera is retried every two seconds. After
+    /// dropping the camera only a call already running completes.
     pub fn open(
         choice: DeviceChoice,
         wanted: CameraFormat,
@@ -80,7 +80,7 @@ impl Drop for Camera {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Release);
         if let Some(supervisor) = &self.supervisor {
-            // It has ended already when this fails.
+            // Fails only if it has already ended.
             let _ = supervisor.send(supervisor::Event::Stop);
         }
     }

@@ -14,7 +14,7 @@ use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
 use crate::device::{DeviceChoice, DeviceProblem, by_name, mjpeg, named};
 
-/// Every format that we can convert.
+/// Formats that can be converted.
 const FORMATS: [FrameFormat; 6] = [
     FrameFormat::NV12,
     FrameFormat::YUYV,
@@ -24,26 +24,26 @@ const FORMATS: [FrameFormat; 6] = [
     FrameFormat::GRAY,
 ];
 
-/// So many damaged frames in a row end the stream. Single ones are usual with USB cameras.
+/// Maximum number of damaged frames in a row. Single ones are common with USB cameras.
 pub(super) const MAX_DAMAGED: u32 = 60;
 
-/// A camera of this machine.
+/// Camera of this machine.
 struct Found {
-    /// Told apart from others of its model: "C920 (2)".
+    /// Name, numbered if others have the same: "C920 (2)".
     name: String,
-    /// A USB camera has several nodes, of which only one delivers pictures.
+    /// Device nodes. A USB camera has several, of which only one delivers frames.
     nodes: Vec<CameraInfo>,
 }
 
-/// The names of this machine's cameras, in the system's order, those of equal ones told apart. Asks the system: not for the
-/// UI thread.
+/// Returns the names of this machine's cameras in the system's order; equal names are numbered. Blocks on drivers: not
+/// for the UI thread.
 pub fn list_cameras() -> Vec<String> {
     query().into_iter().map(|camera| camera.name).collect()
 }
 
 fn query() -> Vec<Found> {
     let mut nodes = nokhwa::query(ApiBackend::Auto).unwrap_or_else(|error| {
-        tracing::warn!(%error, "cameras can't be listed");
+        tracing::warn!(%error, "cameras not listed");
         Vec::new()
     });
     nodes.sort_by_key(|camera| camera.index().as_index().unwrap_or(u32::MAX));
@@ -59,22 +59,22 @@ fn query() -> Vec<Found> {
     named.into_iter().map(|(name, (_, nodes))| Found { name, nodes }).collect()
 }
 
-/// Where a camera is plugged in; the same for all its nodes.
+/// Returns the location of a camera, which is the same for all its nodes.
 fn place(node: &CameraInfo) -> String {
     if cfg!(target_os = "linux") {
         let index = node.index().as_index().unwrap_or_default();
         let device = std::fs::canonicalize(format!("/sys/class/video4linux/video{index}/device"));
-        // Without one (a virtual camera) each name is one camera.
+        // Virtual cameras have none; they are told apart by name.
         return device.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
     }
     // The system's own identifier.
     node.misc()
 }
 
-/// Opens the chosen camera, or by default the first that can be used.
+/// Opens the selected camera, or by default the first that works.
 ///
 /// # Errors
-/// Why the best candidate failed: busy and denied say more than unsupported.
+/// The most specific problem of the candidates: busy and denied are preferred to unsupported.
 pub(super) fn open(choice: &DeviceChoice, wanted: CameraFormat) -> Result<Box<dyn CameraStream>, DeviceProblem> {
     ask_permission()?;
     let mut cameras = query();
@@ -95,13 +95,13 @@ pub(super) fn open(choice: &DeviceChoice, wanted: CameraFormat) -> Result<Box<dy
     Err(problem)
 }
 
-/// Opens one node by nokhwa, or on Linux without it what it can't express.
+/// Opens one node with nokhwa, or on Linux directly if nokhwa does not support its formats.
 fn open_node(node: &CameraInfo, name: &str, wanted: CameraFormat) -> Result<Box<dyn CameraStream>, DeviceProblem> {
     #[cfg(target_os = "linux")]
     let direct = |always: bool| {
         let index = node.index().as_index().unwrap_or_default();
         v4l2::open(index as usize, name, wanted, always).map_err(|error| {
-            tracing::debug!(camera = name, %error, "camera can't be used");
+            tracing::debug!(camera = name, %error, "camera not usable");
             error.raw_os_error().map_or(DeviceProblem::Unsupported, problem_of_number)
         })
     };
@@ -112,7 +112,7 @@ fn open_node(node: &CameraInfo, name: &str, wanted: CameraFormat) -> Result<Box<
     match NativeCamera::open(node, name, wanted) {
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) => {
-            tracing::debug!(camera = name, %error, "camera can't be used");
+            tracing::debug!(camera = name, %error, "camera not usable");
             let problem = problem_of(&error);
             #[cfg(target_os = "linux")]
             if problem == DeviceProblem::Unsupported {
@@ -123,18 +123,19 @@ fn open_node(node: &CameraInfo, name: &str, wanted: CameraFormat) -> Result<Box<
     }
 }
 
-/// macOS lets the person decide first: denied until they have, and found out at a later try. Elsewhere always granted.
+/// Requests permission for cameras on macOS; denied until the person has decided, which a later attempt notices. Other
+/// systems always grant it.
 fn ask_permission() -> Result<(), DeviceProblem> {
     static ASK: std::sync::Once = std::sync::Once::new();
     if cfg!(target_os = "macos") && !nokhwa::nokhwa_check() {
-        ASK.call_once(|| nokhwa::nokhwa_initialize(|granted| tracing::info!(granted, "permission to use cameras")));
+        ASK.call_once(|| nokhwa::nokhwa_initialize(|granted| tracing::info!(granted, "camera permission decided")));
         return Err(DeviceProblem::Denied);
     }
     Ok(())
 }
 
-/// Classifies an error by the system's number where it has one. nokhwa passes errors on as text; macOS and Windows give no number,
-/// so there the words count.
+/// Classifies an error by the system's error number. nokhwa passes errors as text, and macOS and Windows have no
+/// number, so that keywords decide there.
 fn problem_of(error: &NokhwaError) -> DeviceProblem {
     let text = error.to_string();
     if let Some(number) = os_error(&text) {
@@ -157,13 +158,13 @@ fn problem_of(error: &NokhwaError) -> DeviceProblem {
     }
 }
 
-/// The number in the "(os error N)" that ends a system error's text.
+/// Returns the number in "(os error N)" at the end of an error message.
 fn os_error(text: &str) -> Option<i32> {
     let (_, after) = text.rsplit_once("(os error ")?;
     after.split_once(')')?.0.parse().ok()
 }
 
-/// The problem that an error number of V4L2 stands for.
+/// Returns the problem of a V4L2 error number.
 pub(super) fn problem_of_number(number: i32) -> DeviceProblem {
     match number {
         libc::EBUSY => DeviceProblem::Busy,
@@ -182,8 +183,8 @@ struct NativeCamera {
 impl NativeCamera {
     fn open(info: &CameraInfo, name: &str, wanted: CameraFormat) -> Result<Self, NokhwaError> {
         let index: CameraIndex = info.index().clone();
-        // nokhwa lists formats of an opened camera only, and its own search for the closest skips most of them: open
-        // it in whatever format comes first, then choose.
+        // nokhwa lists formats only of an open camera, and its own search skips most of them. So the camera is opened
+        // in any format, then the best one is selected.
         let any = RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS);
         let mut camera = nokhwa::Camera::new(index, any)?;
         let formats = camera.compatible_camera_formats().unwrap_or_default();
@@ -191,7 +192,7 @@ impl NativeCamera {
             *format == camera.camera_format()
                 || camera
                     .set_camera_requset(RequestedFormat::with_formats(RequestedFormatType::Exact(*format), &FORMATS))
-                    .inspect_err(|error| tracing::debug!(%format, %error, "the camera refuses its own format"))
+                    .inspect_err(|error| tracing::debug!(%format, %error, "camera refuses a format that it lists"))
                     .is_ok()
         });
         camera.open_stream()?;
@@ -251,7 +252,7 @@ mod tests {
         assert_eq!(opening("V4L2 Error: No such file or directory (os error 2)"), DeviceProblem::NotFound);
         assert_eq!(opening("V4L2 Error: No such device (os error 19)"), DeviceProblem::NotFound);
         assert_eq!(opening("something else (os error 5)"), DeviceProblem::Failed);
-        // Names of devices and what else a text quotes don't count.
+        // Device names and other quoted text are not keywords.
         assert_eq!(opening("Busybee Denied Cam: Input/output error (os error 5)"), DeviceProblem::Failed);
         assert_eq!(opening("permission bits of Cam: Invalid argument (os error 22)"), DeviceProblem::Unsupported);
         let unfit = NokhwaError::GetPropertyError { property: "CameraFormat".into(), error: "Failed to Fufill".into() };

@@ -1,4 +1,4 @@
-//! Watches over one camera: starts attempts, gives them up, reports.
+//! Supervises one camera: starts and abandons attempts, reports states.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -12,19 +12,19 @@ use super::interrupt::{self, ThreadId};
 use super::{CameraStream, Open};
 use crate::device::{DeviceProblem, DeviceState};
 
-/// A camera that delivers nothing for so long is silent. Some take two seconds to their first frame.
+/// Time without a frame after which a camera counts as silent. Some need two seconds for the first one.
 const SILENT_AFTER: Duration = Duration::from_secs(3);
-/// How often a camera that isn't there, is busy or refused is tried again.
+/// Interval of attempts to open a camera that is missing, busy or denied.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// How often a camera that stays silent after its restart is tried again: it holds the device for a while each time.
+/// Interval of attempts to open a camera that stays silent after a restart: each blocks the device for a while.
 const RETRY_SILENT_EVERY: Duration = Duration::from_secs(10);
-/// How often the frame counter is looked at.
+/// Interval of checks of the frame counter.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(super) enum Event {
-    /// An attempt has its device and waits for frames.
+    /// The attempt has opened the device and waits for frames.
     Opened { attempt: u64, name: String },
-    /// An attempt is over.
+    /// The attempt has ended.
     Ended { attempt: u64, problem: DeviceProblem },
     /// The camera was dropped.
     Stop,
@@ -33,17 +33,17 @@ pub(super) enum Event {
 type OnFrame = Box<dyn FnMut(Arc<VideoFrame>) + Send>;
 type OnState = Box<dyn Fn(DeviceState) + Send + Sync>;
 
-/// What attempts and supervisor share.
+/// State shared by supervisor and attempts.
 struct Shared {
     open: Open,
     stopped: Arc<AtomicBool>,
-    /// The attempt that may deliver; older ones that come back late may not.
+    /// Number of the attempt that may deliver; abandoned ones may not.
     current: AtomicU64,
     frames: AtomicU64,
     on_frame: Mutex<OnFrame>,
 }
 
-/// Starts the supervisor's thread. `None` (and a failed state) when the system gives no thread.
+/// Starts the supervisor's thread. Returns `None` and reports a failure if the system starts no thread.
 pub(super) fn start(
     open: Open,
     stopped: Arc<AtomicBool>,
@@ -64,7 +64,7 @@ pub(super) fn start(
     match std::thread::Builder::new().name("camera".into()).spawn(move || supervisor.run()) {
         Ok(_) => Some(events),
         Err(error) => {
-            tracing::error!(%error, "no thread for the camera");
+            tracing::error!(%error, "camera supervisor thread not started");
             on_state(DeviceState::Failed(DeviceProblem::Failed));
             None
         }
@@ -77,11 +77,11 @@ struct Supervisor {
     events: mpsc::Sender<Event>,
     on_state: Arc<OnState>,
     state: DeviceState,
-    /// It has delivered before, so that "not found" means "unplugged".
+    /// The camera has delivered before, so that "not found" means "unplugged".
     was_there: bool,
 }
 
-/// How an attempt ended.
+/// Outcome of an attempt.
 enum Outcome {
     Failed(DeviceProblem),
     Stopped,
@@ -103,11 +103,11 @@ impl Supervisor {
             };
             silent_in_a_row = if problem == DeviceProblem::Silent { silent_in_a_row + 1 } else { 0 };
             unplugged_in_a_row = if problem == DeviceProblem::Unplugged { unplugged_in_a_row + 1 } else { 0 };
-            // One that hangs is restarted once before anybody is told.
+            // A stalled camera is restarted once before the failure is reported.
             let restarts = silent_in_a_row == 1 && self.was_there;
             self.report(if restarts { DeviceState::Starting } else { DeviceState::Failed(problem) });
             let pause = match (silent_in_a_row, unplugged_in_a_row) {
-                // Another camera may take its place.
+                // Retried at once: another camera may replace it.
                 (1, _) | (_, 1) => Duration::ZERO,
                 (0, _) => RETRY_EVERY,
                 _ => RETRY_SILENT_EVERY,
@@ -120,13 +120,13 @@ impl Supervisor {
 
     fn report(&mut self, state: DeviceState) {
         if state != self.state && !self.shared.stopped.load(Ordering::Acquire) {
-            tracing::debug!(?state, "camera");
+            tracing::debug!(?state, "camera state changed");
             self.state = state.clone();
             (self.on_state)(state);
         }
     }
 
-    /// One capture thread, from its start until it ends, falls silent or isn't wanted any more.
+    /// Runs one capture thread until it ends, falls silent or the camera is dropped.
     fn attempt(&mut self) -> Outcome {
         let attempt = self.shared.current.fetch_add(1, Ordering::AcqRel) + 1;
         let thread = Arc::new(OnceLock::new());
@@ -135,7 +135,7 @@ impl Supervisor {
             move || capture(attempt, &shared, &events, &thread)
         };
         if let Err(error) = std::thread::Builder::new().name("camera capture".into()).spawn(capture) {
-            tracing::error!(%error, "no thread for the camera");
+            tracing::error!(%error, "camera capture thread not started");
             return Outcome::Failed(DeviceProblem::Failed);
         }
 
@@ -148,7 +148,7 @@ impl Supervisor {
                     return Outcome::Stopped;
                 }
                 Ok(Event::Opened { attempt: of, name }) if of == attempt => {
-                    // Opening took its time; the first frame gets its own.
+                    // The timeout of the first frame starts after opening.
                     (opened, last_frame) = (Some(name), Instant::now());
                 }
                 Ok(Event::Ended { attempt: of, problem }) if of == attempt => return Outcome::Failed(problem),
@@ -168,8 +168,8 @@ impl Supervisor {
         }
     }
 
-    /// Takes the right to deliver from an attempt, and wakes it so that it closes the device. Waits for that, but not long:
-    /// a driver that can't be woken keeps its thread.
+    /// Abandons an attempt: revokes its right to deliver and interrupts it, so that it closes the device. Waits at most
+    /// a second, because a driver may not be interruptible.
     fn give_up(&self, attempt: u64, thread: &OnceLock<ThreadId>) {
         self.shared.current.fetch_add(1, Ordering::AcqRel);
         let patience = Instant::now() + Duration::from_secs(1);
@@ -177,14 +177,14 @@ impl Supervisor {
             if let Some(thread) = thread.get() {
                 interrupt::wake(*thread);
             }
-            // Woken again and again: a signal between two system calls is lost.
+            // Repeated, because a signal between two system calls is lost.
             match self.inbox.recv_timeout(Duration::from_millis(50)) {
                 Ok(Event::Ended { attempt: of, .. }) if of == attempt => return,
                 Ok(Event::Stop) => self.shared.stopped.store(true, Ordering::Release),
                 Ok(_) | Err(_) => {}
             }
         }
-        tracing::warn!("the camera's driver doesn't come back; its thread is left behind");
+        tracing::warn!("camera driver blocked; thread abandoned");
     }
 
     fn stopped_within(&self, pause: Duration) -> bool {
@@ -200,14 +200,14 @@ impl Supervisor {
     }
 }
 
-/// The capture thread.
+/// Body of the capture thread.
 fn capture(attempt: u64, shared: &Shared, events: &mpsc::Sender<Event>, thread: &OnceLock<ThreadId>) {
-    // Never set before: the lock is this attempt's own.
+    // Set only here: each attempt has its own lock.
     let _ = thread.set(interrupt::current_thread());
-    // The driver bindings panic on errors they don't expect (v4l does when a stream can't be stopped).
+    // Driver bindings panic on unexpected errors (v4l when a stream cannot be stopped).
     let work = std::panic::AssertUnwindSafe(|| deliver(attempt, shared, events));
     let problem = std::panic::catch_unwind(work).unwrap_or(DeviceProblem::Failed);
-    // The supervisor is gone when this fails, and with it whoever would care.
+    // Fails only after the supervisor has ended.
     let _ = events.send(Event::Ended { attempt, problem });
 }
 
@@ -226,7 +226,7 @@ fn deliver(attempt: u64, shared: &Shared, events: &mpsc::Sender<Event>) -> Devic
             Err(problem) => return problem,
         };
         if shared.stopped.load(Ordering::Acquire) || shared.current.load(Ordering::Acquire) != attempt {
-            // Nobody reads this: the supervisor has given the attempt up.
+            // Ignored: the supervisor has abandoned this attempt.
             return DeviceProblem::Silent;
         }
         (shared.on_frame.lock())(frame);

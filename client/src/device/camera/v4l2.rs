@@ -1,5 +1,5 @@
-//! Cameras straight from V4L2, for what nokhwa can't express: intervals such as 1001/30000, other formats than its own,
-//! rows with padding, full range and BT.709.
+//! Cameras directly through V4L2, for features that nokhwa lacks: intervals such as 1001/30000, more formats, padded
+//! rows, full range and BT.709.
 
 use std::io;
 
@@ -21,22 +21,22 @@ use crate::device::colours::Colours;
 use crate::device::i420::{PixelFormat, to_i420_from};
 use crate::device::{DeviceProblem, mjpeg};
 
-/// Buffers between driver and us.
+/// Number of buffers shared with the driver.
 const BUFFERS: u32 = 4;
-/// A frame older than this has a timestamp of another clock.
+/// Maximum age of a frame. Older timestamps are of another clock.
 const MAX_AGE_US: i64 = 5_000_000;
 
-/// Something that a camera offers.
+/// Format that a camera offers.
 #[derive(Clone, Copy, Debug)]
 struct Offer {
     fourcc: FourCC,
-    /// `None` is JPEG.
+    /// Pixel format; `None` is JPEG.
     pixels: Option<PixelFormat>,
     width: u32,
     height: u32,
-    /// The driver lists this very size.
+    /// The driver lists exactly this size.
     listed: bool,
-    /// `None` where the driver doesn't tell.
+    /// Frame interval; `None` if the driver does not report it.
     interval: Option<Fraction>,
 }
 
@@ -48,10 +48,10 @@ impl Offer {
     }
 }
 
-/// Opens a camera in its best format. `None` when nokhwa can have this format as well, unless `always`.
+/// Opens a camera in its best format. Returns `None` if nokhwa supports this format too, unless `always`.
 ///
 /// # Errors
-/// The system's, or [`io::ErrorKind::Unsupported`] when no format can be converted.
+/// The system's error, or [`io::ErrorKind::Unsupported`] when no format can be converted.
 pub(super) fn open(
     index: usize,
     name: &str,
@@ -66,7 +66,7 @@ pub(super) fn open(
             offers.extend(offers_of(&device, format.fourcc, pixels, wanted));
         }
     }
-    // nokhwa takes the least of steps, and no interval that isn't one over a whole number.
+    // nokhwa uses the minimum of stepwise sizes, and only intervals with numerator 1.
     let plain = listed.first().is_some_and(|first| nokhwa_knows(first.fourcc))
         && offers.iter().all(|offer| offer.listed && offer.interval.is_some_and(|interval| interval.numerator == 1));
     offers.sort_by_key(|offer| {
@@ -77,7 +77,7 @@ pub(super) fn open(
         let format = match device.set_format(&Format::new(offer.width, offer.height, offer.fourcc)) {
             Ok(format) if format.fourcc == offer.fourcc => format,
             Ok(other) => {
-                tracing::debug!(?offer, %other, "the camera refuses its own format");
+                tracing::debug!(?offer, %other, "camera refuses a format that it lists");
                 continue;
             }
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => continue,
@@ -93,8 +93,8 @@ pub(super) fn open(
         if let Some(interval) = offer.interval
             && let Err(error) = device.set_params(&Parameters::new(interval))
         {
-            // Then it has its own.
-            tracing::debug!(camera = name, %error, "the camera doesn't take an interval");
+            // The camera keeps its own interval.
+            tracing::debug!(camera = name, %error, "camera's frame interval not set");
         }
         let stream = MmapStream::with_buffers(&device, Type::VideoCapture, BUFFERS)?;
         let size = (format.width, format.height);
@@ -114,7 +114,7 @@ pub(super) fn open(
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The layout of a format that we can convert (JPEG has none); `None` for others, such as H.264.
+/// Returns the pixel format of a format that can be converted (JPEG has none); `None` for others, such as H.264.
 fn known(fourcc: FourCC) -> Option<Option<PixelFormat>> {
     Some(match &fourcc.repr {
         b"MJPG" | b"JPEG" => None,
@@ -132,7 +132,8 @@ fn known(fourcc: FourCC) -> Option<Option<PixelFormat>> {
     })
 }
 
-/// nokhwa calls GREY otherwise than V4L2 does, and refuses a camera whose first format it doesn't know.
+/// Returns whether nokhwa supports this format: it names GREY differently from V4L2, and refuses a camera whose first
+/// format it does not know.
 fn nokhwa_knows(fourcc: FourCC) -> bool {
     matches!(&fourcc.repr, b"MJPG" | b"YUYV" | b"NV12" | b"RGB3" | b"BGR3" | b"GRAY")
 }
@@ -149,7 +150,7 @@ fn offers_of(device: &Device, fourcc: FourCC, pixels: Option<PixelFormat>, wante
         }
     }
     if sizes.is_empty() {
-        // Some drivers list none and take what is asked for, or say what they have.
+        // Some drivers list no sizes and accept the requested one or return their own.
         sizes.push((wanted.width, wanted.height, false));
     }
     let mut offers = Vec::new();
@@ -178,7 +179,7 @@ fn offers_of(device: &Device, fourcc: FourCC, pixels: Option<PixelFormat>, wante
     offers
 }
 
-/// The size nearest to the wanted one.
+/// Returns the nearest size to the wanted one.
 fn nearest(steps: &Stepwise, wanted: CameraFormat) -> (u32, u32) {
     let side = |wanted: u32, least: u32, most: u32, step: u32| {
         let side = wanted.clamp(least, most.max(least));
@@ -190,7 +191,7 @@ fn nearest(steps: &Stepwise, wanted: CameraFormat) -> (u32, u32) {
     )
 }
 
-/// What the driver says of the colours of the format that is set, by V4L2's rules for what it leaves open.
+/// Returns the colours of the current format, with V4L2's defaults for unspecified values.
 fn colours(device: &Device, pixels: Option<PixelFormat>) -> io::Result<Colours> {
     use v4l::v4l_sys as sys;
     // SAFETY: a zeroed v4l2_format is valid; the driver fills the union's `pix`, as it does for this type of buffer.
@@ -219,7 +220,7 @@ fn colours(device: &Device, pixels: Option<PixelFormat>) -> io::Result<Colours> 
 }
 
 struct Direct {
-    /// Before the device, whose buffers it has.
+    /// Declared before the device, whose buffers it maps, to be dropped first.
     stream: MmapStream<'static>,
     _device: Device,
     name: String,
@@ -261,7 +262,7 @@ impl CameraStream for Direct {
     }
 }
 
-/// When a frame was captured, in µs since 1970. Drivers count from the start of the machine.
+/// Returns the capture time of a frame in µs since 1970. Drivers count from boot.
 fn captured_us(metadata: &Metadata) -> i64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes into `now`, and can't fail for this clock.

@@ -1,4 +1,4 @@
-//! The Huffman tables that JPEG pictures of cameras may leave out.
+//! Standard Huffman tables of JPEG, which cameras may omit.
 
 /// Tables for luma's DC and AC and chroma's DC and AC, as in ITU-T T.81, annex K.3.
 const LENGTHS: [(u8, [u8; 16]); 4] = [
@@ -35,7 +35,7 @@ const START_OF_IMAGE: u8 = 0xd8;
 const HUFFMAN_TABLES: u8 = 0xc4;
 const START_OF_SCAN: u8 = 0xda;
 
-/// The picture with the standard tables, if it has none of its own; `None` when it needs no change.
+/// Returns the picture with the standard tables added; `None` if it needs no change.
 pub fn complete(jpeg: &[u8]) -> Option<Vec<u8>> {
     let mut at = 2;
     if jpeg.get(..2)? != [0xff, START_OF_IMAGE] {
@@ -43,7 +43,7 @@ pub fn complete(jpeg: &[u8]) -> Option<Vec<u8>> {
     }
     loop {
         match (*jpeg.get(at)?, *jpeg.get(at + 1)?) {
-            // Any number of these may stand before a marker.
+            // Fill bytes before a marker.
             (0xff, 0xff) => at += 1,
             (0xff, HUFFMAN_TABLES) => return None,
             (0xff, START_OF_SCAN) => break,
@@ -70,7 +70,7 @@ pub fn complete(jpeg: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// The segments before the first scan, without those of this marker.
+    /// Returns the segments before the first scan, without those of this marker.
     fn without(jpeg: &[u8], cut: u8) -> Vec<u8> {
         let (mut at, mut out) = (2, jpeg[..2].to_vec());
         while jpeg[at + 1] != START_OF_SCAN {

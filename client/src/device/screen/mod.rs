@@ -1,4 +1,4 @@
-//! Our own screen, to be shared: frames at a modest rate, only while something changes.
+//! Screen capture: frames at a moderate rate, only while something changes.
 
 mod picker;
 mod portable;
@@ -16,21 +16,21 @@ use super::scale;
 use super::thread::{DeviceThread, Session};
 use super::{DeviceProblem, DeviceState};
 
-/// A picture that doesn't change is sent again so often, for those who joined in between.
+/// Interval at which an unchanged picture is sent again, for participants who join.
 const REPEAT_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the thread of a capture that has ended sleeps at a time, until it is dropped.
+/// Interval of wake-ups of a capture thread that has ended, until it is dropped.
 const PAUSE_WHEN_ENDED: Duration = Duration::from_secs(60);
 
-/// What can be shared.
+/// Screen or window to share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ScreenSource {
-    /// The monitor that the system calls the primary one; on Wayland the one that the person picks.
+    /// The system's primary monitor; on Wayland the one that the person selects.
     #[default]
     Primary,
-    /// The monitor of this name, from [`list_screens`].
+    /// Monitor of this name, from [`list_screens`].
     Monitor(String),
-    /// One window, also where others cover it; from [`list_windows`]. While it is minimised its last picture stays.
+    /// Window from [`list_windows`], including parts covered by others. A minimised window keeps its last picture.
     Window {
         /// [`WindowInfo::id`].
         id: u32,
@@ -39,42 +39,42 @@ pub enum ScreenSource {
     },
 }
 
-/// A monitor.
+/// Monitor of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScreenInfo {
-    /// The system's name for it, such as `HDMI-1`.
+    /// The system's name, such as `HDMI-1`.
     pub name: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// The system's primary monitor.
     pub primary: bool,
 }
 
-/// A window of another program.
+/// Window of another program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowInfo {
-    /// The system's number for it.
+    /// The system's id.
     pub id: u32,
-    /// Its title.
+    /// Title.
     pub name: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// It is not to be seen now.
+    /// The window is minimised.
     pub minimized: bool,
 }
 
-/// What to share, and how finely.
+/// Options of a screen capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScreenOptions {
-    /// Which monitor.
+    /// Screen or window to share.
     pub source: ScreenSource,
-    /// Frames a second at most.
+    /// Maximum frames per second.
     pub max_fps: u32,
-    /// A larger picture is scaled down to this width and height in pixels, in its own shape.
+    /// Maximum width and height in pixels. Larger pictures are scaled down with their aspect ratio.
     pub max_size: (u32, u32),
 }
 
@@ -85,23 +85,23 @@ impl Default for ScreenOptions {
     }
 }
 
-/// What a look at the screen gave.
+/// Result of capturing a picture.
 enum Look {
-    /// A new picture, full size.
+    /// New picture in full size.
     Frame(VideoFrame),
-    /// The same as before.
+    /// Same picture as before.
     Unchanged,
 }
 
-/// A monitor that is open for looking at.
+/// Monitor or window that is open for capturing.
 trait ScreenStream {
     fn name(&self) -> String;
 
-    /// Looks now. `repeat` asks for a picture even when it is the same as before.
+    /// Captures a picture. `repeat` requests it even if it is unchanged.
     fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem>;
 }
 
-/// A running screen capture; dropping it stops it, at once.
+/// Running screen capture. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Screen {
     _thread: DeviceThread,
@@ -110,9 +110,9 @@ pub struct Screen {
 impl Screen {
     /// Starts capturing. Returns at once.
     ///
-    /// `on_frame` is called from the capture's thread: up to `max_fps` times a second while the picture changes, once a
-    /// second otherwise. `on_state` is called on each change; a screen that can't be captured is tried again every two
-    /// seconds until it was captured once. After that its end is the end: another may have taken its place.
+    /// `on_frame` is called on the capture's thread: up to `max_fps` times a second while the picture changes, else
+    /// once a second. `on_state` is called on each change. A failed capture is retried every two seconds until the
+    /// first success; after that a failure is final, because another screen may have taken its place.
     pub fn open(
         options: ScreenOptions,
         mut on_frame: impl FnMut(Arc<VideoFrame>) + Send + 'static,
@@ -142,7 +142,7 @@ impl Screen {
     }
 }
 
-/// This machine's monitors. Asks the system: not for the UI thread.
+/// Lists this machine's monitors. Blocks on the system: not for the UI thread.
 pub fn list_screens() -> Vec<ScreenInfo> {
     #[cfg(all(unix, not(target_os = "macos")))]
     if x11::is_here() {
@@ -151,7 +151,8 @@ pub fn list_screens() -> Vec<ScreenInfo> {
     portable::list()
 }
 
-/// Other programs' windows. Asks the system: not for the UI thread. Empty where the desktop doesn't tell (Wayland).
+/// Lists the windows of other programs; empty on desktops that do not expose them (Wayland). Blocks on the system: not
+/// for the UI thread.
 pub fn list_windows() -> Vec<WindowInfo> {
     #[cfg(all(unix, not(target_os = "macos")))]
     if x11::is_here() {
@@ -160,8 +161,7 @@ pub fn list_windows() -> Vec<WindowInfo> {
     portable::list_windows()
 }
 
-/// One picture of what could be shared, within `max` (width and height in pixels); `None` where it can't be had, or only
-/// by asking the person.
+/// Captures one picture within `max` (width and height in pixels); `None` if that fails or would ask the person.
 fn thumbnail(source: &ScreenSource, max: (u32, u32)) -> Option<VideoFrame> {
     if !can_look_unasked() {
         return None;
@@ -172,12 +172,12 @@ fn thumbnail(source: &ScreenSource, max: (u32, u32)) -> Option<VideoFrame> {
     }
 }
 
-/// Whether this desktop has a setting that allows or forbids to capture the screen: X11 and Windows have none.
+/// Returns whether this desktop has a setting that permits screen capture: X11 and Windows have none.
 pub(crate) fn capture_needs_permission() -> bool {
     cfg!(target_os = "macos") || std::env::var_os("WAYLAND_DISPLAY").is_some_and(|value| !value.is_empty())
 }
 
-/// Under Wayland each look at the screen asks the person.
+/// Returns whether a capture starts without asking the person, unlike on Wayland.
 fn can_look_unasked() -> bool {
     #[cfg(all(unix, not(target_os = "macos")))]
     return x11::is_here();
@@ -193,7 +193,7 @@ fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProblem> {
     portable::open(source)
 }
 
-/// From the first look until something goes wrong.
+/// Captures until a problem occurs.
 fn capture(
     stream: &mut dyn ScreenStream,
     options: &ScreenOptions,

@@ -1,4 +1,4 @@
-//! What could be shared, with a small picture of each, for somebody who chooses.
+//! Screens and windows to share, with thumbnails, for the person to select.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,29 +10,30 @@ use parking_lot::Mutex;
 
 use super::{ScreenSource, list_screens, list_windows, thumbnail};
 
-/// From one look to the next.
+/// Interval of updates.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The size of the small pictures, in pixels at most.
+/// Maximum size of thumbnails in pixels.
 const SMALL: (u32, u32) = (320, 200);
 
-/// Something that could be shared. Equal ones have the same slot.
+/// Screen or window to share. Equal ones share a thumbnail slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shareable {
-    /// As a share is asked for.
+    /// Source for sharing it.
     pub source: ScreenSource,
-    /// For people: a monitor's name or a window's title.
+    /// Name of the monitor or title of the window.
     pub name: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// A window that is not to be seen now.
+    /// The window is minimised.
     pub minimized: bool,
-    /// A small picture, kept fresh; empty while there is none.
+    /// Current thumbnail; empty while there is none.
     pub thumbnail: LatestFrame,
 }
 
-/// Lists what could be shared: monitors first, then windows. Looks once a second, on a thread of its own, until dropped.
+/// Lists screens and windows to share: monitors first, then windows. Updates once a second on its own thread, until
+/// dropped.
 #[derive(Debug)]
 pub struct Screens {
     list: Arc<Mutex<Arc<Vec<Shareable>>>>,
@@ -40,8 +41,8 @@ pub struct Screens {
 }
 
 impl Screens {
-    /// Starts looking. Returns at once, with an empty list; `wake` is called on that thread after each change of the
-    /// list or of a picture, and must return at once.
+    /// Starts updating. Returns at once with an empty list. `wake` is called on that thread after each change of the
+    /// list or a thumbnail, and must return at once.
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
         let list = Arc::<Mutex<Arc<Vec<Shareable>>>>::default();
@@ -49,7 +50,7 @@ impl Screens {
         let look = move || {
             let mut slots = HashMap::new();
             loop {
-                // Drivers' bindings panic on what they don't expect; then there is nothing to choose from.
+                // Driver bindings may panic; the list is empty then.
                 let found = catch_unwind(AssertUnwindSafe(|| shareables(&mut slots))).unwrap_or_default();
                 let pictures = found.clone();
                 *shared.lock() = Arc::new(found);
@@ -71,18 +72,18 @@ impl Screens {
             }
         };
         if let Err(error) = std::thread::Builder::new().name("screens".into()).spawn(look) {
-            tracing::error!(%error, "no thread to look for screens");
+            tracing::error!(%error, "screen list thread not started");
         }
         Self { list, _stop: stop }
     }
 
-    /// What there is now. Never waits.
+    /// Returns the current list. Never blocks.
     pub fn list(&self) -> Arc<Vec<Shareable>> {
         self.list.lock().clone()
     }
 }
 
-/// What there is, in the slots that those have which were there before.
+/// Lists screens and windows. Known ones keep their thumbnail slots.
 fn shareables(slots: &mut HashMap<String, LatestFrame>) -> Vec<Shareable> {
     let screens = list_screens().into_iter().map(|screen| {
         let source = ScreenSource::Monitor(screen.name.clone());

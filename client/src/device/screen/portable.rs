@@ -1,4 +1,4 @@
-//! Screens through xcap: macOS, Windows, and Wayland (where the desktop asks the person what to share).
+//! Screens through xcap: macOS, Windows, and Wayland, where the desktop asks the person what to share.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
@@ -10,12 +10,12 @@ use crate::device::DeviceProblem;
 use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
 
-/// How long the desktop's first picture may take: the person is asked, and thinks.
+/// Timeout of the first picture, while the desktop asks the person.
 const FIRST_FRAME: Duration = Duration::from_secs(60);
 
 pub fn list() -> Vec<ScreenInfo> {
     let monitors = Monitor::all().unwrap_or_else(|error| {
-        tracing::warn!(%error, "monitors can't be listed");
+        tracing::warn!(%error, "monitors not listed");
         Vec::new()
     });
     monitors
@@ -33,13 +33,13 @@ fn name_of(monitor: &Monitor) -> String {
     monitor.friendly_name().or_else(|_| monitor.name()).unwrap_or_default()
 }
 
-/// Where the desktop tells: not under Wayland, where the person picks one when it is shared.
+/// Lists windows, except on Wayland, where the person selects one when sharing starts.
 pub fn list_windows() -> Vec<WindowInfo> {
     if cfg!(target_os = "linux") {
         return Vec::new();
     }
     let windows = Window::all().unwrap_or_else(|error| {
-        tracing::warn!(%error, "windows can't be listed");
+        tracing::warn!(%error, "windows not listed");
         Vec::new()
     });
     let ours = |window: &Window| window.pid().is_ok_and(|pid| pid == std::process::id());
@@ -68,7 +68,7 @@ pub fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProble
     };
     let monitor = monitor.ok_or(DeviceProblem::NotFound)?;
     if cfg!(target_os = "linux") {
-        // Single pictures would ask the person each time; the recorder asks once.
+        // Single captures would ask the person each time; the recorder asks once.
         let (recorder, frames) = monitor.video_recorder().map_err(|error| refused(&error))?;
         recorder.start().map_err(|error| refused(&error))?;
         return Ok(Box::new(Recorded { name: name_of(&monitor), recorder, frames, last: None }));
@@ -77,7 +77,7 @@ pub fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProble
 }
 
 fn refused(error: &xcap::XCapError) -> DeviceProblem {
-    tracing::info!(%error, "the screen can't be captured");
+    tracing::info!(%error, "screen capture refused");
     let text = error.to_string().to_lowercase();
     if text.contains("denied") || text.contains("permission") || text.contains("cancel") {
         DeviceProblem::Denied
@@ -86,7 +86,7 @@ fn refused(error: &xcap::XCapError) -> DeviceProblem {
     }
 }
 
-/// One picture after the other.
+/// Captures single pictures of a monitor.
 struct Pictures {
     monitor: Monitor,
 }
@@ -104,7 +104,7 @@ impl ScreenStream for Pictures {
     }
 }
 
-/// One picture of a window after the other.
+/// Captures single pictures of a window.
 struct WindowPictures {
     window: Window,
 }
@@ -125,7 +125,7 @@ impl ScreenStream for WindowPictures {
     }
 }
 
-/// A stream from the desktop.
+/// Receives a stream from the desktop.
 struct Recorded {
     name: String,
     recorder: VideoRecorder,
@@ -152,7 +152,7 @@ impl ScreenStream for Recorded {
 }
 
 impl Recorded {
-    /// The desktop sends all it has, at its own rate: only the newest is wanted.
+    /// Takes the newest frame. The desktop sends at its own rate.
     fn take_newest(&mut self) -> Result<bool, DeviceProblem> {
         let mut fresh = false;
         loop {
@@ -168,7 +168,7 @@ impl Recorded {
 impl Drop for Recorded {
     fn drop(&mut self) {
         if let Err(error) = self.recorder.stop() {
-            tracing::debug!(%error, "the screen's recorder doesn't stop");
+            tracing::debug!(%error, "screen recorder not stopped");
         }
     }
 }

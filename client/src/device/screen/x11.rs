@@ -1,4 +1,4 @@
-//! X11: the server writes the picture into memory shared with us (MIT-SHM), 0.2 ms of our time for 1280x800.
+//! X11: the server writes the picture into memory shared with us (MIT-SHM), which costs us 0.2 ms for 1280x800.
 
 use std::sync::Arc;
 
@@ -21,16 +21,16 @@ mod windows;
 use memory::{Memory, SharedMemory};
 pub use windows::list as list_windows;
 
-/// How many looks lie between two checks whether the monitor has another size or place.
+/// Number of captures between two checks of the monitor's size and position.
 const CHECK_EVERY: u32 = 15;
 
-/// Whether this session's screen is X11's: under Wayland an X11 client sees only other X11 clients.
+/// Returns whether this session uses X11: on Wayland an X11 client sees only other X11 clients.
 pub fn is_here() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("DISPLAY") && !set("WAYLAND_DISPLAY")
 }
 
-/// The monitors, the primary one first.
+/// Lists the monitors, the primary one first.
 pub fn list() -> Option<Vec<ScreenInfo>> {
     let (connection, screen) = RustConnection::connect(None).ok()?;
     let root = connection.setup().roots.get(screen)?.root;
@@ -62,12 +62,12 @@ fn monitors(connection: &RustConnection, root: Window) -> Result<Vec<(ScreenInfo
     Ok(found)
 }
 
-/// What is looked at.
+/// Monitor or window to capture.
 enum Target {
     Monitor(ScreenSource),
     Window {
         id: Window,
-        /// Where the server keeps its contents, also those behind other windows; `None` while it is minimised.
+        /// The server's copy of the window, including covered parts; `None` while it is minimised.
         contents: Option<Pixmap>,
     },
 }
@@ -78,9 +78,9 @@ pub struct X11Screen {
     format: PixelFormat,
     target: Target,
     name: String,
-    /// Its place on the screen.
+    /// Position and size on the screen.
     area: Area,
-    /// The picture now and the one before, in turn.
+    /// Current and previous picture, swapped with each capture.
     memory: [Memory; 2],
     current: usize,
     seen_before: bool,
@@ -91,7 +91,7 @@ pub struct X11Screen {
 impl X11Screen {
     pub fn open(source: &ScreenSource) -> Result<Self, DeviceProblem> {
         let (connection, screen) = RustConnection::connect(None).map_err(|error| {
-            tracing::info!(%error, "no X11 display");
+            tracing::info!(%error, "X11 display not available");
             DeviceProblem::NotFound
         })?;
         let setup = connection.setup();
@@ -113,14 +113,14 @@ impl X11Screen {
             (Some(0x3ff), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Rgb30,
             (Some(0xff), Some(32)) if setup.image_byte_order == ImageOrder::LSB_FIRST => PixelFormat::Rgbx,
             other => {
-                tracing::warn!(?other, depth, "the display's pixels are of an unknown kind");
+                tracing::warn!(?other, depth, "pixel format of the display not supported");
                 return Err(DeviceProblem::Unsupported);
             }
         };
         let root = root.root;
-        // Cursors need the version to be agreed on first; without the extension there is no cursor in the picture.
+        // The version must be negotiated before requesting cursors. Without the extension the cursor is not drawn.
         if let Err(error) = connection.xfixes_query_version(5, 0).map_err(ReplyError::from).and_then(|c| c.reply()) {
-            tracing::debug!(%error, "no cursor in the shared screen");
+            tracing::debug!(%error, "X11 cursor not available");
         }
         let connection = Arc::new(connection);
         let (target, name, area) = match window {
@@ -131,7 +131,7 @@ impl X11Screen {
             }
             None => {
                 let (name, area) = locate(&connection, root, source)?;
-                // When the primary one goes, the next primary one is another.
+                // Fixed by name: the primary monitor may change.
                 (Target::Monitor(ScreenSource::Monitor(name.clone())), name, area)
             }
         };
@@ -151,7 +151,7 @@ impl X11Screen {
         })
     }
 
-    /// Follows a monitor or window that was resized, moved or taken away. Whether there is something to see.
+    /// Follows a monitor or window that was resized, moved or removed. Returns whether it is visible.
     fn check_area(&mut self) -> Result<bool, DeviceProblem> {
         self.until_check = CHECK_EVERY;
         let (name, area, visible) = match &self.target {
@@ -173,7 +173,7 @@ impl X11Screen {
             }
         }
         if visible && (resized || !self.seen_before) {
-            tracing::info!(?area, name, "what is shared is of this size");
+            tracing::info!(?area, name, "captured area changed");
             self.memory = memory_for(&self.connection, area);
             self.seen_before = false;
         }
@@ -183,13 +183,13 @@ impl X11Screen {
         Ok(visible)
     }
 
-    /// The server writes the picture into the current memory.
+    /// Requests the picture into the current memory.
     fn fetch(&mut self) -> Result<(), DeviceProblem> {
         let Area { width, height, .. } = self.area;
         let (drawable, x, y) = match self.target {
             Target::Monitor(_) => (self.root, self.area.x, self.area.y),
             Target::Window { contents: Some(contents), .. } => (contents, 0, 0),
-            // Never what happens to be in its place.
+            // A minimised window has no contents; the screen below must not be shared instead.
             Target::Window { contents: None, .. } => return Err(DeviceProblem::Failed),
         };
         let format = ImageFormat::Z_PIXMAP;
@@ -218,21 +218,21 @@ impl X11Screen {
 fn locate(connection: &RustConnection, root: Window, source: &ScreenSource) -> Result<(String, Area), DeviceProblem> {
     let mut all = monitors(connection, root).map_err(failed)?;
     if let ScreenSource::Monitor(name) = source {
-        // Never another whose name contains this one: it may be private.
+        // Exact match only: a monitor with a similar name may be private.
         all.retain(|(info, _)| info.name == *name);
     }
     let (info, area) = all.into_iter().next().ok_or(DeviceProblem::NotFound)?;
     Ok((info.name, area))
 }
 
-/// Memory shared with the server, or our own where it has no MIT-SHM: then pictures come through the connection.
+/// Returns memory shared with the server, or our own without MIT-SHM, when pictures are sent over the connection.
 fn memory_for(connection: &Arc<RustConnection>, area: Area) -> [Memory; 2] {
     let len = usize::from(area.width) * usize::from(area.height) * 4;
     let memory = || SharedMemory::new(connection, len);
     match memory().and_then(|first| Ok([first, memory()?])) {
         Ok(both) => both.map(Memory::Shared),
         Err(error) => {
-            tracing::info!(%error, "no memory shared with the X server; its pictures are copied");
+            tracing::info!(%error, "no shared memory with the X server; copying pictures");
             [Memory::Own(Vec::new()), Memory::Own(Vec::new())]
         }
     }
@@ -243,7 +243,7 @@ fn lost(error: ConnectionError) -> DeviceProblem {
 }
 
 fn failed(error: ReplyError) -> DeviceProblem {
-    tracing::info!(%error, "the X server refused");
+    tracing::info!(%error, "request to the X server failed");
     match error {
         ReplyError::ConnectionError(_) => DeviceProblem::Unplugged,
         ReplyError::X11Error(_) => DeviceProblem::Failed,
@@ -260,7 +260,7 @@ impl ScreenStream for X11Screen {
         let is_window = matches!(self.target, Target::Window { .. });
         let captured = now_us();
         if (is_window || self.until_check == 0) && !self.check_area()? {
-            // Nothing is seen of a minimised window; who joins now sees what was there last.
+            // A minimised window has no new picture; participants who join get the last one.
             return if repeat && self.seen_before { self.picture(captured) } else { Ok(Look::Unchanged) };
         }
         self.current = 1 - self.current;
@@ -293,7 +293,7 @@ impl ScreenStream for X11Screen {
 }
 
 impl X11Screen {
-    /// What was fetched last, with the cursor.
+    /// Converts the last picture, with the cursor.
     fn picture(&self, captured: i64) -> Result<Look, DeviceProblem> {
         let Area { x, y, width, height } = self.area;
         let stride = usize::from(width) * 4;

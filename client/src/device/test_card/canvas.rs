@@ -1,15 +1,15 @@
-//! Drawing straight into an I420 picture, so that no colour conversion is needed per frame.
+//! Drawing on I420 pictures, without a colour conversion per frame.
 
 use autamedica_engine::VideoFrame;
 
 use super::font;
 
-/// A colour as I420 wants it (BT.601, video range).
+/// Colour in I420 (BT.601, video range).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Colour([u8; 3]);
 
 impl Colour {
-    /// From red, green and blue, 0–255 each.
+    /// Converts red, green and blue, 0–255 each.
     pub fn rgb(red: u8, green: u8, blue: u8) -> Self {
         let [r, g, b] = [red, green, blue].map(|channel| f32::from(channel) / 255.0);
         let y = 16.0 + 65.481 * r + 128.553 * g + 24.966 * b;
@@ -18,7 +18,7 @@ impl Colour {
         Self([y, u, v].map(|value| value.round() as u8))
     }
 
-    /// This much (0–1) of `other` mixed in.
+    /// Mixes in `amount` (0–1) of `other`.
     pub fn mix(self, other: Self, amount: f32) -> Self {
         let mut mixed = self.0;
         for (own, theirs) in mixed.iter_mut().zip(other.0) {
@@ -32,7 +32,7 @@ fn blend(below: u8, above: u8, coverage: f32) -> u8 {
     (f32::from(below) + (f32::from(above) - f32::from(below)) * coverage + 0.5) as u8
 }
 
-/// An I420 picture with even sides, tightly packed. Positions and lengths are in pixels; what lies outside is cut off.
+/// Packed I420 picture with even sides. Positions and lengths are in pixels; drawing is clipped to it.
 #[derive(Clone)]
 pub struct Canvas {
     pub bytes: Vec<u8>,
@@ -46,14 +46,14 @@ impl Canvas {
         Self { bytes, width, height }
     }
 
-    /// Y, U and V as (bytes, row length).
+    /// Returns Y, U and V as (bytes, row length).
     fn planes(&mut self) -> [(&mut [u8], usize); 3] {
         let (y, chroma) = self.bytes.split_at_mut(self.width * self.height);
         let (u, v) = chroma.split_at_mut(self.width * self.height / 4);
         [(y, self.width), (u, self.width / 2), (v, self.width / 2)]
     }
 
-    /// A filled rectangle; chroma is as exact as half the resolution allows.
+    /// Draws a filled rectangle; chroma is limited to half the resolution.
     pub fn rect(&mut self, x: usize, y: usize, width: usize, height: usize, colour: Colour) {
         let (right, bottom) = ((x + width).min(self.width), (y + height).min(self.height));
         for (i, (plane, stride)) in self.planes().into_iter().enumerate() {
@@ -64,7 +64,7 @@ impl Canvas {
         }
     }
 
-    /// Blends `colour` over the square around a centre, as much as `coverage(distance)` says (0–1).
+    /// Blends `colour` over the square around a centre, by `coverage(distance)` (0–1).
     fn shape(&mut self, cx: f32, cy: f32, radius: f32, colour: Colour, coverage: impl Fn(f32) -> f32) {
         for (i, (plane, stride)) in self.planes().into_iter().enumerate() {
             let scale = if i == 0 { 1.0 } else { 2.0 };
@@ -88,12 +88,12 @@ impl Canvas {
         }
     }
 
-    /// A disc with a smooth edge; `alpha` 1 is opaque.
+    /// Draws a disc with a smooth edge; `alpha` 1 is opaque.
     pub fn disc(&mut self, cx: f32, cy: f32, radius: f32, colour: Colour, alpha: f32) {
         self.shape(cx, cy, radius, colour, |distance| (radius + 0.5 - distance).clamp(0.0, 1.0) * alpha);
     }
 
-    /// A circle's line.
+    /// Draws a circle.
     pub fn ring(&mut self, cx: f32, cy: f32, radius: f32, thickness: f32, colour: Colour, alpha: f32) {
         let half = thickness / 2.0;
         self.shape(cx, cy, radius + half, colour, |distance| {
@@ -101,7 +101,7 @@ impl Canvas {
         });
     }
 
-    /// Text in round dots, from its left upper corner, `pitch` pixels from dot to dot.
+    /// Draws text in round dots from its upper left corner; `pitch` is the distance of dots in pixels.
     pub fn text(&mut self, x: f32, y: f32, pitch: f32, text: &str, colour: Colour) {
         for (i, sign) in text.chars().enumerate() {
             for (row, dots) in font::glyph(sign).into_iter().enumerate() {
@@ -114,7 +114,7 @@ impl Canvas {
         }
     }
 
-    /// How wide [`text`](Self::text) will be, in pixels.
+    /// Returns the width of [`text`](Self::text) in pixels.
     pub fn text_width(text: &str, pitch: f32) -> f32 {
         ((text.chars().count() * font::ADVANCE).saturating_sub(1)) as f32 * pitch
     }

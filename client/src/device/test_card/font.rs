@@ -1,11 +1,11 @@
-//! A dot-matrix font: capitals, digits and a few signs, 5 dots wide and 7 high.
+//! Dot-matrix font: capitals, digits and a few signs, 5 dots wide and 7 high.
 
-/// Dots from one row to the next sign.
+/// Dots from one glyph to the next.
 pub const ADVANCE: usize = 6;
 /// Rows of dots.
 pub const HEIGHT: usize = 7;
 
-/// Rows from top to bottom, each of five dots, the leftmost in bit 4. Unknown signs are blank.
+/// Returns the rows from top to bottom, each of five dots, the leftmost in bit 4. Unknown characters are blank.
 pub const fn glyph(sign: char) -> [u8; HEIGHT] {
     match sign {
         'A' | 'Á' => [0x0e, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11],

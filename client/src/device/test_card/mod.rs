@@ -1,7 +1,7 @@
-//! The camera of a machine that has none: a card that moves and carries its capture time.
+//! Test source for cameras: a moving card that carries its capture time.
 //!
-//! Cost at 1280x720: the background is drawn once; a frame copies it (1.4 MB) and draws the time code, the clock and a
-//! few discs: a third of a millisecond, 1.1 % of a core at 30 frames a second.
+//! Cost at 1280x720: the background is drawn once; each frame copies it (1.4 MB) and draws the time code, the clock and
+//! a few discs: a third of a millisecond, 1.1 % of a core at 30 frames a second.
 
 mod canvas;
 mod font;
@@ -16,17 +16,17 @@ use super::camera::{CameraFormat, CameraStream};
 use super::clock::now_us;
 use super::{DeviceProblem, timecode};
 
-/// What tells one test card from another.
+/// Style of a test card, to tell cards apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardStyle {
     /// Large text on the card; capitals, digits and `: . · -` have a glyph.
     pub label: String,
-    /// The accent colour: red, green, blue.
+    /// Accent colour: red, green, blue.
     pub accent: [u8; 3],
 }
 
 impl CardStyle {
-    /// Accents far apart from each other, chosen by `seed`.
+    /// Creates a style with one of several distinct accent colours, selected by `seed`.
     pub fn new(label: &str, seed: u8) -> Self {
         const ACCENTS: [[u8; 3]; 6] =
             [[38, 196, 186], [255, 166, 77], [126, 140, 255], [240, 98, 146], [156, 204, 101], [255, 213, 79]];
@@ -40,11 +40,11 @@ impl Default for CardStyle {
     }
 }
 
-/// The moving card, drawn frame by frame at a steady rate.
+/// Moving test card, drawn frame by frame at a constant rate.
 pub struct TestCard {
     background: Canvas,
     accent: Colour,
-    /// Pixels per pixel of a 720-line card.
+    /// Scale relative to a card of 720 rows.
     scale: f32,
     centre: [f32; 2],
     interval: Duration,
@@ -53,7 +53,7 @@ pub struct TestCard {
 }
 
 impl TestCard {
-    /// A card of this size (made even, at least 64x36) and rate.
+    /// Creates a card of this size (made even, at least 64x36) and rate.
     pub fn new(format: CameraFormat, style: &CardStyle) -> Self {
         let (width, height) = (format.width.max(64) as usize & !1, format.height.max(36) as usize & !1);
         let scale = height as f32 / 720.0;
@@ -93,7 +93,7 @@ impl TestCard {
             card.ring(cx, cy, radius * scale, 3.0 * scale, accent, alpha);
         }
         card.text(64.0 * scale, 168.0 * scale, 10.0 * scale, "TEST", accent);
-        // As large as the space left of the circle allows.
+        // As large as fits left of the circle.
         let room = cx - 210.0 * scale - 104.0 * scale;
         let pitch = (room / Canvas::text_width(label, 1.0).max(1.0)).min(18.0 * scale);
         card.text(64.0 * scale, 268.0 * scale, pitch, label, ink);
@@ -113,11 +113,11 @@ impl TestCard {
             let x = (left + bar * i as f32) as usize & !1;
             card.rect(x, top as usize & !1, bar as usize, (56.0 * scale) as usize, Colour::rgb(red, green, blue));
         }
-        // Neutral chroma under the time code; its luma is drawn with each frame.
+        // Neutral chroma under the time code, whose luma is drawn with each frame.
         card.rect(0, 0, width, code, Colour::rgb(0, 0, 0));
     }
 
-    /// The card as it looks at `time_us` (µs since 1970), `elapsed` after its start.
+    /// Draws the card at `time_us` (µs since 1970), `elapsed` after its start.
     pub fn draw(&self, time_us: i64, elapsed: Duration) -> VideoFrame {
         let (scale, [cx, cy], seconds) = (self.scale, self.centre, elapsed.as_secs_f32());
         let mut card = self.background.clone();
@@ -136,7 +136,7 @@ impl TestCard {
     }
 }
 
-/// UTC to the hundredth of a second.
+/// Formats UTC to the hundredth of a second.
 fn clock_text(time_us: i64) -> String {
     let hundredths = time_us / 10_000;
     let (seconds, rest) = (hundredths / 100, hundredths % 100);
@@ -152,7 +152,7 @@ impl CameraStream for TestCard {
         let now = Instant::now();
         match self.due.checked_duration_since(now) {
             Some(wait) => std::thread::sleep(wait),
-            // Late by more than a frame: those in between are dropped, as a camera would.
+            // Late by more than a frame: skips frames, like a camera.
             None if now - self.due > self.interval => self.due = now,
             None => {}
         }

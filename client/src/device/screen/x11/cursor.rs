@@ -1,7 +1,7 @@
 use autamedica_engine::VideoFrame;
 use x11rb::protocol::xfixes::GetCursorImageReply;
 
-/// Draws the cursor, which the server leaves out of its pictures. `origin` is where the picture lies on the screen.
+/// Draws the cursor, which the server's pictures do not contain. `origin` is the picture's position on the screen.
 pub fn draw(frame: VideoFrame, cursor: &GetCursorImageReply, origin: (i16, i16)) -> VideoFrame {
     let (width, height) = (frame.width() as i32, frame.height() as i32);
     let left = i32::from(cursor.x) - i32::from(cursor.xhot) - i32::from(origin.0);
@@ -18,7 +18,7 @@ pub fn draw(frame: VideoFrame, cursor: &GetCursorImageReply, origin: (i16, i16))
         if !(0..width).contains(&column) || !(0..height).contains(&row) {
             continue;
         }
-        // Premultiplied: what the cursor adds, over what it lets through.
+        // Premultiplied alpha.
         let [blue, green, red, alpha] = pixel.to_le_bytes().map(i32::from);
         let blend = |below: &mut u8, added: i32, zero: i32| {
             let through = (i32::from(*below) - zero) * (255 - alpha) / 255;

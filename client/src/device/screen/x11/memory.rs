@@ -8,16 +8,16 @@ use x11rb::errors::ReplyOrIdError;
 use x11rb::protocol::shm;
 use x11rb::rust_connection::RustConnection;
 
-/// Where a picture of the X server's goes.
+/// Memory for a picture of the X server.
 pub enum Memory {
-    /// The server writes it.
+    /// Shared memory that the server writes.
     Shared(SharedMemory),
-    /// The answer to a request for it.
+    /// Contents of the server's reply.
     Own(Vec<u8>),
 }
 
 impl Memory {
-    /// What was fetched last.
+    /// Returns the bytes of the last picture.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Shared(memory) => memory.bytes(),
@@ -26,7 +26,7 @@ impl Memory {
     }
 }
 
-/// Memory that the X server writes into.
+/// Memory shared with the X server.
 pub struct SharedMemory {
     connection: Arc<RustConnection>,
     segment: shm::Seg,
@@ -38,7 +38,7 @@ pub struct SharedMemory {
 unsafe impl Send for SharedMemory {}
 
 impl SharedMemory {
-    /// Memory of this many bytes.
+    /// Allocates this many bytes.
     ///
     /// # Errors
     /// When the server is on another machine or has no MIT-SHM 1.2, or memory is short.
@@ -59,15 +59,15 @@ impl SharedMemory {
         Ok(Self { connection: Arc::clone(connection), segment, start, len })
     }
 
-    /// The server's name for it.
+    /// Returns the server's id of the segment.
     pub fn id(&self) -> shm::Seg {
         self.segment
     }
 
-    /// What the server wrote last. It writes only while it answers a request for a picture.
+    /// Returns the bytes that the server wrote last. It writes only while it answers a request for a picture.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: mapped for as long as `self` lives; no request that writes is under way while this is borrowed,
-        // because requests need their answer first.
+        // SAFETY: mapped while `self` lives; no request that writes is pending while this is borrowed, because requests
+        // wait for their reply.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
@@ -78,10 +78,10 @@ fn io_error(error: io::Error) -> ReplyOrIdError {
 
 impl Drop for SharedMemory {
     fn drop(&mut self) {
-        // Fails only when the connection is gone, and the segment with it.
+        // Fails only after the connection and with it the segment is lost.
         let _ = shm::detach(&*self.connection, self.segment);
         let _ = self.connection.flush();
-        // SAFETY: mapped in `new` with this length, and nothing borrows it any more.
+        // SAFETY: mapped in `new` with this length, and no longer borrowed.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }
 }

@@ -1,4 +1,4 @@
-//! Other programs' windows: their names, places, and contents also behind others (Composite).
+//! Windows of other programs: names, positions, and contents including covered parts (Composite).
 
 use x11rb::connection::Connection as _;
 use x11rb::errors::{ReplyError, ReplyOrIdError};
@@ -10,17 +10,17 @@ use super::{Area, failed};
 use crate::device::DeviceProblem;
 use crate::device::screen::WindowInfo;
 
-/// The longest title and list that are read, in units of four bytes.
+/// Maximum length of titles and lists, in units of four bytes.
 const MOST: u32 = 4096;
 
-/// The windows that people see, in the order of the window manager; not our own, which would show itself in itself.
+/// Lists the windows in the window manager's order. Omits our own, which would show itself recursively.
 pub fn list() -> Option<Vec<WindowInfo>> {
     let (connection, screen) = RustConnection::connect(None).ok()?;
     let root = connection.setup().roots.get(screen)?.root;
     let clients = atom(&connection, "_NET_CLIENT_LIST").ok()?;
     let windows = connection.get_property(false, root, clients, AtomEnum::WINDOW, 0, MOST).ok()?.reply().ok()?;
     let windows: Vec<Window> = windows.value32().into_iter().flatten().collect();
-    // One may close while it is asked.
+    // A window may close in between.
     Some(windows.into_iter().filter_map(|id| describe(&connection, root, id).ok().flatten()).collect())
 }
 
@@ -42,7 +42,7 @@ fn property(connection: &RustConnection, id: Window, name: u32, kind: u32) -> Re
     Ok(cookie.reply().map_err(gone)?.value)
 }
 
-/// A window's title, its place on the screen, and whether it is to be seen at all.
+/// Returns title, position and visibility of a window.
 pub fn locate(connection: &RustConnection, root: Window, id: Window) -> Result<(String, Area, bool), DeviceProblem> {
     let attributes = connection.get_window_attributes(id).map_err(super::lost)?;
     let geometry = connection.get_geometry(id).map_err(super::lost)?;
@@ -60,14 +60,14 @@ pub fn locate(connection: &RustConnection, root: Window, id: Window) -> Result<(
     Ok((String::from_utf8_lossy(&name).trim().to_owned(), area, visible))
 }
 
-/// How a window's pixels are.
+/// Returns visual and depth of a window.
 pub fn visual_and_depth(connection: &RustConnection, id: Window) -> Result<(Visualid, u8), DeviceProblem> {
     let attributes = connection.get_window_attributes(id).map_err(super::lost)?;
     let geometry = connection.get_geometry(id).map_err(super::lost)?;
     Ok((attributes.reply().map_err(gone)?.visual, geometry.reply().map_err(gone)?.depth))
 }
 
-/// Has the server keep a window's contents also where others cover it, for as long as we are connected.
+/// Makes the server keep a window's contents including covered parts, until we disconnect.
 pub fn keep_contents(connection: &RustConnection, id: Window) -> Result<(), DeviceProblem> {
     let ask = || -> Result<(), ReplyError> {
         connection.composite_query_version(0, 4)?.reply()?;
@@ -76,7 +76,7 @@ pub fn keep_contents(connection: &RustConnection, id: Window) -> Result<(), Devi
     ask().map_err(failed)
 }
 
-/// What it keeps, in the size of now.
+/// Returns the window's contents in its current size.
 pub fn contents(connection: &RustConnection, id: Window) -> Result<Pixmap, DeviceProblem> {
     let ask = || -> Result<Pixmap, ReplyOrIdError> {
         let pixmap = connection.generate_id()?;
@@ -84,17 +84,17 @@ pub fn contents(connection: &RustConnection, id: Window) -> Result<Pixmap, Devic
         Ok(pixmap)
     };
     ask().map_err(|error| {
-        tracing::info!(%error, "a window's contents can't be had");
+        tracing::info!(%error, "contents of the window not available");
         DeviceProblem::Failed
     })
 }
 
 pub fn free_contents(connection: &RustConnection, contents: Pixmap) {
-    // Fails only when the connection is gone, and the contents with it.
+    // Fails only after the connection and with it the contents are lost.
     let _ = connection.free_pixmap(contents);
 }
 
-/// A window that the server doesn't know was closed.
+/// Maps an unknown window to one that was closed.
 fn gone(error: ReplyError) -> DeviceProblem {
     match error {
         ReplyError::X11Error(_) => DeviceProblem::NotFound,
