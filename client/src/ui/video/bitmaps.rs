@@ -63,7 +63,7 @@ impl Bitmaps {
                 gl.delete_texture(texture);
             }
             let canvas = self.canvas.get_or_insert_with(|| {
-                Canvas::new(gl).map_err(|error| tracing::error!(%error, "video not drawn"))
+                Canvas::new(gl).map_err(|error| tracing::error!(%error, "video can't be drawn"))
             });
             let Ok(canvas) = canvas else { return false };
             let texture = match self.textures.entry(spot.clone()) {

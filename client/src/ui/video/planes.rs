@@ -59,7 +59,7 @@ impl Planes {
             }
             let ready = self
                 .ready
-                .get_or_insert_with(|| Ready::new(gl).map_err(|error| tracing::error!(%error, "video not drawn")));
+                .get_or_insert_with(|| Ready::new(gl).map_err(|error| tracing::error!(%error, "video can't be drawn")));
             let Ok(ready) = ready else { return false };
             let is_new = match upload(gl, ready, &mut self.pictures, &mut self.packed, id, frame) {
                 Ok(is_new) => is_new,
