@@ -20,7 +20,7 @@ pub(super) struct Floating {
     pub open: bool,
     /// Minimising the main window opens it.
     pub when_minimised: bool,
-    /// It was opened by minimising, and closes when the main window is restored.
+    /// Opened by minimising; closes when the main window is restored.
     by_itself: bool,
     /// Last speaker. The picture doesn't follow every word, which would distract.
     last_speaker: Option<String>,
