@@ -152,12 +152,10 @@ impl<'a> Person<'a> {
         Ok(())
     }
 
-    /// Moves the pointer.
     pub fn points_at(&self, x: i32, y: i32) -> Result<()> {
         points_at(self.display, x, y)
     }
 
-    /// Types a text.
     pub fn types(&self, text: &str) -> Result<()> {
         self.display.xdotool(&["type", "--delay", "20", text])?;
         Ok(())
@@ -169,7 +167,6 @@ impl<'a> Person<'a> {
         Ok(())
     }
 
-    /// Minimises the window.
     pub fn minimises(&self) -> Result<()> {
         let window = self.display.window(&self.title)?;
         self.display.xdotool(&["windowminimize", "--sync", &window])?;

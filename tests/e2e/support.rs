@@ -60,7 +60,6 @@ impl Backend {
         self.request_as(reqwest::Method::POST, &path, Some(&body), Some(&visit.doctor_token))
     }
 
-    /// Stops recording.
     pub fn stop_recording(&self, visit: &Consultation) -> Result<RecordingStopped> {
         let path = format!("/api/consultations/{}/recording/stop", visit.consultation_id);
         self.request_as(reqwest::Method::POST, &path, None, Some(&visit.doctor_token))
@@ -130,12 +129,10 @@ impl Backend {
         Ok(backend)
     }
 
-    /// Returns the address.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -299,7 +296,6 @@ impl App {
         Ok(Self { process: Process::spawn("autamedica", app)?, role, title, report, log })
     }
 
-    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -314,7 +310,6 @@ impl App {
         self.process.kill();
     }
 
-    /// Returns the window's id.
     pub fn window(&self, display: &Display) -> Result<String> {
         display.window(&self.title)
     }
@@ -443,7 +438,6 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts the browser.
     pub fn start(instructions: &Instructions<'_>) -> Result<Self> {
         workspace_file("tests/web/node_modules/playwright-core").context("run `cargo xtask setup --tests`")?;
         let mut node = Command::new("node");

@@ -45,7 +45,6 @@ impl Backend {
         Ok(backend)
     }
 
-    /// Returns the address.
     pub fn url(&self) -> String {
         format!("http://localhost:{}", self.port)
     }

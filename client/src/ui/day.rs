@@ -16,7 +16,6 @@ use crate::theme::{Palette, bold_font, regular_font, space};
 /// Width in points below which a row's button stands below its text.
 const ONE_LINE: f32 = 420.0;
 
-/// Draws the lists.
 pub fn show(ui: &mut Ui, cx: &mut Cx, agenda: &Agenda) {
     let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
     ui.heading(texts.t("start-title-doctor").as_ref());

@@ -53,7 +53,6 @@ fn fill_for(palette: &Palette, response: &Response, fill: Color32) -> Color32 {
     }
 }
 
-/// Draws the focus ring.
 pub fn focus_ring(ui: &Ui, response: &Response, corner: CornerRadius) {
     if response.has_focus() {
         let stroke = Stroke::new(FOCUS_WIDTH, Palette::of(ui).focus);
@@ -63,7 +62,6 @@ pub fn focus_ring(ui: &Ui, response: &Response, corner: CornerRadius) {
 
 /// Round call button with a caption.
 pub struct CallButton<'a> {
-    /// Icon.
     pub icon: Icon,
     /// Text under the button.
     pub caption: &'a str,
@@ -71,7 +69,6 @@ pub struct CallButton<'a> {
     pub label: &'a str,
     /// Keyboard shortcut for the tooltip.
     pub shortcut: &'a str,
-    /// Colours.
     pub tone: Tone,
     /// State of a toggle; `None` for other buttons.
     pub on: Option<bool>,
@@ -133,13 +130,10 @@ fn badge(ui: &Ui, center: Pos2, count: usize, sizes: &Sizes) {
 
 /// Button with text and optionally an icon.
 pub struct TextButton<'a> {
-    /// Text.
     pub text: Cow<'a, str>,
     /// Icon before the text.
     pub icon: Option<Icon>,
-    /// Colours.
     pub tone: Tone,
-    /// Minimum width.
     pub min_width: f32,
     /// Accessible name, where the text isn't enough.
     pub label: Option<Cow<'a, str>>,
@@ -151,7 +145,6 @@ impl<'a> TextButton<'a> {
         Self { text: text.into(), icon: None, tone, min_width: 0.0, label: None }
     }
 
-    /// Adds an icon before the text.
     pub fn icon(mut self, icon: Icon) -> Self {
         self.icon = Some(icon);
         self
@@ -163,13 +156,11 @@ impl<'a> TextButton<'a> {
         self
     }
 
-    /// Sets the minimum width.
     pub fn min_width(mut self, width: f32) -> Self {
         self.min_width = width;
         self
     }
 
-    /// Returns the width of the button.
     #[cfg(not(feature = "kiosk"))]
     pub fn width(&self, ui: &Ui, sizes: &Sizes) -> f32 {
         let text = ui.painter().layout_no_wrap(self.text.to_string(), bold_font(sizes.body), Color32::PLACEHOLDER);

@@ -23,7 +23,6 @@ const SHEET: &[(&str, &str)] = &[
     ("F1, ?", "keys-sheet"),
 ];
 
-/// State of the keyboard.
 #[derive(Default)]
 pub(super) struct Keys {
     /// Space is held, which unmutes the microphone for as long.
@@ -95,7 +94,6 @@ impl CallScreen {
         }
     }
 
-    /// Draws the sheet if it is open.
     pub(super) fn sheet(&mut self, ui: &Ui, cx: &Cx, state: &CallState) {
         if !self.keys.sheet {
             return;

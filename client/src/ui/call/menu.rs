@@ -10,7 +10,6 @@ use crate::ui::widgets::{announce, focus_ring};
 
 const WIDTH: f32 = 288.0;
 
-/// Returns the width of a menu.
 pub(super) fn menu_width(cx: &Cx) -> f32 {
     WIDTH.max(cx.sizes.body * 18.0)
 }
@@ -25,7 +24,6 @@ pub(super) fn menu_body(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     ScrollArea::vertical().max_height(room).min_scrolled_height(room).show(ui, content);
 }
 
-/// Draws an entry.
 pub(super) fn menu_item(ui: &mut Ui, cx: &Cx, icon: Icon, text: &str) -> Response {
     let response = line(ui, cx, Some(icon), text);
     response.widget_info(|| WidgetInfo::labeled(egui::Role::MenuItem, true, text));
@@ -40,7 +38,6 @@ pub(super) fn menu_choice(ui: &mut Ui, cx: &Cx, chosen: bool, group: &str, text:
     response
 }
 
-/// Draws a switch.
 pub(super) fn menu_switch(ui: &mut Ui, cx: &Cx, on: bool, text: &str) -> Response {
     let icon = if on { Icon::SquareCheckBig } else { Icon::Square };
     let response = line(ui, cx, Some(icon), text);

@@ -14,7 +14,6 @@ use crate::ui::{Action, Cx, wording};
 const SIZE: Vec2 = vec2(336.0, 256.0);
 const LEAST: Vec2 = vec2(240.0, 180.0);
 
-/// State of the floating window.
 pub(super) struct Floating {
     /// The window is open.
     pub open: bool,

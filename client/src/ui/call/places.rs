@@ -10,7 +10,6 @@ use crate::ui::Cx;
 /// Width in points below which the stage isn't shrunk for the panel: the panel covers it.
 const LEAST_STAGE: f32 = 420.0;
 
-/// Layout of one pass.
 pub(super) struct Places {
     /// Area of the pictures.
     pub stage: Rect,

@@ -16,7 +16,6 @@ use crate::ui::wording::file_size;
 const ONE_LINE: f32 = 640.0;
 const BAR_HEIGHT: f32 = 8.0;
 
-/// Draws the row.
 pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &RecordingsState, recording: &Recording, asked: &mut Vec<Asked>) {
     let palette = Palette::of(ui);
     let frame = Frame::new()

@@ -180,12 +180,10 @@ impl Doctor {
         action
     }
 
-    /// Draws the notes' tab.
     pub fn notes(&mut self, ui: &mut Ui, cx: &mut Cx, _: &CallState, place: Rect) {
         self.notes.show(ui, cx, place);
     }
 
-    /// Draws open dialogs.
     pub fn dialogs(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState) {
         if let Some(picker) = &mut self.picker {
             match picker.show(ui, cx) {

@@ -43,7 +43,6 @@ enum Outcome {
 }
 
 impl Notes {
-    /// Draws the tab.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) {
         self.saving.hear();
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);

@@ -32,7 +32,6 @@ pub(super) enum Choice {
     Share(ScreenSource),
 }
 
-/// State of the open picker.
 pub(super) struct Picker {
     listing: Option<Errand<Vec<Shareable>>>,
     found: Vec<Found>,
@@ -53,7 +52,6 @@ impl Picker {
         Self { listing, found: Vec::new(), chosen: Some(0) }
     }
 
-    /// Draws the picker.
     pub fn show(&mut self, ui: &mut Ui, cx: &Cx) -> Choice {
         self.hear();
         self.drop_gone();

@@ -28,7 +28,6 @@ pub(super) struct Asked {
     pub again: Option<u64>,
 }
 
-/// Draws a message.
 pub(super) fn bubble(ui: &mut Ui, cx: &Cx, state: &CallState, message: &ChatMessage, previews: &mut Previews) -> Asked {
     let index = message.number;
     let (palette, sizes) = (Palette::of(ui), cx.sizes);

@@ -17,7 +17,6 @@ use crate::ui::{Action, Cx};
 /// Maximum length of a message in characters.
 const LONGEST: usize = 2000;
 
-/// State of the chat tab.
 #[derive(Default)]
 pub(in crate::ui::call) struct Chat {
     /// Number of the newest message that was visible.
@@ -53,7 +52,6 @@ impl For {
 }
 
 impl Chat {
-    /// Draws the tab.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect) {
         self.hear_dialog(cx);
         let mut bottom = place.bottom();

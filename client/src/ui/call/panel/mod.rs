@@ -54,7 +54,6 @@ impl Tab {
     }
 }
 
-/// State of the panel.
 #[derive(Default)]
 pub(super) struct Panel {
     /// Open tab; `None` while closed.
@@ -103,7 +102,6 @@ impl Panel {
         }
     }
 
-    /// Draws the panel.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, doctor: &mut Doctor, place: Rect) {
         let palette = Palette::of(ui);
         self.last = self.tab.or(self.last);

@@ -22,7 +22,6 @@ struct Curve<'a> {
     value: &'a dyn Fn(&StatisticsSample) -> f64,
 }
 
-/// Draws the tab.
 pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &CallState, place: Rect) {
     let (palette, texts) = (Palette::of(ui), cx.texts);
     ui.scope_builder(UiBuilder::new().max_rect(place).id_salt("statistics"), |ui| {

@@ -31,7 +31,6 @@ pub(super) struct Pin {
     pub screen: bool,
 }
 
-/// State of the stage.
 #[derive(Default)]
 pub(super) struct StageView {
     /// Pinned picture, if any.

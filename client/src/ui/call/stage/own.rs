@@ -16,7 +16,6 @@ use crate::ui::widgets::{Tone, announce_picture, focus_ring, icon_button};
 
 const WIDTH: std::ops::RangeInclusive<f32> = 128.0..=288.0;
 
-/// State of the self-view.
 #[derive(Default)]
 pub(in crate::ui::call) struct OwnView {
     /// The person has hidden it.

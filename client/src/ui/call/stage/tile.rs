@@ -123,7 +123,6 @@ impl Stage<'_> {
         });
     }
 
-    /// Draws a placeholder instead of a picture.
     fn placeholder(&self, place: Rect, identity: &str, name: &str, key: &str, radius: f32, speaking: bool) {
         let (palette, sizes) = (Palette::of(self.ui), self.cx.sizes);
         let painter = self.ui.painter();
