@@ -1,4 +1,4 @@
-//! Single window per user: a link clicked while it is open goes to that window.
+//! Single window per user: a link clicked while it is open is passed to that window.
 //!
 //! The first process holds a lock in the config folder and listens on a socket beside it. Later ones hand over their
 //! link and exit.

@@ -64,7 +64,7 @@ fn both_ways_of_recording_give_the_same_film() -> Result<()> {
     }
     let film = self::film(&by_button)?;
     is_whole(&film, &by_button)?;
-    // The doctor, whose camera goes off, is at the left.
+    // The doctor, whose camera is switched off, is at the left.
     let off = film.seconds() - WITHOUT_CAMERA;
     shows(&film, 0, 2.0, off - 3.0)?;
     shows(&film, 1, 2.0, film.seconds() - 1.0)?;

@@ -300,7 +300,7 @@ impl App {
         self.process.id()
     }
 
-    /// Returns whether the call goes on.
+    /// Returns whether the app still runs.
     pub fn is_running(&mut self) -> Result<bool> {
         self.process.is_running()
     }
