@@ -43,7 +43,6 @@ impl BundledBackend {
         Ok(())
     }
 
-    /// Stops the backend and its SFU.
     pub async fn stop(&self) {
         if let Some(server) = self.running.lock().await.take() {
             server.shutdown().await;

@@ -18,7 +18,6 @@ const MOST: u64 = 64 * 1024;
 const LOCK: &str = "window.lock";
 const SOCKET: &str = "window.sock";
 
-/// Role of this process.
 pub enum Instance {
     /// First process: it opens the window.
     First(Listening),

@@ -16,7 +16,6 @@ use autamedica_lab::HANG_GUARD;
 
 use crate::support::Backend;
 
-/// Maximum duration of the check.
 const AT_MOST: Duration = Duration::from_secs(8);
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

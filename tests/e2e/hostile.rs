@@ -20,7 +20,6 @@ use crate::support::{App, Backend, now_ms};
 const ATTACK_SECONDS: u64 = 15;
 /// Duration of the reference measurement before the attack.
 const CALM_SECONDS: u64 = 8;
-/// Maximum memory of the doctor's process.
 const MEMORY_MIB: u64 = 300;
 /// Maximum CPU time of the window's thread per pass, relative to the reference.
 const COST: f64 = 2.0;
@@ -36,7 +35,6 @@ fn is_whole_minute() -> bool {
     attack_seconds() >= 60
 }
 
-/// Progress of the attack.
 #[derive(Default)]
 struct Attack {
     begun: AtomicBool,
@@ -205,7 +203,6 @@ async fn send_photos(me: LocalParticipant, attack: Arc<Attack>) {
     }
 }
 
-/// Opens fifty streams.
 async fn open_streams(me: &LocalParticipant, attack: &Attack) -> Vec<ByteStreamWriter> {
     let mut writers = Vec::new();
     for number in 0..50 {

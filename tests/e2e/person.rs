@@ -183,14 +183,12 @@ impl<'a> Person<'a> {
         .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
     }
 
-    /// Saves a screenshot of the window.
     pub fn pictures(&self, name: &str) -> Result<()> {
         let window = self.display.window(&self.title)?;
         let file = self.pictures.join(format!("{name}-{}.png", self.texts.language().code()));
         self.display.screenshot(&window, &file)
     }
 
-    /// Returns the app's log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }

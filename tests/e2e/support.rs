@@ -80,7 +80,6 @@ impl Backend {
         found.with_context(|| format!("{seen:?}"))
     }
 
-    /// Starts a backend with this SFU.
     pub fn start_with(sfu: &Sfu) -> Result<Self> {
         let mut command = Command::new(built_program("autamedica-server")?);
         command.env("LIVEKIT_URL", sfu.url());
@@ -137,7 +136,6 @@ impl Backend {
         self.process.id()
     }
 
-    /// Kills the backend (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -231,7 +229,6 @@ pub struct App {
 }
 
 impl App {
-    /// Starts the app in a display.
     pub fn start(
         display: &Display,
         backend: &Backend,
@@ -305,7 +302,6 @@ impl App {
         self.process.is_running()
     }
 
-    /// Kills the app (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -386,7 +382,6 @@ pub struct Instructions<'a> {
     pub stay: bool,
 }
 
-/// Observations of the browser.
 #[derive(Debug, Deserialize)]
 pub struct Seen {
     pub published: Vec<String>,

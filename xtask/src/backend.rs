@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::step::say;
 
-/// Backend's default port.
 const PORT: u16 = 8888;
 
 /// Running backend, which ends when this is dropped.

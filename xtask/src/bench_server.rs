@@ -106,7 +106,6 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Returns the folder of the rival.
 fn rival() -> PathBuf {
     root().join("bench/web")
 }

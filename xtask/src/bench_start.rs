@@ -28,7 +28,6 @@ pub struct Options {
     app: Option<PathBuf>,
 }
 
-/// Start time and idle CPU usage.
 struct Figures {
     start_ms: f64,
     idle_percent: f64,

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Returns the root folder of this checkout.
 pub fn root() -> PathBuf {
     // Cargo sets the variable at run time; the compile-time value serves runs without cargo.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());

@@ -99,7 +99,6 @@ impl Clinic {
         Secret::new(String::from_utf8(made.stdout).unwrap().trim())
     }
 
-    /// Kills the backend (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -166,7 +165,6 @@ pub fn test_devices() -> DeviceChoices {
     DeviceChoices { camera: DeviceChoice::Test, microphone: DeviceChoice::Test, speaker: DeviceChoice::None }
 }
 
-/// Participant in a call.
 pub struct Person {
     pub call: CallHandle,
 }
@@ -221,7 +219,6 @@ impl Person {
         self.wait(what, |state| state.participants.iter().find(|other| is(other)).cloned())
     }
 
-    /// Waits for a chat message.
     pub fn wait_for_line(&self, text: &str) -> ChatMessage {
         self.wait(text, |state| state.chat.iter().find(|line| line.text == text).map(|line| ChatMessage::clone(line)))
     }
@@ -235,7 +232,6 @@ fn in_short(state: &CallState) -> String {
     format!("{short:?} {:?}", state.devices)
 }
 
-/// Returns whether a device is on.
 pub fn is_on(state: &DeviceState) -> bool {
     matches!(state, DeviceState::On { .. })
 }

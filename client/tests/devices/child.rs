@@ -15,7 +15,6 @@ const MARK: &str = "@@ ";
 /// success.
 const PASSED: &str = "test result: ok. 1 passed";
 
-/// Returns whether this process is the child.
 pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }

@@ -25,12 +25,10 @@ impl Watch {
         move |frame| frames.put(frame)
     }
 
-    /// Returns all states so far.
     pub fn states(&self) -> Vec<DeviceState> {
         self.states.lock().clone()
     }
 
-    /// Waits until the newest state is this one.
     pub fn wait_for(&self, wanted: &DeviceState) {
         let found = wait_until("state", HANG_GUARD, || (self.states.lock().last() == Some(wanted)).then_some(()));
         assert!(found.is_ok(), "waited for {wanted:?}, got {:?}", self.states());

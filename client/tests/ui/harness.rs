@@ -129,7 +129,6 @@ impl Calls for Fake {
     }
 }
 
-/// Operator's PIN.
 pub const PIN: &str = "704219";
 
 /// Returns the devices to choose from.
@@ -251,7 +250,6 @@ impl Stand {
         self.harness.run_steps(6);
     }
 
-    /// Changes the call's state.
     pub fn change(&mut self, change: impl FnOnce(&mut CallState)) {
         let mut log = self.log.0.lock();
         let mut state = CallState::clone(log.state.as_ref().expect("there is a state"));
@@ -400,7 +398,6 @@ impl Stand {
         std::mem::take(&mut self.log.0.lock().asked)
     }
 
-    /// Changes the check's state.
     pub fn change_check(&mut self, change: impl FnOnce(&mut CheckState)) {
         let mut log = self.log.0.lock();
         let mut state = CheckState::clone(log.check.as_ref().expect("a check was begun"));
@@ -410,13 +407,11 @@ impl Stand {
         self.settle();
     }
 
-    /// Changes the doctor's day.
     pub fn change_agenda(&mut self, agenda: Agenda) {
         self.log.0.lock().agenda = Some(Arc::new(agenda));
         self.settle();
     }
 
-    /// Changes the recordings.
     pub fn change_recordings(&mut self, change: impl FnOnce(&mut RecordingsState)) {
         let mut log = self.log.0.lock();
         let mut state = RecordingsState::clone(log.recordings.as_ref().expect("recordings were asked for"));
@@ -431,7 +426,6 @@ impl Stand {
         std::mem::take(&mut self.log.0.lock().asked_recordings)
     }
 
-    /// Returns the feedback given so far.
     pub fn told(&self) -> Vec<Feedback> {
         self.log.0.lock().told.clone()
     }

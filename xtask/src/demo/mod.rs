@@ -158,7 +158,6 @@ fn report_file(folder: &Path, role: Role) -> PathBuf {
     folder.join(format!("{}.json", role.name()))
 }
 
-/// Prints the end of each program's log.
 fn show_logs(folder: &Path) {
     const LINES: usize = 30;
     for name in ["server", "doctor", "patient"] {

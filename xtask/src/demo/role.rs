@@ -1,4 +1,3 @@
-/// Role of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Doctor,
@@ -6,7 +5,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// Both roles, the doctor first.
     pub const ALL: [Self; 2] = [Self::Doctor, Self::Patient];
 
     /// Returns the name for the command line.

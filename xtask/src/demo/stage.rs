@@ -11,7 +11,6 @@ use autamedica_lab::{Display, HANG_GUARD, Process, wait_until};
 use super::role::Role;
 use crate::step::say;
 
-/// Inner size of a window in pixels.
 const WINDOW: (u32, u32) = (1280, 720);
 /// Space around each window for the window manager's frame.
 const FRAME: u32 = 40;

@@ -31,7 +31,6 @@ struct Module {
     imports: BTreeMap<String, Option<ItemPath>>,
 }
 
-/// Modules of a crate.
 #[derive(Default)]
 struct Crate {
     modules: BTreeMap<ItemPath, Module>,

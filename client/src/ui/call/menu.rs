@@ -45,7 +45,6 @@ pub(super) fn menu_switch(ui: &mut Ui, cx: &Cx, on: bool, text: &str) -> Respons
     response
 }
 
-/// Draws the heading of a group.
 pub(super) fn menu_heading(ui: &mut Ui, cx: &Cx, text: &str) {
     let palette = Palette::of(ui);
     let height = cx.sizes.caption * 1.4 + space::S;

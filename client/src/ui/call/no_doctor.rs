@@ -21,7 +21,6 @@ pub(super) fn has_notes(_: &CallState, _: &Cx) -> bool {
 
 pub(super) fn waiting_list(_: &mut Ui, _: &mut Cx, _: &CallState) {}
 
-/// Empty state.
 #[derive(Default)]
 pub(super) struct Doctor {
     _nothing: (),

@@ -15,7 +15,6 @@ const SIZE: Vec2 = vec2(336.0, 256.0);
 const LEAST: Vec2 = vec2(240.0, 180.0);
 
 pub(super) struct Floating {
-    /// The window is open.
     pub open: bool,
     /// Minimising the main window opens it.
     pub when_minimised: bool,

@@ -13,9 +13,7 @@ const LEAST_STAGE: f32 = 420.0;
 pub(super) struct Places {
     /// Area of the pictures.
     pub stage: Rect,
-    /// Area of the bar.
     pub bar: Rect,
-    /// Form of the bar that fits.
     pub bar_form: bar::Form,
     /// Area of the panel; empty when closed.
     pub panel: Rect,

@@ -18,7 +18,6 @@ use crate::ui::{Action, Cx};
 const APART: f32 = space::XL;
 /// Gap in the compact bar.
 const APART_COMPACT: f32 = space::M;
-/// Width of the arrow that opens the device menu.
 pub(super) const ARROW: f32 = 44.0;
 /// Width that the arrow adds: a button's area is wider than its disc.
 const ARROW_ADDS: f32 = 32.0;
@@ -66,7 +65,6 @@ impl Form {
         self != Self::Least
     }
 
-    /// Returns the size of one button.
     pub fn button(self, cx: &Cx) -> Vec2 {
         match self {
             Self::Full => CallButton::size(&cx.sizes),
@@ -82,7 +80,6 @@ impl Form {
         if self.has_captions() { APART } else { APART_COMPACT }
     }
 
-    /// Returns the size of the bar.
     pub fn size(self, cx: &Cx, buttons: Buttons) -> Vec2 {
         let button = self.button(cx);
         let doctors = if buttons.doctors && self.has_doctors() { 2.0 } else { 0.0 };
@@ -103,7 +100,6 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Adds a button.
     pub fn add(&mut self, name: &str, button: CallButton) -> Response {
         let size = self.form.button(self.cx);
         let rect = Rect::from_min_size(self.next, size);

@@ -9,14 +9,12 @@ use crate::ui::dialog::{Answer, ask, dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone};
 use crate::ui::{Action, Cx, wording};
 
-/// Open confirmation dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     /// Remove this participant.
     Remove(String),
     /// Refuse this waiting participant.
     Refuse(String),
-    /// End the consultation for all.
     End,
     /// Hang up: leave, or end the consultation for all.
     HangUp,

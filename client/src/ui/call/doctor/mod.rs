@@ -35,7 +35,6 @@ pub(super) fn keys(state: &CallState, cx: &Cx) -> &'static [(&'static str, &'sta
     if is_here(state, cx) { &[("Ctrl+Shift+S", "keys-share"), ("Ctrl+Shift+A", "keys-admit")] } else { &[] }
 }
 
-/// Returns whether the call has notes.
 pub(super) fn has_notes(state: &CallState, cx: &Cx) -> bool {
     is_here(state, cx)
 }
@@ -44,7 +43,6 @@ fn is_here(state: &CallState, cx: &Cx) -> bool {
     state.role == Role::Doctor && !cx.kiosk
 }
 
-/// State of a doctor's controls.
 #[derive(Default)]
 pub(super) struct Doctor {
     waiting: Waiting,
@@ -143,7 +141,6 @@ impl Doctor {
         asked
     }
 
-    /// Draws a doctor's menu entries.
     pub fn menu(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, panel: &mut Panel, form: Form) {
         let texts = cx.texts;
         if !form.has_doctors() {
@@ -212,7 +209,6 @@ impl Doctor {
         }
     }
 
-    /// Returns the notes if they are unsaved.
     pub fn unsaved(self) -> Option<Unsaved> {
         self.notes.unsaved()
     }

@@ -15,17 +15,14 @@ use crate::ui::widgets::{TextButton, Tone, announce};
 /// Maximum length of the notes in characters.
 const LONGEST: usize = 50_000;
 
-/// Notes of one call.
 #[derive(Default)]
 pub(super) struct Notes {
     text: String,
     saving: Saving,
 }
 
-/// State of saving the notes.
 #[derive(Default)]
 struct Saving {
-    /// Text as last saved.
     saved: String,
     /// Dialog and write in progress.
     work: Option<Errand<Outcome>>,
@@ -83,7 +80,6 @@ impl Notes {
         });
     }
 
-    /// Returns the notes if they are unsaved.
     pub fn unsaved(mut self) -> Option<Unsaved> {
         self.saving.hear();
         let changed = !self.text.trim().is_empty() && self.text != self.saving.saved;

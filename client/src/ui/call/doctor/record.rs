@@ -19,7 +19,6 @@ pub(super) fn what_next(state: &CallState) -> (Icon, &'static str, CallCommand) 
     }
 }
 
-/// Draws the button on the bar.
 pub(super) fn button(row: &mut Row, state: &CallState) -> Option<Action> {
     let texts = row.cx.texts;
     let (icon, label, command) = what_next(state);

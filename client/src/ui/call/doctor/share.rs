@@ -19,10 +19,8 @@ const CARD: Vec2 = egui::vec2(240.0, 188.0);
 const WIDTH: f32 = 2.0 * CARD.x + space::S;
 /// Height of title, lead and buttons together, in lines of text.
 const AROUND: f32 = 12.0;
-/// Refresh interval of the thumbnails.
 const REFRESH: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Result of the picker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     /// Not chosen yet.

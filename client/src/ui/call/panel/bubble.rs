@@ -17,7 +17,6 @@ use crate::ui::{Cx, wording};
 /// Maximum width of a bubble relative to the panel.
 pub(super) const WIDEST: f32 = 0.86;
 
-/// Requests made on a message.
 #[derive(Default)]
 pub(super) struct Asked {
     /// Address to open.

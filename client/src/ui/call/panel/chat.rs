@@ -34,7 +34,6 @@ pub(in crate::ui::call) struct Chat {
     path_wants_keyboard: bool,
 }
 
-/// Purpose of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum For {
     Sending,

@@ -24,7 +24,6 @@ use chat::Chat;
 const WIDTH: f32 = 368.0;
 const WIDE: f32 = 440.0;
 
-/// Tab of the panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tab {
     Chat,
@@ -66,7 +65,6 @@ pub(super) struct Panel {
 }
 
 impl Panel {
-    /// Returns whether this tab is open.
     pub fn shows(&self, tab: Tab) -> bool {
         self.tab == Some(tab)
     }
@@ -77,7 +75,6 @@ impl Panel {
         self.chat.wants_keyboard = self.shows(Tab::Chat);
     }
 
-    /// Returns the preferred width.
     pub fn width(&self, cx: &Cx) -> f32 {
         let width = if self.tab.or(self.last) == Some(Tab::Statistics) { WIDE } else { WIDTH };
         width.max(cx.sizes.body * 22.0)
@@ -95,7 +92,6 @@ impl Panel {
         state.chat.iter().filter(|message| message.number > self.chat.seen && !message.own).count()
     }
 
-    /// Sends files dropped on the window.
     pub fn dropped(&mut self, ui: &mut Ui, cx: &mut Cx, stage: Rect) {
         if self.chat.dropped(ui, cx, stage) {
             self.tab = Some(Tab::Chat);

@@ -39,7 +39,6 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, ask
     });
 }
 
-/// Draws another participant with the available actions.
 fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, asked: &mut Vec<TileAsk>) {
     let texts = cx.texts;
     let name = wording::name(texts, other);
@@ -78,7 +77,6 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, ask
     });
 }
 
-/// Content of a participant's row.
 struct Line<'a> {
     /// Name, or else role; the initials come from this.
     name: &'a str,

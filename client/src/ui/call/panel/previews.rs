@@ -23,7 +23,6 @@ const SHOWN_SIDE: usize = 640;
 /// Maximum number of cached previews that are not visible.
 const MOST_OUT_OF_SIGHT: usize = 4;
 
-/// Preview of a photo.
 pub(super) enum Preview {
     Ready(TextureHandle),
     Coming,
@@ -53,7 +52,6 @@ pub(super) struct Previews {
 }
 
 impl Previews {
-    /// Begins a pass.
     pub fn begin(&mut self) {
         self.pass += 1;
     }
@@ -100,7 +98,6 @@ impl Previews {
 }
 
 impl Entry {
-    /// Stores the decoded photo.
     fn follow(&mut self, ctx: &egui::Context, line: u64) {
         let State::Decoding(errand) = &self.state else { return };
         self.state = match errand.poll() {

@@ -18,7 +18,6 @@ const FILE_HEIGHT: f32 = 90.0;
 /// Estimated height in points of a photo's row before it is drawn.
 const PHOTO_HEIGHT: f32 = 330.0;
 
-/// Heights of the rows.
 #[derive(Default)]
 pub(super) struct Rows {
     /// Height by message number, as last drawn.

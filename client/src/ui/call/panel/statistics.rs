@@ -14,7 +14,6 @@ use crate::ui::{Cx, wording};
 const SECONDS: f64 = 60.0;
 const PLOT_HEIGHT: f32 = 88.0;
 
-/// Curve of a plot.
 struct Curve<'a> {
     /// Legend with the newest value.
     text: String,
@@ -146,7 +145,6 @@ fn plot(ui: &mut Ui, cx: &Cx, state: &CallState, title: &str, curves: &[Curve]) 
     ui.add_space(space::XS);
 }
 
-/// Draws the figures of one track.
 fn track(ui: &mut Ui, cx: &Cx, state: &CallState, index: usize, track: &TrackStatistics) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let whose = match &track.identity {

@@ -11,7 +11,6 @@ const MOST_TILES: usize = 12;
 const LEAST_TILE: Vec2 = vec2(176.0, 99.0);
 const STRIP_WIDTH: std::ops::RangeInclusive<f32> = 144.0..=288.0;
 
-/// Page of a grid.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Page {
     /// Range of other participants on this page.

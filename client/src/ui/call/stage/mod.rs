@@ -23,7 +23,6 @@ pub(super) use tile::{TileAsk, pixels};
 /// Width in points from which there is space between the labels at the left and right.
 const ROOMY: f32 = 900.0;
 
-/// Pinned picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pin {
     pub identity: String,
@@ -33,7 +32,6 @@ pub(super) struct Pin {
 
 #[derive(Default)]
 pub(super) struct StageView {
-    /// Pinned picture, if any.
     pub pin: Option<Pin>,
     /// Self-view, in the corner or a tile.
     pub own: OwnView,
@@ -44,12 +42,10 @@ pub(super) struct StageView {
     away: Option<Instant>,
 }
 
-/// Result of drawing the stage.
 #[derive(Default)]
 pub(super) struct Drawn {
     /// Visible pictures of others.
     pub tiles: Vec<Tile>,
-    /// Requests made on tiles.
     pub asked: Vec<TileAsk>,
 }
 
