@@ -1,4 +1,4 @@
-//! The bundled backend, started when nothing answers on this machine.
+//! Bundled backend, started on demand on this machine.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use autamedica_server::{Config, RunningServer, Server, data_folder};
 use tokio::sync::Mutex;
 use url::{Host, Url};
 
-/// The backend inside this app, once it runs. Clones are the same.
+/// Backend inside this app. Clones share it.
 #[derive(Clone, Default)]
 pub struct BundledBackend {
     running: Arc<Mutex<Option<RunningServer>>>,
 }
 
 impl BundledBackend {
-    /// Starts it on demand.
+    /// Returns a function that starts the backend on demand.
     pub fn starter(&self) -> StartBackend {
         let backend = self.clone();
         Arc::new(move |server| {
@@ -31,7 +31,7 @@ impl BundledBackend {
             return Ok(());
         }
         let mut config = Config::from_environment().context("the backend's configuration")?;
-        // It serves this user's apps alone: on one loopback address, and with a key that no other account can read.
+        // It serves only this user's apps: on one loopback address, with a key that other accounts can't read.
         config.host = match server.host() {
             Some(Host::Ipv4(address)) => address.into(),
             Some(Host::Ipv6(address)) => address.into(),
@@ -43,7 +43,6 @@ impl BundledBackend {
         Ok(())
     }
 
-    /// Ends it, with its SFU.
     pub async fn stop(&self) {
         if let Some(server) = self.running.lock().await.take() {
             server.shutdown().await;

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line.
 
 use std::path::PathBuf;
 
@@ -21,12 +21,12 @@ use url::Url;
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
-    /// Where to go.
+    /// Target options.
     #[cfg(not(feature = "kiosk"))]
     #[command(flatten)]
     pub way: Way,
-    /// The backend. Default: the one that this app is paired with, else `http://localhost:8888`. When it is on this
-    /// machine and nothing answers, the bundled one is started.
+    /// Address of the backend. Default: the one that this app is paired with, else `http://localhost:8888`. If it is on
+    /// this machine and nothing answers, the bundled backend is started.
     #[arg(long, value_name = "URL")]
     pub server: Option<Url>,
     /// Camera: part of its name, `test` or `none`.
@@ -38,51 +38,52 @@ pub struct Cli {
     /// Speaker: part of its name, `test` or `none`.
     #[arg(long, value_name = "NAME")]
     pub speaker: Option<DeviceChoice>,
-    /// Video codec of the camera: `auto` (H.264, and VP8 where that doesn't work), `h264` or `vp8`. Default: as set.
+    /// Video codec of the camera: `auto` (H.264, or VP8 where that doesn't work), `h264` or `vp8`. Default: from the
+    /// settings.
     #[arg(long, env = "AUTAMEDICA_VIDEO_CODEC", value_name = "CODEC")]
     pub video_codec: Option<VideoCodecChoice>,
-    /// Language, `es` or `en`. Default: as set, else the system's, Spanish when it is neither.
+    /// Language, `es` or `en`. Default: from the settings, else the system's, else Spanish.
     #[arg(long)]
     pub lang: Option<Language>,
-    /// The clinic's name, to be read at the top of its screens instead of the app's.
+    /// Clinic's name, shown at the top of the screens instead of the app's.
     #[arg(long, env = "AUTAMEDICA_CLINIC", value_name = "NAME")]
     pub clinic: Option<String>,
-    /// Full screen, larger, nothing to get wrong.
+    /// Run as a kiosk: full screen, larger controls, fewer choices.
     #[arg(long)]
     pub kiosk: bool,
-    /// List the devices and end.
+    /// List the devices and exit.
     #[arg(long)]
     pub list_devices: bool,
-    /// Join this app to the clinic at `--server`: asks for the key that its operator made, and keeps it.
+    /// Pair this app with the clinic at `--server`: asks for the key that its operator created, and stores it.
     #[arg(long, requires = "server")]
     pub pair: bool,
-    /// Set the PIN that ends a kiosk, and end.
+    /// Set the PIN that ends a kiosk, and exit.
     #[arg(long)]
     pub set_pin: bool,
-    /// Write what was measured to this file when the app ends.
+    /// Write the measurements to this file when the app ends.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// End after so many seconds.
+    /// Exit after this many seconds.
     #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,
-    /// The window's title.
+    /// Window title.
     #[arg(long, hide = true)]
     pub title: Option<String>,
-    /// A chat line to send once the other side is there.
+    /// Chat message to send once the other side has joined.
     #[arg(long, hide = true)]
     pub say: Option<String>,
-    /// This process is the one that a supervisor restarts after a crash.
+    /// Set in the process that a supervisor restarts after a crash.
     #[arg(long, hide = true)]
     pub supervised: bool,
 }
 
-/// What to join. A kiosk knows codes only.
+/// Target to join. A kiosk only accepts kiosk codes.
 #[cfg(not(feature = "kiosk"))]
 #[derive(Debug, clap::Args)]
 pub struct Way {
-    /// The link you were sent (`https://…/join#…` or `autamedica://join…`).
+    /// Join link (`https://…/join#…` or `autamedica://join…`).
     pub link: Option<String>,
-    /// As whom: `patient` or `doctor`. Default: doctor where this app is paired with a clinic, else patient.
+    /// Role, `patient` or `doctor`. Default: doctor if this app is paired with a clinic, else patient.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
     /// Join this consultation at once (for QA, against a backend on this machine).
@@ -91,24 +92,24 @@ pub struct Way {
     /// The path of that consultation's media, if it is made: `sfu` or `p2p`. Default: as the backend has it.
     #[arg(long, value_parser = transport, requires = "consultation")]
     pub transport: Option<Transport>,
-    /// Any LiveKit room: the SFU's address. Needs a token.
+    /// Join any LiveKit room: address of its SFU. Needs a token.
     #[arg(long, value_name = "URL", requires = "token", conflicts_with = "link")]
     pub url: Option<String>,
-    /// The token for that room. Better given in the environment, where other users don't see it.
+    /// Token for that room. Better set in the environment, where other users can't see it.
     #[arg(long, env = "AUTAMEDICA_TOKEN", hide_env_values = true, requires = "url")]
     pub token: Option<String>,
     /// Check camera, microphone, speaker and network first, as for a link.
     #[arg(long)]
     pub check: bool,
-    /// A desk's key for the backend, instead of the one it is paired by. Better given in the environment.
+    /// API key of a desk, instead of the paired one. Better set in the environment.
     #[arg(long, env = "AUTAMEDICA_DESK_KEY", hide_env_values = true, value_name = "KEY")]
     pub desk_key: Option<String>,
-    /// Open `autamedica://` links with this program from now on, and end.
+    /// Register this program as the handler of `autamedica://` links, and exit.
     #[arg(long)]
     pub register: bool,
 }
 
-/// A role that somebody takes without a link: an observer has one of their own.
+/// Parses a role that can be taken without a link; observers always have one.
 #[cfg(not(feature = "kiosk"))]
 fn role(text: &str) -> Result<Role, String> {
     match text.parse() {
@@ -124,13 +125,13 @@ fn transport(text: &str) -> Result<Transport, String> {
 
 #[cfg(not(feature = "kiosk"))]
 impl Way {
-    /// What to show first. A link leads through the check; what QA names is joined at once, unless told otherwise.
+    /// Returns the first screen. A link leads to the check; a QA target is joined at once unless `--check` is given.
     ///
     /// # Errors
-    /// When `--url` comes without a token.
+    /// `--url` is given without a token.
     pub fn start(&self, role: Role) -> Result<Start> {
         if let Some(link) = &self.link {
-            // Whoever clicks a link in a mail sees no terminal: the window says what is wrong.
+            // A person who clicks a link sees no terminal, so the window shows the problem.
             return Ok(match read_pasted(link) {
                 Ok(Pasted::Link(link)) => Start::Check(JoinTarget::Link(link)),
                 Ok(Pasted::Digits(digits)) => Start::Check(JoinTarget::Digits(Secret::new(digits))),
@@ -148,7 +149,7 @@ impl Way {
 }
 
 impl Cli {
-    /// Whether it has a window of its own beside another one, as QA's two sides of a call have.
+    /// Returns whether this run opens a window of its own beside an existing one, as the two sides of a QA call do.
     #[cfg(not(feature = "kiosk"))]
     pub fn is_run_of_its_own(&self) -> bool {
         let Way { consultation, url, check, .. } = &self.way;
@@ -157,7 +158,7 @@ impl Cli {
         consultation.is_some() || url.is_some() || *check || self.kiosk || test || observed
     }
 
-    /// The devices: those named here, else those that were set.
+    /// Returns the devices named here, else those of the settings.
     pub fn devices(&self, set: DeviceChoices) -> DeviceChoices {
         DeviceChoices {
             camera: self.camera.clone().unwrap_or(set.camera),
@@ -166,7 +167,7 @@ impl Cli {
         }
     }
 
-    /// The window's title: unique where a doctor's and a patient's window share a screen.
+    /// Returns the window title, which is unique if a doctor's and a patient's window share a screen.
     pub fn title(&self, role: Role) -> String {
         self.title.clone().unwrap_or_else(|| match role {
             Role::Doctor => "AutaMedica · Doctor".to_owned(),

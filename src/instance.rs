@@ -1,6 +1,7 @@
-//! One window for each user: a link that is clicked while it is open goes to it.
+//! Single window per user: a link clicked while it is open is passed to that window.
 //!
-//! The first start holds a lock in the config folder and listens on a socket beside it. Later ones hand over their link and end.
+//! The first process holds a lock in the config folder and listens on a socket beside it. Later ones hand over their
+//! link and exit.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -10,39 +11,38 @@ use std::time::{Duration, Instant};
 
 use autamedica_client::app::UiHandle;
 
-/// Time for the first start to begin to listen, and for one message.
+/// Timeout for the first process to listen, and for one message.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Most bytes of a message: a whole invitation.
+/// Maximum size of a message in bytes: a whole invitation.
 const MOST: u64 = 64 * 1024;
 const LOCK: &str = "window.lock";
 const SOCKET: &str = "window.sock";
 
-/// What this start is.
 pub enum Instance {
-    /// The first one: it opens the window.
+    /// First process: it opens the window.
     First(Listening),
-    /// The window is open already, and was given the link.
+    /// The window is open already and received the link.
     HandedOver,
 }
 
-/// The right to the window, and where others hand over their links.
+/// Lock and socket of the first process.
 pub struct Listening {
     listener: UnixListener,
     /// Held until this process ends.
     _lock: File,
 }
 
-/// Opens the way for later starts, or hands `link` over to the first one. `None`: only bring the window to the front.
+/// Becomes the first process, or hands `link` over to it. Without a link, only brings the window to the front.
 ///
 /// # Errors
-/// When the folder can't be written, or the first start does not answer: then this one opens a window of its own.
+/// The folder can't be written, or the first process doesn't answer; the caller then opens a window of its own.
 pub fn take(folder: &Path, link: Option<&str>) -> io::Result<Instance> {
     std::fs::create_dir_all(folder)?;
     let socket = folder.join(SOCKET);
     let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
     match lock.try_lock() {
         Ok(()) => {
-            // Left by one that was killed: nobody else holds the lock.
+            // A leftover of a killed process: nobody else holds the lock.
             if let Err(error) = std::fs::remove_file(&socket)
                 && error.kind() != io::ErrorKind::NotFound
             {
@@ -62,7 +62,7 @@ fn hand_over(socket: &Path, text: &str) -> io::Result<()> {
     let started = Instant::now();
     let mut stream = loop {
         match UnixStream::connect(socket) {
-            // The first start has the lock, and doesn't listen yet.
+            // The first process has the lock but doesn't listen yet.
             Err(_) if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
             connected => break connected?,
         }
@@ -74,18 +74,18 @@ fn hand_over(socket: &Path, text: &str) -> io::Result<()> {
 }
 
 impl Listening {
-    /// Gives the window what later starts hand over, on a thread of its own.
+    /// Passes received links to the window, on its own thread.
     pub fn serve(self, window: UiHandle) {
         let serve = move || {
             for stream in self.listener.incoming() {
                 match stream.and_then(receive) {
                     Ok(text) => window.open(text),
-                    Err(error) => tracing::warn!(%error, "another start could not hand over its link"),
+                    Err(error) => tracing::warn!(%error, "link from another process not received"),
                 }
             }
         };
         if let Err(error) = std::thread::Builder::new().name("links".to_owned()).spawn(serve) {
-            tracing::warn!(%error, "links that are clicked from now on open windows of their own");
+            tracing::warn!(%error, "thread not started: links open new windows");
         }
     }
 }
@@ -119,7 +119,7 @@ mod tests {
             assert!(matches!(take(folder.path(), given).unwrap(), Instance::HandedOver));
         }
         assert_eq!(reading.join().unwrap(), [link, ""]);
-        // The socket stays, as after a kill; the lock goes with its process.
+        // The socket stays, as after a kill; the lock is released with its process.
         drop(first);
         assert!(folder.path().join(SOCKET).exists());
         assert!(matches!(take(folder.path(), None).unwrap(), Instance::First(_)));

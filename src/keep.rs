@@ -1,4 +1,4 @@
-//! What an operator sets up once, on the command line: the pairing with a clinic, and a kiosk's PIN.
+//! One-time setup by an operator: the pairing with a clinic, and a kiosk's PIN.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -9,13 +9,13 @@ use autamedica_client::pairing::Pairing;
 use autamedica_client::pin::PinHash;
 use url::Url;
 
-/// Where the key may stand instead of being typed.
+/// Environment variable with the key, an alternative to typing it.
 const KEY_VARIABLE: &str = "AUTAMEDICA_PAIRING_KEY";
 
-/// Asks for the key and keeps it. Never on the command line, where other users see it.
+/// Asks for the key and stores it. The key is never an argument, which other users could see.
 ///
 /// # Errors
-/// When there is no key, it may not be sent to that address, or the disk doesn't take it.
+/// There is no key, it may not be sent to that address, or it can't be stored.
 pub fn pair(folder: &Path, server: Url) -> Result<()> {
     let key = match std::env::var(KEY_VARIABLE) {
         Ok(key) => Secret::new(key.trim()),
@@ -27,10 +27,10 @@ pub fn pair(folder: &Path, server: Url) -> Result<()> {
     Ok(())
 }
 
-/// Asks for the PIN, twice where somebody types it, and keeps its hash.
+/// Asks for the PIN (twice on a terminal) and stores its hash.
 ///
 /// # Errors
-/// When it isn't one, they differ, or the disk doesn't take it.
+/// The PIN is invalid, the entries differ, or it can't be stored.
 pub fn set_pin(folder: &Path) -> Result<()> {
     let pin = ask("PIN of 6 to 12 digits: ")?;
     if std::io::stdin().is_terminal() {
@@ -41,12 +41,12 @@ pub fn set_pin(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One line from standard input, not shown while it is typed.
+/// Reads a line from standard input, without echo on a terminal.
 fn ask(question: &str) -> Result<Secret> {
     let input = std::io::stdin();
     let silence = input.is_terminal().then(|| {
         eprint!("{question}");
-        // What can't be asked for is seen at once.
+        // A missing prompt is visible to the operator anyway.
         let _ = std::io::stderr().flush();
         Silence::begin()
     });
@@ -58,7 +58,7 @@ fn ask(question: &str) -> Result<Secret> {
     Ok(Secret::new(line.trim()))
 }
 
-/// The terminal shows nothing that is typed until this is dropped.
+/// Disables the terminal's echo until dropped.
 #[cfg(unix)]
 struct Silence(Option<libc::termios>);
 

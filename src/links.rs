@@ -1,18 +1,18 @@
-//! Opening `autamedica://` links with this program, on Linux desktops.
+//! Registration as the handler of `autamedica://` links on Linux desktops.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// The file's name in `~/.local/share/applications`: the app's id, so that desktops find its icon and windows.
+/// File name in `~/.local/share/applications`: the app's id, by which desktops find its icon and windows.
 const FILE: &str = "com.autamedica.client.desktop";
 const SCHEME: &str = "x-scheme-handler/autamedica";
 
-/// Makes this program the one that opens our links, for this user.
+/// Registers this program as this user's handler of the links.
 ///
 /// # Errors
-/// When a file can't be written, or `xdg-mime` isn't there or refuses.
+/// A file can't be written, or `xdg-mime` is missing or fails.
 pub fn register() -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "only Linux desktops are registered this way");
     let program = std::env::current_exe().context("finding our own program")?;
@@ -20,9 +20,9 @@ pub fn register() -> Result<()> {
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let file = folder.join(FILE);
     std::fs::write(&file, entry(&program)).with_context(|| format!("writing {}", file.display()))?;
-    // Desktops that keep an index of these files; where there is none, it isn't needed.
+    // Only desktops with an index of these files have this program.
     if let Err(error) = Command::new("update-desktop-database").arg(&folder).status() {
-        tracing::debug!(%error, "no index of desktop files");
+        tracing::debug!(%error, "desktop file index not updated");
     }
     let status = Command::new("xdg-mime").args(["default", FILE, SCHEME]).status();
     let status = status.context("running xdg-mime (Debian: xdg-utils)")?;
@@ -39,7 +39,7 @@ fn applications() -> Result<PathBuf> {
     Ok(Path::new(&home).join(".local/share/applications"))
 }
 
-/// The desktop file. The link is an argument of its own: no shell reads it.
+/// Returns the desktop file. The link is a separate argument: no shell parses it.
 fn entry(program: &Path) -> String {
     format!(
         "[Desktop Entry]\n\
@@ -57,7 +57,7 @@ fn entry(program: &Path) -> String {
     )
 }
 
-/// As the desktop entry specification quotes an argument, in a value of type string.
+/// Quotes an argument as the desktop entry specification demands, in a value of type string.
 fn quoted(argument: &str) -> String {
     let mut quoted = String::from("\"");
     for c in argument.chars() {
@@ -65,7 +65,7 @@ fn quoted(argument: &str) -> String {
             // Escaped once for the argument, and its backslash once more for the value.
             '"' | '`' | '$' => quoted.extend(['\\', '\\', c]),
             '\\' => quoted.push_str("\\\\\\\\"),
-            // A field code otherwise.
+            // A single `%` would start a field code.
             '%' => quoted.push_str("%%"),
             c => quoted.push(c),
         }

@@ -1,4 +1,4 @@
-//! The desktop app's program: reads the command line, and puts the parts together.
+//! Desktop app: parses the command line and connects the parts.
 
 #[cfg(not(feature = "kiosk"))]
 mod backend;
@@ -39,10 +39,10 @@ use url::Url;
 use crate::cli::Cli;
 use crate::shutdown::{LAST_WORK, asked_to_end};
 
-/// Without `RUST_LOG`. PulseAudio's client calls it an error when we are done with a connection, and the file dialog when the
-/// desktop has none, which the app handles.
+/// Log filter without `RUST_LOG`. PulseAudio's client logs closed connections as errors, and the file dialog logs a
+/// desktop without dialogs, which the app handles.
 const LOGGED: &str = "info,pulseaudio=warn,pulseaudio::client::reactor=off,rfd=off";
-/// Where a backend is looked for that nobody named.
+/// Backend's address if none is configured.
 const DEFAULT_SERVER: &str = "http://localhost:8888";
 
 fn main() -> Result<ExitCode> {
@@ -78,7 +78,7 @@ fn register(_: &Cli) -> Result<bool> {
     Ok(false)
 }
 
-/// What was kept from earlier starts, and what the command line says instead.
+/// Stored settings and pairing, overridden by the command line.
 struct Setup {
     folder: Option<PathBuf>,
     settings: Settings,
@@ -86,7 +86,7 @@ struct Setup {
     server: Url,
     key: Option<Secret>,
     paired: bool,
-    /// This app's own servers: the one in use, and the one that it is paired with.
+    /// This app's own servers: the one in use and the paired one.
     own_servers: Vec<Url>,
     role: Role,
     start: Start,
@@ -94,29 +94,29 @@ struct Setup {
 
 impl Setup {
     fn new(cli: &Cli) -> Result<Self> {
-        let folder = config_folder().inspect_err(|error| tracing::warn!(%error, "nothing is kept")).ok();
+        let folder = config_folder().inspect_err(|error| tracing::warn!(%error, "no config folder")).ok();
         let (settings, broken_settings) = match folder.as_deref().map(settings::load) {
             Some(Ok(Kept::Value(settings))) => (settings, None),
             Some(Ok(Kept::Broken(aside))) => (Settings::default(), Some(aside)),
             Some(Ok(Kept::Nothing)) | None => (Settings::default(), None),
             Some(Err(error)) => {
-                tracing::warn!(%error, "the settings can't be read");
+                tracing::warn!(%error, "settings not read");
                 (Settings::default(), None)
             }
         };
         let pairing = match folder.as_deref().map(Pairing::load) {
             Some(Ok(pairing)) => pairing,
-            // A kiosk is nothing without it; elsewhere there are links.
+            // A kiosk needs its pairing; other apps can still use links.
             Some(Err(error)) if cfg!(feature = "kiosk") => return Err(error).context("this kiosk's pairing"),
             Some(Err(error)) => {
-                tracing::warn!(%error, "this desk's pairing can't be used");
+                tracing::warn!(%error, "pairing not usable");
                 None
             }
             None => None,
         };
         let named_key = named_key(cli);
         let paired = pairing.is_some() || named_key.is_some();
-        // A key goes to the backend that it is for, and to no other.
+        // A key is sent only to the backend that it is for.
         let key_fits = cli.server.is_none() || pairing.as_ref().map(|pairing| &pairing.server) == cli.server.as_ref();
         let key = named_key.or_else(|| pairing.as_ref().filter(|_| key_fits).map(|pairing| pairing.key.clone()));
         let default = || Url::parse(DEFAULT_SERVER).expect("invariant: the default address is one");
@@ -149,7 +149,7 @@ fn way(_: &Cli, _: bool) -> Result<(Role, Start)> {
     Ok((Role::Patient, Start::Home))
 }
 
-/// The right to open a window.
+/// Permission to open a window.
 #[derive(Default)]
 struct Window {
     #[cfg(all(unix, not(feature = "kiosk")))]
@@ -168,7 +168,7 @@ impl Window {
     fn serve(self, _: &UiHandle) {}
 }
 
-/// `None` when this user's window is open already: it has come to the front, and was given the link.
+/// Returns `None` when this user's window is open already; it then received the link and came to the front.
 #[cfg(all(unix, not(feature = "kiosk")))]
 fn window(cli: &Cli) -> Option<Window> {
     if cli.is_run_of_its_own() {
@@ -179,7 +179,7 @@ fn window(cli: &Cli) -> Option<Window> {
         Ok(instance::Instance::First(listening)) => Some(Window { listening: Some(listening) }),
         Ok(instance::Instance::HandedOver) => None,
         Err(error) => {
-            tracing::warn!(%error, "no other start can hand its link over");
+            tracing::warn!(%error, "single window not set up: other processes can't hand over links");
             Some(Window::default())
         }
     }
@@ -192,7 +192,7 @@ fn window(_: &Cli) -> Option<Window> {
 
 fn run(cli: Cli, window: Window) -> Result<()> {
     let setup = Setup::new(&cli)?;
-    // An error means that somebody chose one already, which is as good.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -241,19 +241,19 @@ fn run(cli: Cli, window: Window) -> Result<()> {
     window.map_err(|error| anyhow!("the window can't be opened: {error}"))
 }
 
-/// The folder with the keys of backends that this user's apps run.
+/// Returns the folder with the keys of this user's bundled backends.
 #[cfg(not(feature = "kiosk"))]
 fn local_keys() -> Option<PathBuf> {
     autamedica_server::data_folder()
 }
 
-/// A kiosk has a key of its own, and starts no backend.
+/// A kiosk has its own key and starts no backend.
 #[cfg(feature = "kiosk")]
 fn local_keys() -> Option<PathBuf> {
     None
 }
 
-/// Observer of this run: only a report needs one.
+/// Returns the observer of this run; only reports need one.
 fn observer(cli: &Cli, role: Role) -> Option<Measurements> {
     cli.report.as_ref().map(|_| Measurements::new(role))
 }
@@ -308,7 +308,7 @@ fn recent(_: Option<&std::path::Path>) -> Vec<autamedica_api::Id> {
     Vec::new()
 }
 
-/// Closes the window politely when the time is up, or when the system asks us to end.
+/// Closes the window gracefully after `seconds`, or when the system asks the process to end.
 async fn close_in_time(window: UiHandle, seconds: Option<u64>) {
     let time_is_up = async {
         match seconds {
@@ -338,7 +338,7 @@ fn list_devices() -> Result<()> {
         text.extend(names.iter().map(|name| format!("  {name}\n")));
     }
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has read enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("writing the list of devices"),
     }

@@ -1,8 +1,8 @@
-//! The end of the process.
+//! Process shutdown.
 
 use std::time::Duration;
 
-/// How long what is still under way may take once the window is closed.
+/// Timeout for pending work once the window is closed.
 pub const LAST_WORK: Duration = Duration::from_secs(3);
 
 /// Waits until the system asks this process to end.

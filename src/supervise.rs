@@ -1,4 +1,4 @@
-//! A kiosk's parent process: starts the kiosk, and starts it again when it crashes.
+//! Parent process of a kiosk, which restarts it after crashes.
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -7,17 +7,17 @@ use anyhow::{Context, Result};
 
 use crate::shutdown::{LAST_WORK, asked_to_end};
 
-/// From a crash to the next start, at first …
+/// Delay of the first restart.
 const PAUSE: Duration = Duration::from_millis(500);
-/// … and when it crashes again and again.
+/// Maximum delay of restarts in a row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A kiosk that ran for so long is well: the next crash is a first one again.
+/// Run time after which a kiosk counts as stable: the next crash is again a first one.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
-/// Runs the kiosk until it ends by itself (its operator's PIN) or the system ends us.
+/// Runs the kiosk until its operator ends it with the PIN or the system ends this process.
 ///
 /// # Errors
-/// When the kiosk can't be started at all.
+/// The kiosk can't be started.
 pub fn run() -> Result<ExitCode> {
     let program = std::env::current_exe().context("finding our own program")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
@@ -41,7 +41,7 @@ pub fn run() -> Result<ExitCode> {
     }
 }
 
-/// Waits for its end; `None` when the system asked for it, which is passed on first.
+/// Waits for the kiosk to end. Returns `None` after the system's request to end, which is passed on first.
 async fn wait(mut kiosk: tokio::process::Command) -> Result<Option<std::process::ExitStatus>> {
     let mut child = kiosk.spawn().context("starting the kiosk")?;
     tokio::select! {
@@ -70,7 +70,7 @@ fn ask_to_end(process: Option<u32>) {
 #[cfg(not(unix))]
 fn ask_to_end(_: Option<u32>) {}
 
-/// A supervisor that is killed leaves no kiosk behind that nobody would restart.
+/// Makes the kiosk end with its supervisor: nobody would restart it.
 #[cfg(target_os = "linux")]
 fn die_with_parent(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;

@@ -1,4 +1,4 @@
-// The backend's rival: what the web stack's token server does, with Express and livekit-server-sdk.
+// Rival of the backend: the web stack's token server, with Express and livekit-server-sdk.
 import express from "express";
 import { AccessToken, RoomServiceClient, TrackSource } from "livekit-server-sdk";
 import { inMemory, inSqlite } from "./store.mjs";

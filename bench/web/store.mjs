@@ -1,4 +1,4 @@
-// Where the rival keeps consultations: nowhere but in memory, or as ours does, in the same tables with the same settings.
+// Stores of the rival: memory, or a database with the backend's tables and settings.
 import { createHmac, randomBytes, randomInt } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import Database from "libsql";
@@ -7,7 +7,7 @@ const MIGRATIONS = new URL("../../server/migrations/", import.meta.url);
 const DAY = 24 * 60 * 60 * 1000;
 const KIOSK = 2 * 60 * 60 * 1000;
 
-/// A Map: it costs nothing, and keeps nothing.
+/// Store in a `Map`, which is lost at the end.
 export function inMemory() {
   const consultations = new Map();
   return {
@@ -19,7 +19,7 @@ export function inMemory() {
   };
 }
 
-/// SQLite in a file: the consultation, its codes and its entry in the audit log, in one transaction.
+/// Store in an SQLite file; one transaction writes the consultation, its codes and its audit entry.
 export function inSqlite(file) {
   const db = new Database(file);
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");

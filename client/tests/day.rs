@@ -1,4 +1,4 @@
-//! The list of a day, as the app asks for it.
+//! Requests for a day's list of consultations.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use autamedica_api::Timestamp;
@@ -6,7 +6,7 @@ use autamedica_client::backend::Backend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use url::Url;
 
-/// What stands for the backend here gives two pages.
+/// The fake backend returns two pages.
 #[tokio::test]
 async fn a_day_is_all_its_pages() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -17,7 +17,7 @@ async fn a_day_is_all_its_pages() {
             let mut request = vec![0; 4096];
             let length = stream.read(&mut request).await.unwrap();
             let request = String::from_utf8_lossy(&request[..length]);
-            // No zone is named: there may be no name for it.
+            // No time zone is named: it may have no name.
             let asked = "?from=2026-11-24T05%3A00%3A00.000Z&until=2026-11-25T05%3A00%3A00.000Z";
             assert!(request.contains(asked) && !request.contains("zone"), "{request}");
             let is_second = request.contains("&cursor=1.a");
@@ -32,7 +32,7 @@ async fn a_day_is_all_its_pages() {
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
-    // An error means that another test has chosen the same.
+    // An error means that another test has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let [from, until] =
         ["2026-11-24T05:00:00Z", "2026-11-25T05:00:00Z"].map(|at| Timestamp::try_from(at.to_owned()).unwrap());

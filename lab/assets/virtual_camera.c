@@ -1,24 +1,24 @@
 /*
- * A camera for machines that have none: an LD_PRELOAD library which adds one V4L2 capture node to the process.
- * Long because: it stands in for one driver, and an LD_PRELOAD library is built from one file.
+ * Virtual camera: an LD_PRELOAD library that adds a V4L2 capture node to the process.
+ * Long because: it emulates a driver, and an LD_PRELOAD library is built from one file.
  *
- * It answers what a V4L2 client asks of a device (open, ioctl, poll, the listing of /dev and the name in /sys)
- * for /dev/video90, and leaves every other file alone. Buffers are a memfd, so that mmap needs no help.
+ * It handles the calls of a V4L2 client (open, ioctl, poll, the listing of /dev and the name in /sys) for /dev/video90
+ * and forwards those for other files. Buffers are a memfd, so that mmap works unchanged.
  *
- * The environment says what the camera is:
- *   VIRTUAL_CAMERA_NAME     what it calls itself                            (default "Virtual Camera")
+ * Environment variables configure it:
+ *   VIRTUAL_CAMERA_NAME     its name                                        (default "Virtual Camera")
  *   VIRTUAL_CAMERA_FORMAT   YUYV, UYVY, MJPG, NV12, YU12, RGB3, BGR3, GREY or GRAY  (default YUYV)
  *   VIRTUAL_CAMERA_BEFORE   a format that it lists before that one
  *   VIRTUAL_CAMERA_SIZE     WIDTHxHEIGHT                                    (default 640x480)
- *   VIRTUAL_CAMERA_SIZES    what it lists: "none", "stepwise" (16x16 to 3840x2160 in steps of 2) or sizes with commas;
- *                           with these it takes the size that is asked for   (default: its one size)
+ *   VIRTUAL_CAMERA_SIZES    listed sizes: "none", "stepwise" (16x16 to 3840x2160 in steps of 2) or sizes with commas;
+ *                           any requested size is then accepted               (default: its one size)
  *   VIRTUAL_CAMERA_FPS      frames a second, also as a fraction: 30000/1001 (default 30)
  *   VIRTUAL_CAMERA_PADDING  bytes that are unused at the end of each row    (default 0)
- *   VIRTUAL_CAMERA_COLOURS  "full", "709" or "full 709": what it says of its colours
+ *   VIRTUAL_CAMERA_COLOURS  "full", "709" or "full 709": reported colour space
  *   VIRTUAL_CAMERA_TWIN     when set: a second camera of the same name, at /dev/video91, which shows gray
  *   VIRTUAL_CAMERA_FRAMES   file of frames, shown in a loop                 (default: a moving ramp)
- *   VIRTUAL_CAMERA_CONTROL  file whose text switches what it does, at any moment:
- *                           "run", "stall" (delivers nothing), "unplug" (gone), "busy", "denied"
+ *   VIRTUAL_CAMERA_CONTROL  file whose text switches the mode at any moment:
+ *                           "run", "stall" (no frames), "unplug" (gone), "busy", "denied"
  *
  * Build: cc -O2 -shared -fPIC -o libvirtual_camera.so virtual_camera.c -ldl
  */
@@ -69,7 +69,7 @@ static int64_t due_ns;
 static DIR *listings[8];
 static int listed[8];
 
-/* The functions this library stands before. */
+/* The replaced functions of libc. */
 static void *next_symbol(const char *name) { return dlsym(RTLD_NEXT, name); }
 static int real_open(const char *path, int flags, int mode) {
 	return ((int (*)(int, const char *, int, ...))next_symbol("openat"))(AT_FDCWD, path, flags, mode);
@@ -108,7 +108,7 @@ static int fail(int error) {
 	return -1;
 }
 
-/* Fixed-size frames lie one after the other; JPEG pictures are told apart by end and start markers. */
+/* Fixed-size frames are contiguous; JPEG pictures are separated by end and start markers. */
 static void load_frames(void) {
 	const char *path = getenv("VIRTUAL_CAMERA_FRAMES");
 	int fd = path ? real_open(path, O_RDONLY | O_CLOEXEC, 0) : -1;
@@ -155,7 +155,7 @@ static void measure(void) {
 		frame_size = frame_size * 3 / 2;
 }
 
-/* The listed sizes; how many there are. */
+/* Fills in the listed sizes and returns their number. */
 static int listed_sizes(uint32_t sizes[16][2]) {
 	const char *list = setting("VIRTUAL_CAMERA_SIZES", "");
 	int count = 0;
@@ -190,7 +190,7 @@ static void set_up(void) {
 	sscanf(setting("VIRTUAL_CAMERA_FPS", "30"), "%u/%u", &fps, &per);
 	padding = atoi(setting("VIRTUAL_CAMERA_PADDING", "0"));
 	measure();
-	/* Room for any size that may be asked for; untouched pages cost nothing. */
+	/* Space for any requested size; untouched pages cost nothing. */
 	slot = (size_t)3840 * 2160 * 3;
 	buffers_fd = memfd_create("virtual-camera", MFD_CLOEXEC);
 	if (buffers_fd < 0 || ftruncate(buffers_fd, slot * BUFFERS))
@@ -208,7 +208,7 @@ static int is_ours(int fd) {
 
 static int has_twin(void) { return *setting("VIRTUAL_CAMERA_TWIN", "") != 0; }
 
-/* Opens our node or our name; -2 for any other path. */
+/* Opens the node or its name in /sys; returns -2 for any other path. */
 static int open_ours(const char *path) {
 	if (!path)
 		return -2;
@@ -417,7 +417,7 @@ static int locked_answer(unsigned long request, void *argument) {
 	return result;
 }
 
-/* ---- What the process calls -------------------------------------------------------------------------- */
+/* ---- Functions that the process calls -------------------------------------------------------------------------- */
 
 #define MODE_ARGUMENT(last) \
 	va_list list; \
@@ -515,7 +515,7 @@ DIR *opendir(const char *path) {
 	return listing;
 }
 
-/* Where our nodes' devices are. */
+/* Resolves the nodes' devices. */
 char *realpath(const char *path, char *resolved) {
 	const char *device = NULL;
 	if (!strcmp(path, "/sys/class/video4linux/" NODE "/device"))
@@ -527,7 +527,7 @@ char *realpath(const char *path, char *resolved) {
 	return resolved ? strcpy(resolved, device) : strdup(device);
 }
 
-/* Lists our nodes before everything else. */
+/* Lists the nodes before everything else. */
 struct dirent64 *readdir64(DIR *listing) {
 	static _Thread_local struct dirent64 entry;
 	const char *name = NULL;

@@ -2,10 +2,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-/// The browser that `cargo xtask setup --tests` installed, or `AUTAMEDICA_BROWSER`.
+/// Returns the browser that `cargo xtask setup --tests` installed, or `AUTAMEDICA_BROWSER`.
 ///
 /// # Errors
-/// When there is neither Chromium nor Chrome.
+/// Neither Chromium nor Chrome is installed.
 pub fn browser() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("AUTAMEDICA_BROWSER") {
         return Ok(named.into());

@@ -1,17 +1,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A process as the kernel lists it (proc(5)).
+/// Process as listed by the kernel (proc(5)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name, of which the kernel keeps fifteen letters.
+    /// Name, which the kernel cuts to fifteen letters.
     pub name: String,
-    /// When it started, in clock ticks since boot: with its id, tells it from a later one.
+    /// Start in clock ticks since boot, which distinguishes processes that reuse an id.
     pub started: u64,
     parent: u32,
 }
 
-/// A process that lives; `None` when it is gone, or dead and waiting to be reaped.
+/// Returns a living process; `None` when it is gone or a zombie.
 pub fn listed(id: u32) -> Option<Listed> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let (before, after) = stat.rsplit_once(')')?;
@@ -26,9 +26,9 @@ pub fn listed(id: u32) -> Option<Listed> {
     })
 }
 
-/// How long a process has used a core, all its threads together; `None` when it is gone.
+/// Returns the CPU time of all threads of a process; `None` when it is gone.
 pub fn cpu_time(id: u32) -> Option<Duration> {
-    // The kernel tells it to programs in hundredths of a second, whatever its own clock is (proc(5)).
+    // The kernel reports hundredths of a second, whatever its own clock is (proc(5)).
     const TICK: Duration = Duration::from_millis(10);
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
@@ -36,7 +36,7 @@ pub fn cpu_time(id: u32) -> Option<Duration> {
     Some(TICK * (user + system))
 }
 
-/// Every living process below another one, by id.
+/// Returns all living descendants of a process by id.
 pub fn descendants(of: u32) -> BTreeMap<u32, Listed> {
     let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -48,10 +48,10 @@ pub fn descendants(of: u32) -> BTreeMap<u32, Listed> {
     all.iter().filter(|(id, _)| is_below(**id)).map(|(id, process)| (*id, process.clone())).collect()
 }
 
-/// Waits until none of these lives any more; one with the same id that started later is another.
+/// Waits until none of these processes lives. A process that reuses an id doesn't count.
 ///
 /// # Errors
-/// When one still does after the guard; the message names it.
+/// A process still lives after `guard`; the message names it.
 pub fn wait_until_gone(family: &BTreeMap<u32, Listed>, guard: Duration) -> anyhow::Result<()> {
     let alive = || family.iter().find(|(id, process)| listed(**id).is_some_and(|now| now.started == process.started));
     crate::wait_until("the end of all processes", guard, || alive().is_none().then_some(()))

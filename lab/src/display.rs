@@ -7,28 +7,28 @@ use anyhow::{Context, Result, bail};
 use crate::process::Process;
 use crate::wait::{HANG_GUARD, wait_until};
 
-/// An X server without a screen, and a window manager in it.
+/// Virtual X server with a window manager.
 #[derive(Debug)]
 pub struct Display {
-    // Dropped in this order: the window manager before the server it talks to.
+    // The drop order is that of the fields: the window manager ends before its server.
     _window_manager: Process,
     _server: Process,
     name: String,
 }
 
 impl Display {
-    /// Starts Xvfb at a free number, with openbox.
+    /// Starts Xvfb with openbox at a free display number.
     ///
     /// # Errors
-    /// When either isn't installed or doesn't come up.
+    /// Xvfb or openbox isn't installed or doesn't start.
     pub fn start(width: u32, height: u32) -> Result<Self> {
         Self::start_with(width, height, 24, &[])
     }
 
-    /// Starts Xvfb with this many bits a pixel (24, or 30 as on medical monitors) and more of its arguments, with openbox.
+    /// Starts Xvfb with openbox, this colour depth (24, or 30 as on medical monitors) and more arguments.
     ///
     /// # Errors
-    /// When either isn't installed or doesn't come up.
+    /// Xvfb or openbox isn't installed or doesn't start.
     pub fn start_with(width: u32, height: u32, depth: u32, more: &[&str]) -> Result<Self> {
         let mut command = Command::new("Xvfb");
         command.args([
@@ -64,19 +64,19 @@ impl Display {
         Ok(display)
     }
 
-    /// Its name, for `DISPLAY`.
+    /// Returns the value for `DISPLAY`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A command that will run in this display, and in no other.
+    /// Returns a command that runs in this display only.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env("DISPLAY", &self.name).env_remove("WAYLAND_DISPLAY");
         command
     }
 
-    /// A tool that acts on windows. Some wait for ever for one that is gone.
+    /// Returns the command of a window tool with a timeout: some wait for ever for a window that is gone.
     fn tool(&self, name: &str) -> Command {
         let mut command = self.command("timeout");
         command.arg(HANG_GUARD.as_secs().to_string()).arg(name);
@@ -86,7 +86,7 @@ impl Display {
     /// Waits for the window whose title contains `title`, and returns its id.
     ///
     /// # Errors
-    /// When none appears.
+    /// No such window appears.
     pub fn window(&self, title: &str) -> Result<String> {
         wait_until(&format!("a window named {title:?}"), HANG_GUARD, || {
             let answer = self.tool("xdotool").args(["search", "--onlyvisible", "--name", title]).output().ok()?;
@@ -94,10 +94,10 @@ impl Display {
         })
     }
 
-    /// Runs `xdotool` with these arguments: a person's hands.
+    /// Runs `xdotool` with these arguments.
     ///
     /// # Errors
-    /// When it fails.
+    /// `xdotool` fails.
     pub fn xdotool(&self, arguments: &[&str]) -> Result<String> {
         let answer = self.tool("xdotool").args(arguments).output().context("running xdotool")?;
         if !answer.status.success() {
@@ -106,10 +106,10 @@ impl Display {
         Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
     }
 
-    /// Saves a window (by id), or the whole screen for `"root"`, as a picture.
+    /// Saves a screenshot of a window (by id), or of the whole screen for `"root"`.
     ///
     /// # Errors
-    /// When it can't be captured.
+    /// The screenshot fails.
     pub fn screenshot(&self, window: &str, file: &Path) -> Result<()> {
         let status = self.tool("import").args(["-window", window]).arg(file).status().context("running import")?;
         if !status.success() {

@@ -1,7 +1,7 @@
-//! The test lab: a real display, sound card, camera and SFU on a machine that has none.
+//! Test lab: a real display, sound card, camera and SFU on a machine that has none.
 //!
-//! Everything here is a child process that ends with its owner, also when the owner is killed. Used by `xtask` and by
-//! the tests; no part of the product.
+//! Each part is a child process that ends with its owner, even if the owner is killed. Only `xtask` and the tests use
+//! this crate; it is no part of the product.
 
 mod browser;
 mod camera;
@@ -27,10 +27,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// A file of the workspace, found from the running executable (which lives in its `target` folder).
+/// Returns the path of a workspace file. The search starts at the running executable, which lives in `target`.
 ///
 /// # Errors
-/// When no folder above the executable holds it.
+/// No folder above the executable contains the file.
 pub fn workspace_file(relative: &str) -> Result<PathBuf> {
     let exe = std::env::current_exe().context("finding this executable")?;
     exe.ancestors()
@@ -39,10 +39,11 @@ pub fn workspace_file(relative: &str) -> Result<PathBuf> {
         .with_context(|| format!("`{relative}` is missing: run `cargo xtask setup`"))
 }
 
-/// A program that cargo built into the folder of the running executable, or the one above it (tests live in `deps`).
+/// Returns a program that cargo built into the folder of the running executable, or the one above it (tests live in
+/// `deps`).
 ///
 /// # Errors
-/// When it hasn't been built.
+/// The program hasn't been built.
 pub fn built_program(name: &str) -> Result<PathBuf> {
     let exe = std::env::current_exe().context("finding this executable")?;
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);

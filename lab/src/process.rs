@@ -7,12 +7,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::wait::wait_until;
 
-/// A child process that is killed when this is dropped, and by the kernel when its owner dies in any other way.
+/// Child process that is killed on drop, and by the kernel when its owner dies.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     child: Child,
-    /// Held by the thread that started the child, which the kernel takes for its parent: it waits until this is dropped.
+    /// Keeps alive the thread that started the child: the kernel regards that thread as the parent.
     _keep_parent: mpsc::Sender<()>,
 }
 
@@ -20,7 +20,7 @@ impl Process {
     /// Starts `command`; `name` is for messages.
     ///
     /// # Errors
-    /// When it can't be started.
+    /// The command can't be started.
     pub fn spawn(name: &str, mut command: Command) -> Result<Self> {
         let owner = std::process::id();
         // SAFETY: between fork and exec only signal, prctl, getppid and _exit run, all async-signal-safe.
@@ -29,21 +29,21 @@ impl Process {
                 // A shell's background job ignores Ctrl-C, and its children inherit that.
                 libc::signal(libc::SIGINT, libc::SIG_DFL);
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                // The owner may have died before the line above took effect.
+                // The owner may have died before the call above took effect.
                 if u32::try_from(libc::getppid()).ok() != Some(owner) {
                     libc::_exit(1);
                 }
                 Ok(())
             });
         }
-        // The kernel sends that signal when the *thread* that started the child ends, so one lives as long as the child.
+        // The kernel sends that signal when the *thread* that started the child ends, so it lives as long as the child.
         let (keep_parent, parent_ends) = mpsc::channel::<()>();
         let (started, result) = mpsc::channel();
         std::thread::Builder::new()
             .name(format!("{name} parent"))
             .spawn(move || {
                 if started.send(command.spawn()).is_ok() {
-                    // An error means that the Process was dropped: the only message there is.
+                    // No message is sent: the channel closes when the `Process` is dropped.
                     let _ = parent_ends.recv();
                 }
             })
@@ -53,20 +53,20 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, _keep_parent: keep_parent })
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The child, for its pipes.
+    /// Returns the child, for its pipes.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// Whether it still runs.
+    /// Returns whether the process still runs.
     ///
     /// # Errors
-    /// When the system can't tell.
+    /// The system call fails.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
@@ -74,7 +74,7 @@ impl Process {
     /// Sends a signal, such as `libc::SIGTERM`.
     ///
     /// # Errors
-    /// When it has ended already.
+    /// The process has ended already.
     pub fn signal(&mut self, signal: i32) -> Result<()> {
         if !self.is_running()? {
             bail!("{} has ended already", self.name);
@@ -87,10 +87,10 @@ impl Process {
         Ok(())
     }
 
-    /// Waits for its end.
+    /// Waits for the process to end.
     ///
     /// # Errors
-    /// When it doesn't end within `guard`, or was ended by a signal.
+    /// The process runs longer than `guard`, or a signal ended it.
     pub fn wait(&mut self, guard: Duration) -> Result<ExitStatus> {
         let status = wait_until(&format!("the end of {}", self.name), guard, || self.child.try_wait().transpose())??;
         if let Some(signal) = status.signal() {
@@ -99,9 +99,9 @@ impl Process {
         Ok(status)
     }
 
-    /// Kills it (SIGKILL) and reaps it.
+    /// Kills the process (SIGKILL) and reaps it.
     pub fn kill(&mut self) {
-        // Both fail only when it has ended already, which is what we want.
+        // Both calls fail only if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-"""Reads what AT-SPI says of a program, as a screen reader does. One JSON line in, one out."""
+"""Reads a program over AT-SPI, as a screen reader does. Answers each JSON line with one."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from gi.repository import Atspi, Gio, GLib  # noqa: E402
 
 
 def announce():
-    """Programs tell about themselves only when somebody listens."""
+    """Enables accessibility: programs expose themselves only while it is enabled."""
     bus = Gio.bus_get_sync(Gio.BusType.SESSION, None)
     for name in ("IsEnabled", "ScreenReaderEnabled"):
         value = GLib.Variant("(ssv)", ("org.a11y.Status", name, GLib.Variant("b", True)))
@@ -37,7 +37,7 @@ def below(node):
 
 
 def describe(node):
-    # What it can do changes while it is there; the desktop's own clearing doesn't reach everything below.
+    # The actions of an element change, and clearing the desktop's cache doesn't reach all descendants.
     node.clear_cache()
     component = node.get_component_iface()
     place = component.get_extents(Atspi.CoordType.SCREEN) if component else None
@@ -66,7 +66,7 @@ def answer(question):
     return False
 
 
-# The bindings warn of names that older versions have only.
+# The bindings warn of deprecated names.
 warnings.simplefilter("ignore")
 announce()
 Atspi.init()
@@ -74,6 +74,6 @@ for line in sys.stdin:
     try:
         reply = {"answer": answer(json.loads(line))}
     except GLib.Error as error:
-        # Controls come and go while they are read.
+        # The element disappeared while it was read.
         reply = {"gone": error.message}
     print(json.dumps(reply), flush=True)

@@ -9,43 +9,43 @@ use serde_json::json;
 use crate::process::Process;
 use crate::wait::{HANG_GUARD, wait_until};
 
-/// What a screen reader learns of programs, over AT-SPI on a session bus of its own.
+/// Screen reader: reads programs over AT-SPI on its own session bus.
 #[derive(Debug)]
 pub struct ScreenReader {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
-    // Dropped in this order: the reader before the bus it talks on.
+    // The drop order is that of the fields: the reader ends before its bus.
     _reader: Process,
     _bus: Process,
     address: String,
     folder: tempfile::TempDir,
 }
 
-/// Something on the screen, as it is told to a person who can't see it.
+/// Element on the screen as assistive technology sees it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Control {
     /// AT-SPI's name of the role, such as `push button`.
     pub role: String,
-    /// What is read out.
+    /// Accessible name.
     pub name: String,
-    /// What is read out on demand.
+    /// Accessible description.
     pub description: String,
-    /// Whether pressing it does something now.
+    /// Pressing it has an effect now.
     pub pressable: bool,
-    /// AT-SPI's names of the states that hold, such as `focusable`.
+    /// AT-SPI's names of the active states, such as `focusable`.
     pub states: Vec<String>,
-    /// From the left of the display, in pixels.
+    /// Left edge in the display, in pixels.
     pub x: i32,
-    /// From the top of the display, in pixels.
+    /// Top edge in the display, in pixels.
     pub y: i32,
-    /// Pixels.
+    /// Width in pixels.
     pub width: i32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: i32,
 }
 
 impl Control {
-    /// Whether a state holds.
+    /// Returns whether a state is active.
     pub fn is(&self, state: &str) -> bool {
         self.states.iter().any(|name| name == state)
     }
@@ -55,7 +55,7 @@ impl Control {
 #[serde(rename_all = "lowercase")]
 enum Reply<T> {
     Answer(T),
-    /// Something was taken away while it was read.
+    /// The element disappeared while it was read.
     Gone(IgnoredAny),
 }
 
@@ -63,7 +63,7 @@ impl ScreenReader {
     /// Starts a session bus and a reader.
     ///
     /// # Errors
-    /// When D-Bus, AT-SPI or its bindings for Python aren't installed.
+    /// D-Bus, AT-SPI or its bindings for Python aren't installed.
     pub fn start() -> Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for the session")?;
         let mut command = Command::new("dbus-daemon");
@@ -90,23 +90,23 @@ impl ScreenReader {
         Ok(Self { stdin, stdout, _reader: reader, _bus: bus, address, folder })
     }
 
-    /// Lets a program that will be started be read.
+    /// Prepares a command so that this reader can read its program.
     pub fn listen_to(&self, command: &mut Command) {
         command.env("DBUS_SESSION_BUS_ADDRESS", &self.address).env("XDG_RUNTIME_DIR", self.folder.path());
     }
 
-    /// Everything that a program shows now, in reading order; nothing until it has a window.
+    /// Returns all visible elements of a program in reading order; none until it has a window.
     ///
     /// # Errors
-    /// When the reader ended.
+    /// The reader has ended.
     pub fn controls(&mut self, pid: u32) -> Result<Vec<Control>> {
         Ok(self.ask(json!({ "pid": pid }))?.unwrap_or_default())
     }
 
-    /// Waits for something that is named so, in this role or in any if `role` is empty.
+    /// Waits for an element with this name and role; an empty `role` matches all.
     ///
     /// # Errors
-    /// When it doesn't appear; says what did.
+    /// No such element appears; the message lists those that did.
     pub fn control(&mut self, pid: u32, role: &str, name: &str) -> Result<Control> {
         let mut seen = Vec::new();
         let found = wait_until(&format!("{role} {name:?}"), HANG_GUARD, || {
@@ -119,10 +119,10 @@ impl ScreenReader {
         })
     }
 
-    /// Does what pressing something does, without a pointer.
+    /// Activates an element without a pointer.
     ///
     /// # Errors
-    /// When there is nothing of that name, or it can't be pressed.
+    /// No element has this name, or it can't be pressed.
     pub fn press(&mut self, pid: u32, name: &str) -> Result<()> {
         match self.ask::<bool>(json!({ "pid": pid, "press": name }))? {
             Some(true) => Ok(()),
@@ -141,7 +141,7 @@ impl ScreenReader {
     }
 }
 
-/// The Python that has the bindings: the system's, which isn't always the first on the search path.
+/// Returns the Python that has the bindings: the system's, which isn't always the first on the search path.
 fn python() -> Result<&'static str> {
     let has_bindings = |python: &&str| {
         let mut command = Command::new(python);

@@ -8,7 +8,7 @@ use crate::process::Process;
 use crate::wait::{HANG_GUARD, free_port, wait_until};
 use crate::workspace_file;
 
-/// A `livekit-server` on loopback, with a key of its own.
+/// `livekit-server` on loopback with its own API key.
 #[derive(Debug)]
 pub struct Sfu {
     process: Process,
@@ -17,25 +17,25 @@ pub struct Sfu {
 }
 
 impl Sfu {
-    /// The API key it knows.
+    /// API key.
     pub const API_KEY: &'static str = "labkey";
-    /// The secret of that key.
+    /// API secret.
     pub const API_SECRET: &'static str = "a secret of the lab, of no worth elsewhere";
 
-    /// Starts one on free ports and waits until it answers.
+    /// Starts an SFU on free ports and waits until it answers.
     ///
     /// # Errors
-    /// When it isn't installed or doesn't come up.
+    /// The SFU isn't installed or doesn't start.
     pub fn start() -> Result<Self> {
         Self::start_with("")
     }
 
-    /// As [`start`](Self::start), with more lines for its YAML configuration.
+    /// Starts an SFU as [`start`](Self::start) does, with more lines for its YAML configuration.
     ///
     /// # Errors
-    /// When it isn't installed or doesn't come up.
+    /// The SFU isn't installed or doesn't start.
     pub fn start_with(more_config: &str) -> Result<Self> {
-        // Somebody else may take a port that was free a moment ago, and then the server ends at once.
+        // Another process may take a port that was free a moment ago; the server then ends at once.
         let mut outcome = Self::start_once(more_config);
         for _ in 0..2 {
             if outcome.is_ok() {
@@ -85,40 +85,40 @@ impl Sfu {
         Ok(process)
     }
 
-    /// Where clients connect: `ws://127.0.0.1:…`.
+    /// Returns the address for clients: `ws://127.0.0.1:…`.
     pub fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
-    /// The port of signaling and of the API.
+    /// Returns the port of signaling and of the API.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The process id of the server.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// Kills it; nothing answers at its port from here on.
+    /// Kills the SFU; its port refuses connections from then on.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again on the same port, after [`kill`](Self::kill) or instead of it.
+    /// Kills the SFU unless it is dead already, and starts it again on the same port.
     ///
     /// # Errors
-    /// When it doesn't come up.
+    /// The SFU doesn't start.
     pub fn restart(&mut self) -> Result<()> {
         self.process.kill();
         self.process = Self::spawn(&self.folder, self.port)?;
         Ok(())
     }
 
-    /// Everything it has logged so far.
+    /// Returns the log so far.
     ///
     /// # Errors
-    /// When the log can't be read.
+    /// The log can't be read.
     pub fn log(&self) -> Result<String> {
         std::fs::read_to_string(self.folder.path().join("log")).context("reading the SFU's log")
     }

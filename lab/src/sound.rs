@@ -7,20 +7,20 @@ use tempfile::TempDir;
 use crate::process::Process;
 use crate::wait::{HANG_GUARD, wait_until};
 
-/// A PulseAudio server of its own whose one sink, `speaker`, comes back as its one source, `microphone`.
+/// PulseAudio server whose sink `speaker` is looped back to its source `microphone`.
 #[derive(Debug)]
 pub struct SoundCard {
     process: Process,
     folder: TempDir,
-    /// The source that is there once all is.
+    /// Source that exists once the server is ready.
     awaited: String,
 }
 
 impl SoundCard {
-    /// Starts one at this sample rate in hertz.
+    /// Starts a server at this sample rate in hertz.
     ///
     /// # Errors
-    /// When PulseAudio isn't installed or doesn't come up.
+    /// PulseAudio isn't installed or doesn't start.
     pub fn start(rate: u32) -> Result<Self> {
         Self::start_with(&format!(
             "load-module module-null-sink sink_name=speaker rate={rate}\n\
@@ -28,11 +28,11 @@ impl SoundCard {
         ))
     }
 
-    /// Starts one in a room: what the speaker plays reaches the microphone as an echo, this much later and quieter, together
-    /// with what is played into the sink `room`, as by somebody who sits there.
+    /// Starts a server that simulates a room. The microphone gets the speaker's sound as an echo, delayed and
+    /// attenuated, mixed with the sound of the sink `room`, which stands for a person in the room.
     ///
     /// # Errors
-    /// When PulseAudio isn't installed or doesn't come up.
+    /// PulseAudio isn't installed or doesn't start.
     pub fn in_a_room(echo_ms: u32, quieter_db: u32) -> Result<Self> {
         let card = Self::start_with(&format!(
             "load-module module-null-sink sink_name=speaker rate=48000\n\
@@ -41,7 +41,7 @@ impl SoundCard {
              sink_dont_move=true\n\
              load-module module-remap-source master=room.monitor source_name=microphone\n"
         ))?;
-        // The loopback's is the only stream yet.
+        // The loopback's stream is the only one so far.
         let mut command = Command::new("pactl");
         command.args(["set-sink-input-volume", "0", &format!("-{quieter_db}dB")]).envs(card.environment());
         let status = command.status().context("running pactl")?;
@@ -49,10 +49,10 @@ impl SoundCard {
         Ok(card)
     }
 
-    /// Starts one with a speaker and no microphone: the speaker's monitor is the server's default source.
+    /// Starts a server without a microphone: its default source is the speaker's monitor.
     ///
     /// # Errors
-    /// When PulseAudio isn't installed or doesn't come up.
+    /// PulseAudio isn't installed or doesn't start.
     pub fn without_microphone() -> Result<Self> {
         Self::start_script(
             "load-module module-null-sink sink_name=speaker rate=48000\nset-default-sink speaker\n",
@@ -60,10 +60,10 @@ impl SoundCard {
         )
     }
 
-    /// Starts one whose microphone has these channels (PulseAudio's names with commas), fed through the sink `input`.
+    /// Starts a server whose microphone has these channels (PulseAudio's names with commas), fed by the sink `input`.
     ///
     /// # Errors
-    /// When PulseAudio isn't installed or doesn't come up.
+    /// PulseAudio isn't installed or doesn't start.
     pub fn with_channels(map: &str) -> Result<Self> {
         let channels = map.split(',').count();
         Self::start_with(&format!(
@@ -74,10 +74,10 @@ impl SoundCard {
         ))
     }
 
-    /// Starts one with two headsets of one name, and the speaker's monitor as default source.
+    /// Starts a server with two headsets of one name. Its default source is the speaker's monitor.
     ///
     /// # Errors
-    /// When PulseAudio isn't installed or doesn't come up.
+    /// PulseAudio isn't installed or doesn't start.
     pub fn with_two_headsets(name: &str) -> Result<Self> {
         let source = |id: &str| {
             format!(
@@ -125,7 +125,7 @@ impl SoundCard {
         })
     }
 
-    /// What a program needs in its environment to use this card and no other.
+    /// Returns the environment variables with which a program uses only this server.
     pub fn environment(&self) -> [(&'static str, PathBuf); 3] {
         [
             ("PULSE_SERVER", PathBuf::from(format!("unix:{}", self.folder.path().join("native").display()))),
@@ -134,18 +134,18 @@ impl SoundCard {
         ]
     }
 
-    /// The server dies, as when a sound card is pulled out.
+    /// Kills the server, which to programs is like unplugging a sound card.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// It comes back.
+    /// Starts the server again.
     ///
     /// # Errors
-    /// When it doesn't.
+    /// The server doesn't start.
     pub fn restart(&mut self) -> Result<()> {
         self.process.kill();
-        // A killed server leaves its socket behind, and the next one would not take its place.
+        // A killed server leaves its socket behind, which would block the next one.
         let _ = std::fs::remove_file(self.folder.path().join("native"));
         self.process = Self::spawn(&self.folder)?;
         self.wait_for_answer()

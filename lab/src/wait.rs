@@ -3,13 +3,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How long a test waits for something that should come at once, before it calls it a hang.
+/// Time after which a test counts as hanging.
 pub const HANG_GUARD: Duration = Duration::from_secs(60);
 
-/// Asks `check` again and again until it answers, with a short pause between.
+/// Polls `check` until it returns a value.
 ///
 /// # Errors
-/// When nothing came within `guard`; the message names `what`.
+/// `guard` passes without a value; the message names `what`.
 pub fn wait_until<T>(what: &str, guard: Duration, mut check: impl FnMut() -> Option<T>) -> Result<T> {
     let started = Instant::now();
     loop {
@@ -23,10 +23,10 @@ pub fn wait_until<T>(what: &str, guard: Duration, mut check: impl FnMut() -> Opt
     }
 }
 
-/// A TCP port of the loopback address that was free a moment ago.
+/// Returns a TCP port of the loopback address that was free a moment ago.
 ///
 /// # Errors
-/// When the system gives none.
+/// The system has no free port.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("asking for a free port")?;
     Ok(listener.local_addr()?.port())

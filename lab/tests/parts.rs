@@ -1,4 +1,4 @@
-//! The lab's own parts come up, and end with their owner.
+//! Tests that the lab's parts start, and end with their owner.
 
 use std::process::{Command, Stdio};
 

@@ -1,8 +1,8 @@
-//! Colours: BT.601 in video range to full-range BGRA, in integers that compilers turn into SIMD.
+//! Colour conversion from BT.601 in video range to full-range BGRA, in integers that compilers vectorize.
 
 use super::plane::Plane;
 
-/// Pixels that are converted together: as many as make loops over them worth vectorizing.
+/// Pixels that are converted together, enough for vectorized loops.
 const BLOCK: usize = 64;
 const PAIRS: usize = BLOCK / 2;
 
@@ -10,7 +10,7 @@ const PAIRS: usize = BLOCK / 2;
 const BITS: u32 = 6;
 /// 255/219, as a factor of luma times 257 of which the upper half is used.
 const LUMA: u32 = 18_997;
-/// What black (16) becomes, less one half to round.
+/// Product for black (16), less one half for rounding.
 const BLACK: i16 = 1_192 - 32;
 const V_TO_RED: i16 = 102;
 const U_TO_GREEN: i16 = -25;
@@ -73,7 +73,7 @@ fn block(luma: &[u8; BLOCK], u: &[u8; PAIRS], v: &[u8; PAIRS], out: &mut [u8; BL
         [red[2 * i], green[2 * i], blue[2 * i]] = of_pair;
         [red[2 * i + 1], green[2 * i + 1], blue[2 * i + 1]] = of_pair;
     }
-    // Two bytes of a pixel in each value: SIMD interleaves such pairs at once.
+    // Each value holds two bytes of a pixel: SIMD interleaves such pairs at once.
     let mut halves = [0_u16; 2 * BLOCK];
     for i in 0..BLOCK {
         let grey = ((u32::from(u16::from(luma[i]) * 257) * LUMA) >> 16) as i16 - BLACK;

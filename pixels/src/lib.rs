@@ -1,7 +1,7 @@
 //! Conversion of I420 frames to the BGRA pixels of a tile, on the CPU.
 //!
-//! For machines whose OpenGL has no GPU behind it: SIMD converts a frame in a fraction of the time that a shader takes
-//! there. A crate of its own, because its loops have to be optimised in every profile.
+//! For machines whose OpenGL has no GPU: SIMD converts a frame in a fraction of the time that a shader takes there. It
+//! is a crate of its own because its loops have to be optimised in every profile.
 
 mod colour;
 mod plane;
@@ -18,7 +18,7 @@ pub use turn::Turn;
 /// Buffers above this size are freed after use: only a huge frame needs them.
 const KEPT_BYTES: usize = 16 << 20;
 
-/// An I420 frame in BT.601 and video range.
+/// I420 frame in BT.601 and video range.
 #[derive(Clone, Copy, Debug)]
 pub struct I420<'a> {
     /// Y, U and V.
@@ -29,7 +29,7 @@ pub struct I420<'a> {
     pub height: u32,
 }
 
-/// The part of a frame that is visible, in pixels of the frame.
+/// Visible part of a frame, in pixels of the frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Crop {
     /// Left edge.
@@ -59,7 +59,7 @@ pub enum ConvertError {
     Buffer(#[from] ImageBufferError),
 }
 
-/// Converts frames, and keeps the buffers that this needs.
+/// Converter with reusable buffers.
 #[derive(Default)]
 pub struct Converter {
     resizer: Resizer,
@@ -71,11 +71,10 @@ pub struct Converter {
 impl Converter {
     /// Converts the `crop` of `frame` to a tile of `size` pixels, after `turn`. `out` becomes its packed BGRA rows.
     ///
-    /// A crop on whole pixels and as large as the tile isn't scaled; each pixel has the chroma that is nearest.
+    /// A crop on whole pixels that is as large as the tile isn't scaled; each pixel gets the nearest chroma.
     ///
     /// # Errors
-    /// [`ConvertError::Empty`] and [`ConvertError::ShortPlane`] for invalid arguments. The others follow
-    /// from those alone.
+    /// [`ConvertError::Empty`] and [`ConvertError::ShortPlane`] for invalid arguments; valid ones cause no error.
     pub fn convert(
         &mut self,
         frame: &I420,
@@ -104,7 +103,7 @@ impl Converter {
         [width, height]: [u32; 2],
         out: &mut [u8],
     ) {
-        // Two columns and rows share their chroma: conversion starts at an even one.
+        // Two columns and rows share their chroma, so conversion starts at an even one.
         let odd = [left % 2, top % 2];
         let (x, y) = ((left - odd[0]) as usize, (top - odd[1]) as usize);
         let [luma, u, v] = frame.planes;
@@ -125,7 +124,7 @@ impl Converter {
             let divisor = if index == 0 { 1 } else { 2 };
             let from = [frame.width.div_ceil(divisor), frame.height.div_ceil(divisor)];
             let to = [width.div_ceil(divisor), height.div_ceil(divisor)];
-            // Of an odd tile, the last chroma covers one more pixel than there is.
+            // In an odd tile, the last chroma covers one pixel beyond the tile.
             let side = |start: f64, length: f64, tile: u32, to: u32, from: u32| {
                 let (start, from) = (start / f64::from(divisor), f64::from(from));
                 (start.min(from), (length * f64::from(to) / f64::from(tile)).min(from - start))
@@ -139,7 +138,7 @@ impl Converter {
             let options = ResizeOptions::new()
                 .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
                 .crop(left, top, across, down);
-            // Not `resize`, which is compiled for each type of pixels there is.
+            // `resize` would be compiled for all pixel types.
             self.resizer.resize_typed(&source, &mut target, &options)?;
         }
         if self.packed.capacity() > KEPT_BYTES {
@@ -173,7 +172,7 @@ impl Converter {
     }
 }
 
-/// Checks that all reads are within the planes, and that there is something to read and to write.
+/// Checks that all reads are within the planes, and that crop and tile are not empty.
 fn check(frame: &I420, crop: Crop, size: [u32; 2]) -> Result<(), ConvertError> {
     let inside = |start: f64, length: f64, side: u32| start >= 0.0 && length > 0.0 && start + length <= f64::from(side);
     let visible =
@@ -191,12 +190,12 @@ fn check(frame: &I420, crop: Crop, size: [u32; 2]) -> Result<(), ConvertError> {
     Ok(())
 }
 
-/// The rest of a plane from this column and row on.
+/// Returns the rest of a plane from this column and row on.
 fn from(plane: Plane, x: usize, y: usize) -> Plane {
     Plane { data: plane.data.get(y * plane.stride + x..).unwrap_or_default(), stride: plane.stride }
 }
 
-/// The plane without padding between rows.
+/// Returns the plane without padding between rows.
 fn packed<'a>(buffer: &'a mut Vec<u8>, plane: Plane<'a>, [width, height]: [u32; 2]) -> &'a [u8] {
     let (width, height) = (width as usize, height as usize);
     if plane.stride == width {

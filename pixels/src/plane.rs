@@ -1,6 +1,6 @@
-//! A plane in memory.
+//! Plane in memory.
 
-/// One plane of a frame.
+/// Plane of a frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Plane<'a> {
     /// Rows of pixels. The last row may lack its padding.

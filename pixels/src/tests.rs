@@ -1,10 +1,10 @@
-//! Conversion by value, against the definition in floating point.
+//! Conversion compared with its definition in floating point.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// A frame whose planes have padding that no pixel may come from, except after the last row.
+/// Frame whose planes have padding (except after the last row) that must not be read.
 struct Frame {
     planes: [Vec<u8>; 3],
     strides: [usize; 3],
@@ -39,7 +39,7 @@ impl Frame {
         I420 { planes: [plane(0), plane(1), plane(2)], width: self.width, height: self.height }
     }
 
-    /// BGRA of one pixel, by the definition.
+    /// Returns the BGRA of one pixel by the definition.
     fn pixel(&self, x: u32, y: u32) -> [f64; 4] {
         let value =
             |index: usize, x: u32, y: u32| f64::from(self.planes[index][y as usize * self.strides[index] + x as usize]);
@@ -87,7 +87,7 @@ fn unscaled_pixels_follow_the_definition_wherever_the_crop_begins() {
 
 #[test]
 fn every_luma_and_chroma_is_within_rounding() {
-    // Columns are luma in pairs, rows are chroma in pairs.
+    // Luma encodes pairs of columns, chroma pairs of rows.
     let frame = Frame::new(512, 512, 0, |index, x, y| match index {
         0 => (x / 2) as u8,
         1 => y as u8,

@@ -3,7 +3,7 @@
 /// Bytes of a BGRA pixel.
 const PIXEL: usize = 4;
 
-/// Turn from the frame as it is stored to the tile as it is seen.
+/// Turn from the stored frame to the upright tile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Turn {
     /// Columns of the frame are rows of the tile.
@@ -47,7 +47,7 @@ impl Turn {
 mod tests {
     use super::*;
 
-    /// A frame of two rows of three pixels, in rows of four.
+    /// Turns a frame of two rows of three pixels, in rows of four.
     fn turned(swapped: bool, reversed_columns: bool, reversed_rows: bool) -> Vec<u8> {
         let from: Vec<u8> = [1, 2, 3, 99, 4, 5, 6].into_iter().flat_map(|pixel| [pixel; PIXEL]).collect();
         let mut to = vec![0; 6 * PIXEL];

@@ -1,4 +1,4 @@
-//! What a screen reader is told, by AT-SPI, as a program that shares no code with us hears it.
+//! Accessibility over AT-SPI, read by a program that shares no code with the app.
 
 use std::process::Stdio;
 
@@ -56,7 +56,7 @@ fn a_call_is_had_without_seeing_it() -> Result<()> {
     all_is_readable(&reader.controls(doctor.id())?)
 }
 
-/// Whatever can be reached has a name, and no name is a picture of an icon font.
+/// Checks that all reachable elements have names, without characters of the icon font.
 fn all_is_readable(controls: &[Control]) -> Result<()> {
     for control in controls {
         ensure!(!control.is("focusable") || !control.name.is_empty(), "has no name: {control:?}");

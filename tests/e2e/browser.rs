@@ -1,5 +1,5 @@
-//! A browser with LiveKit's own web SDK and a token of our backend, in one call with the native app: what an existing
-//! web client, or anybody with a token, can do and cannot.
+//! Call between the native app and a browser with LiveKit's web SDK and a token of the backend: what an existing web
+//! client, or anybody with a token, can and can't do.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use anyhow::Result;
 use autamedica_api::Role;
 use autamedica_lab::Display;
 
-/// How long the native side stays. The browser starts, measures and tries what it may not in half of it, also when
-/// the machine is busy; the last ten seconds are the native side's measurement.
+/// Duration of the native side's call. The browser starts, measures and tries forbidden actions in half of it, even on
+/// a busy machine; the last ten seconds are the native side's measurement.
 const SECONDS: u64 = 40;
 const BROWSER_TONE_HZ: f64 = 700.0;
 const BROWSER_SAYS: &str = "¿Me lee desde el navegador? ✓";
 const NATIVE_SAYS: &str = "Sí, le leo. — AutaMedica";
 
-/// One call between a native `role` and a browser that holds the other one's token.
+/// Runs a call between a native `role` and a browser with the other role's token.
 fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::Value, BTreeSet<String>)> {
     let backend = Backend::start()?;
     let display = Display::start(1280, 800)?;
@@ -41,7 +41,7 @@ fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::
         attempts,
         stay: true,
     })?;
-    // While the call lasts: every source that the SFU has from the browser.
+    // Collects every source that the SFU receives from the browser during the call.
     let mut sources = BTreeSet::new();
     while app.is_running()? {
         if let Ok(stats) = backend.stats(&consultation.room_name) {
@@ -53,10 +53,10 @@ fn call(id: &str, native: Role, attempts: &[&str]) -> Result<(Seen, serde_json::
     Ok((browser.seen()?, app.report()?, sources))
 }
 
-/// Both saw a moving picture, heard the other's tone and read the other's line.
+/// Checks that both sides got moving pictures, the other's tone and the other's chat message.
 fn assert_both_ways(seen: &Seen, report: &serde_json::Value, native_identity: &str, least_width: f64) {
     assert_eq!(seen.published, ["camera", "microphone"]);
-    // A busy machine sends a smaller layer for a while.
+    // A busy machine sends a smaller simulcast layer for a while.
     assert!(seen.video.width >= 320 && seen.video.width * 9 == seen.video.height * 16, "{:?}", seen.video);
     assert!(seen.video.fps >= 10.0, "{:?}", seen.video);
     assert!((20.0..235.0).contains(&seen.video.mean_luma), "neither black nor white: {:?}", seen.video);
@@ -86,18 +86,18 @@ fn a_browser_patient_and_a_native_doctor_meet_and_the_sfu_refuses_a_patients_scr
     Ok(())
 }
 
-/// The same attempt with a doctor's token works, so the refusal above is the role's and not the browser's.
+/// The same attempt succeeds with a doctor's token: the refusal above is due to the role, not the browser.
 #[test]
 fn a_browser_doctor_and_a_native_patient_meet_and_the_doctor_may_share_the_screen() -> Result<()> {
     let (seen, report, sources) = call("browser-doctor", Role::Patient, &["screen_share"])?;
-    // Beside the shared screen the camera is a small tile, and asks for its small layer.
+    // Beside the shared screen the camera is a small tile and requests its small layer.
     assert_both_ways(&seen, &report, "patient-browser-doctor", 320.0);
     assert_eq!(seen.attempts["screen_share"], Attempt { published: true, sfu: None });
     assert!(sources.iter().eq(["camera", "microphone", "screen_share"]), "{sources:?}");
     Ok(())
 }
 
-/// A browser that sends its camera in another codec than we do: each shows the other's picture.
+/// Runs a call with a browser whose camera uses another codec, and checks that each side sees the other.
 fn call_in(codec: &str, e2ee: bool) -> Result<()> {
     let (backend, display, folder) = (Backend::start()?, Display::start(1280, 800)?, tempfile::tempdir()?);
     let id = format!("browser-{codec}-{e2ee}");

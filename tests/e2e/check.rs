@@ -1,4 +1,4 @@
-//! The check before a call, with the real backend, SFU and engine.
+//! Check before a call, with the real backend, SFU and engine.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,7 +16,6 @@ use autamedica_lab::HANG_GUARD;
 
 use crate::support::Backend;
 
-/// What a person is asked to wait at most.
 const AT_MOST: Duration = Duration::from_secs(8);
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -37,7 +36,7 @@ fn a_good_network_is_found_good_within_eight_seconds() -> Result<()> {
     let (backend, runtime) = (Backend::start()?, runtime()?);
     let made = backend.create("check-1")?;
     let link = JoinTarget::Link(JoinLink::parse(&made.patient_link)?);
-    // A link's code lends a room again and again, and still works for joining: it isn't used up.
+    // A join link's code gives access to a check room repeatedly and isn't consumed: it still works for joining.
     for target in [consultation()?, link.clone(), link] {
         let (steps, asked) = (Mutex::new(Vec::new()), Instant::now());
         let note = |step| steps.lock().expect("nobody panicked").push(step);
@@ -110,7 +109,7 @@ fn a_check_hears_shows_plays_and_gives_the_devices_back() -> Result<()> {
     let asked = Instant::now();
     check.send(CheckCommand::Finish);
     until("the devices to be given back", &|it| it.finished)?;
-    // Well before the patience with a stuck driver is over: the devices themselves said so.
+    // Well below the timeout for a stuck driver, so the devices themselves reported the problem.
     ensure!(asked.elapsed() < Duration::from_millis(700), "{:?}", asked.elapsed());
     Ok(())
 }

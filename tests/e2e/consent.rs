@@ -1,4 +1,4 @@
-//! A film of a consultation in which somebody hasn't been asked yet, while the database is held.
+//! Recording of a consultation in which one participant hasn't been asked for consent, with a slow database.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,11 @@ use crate::media::Person;
 use crate::postgres;
 
 const COMPANION_HZ: f64 = 2500.0;
-/// Where the first of three people is shown. The place has no time code when there are two.
+/// Area of the first of three participants. It has no time code when there are two.
 const FIRST_OF_THREE: Place = (0, 0, 640, 360);
 
-/// Makes PostgreSQL take five seconds for whatever the recorder's start writes, and longer to note who comes.
+/// Makes PostgreSQL delay the writes at the recorder's start by five seconds, and the registration of participants by
+/// more.
 const HOLD: &str = "
     CREATE TABLE held (what TEXT PRIMARY KEY, seconds DOUBLE PRECISION);
     INSERT INTO held VALUES ('recording_parts', 5), ('stays', 25);
@@ -26,8 +27,8 @@ const HOLD: &str = "
     CREATE TRIGGER hold BEFORE INSERT OR UPDATE ON recording_parts FOR EACH ROW EXECUTE FUNCTION hold();
     CREATE TRIGGER hold BEFORE INSERT ON stays FOR EACH ROW EXECUTE FUNCTION hold();";
 
-/// A companion is in the room, with camera and microphone, before the recorder is. The server doesn't know yet that they are
-/// there, and the database takes five seconds for each thing that is written at the recorder's start.
+/// A companion with camera and microphone is in the room before the recorder. The server doesn't know the companion
+/// yet, and each write at the recorder's start takes five seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_companion_who_has_not_answered_is_in_neither_picture_nor_sound() -> Result<()> {
     let (sfu, folder) = (Sfu::start()?, tempfile::tempdir()?);
@@ -90,7 +91,7 @@ async fn a_companion_who_has_not_answered_is_in_neither_picture_nor_sound() -> R
     Ok(())
 }
 
-/// The server's API, with data of answers alone.
+/// Client of the server's API that returns the `data` of answers.
 struct Api {
     url: String,
     http: reqwest::Client,
@@ -102,7 +103,7 @@ impl Api {
         Self::data(token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth)).await
     }
 
-    /// Waits until what `path` answers is right.
+    /// Polls `path` until its answer is right.
     async fn until(&self, path: &str, token: Option<&str>, is_right: impl Fn(&Value) -> bool) -> Result<Value> {
         let started = Instant::now();
         loop {

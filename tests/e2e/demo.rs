@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, the command that the README begins with: what it promises, and what it leaves behind.
+//! Tests of `cargo xtask demo`: its results, and that it leaves nothing behind.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use autamedica_lab::{HANG_GUARD, Process, descendants, wait_until, wait_until_gone};
 use serde_json::Value;
 
-/// Building what has changed since the tests were built, at worst.
+/// Time to build what changed since the tests were built.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 fn demo(arguments: &[&str]) -> Result<Process> {
@@ -52,8 +52,7 @@ fn see_hear_and_read(transport: &str) -> Result<()> {
     for client in clients {
         let number = |name: &str| client[name].as_f64().unwrap_or_else(|| panic!("no {name} in {client}"));
         assert_eq!((number("video_width"), number("video_height")), (1280.0, 720.0), "{client}");
-        // That they are moving pictures and that their age is known; how fast they are on a quiet machine, and beside a
-        // rival on a noisy one, is what `cargo xtask bench client` is for.
+        // The pictures move and their age is known. Frame rates are measured by `cargo xtask bench client`, not here.
         assert!(number("video_fps") > 5.0, "{client}");
         let (median, late) = (number("latency_p50_ms"), number("latency_p95_ms"));
         assert!(0.0 < median && median <= late && late < 2000.0, "{client}");
@@ -62,7 +61,7 @@ fn see_hear_and_read(transport: &str) -> Result<()> {
         assert_eq!(client["chat_received"], true, "{client}");
         assert_eq!(client["encrypted"], true, "{client}");
     }
-    // The two tones are far apart: each heard the other's, not its own.
+    // The tones differ enough to show that each side heard the other's, not its own.
     let tone = |client: usize| clients[client]["audio_tone_hz"].as_f64().context("a tone");
     assert!((tone(0)? - tone(1)?).abs() > 50.0, "{clients:?}");
     for role in ["doctor", "patient"] {
@@ -71,7 +70,7 @@ fn see_hear_and_read(transport: &str) -> Result<()> {
     Ok(())
 }
 
-/// Large, and of many colours: neither a blank window nor a plain page.
+/// Checks that a screenshot is large and has many colours: neither a blank window nor a plain page.
 fn assert_is_a_window_with_a_picture(file: &Path) -> Result<()> {
     let answer =
         Command::new("identify").args(["-format", "%w %h %k"]).arg(file).output().context("running identify")?;

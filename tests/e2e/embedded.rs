@@ -1,4 +1,4 @@
-//! Two apps of one user and nothing else: the first one starts the backend inside itself, for this user alone.
+//! Two apps of one user without a backend: the first app starts the bundled backend for this user only.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::App;
 
-/// Hang guard of the apps; the test closes them.
+/// Hang guard of the apps; the test closes them earlier.
 const SECONDS: u64 = 90;
 
 #[test]
@@ -21,12 +21,12 @@ fn two_apps_of_one_user_meet_and_another_account_gets_no_token() -> Result<()> {
     let mut doctor = App::start_at(&display, &url, Role::Doctor, "own", SECONDS, "hello", folder.path())?;
     doctor.wait_for_screen("Call", 1)?;
 
-    // Another account reaches the port, and can't read the key.
+    // Another account reaches the port but can't read the key.
     ensure!(create(port, None)? == 401, "a token for anybody on this machine");
     let file = folder.path().join("data/autamedica").join(local_key_file(port));
     let mode = |path: &Path| anyhow::Ok(std::fs::metadata(path)?.permissions().mode() & 0o777);
     ensure!(mode(&file)? == 0o600, "{:o}", mode(&file)?);
-    // A script of this user can.
+    // A script of this user can read the key.
     ensure!(create(port, Some(std::fs::read_to_string(&file)?))? == 200);
 
     let mut patient = App::start_at(&display, &url, Role::Patient, "own", SECONDS, "hello", folder.path())?;
@@ -40,7 +40,7 @@ fn two_apps_of_one_user_meet_and_another_account_gets_no_token() -> Result<()> {
     Ok(())
 }
 
-/// Status of a create request to the backend at this port.
+/// Returns the status of a create request to the backend at this port.
 fn create(port: u16, key: Option<String>) -> Result<u16> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What a call does when the SFU, the backend or the app itself dies: whole programs, real windows, real kills.
+//! Behaviour of a call when the SFU, the backend or the app dies: whole programs, real windows, real kills.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use anyhow::{Context, Result};
 use autamedica_api::Role;
 use autamedica_lab::{Display, HANG_GUARD, Listed, Sfu, descendants, free_port, wait_until_gone};
 
-/// Long enough for any of these to play out; the windows are closed when the test is over.
+/// Hang guard of the calls; the windows are closed when the test is over.
 const SECONDS: u64 = 150;
 const NOTHING_TO_SAY: &str = "";
 
-/// Two people in a call, each in a window of their own.
+/// Call of two participants, each with a window.
 struct Call {
     display: Display,
     apps: [App; 2],
@@ -20,7 +20,7 @@ struct Call {
 }
 
 impl Call {
-    /// Starts both, and waits until each is in the call.
+    /// Starts both apps and waits until both have joined.
     fn start(backend: &Backend, id: &str) -> Result<Self> {
         let display = Display::start(2600, 800)?;
         let folder = tempfile::tempdir()?;
@@ -37,7 +37,7 @@ impl Call {
         self.apps.iter_mut().try_for_each(|app| app.wait_for_screen(screen, times))
     }
 
-    /// Closes both windows, and returns what each measured.
+    /// Closes both windows and returns their reports.
     fn end(mut self) -> Result<[serde_json::Value; 2]> {
         for app in &mut self.apps {
             app.close()?;
@@ -47,13 +47,13 @@ impl Call {
     }
 }
 
-/// The screens that a window showed, in order.
+/// Returns the screens that a window showed, in order.
 fn screens(report: &serde_json::Value) -> Vec<&str> {
     let screens = report["screens"].as_array().map(Vec::as_slice).unwrap_or_default();
     screens.iter().filter_map(|screen| screen[0].as_str()).collect()
 }
 
-/// When a screen first came, in milliseconds since 1970.
+/// Returns when a screen first appeared, as a Unix time in milliseconds.
 fn first(report: &serde_json::Value, screen: &str) -> Option<u64> {
     report["screens"].as_array()?.iter().find(|shown| shown[0] == screen)?[1].as_u64()
 }
@@ -87,7 +87,7 @@ fn without_an_sfu_the_call_ends_honestly_after_30_seconds() -> Result<()> {
         assert_eq!(screens(&report), ["joining", "call", "reconnecting", "end"], "{report}");
         assert_eq!(report["end"], "ConnectionLost", "{report}");
         let tried = first(&report, "end").context("end")? - first(&report, "reconnecting").context("reconnecting")?;
-        // Thirty seconds, and on a busy machine a while to notice that they are over.
+        // Thirty seconds, plus some time on a busy machine to notice that they are over.
         assert!((29_000..60_000).contains(&tried), "{tried} ms: {report}");
     }
     Ok(())
@@ -99,7 +99,7 @@ fn a_killed_backend_does_not_touch_the_call() -> Result<()> {
     let mut backend = Backend::start_with(&sfu)?;
     let mut call = Call::start(&backend, "backend-gone")?;
     backend.kill();
-    // Long enough for a call that depended on it to notice: the SFU's own ping gives up after 15 s.
+    // Longer than the SFU's own ping timeout of 15 s, after which a call that depends on the backend would end.
     for app in &mut call.apps {
         app.stays_in_call(Duration::from_secs(20))?;
     }
@@ -128,13 +128,13 @@ fn hanging_up_while_reconnecting_is_immediate() -> Result<()> {
         assert_eq!(screens(report), ["joining", "call", "reconnecting", "start"], "{report}");
         assert_eq!(report["end"], "HungUp", "{report}");
         let took = first(report, "start").context("start")?.saturating_sub(clicked);
-        // The network's own patience, which it must not wait for, is several times this.
+        // The network's own timeout, which the app must not wait for, is several times this.
         assert!(took < 2_000, "{took} ms: {report}");
     }
     Ok(())
 }
 
-/// An app alone, which starts the backend inside itself, with its SFU.
+/// Starts an app that starts the bundled backend with its SFU.
 fn app_with_its_own_backend(display: &Display, folder: &std::path::Path) -> Result<(App, BTreeMap<u32, Listed>)> {
     let url = format!("http://localhost:{}", free_port()?);
     let mut app = App::start_at(display, &url, Role::Doctor, "alone", SECONDS, NOTHING_TO_SAY, folder)?;
@@ -157,7 +157,7 @@ fn a_closed_window_leaves_nothing_behind() -> Result<()> {
     let (display, folder) = (Display::start(1400, 800)?, tempfile::tempdir()?);
     let (app, children) = app_with_its_own_backend(&display, folder.path())?;
     let window = app.window(&display)?;
-    // As a person closes it: the window manager asks, the app hangs up and goes.
+    // Closes the window through the window manager, as a person does.
     display.xdotool(&["windowactivate", "--sync", &window, "key", "--clearmodifiers", "alt+F4"])?;
     let report = app.report()?;
     assert_eq!(report["end"], "HungUp", "{report}");

@@ -1,4 +1,4 @@
-//! A foreign client with a valid patient's token that does all it can against the doctor's window.
+//! Foreign client with a valid patient's token that attacks the doctor's window in every way it can.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,27 +16,25 @@ use serde_json::Value;
 
 use crate::support::{App, Backend, now_ms};
 
-/// How long the attack goes on, unless `AUTAMEDICA_HOSTILE_SECONDS` says.
+/// Default duration of the attack; `AUTAMEDICA_HOSTILE_SECONDS` overrides it.
 const ATTACK_SECONDS: u64 = 15;
-/// How long the window is watched before.
+/// Duration of the reference measurement before the attack.
 const CALM_SECONDS: u64 = 8;
-/// What the doctor's process may hold at the most.
 const MEMORY_MIB: u64 = 300;
-/// How many times as much of the processor the window's thread may take for a pass as before.
+/// Maximum CPU time of the window's thread per pass, relative to the reference.
 const COST: f64 = 2.0;
-/// Names, file names and topics with characters that turn, hide and end things.
+/// Names, file names and topics with control, direction and invisible characters.
 const ODD: &str = "Dr.\u{202e}\u{2066} \u{0}\u{7}\n\u{200b}gpj.exe\u{feff}";
 
 fn attack_seconds() -> u64 {
     std::env::var("AUTAMEDICA_HOSTILE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ATTACK_SECONDS)
 }
 
-/// Whether the whole of what is promised was asked for, on a machine that has nothing else to do.
+/// Returns whether the full attack was requested, which needs an otherwise idle machine.
 fn is_whole_minute() -> bool {
     attack_seconds() >= 60
 }
 
-/// Where the attacker stands, and how much it got rid of.
 #[derive(Default)]
 struct Attack {
     begun: AtomicBool,
@@ -59,7 +57,7 @@ impl Attack {
     }
 }
 
-/// The attacker runs on a thread of lower priority: in a consultation it would be another machine.
+/// Starts the attacker on a thread of lower priority: in a consultation it would be another machine.
 fn attacker(consultation: &Consultation, attack: &Arc<Attack>) -> std::thread::JoinHandle<Result<()>> {
     let (url, token, attack) = (consultation.livekit_url.clone(), consultation.patient_token.clone(), attack.clone());
     std::thread::spawn(move || {
@@ -74,7 +72,7 @@ fn attacker(consultation: &Consultation, attack: &Arc<Attack>) -> std::thread::J
             while !attack.begun.load(Ordering::Relaxed) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            // First, because what follows fills the channel that opening them takes.
+            // The streams are opened first: the other attacks fill the channel that opening them needs.
             let streams = open_streams(&me, &attack).await;
             let tasks = [
                 tokio::spawn(flood_streams(me.clone(), attack.clone())),
@@ -85,19 +83,19 @@ fn attacker(consultation: &Consultation, attack: &Arc<Attack>) -> std::thread::J
                 tokio::spawn(keep_streams_open(streams, attack.clone())),
                 tokio::spawn(change_names(me.clone(), attack.clone())),
             ];
-            // What the SFU or the engine refuses is their defence, not a failure of this test.
+            // Refusals of the SFU or the engine are their defence, not failures of this test.
             for task in tasks {
                 task.await?;
             }
             video.await??;
-            // The doctor has left by then, and the room with it.
+            // The room may be gone already: the doctor has left.
             let _ = room.close().await;
             Ok(())
         })
     })
 }
 
-/// Thirty pictures a second: steady ones before the attack, and then one of another size each.
+/// Sends thirty frames a second: of one size before the attack, then each of another size.
 async fn send_video(me: LocalParticipant, attack: Arc<Attack>) -> Result<()> {
     let size = |number: u64| {
         if number == 0 { (640, 360) } else { (320 + 2 * (number * 37 % 160), 180 + 2 * (number * 23 % 90)) }
@@ -123,7 +121,7 @@ async fn send_video(me: LocalParticipant, attack: Arc<Attack>) -> Result<()> {
     Ok(())
 }
 
-/// A thousand lines a second in the old form, over the channel that loses what it can't carry.
+/// Sends a thousand chat messages a second in the legacy format, as lossy data packets.
 async fn flood_packets(me: LocalParticipant, attack: Arc<Attack>) {
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     let mut number = 0_u64;
@@ -142,7 +140,7 @@ async fn flood_packets(me: LocalParticipant, attack: Arc<Attack>) {
     }
 }
 
-/// As many lines as streams as the channel takes beside all else.
+/// Sends as many chat messages as text streams as the channel carries beside the rest.
 async fn flood_streams(me: LocalParticipant, attack: Arc<Attack>) {
     let mut number = 0_u64;
     while attack.is_on() {
@@ -154,7 +152,7 @@ async fn flood_streams(me: LocalParticipant, attack: Arc<Attack>) {
     }
 }
 
-/// Chat lines of 10 MB, made of links.
+/// Sends chat messages of 10 MB that consist of links.
 async fn send_large_messages(me: LocalParticipant, attack: Arc<Attack>) {
     let text = "http://a.b ".repeat(1_000_000);
     while attack.is_on() {
@@ -162,13 +160,13 @@ async fn send_large_messages(me: LocalParticipant, attack: Arc<Attack>) {
             Attack::count(&attack.large);
         }
         let options = StreamTextOptions { topic: "chat-history".into(), ..Default::default() };
-        // Counted by the chat message; a patient isn't believed anyway.
+        // Counted with the chat message; a patient's history is ignored anyway.
         let _ = me.send_text(&text, options).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// 60 MB that travel as 60 kB.
+/// Sends files of 60 MB that are compressed to 60 kB.
 async fn send_bombs(me: LocalParticipant, attack: Arc<Attack>) {
     while attack.is_on() {
         let options = StreamByteOptions { topic: "files".into(), name: Some(ODD.into()), ..Default::default() };
@@ -179,7 +177,7 @@ async fn send_bombs(me: LocalParticipant, attack: Arc<Attack>) {
     }
 }
 
-/// Photos whose pixels would take hundreds of megabytes, and some that are shown.
+/// Sends photos whose pixels would take hundreds of megabytes, and some that can be shown.
 async fn send_photos(me: LocalParticipant, attack: Arc<Attack>) {
     let png = |side: u32| {
         let mut bytes = std::io::Cursor::new(Vec::new());
@@ -205,7 +203,6 @@ async fn send_photos(me: LocalParticipant, attack: Arc<Attack>) {
     }
 }
 
-/// Opens fifty streams.
 async fn open_streams(me: &LocalParticipant, attack: &Attack) -> Vec<ByteStreamWriter> {
     let mut writers = Vec::new();
     for number in 0..50 {
@@ -219,18 +216,18 @@ async fn open_streams(me: &LocalParticipant, attack: &Attack) -> Vec<ByteStreamW
     writers
 }
 
-/// Never ends these streams, and writes a little to each once a second.
+/// Writes a little to each stream once a second and never ends one.
 async fn keep_streams_open(writers: Vec<ByteStreamWriter>, attack: Arc<Attack>) {
     while attack.is_on() {
         for writer in &writers {
-            // A stream that the engine has given up is replaced by none.
+            // A stream that the engine has closed isn't replaced.
             let _ = writer.write(vec![7; 10_000]).await;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// Other names, metadata and attributes all the time, where the token allows it.
+/// Changes name, metadata and attributes all the time, where the token allows it.
 async fn change_names(me: LocalParticipant, attack: Arc<Attack>) {
     let mut number = 0;
     while attack.is_on() {
@@ -242,7 +239,7 @@ async fn change_names(me: LocalParticipant, attack: Arc<Attack>) {
     }
 }
 
-/// Memory of a process in MiB: now, and at the most so far.
+/// Returns the current and the peak memory of a process in MiB.
 fn memory_mib(process: u32) -> Option<(u64, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let field = |name: &str| {
@@ -252,16 +249,17 @@ fn memory_mib(process: u32) -> Option<(u64, u64)> {
     Some((field("VmRSS:")? / 1024, field("VmHWM:")? / 1024))
 }
 
-/// How long the window's thread, a program's first, has run so far, in milliseconds of a processor.
+/// Returns the CPU time of the window's thread (the first of its process) in milliseconds.
 fn ui_thread_ms(process: u32) -> Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/task/{process}/stat"))?;
-    // The name before may hold anything. User and system time are the 14th and 15th field, in hundredths of a second.
+    // The name before may contain anything. User and system time are the 14th and 15th field, in hundredths of a
+    // second.
     let (_, fields) = text.rsplit_once(')').context("no name in stat")?;
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
     Ok(ticks as f64 * 10.0)
 }
 
-/// Passes drawn a second, from the first of these seconds to before the last.
+/// Returns the passes per second from second `from` until before second `to`.
 fn drawn(report: &Value, from: u64, to: u64) -> Result<f64> {
     let seconds: Vec<(u64, u64)> = serde_json::from_value(report["ui_seconds"].clone())?;
     let within =
@@ -276,7 +274,7 @@ fn a_hostile_patient_neither_freezes_nor_fills_the_doctors_window() -> Result<()
     let display = Display::start(1400, 800)?;
     let folder = tempfile::tempdir()?;
     let seconds = attack_seconds();
-    // This doctor has answered before what the red button does.
+    // The doctor's settings already decide what hang-up does.
     let settings = folder.path().join("doctor config/autamedica");
     std::fs::create_dir_all(&settings)?;
     std::fs::write(settings.join("settings.json"), r#"{"hangUp": "leave"}"#)?;
@@ -288,7 +286,7 @@ fn a_hostile_patient_neither_freezes_nor_fills_the_doctors_window() -> Result<()
     let window = doctor.window(&display)?;
     display.xdotool(&["windowactivate", "--sync", &window, "key", "--clearmodifiers", "ctrl+shift+c"])?;
 
-    // The first second is for what has just begun.
+    // The first second is left out as start-up.
     std::thread::sleep(Duration::from_secs(2));
     let (calm, ran_before_calm) = (now_ms() / 1000, ui_thread_ms(doctor.id())?);
     std::thread::sleep(Duration::from_secs(CALM_SECONDS));
@@ -304,7 +302,7 @@ fn a_hostile_patient_neither_freezes_nor_fills_the_doctors_window() -> Result<()
     let (ended, ran_at_end) = (now_ms() / 1000, ui_thread_ms(doctor.id())?);
     let (_, peak) = memory_mib(doctor.id()).context("its memory")?;
 
-    // Hanging up while all of it goes on.
+    // Hangs up while the attack goes on.
     display.xdotool(&["windowactivate", "--sync", &window, "key", "--clearmodifiers", "ctrl+shift+c"])?;
     // The bar moves while the chat closes, which takes a fraction of this.
     std::thread::sleep(Duration::from_secs(1));
@@ -336,8 +334,8 @@ fn a_hostile_patient_neither_freezes_nor_fills_the_doctors_window() -> Result<()
         sent(&attack.frames),
     );
     ensure!(sent(&attack.lines) > 100 * seconds && sent(&attack.bombs) > 0 && sent(&attack.streams) == 50, "no attack");
-    // Where the SFU and the attacker want the same two cores, the window gets fewer turns. That it does no more in each says
-    // that it isn't held up, on any machine; the rate itself is for one that has nothing else to do.
+    // Where the SFU and the attacker compete for the same two cores, the window gets fewer passes. A steady cost per
+    // pass shows on any machine that the window isn't slowed down; the rate is checked on idle machines only.
     ensure!(cost_during <= cost_before * COST, "{cost_during:.1} ms a pass, and {cost_before:.1} before");
     if is_whole_minute() {
         ensure!(during >= before * 25.0 / 30.0, "{during:.1} passes a second, and {before:.1} before");

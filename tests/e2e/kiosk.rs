@@ -1,4 +1,4 @@
-//! The kiosk's own build, as a patient, an operator and a stranger meet it.
+//! Kiosk build as seen by a patient, an operator and a stranger.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -19,14 +19,14 @@ fn program() -> Result<PathBuf> {
     Ok(kiosk)
 }
 
-/// The longest literal part of each text of a locale file.
+/// Returns the longest literal part of each text of a locale file.
 fn texts(file: &str) -> Result<BTreeSet<String>> {
     let source = fs::read_to_string(workspace_file(&format!("assets/locales/{file}.ftl"))?)?;
     let patterns = source.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
         let text = line.split_once(" = ").map(|(_, text)| text).or_else(|| line.split_once("] ").map(|it| it.1))?;
         text.split(['{', '}']).map(str::trim).max_by_key(|part| part.len()).map(str::to_owned)
     });
-    // A single word may be the name of anything.
+    // Single words are left out: they may occur in other names.
     Ok(patterns.filter(|text| text.len() >= 10 && text.contains(' ')).collect())
 }
 
@@ -83,7 +83,7 @@ impl Kiosk {
         wait_until(&format!("the kiosk to say {text:?} {times} times"), HANG_GUARD, said).with_context(|| self.said())
     }
 
-    /// The process with the window, below its supervisor.
+    /// Returns the process with the window, below its supervisor.
     fn child(&self) -> Result<u32> {
         wait_until("the supervised kiosk", HANG_GUARD, || {
             descendants(self.process.id()).into_iter().find(|(_, it)| it.name == "autamedica").map(|(id, _)| id)
@@ -91,7 +91,7 @@ impl Kiosk {
     }
 }
 
-/// Runs the kiosk's program with something on its standard input, and returns whether it succeeded.
+/// Runs the kiosk's program with this standard input. Returns whether it succeeded.
 fn operator(folder: &Path, arguments: &[&str], input: &str) -> Result<bool> {
     use std::io::Write as _;
     let mut command = Kiosk::config(folder, Command::new(program()?));
@@ -101,7 +101,7 @@ fn operator(folder: &Path, arguments: &[&str], input: &str) -> Result<bool> {
     Ok(child.wait()?.success())
 }
 
-/// A picture for the documentation, when it is to be renewed.
+/// Saves a screenshot for the documentation if requested.
 fn keep_picture(display: &Display, window: &str, name: &str) -> Result<()> {
     let Some(folder) = std::env::var_os("AUTAMEDICA_SCREENS") else { return Ok(()) };
     display.screenshot(window, &Path::new(&folder).join(format!("{name}-es.png")))
@@ -138,7 +138,7 @@ fn a_kiosk_is_paired_once_serves_a_patient_and_lets_nobody_out() -> Result<()> {
     kiosk.wait_for("shown screen=Check", 1)?;
     kiosk.wait_for("the network was tried outcome=Ok", 1)?;
     keep_picture(&display, &window, "kiosk-check")?;
-    // "Entrar", at the lower left of the check.
+    // "Entrar", at the lower left of the check screen.
     display.xdotool(&["mousemove", "--window", &window, "100", "676", "click", "1"])?;
     wait_until("the patient's place", HANG_GUARD, || {
         let said = kiosk.said();
@@ -150,7 +150,7 @@ fn a_kiosk_is_paired_once_serves_a_patient_and_lets_nobody_out() -> Result<()> {
     }
     ensure!(kiosk.process.is_running()? && !kiosk.said().contains("text is missing"), "{}", kiosk.said());
 
-    // A crash in the middle: the next patient finds the first screen.
+    // After a crash during a call, the next patient gets the first screen.
     let crashed = kiosk.child()?;
     ensure!(Command::new("kill").args(["-ABRT", &crashed.to_string()]).status()?.success());
     kiosk.wait_for("the kiosk crashed", 1)?;
@@ -158,7 +158,7 @@ fn a_kiosk_is_paired_once_serves_a_patient_and_lets_nobody_out() -> Result<()> {
     let child = kiosk.child()?;
     ensure!(child != crashed);
 
-    // The system may end it, at once and whole.
+    // SIGTERM ends the kiosk and its supervisor at once.
     kiosk.process.signal(libc::SIGTERM)?;
     ensure!(kiosk.process.wait(HANG_GUARD)?.success(), "{}", kiosk.said());
     ensure!(!kiosk.said().contains(&code) && !kiosk.said().contains(&key), "a secret is in the log");

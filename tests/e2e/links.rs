@@ -1,4 +1,4 @@
-//! `autamedica://` links open the app: the desktop's own tools say so, in a scratch home.
+//! Registration for `autamedica://` links, checked with the desktop's own tools in a scratch home.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use autamedica_lab::built_program;
 fn in_home(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("HOME", home).env("XDG_DATA_HOME", home.join("data")).env("XDG_CONFIG_HOME", home.join("config"));
-    // What a desktop with none of its own falls back to.
+    // Without these, the tools use their generic implementation.
     command.env_remove("XDG_CURRENT_DESKTOP").env_remove("KDE_SESSION_VERSION");
     command
 }
@@ -19,7 +19,7 @@ fn a_registered_app_is_who_opens_our_links() -> Result<()> {
     let home = tempfile::tempdir()?;
     std::fs::create_dir_all(home.path().join("config"))?;
     let program = built_program("autamedica")?;
-    // Twice: registering again changes nothing.
+    // Registering again changes nothing.
     for _ in 0..2 {
         let output = in_home(&program, home.path()).arg("--register").output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! Whole programs together: our backend, our app in real windows, a browser, the SFU, and what happens when one dies.
+//! End-to-end tests of whole programs: backend, app in real windows, browser and SFU, including crashes.
 
 mod accessibility;
 mod browser;

@@ -1,4 +1,4 @@
-//! A person at the app: sees by what a screen reader is told, acts by mouse and keyboard.
+//! Simulated person at the app: reads the screen through accessibility, acts by mouse and keyboard.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_lab::{Control, Display, HANG_GUARD, Process, ScreenReader, built_program, wait_until};
 
-/// The call's bar goes when the pointer has rested for seconds.
+/// Interval of pointer movements; the call's bar hides when the pointer rests for seconds.
 const MOVES_EVERY: Duration = Duration::from_millis(500);
 
-/// Somebody in front of a window. Controls are named by the keys of their texts, so that one story runs in each language.
+/// Simulated person in front of a window. Controls are named by text keys, so that a test runs in each language.
 pub struct Person<'a> {
     display: &'a Display,
     reader: ScreenReader,
@@ -25,7 +25,7 @@ pub struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// Starts the app. Each window has a display of its own, because a person has one screen and a pointer.
+    /// Starts the app. Each window has its own display, because a person has one screen and one pointer.
     pub fn start(
         display: &'a Display,
         who: &str,
@@ -38,7 +38,7 @@ impl<'a> Person<'a> {
         let (title, log) = (format!("AutaMedica {who}"), folder.join(format!("{who}.log")));
         let mut app = display.command(built_program("autamedica")?);
         app.args(["--lang", language.code(), "--title", &title]).args(arguments);
-        // Nothing of whoever runs the test, and nothing left for them.
+        // The app neither uses nor changes the files of the user who runs the test.
         app.env("XDG_CONFIG_HOME", folder.join(format!("{who}-config")))
             .env("XDG_DATA_HOME", folder.join(format!("{who}-data")));
         app.env("HOME", folder).env("NO_COLOR", "1").env_remove("RUST_LOG");
@@ -50,28 +50,28 @@ impl<'a> Person<'a> {
         Ok(Self { display, reader, process, texts: Texts::new(language), title, log, pictures })
     }
 
-    /// The words of a text.
+    /// Returns a text in the person's language.
     pub fn words(&self, key: &str) -> String {
         self.texts.t(key).into_owned()
     }
 
-    /// The words of a text with values in it.
+    /// Returns a text with values in the person's language.
     pub fn words_with(&self, key: &str, values: &[(&'static str, Value<'_>)]) -> String {
         self.texts.with(key, values)
     }
 
-    /// Waits until something is there that is called so.
+    /// Waits for an element with the text of `key` as its name.
     pub fn sees(&mut self, key: &str) -> Result<Control> {
         let name = self.words(key);
         self.sees_named(&name)
     }
 
-    /// The same with the words themselves.
+    /// Waits for an element with this name.
     pub fn sees_named(&mut self, name: &str) -> Result<Control> {
         self.finds(name, |control| control.name == name)
     }
 
-    /// Waits until something is there whose words contain these.
+    /// Waits for an element whose name contains these words.
     pub fn reads(&mut self, words: &str) -> Result<Control> {
         self.finds(words, |control| control.name.contains(words))
     }
@@ -84,7 +84,7 @@ impl<'a> Person<'a> {
             seen.iter().rev().find(|control| control.width > 0 && is_it(control)).cloned()
         });
         if found.is_err() {
-            // What went wrong is often plain to see; without a picture the words below have to do.
+            // A screenshot helps to find the cause; the error below doesn't depend on it.
             let _ = self.pictures("failure");
         }
         found.with_context(|| {
@@ -94,17 +94,17 @@ impl<'a> Person<'a> {
         })
     }
 
-    /// Waits until something of this name is chosen.
+    /// Waits until the option or switch with this name is selected.
     pub fn chose(&mut self, name: &str) -> Result<Control> {
         self.finds(name, |control| control.name == name && (control.is("checked") || control.is("selected")))
     }
 
-    /// Whether something is called so now.
+    /// Returns whether an element with this name exists now.
     pub fn has_named(&mut self, name: &str) -> Result<bool> {
         Ok(self.reader.controls(self.process.id())?.iter().any(|control| control.name == name))
     }
 
-    /// Waits until nothing is called so any more.
+    /// Waits until no element has the text of `key` as its name.
     pub fn no_longer_sees(&mut self, key: &str) -> Result<()> {
         let name = self.words(key);
         wait_until(&format!("the end of {name:?} in {}", self.title), HANG_GUARD, || {
@@ -112,31 +112,31 @@ impl<'a> Person<'a> {
         })
     }
 
-    /// Clicks on something, with the pointer.
+    /// Clicks the element with the text of `key` as its name.
     pub fn clicks(&mut self, key: &str) -> Result<()> {
         let name = self.words(key);
         self.clicks_named(&name)
     }
 
-    /// The same with the words themselves.
+    /// Clicks the element with this name.
     pub fn clicks_named(&mut self, name: &str) -> Result<()> {
         self.clicks_it(name, |control| control.name == name)
     }
 
-    /// Clicks on what has these words in it.
+    /// Clicks the focusable element whose name contains these words.
     pub fn clicks_reading(&mut self, words: &str) -> Result<()> {
         self.clicks_it(words, |control| control.name.contains(words) && control.is("focusable"))
     }
 
     fn clicks_it(&mut self, what: &str, is_it: impl Fn(&Control) -> bool) -> Result<()> {
-        // Things move while a screen comes in, and the call's bar is there only when the pointer moves: what is pressed is
-        // where it was a moment ago, and can be pressed.
+        // Elements move during transitions, and the call's bar only exists while the pointer moves: the element must be
+        // pressable and in the same place twice in a row.
         let mut control = self.finds(what, &is_it)?;
         let display = self.display;
         let (x, y) = loop {
             let (x, y) = (control.x + control.width / 2, control.y + control.height / 2);
             let is_there = |it: &Control| is_it(it) && (it.pressable || !it.is("focusable"));
-            // A look takes its time on a busy machine, longer than the bar stays.
+            // Reading the screen takes longer on a busy machine than the bar stays.
             let again = while_moving(display, (x, y), || self.finds(what, is_there))?;
             if (again.x, again.y) == (control.x, control.y) {
                 break (x, y);
@@ -146,18 +146,16 @@ impl<'a> Person<'a> {
         self.points_at(x, y)?;
         self.display.xdotool(&["click", "1"])?;
         if control.role == "entry" {
-            // Who types before the caret is there types at the wrong place.
+            // Text typed before the field has the focus would be lost.
             self.finds(what, |it| is_it(it) && it.is("focused"))?;
         }
         Ok(())
     }
 
-    /// Moves the pointer.
     pub fn points_at(&self, x: i32, y: i32) -> Result<()> {
         points_at(self.display, x, y)
     }
 
-    /// Types.
     pub fn types(&self, text: &str) -> Result<()> {
         self.display.xdotool(&["type", "--delay", "20", text])?;
         Ok(())
@@ -169,14 +167,13 @@ impl<'a> Person<'a> {
         Ok(())
     }
 
-    /// Minimises the window.
     pub fn minimises(&self) -> Result<()> {
         let window = self.display.window(&self.title)?;
         self.display.xdotool(&["windowminimize", "--sync", &window])?;
         Ok(())
     }
 
-    /// Waits until a screen was shown so many times.
+    /// Waits until a screen has been shown this many times.
     pub fn is_at(&mut self, screen: &str, times: usize) -> Result<()> {
         let line = format!("shown screen={screen}");
         wait_until(&format!("{} to be at {screen}, time {times}", self.title), HANG_GUARD, || {
@@ -186,20 +183,18 @@ impl<'a> Person<'a> {
         .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
     }
 
-    /// Keeps a picture of the window.
     pub fn pictures(&self, name: &str) -> Result<()> {
         let window = self.display.window(&self.title)?;
         let file = self.pictures.join(format!("{name}-{}.png", self.texts.language().code()));
         self.display.screenshot(&window, &file)
     }
 
-    /// What the app has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
 
-/// Moves the pointer to and fro about a place for as long as something is done.
+/// Moves the pointer around a place while `act` runs.
 fn while_moving<T>(display: &Display, (x, y): (i32, i32), act: impl FnOnce() -> Result<T>) -> Result<T> {
     let (done, is_done) = mpsc::channel::<()>();
     std::thread::scope(|scope| {

@@ -1,6 +1,6 @@
-//! A call that is recorded, twice: asked for through the API, and by the doctor's button. What is in the files is looked at.
+//! Two recordings of a call, one requested through the API and one by the doctor's button. The tests inspect the files.
 //!
-//! `AUTAMEDICA_RECORDED_SECONDS=60` makes each of them longer.
+//! `AUTAMEDICA_RECORDED_SECONDS=60` makes each recording longer.
 
 use std::path::PathBuf;
 
@@ -14,9 +14,9 @@ use crate::person::Person;
 use crate::support::Backend;
 use crate::visit::picture;
 
-/// The test microphones' tones in hertz, as the app gives them to the roles, and as people are placed: the doctor left.
+/// Tones of the test microphones in hertz, in the order of the places in the picture: the doctor is left.
 const TONES: [f64; 2] = [660.0, 440.0];
-/// How long the doctor's camera is off at the end.
+/// Time in seconds for which the doctor's camera is off at the end.
 const WITHOUT_CAMERA: f64 = 4.0;
 
 #[test]
@@ -42,13 +42,13 @@ fn both_ways_of_recording_give_the_same_film() -> Result<()> {
 
     backend.start_recording(&visit)?;
     patient.clicks("consent-yes")?;
-    // A window that nobody looks at draws nothing: this machine has enough to do.
+    // A minimised window draws nothing, which saves CPU time.
     patient.minimises()?;
     lasts(&backend, &visit, seconds)?;
     backend.stop_recording(&visit)?;
     let asked_for = kept(&backend, &visit)?;
 
-    // The patient has consented already: nobody is asked twice.
+    // The patient has consented already and isn't asked again.
     doctor.clicks("record-start")?;
     lasts(&backend, &visit, seconds)?;
     doctor.presses("ctrl+e")?;
@@ -64,7 +64,7 @@ fn both_ways_of_recording_give_the_same_film() -> Result<()> {
     }
     let film = self::film(&by_button)?;
     is_whole(&film, &by_button)?;
-    // The doctor is left: it is their camera that goes off.
+    // The doctor, whose camera is switched off, is at the left.
     let off = film.seconds() - WITHOUT_CAMERA;
     shows(&film, 0, 2.0, off - 3.0)?;
     shows(&film, 1, 2.0, film.seconds() - 1.0)?;
@@ -73,7 +73,7 @@ fn both_ways_of_recording_give_the_same_film() -> Result<()> {
     Ok(())
 }
 
-/// Waits until a recording is so long.
+/// Waits until a recording has this length.
 fn lasts(backend: &Backend, visit: &Consultation, seconds: f64) -> Result<Recording> {
     let guard = HANG_GUARD + std::time::Duration::from_secs_f64(seconds);
     backend.recording_when(visit, guard, |it| it.state == RecordingState::Recording && it.duration_seconds >= seconds)
@@ -81,7 +81,7 @@ fn lasts(backend: &Backend, visit: &Consultation, seconds: f64) -> Result<Record
 
 fn kept(backend: &Backend, visit: &Consultation) -> Result<Recording> {
     let recording = backend.recording_when(visit, HANG_GUARD, |it| it.state == RecordingState::Ready)?;
-    // A busy machine leaves out pictures, and says so.
+    // A busy machine drops frames and reports that.
     let is_fine = matches!(recording.problem.as_deref(), None | Some("too-slow"));
     ensure!(is_fine && recording.parts.len() == 1, "{recording:?}");
     Ok(recording)
@@ -94,7 +94,7 @@ fn film(recording: &Recording) -> Result<Film> {
     Film::open(&file.context("a file")?, &PLACES)
 }
 
-/// As the backend says that it is, and with both voices in step with the pictures.
+/// Checks a file against the backend's description, and that both voices are in sync with the pictures.
 fn is_whole(film: &Film, recording: &Recording) -> Result<()> {
     film.is_as_documented()?;
     let (long, said) = (film.seconds(), recording.duration_seconds);
@@ -116,7 +116,7 @@ fn is_whole(film: &Film, recording: &Recording) -> Result<()> {
     Ok(())
 }
 
-/// Whether each second of a place has a camera's time in it.
+/// Checks that each second of a place in the picture shows a camera's time code.
 fn shows(film: &Film, place: usize, from: f64, until: f64) -> Result<()> {
     let delays = film.delays(place);
     println!("place {place}: {delays:.2?}");

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: our backend and our app as programs, and a browser as a foreign client.
+//! Shared parts of the end-to-end tests: backend and app as programs, and a browser as a foreign client.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,32 +20,33 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Milliseconds since 1970, as in reports.
+/// Returns the Unix time in milliseconds, as used in reports.
 pub fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     u64::try_from(now.as_millis()).expect("and before the year 584 million")
 }
 
-/// Our backend, as an operator starts it.
+/// Backend program, as started by an operator.
 pub struct Backend {
     process: Process,
     url: String,
 }
 
 impl Backend {
-    /// With nothing configured: it starts an SFU of its own. On a free port; waits until it is well.
+    /// Starts a backend on a free port with the default configuration, which starts its own SFU. Waits until it is
+    /// healthy.
     pub fn start() -> Result<Self> {
         Self::spawn(Command::new(built_program("autamedica-server")?))
     }
 
-    /// The same, with recordings kept in this folder.
+    /// Starts a backend that stores recordings in this folder.
     pub fn start_recording_into(folder: &Path) -> Result<Self> {
         let mut command = Command::new(built_program("autamedica-server")?);
         command.env("RECORDINGS_DIR", folder);
         Self::spawn(command)
     }
 
-    /// The newest recording of a consultation, as the API tells its doctor.
+    /// Returns the newest recording of a consultation, as the API returns it to the doctor.
     fn newest_recording(&self, visit: &Consultation) -> Result<Option<Recording>> {
         let path = format!("/api/consultations/{}/recordings", visit.consultation_id);
         let list: RecordingList = self.request_as(reqwest::Method::GET, &path, None, Some(&visit.doctor_token))?;
@@ -59,13 +60,12 @@ impl Backend {
         self.request_as(reqwest::Method::POST, &path, Some(&body), Some(&visit.doctor_token))
     }
 
-    /// Stops it.
     pub fn stop_recording(&self, visit: &Consultation) -> Result<RecordingStopped> {
         let path = format!("/api/consultations/{}/recording/stop", visit.consultation_id);
         self.request_as(reqwest::Method::POST, &path, None, Some(&visit.doctor_token))
     }
 
-    /// Waits until the newest recording of a consultation is as wanted.
+    /// Waits until the newest recording of a consultation meets a condition.
     pub fn recording_when(
         &self,
         visit: &Consultation,
@@ -80,7 +80,6 @@ impl Backend {
         found.with_context(|| format!("{seen:?}"))
     }
 
-    /// With an SFU that runs elsewhere.
     pub fn start_with(sfu: &Sfu) -> Result<Self> {
         let mut command = Command::new(built_program("autamedica-server")?);
         command.env("LIVEKIT_URL", sfu.url());
@@ -88,7 +87,8 @@ impl Backend {
         Self::spawn(command)
     }
 
-    /// With keys, and a consultation for a kiosk: its code, and the kiosk's key.
+    /// Starts a backend with API keys and a consultation. Returns it with the consultation's kiosk code and the kiosk's
+    /// API key.
     pub fn start_with_kiosk(folder: &Path) -> Result<(Self, String, String)> {
         let database = format!("sqlite:{}?mode=rwc", folder.join("kiosk.db").display());
         let make = |name: &str, scope: &str| -> Result<String> {
@@ -128,22 +128,19 @@ impl Backend {
         Ok(backend)
     }
 
-    /// Its address.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its process.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Kills it (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Kills (SIGKILL) the SFU that it started, not itself.
+    /// Kills the SFU that the backend started (SIGKILL), not the backend.
     pub fn kill_sfu(&self) -> Result<()> {
         let children = descendants(self.process.id());
         let (sfu, _) = children.iter().find(|(_, child)| child.name == "livekit-server").context("it runs no SFU")?;
@@ -152,14 +149,14 @@ impl Backend {
         Ok(())
     }
 
-    /// Creates a consultation between the people whom `autamedica --consultation` makes up for it.
+    /// Creates a consultation with the identities that `autamedica --consultation` uses for it.
     pub fn create(&self, id: &str) -> Result<Consultation> {
         let person = |role: Role| Id::new(format!("{role}-{id}"));
         let body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
         self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
     }
 
-    /// Creates a consultation that is encrypted end to end, or not.
+    /// Creates a consultation with or without end-to-end encryption.
     pub fn create_encrypted(&self, id: &str, e2ee: bool) -> Result<Consultation> {
         let person = |role: Role| Id::new(format!("{role}-{id}"));
         let mut body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
@@ -167,7 +164,7 @@ impl Backend {
         self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
     }
 
-    /// Creates a scheduled consultation with a waiting room, encrypted end to end, as an appointment system does.
+    /// Creates a scheduled, end-to-end encrypted consultation with a waiting room, as an appointment system does.
     pub fn schedule(&self, id: &str) -> Result<Consultation> {
         let person = |role: Role| Id::new(format!("{role}-{id}"));
         let mut body = CreateConsultation::new(Id::new(id)?, person(Role::Patient)?, person(Role::Doctor)?);
@@ -176,7 +173,7 @@ impl Backend {
         self.request(reqwest::Method::POST, "/api/consultations/create", Some(&serde_json::to_value(body)?))
     }
 
-    /// Who is in a room, and what they publish, as the SFU tells the backend.
+    /// Returns the participants and publications of a room, as the SFU reports them to the backend.
     pub fn stats(&self, room: &str) -> Result<RoomStats> {
         self.get(&format!("/api/rooms/{room}/stats"))
     }
@@ -196,7 +193,7 @@ impl Backend {
         body: Option<&Value>,
         key: Option<&str>,
     ) -> Result<T> {
-        // A test has one thread of its own and no use for an executor that outlives a question.
+        // A runtime per request: tests are synchronous and need none in between.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             // Another test of this process may have installed it.
@@ -214,7 +211,7 @@ impl Backend {
     }
 }
 
-/// Only what went wrong, unless somebody asked for more.
+/// Limits the log to errors unless the environment requests more.
 fn quiet(command: &mut Command) {
     command.stdin(Stdio::null());
     if std::env::var_os("RUST_LOG").is_none() {
@@ -222,7 +219,7 @@ fn quiet(command: &mut Command) {
     }
 }
 
-/// The app with test devices, in a call that ends by itself after `seconds`.
+/// App with test devices, in a call that ends by itself after `seconds`.
 pub struct App {
     process: Process,
     role: Role,
@@ -232,7 +229,6 @@ pub struct App {
 }
 
 impl App {
-    /// Starts it in a display.
     pub fn start(
         display: &Display,
         backend: &Backend,
@@ -245,7 +241,7 @@ impl App {
         Self::start_at(display, backend.url(), role, consultation, seconds, say, folder)
     }
 
-    /// The same with any backend's address.
+    /// Starts the app with this backend's address.
     pub fn start_at(
         display: &Display,
         server: &str,
@@ -259,7 +255,7 @@ impl App {
         Self::spawn(app, server, role, consultation, seconds, say, folder)
     }
 
-    /// In English, with a screen reader that listens.
+    /// Starts the app in English with a screen reader.
     pub fn start_heard(
         display: &Display,
         backend: &Backend,
@@ -289,7 +285,7 @@ impl App {
         app.args(["--role", role.as_str(), "--consultation", consultation, "--server", server, "--title", &title]);
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none", "--say", say]);
         app.args(["--seconds", &seconds.to_string(), "--report"]).arg(&report);
-        // Nobody's own settings, and none left behind.
+        // The app neither uses nor changes the settings of the user who runs the test.
         app.env("XDG_CONFIG_HOME", folder.join(format!("{role} config")));
         app.env("XDG_DATA_HOME", folder.join("data")).env_remove("AUTAMEDICA_DATA_DIR");
         app.env("DATABASE_URL", "sqlite::memory:").env("NO_COLOR", "1").env_remove("RUST_LOG");
@@ -297,22 +293,19 @@ impl App {
         Ok(Self { process: Process::spawn("autamedica", app)?, role, title, report, log })
     }
 
-    /// Its process.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Whether the call still goes on.
+    /// Returns whether the app still runs.
     pub fn is_running(&mut self) -> Result<bool> {
         self.process.is_running()
     }
 
-    /// Kills it (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Its window.
     pub fn window(&self, display: &Display) -> Result<String> {
         display.window(&self.title)
     }
@@ -321,7 +314,7 @@ impl App {
         std::fs::read_to_string(&self.log).unwrap_or_default().matches(text).count()
     }
 
-    /// Waits until a line was logged so many times.
+    /// Waits until a line has been logged this many times.
     pub fn wait_for_log(&mut self, text: &str, times: usize) -> Result<()> {
         wait_until(&format!("the {}'s app to log {text:?} {times} times", self.role), HANG_GUARD, || {
             (self.log_count(text) >= times).then_some(())
@@ -329,12 +322,12 @@ impl App {
         .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
     }
 
-    /// Waits until a screen was shown so many times.
+    /// Waits until a screen has been shown this many times.
     pub fn wait_for_screen(&mut self, screen: &str, times: usize) -> Result<()> {
         self.wait_for_log(&format!("shown screen={screen}"), times)
     }
 
-    /// Fails if it leaves the call within so long.
+    /// Checks that the app stays in the call for this time.
     pub fn stays_in_call(&mut self, long: Duration) -> Result<()> {
         let shown = self.log_count("shown screen=");
         let end = Instant::now() + long;
@@ -346,24 +339,23 @@ impl App {
         Ok(())
     }
 
-    /// Moves the pointer onto the button that hangs up: the last one of the bar in the middle of the lower edge, which
-    /// is wider for a doctor.
+    /// Moves the pointer onto hang-up: the last button of the bar at the lower edge, which is wider for a doctor.
     pub fn point_at_hang_up(&self, display: &Display) -> Result<()> {
         let window = self.window(display)?;
         display.xdotool(&["windowactivate", "--sync", &window])?;
         let x = if self.role == Role::Doctor { "908" } else { "824" };
-        // Two moves: the first one brings the bar back.
+        // The first of two moves makes the bar appear.
         display.xdotool(&["mousemove", "--window", &window, "640", "400"])?;
         display.xdotool(&["mousemove", "--window", &window, x, "632"])?;
         Ok(())
     }
 
-    /// Asks it to end, as the system does (SIGTERM); it hangs up, and leaves its report.
+    /// Asks the app to end (SIGTERM), which hangs up and writes the report.
     pub fn close(&mut self) -> Result<()> {
         self.process.signal(libc::SIGTERM)
     }
 
-    /// Waits for the end of the call, and returns what this client measured.
+    /// Waits for the end of the call and returns the report.
     pub fn report(mut self) -> Result<Value> {
         let status = self.process.wait(2 * HANG_GUARD)?;
         ensure!(status.success(), "the app failed: {status}");
@@ -373,7 +365,7 @@ impl App {
     }
 }
 
-/// What the browser shall do; `tests/web/driver.mjs` says it in detail.
+/// Instructions for the browser, documented in `tests/web/driver.mjs`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Instructions<'a> {
@@ -390,7 +382,6 @@ pub struct Instructions<'a> {
     pub stay: bool,
 }
 
-/// What it saw, heard and was answered.
 #[derive(Debug, Deserialize)]
 pub struct Seen {
     pub published: Vec<String>,
@@ -423,7 +414,7 @@ pub struct ChatLine {
     pub text: String,
 }
 
-/// An attempt to publish: whether it worked, else what the SFU answered.
+/// Result of an attempt to publish: success, or the SFU's answer.
 #[derive(Debug, Deserialize, PartialEq)]
 pub struct Attempt {
     pub published: bool,
@@ -436,13 +427,12 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// A browser that takes part in a call by itself, as the driver tells it to.
+/// Browser that takes part in a call under the driver's control.
 pub struct Browser {
     process: Process,
 }
 
 impl Browser {
-    /// Starts it.
     pub fn start(instructions: &Instructions<'_>) -> Result<Self> {
         workspace_file("tests/web/node_modules/playwright-core").context("run `cargo xtask setup --tests`")?;
         let mut node = Command::new("node");
@@ -456,11 +446,11 @@ impl Browser {
         Ok(Self { process })
     }
 
-    /// Waits until the other side has left, and returns what the browser saw.
+    /// Waits until the other side has left, and returns the browser's observations.
     pub fn seen(mut self) -> Result<Seen> {
         let mut output = String::new();
         let mut stdout = self.process.child().stdout.take().context("the driver's output")?;
-        // Its own patience ends this.
+        // The driver has a timeout of its own.
         stdout.read_to_string(&mut output)?;
         let status = self.process.wait(HANG_GUARD)?;
         ensure!(status.success(), "the browser's driver failed: {status}");

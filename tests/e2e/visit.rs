@@ -1,4 +1,4 @@
-//! A whole visit with mouse and keyboard, from the link to the stars, in both languages.
+//! Complete visit by mouse and keyboard, from the join link to the feedback, in both languages.
 //!
 //! `AUTAMEDICA_SCREENS=docs/screens cargo xtask test --test e2e -- visit` renews the pictures of the documentation.
 
@@ -13,7 +13,7 @@ use crate::person::Person;
 use crate::support::Backend;
 
 const TEST_DEVICES: [&str; 6] = ["--camera", "test", "--microphone", "test", "--speaker", "default"];
-/// PulseAudio's name for the lab's microphone.
+/// PulseAudio's name of the lab's microphone.
 const MICROPHONE: &str = "Remapped Monitor of Null Output";
 
 #[test]
@@ -30,7 +30,7 @@ fn visit(language: Language) -> Result<()> {
     let (folder, card) = (tempfile::tempdir()?, SoundCard::start(48_000)?);
     let recordings = folder.path().join("recordings");
     let backend = Backend::start_recording_into(&recordings)?;
-    // Larger than the windows, so that their frames fit too.
+    // The displays are larger than the windows, to have space for frames.
     let displays = [Display::start(1400, 860)?, Display::start(1400, 860)?];
     let visit = backend.schedule(&format!("visit-{}", language.code()))?;
     let sound = card.environment();
@@ -39,7 +39,7 @@ fn visit(language: Language) -> Result<()> {
         Person::start(display, who, language, &arguments, &sound.clone().map(|(k, v)| (k, v)), folder.path())
     };
 
-    // The link leads to a server that is new to the patient, then to the check, and from there to the waiting room.
+    // The link leads to an unknown server, then to the check screen, and to the waiting room.
     let mut patient = start(&displays[0], "patient", &[visit.patient_link.as_str()], "patient")?;
     patient.sees("server-title")?;
     patient.pictures("server")?;
@@ -54,7 +54,7 @@ fn visit(language: Language) -> Result<()> {
     patient.sees("waiting-title-alone")?;
     patient.pictures("waiting")?;
 
-    // The doctor sees who waits: on the day's list, and then at the door, and lets them in.
+    // The doctor sees the waiting patient in the day's list and on the stage, and admits them.
     let mut doctor = start(&displays[1], "doctor", &["--server", backend.url()], "doctor")?;
     let visit_id = visit.consultation_id.as_str();
     let name = doctor.words_with("day-consultation", &[("id", visit_id.into())]);
@@ -72,7 +72,7 @@ fn visit(language: Language) -> Result<()> {
     let admit = doctor.words_with("waiting-admit-named", &[("name", patients_name.as_str().into())]);
     doctor.sees_named(&admit)?;
     doctor.pictures("doctor-waiting")?;
-    // Only now is it true.
+    // The waiting room shows this once the doctor is in the room.
     patient.sees("waiting-title")?;
     ensure!(!patient.log().contains("shown screen=Call"), "the patient is in before being let in");
     doctor.clicks_named(&admit)?;
@@ -90,7 +90,7 @@ fn visit(language: Language) -> Result<()> {
 
     record(&mut doctor, &mut patient, &backend, &visit, &recordings)?;
 
-    // Another microphone, in the middle of a sentence.
+    // Switches the microphone during speech.
     patient.clicks("sound-devices")?;
     let microphone = format!("{}: {MICROPHONE}", patient.words("microphone-caption"));
     patient.sees_named(&microphone)?;
@@ -100,7 +100,7 @@ fn visit(language: Language) -> Result<()> {
     patient.chose(&microphone)?;
     patient.presses("Escape")?;
 
-    // The network goes, and comes back.
+    // The connection is lost and restored.
     backend.kill_sfu()?;
     patient.is_at("Reconnecting", 1)?;
     patient.pictures("reconnecting")?;
@@ -109,7 +109,7 @@ fn visit(language: Language) -> Result<()> {
     doctor.sees_named(&of_patient)?;
     patient.sees_named(&of_doctor)?;
 
-    // The doctor ends it for both; the patient says how it was.
+    // The doctor ends the call for both; the patient gives feedback.
     doctor.clicks("more-open")?;
     doctor.clicks("more-end")?;
     doctor.sees("end-all-title")?;
@@ -117,7 +117,7 @@ fn visit(language: Language) -> Result<()> {
     doctor.clicks("end-all-yes")?;
     patient.is_at("End", 1)?;
     doctor.is_at("End", 1)?;
-    // Notes that nobody saved aren't lost without a word.
+    // Unsaved notes aren't lost without a question.
     doctor.sees("notes-left-title")?;
     doctor.pictures("notes-left")?;
     doctor.clicks("notes-drop")?;
@@ -137,7 +137,7 @@ fn visit(language: Language) -> Result<()> {
     Ok(())
 }
 
-/// What the other's picture is called.
+/// Returns the accessible name of the other side's picture.
 pub fn picture(who: &Person<'_>, role: &str) -> String {
     let name = who.words(role);
     who.words_with("video-of", &[("name", name.as_str().into())])
@@ -151,7 +151,7 @@ fn chat_and_photo(doctor: &mut Person<'_>, patient: &mut Person<'_>, display: &D
     patient.presses("Return")?;
     patient.reads("Buenos dias, doctora")?;
     patient.clicks("file-attach")?;
-    // There is no file dialog on this machine, so the app asks for the path.
+    // This machine has no file dialog, so the app asks for the path.
     patient.sees("file-path-send")?;
     patient.types(photo.to_str().context("the photo's path")?)?;
     patient.presses("Return")?;
@@ -167,7 +167,7 @@ fn chat_and_photo(doctor: &mut Person<'_>, patient: &mut Person<'_>, display: &D
     patient.clicks("chat-close")
 }
 
-/// What else the doctor has at hand.
+/// Visits the doctor's other panels.
 fn panels(doctor: &mut Person<'_>) -> Result<()> {
     doctor.clicks("more-open")?;
     doctor.clicks("more-people")?;
@@ -196,7 +196,7 @@ fn share(doctor: &mut Person<'_>, patient: &mut Person<'_>) -> Result<()> {
     wait_until("the end of the share", HANG_GUARD, || matches!(patient.has_named(&screen), Ok(false)).then_some(()))
 }
 
-/// By the doctor's button, with the patient's consent: not a byte before it.
+/// Records by the doctor's button with the patient's consent; no byte is recorded before it.
 fn record(
     doctor: &mut Person<'_>,
     patient: &mut Person<'_>,
@@ -224,7 +224,7 @@ fn record(
     Ok(())
 }
 
-/// How many films a folder holds, at any depth.
+/// Returns the number of recordings in a folder, at any depth.
 fn films(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries

@@ -1,9 +1,9 @@
-// A web client that is measured: it publishes a test card that carries the time and a tone, and reads the other side's.
+// Measured web client: publishes a test card with a time code and a tone, and reads those of the other side.
 
 const { Room, RoomEvent, Track, LocalVideoTrack, LocalAudioTrack } = globalThis.LivekitClient;
 
 const [WIDTH, HEIGHT, FPS] = [1280, 720, 30];
-/** The time in milliseconds, modulo 2^32, as black and white blocks in the top rows, and 8 more bits to check it. */
+/** Draws the time in milliseconds, modulo 2^32, as black and white blocks in the top rows, with 8 check bits. */
 const BITS = 40;
 const BLOCK = WIDTH / BITS;
 
@@ -47,7 +47,7 @@ function tone() {
 const strip = new OffscreenCanvas(BITS, 1).getContext('2d', { willReadFrequently: true });
 strip.imageSmoothingEnabled = false;
 
-/** The time on a card, or nothing when there is none. */
+/** Returns the time on a card, or nothing if there is none. */
 function readTime(video) {
   const scale = video.videoHeight / HEIGHT;
   strip.drawImage(video, 0, 12 * scale, video.videoWidth, 8 * scale, 0, 0, BITS, 1);
@@ -64,7 +64,7 @@ const latencies = [];
 let joinMs;
 let size;
 
-/** Joins, and publishes as soon as it can. */
+/** Joins and publishes. */
 export async function join(url, token) {
   const asked = performance.now();
   const room = new Room({ adaptiveStream: false, dynacast: false });
@@ -93,13 +93,13 @@ export async function join(url, token) {
   await room.localParticipant.publishTrack(tone(), { source: Track.Source.Microphone, dtx: false });
 }
 
-/** Starts counting anew. */
+/** Resets the counters. */
 export async function reset() {
   shown.length = 0;
   latencies.length = 0;
 }
 
-/** What was seen since. */
+/** Returns the measurements since the reset. */
 export async function figures() {
   const sorted = latencies.toSorted((a, b) => a - b);
   const percentile = (share) => sorted[Math.round((sorted.length - 1) * share)];

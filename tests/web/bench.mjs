@@ -1,16 +1,16 @@
 // Measures one web client in one call. Reads { url, token, browser, seconds } as JSON from standard input; prints its
-// figures, and what the whole browser cost meanwhile, as JSON.
+// figures and the cost of the whole browser as JSON.
 
 import { readFile, readdir } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { withPage } from './browser.mjs';
 
-/** Ticks of /proc's clock in a second: Linux has used this figure on every desktop platform. */
+/** Ticks per second of /proc's clock, the same on all desktop platforms. */
 const TICKS = 100;
-/** The last seconds are measured, as in the native client. */
+/** Measured seconds at the end, as in the native client. */
 const WINDOW_SECONDS = 10;
 
-/** Processor time in seconds and memory in MiB of everything below this process: the browser. */
+/** Returns CPU time in seconds and memory in MiB of this process's descendants: the browser. */
 async function cost() {
   const processes = new Map();
   for (const id of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)) {

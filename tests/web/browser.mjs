@@ -1,4 +1,4 @@
-// Serves the peer's page and opens it in a browser of its own, with a made-up camera and no network but loopback.
+// Serves the peer's page and opens it in a separate browser with a fake camera and no network but loopback.
 
 import { createServer } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const page = (script) => `<!doctype html><meta charset="utf-8"><title>Browser pe
 <script src="/livekit-client.js"></script><script src="/socket.io-client.js"></script>
 <script type="module" src="${script}"></script>`;
 
-/** Serves a page with this script on a free port: cameras and microphones need an origin, which a file has not. */
+/** Serves a page with this script on a free port: cameras and microphones need an origin, which files lack. */
 async function serve(script) {
   const server = createServer(async (request, response) => {
     if (request.url === '/') {
@@ -36,12 +36,12 @@ async function serve(script) {
   return server;
 }
 
-/** As `withPages` with one page, whose function `use` gets. */
+/** Like `withPages` for one page; `use` gets its function. */
 export function withPage(executable, script, use) {
   return withPages(executable, script, 1, ([run]) => use(run));
 }
 
-/** Opens so many pages in `executable`, calls `use` with a list of functions that call each page's, and closes all of it again. */
+/** Opens `number` pages in `executable`, calls `use` with a list of functions that call each page's, and closes everything. */
 export async function withPages(executable, script, number, use) {
   const server = await serve(script);
   const profile = await mkdtemp(join(tmpdir(), 'browser-peer-'));
@@ -54,8 +54,8 @@ export async function withPages(executable, script, number, use) {
         '--use-fake-device-for-media-stream=fps=30',
         '--use-fake-ui-for-media-stream',
         '--autoplay-policy=no-user-gesture-required',
-        '--allow-loopback-in-peer-connection', // the SFU may be on a machine without any other network
-        '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost', // and no other is asked for anything
+        '--allow-loopback-in-peer-connection', // the machine may have no other network
+        '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost', // no other hosts are contacted
       ],
     });
     try {

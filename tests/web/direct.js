@@ -1,5 +1,5 @@
-// A browser in a peer-to-peer call, as an existing web page is: one RTCPeerConnection, Socket.io for signaling, and whoever is
-// there first offers. The Socket.io client is written here: one WebSocket and the default namespace.
+// Browser in a peer-to-peer call, like existing web pages: one RTCPeerConnection with Socket.io for signaling; the first user
+// sends the offer. The Socket.io client is part of this file: one WebSocket and the default namespace.
 
 const FFT_SIZE = 16384;
 
@@ -56,7 +56,7 @@ export async function join(url, roomId, userId, toneHz) {
   });
 }
 
-/** Makes the peer connection. */
+/** Creates the peer connection. */
 function connect(stream) {
   pc = new RTCPeerConnection({ iceServers: [] });
   early = [];
@@ -124,7 +124,7 @@ function picture(element) {
   return Array.from({ length: data.length / 4 }, (_, pixel) => data[4 * pixel + 1]);
 }
 
-/** Frequency of the remote tone. */
+/** Returns the frequency of the remote tone. */
 export async function listen(patience) {
   const track = await until('remote audio', patience, () => audioTrack);
   const analyser = new AnalyserNode(audio, { fftSize: FFT_SIZE, smoothingTimeConstant: 0 });
@@ -137,7 +137,7 @@ export async function listen(patience) {
     const median = Float32Array.from(spectrum).sort()[spectrum.length >> 1];
     const stands = spectrum[peak] - median > 40;
     if (!stands || peak !== candidate.peak) candidate = { peak: stands ? peak : 0, at: audio.currentTime };
-    // Twice the same in samples that don't overlap is steady.
+    // Two equal values from samples that don't overlap count as a steady tone.
     if (!stands || audio.currentTime - candidate.at < FFT_SIZE / audio.sampleRate) return undefined;
     return (peak * audio.sampleRate) / FFT_SIZE;
   });
@@ -148,7 +148,7 @@ export function left(patience) {
   return until('the departure', patience, () => leftBy);
 }
 
-/** Forgets the last departure. */
+/** Resets the flag of the other side's departure. */
 export function forget() {
   leftBy = undefined;
 }

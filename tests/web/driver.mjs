@@ -1,13 +1,13 @@
-// Drives one browser through one call. Reads its instructions as JSON from standard input (tokens have no place on a
-// command line), and prints what the browser saw and heard as JSON.
+// Drives a browser through a call. Reads instructions as JSON from standard input (tokens must not be on a command
+// line), and prints the browser's observations as JSON.
 //
-// { url, token, browser,      where to join, as whom, and which browser to start
-//   key,                      of the end-to-end encryption; null without
-//   toneHz, say, videoCodec,  what to send, and in which codec; null is the SDK's default
-//   width, watchMs,           how wide a picture to wait for, and how long to watch it
-//   patienceMs,               how long anything may take
-//   attempts: ["screen_share"] sources to publish from whatever the token says
-//   stay,                     in the call until the other side has left
+// { url, token, browser,      SFU, token, and browser to start
+//   key,                      key of the end-to-end encryption; null without
+//   toneHz, say, videoCodec,  tone, chat message and codec to send; a null codec is the SDK's default
+//   width, watchMs,           picture width to wait for, and time to watch it
+//   patienceMs,               timeout of each step
+//   attempts: ["screen_share"] sources to publish regardless of the token
+//   stay,                     whether to stay until the other side has left
 // }
 
 import { text } from 'node:stream/consumers';

@@ -1,5 +1,5 @@
-// One side of a call from peer to peer, as the existing web pages make it: one RTCPeerConnection, and whoever is there first
-// offers. The driver calls these functions; each returns plain data.
+// One side of a peer-to-peer call, like existing web pages: one RTCPeerConnection; the first user sends the offer.
+// The driver calls these functions; each returns plain data.
 
 const connection = new RTCPeerConnection();
 const events = [];
@@ -48,7 +48,7 @@ async function inbound(kind) {
   return stats.find((entry) => entry.type === 'inbound-rtp' && entry.kind === kind);
 }
 
-/** What comes from the other side: pictures a second, over two seconds, their width, and packets of sound. */
+/** Returns what is received over two seconds: frames per second, their width, and audio packets. */
 async function watch(milliseconds) {
   const first = await until('pictures', milliseconds, async () => {
     const video = await inbound('video');

@@ -1,9 +1,9 @@
-// Has two browser pages call each other over our Socket.io. Reads its instructions as JSON from standard input, and prints what
-// each side saw as a JSON list.
+// Connects two browser pages over the backend's Socket.io. Reads instructions as JSON from standard input, and prints the
+// observations of both sides as a JSON list.
 //
-// { url, browser, room,                where, and which browser to start
-//   sides: [{ user, token, transport }], who comes first, and who second
-//   patienceMs }                       how long anything may take
+// { url, browser, room,                backend, browser to start, and room
+//   sides: [{ user, token, transport }], first and second user
+//   patienceMs }                       timeout of each step
 
 import { text } from 'node:stream/consumers';
 import { withPages } from './browser.mjs';

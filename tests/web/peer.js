@@ -1,4 +1,4 @@
-// One participant of a LiveKit room, in a browser: what an integrator's web page would do with our tokens.
+// Participant of a LiveKit room in a browser, as an integrator's web page with the backend's tokens.
 // The driver calls these functions one by one; each returns plain data.
 
 const { ExternalE2EEKeyProvider, Room, Track, LocalVideoTrack, LocalAudioTrack } = globalThis.LivekitClient;
@@ -7,7 +7,7 @@ const CHAT_TOPIC = 'lk.chat';
 /** Bins of the spectrum: at 48 kHz each is 2.9 Hz wide. */
 const FFT_SIZE = 16384;
 
-/** Why the SFU refuses a request, by number (`RequestResponse.Reason` of LiveKit's protocol). */
+/** Reasons why the SFU refuses a request, by number (`RequestResponse.Reason` of LiveKit's protocol). */
 const REASONS = ['OK', 'NOT_FOUND', 'NOT_ALLOWED', 'LIMIT_EXCEEDED'];
 
 let room;
@@ -15,7 +15,7 @@ const chat = [];
 const refusals = [];
 const audio = new AudioContext({ sampleRate: 48000 });
 
-/** Asks `check` again and again until it gives something. */
+/** Polls `check` until it returns something. */
 async function until(what, milliseconds, check) {
   const deadline = performance.now() + milliseconds;
   for (;;) {
@@ -26,7 +26,7 @@ async function until(what, milliseconds, check) {
   }
 }
 
-/** The other participant's track from this source, once it is subscribed. */
+/** Waits for the other participant's track from this source. */
 function remoteTrack(source, milliseconds) {
   return until(`a remote ${source}`, milliseconds, () => {
     for (const participant of room.remoteParticipants.values()) {
@@ -51,7 +51,7 @@ export async function join(url, token, key) {
   });
   const asked = performance.now();
   await room.connect(url, token, { autoSubscribe: true });
-  // The SFU's own words when it refuses a request.
+  // Collects the SFU's refusals.
   room.engine.on('signalRequestResponse', (response) => {
     refusals.push({ request: response.request?.case, reason: REASONS[response.reason] ?? response.reason });
   });
@@ -66,7 +66,7 @@ export async function join(url, token, key) {
 /** Publishes the camera in this codec (or the SDK's default), and a pure tone as the microphone. */
 export async function publish(toneHz, videoCodec) {
   const resolution = { width: 1280, height: 720, frameRate: 30 };
-  // In this codec alone: without a second one for receivers who lack it.
+  // No backup codec for receivers without this one.
   await room.localParticipant.setCameraEnabled(true, { resolution }, { videoCodec, backupCodec: !videoCodec });
   await audio.resume();
   const tone = new OscillatorNode(audio, { frequency: toneHz });
@@ -75,7 +75,7 @@ export async function publish(toneHz, videoCodec) {
   tone.start();
   await room.localParticipant.publishTrack(new LocalAudioTrack(microphone.stream.getAudioTracks()[0]), {
     source: Track.Source.Microphone,
-    // Silence suppression and redundancy have nothing to do with what is tested.
+    // The tests don't cover silence suppression and redundancy.
     dtx: false,
   });
   return [...room.localParticipant.trackPublications.values()].map((publication) => publication.source).sort();
@@ -86,7 +86,7 @@ export async function watch(width, milliseconds, patience) {
   const track = await remoteTrack(Track.Source.Camera, patience);
   const video = track.attach();
   document.body.append(video);
-  // A call begins small and grows as the bandwidth becomes known.
+  // The picture starts small and grows with the estimated bandwidth.
   await until(`a picture ${width} pixels wide`, patience, () => video.videoWidth >= width);
   const before = picture(video);
   let frames = 0;
@@ -111,12 +111,12 @@ export async function watch(width, milliseconds, patience) {
     fps: frames / seconds,
     codec: report.find((record) => record.id === inbound.codecId)?.mimeType,
     meanLuma: after.reduce((sum, luma) => sum + luma, 0) / after.length,
-    /** The share of the picture that moved between the first and the last frame. */
+    /** Share of the picture that changed between the first and the last frame. */
     changed: changed / after.length,
   };
 }
 
-/** The picture's brightness, 0 to 255, at 64 times 36 points. */
+/** Returns the picture's brightness, 0 to 255, at 64 by 36 points. */
 function picture(video) {
   const canvas = new OffscreenCanvas(64, 36);
   const context = canvas.getContext('2d');
@@ -128,7 +128,7 @@ function picture(video) {
   });
 }
 
-/** Listens to the other side until a tone stands out, and says which. */
+/** Returns the frequency of the other side's tone once it stands out. */
 export async function listen(patience) {
   const track = await remoteTrack(Track.Source.Microphone, patience);
   // Chromium decodes a remote track only while some element plays it.
@@ -145,7 +145,7 @@ export async function listen(patience) {
     const level = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
     const peak = spectrum.reduce((best, power, bin) => (power > spectrum[best] ? bin : best), 0);
     const median = Float32Array.from(spectrum).sort()[spectrum.length >> 1];
-    // 40 dB over the middle of the spectrum is a tone, not noise; twice in samples that don't overlap, it is steady.
+    // A peak 40 dB over the median of the spectrum is a tone. Two equal ones from samples that don't overlap are steady.
     const stands = level > 0.001 && spectrum[peak] - median > 40;
     if (!stands || peak !== candidate.peak) candidate = { peak: stands ? peak : 0, at: audio.currentTime };
     if (!stands || audio.currentTime - candidate.at < FFT_SIZE / audio.sampleRate) return undefined;
@@ -157,14 +157,14 @@ export async function say(text) {
   await room.localParticipant.sendText(text, { topic: CHAT_TOPIC });
 }
 
-/** The chat lines of others, once there is one. */
+/** Waits for a chat message and returns all those of others. */
 export function heardChat(patience) {
   return until('a chat message', patience, () => (chat.length > 0 ? chat : undefined));
 }
 
 /**
- * Tries to publish from a source, as a client that ignores what its token says would: the web SDK's own check is
- * switched off, so that the answer is the SFU's.
+ * Tries to publish from a source, like a client that ignores its token: the web SDK's own check is disabled, so that the
+ * SFU answers.
  */
 export async function tryToPublish(source, patience) {
   const participant = room.localParticipant;
@@ -175,7 +175,7 @@ export async function tryToPublish(source, patience) {
     () => ({ published: true }),
     (error) => ({ published: false, sdk: `${error.name}: ${error.message}` }),
   );
-  // The SFU says no at once; the SDK doesn't listen, and gives up only after ten seconds.
+  // The SFU refuses at once; the SDK ignores that and gives up only after ten seconds.
   const refused = until(`an answer to publishing ${source}`, patience, () => refusals[before]);
   return Promise.race([publishing, refused.then((refusal) => ({ published: false, sfu: refusal }))]);
 }

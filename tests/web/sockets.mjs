@@ -1,10 +1,10 @@
-// Socket.io clients for the tests, as an existing web page has them. Each line of standard input is a command:
+// Socket.io clients for the tests, like those of existing web pages. Each line of standard input is a command:
 //
 // { open: NAME, url, options }   connect a socket
 // { emit: NAME, event, data }    send an event
 // { close: NAME }                disconnect it
 //
-// Everything that a socket hears is a line of standard output: { socket, event, data }. The library's own `connect`,
+// Each received event is a line of standard output: { socket, event, data }. The library's own `connect`,
 // `connect_error` and `disconnect` are events among them, with the reason as data.
 
 import { createInterface } from 'node:readline';
@@ -17,7 +17,7 @@ function tell(socket, event, data) {
 }
 
 function open(name, url, options) {
-  // A manager of its own: the library would share one connection among the sockets of a page.
+  // A separate manager: the library would share one connection among all sockets.
   const socket = io(url, { forceNew: true, reconnection: false, ...options });
   socket.on('connect', () => tell(name, 'connect', socket.io.engine.transport.name));
   socket.on('connect_error', (error) => tell(name, 'connect_error', error.message));

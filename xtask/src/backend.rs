@@ -1,4 +1,4 @@
-//! Our backend as a child of this process, with nothing configured: it starts the SFU.
+//! Backend as a child process with the default configuration: it starts its own SFU.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,21 +12,20 @@ use serde_json::Value;
 
 use crate::step::say;
 
-/// The backend's usual port.
 const PORT: u16 = 8888;
 
-/// A running backend; it ends with this.
+/// Running backend, which ends when this is dropped.
 pub struct Backend {
     process: Process,
     port: u16,
 }
 
 impl Backend {
-    /// Starts it, at its usual port if that is free, logging to a file, and waits until it, its SFU and its database
-    /// are well.
+    /// Starts the backend, at its default port if that is free, with its log in a file. Waits until backend, SFU and
+    /// database are healthy.
     ///
     /// # Errors
-    /// When it ends or isn't well within a minute.
+    /// The backend ends, or isn't healthy within a minute.
     pub fn start(log: &Path) -> Result<Self> {
         let is_free = TcpListener::bind(("127.0.0.1", PORT)).is_ok();
         let port = if is_free { PORT } else { free_port()? };
@@ -45,24 +44,23 @@ impl Backend {
         Ok(backend)
     }
 
-    /// Its address.
     pub fn url(&self) -> String {
         format!("http://localhost:{}", self.port)
     }
 
-    /// That it still runs.
+    /// Checks that the backend still runs.
     ///
     /// # Errors
-    /// When it doesn't.
+    /// The backend has ended.
     pub fn check(&mut self) -> Result<()> {
         ensure!(self.process.is_running()?, "the backend has ended");
         Ok(())
     }
 
-    /// Asks it something, and returns the answer's `data`.
+    /// Sends a request and returns the `data` of the answer.
     ///
     /// # Errors
-    /// When it doesn't answer, or answers no.
+    /// There is no answer, or it is an error.
     pub fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).context("connecting to the backend")?;
@@ -84,10 +82,10 @@ impl Backend {
     }
 }
 
-/// Sends a program's output to a file, and nothing in.
+/// Redirects a program's output to a file and closes its input.
 ///
 /// # Errors
-/// When the file can't be made.
+/// The file can't be created.
 pub fn log_to(command: &mut Command, file: &Path) -> Result<()> {
     let log = std::fs::File::create(file).with_context(|| format!("making {}", file.display()))?;
     command.stdin(std::process::Stdio::null()).stdout(log.try_clone()?).stderr(log);

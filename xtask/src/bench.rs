@@ -1,4 +1,4 @@
-//! Our client beside a web client, in the same call on the same SFU.
+//! Benchmarks of the native client against a web client, in the same call on the same SFU.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,34 +15,34 @@ use crate::step::{self, say};
 use crate::workspace::{cargo, root};
 use crate::{bench_server, bench_start, demo, setup};
 
-/// What the browser may take to start and stop, on top of the call.
+/// Time for the browser to start and stop, in addition to the call.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// What to measure.
+/// Benchmark to run.
 #[derive(Subcommand)]
 pub enum Bench {
-    /// A call of two native clients, then one of two web clients (LiveKit's web SDK in headless Chromium).
+    /// Compare a call of two native clients with one of two web clients (LiveKit's web SDK in headless Chromium).
     Client {
-        /// How long each call lasts; its last ten seconds count.
+        /// Duration of each call; its last ten seconds are measured.
         #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u64).range(15..=600))]
         seconds: u64,
-        /// Write the figures to this file too, as JSON.
+        /// Also write the results to this file, as JSON.
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
     },
-    /// Twelve people in one room: what the doctor's window costs, and what is paused while nobody looks.
+    /// Measure the doctor's window with twelve participants, and the streams paused while nobody looks.
     Crowd {
-        /// How long the call lasts.
+        /// Duration of the call.
         #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(30..=36_000))]
         seconds: u64,
     },
-    /// How soon the start screen is there and what it takes at rest, beside a browser's empty window.
+    /// Measure how fast the start screen appears and what it costs when idle, compared with an empty browser window.
     Start(bench_start::Options),
-    /// Our backend, then the web stack's token server, creating consultations as fast as they can.
+    /// Compare the backend with the web stack's token server, both creating consultations as fast as they can.
     Server(bench_server::Options),
 }
 
-/// The columns: a figure's name in the reports, and its heading.
+/// Columns: names of the figures in the reports, and headings.
 const COLUMNS: [(&str, &str); 6] = [
     ("join_ms", "join ms"),
     ("video_fps", "fps"),
@@ -55,7 +55,7 @@ const COLUMNS: [(&str, &str); 6] = [
 /// Measures, and prints a table.
 ///
 /// # Errors
-/// When a call fails.
+/// A call fails.
 pub fn run(bench: &Bench) -> Result<()> {
     let (seconds, report) = match bench {
         Bench::Client { seconds, report } => (seconds, report),
@@ -132,7 +132,7 @@ fn web(seconds: u64, folder: &Path) -> Result<Vec<Value>> {
 }
 
 fn figures(client: &mut Process, guard: Duration) -> Result<Value> {
-    // Its output is one line, which waits in the pipe.
+    // The output is one line, which fits in the pipe.
     let status = client.wait(guard)?;
     ensure!(status.success(), "the web client failed ({status})");
     let mut output = String::new();
@@ -141,7 +141,7 @@ fn figures(client: &mut Process, guard: Duration) -> Result<Value> {
     Ok(with_memory(serde_json::from_str(&output).context("reading the web client's figures")?, "pss_mib"))
 }
 
-/// Gives a client's memory the name that both kinds share.
+/// Copies a client's memory figure to the name that both kinds of clients share.
 fn with_memory(mut client: Value, figure: &str) -> Value {
     client["memory_mib"] = client[figure].clone();
     client

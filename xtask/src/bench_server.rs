@@ -1,5 +1,6 @@
-//! Our backend beside the web stack's token server (`bench/web`), with the same load and the same SFU. The rival is measured
-//! twice: with a database as ours, and as it is found in the wild, with a `Map` that is gone when it ends.
+//! Benchmark of the backend against the web stack's token server (`bench/web`), with the same load and the same SFU.
+//! The rival is measured twice: with a database like the backend's, and as it is common, with a `Map` that is lost at
+//! its end.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,19 +17,19 @@ use serde_json::{Value, json};
 use crate::step::{self, say};
 use crate::workspace::{cargo, root};
 
-/// How to measure.
+/// Options of the benchmark.
 #[derive(Args)]
 pub struct Options {
-    /// How long each server is under load.
+    /// Duration of the load on each server.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=600))]
     seconds: u64,
-    /// How many callers ask at once, each as soon as it has its answer.
+    /// Number of concurrent callers; each sends its next request on the previous answer.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=256))]
     callers: u32,
     /// Measure this build of the backend instead of a fresh one of the profile `server`.
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
-    /// Write the figures to this file too, as JSON.
+    /// Also write the results to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -44,19 +45,19 @@ struct Row {
     p50_ms: f64,
     p99_ms: f64,
     memory_mib: f64,
-    /// What a request costs the server, in milliseconds of one core.
+    /// CPU time of the server per request, in milliseconds of one core.
     cpu_ms: f64,
-    /// What it costs the SFU; the stub's work is this process's.
+    /// CPU time of the SFU per request; `None` for the stub, which runs in this process.
     sfu_cpu_ms: Option<f64>,
 }
 
 /// Measures, and prints a table.
 ///
 /// # Errors
-/// When a server doesn't start, or an answer isn't a consultation.
+/// A server doesn't start, or an answer isn't a consultation.
 pub fn run(options: &Options) -> Result<()> {
     let ours = match &options.server {
-        // It is started in another folder.
+        // The server is started in another folder, so the path must be absolute.
         Some(program) => program.canonicalize().with_context(|| format!("no program at {}", program.display()))?,
         None => {
             let mut build = cargo();
@@ -105,15 +106,14 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Where the rival lies.
 fn rival() -> PathBuf {
     root().join("bench/web")
 }
 
-/// Starts a server in a folder of its own and puts it under load.
+/// Starts a server in its own folder and measures it under load.
 fn measure(options: &Options, ours: &Path, server: &'static str, sfu: &'static str, stub: &str) -> Result<Row> {
     let folder = tempfile::tempdir().context("making a folder")?;
-    // Each has an SFU of its own: rooms stay open for hours, and cost it something all that time.
+    // Each server gets its own SFU: rooms stay open for hours and keep costing CPU time.
     let real = (sfu == "SFU").then(Sfu::start).transpose()?;
     let url = real.as_ref().map_or_else(|| stub.to_owned(), Sfu::url);
     let port = free_port()?;
@@ -139,7 +139,7 @@ fn measure(options: &Options, ours: &Path, server: &'static str, sfu: &'static s
     let process = Process::spawn(server, command)?;
     wait_until(server, HANG_GUARD, || TcpStream::connect(("127.0.0.1", port)).ok())?;
     say(format_args!("{server}, {sfu}: {} callers for {} s", options.callers, options.seconds));
-    // Warm: the first seconds are a just-in-time compiler's.
+    // Warm-up: a just-in-time compiler needs the first seconds.
     load(port, options.callers, Duration::from_secs(2))?;
     let cpu = || (cpu_time(process.id()), real.as_ref().and_then(|sfu| cpu_time(sfu.pid())));
     let before = cpu();
@@ -165,10 +165,10 @@ fn measure(options: &Options, ours: &Path, server: &'static str, sfu: &'static s
     })
 }
 
-/// Asks for new consultations again and again, and gives how long each answer took, in microseconds.
+/// Creates consultations in a loop. Returns the latency of each request in microseconds.
 fn load(port: u16, callers: u32, duration: Duration) -> Result<Vec<u64>> {
     let end = Instant::now() + duration;
-    // No two loads ask for the same consultation.
+    // Each load creates other consultations.
     static LOADS: AtomicU32 = AtomicU32::new(0);
     let load = LOADS.fetch_add(1, Ordering::Relaxed);
     let call = move |caller| std::thread::spawn(move || call(port, &format!("bench-{load}-{caller}"), end));
@@ -190,7 +190,7 @@ fn call(port: u16, caller: &str, end: Instant) -> Result<Vec<u64>> {
         let id = format!("{caller}-{}", took.len());
         let body = json!({"consultationId": id, "patientId": "patient", "doctorId": "doctor"}).to_string();
         let head = "POST /api/consultations/create HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json";
-        // One packet, as an HTTP client sends it: formatted right into the socket each piece would be one.
+        // Written at once, as HTTP clients do: formatting into the socket would send each piece as a packet.
         let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         let start = Instant::now();
         stream.write_all(request.as_bytes())?;
@@ -201,7 +201,7 @@ fn call(port: u16, caller: &str, end: Instant) -> Result<Vec<u64>> {
     Ok(took)
 }
 
-/// Reads one message whose length is said, and gives its body.
+/// Reads a message with a content length. Returns its body.
 fn read_answer(reader: &mut impl BufRead) -> Result<String> {
     let mut length = 0;
     loop {
@@ -219,7 +219,7 @@ fn read_answer(reader: &mut impl BufRead) -> Result<String> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// An SFU that opens every room at no cost, so that the servers themselves are measured; gives its address.
+/// Starts a stub SFU that opens every room at no cost, so that only the servers are measured. Returns its address.
 fn stub_sfu() -> Result<String> {
     // A `livekit.Room` with a sid and a name.
     const ROOM: &[u8] = b"\x0a\x07RM_stub\x12\x04stub";
@@ -232,7 +232,7 @@ fn stub_sfu() -> Result<String> {
                 let mut reader = BufReader::new(stream.try_clone()?);
                 let mut writer = stream;
                 loop {
-                    // livekit-server-sdk speaks JSON here, livekit-api protobuf.
+                    // livekit-server-sdk uses JSON here, livekit-api protobuf.
                     let is_json = read_answer(&mut reader)?.starts_with('{');
                     let (kind, body) = match is_json {
                         true => ("application/json", br#"{"sid":"RM_stub","name":"stub"}"#.as_slice()),

@@ -1,4 +1,4 @@
-//! How soon the app's start screen is there, and what it costs while nobody touches it; beside a browser's empty window.
+//! Benchmark of the app's start time and idle cost, against an empty browser window.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,14 +13,14 @@ use crate::setup;
 use crate::step::{self, say};
 use crate::workspace::cargo;
 
-/// How long a window is left alone: after it has come to rest, and while it is measured.
+/// Time for a window to settle, and time over which it is measured.
 const REST: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(10);
 
-/// How to measure.
+/// Options of the benchmark.
 #[derive(Args)]
 pub struct Options {
-    /// How often each is started; the median counts.
+    /// Number of starts of each program; the median is reported.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
     /// Measure this build of the app instead of the development build.
@@ -28,7 +28,6 @@ pub struct Options {
     app: Option<PathBuf>,
 }
 
-/// From starting a program to its window, and then the CPU it takes for nothing.
 struct Figures {
     start_ms: f64,
     idle_percent: f64,
@@ -37,7 +36,7 @@ struct Figures {
 /// Measures, and prints a table.
 ///
 /// # Errors
-/// When a program doesn't start or shows no window.
+/// A program doesn't start or shows no window.
 pub fn run(options: &Options) -> Result<()> {
     let app = match &options.app {
         Some(program) => program.clone(),
@@ -65,7 +64,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The app itself says when it first drew its start screen.
+/// Starts the app, which reports when it first drew its start screen.
 fn start_app(display: &Display, program: &Path) -> Result<Figures> {
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("report.json");
@@ -86,7 +85,7 @@ fn start_app(display: &Display, program: &Path) -> Result<Figures> {
     Ok(Figures { start_ms, idle_percent })
 }
 
-/// A browser's window counts as there when it is mapped, which is before anything is in it.
+/// Starts the browser. Its window counts from when it is mapped, before it has content.
 fn start_browser(display: &Display, program: &Path) -> Result<Figures> {
     const TITLE: &str = "rival-window";
     let folder = tempfile::tempdir()?;
@@ -103,7 +102,7 @@ fn start_browser(display: &Display, program: &Path) -> Result<Figures> {
     Ok(Figures { start_ms, idle_percent: idle(process.id()) })
 }
 
-/// Percent of a core that a process and all below it take for a while.
+/// Returns the idle CPU usage of a process and its descendants in percent of a core.
 fn idle(id: u32) -> f64 {
     let family = || std::iter::once(id).chain(descendants(id).into_keys());
     let before: Duration = family().filter_map(cpu_time).sum();

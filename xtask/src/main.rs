@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything a contributor or CI runs, from an empty machine to a running call.
+//! `cargo xtask`: all commands of contributors and CI, from an empty machine to a running call.
 
 #[cfg(target_os = "linux")]
 mod backend;
@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand};
 
 use setup::Needs;
 
-/// Builds, shows and checks AutaMedica. Every command first installs what it needs and the machine lacks.
+/// Builds, runs and checks AutaMedica. Every command first installs its missing dependencies.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", max_term_width = 100)]
 struct Arguments {
@@ -32,20 +32,20 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what a fresh machine lacks: system packages, the media engine, the SFU.
+    /// Install missing dependencies: system packages, the media engine, the SFU.
     Setup {
-        /// Also what the tests need: a sound card, a camera, a browser.
+        /// Also install what the tests need: a sound card, a camera, a browser.
         #[arg(long)]
         tests: bool,
     },
-    /// Show a consultation: SFU, backend, a doctor's and a patient's window.
+    /// Run a consultation: SFU, backend, and the windows of a doctor and a patient.
     #[cfg(target_os = "linux")]
     Demo(demo::Options),
-    /// Measure, on this machine and today.
+    /// Run benchmarks on this machine.
     #[cfg(target_os = "linux")]
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Run the whole suite, without a display.
+    /// Run all tests, without a display.
     Test(test::Options),
     /// Check format, warnings, documentation, file lengths, and (with cargo-deny) licences.
     Lint,

@@ -1,4 +1,4 @@
-//! Before a call: camera, microphone, speaker and network, each with what to do about it.
+//! Check screen before a call: camera, microphone, speaker and network, each with advice.
 
 use std::time::Duration;
 
@@ -19,22 +19,22 @@ use crate::device::audio::Level;
 use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
 use crate::theme::{Palette, corner, icon_font, regular_font, space};
 
-/// The meter is drawn so often, with or without a picture.
+/// Redraw interval of the level meter, with or without a video.
 const METER_EVERY: Duration = Duration::from_millis(66);
-/// From this width on, the picture stands beside the rest.
+/// Width in points from which the picture stands beside the rest.
 const SIDE_BY_SIDE: f32 = 720.0;
 
-/// From this height on there is room for more than what is needed.
+/// Height in points from which the lead text fits.
 const ROOMY: f32 = 700.0;
 
-/// What the check's screen remembers between passes.
+/// State of the check screen between passes.
 #[derive(Default)]
 pub struct CheckScreen {
-    /// The meter's own fall, slower than the voice's.
+    /// Level as drawn; falls more slowly than the voice.
     shown_level: f32,
 }
 
-/// How something is, at a glance.
+/// Status of a device or of the network.
 enum Sign {
     Fine,
     Wait,
@@ -42,7 +42,7 @@ enum Sign {
 }
 
 impl CheckScreen {
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CheckState, level: Level, videos: &mut Videos) {
         header(ui, cx);
         self.shown_level = along_meter(level.rms).max(self.shown_level - 0.06);
@@ -50,7 +50,7 @@ impl CheckScreen {
         if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
             cx.actions.push(Action::Home);
         }
-        // With the keyboard on a control, Enter is that control's. One that is still held from the screen before isn't meant.
+        // A focused control handles Enter itself. A key still held from the previous screen doesn't count.
         let is_free = ui.memory(|memory| memory.focused().is_none()) && !egui::Popup::is_any_open(ui.ctx());
         if is_free && ui.input(|input| input.events.iter().any(is_enter)) {
             cx.actions.push(Action::Enter);
@@ -61,7 +61,7 @@ impl CheckScreen {
     fn body(&self, ui: &mut Ui, cx: &mut Cx, state: &CheckState, videos: &mut Videos) {
         let (texts, sizes, palette) = (cx.texts, cx.sizes, Palette::of(ui));
         ui.heading(texts.t("check-title").as_ref());
-        // In a low window what is to be pressed comes before kind words.
+        // In a low window the controls take precedence over the lead text.
         if ui.ctx().content_rect().height() >= ROOMY {
             let lead = RichText::new(texts.t("check-lead").as_ref());
             ui.label(lead.font(regular_font(sizes.lead)).color(palette.muted));
@@ -121,12 +121,12 @@ impl CheckScreen {
     }
 }
 
-/// Whether a key was pressed that is Enter.
+/// Returns whether the event is a press of Enter.
 fn is_enter(event: &egui::Event) -> bool {
     matches!(event, egui::Event::Key { key: egui::Key::Enter, pressed: true, repeat: false, modifiers, .. } if modifiers.is_none())
 }
 
-/// A column of this width.
+/// Lays `content` out in a column of this width.
 pub(super) fn column<R>(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
     ui.allocate_ui_with_layout(Vec2::new(width, 0.0), Layout::top_down(Align::Min), |ui| {
         ui.set_width(width);
@@ -135,7 +135,7 @@ pub(super) fn column<R>(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui) -
     .inner
 }
 
-/// Our own picture, as in a mirror.
+/// Draws the mirrored self-view.
 pub(super) fn own_picture(ui: &Ui, cx: &Cx, place: Rect, slot: &autamedica_engine::LatestFrame, videos: &mut Videos) {
     let palette = Palette::of(ui);
     ui.painter().rect_filled(place, corner::VIDEO, palette.raised);
@@ -156,7 +156,7 @@ fn preview(ui: &mut Ui, cx: &Cx, state: &CheckState, videos: &mut Videos) {
     own_picture(ui, cx, place, &state.preview, videos);
 }
 
-/// A list of devices, the system's own choice first. Returns a new choice.
+/// Draws a list of devices, the system's default first. Returns a new choice.
 pub(super) fn device(
     ui: &mut Ui,
     cx: &Cx,
@@ -171,7 +171,7 @@ pub(super) fn device(
     if may_be_none {
         choices.push(DeviceChoice::None);
     }
-    // What was chosen before may be unplugged now, or be no real device at all: it is still what is chosen.
+    // Keeps the chosen device in the list even if it is unplugged or a test source.
     if !choices.contains(chosen) {
         choices.push(chosen.clone());
     }
@@ -271,7 +271,7 @@ fn network(ui: &mut Ui, cx: &mut Cx, state: &CheckState) {
             let (title, advice) = wording::network_verdict(report.verdict());
             let is = if report.verdict() == NetworkVerdict::Poor { Sign::Warn } else { Sign::Fine };
             verdict(ui, cx, is, &texts.t(title), advice.map(|advice| texts.t(advice)).as_deref());
-            // A patient can do nothing with figures.
+            // Only doctors see the figures: patients can't act on them.
             if cx.role == Role::Doctor {
                 let mbps = |kbps: u32| wording::decimal(texts, f64::from(kbps) / 1000.0);
                 let figures = texts.with(

@@ -9,7 +9,7 @@ use lucide_icons::Icon;
 use super::widgets::focus_ring;
 use crate::theme::{Palette, Sizes, bold_font, corner, icon_font, regular_font, space};
 
-/// Words without a node of their own for screen readers: the control beside them has them as its name.
+/// Draws text without an accessibility node: the control beside it carries the text as its name.
 pub fn caption(ui: &mut Ui, sizes: &Sizes, text: &str) {
     let color = Palette::of(ui).text;
     let galley = ui.painter().layout(text.to_owned(), bold_font(sizes.body), color, ui.available_width());
@@ -17,12 +17,12 @@ pub fn caption(ui: &mut Ui, sizes: &Sizes, text: &str) {
     ui.painter().galley(rect.min, galley, color);
 }
 
-/// Words that wrap, in this colour.
+/// Draws wrapped text in this colour.
 pub fn note(ui: &mut Ui, sizes: &Sizes, text: &str, color: Color32) -> Response {
     ui.label(RichText::new(text).font(regular_font(sizes.body)).color(color))
 }
 
-/// One of several, from a list that opens. Returns the index of a new choice.
+/// Draws a drop-down list. Returns the index of a new choice.
 pub fn choice(ui: &mut Ui, label: &str, options: &[String], selected: Option<usize>) -> Option<usize> {
     let current = selected.and_then(|n| options.get(n)).cloned().unwrap_or_default();
     let mut chosen = None;
@@ -48,7 +48,7 @@ pub fn choice(ui: &mut Ui, label: &str, options: &[String], selected: Option<usi
     chosen
 }
 
-/// Something that is on or off, with its words beside it. Returns whether it was switched.
+/// Draws a labelled switch. Returns whether it was toggled.
 #[cfg(not(feature = "kiosk"))]
 pub fn switch(ui: &mut Ui, sizes: &Sizes, label: &str, on: bool) -> bool {
     let palette = Palette::of(ui);
@@ -73,7 +73,7 @@ pub fn switch(ui: &mut Ui, sizes: &Sizes, label: &str, on: bool) -> bool {
     response.clicked()
 }
 
-/// One of a few, side by side. Returns the index of a new choice.
+/// Draws a few options side by side. Returns the index of a new choice.
 #[cfg(not(feature = "kiosk"))]
 pub fn segments(ui: &mut Ui, sizes: &Sizes, label: &str, options: &[String], selected: usize) -> Option<usize> {
     let mut chosen = None;
@@ -89,7 +89,7 @@ pub fn segments(ui: &mut Ui, sizes: &Sizes, label: &str, options: &[String], sel
     chosen
 }
 
-/// A word that can be chosen. `name` is what a screen reader says. Returns whether it was pressed.
+/// Draws a selectable word with the accessible name `name`. Returns whether it was pressed.
 pub fn chip(ui: &mut Ui, sizes: &Sizes, name: &str, text: &str, role: Role, on: bool) -> bool {
     let palette = Palette::of(ui);
     let ink = if on { palette.on_primary } else { palette.text };
@@ -106,12 +106,12 @@ pub fn chip(ui: &mut Ui, sizes: &Sizes, name: &str, text: &str, role: Role, on: 
     response.clicked()
 }
 
-/// How loud it is, 0 to 1, as a row of blocks.
+/// Draws a loudness from 0 to 1 as a row of blocks.
 pub fn meter(ui: &mut Ui, label: &str, loudness: f32) {
     const BLOCKS: usize = 14;
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), space::S), Sense::hover());
-    // A screen reader is told tenths, not a hundred numbers a second.
+    // Screen readers get tenths, so that the value changes rarely.
     let spoken = f64::from((loudness * 10.0).round() / 10.0);
     response.widget_info(|| WidgetInfo {
         label: Some(label.to_owned()),
@@ -134,12 +134,12 @@ pub fn meter(ui: &mut Ui, label: &str, loudness: f32) {
     }
 }
 
-/// How far along the meter a loudness is: 60 dB of range, as ears hear it.
+/// Converts a loudness to a meter position: logarithmic, as hearing is.
 pub fn along_meter(rms: f32) -> f32 {
     if rms <= 0.0 { 0.0 } else { ((20.0 * rms.log10() + 60.0) / 54.0).clamp(0.0, 1.0) }
 }
 
-/// Five stars. `name` names each by its number. Returns the number of a star that was pressed.
+/// Draws five stars, named by `name`. Returns the number of a pressed star.
 pub fn stars(ui: &mut Ui, sizes: &Sizes, given: u32, name: impl Fn(u32) -> String) -> Option<u32> {
     let palette = Palette::of(ui);
     let mut pressed = None;
@@ -151,7 +151,7 @@ pub fn stars(ui: &mut Ui, sizes: &Sizes, given: u32, name: impl Fn(u32) -> Strin
             if response.hovered() {
                 ui.painter().rect_filled(rect, corner::FULL, palette.raised);
             }
-            // Outlines until they are given: filled ones would look as if somebody had judged already.
+            // Stars are outlines until rated: filled ones would look like an existing rating.
             star_shape(ui, rect.center(), sizes.call_icon() * 0.72, star <= given);
             focus_ring(ui, &response, CornerRadius::same(corner::FULL));
             if response.clicked() {
@@ -162,7 +162,7 @@ pub fn stars(ui: &mut Ui, sizes: &Sizes, given: u32, name: impl Fn(u32) -> Strin
     pressed
 }
 
-/// A star: filled, or its outline.
+/// Draws a star, filled or as an outline.
 fn star_shape(ui: &Ui, center: Pos2, radius: f32, filled: bool) {
     const POINTS: usize = 10;
     let palette = Palette::of(ui);
@@ -185,7 +185,7 @@ fn star_shape(ui: &Ui, center: Pos2, radius: f32, filled: bool) {
     ui.painter().add(egui::Shape::closed_line(edge, Stroke::new(2.0, ink)));
 }
 
-/// A sign and words beside it, wrapping; read as the words.
+/// Draws an icon beside wrapped text; screen readers read the text only.
 pub fn remark(ui: &mut Ui, sizes: &Sizes, icon: Icon, color: Color32, text: &str) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS;

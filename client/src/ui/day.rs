@@ -1,4 +1,4 @@
-//! A doctor's consultations of today, and the recent ones.
+//! List of a doctor's consultations: today's and recent ones.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,10 +13,9 @@ use crate::agenda::Agenda;
 use crate::call::JoinTarget;
 use crate::theme::{Palette, bold_font, regular_font, space};
 
-/// Below this width a row's words and its button stand below each other.
+/// Width in points below which a row's button stands below its text.
 const ONE_LINE: f32 = 420.0;
 
-/// Draws them.
 pub fn show(ui: &mut Ui, cx: &mut Cx, agenda: &Agenda) {
     let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
     ui.heading(texts.t("start-title-doctor").as_ref());
@@ -102,7 +101,7 @@ fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
         return;
     }
     ui.horizontal(|ui| {
-        // Closer together than the columns that this lies in.
+        // The row is tighter than the surrounding columns.
         ui.spacing_mut().item_spacing.x = space::XS;
         let room = Vec2::new(ui.available_width() - taken, sizes.control);
         ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
@@ -158,7 +157,7 @@ fn recent(ui: &mut Ui, cx: &mut Cx) {
     });
 }
 
-/// Where a recent consultation is entered again: with the desk's key, or as a QA machine does without one.
+/// Returns the target for entering a recent consultation again: with the paired API key if there is one.
 fn again(cx: &Cx, id: &Id) -> JoinTarget {
     if cx.paired {
         JoinTarget::Scheduled { id: id.clone() }

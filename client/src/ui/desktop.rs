@@ -1,6 +1,6 @@
-//! What the screens ask of the machine around the window: files, screens to share, a short sound.
+//! Access to the desktop around the window: file dialogs, screens to share, sounds.
 //!
-//! Everything here may take its time, so nothing of it is called on the UI thread: [`Errand`] runs it beside.
+//! These calls may block, so [`Errand`] runs them on threads of their own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,65 +13,65 @@ use autamedica_engine::LatestFrame;
 use crate::device::{DeviceProblem, DeviceState, Screen, ScreenOptions, ScreenSource, list_screens, list_windows};
 use crate::sound::{self, Sound};
 
-/// A dialog that "was cancelled" faster than anybody could read it wasn't there.
+/// Shortest time in which a person can cancel a dialog. A faster "cancelled" means that there is no dialog.
 const NOBODY_IS_SO_FAST: Duration = Duration::from_millis(400);
-/// How often and how large a screen is looked at for the picker.
+/// Frame rate and size of the thumbnails in the share picker.
 const THUMBNAIL_FPS: u32 = 2;
 const THUMBNAIL_SIZE: (u32, u32) = (480, 300);
 
-/// Each is looked at while the picker is open.
+/// Maximum number of windows offered: each is captured while the picker is open.
 const MOST_WINDOWS: usize = 12;
 
-/// The machine around the window. Each method may block: never on the UI thread.
+/// Desktop around the window. Its methods may block, so the UI thread never calls them.
 pub trait Desktop: Send + Sync {
-    /// Lets the person pick a file to send.
+    /// Asks the person for a file to send.
     fn pick_file(&self, title: &str) -> Picked;
-    /// Lets the person say where a file of this name goes.
+    /// Asks the person where to save a file, suggesting this name.
     fn pick_place(&self, title: &str, name: &str) -> Picked;
-    /// What can be shared of the screen, with pictures that go on for as long as the result is kept.
+    /// Lists the screens and windows that can be shared. Each captures thumbnails until it is dropped.
     fn shareables(&self) -> Vec<Shareable>;
     /// Plays a short sound. Returns at once.
     fn play(&self, sound: Sound);
 }
 
-/// What came of a file dialog.
+/// Result of a file dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Picked {
-    /// This one.
+    /// Chosen path.
     File(PathBuf),
-    /// None.
+    /// The person cancelled.
     Cancelled,
-    /// There is no dialog on this machine: the path has to be typed.
+    /// This machine has no file dialog: the path has to be typed.
     Unavailable,
 }
 
-/// Something that can be shared.
+/// Screen or window that can be shared.
 pub struct Shareable {
-    /// What to ask the call for.
+    /// Source to pass to the call.
     pub source: ScreenSource,
-    /// Its name for people; empty for "the whole screen".
+    /// Name for people; empty for the whole screen.
     pub name: String,
-    /// Pixels; zero where the system doesn't say.
+    /// Size in pixels; zero where the system doesn't report it.
     pub size: (u32, u32),
-    /// What it looks like now; empty until the first picture came.
+    /// Newest thumbnail; empty until the first one is captured.
     pub picture: LatestFrame,
     gone: Arc<AtomicBool>,
-    /// What keeps the pictures coming.
+    /// Capture that fills `picture`.
     _capture: Option<Screen>,
 }
 
 impl Shareable {
-    /// One whose pictures come from elsewhere.
+    /// Creates an entry whose thumbnails are captured elsewhere.
     pub fn new(source: ScreenSource, name: String, size: (u32, u32), picture: LatestFrame) -> Self {
         Self { source, name, size, picture, gone: Arc::default(), _capture: None }
     }
 
-    /// Whether the window was closed or the monitor pulled out since.
+    /// Returns whether the window was closed or the monitor unplugged.
     pub fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
 
-    /// Lets it be gone; for one whose pictures come from elsewhere.
+    /// Sets the flag that [`is_gone`](Self::is_gone) reads, for thumbnails captured elsewhere.
     pub fn gone(self, gone: Arc<AtomicBool>) -> Self {
         Self { gone, ..self }
     }
@@ -92,7 +92,7 @@ impl Shareable {
     }
 }
 
-/// The real desktop: the system's file dialogs (on Linux through its portal), its monitors, its speaker.
+/// Real desktop: the system's file dialogs (on Linux through its portal), monitors and speaker.
 #[derive(Debug, Default)]
 pub struct SystemDesktop;
 
@@ -106,7 +106,7 @@ impl Desktop for SystemDesktop {
     }
 
     fn shareables(&self) -> Vec<Shareable> {
-        // On Wayland the desktop itself asks what to share, and would do so for each thumbnail.
+        // On Wayland the desktop asks the person what to share, and would do so for each thumbnail.
         if std::env::var_os("WAYLAND_DISPLAY").is_some_and(|value| !value.is_empty()) {
             return vec![Shareable::new(ScreenSource::Primary, String::new(), (0, 0), LatestFrame::new())];
         }
@@ -114,7 +114,7 @@ impl Desktop for SystemDesktop {
             let size = (screen.width, screen.height);
             Shareable::captured(ScreenSource::Monitor(screen.name.clone()), screen.name, size)
         });
-        // One that is minimised has nothing to show.
+        // Minimised windows have no picture.
         let windows = list_windows().into_iter().filter(|window| !window.minimized).take(MOST_WINDOWS).map(|window| {
             let size = (window.width, window.height);
             let source = ScreenSource::Window { id: window.id, name: window.name.clone() };
@@ -137,29 +137,32 @@ fn ask(dialog: impl FnOnce() -> Option<PathBuf>) -> Picked {
     }
 }
 
-/// Work on a thread of its own, whose result the UI looks for in each pass.
+/// Work on its own thread; the UI polls its result in each pass.
 pub struct Errand<T> {
     result: Receiver<T>,
 }
 
 impl<T: Send + 'static> Errand<T> {
-    /// Starts `work`; the window is drawn again when it is done.
+    /// Starts `work` and requests a repaint when it is done.
     pub fn start(ctx: &egui::Context, work: impl FnOnce() -> T + Send + 'static) -> Self {
         let (sender, result) = channel();
         let ctx = ctx.clone();
         let spawned = std::thread::Builder::new().name("errand".into()).spawn(move || {
-            // The screen may be gone by now, and then nobody waits for it.
+            // The screen may have been closed; then nobody receives the result.
             let _ = sender.send(work());
             ctx.request_repaint();
         });
         if let Err(error) = spawned {
-            // The sender went with it, so that the errand ends without a result.
-            tracing::error!(%error, "no thread to be had");
+            // The dropped sender makes `poll` return `Lost`.
+            tracing::error!(%error, "thread not started");
         }
         Self { result }
     }
 
-    /// The result, once; `Err` when there will never be one.
+    /// Returns the result, once.
+    ///
+    /// # Errors
+    /// [`Lost`] when the work ended without a result.
     pub fn poll(&self) -> Result<Option<T>, Lost> {
         match self.result.try_recv() {
             Ok(result) => Ok(Some(result)),
@@ -169,12 +172,12 @@ impl<T: Send + 'static> Errand<T> {
     }
 }
 
-/// The errand ended without a result.
+/// The work ended without a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the work ended without a result")]
 pub struct Lost;
 
-/// The desktop that screens use unless told otherwise.
+/// Returns the real desktop.
 pub fn system() -> Arc<dyn Desktop> {
     Arc::new(SystemDesktop)
 }

@@ -1,4 +1,4 @@
-//! Questions and lists that lie above a screen and want an answer first.
+//! Modal dialogs above a screen.
 
 use egui::{Align2, Frame, Id, Modal, Response, ScrollArea, Ui, Vec2};
 
@@ -10,17 +10,17 @@ use crate::{
     ui::widgets::{TextButton, Tone},
 };
 
-/// Whether a dialog was open in the pass before: then keys and shortcuts are its own.
+/// Returns whether a dialog was open in the previous pass; it then handles keys and shortcuts.
 pub fn is_open(ctx: &egui::Context) -> bool {
     let last: Option<u64> = ctx.data(|data| data.get_temp(Id::unique("a dialog is open")));
     last.is_some_and(|last| last + 1 >= ctx.cumulative_pass_nr())
 }
 
-/// Draws a dialog with a title. Returns what `content` said, or `None` when the person wants it gone.
+/// Draws a dialog with a title. Returns the result of `content`, or `None` when the person closes the dialog.
 pub fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: impl FnOnce(&mut Ui) -> T) -> Option<T> {
     let palette = Palette::of(ui);
     let ctx = ui.ctx();
-    // Asked before: nothing may be asked of the context while its data is held.
+    // The pass number is read first: the context must not be queried while its data is locked.
     let pass = ctx.cumulative_pass_nr();
     ctx.data_mut(|data| data.insert_temp(Id::unique("a dialog is open"), pass));
     let frame = Frame::new()
@@ -35,7 +35,7 @@ pub fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: impl FnO
     let shown = Modal::new(id).area(area).frame(frame).show(ctx, |ui| {
         ui.set_width(width);
         ui.spacing_mut().item_spacing = Vec2::splat(space::S);
-        // As high as its content, not as it was when it was last drawn.
+        // The current content decides the height, not that of the previous pass.
         let height = window.height() - 2.0 * space::L - 2.0 * space::S;
         ScrollArea::vertical()
             .max_height(height)
@@ -49,7 +49,7 @@ pub fn dialog<T>(ui: &Ui, name: &str, title: &str, width: f32, content: impl FnO
     (!shown.should_close()).then_some(shown.inner)
 }
 
-/// Gives `response` the keyboard when its dialog opens, not later.
+/// Focuses `response` in the pass in which its dialog opens.
 pub fn focus_once(ui: &Ui, response: &Response) {
     let id = response.id.with("was focused");
     let pass = ui.ctx().cumulative_pass_nr();
@@ -60,19 +60,19 @@ pub fn focus_once(ui: &Ui, response: &Response) {
     ui.data_mut(|data| data.insert_temp(id, pass));
 }
 
-/// What came of a question.
+/// Answer to a confirmation dialog.
 #[cfg(not(feature = "kiosk"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Nothing yet.
+    /// Not answered yet.
     Open,
-    /// Do it.
+    /// Confirmed.
     Yes,
-    /// Don't.
+    /// Declined.
     No,
 }
 
-/// Asks before something that can't be taken back. The safe answer has the keyboard.
+/// Draws a confirmation dialog for an irreversible action. The safe answer has the focus.
 #[cfg(not(feature = "kiosk"))]
 pub fn ask(ui: &Ui, cx: &Cx, name: &str, title: &str, lead: &str, yes: &str) -> Answer {
     let answer = dialog(ui, name, title, 440.0, |ui| {

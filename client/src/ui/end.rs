@@ -1,4 +1,4 @@
-//! After a call: why it is over, how it was, and what now.
+//! End screen: why the call is over, feedback, and the next step.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::backend::Admission;
 use crate::call::{EndReason, JoinTarget};
 use crate::theme::{Palette, bold_font, regular_font, space};
 
-/// So many stars or fewer: something wasn't good, and we ask what.
+/// Highest rating that asks for reasons.
 const ASK_WHY_UP_TO: u32 = 3;
 
-/// A call that is over.
+/// State of the end screen.
 pub struct EndScreen {
     reason: EndReason,
     lasted: Duration,
@@ -31,22 +31,22 @@ pub struct EndScreen {
 }
 
 impl EndScreen {
-    /// Of a call to `target`, entered with `admission` if it was entered at all.
+    /// Creates the screen for a call to `target`; `admission` is `None` if the call was never entered.
     pub fn new(reason: EndReason, lasted: Duration, target: JoinTarget, admission: Option<Arc<Admission>>) -> Self {
         Self { reason, lasted, target, admission, stars: 0, reasons: Vec::new(), told: None }
     }
 
-    /// What the call was entered with.
+    /// Returns the admission with which the call was entered.
     pub fn admission(&self) -> Option<&Admission> {
         self.admission.as_deref()
     }
 
-    /// The backend is being told how it was.
+    /// Sets the pending answer of the backend to the feedback.
     pub fn telling(&mut self, answer: Answer<bool>) {
         self.told = Some(answer);
     }
 
-    /// What going back is called; `None` where it can't work.
+    /// Returns the label of the button that leads back; `None` where returning can't work.
     fn way_back(&self) -> Option<&'static str> {
         match self.reason {
             EndReason::HungUp | EndReason::ConnectionLost | EndReason::JoinedElsewhere => Some("end-rejoin"),
@@ -54,7 +54,7 @@ impl EndScreen {
             | EndReason::ClinicTrouble
             | EndReason::JoinFailed
             | EndReason::TooEarly
-            // The doctor may open it again meanwhile.
+            // The doctor may have opened the consultation again.
             | EndReason::Over => Some("end-retry"),
             EndReason::RoomClosed
             | EndReason::Removed
@@ -77,18 +77,18 @@ impl EndScreen {
             | EndReason::NoAppointment
             | EndReason::NoClinic
             | EndReason::Cancelled => (Icon::CircleAlert, palette.danger),
-            // Nothing of the person's: a sign of their network would blame it.
+            // A network icon would blame the person's own network.
             EndReason::ClinicTrouble | EndReason::JoinFailed => (Icon::TriangleAlert, palette.warning),
             EndReason::ConnectionLost | EndReason::ServerUnreachable => (Icon::WifiOff, palette.warning),
         }
     }
 
-    /// Only a call that took place, and of which a backend knows, can be judged.
+    /// Returns whether feedback makes sense: the call took place and the backend knows it.
     fn can_be_judged(&self) -> bool {
         !self.lasted.is_zero() && self.admission().is_some_and(|admission| admission.consultation.is_some())
     }
 
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         centered(ui, cx.sizes, |ui| self.card(ui, cx));
@@ -97,7 +97,7 @@ impl EndScreen {
     fn card(&mut self, ui: &mut Ui, cx: &mut Cx) {
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let (title, next) = wording::end(&self.reason);
-        // Nobody closes a kiosk's window.
+        // A kiosk's text doesn't suggest closing the window.
         let next = if cx.kiosk && self.reason == EndReason::HungUp { "end-kiosk-next" } else { next };
         let (icon, color) = self.sign(palette);
         sign(ui, icon, space::XXL, color);
@@ -194,7 +194,7 @@ impl EndScreen {
         });
     }
 
-    /// After a fault, going back is what people want; after hanging up it isn't.
+    /// Returns the emphasis of the button that leads back: primary unless the person hung up.
     fn back_tone(&self) -> Tone {
         if self.reason == EndReason::HungUp { Tone::Neutral } else { Tone::Primary }
     }

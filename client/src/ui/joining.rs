@@ -1,4 +1,4 @@
-//! Between asking to join and being in the room.
+//! Joining screen, from the request to join until the room is entered.
 
 use std::time::{Duration, Instant};
 
@@ -9,27 +9,27 @@ use super::widgets::{TextButton, Tone};
 use super::{Action, Cx};
 use crate::theme::{Palette, regular_font, space};
 
-/// From here on we say that it takes unusually long.
+/// Time after which the screen says that joining takes unusually long.
 const SLOW_AFTER: Duration = Duration::from_secs(8);
 
-/// Says what is happening, and lets the person stop it.
+/// State of the joining screen.
 pub struct JoiningScreen {
     since: Instant,
 }
 
 impl JoiningScreen {
-    /// Joining begins now.
+    /// Creates the screen for a join that starts now.
     #[expect(clippy::new_without_default, reason = "it takes the time, which a default shouldn't")]
     pub fn new() -> Self {
         Self::since(Instant::now())
     }
 
-    /// Joining began then.
+    /// Creates the screen for a join that started at `since`.
     pub fn since(since: Instant) -> Self {
         Self { since }
     }
 
-    /// Draws it. `again_since`: the clinic's servers aren't ready, and joining is tried again.
+    /// Draws the screen. `again_since`: since when joining is retried because the clinic's servers aren't ready.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, again_since: Option<Instant>) {
         header(ui, cx);
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);

@@ -1,4 +1,4 @@
-//! A kiosk's first screen: the eight digits of an appointment, on keys that anybody can hit.
+//! Keypad screen of a kiosk, which takes the eight-digit kiosk code of an appointment.
 
 use autamedica_api::{DIGITS, Pasted, read_pasted};
 use egui::{Align2, CornerRadius, Key, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
@@ -12,29 +12,29 @@ use super::{Action, Cx, OperatorRequest};
 use crate::call::{JoinTarget, Secret};
 use crate::theme::{Palette, Sizes, bold_font, corner, regular_font, space};
 
-/// From this width on, the rest stands beside the keys.
+/// Width in points from which the rest stands beside the keys.
 const SIDE_BY_SIDE: f32 = 700.0;
 
-/// What was typed so far.
+/// State of the keypad screen.
 #[derive(Default)]
 pub struct KeypadScreen {
     digits: String,
     help: bool,
     problem: bool,
-    /// The newest digits came from a keyboard or scanner: its Enter is meant for them, whatever control has the keyboard.
+    /// The newest digits came from a keyboard or scanner: Enter submits them even if a control has the focus.
     typing: bool,
 }
 
 impl KeypadScreen {
-    /// Nobody has touched it.
+    /// Returns whether nothing was entered or opened since the screen appeared.
     pub fn is_blank(&self) -> bool {
         self.digits.is_empty() && !self.help && !self.problem
     }
 
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
-        // Before the keys are drawn: the one that has the keyboard takes an Enter for its own.
+        // This precedes the drawing of the keys: a focused one consumes Enter.
         if ui.input(|input| input.key_pressed(Key::Tab)) {
             self.typing = false;
         }
@@ -92,7 +92,7 @@ impl KeypadScreen {
     }
 }
 
-/// A key, on the screen or under it.
+/// Key pressed on the screen or on a keyboard.
 #[derive(Clone, Copy)]
 pub(super) enum Pressed {
     Digit(char),
@@ -101,10 +101,11 @@ pub(super) enum Pressed {
     Enter,
 }
 
-/// All that was typed on a real keyboard in this pass: digits, backspace, enter. A barcode scanner types a whole code at once.
-/// `typing`: so were the last digits of the passes before.
+/// Returns the keys typed on a keyboard in this pass. A barcode scanner types a whole code in one pass.
+///
+/// `typing`: the last key of the previous passes was a digit.
 pub(super) fn typed(ui: &Ui, typing: bool) -> Vec<Pressed> {
-    // Asked before the input is held: egui has one lock for both.
+    // The focus is read first: egui has one lock for memory and input.
     let keyboard_is_free = ui.memory(|memory| memory.focused().is_none());
     let mut all = Vec::new();
     ui.input(|input| {
@@ -118,7 +119,7 @@ pub(super) fn typed(ui: &Ui, typing: bool) -> Vec<Pressed> {
                     all.extend(pasted.chars().filter(char::is_ascii_digit).map(Pressed::Digit));
                 }
                 egui::Event::Key { key: Key::Backspace, pressed: true, .. } => all.push(Pressed::Back),
-                // With the keyboard on a control, Enter is that control's, but for the one that ends typed digits.
+                // A focused control handles Enter itself unless digits precede it.
                 egui::Event::Key { key: Key::Enter, pressed: true, repeat: false, .. } => {
                     let ends_digits = all.last().map_or(typing, |last| matches!(last, Pressed::Digit(_)));
                     if keyboard_is_free || ends_digits {
@@ -132,7 +133,7 @@ pub(super) fn typed(ui: &Ui, typing: bool) -> Vec<Pressed> {
     all
 }
 
-/// Boxes with what was typed, or with dots in its place. Screen readers hear `spoken`.
+/// Draws boxes with the typed digits, or with dots if `hidden`. Screen readers read `spoken`.
 pub(super) fn boxes(ui: &mut Ui, sizes: &Sizes, typed: &str, count: usize, hidden: bool, spoken: &str) {
     let palette = Palette::of(ui);
     let gap = space::XS;
@@ -153,7 +154,7 @@ pub(super) fn boxes(ui: &mut Ui, sizes: &Sizes, typed: &str, count: usize, hidde
     }
 }
 
-/// The keys, and beside them (or below, where there is little room) the rest. Returns the key pressed.
+/// Draws the keys with `rest` beside them, or below where space is scarce. Returns the key pressed.
 pub(super) fn beside_keys<R>(
     ui: &mut Ui,
     cx: &mut Cx,
@@ -175,7 +176,7 @@ pub(super) fn beside_keys<R>(
     .inner
 }
 
-/// The keys: digits in the order of a telephone. `extra` is the key at the lower right. Returns the one pressed.
+/// Draws the keys in telephone order, `extra` at the lower right. Returns the key pressed.
 fn keys(ui: &mut Ui, cx: &Cx, extra: Option<Pressed>) -> Option<Pressed> {
     let mut pressed = None;
     let texts = cx.texts;
@@ -209,7 +210,7 @@ fn keys(ui: &mut Ui, cx: &Cx, extra: Option<Pressed>) -> Option<Pressed> {
     pressed
 }
 
-/// Shown as an icon.
+/// Key drawn as an icon.
 const BACK: &str = "back";
 
 fn key(ui: &mut Ui, sizes: &Sizes, size: Vec2, shown: &str, name: &str) -> bool {
@@ -230,7 +231,7 @@ fn key(ui: &mut Ui, sizes: &Sizes, size: Vec2, shown: &str, name: &str) -> bool 
         let icon = char::from(Icon::Delete);
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, icon, font, palette.text);
     } else if shown.chars().count() > 1 {
-        // A word isn't to be taken for one more digit.
+        // Another font and colour distinguish the word from digits.
         let font = bold_font(sizes.body);
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, shown, font, palette.primary);
     } else {
@@ -240,7 +241,7 @@ fn key(ui: &mut Ui, sizes: &Sizes, size: Vec2, shown: &str, name: &str) -> bool 
     response.clicked()
 }
 
-/// Words under a title.
+/// Draws the text under a title.
 pub(super) fn lead(ui: &mut Ui, sizes: &Sizes, text: &str) {
     let color = Palette::of(ui).muted;
     ui.label(RichText::new(text).font(regular_font(sizes.lead)).color(color));

@@ -1,4 +1,4 @@
-//! The screens: each takes a snapshot, draws it, and says what the person asked for.
+//! Screens: each draws a snapshot and returns the person's actions.
 
 pub mod call;
 pub mod check;
@@ -43,89 +43,89 @@ use desktop::Desktop;
 pub(crate) use window::fit_to_screen;
 pub use window::run;
 
-/// What a person asked for.
+/// Action that a person requests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Towards this consultation, by the check.
+    /// Go to the check screen for this consultation.
     Begin(JoinTarget),
-    /// Join this consultation, at once.
+    /// Join this consultation without a check.
     Join(JoinTarget),
-    /// Trust the server that this link leads to, from now on, and go towards the consultation.
+    /// Trust the server of this join link from now on, and go to the check screen.
     TrustServer(JoinTarget),
-    /// Something within the check.
+    /// Command to the check.
     Check(CheckCommand),
-    /// From the check into the consultation.
+    /// Enter the consultation from the check screen.
     Enter,
-    /// Something within the call.
+    /// Command to the call.
     Command(CallCommand),
     /// Hang up, or stop joining.
     Leave,
-    /// Back to the start screen.
+    /// Return to the start screen.
     Home,
-    /// The recordings of this consultation.
+    /// Show the recordings of this consultation.
     #[cfg(not(feature = "kiosk"))]
     Recordings(Id),
-    /// Speak another language.
+    /// Switch the language.
     Speak(Language),
-    /// Tell the backend how the call was.
+    /// Send feedback about the call to the backend.
     Tell(Feedback),
     /// Open the settings.
     Settings,
-    /// Close them again.
+    /// Close the settings.
     CloseSettings,
-    /// These are the settings from now on.
+    /// Apply and store these settings.
     Change(Box<Settings>),
-    /// Forget the recent consultations.
+    /// Clear the list of recent consultations.
     ForgetRecent,
-    /// A kiosk's way out.
+    /// Request of a kiosk's operator.
     Operator(OperatorRequest),
-    /// Fill the whole screen (`true`), or a window again.
+    /// Enter full screen (`true`) or leave it.
     FullScreen(bool),
-    /// Bring the main window back to the front.
+    /// Bring the main window to the front.
     Focus,
-    /// Draw the minimised window once more, so that a window of its own can appear.
+    /// Draw the minimised window once, so that the floating window can appear.
     DrawHidden,
-    /// Let the system open this address (`http` or `https`).
+    /// Open this address (`http` or `https`) in the browser.
     OpenLink(String),
     /// Play a short sound.
     Play(Sound),
 }
 
-/// What somebody asked for who wants to end a kiosk.
+/// Request of an operator who wants to end a kiosk.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OperatorRequest {
-    /// To be asked for the PIN.
+    /// Show the PIN screen.
     Open,
-    /// Not to, after all.
+    /// Close the PIN screen.
     Close,
-    /// This is the PIN.
+    /// Check this PIN.
     Try(Secret),
 }
 
-/// What every screen needs to draw itself, and where it puts what the person asked for.
+/// Context that every screen needs to draw itself, and the actions it collects.
 pub struct Cx<'a> {
-    /// Words in the person's language.
+    /// Texts in the person's language.
     pub texts: &'a Texts,
     /// Sizes for a desktop or a kiosk.
     pub sizes: Sizes,
-    /// Whose app this is.
+    /// Role of the person who uses this app.
     pub role: Role,
-    /// On a kiosk there is less to get wrong.
+    /// The app runs as a kiosk, which offers fewer controls.
     pub kiosk: bool,
-    /// No fades.
+    /// Fades are off.
     pub reduced_motion: bool,
-    /// What was set.
+    /// Current settings.
     pub settings: &'a Settings,
-    /// The doctor's recent consultations, the newest first.
+    /// Doctor's recent consultations, newest first.
     pub recent: &'a [Id],
-    /// The clinic's name, if it is known.
+    /// Clinic's name, if known.
     pub clinic: Option<&'a str>,
-    /// This app holds a key of a backend.
+    /// The app is paired: it holds an API key of a backend.
     pub paired: bool,
-    /// The machine around the window.
+    /// Desktop around the window.
     pub desktop: &'a Arc<dyn Desktop>,
-    /// When this pass began.
+    /// Start of this pass.
     pub now: Instant,
-    /// What the person asked for in this pass, in order.
+    /// Actions requested in this pass, in order.
     pub actions: Vec<Action>,
 }

@@ -1,4 +1,4 @@
-//! A kiosk's only way out: the operator's PIN.
+//! PIN screen, the only way to end a kiosk.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::call::Secret;
 use crate::pin;
 use crate::theme::{Palette, space};
 
-/// Asks for the PIN.
+/// State of the PIN screen.
 pub struct OperatorScreen {
     digits: String,
     trying: bool,
@@ -24,25 +24,25 @@ pub struct OperatorScreen {
 }
 
 impl OperatorScreen {
-    /// Nothing typed; none is taken until then.
+    /// Creates the screen; PINs are refused until `locked_until`.
     pub fn new(locked_until: Option<Instant>) -> Self {
         Self { digits: String::new(), trying: false, refused: None, locked_until }
     }
 
-    /// Shows that a PIN is being compared (`true`). No other is taken meanwhile.
+    /// Marks a PIN as being checked (`true`), during which no other is accepted.
     pub fn set_trying(&mut self, trying: bool) {
         self.trying = trying;
         self.refused = None;
     }
 
-    /// Shows why the kiosk goes on.
+    /// Shows why the PIN was refused.
     pub fn refused(&mut self, answer: PinAnswer, locked_until: Option<Instant>) {
         self.set_trying(false);
         self.refused = Some(answer);
         self.locked_until = locked_until;
     }
 
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         wide(ui, cx.sizes, |ui| self.card(ui, cx));
@@ -82,7 +82,7 @@ impl OperatorScreen {
                     PinAnswer::NoneSet => Some("operator-none"),
                     PinAnswer::NotCounted => Some("operator-not-counted"),
                     PinAnswer::Wrong => Some("operator-wrong"),
-                    // The lock has opened again, or the kiosk is about to end.
+                    // The lock has expired, or the kiosk is about to end.
                     PinAnswer::Locked(_) | PinAnswer::Right => None,
                 };
                 if let Some(key) = key {

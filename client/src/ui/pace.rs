@@ -1,28 +1,28 @@
-//! When to draw: for each new frame or event, but never faster than is worth it.
+//! Repaint scheduling: one repaint for each frame or event, up to a maximum rate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// With several videos, each waking us on its own, we draw this often at most.
+/// Shortest repaint interval with several videos, each of which requests repaints.
 const SEVERAL_VIDEOS: Duration = Duration::from_millis(28);
-/// With one, each of its frames is drawn when it comes.
+/// Shortest repaint interval with one video: each of its frames is drawn on arrival.
 const ONE_VIDEO: Duration = Duration::from_millis(8);
-/// egui draws *twice* for a request without delay, to let widgets settle. A video needs one pass a frame, and
-/// any delay above zero gets that.
+/// Delay of an immediate repaint. egui draws *twice* for a request without delay, to let widgets settle; a video needs
+/// one pass a frame, which any delay above zero gives.
 const AT_ONCE: Duration = Duration::from_micros(1);
 
-/// Turns wake-ups from other threads into repaints.
+/// Converts wake-ups from other threads to repaints.
 pub struct Pace {
     ctx: egui::Context,
     started: Instant,
-    /// Microseconds after `started` when the last pass began.
+    /// Start of the last pass, in microseconds after `started`.
     last_pass: AtomicU64,
-    /// The least microseconds from one pass to the next.
+    /// Shortest time between passes in microseconds.
     interval: AtomicU64,
 }
 
 impl Pace {
-    /// For this window.
+    /// Creates the scheduler of this window.
     pub fn new(ctx: egui::Context) -> Self {
         Self {
             ctx,
@@ -32,19 +32,19 @@ impl Pace {
         }
     }
 
-    /// There is something new: draw soon. From any thread; returns at once.
+    /// Requests a repaint because of new content. Callable from any thread; returns at once.
     pub fn wake(&self) {
         let since_last = self.micros().saturating_sub(self.last_pass.load(Ordering::Relaxed));
         let wait = Duration::from_micros(self.interval.load(Ordering::Relaxed).saturating_sub(since_last));
         self.ctx.request_repaint_after(wait.max(AT_ONCE));
     }
 
-    /// A pass begins.
+    /// Records the start of a pass.
     pub fn painting(&self) {
         self.last_pass.store(self.micros(), Ordering::Relaxed);
     }
 
-    /// How many videos wake us.
+    /// Sets the number of videos that request repaints.
     pub fn set_videos(&self, count: usize) {
         let interval = if count > 1 { SEVERAL_VIDEOS } else { ONE_VIDEO };
         self.interval.store(interval.as_micros() as u64, Ordering::Relaxed);

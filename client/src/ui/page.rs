@@ -1,4 +1,4 @@
-//! What the light screens share: the head of the page, and a card in its middle.
+//! Layout that the light screens share: the page header and a centred card.
 
 use egui::{Align, Frame, Layout, Pos2, Rect, ScrollArea, Stroke, Ui, UiBuilder, Vec2};
 use lucide_icons::Icon;
@@ -10,7 +10,7 @@ use super::{Action, Cx};
 use crate::i18n::Language;
 use crate::theme::{Palette, Sizes, bold_font, corner, space};
 
-/// The name of the clinic, or else of the app, and the languages.
+/// Draws the name of the clinic (or of the app) and the language switch.
 pub fn header(ui: &mut Ui, cx: &mut Cx) {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     let bar = Rect::from_min_size(ui.max_rect().min, Vec2::new(ui.max_rect().width(), sizes.control + 2.0 * space::M));
@@ -60,17 +60,17 @@ fn language_button(ui: &mut Ui, cx: &mut Cx, language: Language) {
     }
 }
 
-/// A card in the middle of the screen, as high as its content was when it was last drawn; longer ones scroll.
+/// Draws a centred card. Its height is that of its content in the previous pass; longer content scrolls.
 pub fn centered(ui: &mut Ui, sizes: Sizes, content: impl FnOnce(&mut Ui)) {
     card(ui, sizes.card, 0.0, content);
 }
 
-/// A wider card, for screens with two columns.
+/// Draws a wider card, for screens with two columns.
 pub fn wide(ui: &mut Ui, sizes: Sizes, content: impl FnOnce(&mut Ui)) {
     card(ui, sizes.card * WIDE, 0.0, content);
 }
 
-/// A wider card, and below it, always in sight however long the card is, what to press.
+/// Draws a wider card with a footer below it that stays visible however long the card is.
 pub fn wide_with_footer(
     ui: &mut Ui,
     cx: &mut Cx,
@@ -92,7 +92,7 @@ pub fn wide_with_footer(
     });
 }
 
-/// How much wider a wide card is.
+/// Width of a wide card, in card widths.
 const WIDE: f32 = 1.9;
 
 fn card(ui: &mut Ui, width: f32, below: f32, content: impl FnOnce(&mut Ui)) {
@@ -101,7 +101,7 @@ fn card(ui: &mut Ui, width: f32, below: f32, content: impl FnOnce(&mut Ui)) {
     ui.scope_builder(UiBuilder::new().max_rect(body), |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let palette = Palette::of(ui);
-            // The bar beside the card, where there is one, takes nothing from it.
+            // The bar beside the card must not reduce the space around it.
             let around = space::L.min(ui.max_rect().width() * 0.04);
             let padding = if ui.max_rect().width() < NARROW { space::M } else { space::XL };
             let width = width.min(ui.max_rect().width() - 2.0 * around);
@@ -113,7 +113,7 @@ fn card(ui: &mut Ui, width: f32, below: f32, content: impl FnOnce(&mut Ui)) {
             let at = Pos2::new(left, ui.max_rect().top() + above);
             let mut builder = UiBuilder::new().max_rect(Rect::from_min_size(at, Vec2::new(width, 0.0)));
             if known.is_none() {
-                // The first pass only finds out how high it is.
+                // The first pass only measures the height.
                 builder = builder.invisible();
                 ui.ctx().request_discard("the height of a centred card");
             }
@@ -138,7 +138,7 @@ fn card(ui: &mut Ui, width: f32, below: f32, content: impl FnOnce(&mut Ui)) {
     });
 }
 
-/// Below this width, in points, cards have less air inside.
+/// Width in points below which cards have less padding.
 const NARROW: f32 = 720.0;
 
 fn header_room(ui: &Ui) -> f32 {

@@ -1,4 +1,4 @@
-//! A link to a server that is new here: whose server it is, and a question before anything goes there.
+//! Server screen: asks before a join link to an unknown server is used.
 
 use egui::{Key, Label, Modifiers, RichText, Ui, Vec2};
 use lucide_icons::Icon;
@@ -13,19 +13,19 @@ use crate::call::JoinTarget;
 use crate::known_servers::shown_name;
 use crate::theme::{Palette, bold_font, regular_font, space};
 
-/// Asks before a link to an unknown server is used.
+/// State of the server screen.
 pub struct ServerScreen {
     name: String,
     target: JoinTarget,
 }
 
 impl ServerScreen {
-    /// Asks about `server`, to which `target` leads.
+    /// Creates the screen for `server`, to which `target` leads.
     pub fn new(server: &Url, target: JoinTarget) -> Self {
         Self { name: shown_name(server), target }
     }
 
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         centered(ui, cx.sizes, |ui| self.card(ui, cx));
@@ -42,7 +42,7 @@ impl ServerScreen {
         ui.add_space(space::XXS);
         ui.label(RichText::new(texts.t("server-lead").as_ref()).font(regular_font(sizes.lead)).color(palette.muted));
         ui.add_space(space::S);
-        // Whole, however long it is: the end of a name says whose it is.
+        // The name is never shortened: its end says who owns the server.
         let name = RichText::new(&self.name).font(bold_font(sizes.title * LARGER)).color(palette.text);
         ui.add(Label::new(name).wrap());
         ui.add_space(space::S);

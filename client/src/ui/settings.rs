@@ -1,4 +1,4 @@
-//! What a person can set. Everything is taken up at once; there is nothing to save.
+//! Settings screen. Changes apply at once; there is nothing to save.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ use crate::i18n::Language;
 use crate::settings::{HangUp, Settings, ThemeSetting};
 use crate::theme::{Palette, bold_font, regular_font, space};
 
-/// From this width on there are two columns.
+/// Width in points from which there are two columns.
 const SIDE_BY_SIDE: f32 = 720.0;
 
-/// The keys, and what they do. In one place for people to look up.
+/// Keyboard shortcuts and the text keys that describe them.
 const SHORTCUTS: [(&str, &str); 6] = [
     ("Ctrl+D", "shortcut-microphone"),
     ("Ctrl+E", "shortcut-camera"),
@@ -29,18 +29,19 @@ const SHORTCUTS: [(&str, &str); 6] = [
     ("Esc", "shortcut-close"),
 ];
 
-/// The sheet.
+/// State of the settings screen.
 pub struct SettingsScreen {
     devices: Answer<DeviceLists>,
 }
 
 impl SettingsScreen {
-    /// With these devices to choose from, once they are known.
+    /// Creates the screen with the devices to choose from, once they are known.
     pub fn new(devices: Answer<DeviceLists>) -> Self {
         Self { devices }
     }
 
-    /// Draws it. `not_kept`: the disk doesn't take them; `broken`: where a file that wasn't understood is.
+    /// Draws the screen. `not_kept`: the settings can't be written to disk; `broken`: copy of a file that couldn't be
+    /// parsed.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, in_call: bool, not_kept: bool, broken: Option<&Path>) {
         header(ui, cx);
         let mut settings = cx.settings.clone();
@@ -146,7 +147,7 @@ fn look(ui: &mut Ui, cx: &Cx, settings: &mut Settings) {
     group(ui, cx, "settings-shortcuts");
     Grid::new("shortcuts").num_columns(2).spacing(Vec2::new(space::M, space::XXS)).show(ui, |ui| {
         for (keys, does) in SHORTCUTS {
-            // Only the space bar has a name that differs between languages.
+            // Only the space bar has a name that depends on the language.
             let keys = if keys == "shortcut-space" { texts.t(keys) } else { keys.into() };
             ui.label(RichText::new(keys).font(bold_font(sizes.caption)));
             ui.label(RichText::new(texts.t(does)).font(regular_font(sizes.caption)).color(Palette::of(ui).muted));
@@ -173,7 +174,7 @@ fn group(ui: &mut Ui, cx: &Cx, key: &'static str) {
 }
 
 fn position<T: PartialEq>(all: &[T], one: &T) -> usize {
-    // A value that isn't offered, from a file written by hand, shows none as chosen.
+    // A value that isn't offered, from a file edited by hand, selects nothing.
     all.iter().position(|it| it == one).unwrap_or(usize::MAX)
 }
 

@@ -1,4 +1,4 @@
-//! The start screen: which consultation?
+//! Start screen: asks for a consultation.
 
 use autamedica_api::{Id, Pasted, Role, Unusable, read_pasted};
 use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
@@ -14,26 +14,26 @@ use crate::app::DoctorsAgenda;
 use crate::call::{JoinTarget, Secret};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 
-/// From this width on, the day stands beside the field.
+/// Width in points from which the doctor's day stands beside the field.
 const SIDE_BY_SIDE: f32 = 720.0;
 
-/// What the person has typed so far, and a doctor's day.
+/// State of the start screen.
 pub struct StartScreen {
-    /// A doctor's consultations of today.
+    /// Doctor's consultations of today.
     agenda: Option<Box<dyn DoctorsAgenda>>,
     code: String,
     problem: Option<&'static str>,
-    /// The field wants the keyboard once the screen is there.
+    /// The field has received its initial focus.
     focused: bool,
 }
 
 impl StartScreen {
-    /// With a doctor's consultations of today.
+    /// Creates the screen with a doctor's consultations of today.
     pub fn new(agenda: Option<Box<dyn DoctorsAgenda>>) -> Self {
         Self { agenda, code: String::new(), problem: None, focused: false }
     }
 
-    /// With a text that was to be a link, and what is wrong with it.
+    /// Shows a text that failed as a join link, and the reason.
     #[must_use]
     pub fn explaining(mut self, text: String, role: Role) -> Self {
         self.problem = target(&text, role).err();
@@ -41,7 +41,7 @@ impl StartScreen {
         self
     }
 
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         match self.agenda.as_ref().map(|agenda| agenda.now()) {
@@ -135,11 +135,13 @@ impl StartScreen {
     }
 }
 
-/// What a typed or pasted text means, or the key of what is wrong with it.
+/// Parses a typed or pasted text. A doctor may also enter a consultation's id; for a patient, a mistyped id would lead
+/// into an empty room.
 ///
-/// A doctor may also enter by a consultation's id. A patient has none: an id that nobody made would lead them into an empty room.
+/// # Errors
+/// The text key of the problem.
 pub fn target(text: &str, role: Role) -> Result<JoinTarget, &'static str> {
-    // The same rule as the backend's, so that a slip is told before anything is asked.
+    // The backend applies the same rule; checking it here reports a typing error before any request.
     let id = || Id::new(text.trim()).ok().filter(|_| role == Role::Doctor);
     match (read_pasted(text), id()) {
         (Ok(Pasted::Link(link)), _) => Ok(JoinTarget::Link(link)),

@@ -1,4 +1,4 @@
-//! What was drawn, for reports.
+//! Rendering statistics for reports.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +8,17 @@ use parking_lot::Mutex;
 
 use super::video::PictureId;
 
-/// Rates are taken over this long.
+/// Period over which rates are computed.
 const WINDOW: Duration = Duration::from_secs(10);
-/// So many seconds are counted one by one.
+/// Number of seconds that are counted one by one.
 const SECONDS: usize = 300;
 
-/// Counts what the UI draws.
+/// Counters of drawn passes and frames.
 #[derive(Default)]
 pub struct UiStats {
     drawn: AtomicU64,
     recent: Mutex<VecDeque<Instant>>,
-    /// Passes in each second, by seconds since 1970; only seconds with any.
+    /// Passes in each second, by Unix time; seconds without passes are absent.
     seconds: Mutex<VecDeque<(u64, u32)>>,
     shown: Mutex<HashMap<PictureId, u64>>,
 }
@@ -43,7 +43,7 @@ impl UiStats {
         }
     }
 
-    /// Passes drawn in each of the last five minutes' seconds, by seconds since 1970. Seconds without any are left out.
+    /// Returns the passes in each of the last 300 seconds, by Unix time. Seconds without passes are absent.
     pub fn drawn_each_second(&self) -> Vec<(u64, u32)> {
         self.seconds.lock().iter().copied().collect()
     }
@@ -58,12 +58,12 @@ impl UiStats {
         }
     }
 
-    /// Passes drawn since the start.
+    /// Returns the passes since the start.
     pub fn drawn(&self) -> u64 {
         self.drawn.load(Ordering::Relaxed)
     }
 
-    /// Passes drawn a second, over the last ten seconds (or since the first, if that is less).
+    /// Returns the passes per second over the last ten seconds, or since the first pass if that is less.
     pub fn ui_fps(&self) -> f32 {
         let recent = self.recent.lock();
         let Some(first) = recent.iter().find(|at| at.elapsed() <= WINDOW) else { return 0.0 };
@@ -71,12 +71,12 @@ impl UiStats {
         within as f32 / first.elapsed().as_secs_f32().max(1.0)
     }
 
-    /// New frames of this picture that were painted, since the start.
+    /// Returns the number of this picture's frames that were painted.
     pub fn frames_shown(&self, picture: &PictureId) -> u64 {
         self.shown.lock().get(picture).copied().unwrap_or_default()
     }
 
-    /// The same for every picture that was ever shown.
+    /// Returns the number of painted frames of every picture.
     pub fn all_frames_shown(&self) -> HashMap<PictureId, u64> {
         self.shown.lock().clone()
     }

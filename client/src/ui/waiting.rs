@@ -1,4 +1,4 @@
-//! The waiting room: whether the doctor knows, and since when.
+//! Waiting room: whether the doctor knows, and for how long the person has waited.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::theme::{Palette, regular_font, space};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Draws it.
+/// Draws the screen.
 pub fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant, videos: &mut Videos) {
     header(ui, cx);
     wide(ui, cx.sizes, |ui| {
@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant, videos:
             words(ui, cx, state, since);
         }
     });
-    // The time is told in minutes: nothing changes before the next.
+    // The text shows minutes: nothing changes before the next one.
     let waited = cx.now.saturating_duration_since(since);
     let into_minute = Duration::from_millis((waited.as_millis() % MINUTE.as_millis()) as u64);
     ui.ctx().request_repaint_after(MINUTE - into_minute + Duration::from_millis(1));
@@ -47,7 +47,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant, videos:
 
 fn words(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant) {
     let (texts, sizes, palette) = (cx.texts, cx.sizes, Palette::of(ui));
-    // The doctor sees who waits once they are here themselves.
+    // A doctor in the room sees who waits.
     let is_known = state.participants.iter().any(|other| other.role == Some(Role::Doctor));
     let (title, lead) =
         if is_known { ("waiting-title", "waiting-lead") } else { ("waiting-title-alone", "waiting-lead-alone") };

@@ -1,4 +1,4 @@
-//! The few controls that the screens are made of. Each has an accessible name.
+//! Basic controls of the screens. Each has an accessible name.
 
 use std::borrow::Cow;
 
@@ -9,21 +9,21 @@ use lucide_icons::Icon;
 
 use crate::theme::{FOCUS_WIDTH, Palette, Sizes, bold_font, corner, icon_font, regular_font, space};
 
-/// What a button is for, which decides its colours.
+/// Purpose of a button, which decides its colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// One of several.
+    /// Secondary action.
     Neutral,
-    /// The thing to do.
+    /// Main action.
     Primary,
     /// Ends or removes something.
     Danger,
-    /// A source that is switched off: stands out, without shouting.
+    /// Switched-off source: prominent, but no alarm.
     Inverted,
-    /// Something that is being kept: recording.
+    /// Recording is on.
     #[cfg_attr(feature = "kiosk", expect(dead_code, reason = "only a doctor records"))]
     Live,
-    /// Lies on the background without a fill.
+    /// Without a fill.
     Plain,
 }
 
@@ -42,7 +42,7 @@ impl Tone {
 
 fn fill_for(palette: &Palette, response: &Response, fill: Color32) -> Color32 {
     let fill_or_surface = if fill == Color32::TRANSPARENT { palette.surface } else { fill };
-    // An inverted button is already the colour of text: it answers the pointer by going the other way.
+    // An inverted button has the text's colour, so it blends towards the background on hover.
     let toward = if fill == palette.text { palette.background } else { palette.text };
     if response.is_pointer_button_down_on() {
         fill_or_surface.lerp_to_gamma(toward, 0.18)
@@ -53,7 +53,6 @@ fn fill_for(palette: &Palette, response: &Response, fill: Color32) -> Color32 {
     }
 }
 
-/// The ring that shows where the keyboard is.
 pub fn focus_ring(ui: &Ui, response: &Response, corner: CornerRadius) {
     if response.has_focus() {
         let stroke = Stroke::new(FOCUS_WIDTH, Palette::of(ui).focus);
@@ -61,32 +60,30 @@ pub fn focus_ring(ui: &Ui, response: &Response, corner: CornerRadius) {
     }
 }
 
-/// A round call button with a word under it.
+/// Round call button with a caption.
 pub struct CallButton<'a> {
-    /// What it shows.
     pub icon: Icon,
-    /// The word under it.
+    /// Text under the button.
     pub caption: &'a str,
-    /// What pressing it does: the accessible name, and the tooltip.
+    /// Accessible name and tooltip: the effect of pressing the button.
     pub label: &'a str,
-    /// Its keyboard shortcut, for the tooltip.
+    /// Keyboard shortcut for the tooltip.
     pub shortcut: &'a str,
-    /// Its colours.
     pub tone: Tone,
-    /// Whether what it switches is on; `None` for one that switches nothing.
+    /// State of a toggle; `None` for other buttons.
     pub on: Option<bool>,
-    /// A number in its corner; zero for none.
+    /// Number in the corner; zero for none.
     pub badge: usize,
 }
 
 impl CallButton<'_> {
-    /// Room that one takes, with its word.
+    /// Returns the size of a button with its caption.
     pub fn size(sizes: &Sizes) -> Vec2 {
         Vec2::new(sizes.call_button + space::L + space::XXS, sizes.call_button + space::XXS + sizes.caption * 1.4)
     }
 
-    /// Draws it in `rect` (of [`size`](Self::size)). While `hidden` it can be reached by keyboard, but not pressed
-    /// by a pointer that can't see it.
+    /// Draws the button in `rect` (of [`size`](Self::size)). While `hidden`, the keyboard can focus it but a pointer
+    /// can't press it.
     pub fn show(self, ui: &Ui, id: Id, rect: Rect, sizes: &Sizes, hidden: bool) -> Response {
         let palette = Palette::of(ui);
         let sense = if hidden { Sense::focusable_noninteractive() } else { Sense::click() };
@@ -131,45 +128,39 @@ fn badge(ui: &Ui, center: Pos2, count: usize, sizes: &Sizes) {
     ui.painter().galley(rect.center() - galley.size() / 2.0, galley, palette.on_primary);
 }
 
-/// A button with a word, and perhaps an icon before it.
+/// Button with text and optionally an icon.
 pub struct TextButton<'a> {
-    /// The word.
     pub text: Cow<'a, str>,
-    /// Before the word.
+    /// Icon before the text.
     pub icon: Option<Icon>,
-    /// Its colours.
     pub tone: Tone,
-    /// At least this wide.
     pub min_width: f32,
-    /// What it is called where its word alone doesn't say enough.
+    /// Accessible name, where the text isn't enough.
     pub label: Option<Cow<'a, str>>,
 }
 
 impl<'a> TextButton<'a> {
-    /// With a word only.
+    /// Creates a button with text only.
     pub fn new(text: impl Into<Cow<'a, str>>, tone: Tone) -> Self {
         Self { text: text.into(), icon: None, tone, min_width: 0.0, label: None }
     }
 
-    /// With an icon before the word.
     pub fn icon(mut self, icon: Icon) -> Self {
         self.icon = Some(icon);
         self
     }
 
-    /// Called so, where its word alone doesn't say enough.
+    /// Sets the accessible name, where the text isn't enough.
     pub fn label(mut self, label: impl Into<Cow<'a, str>>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// At least this wide.
     pub fn min_width(mut self, width: f32) -> Self {
         self.min_width = width;
         self
     }
 
-    /// How wide it is.
     #[cfg(not(feature = "kiosk"))]
     pub fn width(&self, ui: &Ui, sizes: &Sizes) -> f32 {
         let text = ui.painter().layout_no_wrap(self.text.to_string(), bold_font(sizes.body), Color32::PLACEHOLDER);
@@ -184,7 +175,7 @@ impl<'a> TextButton<'a> {
         if self.icon.is_some() { sizes.body * 1.25 + space::XS } else { 0.0 }
     }
 
-    /// Draws it where `ui` is.
+    /// Draws the button at the cursor of `ui`.
     pub fn show(self, ui: &mut Ui, sizes: &Sizes) -> Response {
         let palette = Palette::of(ui);
         let (fill, ink) = self.tone.colors(palette);
@@ -213,7 +204,7 @@ impl<'a> TextButton<'a> {
     }
 }
 
-/// A small square button with an icon only, drawn in `rect`.
+/// Draws a small square icon button in `rect`.
 pub fn icon_button(ui: &Ui, id: Id, rect: Rect, icon: Icon, label: &str, tone: Tone, sizes: &Sizes) -> Response {
     let palette = Palette::of(ui);
     let (fill, ink) = tone.colors(palette);
@@ -229,39 +220,39 @@ pub fn icon_button(ui: &Ui, id: Id, rect: Rect, icon: Icon, label: &str, tone: T
     response.on_hover_text(label)
 }
 
-/// An icon beside words that say the same: seen, and not read out.
+/// Draws an icon without an accessibility node, for use beside equivalent text.
 pub fn sign(ui: &mut Ui, icon: Icon, size: f32, color: Color32) {
     let galley = ui.painter().layout_no_wrap(char::from(icon).to_string(), icon_font(size), color);
     let (rect, _) = ui.allocate_exact_size(galley.size(), Sense::hover());
     ui.painter().galley(rect.min, galley, color);
 }
 
-/// Text painted at a place, which screen readers find there.
+/// Paints text with an accessibility node.
 pub fn words(ui: &Ui, id: Id, at: Pos2, anchor: Align2, text: &str, font: egui::FontId, color: Color32) -> Rect {
     let rect = ui.painter().text(at, anchor, text, font, color);
     announce(ui, id, rect, text);
     rect
 }
 
-/// Tells screen readers that `text` is at `rect`.
+/// Adds an accessibility node with `text` at `rect`.
 pub fn announce(ui: &Ui, id: Id, rect: Rect, text: &str) {
     let response = ui.interact(rect, id, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
 }
 
-/// The same for news: a screen reader says it when it is free.
+/// Adds a live accessibility node: screen readers read its changes when idle.
 pub fn announce_live(ui: &Ui, id: Id, rect: Rect, text: &str) {
     announce(ui, id, rect, text);
     ui.ctx().accesskit_node_builder(id, |node| node.set_live(egui::accesskit::Live::Polite));
 }
 
-/// Tells screen readers that a picture of `label` is at `rect`.
+/// Adds an accessibility node for a picture called `label`.
 pub fn announce_picture(ui: &Ui, id: Id, rect: Rect, label: &str) {
     let response = ui.interact(rect, id, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, label));
 }
 
-/// Up to two initials of a name.
+/// Returns up to two initials of a name.
 pub fn initials(name: &str) -> String {
     let mut words = name.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
     let first = words.next();

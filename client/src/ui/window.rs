@@ -1,4 +1,4 @@
-//! The native window.
+//! Native window.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use egui::{IconData, ViewportBuilder};
 use super::video::is_software;
 use crate::app::{App, AppOptions, Calls};
 
-/// Names the app to window managers; also its icon's key.
+/// Application id for window managers, and key of the app's icon.
 const APP_ID: &str = "com.autamedica.client";
 const SIZE: [f32; 2] = [1280.0, 720.0];
 const MIN_SIZE: [f32; 2] = [800.0, 600.0];
@@ -28,11 +28,11 @@ pub fn run(mut options: AppOptions, calls: Box<dyn Calls>) -> eframe::Result {
         viewport = viewport.with_fullscreen(true).with_decorations(false);
     }
     let mut native = NativeOptions { viewport, renderer: Renderer::Glow, ..NativeOptions::default() };
-    // We draw when a frame or an event comes, not in a loop. Waiting for the display on top of that would only add
-    // latency, and on some compositors it blocks for as long as the window is covered.
+    // The app draws when a frame or an event arrives, not in a loop. Waiting for the display as well would only add
+    // latency, and blocks on some compositors while the window is covered.
     native.glow_options.vsync = false;
     native.dithering = false;
-    // Names and messages may be in any script; its font is looked for when it is needed, beside the UI.
+    // Names and messages may be in any script; the fallback font is searched off the UI thread.
     native.system_font_fallback = true;
     let title = options.title.clone();
     let create = move |cc: &eframe::CreationContext| -> Box<dyn eframe::App> {
@@ -43,11 +43,11 @@ pub fn run(mut options: AppOptions, calls: Box<dyn Calls>) -> eframe::Result {
     eframe::run_native(&title, native, Box::new(|cc| Ok(create(cc))))
 }
 
-/// Kept free on the screen besides the window and its frame, for the desktop's own bar.
+/// Space for the desktop's own bar, kept free beside the window and its frame.
 const BESIDE: [f32; 2] = [0.0, 40.0];
 
-/// Makes the window small enough for the screen with its title bar, once both are known (`true`): a new window gets its size
-/// before it has a frame.
+/// Shrinks the window to fit the screen with its title bar. Returns `true` once both sizes are known: a new window is
+/// sized before it has a frame.
 pub fn fit_to_screen(ctx: &egui::Context) -> bool {
     let (screen, inner, outer) = ctx.input(|input| {
         let window = input.viewport();
@@ -65,14 +65,14 @@ pub fn fit_to_screen(ctx: &egui::Context) -> bool {
     true
 }
 
-/// The inner size that a window of this size has to have instead, with this much frame on a screen of this size.
+/// Returns the inner size that fits the screen with this frame, if it differs from `inner`.
 fn fitting(screen: egui::Vec2, inner: egui::Vec2, frame: egui::Vec2) -> Option<egui::Vec2> {
     let room = (screen - frame - egui::Vec2::from(BESIDE)).max(egui::Vec2::splat(1.0));
     let size = inner.min(room);
     (size != inner).then_some(size)
 }
 
-/// The app's icon: a rounded square in our colour with a white cross, drawn here so that no decoder is needed.
+/// Draws the app's icon, a rounded square with a white cross, which saves an image decoder.
 fn icon() -> IconData {
     const SIDE: i32 = 64;
     let color = crate::theme::Palette::LIGHT.primary;

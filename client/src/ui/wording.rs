@@ -1,4 +1,4 @@
-//! Which text a state is told with.
+//! Returns the text keys of states and errors.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::check::{NetworkProblem, NetworkStep, NetworkVerdict};
 use crate::device::DeviceProblem;
 use crate::i18n::{Language, Texts};
 
-/// What is wrong with the camera, and what to do about it.
+/// Returns the text keys of a camera problem and of the advice for it.
 pub fn camera_problem(problem: DeviceProblem) -> (&'static str, &'static str) {
     match problem {
         DeviceProblem::NotFound => ("camera-problem-not-found", "camera-advice-not-found"),
@@ -23,7 +23,7 @@ pub fn camera_problem(problem: DeviceProblem) -> (&'static str, &'static str) {
     }
 }
 
-/// What is wrong with the microphone, and what to do about it.
+/// Returns the text keys of a microphone problem and of the advice for it.
 pub fn microphone_problem(problem: DeviceProblem) -> (&'static str, &'static str) {
     match problem {
         DeviceProblem::NotFound => ("microphone-problem-not-found", "microphone-advice-not-found"),
@@ -36,7 +36,7 @@ pub fn microphone_problem(problem: DeviceProblem) -> (&'static str, &'static str
     }
 }
 
-/// What a kind of device is called.
+/// Returns the text key of a device kind.
 pub fn device_caption(kind: DeviceKind) -> &'static str {
     match kind {
         DeviceKind::Camera => "camera-caption",
@@ -45,7 +45,7 @@ pub fn device_caption(kind: DeviceKind) -> &'static str {
     }
 }
 
-/// What the system's own choice of such a device is called. Each has its own word: in Spanish they differ in gender.
+/// Returns the text key of the system's default device. Each kind has its own: in Spanish they differ in gender.
 pub fn device_default(kind: DeviceKind) -> &'static str {
     match kind {
         DeviceKind::Camera => "camera-default",
@@ -54,7 +54,7 @@ pub fn device_default(kind: DeviceKind) -> &'static str {
     }
 }
 
-/// What it is called to use none.
+/// Returns the text key of using no device.
 pub fn device_none(kind: DeviceKind) -> &'static str {
     match kind {
         DeviceKind::Camera => "camera-none",
@@ -63,7 +63,7 @@ pub fn device_none(kind: DeviceKind) -> &'static str {
     }
 }
 
-/// What the test source of this kind is called.
+/// Returns the text key of the test source of this kind.
 pub fn device_test(kind: DeviceKind) -> &'static str {
     match kind {
         DeviceKind::Camera => "camera-test",
@@ -72,7 +72,7 @@ pub fn device_test(kind: DeviceKind) -> &'static str {
     }
 }
 
-/// What the network's test is doing.
+/// Returns the text key of a step of the network test.
 pub fn network_step(step: NetworkStep) -> &'static str {
     match step {
         NetworkStep::Connecting => "check-network-connecting",
@@ -80,7 +80,7 @@ pub fn network_step(step: NetworkStep) -> &'static str {
     }
 }
 
-/// What the network is good for, and what to do about it.
+/// Returns the text keys of a network verdict and of the advice for it.
 pub fn network_verdict(verdict: NetworkVerdict) -> (&'static str, Option<&'static str>) {
     match verdict {
         NetworkVerdict::Good => ("check-network-good", None),
@@ -89,7 +89,7 @@ pub fn network_verdict(verdict: NetworkVerdict) -> (&'static str, Option<&'stati
     }
 }
 
-/// Why the network couldn't be tried, and what to do about it.
+/// Returns the text keys of the reason why the network test failed and of the advice for it.
 pub fn network_problem(problem: NetworkProblem) -> (&'static str, &'static str) {
     match problem {
         NetworkProblem::ServerUnreachable => ("check-network-unreachable", "check-network-unreachable-advice"),
@@ -103,7 +103,7 @@ pub fn network_problem(problem: NetworkProblem) -> (&'static str, &'static str) 
     }
 }
 
-/// What may not have been good about a call, the most frequent first.
+/// Reasons for a poor rating, the most frequent first.
 pub const FEEDBACK_REASONS: [FeedbackReason; 8] = [
     FeedbackReason::HeardBadly,
     FeedbackReason::WasHeardBadly,
@@ -115,7 +115,7 @@ pub const FEEDBACK_REASONS: [FeedbackReason; 8] = [
     FeedbackReason::Other,
 ];
 
-/// What that is called.
+/// Returns the text key of a feedback reason.
 pub fn feedback_reason(reason: FeedbackReason) -> &'static str {
     match reason {
         FeedbackReason::HeardBadly => "reason-heard-badly",
@@ -129,7 +129,7 @@ pub fn feedback_reason(reason: FeedbackReason) -> &'static str {
     }
 }
 
-/// Why a call is over, and what to do next.
+/// Returns the text keys of the reason why a call is over and of the next step.
 pub fn end(reason: &EndReason) -> (&'static str, &'static str) {
     match reason {
         EndReason::HungUp => ("end-hung-up", "end-hung-up-next"),
@@ -150,7 +150,7 @@ pub fn end(reason: &EndReason) -> (&'static str, &'static str) {
     }
 }
 
-/// How a connection is.
+/// Returns the text key of a connection quality.
 pub fn quality(quality: ConnectionQuality) -> &'static str {
     match quality {
         ConnectionQuality::Excellent => "quality-excellent",
@@ -160,7 +160,7 @@ pub fn quality(quality: ConnectionQuality) -> &'static str {
     }
 }
 
-/// What somebody is in a consultation.
+/// Returns the text key of a role.
 pub fn role(role: Option<Role>) -> &'static str {
     match role {
         Some(Role::Doctor) => "role-doctor",
@@ -170,7 +170,8 @@ pub fn role(role: Option<Role>) -> &'static str {
     }
 }
 
-/// Name of somebody for display: their own, or else their role. A token of ours carries the id as its name, which tells people nothing.
+/// Returns a participant's display name: their own, or else their role. Some tokens carry the identity as the name,
+/// which means nothing to people.
 pub fn name(texts: &Texts, participant: &ParticipantState) -> String {
     if participant.name.trim().is_empty() || participant.name == participant.identity {
         texts.t(role(participant.role)).into_owned()
@@ -179,7 +180,7 @@ pub fn name(texts: &Texts, participant: &ParticipantState) -> String {
     }
 }
 
-/// What to call the writer of a chat line who may have left.
+/// Returns the display name of a chat message's sender, who may have left.
 pub fn name_of(texts: &Texts, state: &CallState, identity: &str, fallback: Option<Role>) -> String {
     match state.participants.iter().find(|participant| participant.identity == identity) {
         Some(participant) => name(texts, participant),
@@ -187,7 +188,7 @@ pub fn name_of(texts: &Texts, state: &CallState, identity: &str, fallback: Optio
     }
 }
 
-/// One digit after the point, or after the comma, as the language writes it.
+/// Formats one decimal place with the language's decimal separator.
 pub fn decimal(texts: &Texts, value: f64) -> String {
     let text = format!("{value:.1}");
     match texts.language() {
@@ -196,7 +197,7 @@ pub fn decimal(texts: &Texts, value: f64) -> String {
     }
 }
 
-/// How large a file is: `820 kB`, `1.4 MB`.
+/// Formats a file size: `820 kB`, `1.4 MB`.
 pub fn file_size(texts: &Texts, bytes: u64) -> String {
     const MEGA: u64 = 1_000_000;
     if bytes >= MEGA {
@@ -206,23 +207,23 @@ pub fn file_size(texts: &Texts, bytes: u64) -> String {
     }
 }
 
-/// `mm:ss`, or `h:mm:ss` from an hour on.
+/// Formats a duration as `mm:ss`, from one hour on as `h:mm:ss`.
 pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
 }
 
-/// The clinic's local time, `hh:mm`.
+/// Formats the local time as `hh:mm`.
 pub fn time_of_day(at: SystemTime) -> String {
     match jiff::Timestamp::try_from(at) {
         Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string(),
-        // Outside of the years that calendars know.
+        // The time is outside of the calendar's range.
         Err(_) => String::new(),
     }
 }
 
-/// The clinic's local time within a sentence: `las 9:30` in Spanish, `la 1:05`, where English has the time alone.
+/// Formats the local time within a sentence: Spanish adds the article (`las 9:30`, `la 1:05`).
 pub fn clock_time(texts: &Texts, at: SystemTime) -> String {
     match jiff::Timestamp::try_from(at) {
         Ok(at) => clock_time_in(texts, &at.to_zoned(jiff::tz::TimeZone::system())),
@@ -235,7 +236,7 @@ fn clock_time_in(texts: &Texts, at: &jiff::Zoned) -> String {
     texts.with("clock-time", &[("hour", u64::from(at.hour().unsigned_abs()).into()), ("time", time.as_str().into())])
 }
 
-/// Milliseconds, whole; less than one is told as that and not as none.
+/// Formats whole milliseconds; a value below one gets its own text instead of "0".
 pub fn milliseconds(texts: &Texts, ms: f64) -> String {
     if ms < 1.0 {
         return texts.t("milliseconds-none").into_owned();
@@ -243,7 +244,7 @@ pub fn milliseconds(texts: &Texts, ms: f64) -> String {
     texts.with("milliseconds", &[("ms", (ms.round() as u64).into())])
 }
 
-/// What is wrong with the recording, and what to do.
+/// Returns the text keys of a recording problem and of the advice for it.
 pub fn recording_problem(problem: RecordingProblem) -> (&'static str, &'static str) {
     match problem {
         RecordingProblem::Unavailable => ("record-problem", "record-unavailable"),

@@ -1,4 +1,4 @@
-//! Files and photos, and the chat for those who come late.
+//! Files and photos in the chat, and the chat history for late participants.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use autamedica_engine::{E2eeOptions, Room, RoomEvent, RoomOptions, StreamByteOpt
 
 use crate::harness::{Clinic, Person, runtime};
 
-/// What a photo's first bytes look like, and more.
+/// Returns bytes that begin like a photo.
 fn photo(len: usize) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     bytes.extend((0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8));
     bytes
 }
 
-/// Waits until the file of this name is so far.
+/// Waits until the file of this name has reached a state.
 fn wait_for_file(person: &Person, name: &str, is: impl Fn(&FileProgress) -> bool) -> SharedFile {
     person.wait(name, |state| {
         let line = state.chat.iter().find(|line| line.text == name)?;
@@ -45,7 +45,7 @@ fn photos_and_documents_arrive_whole_and_are_saved_where_asked() {
         let line = doctor.wait_for_line("herida.png");
         assert!(!line.own && line.from == "patient-1");
 
-        // Saved twice, at two places; and where it can't be, that is told.
+        // Saves the file at two places; a failure is reported.
         for name in ["one.png", "two.png"] {
             let to = folder.path().join(format!("{e2ee}-{name}"));
             doctor.ask(CallCommand::SaveFile { id: came.id.clone(), to: to.clone() });
@@ -56,7 +56,7 @@ fn photos_and_documents_arrive_whole_and_are_saved_where_asked() {
         doctor.ask(CallCommand::SaveFile { id: came.id.clone(), to: nowhere });
         wait_for_file(&doctor, "herida.png", |progress| *progress == FileProgress::Failed);
 
-        // The other way round, and a document.
+        // The other direction, with a document.
         send(&doctor, &folder.path().join("receta.pdf"), b"%PDF-1.7\nreceta");
         let came = wait_for_file(&patient, "receta.pdf", |progress| *progress == FileProgress::Done);
         assert_eq!((came.mime_type.as_str(), came.preview), ("application/pdf", None));
@@ -77,13 +77,13 @@ fn what_is_too_large_or_no_document_is_not_sent() {
     doctor.ask(CallCommand::SendFile(folder.path().to_owned()));
     let name = folder.path().file_name().unwrap().to_string_lossy().trim_matches('.').to_owned();
     wait_for_file(&doctor, &name, |progress| *progress == FileProgress::WrongType);
-    // What comes after arrives, so that what didn't come won't.
+    // A later message has arrived, so the refused files won't arrive any more.
     doctor.ask(CallCommand::SendChat("eso es todo".into()));
     patient.wait_for_line("eso es todo");
     assert!(patient.state().chat.iter().all(|line| line.file.is_none()), "{:#?}", patient.state().chat);
 }
 
-/// Somebody with LiveKit's SDK and a patient's token, not our app.
+/// Joins with LiveKit's SDK and a patient's token instead of the app.
 async fn foreign_patient(consultation: &autamedica_api::Consultation) -> Room {
     let e2ee = consultation.e2ee_key.as_deref().map(E2eeOptions::with_shared_key);
     let options = RoomOptions { e2ee, ..RoomOptions::default() };
@@ -114,14 +114,14 @@ fn what_others_send_is_judged_by_its_bytes_and_size() {
         let announced = StreamByteOptions { total_length: Some(LARGEST_FILE + 1), ..options("huge.png") };
         let huge = me.stream_bytes(announced).await.unwrap();
         huge.write(photo(1000)).await.unwrap();
-        // Larger than it says, and cut off before its end.
+        // A file larger than announced, and cut off before its end.
         let liar = StreamByteOptions { total_length: Some(500), ..options("liar.png") };
         let liar = me.stream_bytes(liar).await.unwrap();
         liar.write(photo(1000)).await.unwrap();
         liar.close().await.unwrap();
         let broken = me.stream_bytes(StreamByteOptions { total_length: Some(5000), ..options("cut.png") }).await;
         broken.unwrap().write(photo(1000)).await.unwrap();
-        // Only a doctor's word is taken for what was said before.
+        // Only a doctor may forward the chat history.
         let history = r#"{"lines":[{"id":"x","from":"doctor-1","role":"doctor","text":"never said","at":1}]}"#;
         let to_history = StreamTextOptions { topic: "chat-history".into(), ..StreamTextOptions::default() };
         me.send_text(history, to_history).await.unwrap();
@@ -214,12 +214,12 @@ fn who_comes_late_is_told_what_was_said() {
     patient.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::HungUp, .. }));
     doctor.wait_for("nobody", |state| state.participants.is_empty());
 
-    // The same person again, on another device that knows nothing.
+    // The same person on another device without the history.
     let again = clinic.enter(&consultation.patient_link);
     again.wait_for_line("¿desde cuándo?");
     again.ask(CallCommand::SendChat("desde ayer".into()));
     doctor.wait_for_line("desde ayer");
-    // What they wrote themselves before isn't taken on the doctor's word.
+    // Own messages aren't accepted from the doctor's history.
     let seen = |person: &Person| {
         person.state().chat.iter().map(|line| (line.from.clone(), line.text.clone())).collect::<Vec<_>>()
     };

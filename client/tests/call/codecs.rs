@@ -16,7 +16,7 @@ fn low(video_codec: VideoCodecChoice) -> CallSettings {
     CallSettings { picture: PictureQuality::Low, video_codec, ..CallSettings::default() }
 }
 
-/// Both cameras in the newest sample, ours first, once both move and our encoder is known.
+/// Returns both cameras of the newest sample, the own one first, once both move and the encoder is known.
 fn cameras(state: &CallState) -> Option<[TrackStatistics; 2]> {
     let tracks = &state.statistics.samples.back()?.tracks;
     let camera = |own: bool| {
@@ -35,7 +35,7 @@ fn meet(clinic: &Clinic, id: &str, e2ee: bool, settings: [CallSettings; 2]) -> [
     ]
 }
 
-/// A picture both ways, in these codecs as the doctor's statistics say: sent, received.
+/// Checks that pictures flow both ways in the codecs (sent, received) that the doctor's statistics show.
 fn assert_codecs([patient, doctor]: &[Person; 2], sent: (&str, &str), received: &str) {
     patient.wait("the doctor's picture", |state| state.participants.first()?.camera.as_ref()?.newest());
     doctor.wait("the patient's picture", |state| state.participants.first()?.camera.as_ref()?.newest());
@@ -51,7 +51,7 @@ fn an_sfu_that_allows_one_codec_gets_it_encrypted_or_not() {
         let sfu = Sfu::start_with(&config).unwrap();
         let clinic = Clinic::open_beside(&sfu);
         for e2ee in [true, false] {
-            // Each asks for what the SFU may not have.
+            // Each setting requests a codec that the SFU forbids.
             let settings = [low(VideoCodecChoice::Vp8), low(VideoCodecChoice::Auto)];
             let both = meet(&clinic, &format!("only-{mime}-{e2ee}"), e2ee, settings);
             assert_codecs(&both, (codec, encoder), codec);

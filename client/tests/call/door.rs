@@ -1,4 +1,4 @@
-//! A door before an SFU that can be shut: whoever knocks then is answered 503.
+//! Proxy before an SFU; while it is shut it answers with 503.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// Passes connections on to a port of this machine, or answers them 503.
+/// Proxy that forwards connections to a local port, or answers them with 503.
 pub struct Door {
     pub port: u16,
     shut: Arc<AtomicBool>,
@@ -19,7 +19,7 @@ impl Door {
         let own = listener.local_addr().unwrap().port();
         let (shut, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (is_shut, count) = (shut.clone(), refused.clone());
-        // Ends with the test's process.
+        // The thread ends with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if is_shut.load(Ordering::Acquire) {
@@ -38,7 +38,7 @@ impl Door {
         self.shut.store(shut, Ordering::Release);
     }
 
-    /// Connections that were answered 503.
+    /// Returns the number of connections answered with 503.
     pub fn refused(&self) -> usize {
         self.refused.load(Ordering::Acquire)
     }
@@ -47,7 +47,7 @@ impl Door {
 fn refuse(mut client: TcpStream) {
     let mut request = [0; 4096];
     let answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    // A client that is gone needs no answer.
+    // The client may have disconnected.
     let _ = client.read(&mut request).and_then(|_| client.write_all(answer.as_bytes()));
 }
 

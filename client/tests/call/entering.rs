@@ -1,4 +1,4 @@
-//! Entering by a consultation's id, as `--consultation` does.
+//! Joining by a consultation's id, as `--consultation` does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn a_consultation_made_by_others_is_entered_in_its_own_peoples_places() {
         body.duration_minutes = Some(20);
     });
     let patient = enter(&clinic, "theirs", Role::Patient);
-    // Its waiting room holds for this way in, too.
+    // The waiting room also applies to this way of joining.
     patient.wait_for("the waiting room", |state| matches!(state.phase, CallPhase::Waiting { .. }));
     let doctor = enter(&clinic, "theirs", Role::Doctor);
     let waits = doctor.wait_for_other("who waits", |other| other.waiting_since.is_some());
@@ -49,7 +49,7 @@ fn a_consultation_that_nobody_made_is_made() {
     }
 }
 
-/// A way in whose work panics: nothing answers at the backend's address, and starting one fails in the worst way.
+/// Returns an entrance whose work panics: nothing answers at the backend's address, and starting one panics.
 fn panicking_entrance() -> Entrance {
     let start: StartBackend = Arc::new(|_| panic!("as a bug in this program would"));
     let server = format!("http://127.0.0.1:{}", free_port().unwrap()).parse().unwrap();
@@ -112,7 +112,7 @@ fn an_sfu_that_isnt_ready_is_tried_until_it_is_and_the_person_is_told() {
     assert_eq!(patient.state().joining_again_since, None);
 }
 
-/// Eight digits typed where they lead nowhere: in no case into a room of one's own.
+/// Unknown digits must never create a room.
 #[test]
 fn eight_digits_that_no_clinic_knows_open_no_room() {
     let digits = || JoinTarget::Digits(Secret::new("31836728"));
@@ -139,13 +139,13 @@ fn eight_digits_that_no_clinic_knows_open_no_room() {
     let _guard = runtime().enter();
     let nobody = format!("http://127.0.0.1:{}", free_port().unwrap()).parse().unwrap();
     typed(nobody, None).wait_for_phase(&ended(EndReason::NoClinic));
-    // A backend that asks this machine for no key.
+    // A backend that requires no API key of this machine.
     typed(clinic.url.clone(), None).wait_for_phase(&ended(EndReason::NoAppointment));
     let consultation = clinic.consultation("typed", |_| {});
     let known = JoinTarget::Digits(Secret::new(&consultation.kiosk_code));
     let patient = Person::enter(clinic.url.clone(), known, test_devices(), CallSettings::default());
     patient.wait_for_phase(&CallPhase::InCall);
-    // One that wants a key that this app doesn't have.
+    // A backend that requires an API key, which this app lacks.
     clinic.desk_key();
     typed(clinic.url.clone(), None).wait_for_phase(&ended(EndReason::NoClinic));
 }
@@ -162,7 +162,7 @@ fn a_code_that_isnt_good_now_says_why() {
     let cancelled = clinic.consultation("cancelled", |_| {});
     clinic.post("/api/consultations/cancelled/cancel");
     clinic.enter(&cancelled.patient_link).wait_for_phase(&ended(EndReason::Cancelled));
-    // Told before anybody adjusts a camera.
+    // The check reports this before anybody adjusts a camera.
     let options = CheckOptions {
         target: JoinTarget::Link(autamedica_api::JoinLink::parse(&cancelled.patient_link).unwrap()),
         entrance: Entrance {

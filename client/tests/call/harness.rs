@@ -1,4 +1,4 @@
-//! A backend with its SFU, people in calls, and waiting for what they see.
+//! Test harness: a backend with its SFU, and people in calls.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use url::Url;
 
-/// Where the calls of all tests run.
+/// Returns the runtime of all tests' calls.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -31,15 +31,15 @@ pub fn runtime() -> &'static Runtime {
     })
 }
 
-/// Our backend as an operator starts it, with an SFU of its own.
+/// Backend with its own SFU, as started by an operator.
 pub struct Clinic {
     process: Process,
     pub url: Url,
-    /// Of its data and its log.
+    /// Folder of the backend's data and log.
     folder: TempDir,
 }
 
-/// Its program, with data in this folder.
+/// Returns the backend's command with data in this folder.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(built_program("autamedica-server").unwrap());
     command.current_dir(folder).env("AUTAMEDICA_DATA_DIR", folder);
@@ -54,7 +54,7 @@ impl Clinic {
         Self::open_at(None)
     }
 
-    /// The same, whose links lead to this address.
+    /// Starts a backend whose links lead to this address.
     pub fn open_at(public_url: Option<&Url>) -> Self {
         Self::open_with(|command| {
             if let Some(url) = public_url {
@@ -63,12 +63,12 @@ impl Clinic {
         })
     }
 
-    /// The same, with an SFU that somebody else runs.
+    /// Starts a backend that uses this SFU.
     pub fn open_beside(sfu: &Sfu) -> Self {
         Self::open_beside_url(&sfu.url())
     }
 
-    /// The same, with an SFU at this address.
+    /// Starts a backend that uses the SFU at this address.
     pub fn open_beside_url(url: &str) -> Self {
         Self::open_with(|command| {
             command.env("LIVEKIT_URL", url);
@@ -92,19 +92,18 @@ impl Clinic {
         Self { process, url: url.parse().unwrap(), folder }
     }
 
-    /// Makes a key for a doctor's desk. From then on nobody is served without one.
+    /// Creates an API key for a doctor's desk. From then on the backend requires a key.
     pub fn desk_key(&self) -> Secret {
         let made = program(self.folder.path()).args(["key", "create", "desk", "--scope", "desk"]).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         Secret::new(String::from_utf8(made.stdout).unwrap().trim())
     }
 
-    /// Kills (SIGKILL) the backend.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Kills the SFU that the backend started, which starts another.
+    /// Kills the SFU that the backend started; the backend starts another.
     pub fn kill_sfu(&mut self) {
         let children = descendants(self.process.id());
         let (sfu, _) = children.iter().find(|(_, child)| child.name == "livekit-server").expect("it runs an SFU");
@@ -112,7 +111,7 @@ impl Clinic {
         assert_eq!(unsafe { libc::kill((*sfu).try_into().unwrap(), libc::SIGKILL) }, 0);
     }
 
-    /// A consultation between `patient-1` and `doctor-1`, with these settings.
+    /// Creates a consultation between `patient-1` and `doctor-1` with these settings.
     pub fn consultation(&self, id: &str, set: impl FnOnce(&mut CreateConsultation)) -> Consultation {
         let person = |name| Id::new(name).unwrap();
         let mut body = CreateConsultation::new(Id::new(id).unwrap(), person("patient-1"), person("doctor-1"));
@@ -140,7 +139,7 @@ impl Clinic {
         })
     }
 
-    /// Somebody follows their link, with test devices.
+    /// Joins by a link with test devices.
     pub fn enter(&self, link: &str) -> Person {
         self.enter_with(link, test_devices(), CallSettings::default())
     }
@@ -149,7 +148,7 @@ impl Clinic {
         Person::enter(self.url.clone(), JoinTarget::Link(JoinLink::parse(link).unwrap()), devices, settings)
     }
 
-    /// Both sides of a consultation, who hear and see each other.
+    /// Joins both sides of a consultation and waits until they hear and see each other.
     pub fn meet(&self, id: &str, e2ee: bool) -> [Person; 2] {
         let consultation = self.consultation(id, |body| body.e2ee = Some(e2ee));
         let both = [self.enter(&consultation.patient_link), self.enter(&consultation.doctor_link)];
@@ -166,7 +165,6 @@ pub fn test_devices() -> DeviceChoices {
     DeviceChoices { camera: DeviceChoice::Test, microphone: DeviceChoice::Test, speaker: DeviceChoice::None }
 }
 
-/// Somebody in a call.
 pub struct Person {
     pub call: CallHandle,
 }
@@ -201,7 +199,7 @@ impl Person {
         self.call.send(command);
     }
 
-    /// Waits until the state shows what `look` looks for. Pictures change without the state, so it also looks in between.
+    /// Polls the state until `look` returns a value: pictures change without a new state.
     pub fn wait<T>(&self, what: &str, mut look: impl FnMut(&CallState) -> Option<T>) -> T {
         let started = Instant::now();
         loop {
@@ -222,18 +220,17 @@ impl Person {
         self.wait_for(&format!("{phase:?}"), |state| state.phase == *phase);
     }
 
-    /// Waits for somebody else.
+    /// Waits for another participant that meets a condition.
     pub fn wait_for_other(&self, what: &str, mut is: impl FnMut(&ParticipantState) -> bool) -> ParticipantState {
         self.wait(what, |state| state.participants.iter().find(|other| is(other)).cloned())
     }
 
-    /// Waits for a chat line.
     pub fn wait_for_line(&self, text: &str) -> ChatMessage {
         self.wait(text, |state| state.chat.iter().find(|line| line.text == text).map(|line| ChatMessage::clone(line)))
     }
 }
 
-/// A state without what is long.
+/// Formats a state without its long parts.
 fn in_short(state: &CallState) -> String {
     let mut short = CallState { devices: Arc::default(), ..state.clone() };
     short.statistics =
@@ -241,7 +238,6 @@ fn in_short(state: &CallState) -> String {
     format!("{short:?} {:?}", state.devices)
 }
 
-/// Whether a device delivers.
 pub fn is_on(state: &DeviceState) -> bool {
     matches!(state, DeviceState::On { .. })
 }

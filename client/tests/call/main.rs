@@ -1,4 +1,4 @@
-//! What happens behind the call screen: call tasks without a window, against our backend as a program and a real SFU.
+//! Calls without a window, against a real backend and SFU.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Devices that come, go and are chosen during a call. Each test is a process of its own, with its sound card.
+//! Devices that are plugged in, unplugged and chosen during a call. Each test is a process with its own sound card.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use crate::harness::{Clinic, Person, is_on, test_devices};
 
 const CAMERA: &str = "Lab Camera";
 
-/// Plugs something into the sound card, as its driver's module; gives the module's number.
+/// Loads a PulseAudio module that adds a device. Returns the module's number.
 fn plug(module: &[&str]) -> String {
     let answer = Command::new("pactl").arg("load-module").args(module).output().unwrap();
     assert!(answer.status.success(), "{module:?}: {}", String::from_utf8_lossy(&answer.stderr));
@@ -30,7 +30,7 @@ fn name(state: &DeviceState) -> Option<String> {
     }
 }
 
-/// The sids of what somebody publishes, as the other side sees it.
+/// Returns the sids of a participant's publications, as the other side sees them.
 fn sids(seen_by: &Person, of: &str) -> Vec<String> {
     seen_by.wait("their tracks", |state| {
         let tracks = &state.statistics.samples.back()?.tracks;
@@ -71,7 +71,7 @@ fn a_headset_is_offered_used_and_given_up_when_it_is_pulled_out() {
     ]);
     let offer = patient.wait("an offer", |state| state.offer.clone());
     let mut offers = vec![offer];
-    // One after the other: the first is taken, the second too.
+    // Both offers are accepted in turn.
     for _ in 0..2 {
         let offer = offers.last().unwrap().clone();
         assert!(offer.name.starts_with("Headset"), "{offer:?}");
@@ -103,7 +103,7 @@ fn a_headset_is_offered_used_and_given_up_when_it_is_pulled_out() {
     doctor.wait_for("newer figures", |state| state.statistics.samples.len() > 3);
     assert_eq!(sids(&doctor, "patient-1"), before, "the publications stayed");
 
-    // One that isn't wanted isn't offered again.
+    // A declined device isn't offered again.
     let sink = plug(&["module-null-sink", "sink_name=other", "sink_properties=device.description=Other"]);
     patient.wait_for("an offer", |state| state.offer.is_some());
     patient.ask(CallCommand::DismissOffer);
@@ -129,14 +129,14 @@ fn another_camera_takes_over_without_a_new_publication() {
 
     patient.ask(CallCommand::UseCamera(DeviceChoice::Named(CAMERA.into())));
     patient.wait_for("the camera", |state| name(&state.camera.device).as_deref() == Some(CAMERA));
-    // Its shape is another: three to four.
+    // This camera has another aspect ratio: 4:3.
     let is_camera = |slot: &autamedica_engine::LatestFrame| {
         slot.newest().is_some_and(|frame| frame.width() * 3 == frame.height() * 4)
     };
     doctor.wait_for("the camera's picture in the same slot", |_| is_camera(&slot));
     patient.wait_for("in the own view too", |state| is_camera(&state.self_view));
 
-    // Pulled out: the default camera is tried, which is the same one here, so the picture stops, and that is told.
+    // After unplugging, the default camera is tried. It is the same one here, so the picture stops, which is reported.
     let control = std::env::var_os("VIRTUAL_CAMERA_CONTROL").unwrap();
     set_camera_mode(control.as_ref(), CameraMode::Unplug).unwrap();
     patient.wait_for("the loss", |state| matches!(state.camera.device, DeviceState::Failed(_)));

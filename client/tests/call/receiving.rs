@@ -1,4 +1,4 @@
-//! Receiving what is shown, and measuring it.
+//! Received simulcast layers and their statistics.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn picture(person: &Person) -> LatestFrame {
     person.wait("the patient's picture", |state| state.participants.first()?.camera.clone())
 }
 
-/// Waits until pictures of such a width come.
+/// Waits for pictures of a matching width.
 fn wait_for_width(slot: &LatestFrame, what: &str, is: impl Fn(u32) -> bool) {
     let mut last = (0, 0);
     let found = wait_until(what, HANG_GUARD, || {
@@ -34,7 +34,7 @@ fn wait_for_width(slot: &LatestFrame, what: &str, is: impl Fn(u32) -> bool) {
     assert!(found.is_ok(), "{what}: still {last:?}");
 }
 
-/// Waits until no picture has come for a second.
+/// Waits until no picture has arrived for a second.
 fn wait_for_rest(slot: &LatestFrame) {
     let (mut count, mut since) = (slot.count(), Instant::now());
     wait_until("the pause", HANG_GUARD, || {
@@ -61,7 +61,7 @@ fn hidden_pictures_are_paused() {
     show(&doctor, &[(1280, 720)]);
     doctor.wait_for("newer pictures", |_| slot.count() > count);
 
-    // After a lost connection the same holds without the screen saying so again.
+    // After a reconnection the hidden tiles stay paused without a new report.
     show(&doctor, &[]);
     wait_for_rest(&slot);
     clinic.kill_sfu();
@@ -89,7 +89,7 @@ fn a_call_is_measured_each_second_and_the_backend_is_told() {
         };
         let sources = [TrackSource::Camera, TrackSource::Microphone];
         let all = [true, false].into_iter().all(|own| sources.into_iter().all(|source| whole(own, source)));
-        // The rate of pictures is known a second after the first.
+        // The frame rate is known a second after the first frame.
         let moving =
             last.tracks.iter().filter(|track| track.source == TrackSource::Camera).all(|track| track.fps > 5.0);
         (all && moving && last.round_trip_ms.is_some()).then(|| last.clone())
@@ -102,7 +102,7 @@ fn a_call_is_measured_each_second_and_the_backend_is_told() {
     let of_room = |identity: &str| stats.participants.iter().find(|one| one.identity == identity).unwrap().clone();
     assert!(of_room("patient-1").tracks.iter().any(|track| track.sid == theirs.sid));
 
-    // Samples keep coming about once a second.
+    // There is about one sample a second.
     doctor.wait_for("six samples", |state| state.statistics.samples.len() >= 6);
     let samples = doctor.state().statistics.samples.clone();
     let apart = samples[5].at - samples[0].at;

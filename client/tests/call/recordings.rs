@@ -1,4 +1,4 @@
-//! A real recording, as its doctor's desk lists, plays, saves and deletes it: over a network that can be held up.
+//! Real recording that a doctor's desk lists, plays, saves and deletes, over a network that can be blocked.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::harness::{Clinic, runtime};
 
-/// Carries bytes to and from the backend, of its answers only so many as are allowed.
+/// Proxy to the backend with a byte budget for the answers.
 struct Network {
     url: Url,
     backend: Arc<OnceLock<SocketAddr>>,
@@ -58,7 +58,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, budget: Option<&AtomicU64>) {
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         if let Some(budget) = budget {
             let pay = |left: u64| left.checked_sub(read as u64);
-            // Held up until somebody allows more.
+            // Blocks until the budget is raised.
             while budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, pay).is_err() {
                 thread::sleep(Duration::from_millis(5));
             }
@@ -70,7 +70,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, budget: Option<&AtomicU64>) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// A desk that looks at the recordings of `filmed`.
+/// Desk with the recordings of consultation `filmed`.
 struct Desk {
     handle: RecordingsHandle,
 }
@@ -97,7 +97,7 @@ impl Desk {
         })
     }
 
-    /// Asks for something about a part, and waits for what comes of it.
+    /// Sends a command about a part and returns the result.
     fn does(&self, part: &PartId, command: RecordingsCommand) -> Transfer {
         self.handle.send(command);
         self.wait("the outcome", |state| match state.transfers.get(part) {
@@ -116,7 +116,7 @@ impl Desk {
         self.does(part, RecordingsCommand::Play(part.clone()))
     }
 
-    /// An earlier outcome isn't to be taken for the next one.
+    /// Clears an earlier result, so that it isn't mistaken for the next one.
     fn forgets(&self, part: &PartId) {
         self.handle.send(RecordingsCommand::Cancel(part.clone()));
         self.wait("nothing", |state| state.transfers.is_empty().then_some(()));
@@ -136,7 +136,7 @@ fn names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// A player that writes down what it was given.
+/// Creates a player that writes down its argument.
 fn player(folder: &Path) -> (Player, PathBuf) {
     let (script, given) = (folder.join("player"), folder.join("given"));
     fs::write(&script, format!("#!/bin/sh\nprintf %s \"$*\" > '{}'\n", given.display())).unwrap();
@@ -144,7 +144,7 @@ fn player(folder: &Path) -> (Player, PathBuf) {
     (Player::of_program(script), given)
 }
 
-/// Both sides meet, and are recorded for a moment with the patient's consent.
+/// Records a short call of both sides with the patient's consent.
 fn film(clinic: &Clinic, desk: impl FnOnce() -> Desk) -> (Desk, Recording) {
     let [patient, doctor] = clinic.meet("filmed", true);
     let desk = desk();
@@ -178,12 +178,12 @@ fn a_recording_is_played_saved_checked_cancelled_and_deleted() {
     let part = PartId { recording: ready.recording_id.clone(), number: 1 };
     let right = ready.sha256.clone().unwrap();
 
-    // Played from a copy that nobody else can read and that tells nothing.
+    // The player gets a copy that other users can't read and whose name reveals nothing.
     assert_eq!(desk.plays(&part), Transfer::Playing);
     let copy = PathBuf::from(fs::read_to_string(&given).unwrap());
     assert!(copy.starts_with(&played) && !copy.to_str().unwrap().contains("filmed"), "{copy:?}");
     assert_eq!((sha256(&copy), mode(&copy), mode(copy.parent().unwrap())), (right.clone(), 0o600, 0o700));
-    // The next time it is here already: nothing is asked of a network that lets nothing through.
+    // The second time the copy exists already: it plays although the network is blocked.
     fs::remove_file(&given).unwrap();
     network.allow(0);
     assert_eq!(desk.plays(&part), Transfer::Playing);
@@ -194,12 +194,12 @@ fn a_recording_is_played_saved_checked_cancelled_and_deleted() {
         assert_eq!(without.plays(&part), Transfer::Failed(FetchProblem::NoPlayer), "{program}");
     }
 
-    // Saved whole, for this user alone.
+    // The saved file is complete and readable by this user only.
     let place = saved.join("first.mp4");
     assert_eq!(desk.saves(&part, &place), Transfer::Saved(place.clone()));
     assert_eq!((sha256(&place), mode(&place), names(&saved)), (right.clone(), 0o600, vec!["first.mp4".to_owned()]));
 
-    // Half of it is a `.part` file, of which nothing stays when it is cancelled.
+    // An incomplete download is a `.part` file, which a cancellation deletes.
     desk.forgets(&part);
     network.allow(16 * 1024);
     desk.handle.send(RecordingsCommand::Save { part: part.clone(), to: saved.join("second.mp4") });
@@ -215,7 +215,7 @@ fn a_recording_is_played_saved_checked_cancelled_and_deleted() {
     wait_until("the file's end", HANG_GUARD, || (names(&saved) == ["first.mp4"]).then_some(())).unwrap();
     network.allow(u64::MAX);
 
-    // What was changed where it is kept isn't taken for what was recorded; nor is what isn't there.
+    // Tampered and missing files are refused.
     let kept = Url::parse(ready.parts[0].location.as_deref().unwrap()).unwrap().to_file_path().unwrap();
     let whole = fs::read(&kept).unwrap();
     let mut changed = whole.clone();
@@ -237,13 +237,13 @@ fn a_recording_is_played_saved_checked_cancelled_and_deleted() {
     let nowhere = folder.path().join("nowhere/it.mp4");
     assert_eq!(desk.saves(&part, &nowhere), Transfer::Failed(FetchProblem::NotWritable));
 
-    // Another's key opens nothing.
+    // Another API key gets no access.
     let stranger = Desk::new(&clinic, Some(&Secret::new("am_nobody")), &copies, Player::of_program("true"));
     stranger.wait("the refusal", |state| (state.list == Listed::Refused).then_some(()));
     assert_eq!(stranger.plays(&PartId { number: 9, ..part.clone() }), Transfer::Failed(FetchProblem::Denied));
     assert_eq!(Desk::new(&clinic, None, &copies, Player::of_system()).handle.now().list, Listed::NoKey);
 
-    // Deleted, there and here; what the doctor saved stays.
+    // Deleting removes the recording and the copy, but not the file that the doctor saved.
     desk.handle.send(RecordingsCommand::Delete(part.recording.clone()));
     desk.wait_for_recording("its end", |it| it.state == RecordingState::Deleted);
     assert!(!kept.exists() && !copy.exists() && place.exists());
@@ -251,7 +251,7 @@ fn a_recording_is_played_saved_checked_cancelled_and_deleted() {
     assert!(desk.handle.now().not_deleted.is_empty());
     assert_eq!(desk.saves(&part, &saved.join("fourth.mp4")), Transfer::Failed(FetchProblem::Gone));
 
-    // A backend that is away takes nothing from the screen.
+    // The list stays on screen while the backend is down.
     clinic.kill();
     desk.wait("its silence", |state| {
         matches!(&state.list, Listed::Unreachable(known) if known.len() == 1).then_some(())

@@ -1,4 +1,4 @@
-//! The waiting room, and what else a doctor controls.
+//! Waiting room and the doctor's other controls.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +26,7 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
     });
     let patient = clinic.enter(&consultation.patient_link);
     patient.wait_for("the waiting room", |state| is_waiting(&state.phase) && is_on(&state.camera.device));
-    // They see themselves.
+    // The patient has a self-view.
     patient.wait("their own picture", |state| state.self_view.newest());
     assert_eq!(patient.state().joined_at, None, "the call hasn't begun");
 
@@ -44,7 +44,7 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
         assert_eq!(person.state().planned_end, Some(end));
     }
 
-    // Both are there and the doctor sends; nothing of it reaches the patient, and nothing of theirs the room.
+    // Both are connected and the doctor sends: nothing reaches the patient, and nothing of theirs the room.
     doctor.ask(CallCommand::SendChat("for later".into()));
     doctor.wait_for("the doctor's call", |state| state.phase == CallPhase::InCall && state.joined_at.is_some());
     let stats: RoomStats = clinic.get("/api/rooms/consultation-waiting/stats");
@@ -54,7 +54,7 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
     assert_eq!(tracks("patient-1"), 0);
     assert!(patient.state().participants.iter().all(|other| other.camera.is_none()));
     assert!(patient.state().chat.is_empty());
-    // They couldn't read it either: they have no key yet.
+    // The patient couldn't decrypt it either, having no key yet.
     let state = patient.state();
     let admission = state.admission.as_ref().unwrap();
     assert!(admission.e2ee && admission.e2ee_key.is_none(), "{admission:?}");
@@ -70,7 +70,7 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
         assert_eq!(person.state().encryption, EncryptionState::On);
         assert_eq!(person.state().comparison_code, doctor.state().comparison_code);
     }
-    // What was said while they waited, they are told now.
+    // The patient gets the earlier messages on admission.
     patient.wait_for_line("for later");
     patient.ask(CallCommand::SendChat("here".into()));
     doctor.wait_for_line("here");
@@ -98,7 +98,7 @@ fn a_doctor_mutes_removes_and_ends_and_hears_what_did_not_work() {
     doctor.ask(CallCommand::MuteOther("patient-1".into()));
     patient.wait_for("being muted", |state| state.microphone.muted);
     doctor.wait_for_other("the mark", |other| other.microphone_muted);
-    // They can speak again by themselves, as often as they like, without being taken for muted by somebody else.
+    // The patient can unmute repeatedly, which doesn't count as being muted by somebody else.
     for _ in 0..3 {
         patient.ask(CallCommand::MuteMicrophone(false));
         doctor.wait_for_other("sound again", |other| !other.microphone_muted);
@@ -109,7 +109,7 @@ fn a_doctor_mutes_removes_and_ends_and_hears_what_did_not_work() {
     doctor.wait_for_other("sound again", |other| !other.microphone_muted);
     assert!(!patient.state().microphone.muted);
 
-    // A patient may ask for nothing of this, and the doctor for nothing that isn't there: each failure is told.
+    // A patient may request none of this, and the doctor nothing about absent participants: each failure is reported.
     patient.ask(CallCommand::EndForAll);
     let failure = |asked, number| Some(ControlFailure { asked, number });
     patient.wait_for("the refusal", |state| state.control_failure == failure(ControlRequest::End, 1));
@@ -143,7 +143,7 @@ fn renewed_links_change_the_key_and_the_call_goes_on() {
         person.wait_for("another key", |state| state.comparison_code.as_ref() != Some(&before));
     }
     assert_eq!(code(&patient), code(&doctor));
-    // Five seconds of pictures hold the change over to the new key.
+    // Five seconds of pictures cover the change to the new key.
     for person in both {
         let begun = pictures(person);
         person.wait_for("pictures", |state| {
@@ -167,7 +167,7 @@ fn a_stranger_with_a_dead_token_puts_nobody_out_for_long() {
     doctor.ask(CallCommand::Remove("patient-1".into()));
     stranger.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::Removed, .. }));
     doctor.ask(CallCommand::Admit("patient-1".into()));
-    // The backend may not have heard of it yet.
+    // The backend may not know yet.
     let patient = loop {
         let patient = clinic.enter(&consultation.patient_link);
         let is_in = patient.wait("an answer", |state| match state.phase {
@@ -181,12 +181,12 @@ fn a_stranger_with_a_dead_token_puts_nobody_out_for_long() {
     };
     let is_seen = |other: &ParticipantState| other.camera.as_ref().is_some_and(|slot| slot.count() > 0);
     let came_first = doctor.wait_for_other("the patient", is_seen).joined_at;
-    // The stranger kept a token from before, and goes to the SFU with it.
+    // The stranger has an earlier token and connects to the SFU with it.
     runtime().block_on(async {
         let url = &consultation.livekit_url;
         let options =
             RoomOptions { join_retries: 0, connect_timeout: Duration::from_secs(3), ..RoomOptions::default() };
-        // They may be sent out before the engine takes them for connected.
+        // The removal may precede the end of connecting.
         let Ok((_room, mut events)) = Room::connect(url, &consultation.patient_token, options).await else { return };
         let guard = tokio::time::timeout(autamedica_lab::HANG_GUARD, async {
             while let Some(event) = events.recv().await {

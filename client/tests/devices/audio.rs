@@ -1,4 +1,4 @@
-//! cpal through PulseAudio: what the speaker plays, the microphone hears.
+//! Audio through cpal and PulseAudio: the microphone receives what the speaker plays.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +21,13 @@ fn options(choice: DeviceChoice) -> MicrophoneOptions {
     MicrophoneOptions { choice, tone_hz: TONE_HZ, processing: None }
 }
 
-/// The test microphone's tone, put into a mixer in real time.
+/// Feeds the test microphone's tone to a mixer in real time.
 fn tone_into(mixer: &Mixer) -> Microphone {
     let mut input = mixer.add_stream();
     Microphone::open(options(DeviceChoice::Test), move |chunk| input.push(chunk), |_| {})
 }
 
-/// What a microphone heard.
+/// Sound that a microphone received.
 #[derive(Clone, Default)]
 struct Heard {
     tone: Arc<Mutex<ToneMeter>>,
@@ -51,7 +51,7 @@ fn asking_for_devices_again_and_again_opens_nothing_more() {
         let there = list_speakers();
         let before = open();
         assert!(!there.is_empty());
-        // PulseAudio takes 64 connections, and is asked every few seconds for as long as a call lasts.
+        // PulseAudio accepts 64 connections, and devices are listed every few seconds during a call.
         for _ in 0..100 {
             assert_eq!(list_speakers(), there);
         }
@@ -62,7 +62,7 @@ fn asking_for_devices_again_and_again_opens_nothing_more() {
     Child::start("audio::asking_for_devices_again_and_again_opens_nothing_more", card.environment()).finish();
 }
 
-/// Runs `body` in a child with this card and a tone played into its sink `input`, each channel times its factor.
+/// Runs `body` in a child with this card and a tone played into its sink `input`, multiplied by a factor per channel.
 fn with_tone_on_channels(test: &str, map: &str, factors: &[f64], body: impl FnOnce()) {
     if is_child() {
         return body();
@@ -87,7 +87,7 @@ fn hears_the_tone_as_loud_as_it_is() {
     let heard = Heard::default();
     let microphone = Microphone::open(options(DeviceChoice::Default), heard.sink(), |_| {});
     wait_until("the tone", HANG_GUARD, || heard.hears_the_tone().then_some(())).expect("the tone is heard");
-    // 6000 of 32768 is −15 dBFS at its peaks. Where the player is late, a moment is silent.
+    // 6000 of 32768 is −15 dBFS at its peaks. A late player causes short silences.
     wait_until("its loudness", HANG_GUARD, || (microphone.level().peak > 0.1).then_some(())).expect("as loud as it is");
 }
 
@@ -126,7 +126,7 @@ fn two_headsets_of_one_name_are_told_apart() {
         for (choice, name) in [
             (DeviceChoice::Named("Headset".to_owned()), "Headset"),
             (DeviceChoice::Named("Headset (2)".to_owned()), "Headset (2)"),
-            // The default one is a monitor.
+            // The server's default source is a monitor.
             (DeviceChoice::Default, "Headset (2)"),
         ] {
             let watch = Watch::default();
@@ -139,7 +139,7 @@ fn two_headsets_of_one_name_are_told_apart() {
     Child::start("audio::two_headsets_of_one_name_are_told_apart", card.environment()).finish();
 }
 
-/// A speaker that is measured.
+/// Opens a speaker whose output is measured.
 fn measured(
     choice: DeviceChoice,
     mixer: Mixer,
@@ -161,7 +161,7 @@ fn a_tone_goes_out_of_the_speaker_and_into_the_microphone() {
         let microphone = Microphone::open(options(DeviceChoice::Default), heard.sink(), listening.on_state());
         wait_until("the tone", HANG_GUARD, || heard.hears_the_tone().then_some(())).expect("the tone is heard");
         assert!(meter.tone_hz().is_some_and(|hz| (hz - TONE_HZ).abs() < 1.0), "and measured where it is played");
-        // 0.3 of full scale went in.
+        // The input was 0.3 of full scale.
         wait_until("the loudness", HANG_GUARD, || {
             let level = microphone.level();
             ((level.rms - 0.3 / 2.0_f32.sqrt()).abs() < 0.01 && (level.peak - 0.3).abs() < 0.02).then_some(())
@@ -171,7 +171,7 @@ fn a_tone_goes_out_of_the_speaker_and_into_the_microphone() {
         let started = Instant::now();
         wait_until("two seconds", HANG_GUARD, || (meter.frames_played() - played >= 200).then_some(())).expect("sound");
         let seconds = started.elapsed().as_secs_f64();
-        // Neither all at once nor half as fast.
+        // The frames are played in real time: neither at once nor at half speed.
         assert!((1.5..4.0).contains(&seconds), "200 frames of 10 ms took {seconds} s");
         return;
     }
@@ -252,7 +252,7 @@ fn the_counting_speaker_counts_in_real_time() {
     }
 }
 
-/// Noise that comes and goes like speech: bursts with pauses, of changing loudness.
+/// Returns speech-like noise: bursts with pauses, of changing loudness.
 fn babble() -> impl FnMut(&mut Chunk) {
     let (mut state, mut count, mut smooth) = (1_u64, 0_u32, 0.0);
     move |chunk| {
@@ -274,7 +274,7 @@ fn what_the_speaker_plays_does_not_come_back() {
         let processing = AudioProcessing::with_options(cancel).expect("audio processing");
         let mixer = Mixer::new();
         let (mut input, mut babble) = (mixer.add_stream(), babble());
-        // The tone's clock, with other sound.
+        // The test microphone serves as a clock for other sound.
         let _source = Microphone::open(
             options(DeviceChoice::Test),
             move |_| {
@@ -294,7 +294,7 @@ fn what_the_speaker_plays_does_not_come_back() {
         let cleaned = MicrophoneOptions { processing: Some(processing.clone()), ..options(DeviceChoice::Default) };
         let _clean = Microphone::open(cleaned, move |chunk| clean_sink.measure(chunk), |_| {});
 
-        // The canceller learns; then both are summed up for a while.
+        // The canceller first adapts; then both signals are measured.
         let (mut heard, mut left) = (0.0, 0.0);
         let (learn, end) = (meter.frames_played() + 500, meter.frames_played() + 900);
         wait_until("nine seconds of sound", HANG_GUARD, || {

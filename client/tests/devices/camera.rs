@@ -24,7 +24,7 @@ const BARS: [[u8; 3]; 8] = [
 ];
 const SIZE: (usize, usize) = (640, 360);
 
-/// The colour bars in a camera's format.
+/// Returns colour bars in a camera's format.
 fn bars(format: &str) -> Vec<u8> {
     let (width, height) = SIZE;
     let colour = |x: usize| BARS[x * BARS.len() / width];
@@ -64,7 +64,7 @@ fn switch(mode: CameraMode) {
     set_camera_mode(&control, mode).expect("switched");
 }
 
-/// Runs a test's body in a child that sees the virtual camera.
+/// Runs a test's body in a child that has the virtual camera.
 fn with_camera(test: &str, body: impl FnOnce()) {
     if is_child() {
         body();
@@ -89,7 +89,7 @@ fn every_format_arrives_with_the_right_colours() {
             assert!(near(found, wanted, 4), "bar {i}: {found:?}, not {wanted:?}");
         }
         assert_eq!((last.width() as usize, last.height() as usize), SIZE);
-        // Thirty frames at 30 a second; more pass when this thread looks late.
+        // Thirty frames at 30 a second; more pass if this thread is late.
         let between = last.timestamp_us - first.timestamp_us;
         assert!(between >= 900_000, "30 frames within {between} us");
         let age = now_us() - last.timestamp_us;
@@ -104,7 +104,7 @@ fn every_format_arrives_with_the_right_colours() {
     }
 }
 
-/// Runs `body` in a child for each of these cameras; it finds which in `CASE`.
+/// Runs `body` in a child for each of these cameras; `CASE` names the camera.
 fn for_each(test: &str, cameras: impl IntoIterator<Item = (&'static str, VirtualCamera)>, body: impl FnOnce(&str)) {
     if let (true, Ok(case)) = (is_child(), std::env::var("CASE")) {
         return body(&case);
@@ -121,14 +121,14 @@ fn camera(format: &str) -> VirtualCamera {
     camera.format(format, SIZE.0 as u32, SIZE.1 as u32, 30)
 }
 
-/// The middle of each bar, as it arrives.
+/// Returns the middle of each bar as received.
 fn arriving_bars() -> [[u8; 3]; 8] {
     let watch = Watch::default();
     let _camera = open(&watch, DeviceChoice::Default);
     let frame = watch.wait_for_frames(2);
     watch.wait_for_on(NAME);
     assert_eq!((frame.width() as usize, frame.height() as usize), SIZE);
-    // Lines that are sheared show another colour further down.
+    // Sheared rows would show another colour further down.
     for y in [2, SIZE.1 / 3, SIZE.1 - 3] {
         for bar in 0..8 {
             let x = (2 * bar + 1) * SIZE.0 / 16;
@@ -173,7 +173,7 @@ fn what_real_cameras_give_arrives_with_straight_bars_of_the_right_colours() {
     });
 }
 
-/// `split_at`, with something done to both halves.
+/// `split_at` with a function applied to both halves.
 trait Both<T: ?Sized> {
     fn map_both<R>(self, to: impl Fn(&T) -> R) -> (R, R);
 }
@@ -184,7 +184,7 @@ impl<T: ?Sized> Both<T> for (&T, &T) {
     }
 }
 
-/// JPEG pictures without their FFC4 segments.
+/// Returns JPEG pictures without their FFC4 segments.
 fn without_huffman_tables(pictures: &[u8]) -> Vec<u8> {
     let (mut out, mut at) = (Vec::new(), 0);
     while at + 3 < pictures.len() {
@@ -272,13 +272,13 @@ fn a_stalled_camera_is_silent_and_comes_back() {
         let _camera = open(&watch, DeviceChoice::Default);
         watch.wait_for_on(NAME);
         watch.wait_for_frames(5);
-        // It hangs, and a restart helps: nobody need be told.
+        // The first stall is solved by a restart and isn't reported.
         switch(CameraMode::Stall);
         watch.wait_for(&DeviceState::Starting);
         switch(CameraMode::Run);
         watch.wait_for_on(NAME);
         watch.wait_for_frames(5);
-        // It hangs on: that is told after one restart.
+        // A stall that one restart doesn't solve is reported.
         switch(CameraMode::Stall);
         let stalled = Instant::now();
         watch.wait_for_failure(DeviceProblem::Silent);
@@ -346,10 +346,10 @@ fn dropping_a_stalled_camera_takes_no_time_and_closes_the_device() {
                 .filter(|to| to.to_string_lossy().contains("virtual-camera"))
                 .count()
         };
-        // One of them is the library's own.
+        // The library holds one of them.
         assert_eq!(open_devices(), 2);
         switch(CameraMode::Stall);
-        // Until the driver has nothing left and the camera's thread is stuck in it.
+        // Waits until the driver has no frames left and the camera's thread is blocked in it.
         let mut count = watch.frames.count();
         let mut since = Instant::now();
         wait_until("the stall", HANG_GUARD, || {
@@ -361,7 +361,7 @@ fn dropping_a_stalled_camera_takes_no_time_and_closes_the_device() {
         .expect("stalled");
         let started = Instant::now();
         drop(camera);
-        // It doesn't wait for the driver, which hangs for ever.
+        // Dropping doesn't wait for the driver, which hangs for ever.
         assert!(started.elapsed() < Duration::from_secs(2), "dropped after {:?}", started.elapsed());
         wait_until("closing", HANG_GUARD, || (open_devices() == 1).then_some(())).expect("the device is closed");
         switch(CameraMode::Run);

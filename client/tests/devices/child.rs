@@ -1,4 +1,4 @@
-//! Parts of tests that need an environment of their own run in a child process: this test binary again.
+//! Child processes for parts of tests that need their own environment: they run this test binary again.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -7,26 +7,26 @@ use std::sync::mpsc;
 
 use autamedica_lab::{HANG_GUARD, Process};
 
-/// Set in the child.
+/// Environment variable that is set in the child.
 const CHILD: &str = "DEVICES_TEST_CHILD";
-/// Begins the lines that are for the parent; the test harness prints others.
+/// Prefix of lines for the parent; the test harness prints other lines.
 const MARK: &str = "@@ ";
-/// What the test harness prints when the one test has passed; with a wrong name none runs, which isn't a failure to it.
+/// Line that the test harness prints after the test. With a wrong name no test runs, which the harness counts as
+/// success.
 const PASSED: &str = "test result: ok. 1 passed";
 
-/// Whether this process is the child.
 pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
-/// Says something to the parent.
+/// Sends a line to the parent.
 #[allow(dead_code, reason = "not every test binary uses it")]
 pub fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\n{MARK}{line}").and_then(|()| out.flush()).expect("the parent listens");
 }
 
-/// One test of this binary, running in a process of its own.
+/// Test of this binary that runs in another process.
 pub struct Child {
     process: Process,
     lines: mpsc::Receiver<String>,
@@ -45,7 +45,7 @@ impl Child {
             for line in out.lines().map_while(Result::ok) {
                 let line = line.strip_prefix(MARK).or_else(|| line.starts_with(PASSED).then_some(PASSED));
                 if let Some(line) = line {
-                    // The parent may have heard enough.
+                    // The parent may have stopped reading.
                     let _ = sender.send(line.to_owned());
                 }
             }
@@ -53,7 +53,7 @@ impl Child {
         Self { process, lines }
     }
 
-    /// Waits until the child says this.
+    /// Waits until the child sends this line.
     pub fn hear(&self, wanted: &str) {
         loop {
             match self.lines.recv_timeout(HANG_GUARD) {
@@ -64,7 +64,7 @@ impl Child {
         }
     }
 
-    /// Waits for its end, which must be a success.
+    /// Waits for the child to end, which must be a success.
     pub fn finish(mut self) {
         self.hear(PASSED);
         let status = self.process.wait(HANG_GUARD).expect("the child ends");

@@ -1,4 +1,4 @@
-//! What devices cost, on this machine: `cargo test --test devices cost -- --ignored --nocapture`.
+//! CPU cost of devices on this machine: `cargo test --test devices cost -- --ignored --nocapture`.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use autamedica_client::device::audio::{CHUNK_LEN, Mixer, Tone, ToneMeter};
 use autamedica_client::device::{CameraFormat, CardStyle, PixelFormat, TestCard, timecode, to_i420};
 
-/// How long this thread has run on a core: other processes don't count.
+/// Returns the CPU time of this thread; other processes don't count.
 fn cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a valid pointer to write to.
@@ -14,7 +14,7 @@ fn cpu_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Prints how long one call takes, and what part of a core that is at so many calls a second.
+/// Prints the duration of one call, and its share of a core at a number of calls per second.
 fn cost(what: &str, per_second: f64, mut work: impl FnMut()) {
     work();
     let started = cpu_time();
@@ -70,7 +70,7 @@ fn cost_of_pictures_and_sound() {
     });
 }
 
-/// `CARDS=folder` writes the cards as PPM pictures, for a look at them.
+/// `CARDS=folder` writes the cards as PPM pictures.
 #[test]
 #[ignore = "writes pictures to look at"]
 fn pictures_of_the_cards() {

@@ -1,5 +1,5 @@
-//! Voices in a room: the far one comes out of the speaker and back into the microphone, and must not be sent back; the
-//! near one must be, also while both speak.
+//! Echo cancellation in a room: the far voice comes out of the speaker and back into the microphone, and must not be
+//! sent back; the near voice must be sent, also while both speak.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -22,22 +22,22 @@ const FAR: &str = "Buenos días, doctora. Desde el lunes tengo un dolor fuerte e
     me recetó, pero no noté ninguna mejoría. Mi hermana me dijo que podría ser el colchón, y por eso lo cambiamos.";
 const NEAR: &str = "Muéstreme por favor dónde le duele exactamente. Respire hondo, levante el brazo derecho y dígame si \
     el dolor aumenta. Vamos a pedir un análisis de sangre y una radiografía de la columna.";
-/// How much lower the echo must come back.
+/// Minimum attenuation of the echo in decibels.
 const LEAST_DECIBELS: f64 = 30.0;
-/// How well the near voice must be understood beside the far one; 1 is as if alone.
+/// Minimum intelligibility of the near voice beside the far one; 1 is that of the near voice alone.
 const UNDERSTOOD: f64 = 0.6;
-/// The near voice, over an echo that is quieter, is understood at least so well before the canceller touches it: else the
+/// Minimum intelligibility of the near voice with a quieter echo, before the canceller: a lower one means that the
 /// test's room is wrong.
 const WHOLE: f64 = 0.8;
-/// Seconds in which the canceller gets to know the room.
+/// Seconds in which the canceller adapts to the room.
 const LEARN: usize = 10;
 /// Seconds over which the echo is measured.
 const MEASURE: usize = 15;
-/// How often it is measured with a sound server, which drops pieces on a busy machine, and with each the canceller begins
-/// anew.
+/// Number of measurements with a sound server, which drops samples on a busy machine; each drop makes the canceller
+/// adapt again.
 const ATTEMPTS: usize = 6;
 
-/// Somebody says something: 16-bit samples at 48 kHz, and the file they are in.
+/// Synthesizes speech: 16-bit samples at 48 kHz, and the file that contains them.
 fn voice(folder: &Path, name: &str, text: &str) -> Vec<i16> {
     let file = folder.join(name);
     let answer = Command::new("espeak-ng").args(["-v", name, "-s", "150", "-w"]).arg(&file).arg(text).output();
@@ -49,7 +49,7 @@ fn voice(folder: &Path, name: &str, text: &str) -> Vec<i16> {
     resampled(&samples, rate as usize, SAMPLE_RATE as usize).into_iter().map(|sample| sample as i16).collect()
 }
 
-/// What a microphone delivered so far.
+/// Samples that a microphone delivered so far.
 #[derive(Clone, Default)]
 struct Recording(Arc<Mutex<Vec<i16>>>);
 
@@ -76,7 +76,7 @@ fn energy(samples: &[i16]) -> f64 {
     samples.iter().map(|sample| f64::from(*sample).powi(2)).sum()
 }
 
-/// How much lower the echo comes back, in decibels: the middle of the seconds.
+/// Returns the attenuation of the echo in decibels: the median of the seconds.
 fn lower_by(raw: &[i16], clean: &[i16]) -> f64 {
     let second = SAMPLE_RATE as usize;
     let mut seconds: Vec<f64> = raw
@@ -88,14 +88,14 @@ fn lower_by(raw: &[i16], clean: &[i16]) -> f64 {
     seconds[seconds.len() / 2]
 }
 
-/// How well the near voice is understood in a recording that began with it.
+/// Returns the intelligibility of the near voice in a recording that began with it.
 fn understood(near: &[i16], heard: &[i16]) -> f64 {
     let [near, heard] = [near, heard].map(|samples| resampled(samples, SAMPLE_RATE as usize, RATE));
     let late = delay(&near, &heard, 3 * RATE);
     stoi(&near, &heard[late..])
 }
 
-/// A voice, over and over.
+/// Repeats a voice for ever.
 fn endless(voice: Vec<i16>) -> impl FnMut() -> Chunk + Send {
     let mut position = 0;
     move || {
@@ -107,11 +107,11 @@ fn endless(voice: Vec<i16>) -> impl FnMut() -> Chunk + Send {
     }
 }
 
-/// A room without a sound server or a clock: what is played comes back so many milliseconds later and decibels quieter.
+/// Room without a sound server or a clock: the echo has this delay in milliseconds and attenuation in decibels.
 struct Simulated<Far> {
     far: Far,
     processing: AudioProcessing,
-    /// What was played and not yet heard.
+    /// Sound that was played but not yet recorded.
     on_its_way: VecDeque<Chunk>,
     gain: f64,
 }
@@ -119,14 +119,15 @@ struct Simulated<Far> {
 impl<Far: FnMut() -> Chunk> Simulated<Far> {
     fn new(far: Far, echo_ms: usize, quieter_db: u32) -> Self {
         let processing = AudioProcessing::new().expect("audio processing");
-        // The devices say how late they are, and are some milliseconds wrong.
+        // The devices report their delays with errors of some milliseconds.
         processing.set_output_delay(Duration::from_millis(echo_ms as u64 - 20));
         processing.set_input_delay(Duration::from_millis(10));
         let on_its_way = vec![[0; CHUNK_LEN]; echo_ms / 10].into();
         Self { far, processing, on_its_way, gain: 10.0_f64.powf(-f64::from(quieter_db) / 20.0) }
     }
 
-    /// So many seconds: what the microphone heard, and what is left of it. `near` speaks from their beginning.
+    /// Simulates a number of seconds. Returns the microphone's signal and the processed one. `near` speaks from the
+    /// beginning.
     fn seconds(&mut self, seconds: usize, near: &[i16]) -> (Vec<i16>, Vec<i16>) {
         let mut near = near.iter();
         let (mut raw, mut clean) = (Vec::new(), Vec::new());
@@ -182,10 +183,10 @@ fn an_echo_in_a_room_does_not_come_back() {
 
     let mixer = Mixer::new();
     let mut input = mixer.add_stream();
-    // The test microphone's clock, with the far voice in the place of its tone.
+    // The test microphone serves as a clock, with the far voice instead of its tone.
     let clock = MicrophoneOptions { choice: DeviceChoice::Test, tone_hz: 440.0, processing: None };
     let _far = Microphone::open(clock, move |_| input.push(&far()), |_| {});
-    // As in a call: everything on.
+    // All processing is on, as in a call.
     let processing = AudioProcessing::new().expect("audio processing");
     let _speaker = Speaker::open(DeviceChoice::Default, mixer, Some(processing.clone()), |_| {});
     let real = MicrophoneOptions { choice: DeviceChoice::Default, tone_hz: 440.0, processing: None };
@@ -198,7 +199,7 @@ fn an_echo_in_a_room_does_not_come_back() {
     clean.wait_for(LEARN * second);
     let mut decibels = f64::MIN;
     for attempt in 1..=ATTEMPTS {
-        // Whoever waits for us knows that we are at it.
+        // Shows the waiting parent that the test makes progress.
         say(&format!("measuring, attempt {attempt}"));
         let from = [raw.len(), clean.len()];
         clean.wait_for(from[1] + MEASURE * second);

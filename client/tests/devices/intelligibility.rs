@@ -1,9 +1,9 @@
-//! How well speech is understood in a recording that also holds something else, against the speech alone.
+//! Intelligibility of speech in a recording with other sounds, compared with the speech alone.
 //!
-//! The short-time objective intelligibility measure (Taal et al. 2011): in bands of a third of an octave, how alike the
-//! loudness goes up and down over some 400 ms. 1 is the speech itself; about 0.6 and more is understood.
+//! The short-time objective intelligibility measure (Taal et al. 2011): the correlation of loudness over some 400 ms in
+//! bands of a third of an octave. 1 is the speech itself; speech is intelligible from about 0.6.
 
-/// Samples a second that the measure works with.
+/// Sample rate of the measure.
 pub const RATE: usize = 10_000;
 const FRAME: usize = 256;
 const HOP: usize = FRAME / 2;
@@ -12,14 +12,14 @@ const BANDS: usize = 15;
 const LOWEST_HZ: f64 = 150.0;
 /// Frames that are compared together: 384 ms.
 const SEGMENT: usize = 30;
-/// Where the recording is this much louder than the speech, it counts as no more than that.
+/// Limit of the recording's loudness relative to the speech; a higher one counts as this.
 const CLIP_DB: f64 = -15.0;
 
-/// The measure of `heard` against `spoken`, which begin at the same moment.
+/// Returns the measure of `heard` against `spoken`, which begin at the same moment.
 pub fn stoi(spoken: &[f64], heard: &[f64]) -> f64 {
     let len = spoken.len().min(heard.len());
     let (spoken, heard) = (bands(&spoken[..len]), bands(&heard[..len]));
-    // Pauses tell nothing: only frames within 40 dB of the loudest.
+    // Pauses are left out: only frames within 40 dB of the loudest count.
     let energy = |frame: &[f64; BANDS]| frame.iter().map(|value| value * value).sum::<f64>();
     let loudest = spoken.iter().map(energy).fold(0.0, f64::max);
     let (spoken, heard): (Vec<_>, Vec<_>) =
@@ -50,7 +50,7 @@ fn correlation(x: &[f64], y: &[f64]) -> f64 {
     dot / (norm(x, mx) * norm(y, my)).max(1e-12)
 }
 
-/// The loudness of each band in each frame.
+/// Returns the loudness of each band in each frame.
 fn bands(samples: &[f64]) -> Vec<[f64; BANDS]> {
     let window: Vec<f64> = (0..FRAME)
         .map(|i| 0.5 - 0.5 * (std::f64::consts::TAU * (i as f64 + 1.0) / (FRAME as f64 + 1.0)).cos())
@@ -79,7 +79,7 @@ fn bands(samples: &[f64]) -> Vec<[f64; BANDS]> {
         .collect()
 }
 
-/// A sound at another rate: averaged down or drawn through, which is good enough to measure speech.
+/// Resamples a sound by averaging or repeating, which suffices for measuring speech.
 pub fn resampled(samples: &[i16], from: usize, to: usize) -> Vec<f64> {
     let len = samples.len() * to / from;
     let step = from as f64 / to as f64;
@@ -99,7 +99,8 @@ pub fn resampled(samples: &[i16], from: usize, to: usize) -> Vec<f64> {
         .collect()
 }
 
-/// How many samples later `heard` holds `spoken`, up to `most`: where their loudness, then their shape, is most alike.
+/// Returns the delay in samples of `spoken` in `heard`, up to `most`: where first loudness and then shape correlate
+/// best.
 pub fn delay(spoken: &[f64], heard: &[f64], most: usize) -> usize {
     const COARSE: usize = 50;
     let loudness = |samples: &[f64]| -> Vec<f64> {
@@ -120,7 +121,7 @@ pub fn delay(spoken: &[f64], heard: &[f64], most: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// Noise that comes and goes.
+    /// Returns noise with pauses.
     fn babble(seed: u64, len: usize) -> Vec<f64> {
         let mut state = seed;
         let mut loud = 0.0;

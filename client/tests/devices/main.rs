@@ -1,4 +1,4 @@
-//! Devices, for real: cameras through nokhwa, sound through cpal and PulseAudio, screens through X11.
+//! Device tests: cameras through nokhwa, sound through cpal and PulseAudio, screens through X11.
 
 #![allow(clippy::unwrap_used)]
 

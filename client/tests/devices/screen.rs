@@ -19,7 +19,7 @@ use crate::watch::{Watch, near, pixel, yuv};
 
 const COLOURS: [[u8; 3]; 4] = [[200, 30, 40], [20, 180, 60], [30, 50, 210], [240, 240, 230]];
 
-/// A window over the whole screen, in four colours.
+/// Window over the whole screen, in four colours.
 struct Pattern {
     connection: RustConnection,
     root: Window,
@@ -34,7 +34,7 @@ impl Pattern {
         let screen = connection.setup().roots[screen].clone();
         let size = (screen.width_in_pixels, screen.height_in_pixels);
         let [window, pen] = [0; 2].map(|_| connection.generate_id().expect("id"));
-        // The window manager leaves it alone.
+        // The window manager ignores this window.
         let alone = CreateWindowAux::new().override_redirect(1);
         let class = WindowClass::INPUT_OUTPUT;
         connection.create_window(0, window, screen.root, 0, 0, size.0, size.1, 0, class, 0, &alone).expect("window");
@@ -42,7 +42,7 @@ impl Pattern {
         connection.map_window(window).expect("map");
         let pattern = Self { connection, root: screen.root, window, pen, size };
         COLOURS.into_iter().enumerate().for_each(|(i, colour)| pattern.fill(i, colour));
-        // Away from the places that are looked at.
+        // The pointer stays away from the inspected places.
         pattern.point_at(pattern.size.0 / 2, pattern.size.1 / 2);
         pattern
     }
@@ -96,7 +96,7 @@ fn the_screen_is_captured_with_the_right_colours_and_only_when_it_changes() {
         assert_eq!((info.width, info.height), (1280, 720));
         watch.wait_for_on(&info.name);
 
-        // Nothing changes: one frame a second. The second is the time from one to the next of those.
+        // An unchanged screen gives one frame a second, measured from one such frame to the next.
         let frames = watch.frames.count();
         let started = Instant::now();
         watch.wait_for_frames(3);
@@ -106,7 +106,7 @@ fn the_screen_is_captured_with_the_right_colours_and_only_when_it_changes() {
         pattern.fill(2, [250, 200, 10]);
         wait_for_colour(&watch, 2, [250, 200, 10]);
 
-        // The cursor is in the picture, and moves.
+        // The cursor is in the picture and moves.
         let (x, y) = (pattern.size.0 / 4, pattern.size.1 / 4);
         pattern.point_at(x, y);
         wait_until("the cursor", HANG_GUARD, || {
@@ -120,7 +120,7 @@ fn the_screen_is_captured_with_the_right_colours_and_only_when_it_changes() {
 
         let started = Instant::now();
         drop(screen);
-        // It waits for no frame, of which there is one a second now.
+        // Dropping doesn't wait for the next frame, of which there is one a second now.
         assert!(started.elapsed() < Duration::from_millis(700));
         return;
     }
@@ -135,7 +135,8 @@ fn a_share_ends_with_its_monitor_and_never_shows_another() {
     use x11rb::protocol::randr::{ConnectionExt as _, MonitorInfo};
     if is_child() {
         let pattern = Pattern::show();
-        // DP-1 is the left half, eDP-1 the right one. A name that is part of the other's was mistaken for it.
+        // DP-1 is the left half, eDP-1 the right one. The shorter name is part of the longer one, which was once
+        // mistaken for it.
         let half = pattern.size.0 / 2;
         let atom = |name: &str| {
             pattern.connection.intern_atom(false, name.as_bytes()).expect("atom").reply().expect("atom").atom
@@ -171,7 +172,7 @@ fn a_share_ends_with_its_monitor_and_never_shows_another() {
             let frame = watch.frames.newest().expect("a frame");
             assert!(near(pixel(&frame, 20, 20), yuv(COLOURS[0]), 2), "shows the other monitor");
         }
-        // Nor may it be shared anew by its name.
+        // A new capture by its name fails as well.
         let watch = Watch::default();
         let options = ScreenOptions { source: ScreenSource::Monitor("DP-1".into()), ..ScreenOptions::default() };
         let _screen = Screen::open(options, watch.on_frame(), watch.on_state());
@@ -250,7 +251,7 @@ impl Program {
         let utf8 = connection.intern_atom(false, b"UTF8_STRING").expect("atom").reply().expect("atom").atom;
         connection.change_property8(PropMode::REPLACE, window, name, utf8, title.as_bytes()).expect("title");
         connection.create_gc(pen, window, &CreateGCAux::new()).expect("pen");
-        // A window manager that is just starting throws away what it is asked.
+        // A window manager ignores requests while it starts.
         wait_until("the window manager", HANG_GUARD, || {
             connection.map_window(window).expect("map");
             connection.sync().expect("sync");
@@ -269,7 +270,7 @@ impl Program {
         self.connection.sync().expect("sync");
     }
 
-    /// Where it is on the screen.
+    /// Returns the window's position on the screen.
     fn place(&self) -> (usize, usize) {
         let root = self.connection.setup().roots[0].root;
         let place =
@@ -286,7 +287,7 @@ impl Program {
     }
 }
 
-/// Waits until the captured picture is of this size and shows this colour near its corners.
+/// Waits until the captured picture has this size and shows this colour near its corners.
 fn wait_for_window(watch: &Watch, size: (u32, u32), colour: [u8; 3]) {
     let mut found = None;
     let shown = wait_until("the window", HANG_GUARD, || {
@@ -306,7 +307,7 @@ fn a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes() {
     if is_child() {
         let (blue, red, green) = ([30, 50, 210], [200, 30, 40], [20, 180, 60]);
         let report = Program::show("Análisis de María", blue, (400, 300));
-        // The cursor is part of the picture: away from all that is looked at.
+        // The cursor is part of the picture, so it stays away from the inspected places.
         let root = report.connection.setup().roots[0].root;
         report.connection.warp_pointer(x11rb::NONE, root, 0, 0, 0, 0, 1270, 710).expect("pointer");
         report.connection.sync().expect("sync");
@@ -324,7 +325,7 @@ fn a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes() {
         wait_for_window(&watch, (400, 300), blue);
         watch.wait_for_on("Análisis de María");
 
-        // Covered by another: nothing of that one is in the picture.
+        // Another window covers it, and must not appear in the picture.
         let other = Program::show("Private", red, (1280, 720));
         listed("Private");
         other.ask_manager(b"_NET_ACTIVE_WINDOW", [2, 0, 0, 0, 0]);
@@ -332,7 +333,7 @@ fn a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes() {
         let _all = Screen::open(ScreenOptions::default(), covering.on_frame(), covering.on_state());
         wait_until("being covered", HANG_GUARD, || {
             let frame = covering.frames.newest()?;
-            // Where the report is.
+            // The whole screen shows the other window at the report's place.
             let place = report.place();
             near(pixel(&frame, place.0 + 20, place.1 + 20), yuv(red), 2).then_some(())
         })
@@ -340,7 +341,7 @@ fn a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes() {
         report.fill(green);
         wait_for_window(&watch, (400, 300), green);
 
-        // Small pictures to choose from: of the monitor, and of both windows.
+        // There are thumbnails of the monitor and of both windows.
         let screens = Screens::start(|| {});
         let small = |name: &str, colour: [u8; 3]| {
             wait_until(name, HANG_GUARD, || {
@@ -356,7 +357,7 @@ fn a_window_is_shared_as_it_is_also_behind_others_and_ends_when_it_closes() {
         small("Private", red);
         assert!(matches!(screens.list()[0].source, ScreenSource::Monitor(_)), "monitors come first");
 
-        // Another size, minimised, back, closed.
+        // The window is resized, minimised, restored and closed.
         let larger = ConfigureWindowAux::new().width(640).height(360);
         report.connection.configure_window(report.window, &larger).expect("size");
         report.connection.sync().expect("sync");

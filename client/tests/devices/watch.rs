@@ -1,4 +1,4 @@
-//! What a device under test reported.
+//! Recorder of a device's states and frames.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use autamedica_engine::{LatestFrame, VideoFrame};
 use autamedica_lab::{HANG_GUARD, wait_until};
 use parking_lot::Mutex;
 
-/// States and frames, as they come.
+/// States and frames in order.
 #[derive(Clone, Default)]
 pub struct Watch {
     states: Arc<Mutex<Vec<DeviceState>>>,
@@ -25,12 +25,10 @@ impl Watch {
         move |frame| frames.put(frame)
     }
 
-    /// All states so far.
     pub fn states(&self) -> Vec<DeviceState> {
         self.states.lock().clone()
     }
 
-    /// Waits until the newest state is this one.
     pub fn wait_for(&self, wanted: &DeviceState) {
         let found = wait_until("state", HANG_GUARD, || (self.states.lock().last() == Some(wanted)).then_some(()));
         assert!(found.is_ok(), "waited for {wanted:?}, got {:?}", self.states());
@@ -44,7 +42,7 @@ impl Watch {
         self.wait_for(&DeviceState::On { name: name.to_owned() });
     }
 
-    /// Waits for a frame after the next `count`.
+    /// Waits for `count` more frames and returns the newest.
     pub fn wait_for_frames(&self, count: u64) -> Arc<VideoFrame> {
         let wanted = self.frames.count() + count;
         wait_until("frames", HANG_GUARD, || (self.frames.count() >= wanted).then(|| self.frames.newest()).flatten())
@@ -52,7 +50,7 @@ impl Watch {
     }
 }
 
-/// BT.601 in video range, from its definition: Y, U, V of red, green, blue.
+/// Converts red, green and blue to Y, U and V by the definition of BT.601 in video range.
 pub fn yuv([r, g, b]: [u8; 3]) -> [u8; 3] {
     let [r, g, b] = [r, g, b].map(|channel| f64::from(channel) / 255.0);
     let y = 16.0 + 219.0 * (0.299 * r + 0.587 * g + 0.114 * b);
@@ -61,13 +59,13 @@ pub fn yuv([r, g, b]: [u8; 3]) -> [u8; 3] {
     [y, u, v].map(|value| value.round() as u8)
 }
 
-/// The Y, U and V at a pixel.
+/// Returns the Y, U and V of a pixel.
 pub fn pixel(frame: &VideoFrame, x: usize, y: usize) -> [u8; 3] {
     let [luma, u, v] = frame.planes();
     [luma.data[y * luma.stride + x], u.data[y / 2 * u.stride + x / 2], v.data[y / 2 * v.stride + x / 2]]
 }
 
-/// Whether two colours are the same within `tolerance` in each of Y, U and V.
+/// Returns whether two colours differ by at most `tolerance` in each of Y, U and V.
 pub fn near(one: [u8; 3], other: [u8; 3], tolerance: u8) -> bool {
     one.iter().zip(other).all(|(a, b)| a.abs_diff(b) <= tolerance)
 }

@@ -1,4 +1,4 @@
-//! Before and after the call: the check, the waiting room, a doctor's day, what people say afterwards.
+//! Screens before and after the call: check, waiting room, a doctor's day, feedback.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -118,7 +118,7 @@ fn every_state_of_the_check_has_words_and_a_way_on() {
             for key in shown {
                 stand.assert_shows(key);
             }
-            // Whatever is wrong, one can go in, and go back.
+            // Whatever the problem, the person can enter and go back.
             stand.assert_shows("check-enter");
             stand.assert_shows("check-back");
         }

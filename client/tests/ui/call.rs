@@ -1,4 +1,4 @@
-//! The call's controls: which exist, what they say, and what they send.
+//! Controls of the call: which exist, their texts, and their commands.
 
 use autamedica_api::Role;
 use autamedica_client::call::{CallCommand, CallPhase, RecordingState, ShareState};
@@ -65,7 +65,7 @@ fn keys_do_what_the_buttons_do() {
     stand.press(Modifiers::COMMAND, Key::D);
     stand.press(Modifiers::COMMAND, Key::E);
     assert_eq!(stand.sent(), [CallCommand::MuteMicrophone(true), CallCommand::MuteCamera(true)]);
-    // Keys act where nobody looks, so they also say what they did.
+    // Shortcuts confirm their effect with a toast.
     stand.assert_shows("toast-muted");
     stand.assert_shows("toast-camera-stopped");
 }
@@ -92,7 +92,7 @@ fn the_keyboard_reaches_every_button_in_order() {
     }
     stand.press(Modifiers::SHIFT, Key::Tab);
     stand.press(Modifiers::NONE, Key::Enter);
-    // A doctor is asked; the answer that ends it for nobody has the keyboard.
+    // A doctor is asked; the answer that doesn't end the call for all has the focus.
     stand.press(Modifiers::NONE, Key::Enter);
     assert_eq!(stand.sent(), [CallCommand::HangUp]);
 }
@@ -103,7 +103,7 @@ fn hanging_up_ends_at_once_whatever_the_call_says() {
         let mut stand = Stand::in_call(language, call(Role::Patient));
         stand.click("hang-up");
         assert_eq!(stand.sent(), [CallCommand::HangUp]);
-        // The fake call still says that it is up.
+        // The fake call still reports that it is connected.
         stand.assert_shows("end-hung-up");
         let lasted = stand.text_with("end-lasted", &[("minutes", 12.into())]);
         assert!(stand.shows_text(&lasted));
@@ -124,7 +124,7 @@ fn hanging_up_while_reconnecting_returns_to_the_start() {
         stand.assert_shows("reconnecting-lead");
         let label = stand.text("hang-up");
         stand.harness.get_by_label(&label).click();
-        // A move, a press and a release of the pointer, and nothing to wait for: the next pass shows the start.
+        // A move, a press and a release of the pointer: the next pass shows the start screen.
         stand.harness.step();
         stand.harness.step();
         assert_eq!(stand.sent(), [CallCommand::HangUp]);
@@ -135,11 +135,11 @@ fn hanging_up_while_reconnecting_returns_to_the_start() {
 #[test]
 fn the_bar_goes_after_four_seconds_and_comes_back_at_once() {
     let mut stand = Stand::in_call(Language::Spanish, call(Role::Doctor));
-    // Steps of a quarter of a second.
+    // Each step is a quarter of a second.
     stand.harness.run_steps(20);
     let mute = stand.text("microphone-mute");
     let at = stand.harness.get_by_label(&mute).rect().center();
-    // What can't be seen can't be pressed: a tap there only brings the bar back.
+    // Hidden controls can't be pressed: a tap there only shows the bar.
     let button = |pressed| egui::Event::PointerButton {
         pos: at,
         button: egui::PointerButton::Primary,

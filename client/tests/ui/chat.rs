@@ -1,4 +1,4 @@
-//! The chat.
+//! Chat tab.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,7 +30,7 @@ fn enter_and_the_button_send_what_was_typed() {
         stand.click("chat-open");
         stand.assert_shows("chat-empty");
         let input = stand.text("chat-input");
-        // The field has the keyboard already.
+        // The field has the focus already.
         assert!(stand.harness.get_by_label(&input).is_focused());
         stand.harness.get_by_label(&input).type_text("  ¿Cómo está?  ");
         stand.settle();
@@ -92,7 +92,7 @@ fn a_line_that_could_not_be_sent_says_so_and_is_sent_again() {
     }
 }
 
-/// What was copied in this pass.
+/// Returns the text copied in this pass.
 fn copied(stand: &Stand) -> Vec<String> {
     let commands = &stand.harness.output().platform_output.commands;
     let text = |command: &egui::OutputCommand| match command {
@@ -128,7 +128,7 @@ fn a_message_is_copied_by_menu_keyboard_and_mouse() {
         stand.harness.step();
         assert_eq!(copied(&stand), [DOSE], "with the keyboard");
 
-        // Dragged over with the mouse, from its first letter to beyond its last.
+        // Selects with the mouse from the first letter to beyond the last.
         let rect = stand.rect(DOSE);
         let (from, to) = (rect.left_center() + egui::vec2(4.0, 0.0), rect.right_center() + egui::vec2(40.0, 0.0));
         let button = |pos, pressed| egui::Event::PointerButton {
@@ -160,7 +160,7 @@ fn escape_closes_the_panel() {
     assert!(!stand.shows("panel-close"));
 }
 
-/// Also where there are new lines, which the button then tells of.
+/// Opens the chat by its shortcut, which also works while the button shows unread messages.
 fn open_chat(stand: &mut Stand) {
     stand.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::C);
 }
@@ -229,7 +229,7 @@ fn a_dropped_file_is_sent() {
         let options = AppOptions { kiosk, ..Stand::options(Language::Spanish, Role::Patient) };
         let mut stand = Stand::with(options, call(Role::Patient));
         stand.harness.input_mut().hovered_files = vec![egui::HoveredFile::default()];
-        // It is drawn all the time while something hovers.
+        // The screen is redrawn all the time while a file hovers.
         stand.harness.run_steps(3);
         assert_eq!(stand.shows("file-drop"), !kiosk);
         stand.harness.input_mut().hovered_files.clear();
@@ -285,7 +285,7 @@ fn a_photo_is_shown_in_the_chat() {
     let mut stand = Stand::in_call(Language::Spanish, state);
     open_chat(&mut stand);
     let label = stand.text_with("file-picture", &[("name", "receta.pdf".into())]);
-    // A grey place at first, then the picture in its own size.
+    // The placeholder is replaced by the picture in its own size.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while (stand.rect(&label).size() - egui::vec2(40.0, 30.0)).length() > 1.0 {
         assert!(std::time::Instant::now() < deadline, "the photo doesn't come: {:?}", stand.rect(&label));
@@ -370,7 +370,7 @@ fn of_a_long_chat_only_what_is_on_screen_is_laid_out() {
     let shown = |text: &str| stand.harness.query_all_by_label_contains(text).count();
     assert!(shown("line 499") > 0, "the newest is on screen");
     assert!(shown("line ") < 40, "{} lines are laid out", shown("line "));
-    // Lines that come later are shown, too.
+    // Later messages are shown, too.
     stand.change(|state| say(state, line("and one more", false)));
     stand.settle();
     assert!(stand.shows_text("and one more"));

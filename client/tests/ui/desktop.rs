@@ -1,4 +1,4 @@
-//! A machine around the window that needs none.
+//! Fake desktop around the window.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,15 +10,15 @@ use parking_lot::Mutex;
 
 use super::harness::picture;
 
-/// A desktop whose dialogs answer by themselves, and which plays nothing.
+/// Desktop whose dialogs answer by themselves, and which records sounds.
 #[derive(Default)]
 pub struct FakeDesktop {
-    /// What each file dialog says; `None` means that there are no dialogs.
+    /// Answer of each file dialog; `None` means that there are no dialogs.
     pub picks: Mutex<Option<Picked>>,
     pub played: Mutex<Vec<Sound>>,
-    /// The second monitor was pulled out.
+    /// The second monitor is unplugged.
     pub unplugged: Arc<AtomicBool>,
-    /// How many windows can be shared, beside the two monitors.
+    /// Number of windows that can be shared, besides the two monitors.
     pub windows: Mutex<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Devices, keys and the clock in the call.
+//! Devices, shortcuts and the clock in the call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,7 +20,7 @@ fn with_devices(role: Role) -> CallState {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     state.devices = Arc::new(DeviceLists {
         cameras: names(&["Logitech C920", "Integrada"]),
-        // A headset is both, under one name.
+        // A headset is in both lists under one name.
         microphones: names(&["USB", "Interno"]),
         speakers: names(&["USB", "HDMI"]),
     });
@@ -45,12 +45,12 @@ fn each_device_can_be_changed_without_leaving_the_call() {
             stand.click_text(&name);
             assert_eq!(stand.sent(), [command(DeviceChoice::Named(device.into()))], "{name}");
         }
-        // The one in use is marked, and asking for it again asks for nothing.
+        // The current device is marked, and choosing it again sends no command.
         stand.click("camera-devices");
         let integrated = named(&stand, "camera-caption", "Integrada");
         stand.click_text(&integrated);
         assert_eq!(stand.sent(), []);
-        // The system's choice is in each list: their names tell them apart.
+        // The system's default is in each list; accessible names distinguish them.
         for (menu, group, command) in [
             ("sound-devices", "microphone-caption", CallCommand::UseMicrophone as fn(_) -> _),
             ("sound-devices", "speaker-caption", CallCommand::UseSpeaker),
@@ -109,7 +109,7 @@ fn space_talks_for_as_long_as_it_is_held() {
         space(&mut stand, false);
         assert_eq!(stand.sent(), [CallCommand::MuteMicrophone(true)]);
         stand.change(|state| state.microphone.muted = true);
-        // A window that loses the keyboard never hears of the key's release.
+        // A window that loses the focus doesn't get the key's release.
         space(&mut stand, true);
         stand.harness.input_mut().events.push(Event::WindowFocused(false));
         stand.settle();
@@ -147,7 +147,7 @@ fn all_keys_are_in_one_sheet() {
         stand.assert_shows("keys-title");
         stand.click("dialog-close");
         assert!(!stand.shows("keys-title"));
-        // A patient's sheet has none of the doctor's.
+        // A patient's sheet lists none of the doctor's shortcuts.
         let mut stand = Stand::in_call(language, call(Role::Patient));
         stand.click("more-open");
         stand.click("more-keys");

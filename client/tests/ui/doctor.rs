@@ -1,4 +1,4 @@
-//! What only a doctor has.
+//! Doctor-only controls.
 #![cfg(not(feature = "kiosk"))]
 
 use std::time::{Duration, SystemTime};
@@ -62,7 +62,7 @@ fn who_waits_is_told_with_a_sound_and_let_in() {
         assert_eq!(stand.sent(), [CallCommand::Admit("id of Rosa".into())]);
         stand.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::A);
         assert_eq!(stand.sent(), [CallCommand::Admit("id of Rosa".into())]);
-        // The one that is only in the list of people.
+        // This participant is only in the list of people.
         stand.click("more-open");
         stand.click("more-people");
         let label = named(&stand, "waiting-admit-named", "Eva");
@@ -225,7 +225,7 @@ fn notes_are_saved_where_the_doctor_says_and_sent_to_nobody() {
         stand.wait_for_text(&saved);
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), "Tos seca desde el lunes.");
         assert_eq!(stand.sent(), []);
-        // Saved notes aren't asked about.
+        // Saved notes need no question.
         stand.click("hang-up");
         stand.click("hang-up-leave");
         stand.assert_shows("end-hung-up");
@@ -262,7 +262,7 @@ fn unsaved_notes_are_asked_about_and_hanging_up_doesnt_wait_for_it() {
         assert!(!stand.shows("notes-left-title"));
         stand.assert_shows("end-hung-up");
     }
-    // The same when the call ends by itself.
+    // The question also appears when the call ends by itself.
     let mut stand = Stand::in_call(Language::Spanish, call(Role::Doctor));
     write_notes(&mut stand, "Nota");
     stand.change(|state| {
@@ -317,13 +317,13 @@ fn the_red_button_asks_the_first_time_and_remembers() {
             assert_eq!(stand.sent(), std::slice::from_ref(&command));
             let kept = stand.kept().pop().expect("it is remembered");
             assert_eq!(kept.hang_up, choice);
-            // The next call asks nothing.
+            // The next call doesn't ask.
             let options = AppOptions { settings: kept, ..Stand::options(language, Role::Doctor) };
             let mut stand = Stand::with(options, call(Role::Doctor));
             stand.click("hang-up");
             assert_eq!(stand.sent(), [command]);
         }
-        // Alone, or as a patient, there is nothing to ask.
+        // There is no question when alone, or for a patient.
         let mut alone = call(Role::Doctor);
         alone.participants.clear();
         for state in [alone, call(Role::Patient)] {
@@ -353,7 +353,7 @@ fn an_observer_is_let_speak_and_no_longer() {
         stand.click_text(&options);
         stand.click("person-forbid");
         assert_eq!(stand.sent(), [CallCommand::PermitOther { identity, publish: false }]);
-        // Nobody else is a listener by choice.
+        // Only observers can be allowed or forbidden to speak.
         let options = named(&stand, "person-options", "María Quispe");
         stand.click_text(&options);
         assert!(!stand.shows("person-permit") && !stand.shows("person-forbid"));

@@ -1,4 +1,4 @@
-//! What people type, paste and click to get in, and what leads nowhere.
+//! Links and codes that people type, paste and click, valid or not.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ fn a_whole_invitation_may_be_pasted() {
         format!("{LINK}."),
         LINK.replace("https://", ""),
         LINK.replace('#', "%23"),
-        // A field of one line makes spaces of the ends of lines.
+        // A single-line field replaces line ends by spaces.
         format!("{first}\n{second}"),
     ] {
         let mut stand = at_home(Language::Spanish);
@@ -47,7 +47,7 @@ fn a_whole_invitation_may_be_pasted() {
 fn a_scanner_types_a_code_into_the_field_at_once() {
     let mut stand = at_home(Language::English);
     let digits = "31836728".chars().map(|digit| Event::Text(digit.to_string()));
-    // All in one pass, faster than a screen is drawn.
+    // All events arrive in one pass, faster than a screen is drawn.
     stand.harness.input_mut().events.extend(digits.chain([enter()]));
     stand.settle();
     assert_eq!(stand.checked(), [JoinTarget::Digits(Secret::new("31836728"))]);
@@ -62,7 +62,7 @@ fn a_link_that_cannot_be_used_opens_the_window_and_says_why() {
             let mut stand = Stand::with(options, CallState::joining(Role::Patient));
             stand.assert_shows("start-title-patient");
             stand.assert_shows(key);
-            // What was given stands in the field, to be mended.
+            // The field keeps the text for correction.
             assert!(stand.harness.query_all_by_value(text).next().is_some(), "{text}");
             assert_eq!(stand.checked(), []);
             stand.click("start-enter");
@@ -135,7 +135,7 @@ fn a_link_clicked_while_the_window_is_open_is_followed_there_and_asked_about_in_
     let mut stand = Stand::with(options, CallState::joining(Role::Patient));
     let window = handle.lock().take().expect("the window is there");
     let link = JoinTarget::Link(JoinLink::parse(LINK).unwrap());
-    // The same link twice is one check, and one call.
+    // Opening the same link twice gives one check and one call.
     for _ in 0..2 {
         window.open(LINK.to_owned());
         stand.settle();

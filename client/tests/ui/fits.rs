@@ -1,4 +1,4 @@
-//! Nothing is cut off or too small to hit, at twice the size and with everything open.
+//! Layout at double text size and with everything open: nothing is cut off or too small to hit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +17,7 @@ use egui_kittest::kittest::NodeT;
 
 use super::harness::{Stand, call, person};
 
-/// The doctor's busiest minute.
+/// Returns a doctor's call with as many elements as possible.
 fn busy() -> CallState {
     let mut state = call(Role::Doctor);
     let mut waiting = person("Rosa Quispe", Some(Role::Patient));
@@ -33,7 +33,7 @@ fn busy() -> CallState {
     state
 }
 
-/// Each thing that can be pressed, with its name and place.
+/// Returns the name and area of each control.
 fn controls(stand: &Stand) -> Vec<(String, Rect)> {
     use egui_kittest::kittest::Queryable;
     let pressable = |role| {
@@ -55,7 +55,7 @@ fn controls(stand: &Stand) -> Vec<(String, Rect)> {
         .collect()
 }
 
-/// What always has to be within reach is inside the window whole.
+/// Checks that the essential controls are completely inside the window.
 fn assert_in_window(stand: &Stand, window: Vec2, keys: &[&str]) {
     let window = Rect::from_min_size(Pos2::ZERO, window).expand(0.5);
     for key in keys {
@@ -71,7 +71,7 @@ fn assert_all_fit(stand: &Stand, window: Vec2, what: &str) {
     for (name, rect) in controls {
         assert!(!name.is_empty(), "{what}: something at {rect:?} has no name");
         assert!(rect.width() >= 43.9 && rect.height() >= 43.9, "{what}: {name} is too small to hit: {rect:?}");
-        // Upwards and downwards, lists and dialogs scroll; nothing ever lies beside the window.
+        // Lists and dialogs scroll vertically; nothing may lie beside the window.
         assert!(rect.left() >= -0.5 && rect.right() <= window.right() + 0.5, "{what}: {name} is cut off: {rect:?}");
     }
 }
@@ -91,7 +91,7 @@ fn everything_can_be_hit_and_nothing_is_cut_off_at_once_and_twice_the_size() {
             assert_in_window(&stand, window, &bar);
             for open in ["chat-open", "share-start"] {
                 if !stand.shows(open) {
-                    // Without room on the bar it is in the menu.
+                    // Without space on the bar it is in the menu.
                     stand.click("more-open");
                 }
                 stand.click(open);
@@ -123,7 +123,7 @@ fn labels_keep_apart_at_twice_the_size() {
     }
 }
 
-/// Each screen outside of the call, in the state with the most on it.
+/// Returns each screen outside of the call, in its fullest state.
 fn screens(language: Language, scale: f32) -> Vec<(&'static str, Stand)> {
     let options = |role| AppOptions { language, role, text_scale: scale, ..AppOptions::default() };
     let check = |role| AppOptions { start: Start::Check(JoinTarget::Digits(Secret::new("31836728"))), ..options(role) };
@@ -172,7 +172,7 @@ fn every_screen_is_whole_on_a_small_screen_and_at_twice_the_size() {
         ] {
             let window = size / scale;
             for (name, mut stand) in screens(language, scale) {
-                // A kiosk's own size is large already, and its zoom the operator's.
+                // A kiosk has large sizes already, and its zoom is set by the operator.
                 if name == "kiosk" && scale > 1.0 {
                     continue;
                 }
@@ -204,7 +204,7 @@ fn a_screen_begins_at_its_top_wherever_the_one_before_was() {
     let window = Vec2::new(640.0, 360.0);
     stand.harness.set_size(window);
     stand.settle();
-    // Scrolled to the button at its end.
+    // Scrolls to the button at the end.
     use egui_kittest::kittest::Queryable;
     let leave = stand.text("waiting-leave");
     stand.harness.get_by_label(&leave).scroll_to_me();

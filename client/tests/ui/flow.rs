@@ -1,4 +1,4 @@
-//! From the start to the end and back.
+//! Complete flow from the start screen to the end screen and back.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ fn a_link_to_a_new_server_is_asked_about_once() {
 fn nobody_is_published_to_a_new_server_without_a_yes() {
     let target = JoinTarget::Link(JoinLink::parse(LINK).unwrap());
     let settings = Settings { skip_check: true, ..Settings::default() };
-    // A doctor who skips the check, by a link on the command line, and by one that would be joined at once.
+    // A doctor who skips the check: by a link on the command line, and by one that joins at once.
     for start in [Start::Check(target.clone()), Start::Join(target.clone())] {
         let options = AppOptions { role: Role::Doctor, settings: settings.clone(), start, ..AppOptions::default() };
         let mut stand = Stand::with(options, CallState::joining(Role::Doctor));

@@ -1,4 +1,4 @@
-//! An app whose calls are made by hand.
+//! App with fake calls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use super::desktop::FakeDesktop;
 pub use super::people::{call, person, picture};
 
-/// What happened behind the screens.
+/// Events behind the screens.
 #[derive(Default)]
 struct Log {
     joined: Vec<JoinTarget>,
@@ -129,10 +129,9 @@ impl Calls for Fake {
     }
 }
 
-/// The operator's.
 pub const PIN: &str = "704219";
 
-/// What can be chosen.
+/// Returns the devices to choose from.
 pub fn devices() -> DeviceLists {
     DeviceLists {
         cameras: vec!["Logitech".into(), "Integrada".into()],
@@ -141,7 +140,7 @@ pub fn devices() -> DeviceLists {
     }
 }
 
-/// A check that found nothing to complain about.
+/// Returns a check without problems.
 pub fn checked_well(chosen: DeviceChoices) -> CheckState {
     let report = NetworkReport { connect_ms: 80, round_trip_ms: 24, loss_percent: 0.0, up_kbps: 2400, down_kbps: 2300 };
     let on = |name: &str| DeviceState::On { name: name.into() };
@@ -204,7 +203,7 @@ impl Call for Fake {
     }
 }
 
-/// An app in front of a fake call.
+/// App in front of a fake call.
 pub struct Stand {
     pub harness: Harness<'static, App>,
     pub texts: Texts,
@@ -213,18 +212,18 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// In a call that stands like this.
+    /// Starts in a call with this state.
     pub fn in_call(language: Language, state: CallState) -> Self {
         Self::with(Self::options(language, state.role), state)
     }
 
-    /// For an app that joins at once.
+    /// Returns the options of an app that joins at once.
     pub fn options(language: Language, role: Role) -> AppOptions {
         let start = Start::Join(JoinTarget::Consultation { id: Id::new("4821").expect("a valid id"), role });
         AppOptions { language, role, start, ..AppOptions::default() }
     }
 
-    /// On the start screen; a call would begin by joining.
+    /// Starts at the start screen; a call begins in the joining state.
     pub fn at_home(language: Language, role: Role) -> Self {
         Self::with(AppOptions { language, role, ..AppOptions::default() }, CallState::joining(role))
     }
@@ -233,7 +232,7 @@ impl Stand {
         let log = Fake::default();
         let desktop = Arc::new(FakeDesktop::default());
         options.desktop = desktop.clone();
-        // Fades would only be waited for.
+        // Fades would only slow the tests down.
         options.reduced_motion = true;
         log.0.lock().state = Some(Arc::new(state));
         let (texts, calls) = (Texts::new(options.language), log.clone());
@@ -246,12 +245,11 @@ impl Stand {
         stand
     }
 
-    /// Draws until what has happened is shown. A screen with a meter or a picture would go on for ever.
+    /// Draws a few passes. Waiting for rest is no option: a screen with a meter or a picture never rests.
     pub fn settle(&mut self) {
         self.harness.run_steps(6);
     }
 
-    /// The call changes.
     pub fn change(&mut self, change: impl FnOnce(&mut CallState)) {
         let mut log = self.log.0.lock();
         let mut state = CallState::clone(log.state.as_ref().expect("there is a state"));
@@ -269,7 +267,7 @@ impl Stand {
         self.texts.with(key, values)
     }
 
-    /// Something with the text of `key` as its accessible name is there.
+    /// Returns whether an element with the text of `key` as its name exists.
     pub fn shows(&self, key: &str) -> bool {
         self.shows_text(&self.text(key))
     }
@@ -283,14 +281,14 @@ impl Stand {
         assert!(self.shows(key), "{key} ({:?}) isn't there:\n{:#?}", self.text(key), self.harness.root());
     }
 
-    /// Clicks what `key` names.
+    /// Clicks the element with the text of `key` as its name.
     #[track_caller]
     pub fn click(&mut self, key: &str) {
         let text = self.text(key);
         self.click_text(&text);
     }
 
-    /// Clicks what has this name, wherever it has to be scrolled to.
+    /// Clicks the element with this name, scrolling to it if necessary.
     #[track_caller]
     pub fn click_text(&mut self, text: &str) {
         self.harness.get_by_label(text).scroll_to_me();
@@ -304,7 +302,7 @@ impl Stand {
         self.settle();
     }
 
-    /// Whether the switch that `key` names is on.
+    /// Returns whether the switch with the text of `key` as its name is on.
     #[track_caller]
     pub fn is_on(&self, key: &str) -> bool {
         use egui::accesskit::Toggled;
@@ -313,12 +311,12 @@ impl Stand {
         toggled.expect("it is a switch") == Toggled::True
     }
 
-    /// The commands sent since the last look.
+    /// Returns the commands sent since the last call of this function.
     pub fn sent(&self) -> Vec<CallCommand> {
         std::mem::take(&mut self.log.0.lock().sent)
     }
 
-    /// What the call was last told is on screen.
+    /// Returns the tiles last reported as visible.
     #[track_caller]
     pub fn tiles(&self) -> Vec<Tile> {
         self.log.0.lock().shown.clone().expect("the call was told what is shown")
@@ -328,7 +326,7 @@ impl Stand {
         self.log.0.lock().shown = None;
     }
 
-    /// Draws until something with the text of `key` is there: for what is done on another thread.
+    /// Draws until an element with the text of `key` exists, for results of other threads.
     #[track_caller]
     pub fn wait_for(&mut self, key: &str) {
         let text = self.text(key);
@@ -346,7 +344,7 @@ impl Stand {
         self.settle();
     }
 
-    /// Draws until a command was sent, and returns it.
+    /// Draws until a command is sent, and returns it.
     #[track_caller]
     pub fn wait_for_command(&mut self) -> CallCommand {
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -360,7 +358,7 @@ impl Stand {
         }
     }
 
-    /// Where what `text` names is.
+    /// Returns the area of the element with this name.
     #[track_caller]
     pub fn rect(&self, text: &str) -> egui::Rect {
         self.harness.get_by_label(text).rect()
@@ -370,23 +368,23 @@ impl Stand {
         self.log.0.lock().joined.clone()
     }
 
-    /// The devices that the last call was begun with.
+    /// Returns the devices with which the last call began.
     pub fn joined_with(&self) -> Option<DeviceChoices> {
         self.log.0.lock().joined_with.last().cloned()
     }
 
-    /// Towards where checks were begun.
+    /// Returns the targets of all checks.
     pub fn checked(&self) -> Vec<JoinTarget> {
         self.log.0.lock().checked.clone()
     }
 
-    /// The settings over a call, as the call's screen asks for them.
+    /// Opens the settings during a call, as its menu does.
     pub fn open_settings_in_call(&mut self) {
         self.harness.state_mut().ask(autamedica_client::ui::Action::Settings);
         self.settle();
     }
 
-    /// From the check into the call.
+    /// Enters the call from the check screen.
     #[track_caller]
     pub fn go_in(&mut self) {
         self.click("check-enter");
@@ -395,12 +393,11 @@ impl Stand {
         self.change_check(|check| check.finished = true);
     }
 
-    /// What was asked of the check since the last look.
+    /// Returns the commands sent to the check since the last call of this function.
     pub fn asked(&self) -> Vec<CheckCommand> {
         std::mem::take(&mut self.log.0.lock().asked)
     }
 
-    /// The check changes.
     pub fn change_check(&mut self, change: impl FnOnce(&mut CheckState)) {
         let mut log = self.log.0.lock();
         let mut state = CheckState::clone(log.check.as_ref().expect("a check was begun"));
@@ -410,13 +407,11 @@ impl Stand {
         self.settle();
     }
 
-    /// The doctor's day changes.
     pub fn change_agenda(&mut self, agenda: Agenda) {
         self.log.0.lock().agenda = Some(Arc::new(agenda));
         self.settle();
     }
 
-    /// The recordings change.
     pub fn change_recordings(&mut self, change: impl FnOnce(&mut RecordingsState)) {
         let mut log = self.log.0.lock();
         let mut state = RecordingsState::clone(log.recordings.as_ref().expect("recordings were asked for"));
@@ -426,28 +421,27 @@ impl Stand {
         self.settle();
     }
 
-    /// What was asked of the recordings since the last look.
+    /// Returns the commands about recordings since the last call of this function.
     pub fn asked_recordings(&self) -> Vec<RecordingsCommand> {
         std::mem::take(&mut self.log.0.lock().asked_recordings)
     }
 
-    /// The feedback given so far.
     pub fn told(&self) -> Vec<Feedback> {
         self.log.0.lock().told.clone()
     }
 
-    /// The backend takes the feedback, or doesn't.
+    /// Accepts or rejects the feedback as the backend.
     pub fn answer_feedback(&mut self, taken: bool) {
         self.log.0.lock().reply.take().expect("it was asked").give(taken);
         self.settle();
     }
 
-    /// PINs are compared slowly from now on: each waits for [`answer_pin`](Self::answer_pin).
+    /// Delays PIN checks: each waits for [`answer_pin`](Self::answer_pin).
     pub fn hold_pins(&mut self) {
         self.log.0.lock().holds_pins = true;
     }
 
-    /// Answers the PIN that waits.
+    /// Completes the pending PIN check.
     #[track_caller]
     pub fn answer_pin(&mut self) {
         let (reply, answer) = self.log.0.lock().held_pin.take().expect("a PIN was given");
@@ -455,22 +449,22 @@ impl Stand {
         self.settle();
     }
 
-    /// Number of PINs given since the last right one.
+    /// Returns the number of PINs since the last right one.
     pub fn pins(&self) -> u32 {
         self.log.0.lock().pins
     }
 
-    /// The settings as they were kept, the newest last.
+    /// Returns all stored settings, the newest last.
     pub fn kept(&self) -> Vec<Settings> {
         self.log.0.lock().kept.clone()
     }
 
-    /// The disk takes nothing from now on.
+    /// Makes writes to the disk fail from now on.
     pub fn fill_the_disk(&mut self) {
         self.log.0.lock().disk_is_full = true;
     }
 
-    /// The recent consultations as they were kept last.
+    /// Returns the recent consultations as last stored.
     pub fn kept_recent(&self) -> Option<Vec<Id>> {
         self.log.0.lock().recent.clone()
     }

@@ -1,4 +1,4 @@
-//! A kiosk: eight digits in, one call, nothing left of it, and no way out.
+//! Kiosk: eight digits start one call, nothing remains of it, and only the PIN ends the kiosk.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fn the_first_screen_has_the_clinics_name_and_says_where_the_code_is() {
         let stand = Stand::with(options, CallState::joining(Role::Patient));
         assert!(stand.shows_text("Clínica San Martín"));
         stand.assert_shows("keypad-help-text");
-        // A word, not a sign that may be taken for one more digit.
+        // A word can't be mistaken for a digit.
         stand.assert_shows("keypad-help");
         assert!(!stand.shows_text("?"));
     }
@@ -85,7 +85,7 @@ fn a_keyboard_may_type_the_code_too() {
     assert_eq!(stand.checked(), [JoinTarget::Digits(Secret::new("12345678"))]);
 }
 
-/// As a barcode scanner does: all within one pass, whatever has the keyboard.
+/// All digits arrive in one pass, as from a barcode scanner, whatever control has the focus.
 #[test]
 fn a_whole_code_may_be_typed_or_pasted_at_once() {
     let enter = |pressed| egui::Event::Key {
@@ -152,7 +152,7 @@ fn the_next_patient_finds_devices_and_sizes_as_the_operator_set_them() {
         stand.press(Modifiers::COMMAND, key);
         assert_eq!(stand.harness.ctx.zoom_factor(), zoom, "{key:?}");
     }
-    // One who leaves from the check, and one who leaves while joining.
+    // One person leaves from the check screen, one while joining.
     for leaves in ["check-back", "joining-cancel"] {
         type_digits(&mut stand, "48219000");
         stand.click("keypad-continue");
@@ -190,7 +190,7 @@ fn no_key_and_no_link_leads_out_or_to_a_doctors_function() {
     for stand in &mut stands {
         for modifiers in [Modifiers::NONE, Modifiers::COMMAND, Modifiers::ALT, Modifiers::COMMAND | Modifiers::SHIFT] {
             for key in Key::ALL {
-                // These are for the page itself, and lead from control to control.
+                // These keys belong to the page and move between controls.
                 if matches!(key, Key::Enter | Key::Space | Key::Tab) {
                     continue;
                 }
@@ -285,7 +285,7 @@ fn escape_drops_no_attempt() {
     assert_eq!(stand.pins(), 1);
     stand.answer_pin();
     stand.assert_shows("operator-wrong");
-    // A right PIN whose screen was closed meanwhile doesn't end the kiosk behind the person's back.
+    // A right PIN whose screen has been closed doesn't end the kiosk.
     stand.click("operator-back");
     stand.click("keypad-staff");
     give_pin(&mut stand, PIN);

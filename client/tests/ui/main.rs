@@ -1,4 +1,4 @@
-//! The screens, driven by accessible name as a screen reader would, in both languages and without a display.
+//! Screens driven by accessible name, as a screen reader would, in both languages and without a display.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't be set up fails")]
 

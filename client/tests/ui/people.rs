@@ -1,4 +1,4 @@
-//! Hand-made calls and people for the harness.
+//! Fake calls and people for the harness.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use autamedica_client::call::{CallPhase, CallState, ParticipantState};
 use autamedica_client::device::DeviceState;
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
 
-/// A call of `role` with one other person, both with pictures.
+/// Returns a call of `role` with another participant, both with pictures.
 pub fn call(role: Role) -> CallState {
     let other = if role == Role::Doctor { Role::Patient } else { Role::Doctor };
     let mut state = CallState::joining(role);
@@ -38,7 +38,7 @@ pub fn person(name: &str, role: Option<Role>) -> ParticipantState {
     }
 }
 
-/// A slot with a grey picture in it.
+/// Returns a slot with a grey picture.
 pub fn picture() -> LatestFrame {
     let slot = LatestFrame::new();
     let bytes = vec![128; VideoFrame::packed_len(64, 36)];

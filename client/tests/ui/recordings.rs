@@ -1,4 +1,4 @@
-//! A consultation's recordings: each state, playing, saving and deleting, and what goes wrong.
+//! Recordings screen: each state, playing, saving and deleting, and failures.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use super::before::consultation;
 use super::harness::Stand;
 
-/// 14 November 2023 in any time zone but the last two.
+/// 14 November 2023 in all time zones but the last two.
 const WHEN: i64 = 1_700_000_000_000;
 
 fn recording(id: &str, state: RecordingState, parts: u32) -> Recording {
@@ -51,7 +51,7 @@ fn part(recording: &str, number: u32) -> PartId {
     PartId { recording: recording.to_owned(), number }
 }
 
-/// In front of the recordings of consultation 7, which a click in the day's list leads to.
+/// Opens the recordings of consultation 7 from the day's list.
 fn page(options: AppOptions, recordings: Vec<Recording>) -> Stand {
     let mut stand = Stand::with(options, CallState::joining(Role::Doctor));
     let mut day = consultation("7", ConsultationState::Ended);
@@ -73,13 +73,13 @@ fn doctor(language: Language) -> AppOptions {
     AppOptions { language, role: Role::Doctor, ..AppOptions::default() }
 }
 
-/// What the buttons with such a name are called.
+/// Returns the names of the matching buttons.
 fn names(stand: &Stand, is: impl Fn(&str) -> bool) -> Vec<String> {
     let buttons = stand.harness.query_all_by_role(egui::Role::Button);
     buttons.filter_map(|button| button.accesskit_node().label()).filter(|name| is(name)).collect()
 }
 
-/// The one button whose name begins like the text of `key`, which has a moment in it.
+/// Returns the name of the only button that begins with the text of `key`, which contains a time.
 #[track_caller]
 fn named(stand: &Stand, key: &str, part: u64) -> String {
     let mark = "\u{1}";
@@ -115,7 +115,7 @@ fn every_state_has_its_words_and_only_what_can_be_done_is_offered() {
             assert_eq!(offered("recording-save").len(), usize::from(is_there), "{state:?}");
             assert_eq!(offered("recording-delete").len(), usize::from(is_over), "{state:?}");
         }
-        // What is written has a size, and can't be fetched before it is finished.
+        // A part that is being written has a size, but can't be downloaded before it is finished.
         let mut writing = recording("r", Recording, 1);
         writing.parts[0].sha256 = None;
         stand.change_recordings(|all| all.list = Listed::Known(vec![writing]));
@@ -200,7 +200,7 @@ fn it_is_played_cancelled_and_every_outcome_told() {
             let bar = stand.harness.get_by_label(&text);
             assert_eq!(bar.accesskit_node().numeric_value(), Some(50.0));
         }
-        // What is on its way isn't asked for twice.
+        // A running download can't be requested again.
         assert!(!stand.shows_text(&play));
         let cancel = named(&stand, "recording-cancel-which", 0);
         stand.click_text(&cancel);
@@ -217,7 +217,7 @@ fn it_is_played_cancelled_and_every_outcome_told() {
         ] {
             stand.change_recordings(|all| drop(all.transfers.insert(part("r", 1), came)));
             stand.assert_shows(key);
-            // The way on.
+            // It can be requested again afterwards.
             assert!(stand.shows_text(&play), "{key}");
         }
         stand.change_recordings(|all| drop(all.transfers.insert(part("r", 1), Transfer::Saved("/home/a.mp4".into()))));
@@ -243,7 +243,7 @@ fn each_of_several_parts_is_saved_where_the_dialog_says() {
     }
 }
 
-/// Waits for what was asked after something that another thread does.
+/// Waits for the command that follows the work of another thread.
 fn saved(stand: &mut Stand) -> RecordingsCommand {
     let begun = std::time::Instant::now();
     loop {
@@ -266,7 +266,7 @@ fn without_a_file_dialog_the_place_is_typed_and_nothing_is_replaced() {
         let save = named(&stand, "recording-save-which", 0);
         stand.click_text(&save);
         stand.wait_for("recording-save-path");
-        // It has the keyboard.
+        // The field has the focus.
         let type_path = |stand: &mut Stand, path: &std::path::Path| {
             stand.harness.input_mut().events.push(egui::Event::Text(path.to_str().unwrap().to_owned()));
             stand.settle();
@@ -300,7 +300,7 @@ fn deleting_asks_first_and_tells_what_will_be_gone() {
         stand.click("dialog-cancel");
         assert_eq!(stand.asked_recordings(), []);
         stand.click_text(&delete);
-        // The safe answer has the keyboard, and Escape is one.
+        // The safe answer has the focus, and Escape is safe too.
         stand.press(Modifiers::NONE, Key::Escape);
         assert_eq!(stand.asked_recordings(), []);
         assert!(!stand.shows("recording-delete-yes"));

@@ -1,4 +1,4 @@
-//! The settings: taken up at once, kept, and told when they can't be.
+//! Settings screen: changes apply at once and are stored; failures to store them are shown.
 
 use std::path::PathBuf;
 
@@ -66,7 +66,7 @@ fn larger_text_makes_everything_larger_and_cuts_nothing() {
         let mut stand = Stand::with(options, CallState::joining(role));
         assert_eq!(stand.harness.ctx.zoom_factor(), 2.0);
         stand.click("settings-open");
-        // All of it is there, within the window's width.
+        // All of it is within the window's width.
         let width = stand.harness.ctx.content_rect().width();
         for key in ["settings-title", "settings-echo", "settings-motion", "settings-back"] {
             let text = stand.text(key);

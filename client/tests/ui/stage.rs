@@ -1,4 +1,4 @@
-//! The stage: who is where, how large, and what the call is told of it.
+//! Stage: tiles, their sizes, and the sizes reported to the call.
 
 use autamedica_api::Role;
 use autamedica_client::app::AppOptions;
@@ -27,7 +27,7 @@ fn the_call_is_told_what_is_on_screen_and_how_large() {
     let [tile] = &stand.tiles()[..] else { panic!("one picture: {:?}", stand.tiles()) };
     assert_eq!(tile.identity, "id of María Quispe");
     assert!(!tile.screen && tile.width > 1000 && tile.height > 600, "{tile:?}");
-    // With two more, each is smaller; a screen comes in addition.
+    // With two more participants the tiles shrink; a screen share adds a tile.
     stand.change(|state| {
         state.participants.push(person("Ana", None));
         state.participants[0].screen = Some(picture());
@@ -37,7 +37,7 @@ fn the_call_is_told_what_is_on_screen_and_how_large() {
     let screen = tiles.iter().find(|tile| tile.screen).expect("the screen");
     let face = tiles.iter().find(|tile| !tile.screen).expect("a face");
     assert!(screen.width > 3 * face.width);
-    // Whoever switches the camera off has no picture.
+    // A participant without camera has no picture.
     stand.change(|state| state.participants[1].camera = None);
     assert!(stand.tiles().iter().all(|tile| tile.identity != "id of Ana"));
 }
@@ -80,7 +80,7 @@ fn a_face_can_be_kept_large_with_mouse_keyboard_and_menu() {
         stand.settle();
         stand.click("tile-pin");
         assert!(width(&stand, &other) > 2.0 * width(&stand, &ana));
-        // Who is kept large and leaves, leaves the stage to all.
+        // When a pinned participant leaves, the grid returns.
         stand.change(|state| {
             state.participants.remove(0);
         });
@@ -121,7 +121,7 @@ fn the_self_view_goes_where_it_is_dragged_or_sent_and_can_be_hidden() {
         let label = stand.text("self-view");
         let start = stand.rect(&label);
         assert!(start.center().x > 640.0 && start.center().y > 360.0);
-        // With the pointer, let go anywhere near a corner.
+        // By pointer: released anywhere near a corner.
         stand.harness.drag_at(start.center());
         stand.settle();
         for at in [egui::pos2(700.0, 300.0), egui::pos2(300.0, 200.0)] {
@@ -132,7 +132,7 @@ fn the_self_view_goes_where_it_is_dragged_or_sent_and_can_be_hidden() {
         stand.settle();
         let corner = stand.rect(&label);
         assert!(corner.left() < 40.0 && corner.top() < 120.0, "{corner:?}");
-        // With the keyboard, by arrows.
+        // By keyboard: arrow keys.
         stand.harness.get_by_label(&label).focus();
         stand.settle();
         stand.press(Modifiers::NONE, Key::ArrowRight);
@@ -188,7 +188,7 @@ fn the_small_window_shows_who_speaks_and_leads_back() {
         stand.click("more-open");
         stand.click("more-float");
         stand.assert_shows("float-back");
-        // It has its own picture, its own mute and its own way out.
+        // The floating window has its own picture, mute and hang-up.
         for key in ["microphone-mute", "hang-up"] {
             let text = stand.text(key);
             assert_eq!(stand.harness.query_all_by_label(&text).count(), 2, "{key}");

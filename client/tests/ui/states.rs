@@ -1,4 +1,4 @@
-//! What is told about a call, state by state.
+//! Texts about a call in each of its states.
 
 use autamedica_api::Role;
 use autamedica_client::call::{
@@ -92,7 +92,7 @@ fn every_device_problem_says_what_to_do() {
                 stand.assert_shows(&format!("{source}-problem-{name}"));
                 stand.assert_shows(&format!("{source}-advice-{name}"));
             }
-            // What is switched off on purpose isn't missed.
+            // A deliberately muted source causes no notice.
             stand.change(|state| {
                 state.camera.muted = true;
                 state.microphone.muted = true;
@@ -316,7 +316,7 @@ fn nobody_has_left_whom_a_lost_connection_hides() {
                 others.borrow_mut().append(&mut state.participants);
             });
             stand.assert_shows("alone-title-reconnecting");
-            // We are back, and the others a moment later.
+            // The connection is restored; the others return a moment later.
             stand.change(|state| state.phase = CallPhase::InCall);
             stand.assert_shows("alone-title-reconnecting");
             assert!(!stand.shows_text(&left), "{role}");

@@ -1,4 +1,4 @@
-//! A whole consultation on this machine: SFU, backend, a doctor's and a patient's window.
+//! Consultation on this machine: SFU, backend, and the windows of a doctor and a patient.
 
 mod report;
 mod role;
@@ -18,25 +18,25 @@ use crate::workspace::{cargo, root};
 use role::Role;
 use stage::Stage;
 
-/// How long a window may take to hang up and go.
+/// Timeout for a window to hang up and close.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// How to run the demo.
+/// Options of the demo.
 #[derive(Args)]
 pub struct Options {
-    /// No window on this screen: run in a virtual display, with test devices. The default where there is no screen.
+    /// Run in a virtual display with test devices. Default if there is no screen.
     #[arg(long)]
     headless: bool,
-    /// Test devices for both: a moving test card, a tone, and a speaker that only counts.
+    /// Use test devices for both: a moving test card, a tone, and a speaker that only counts.
     #[arg(long)]
     test_devices: bool,
-    /// End the call after so many seconds. Without it, close the windows or press Ctrl-C.
+    /// End the call after this many seconds. Without it, close the windows or press Ctrl-C.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(5..))]
     seconds: Option<u64>,
-    /// Write both clients' figures to this file, as JSON, and fail if one is missing.
+    /// Write both clients' figures to this file as JSON, and fail if one is missing.
     #[arg(long, value_name = "FILE", requires = "seconds")]
     report: Option<PathBuf>,
-    /// Save a picture of each window, `doctor.png` and `patient.png`, in this folder (headless only).
+    /// Save a screenshot of each window, `doctor.png` and `patient.png`, in this folder (headless only).
     #[arg(long, value_name = "DIR", requires = "seconds")]
     screenshots: Option<PathBuf>,
     /// Path of the media: `sfu` or `p2p`.
@@ -45,7 +45,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// A call in a virtual display, for its figures.
+    /// Returns options for measuring a call in a virtual display.
     pub fn measurement(seconds: u64, report: PathBuf) -> Self {
         Self {
             headless: true,
@@ -61,16 +61,16 @@ impl Options {
 /// Builds the app and the backend.
 ///
 /// # Errors
-/// When something doesn't compile.
+/// The build fails.
 pub fn build() -> Result<()> {
-    // The same selection as for the tests, so that nothing compiles twice.
+    // The selection of crates is that of the tests, so that nothing compiles twice.
     step::show("Building the app and the backend", cargo().args(["build", "--workspace", "--bins"]))
 }
 
-/// Runs the demo, which is built, to its end. Whatever it starts ends with this process, however that ends.
+/// Runs the demo, which must be built. All its processes end with this one.
 ///
 /// # Errors
-/// When something doesn't come up, a window fails, or a report that was asked for lacks a figure.
+/// A part doesn't start, a window fails, or the requested report lacks a figure.
 pub fn run(options: &Options) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("demo-").tempdir_in(root().join("target"))?;
     let result = run_call(options, folder.path());
@@ -86,7 +86,7 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
         bail!("--screenshots needs --headless: a real screen shows more than the demo");
     }
     let mut backend = Backend::start(&folder.join("server.log"))?;
-    // One consultation a run: a browser or a third window can join it by this id.
+    // Each run has its own consultation, which a browser or a third window can join by this id.
     let consultation = format!("demo-{}", std::process::id());
     let mut windows = Vec::new();
     for role in Role::ALL {
@@ -101,7 +101,7 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
         if let Some(pictures) = &options.screenshots {
             stage.photograph(&ids, pictures)?;
         }
-        // Not by their own clock: taking pictures takes as long as it takes.
+        // The app's own `--seconds` would not allow for the time that screenshots take.
         for (_, window) in &mut windows {
             window.signal(libc::SIGTERM)?;
         }
@@ -125,7 +125,7 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Waits until `moment`, or until a window ends, which is too early.
+/// Waits until `moment`. Fails if a window ends before.
 fn stay_in_call(windows: &mut [(Role, Process)], moment: Instant) -> Result<()> {
     while Instant::now() < moment {
         for (role, window) in &mut *windows {
@@ -138,7 +138,7 @@ fn stay_in_call(windows: &mut [(Role, Process)], moment: Instant) -> Result<()> 
     Ok(())
 }
 
-/// The app, as this person starts it.
+/// Returns the command of the app for this role.
 fn app(
     stage: &Stage,
     options: &Options,
@@ -150,8 +150,8 @@ fn app(
     let mut app = stage.command(built_program("autamedica")?);
     app.args(["--role", role.name(), "--consultation", consultation, "--server", server]);
     app.args(["--transport", &options.transport]);
-    // One machine has one camera, which can't be opened twice, and two microphones beside two speakers howl:
-    // the doctor gets the devices, the patient is the test card.
+    // A camera can't be opened twice, and two microphones beside two speakers cause feedback: the doctor gets the
+    // devices, the patient the test card.
     if stage.is_virtual() || options.test_devices || role == Role::Patient {
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none"]);
     }
@@ -159,7 +159,7 @@ fn app(
         app.args(["--say", role.chat_line()]);
         app.arg("--report").arg(report_file(folder, role));
     }
-    // Neither with the settings of whoever runs it, nor changing them.
+    // The demo neither uses nor changes the user's settings.
     app.env("XDG_CONFIG_HOME", folder.join(format!("{} config", role.name())));
     log_to(&mut app, &folder.join(format!("{}.log", role.name())))?;
     Ok(app)
@@ -169,7 +169,6 @@ fn report_file(folder: &Path, role: Role) -> PathBuf {
     folder.join(format!("{}.json", role.name()))
 }
 
-/// Shows the end of what each program said.
 fn show_logs(folder: &Path) {
     const LINES: usize = 30;
     for name in ["server", "doctor", "patient"] {

@@ -1,4 +1,4 @@
-//! Both clients' figures in one file.
+//! Merged report of both clients.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-/// What every client must have measured, each a number above zero.
+/// Figures that every client must report, each a number above zero.
 const FIGURES: [&str; 11] = [
     "join_ms",
     "video_fps",
@@ -21,10 +21,10 @@ const FIGURES: [&str; 11] = [
     "ui_fps",
 ];
 
-/// Joins the clients of several reports into one, written to `file`.
+/// Merges the clients of several reports into `file`.
 ///
 /// # Errors
-/// When a part can't be read, or a client in it lacks a figure: the file is written all the same, for a look.
+/// A part can't be read, or a client lacks a figure; the file is still written in that case.
 pub fn merge(parts: &[PathBuf], file: &Path) -> Result<()> {
     let mut clients = Vec::new();
     for part in parts {
@@ -44,7 +44,7 @@ pub fn merge(parts: &[PathBuf], file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a client's report lacks, in words.
+/// Returns messages about the missing figures of a client.
 fn gaps(client: &Value) -> Vec<String> {
     let role = client["role"].as_str().unwrap_or("a client without a role");
     let mut gaps: Vec<_> = FIGURES

@@ -1,4 +1,3 @@
-/// The two people in the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Doctor,
@@ -6,10 +5,9 @@ pub enum Role {
 }
 
 impl Role {
-    /// Both, the doctor first.
     pub const ALL: [Self; 2] = [Self::Doctor, Self::Patient];
 
-    /// The name on the command line.
+    /// Returns the name for the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Doctor => "doctor",
@@ -17,7 +15,7 @@ impl Role {
         }
     }
 
-    /// What they write in the chat when the call is run to be measured.
+    /// Returns the chat message that the participant sends in measured calls.
     pub fn chat_line(self) -> &'static str {
         match self {
             Self::Doctor => "Buenos días. ¿Me ve y me oye bien?",

@@ -1,4 +1,4 @@
-//! Where the windows appear: on this screen, or in a display that nobody looks at.
+//! Place of the windows: this screen or a virtual display.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -11,21 +11,20 @@ use autamedica_lab::{Display, HANG_GUARD, Process, wait_until};
 use super::role::Role;
 use crate::step::say;
 
-/// The size of one window's inside, in pixels.
 const WINDOW: (u32, u32) = (1280, 720);
-/// Room around each for the window manager's frame.
+/// Space around each window for the window manager's frame.
 const FRAME: u32 = 40;
 
-/// More than the time in which the call's controls appear.
+/// Time for the call's controls to appear.
 const FADE: Duration = Duration::from_millis(400);
 
-/// One of both.
+/// Screen or virtual display.
 pub struct Stage {
     display: Option<Display>,
 }
 
 impl Stage {
-    /// A virtual display if asked for, or if there is no screen.
+    /// Creates a virtual display if requested or if there is no screen.
     pub fn new(headless: bool) -> Result<Self> {
         let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
         if has_screen && !headless {
@@ -40,12 +39,12 @@ impl Stage {
         self.display.is_some()
     }
 
-    /// A command that will show its windows here.
+    /// Returns a command that shows its windows here.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         self.display.as_ref().map_or_else(|| Command::new(&program), |display| display.command(&program))
     }
 
-    /// Waits for both windows and puts them side by side; on a real screen the person does that.
+    /// Waits for both windows and places them side by side, on a virtual display only.
     pub fn arrange(&self, windows: &[(Role, Process)]) -> Result<Vec<(Role, String)>> {
         let Some(display) = &self.display else { return Ok(Vec::new()) };
         let mut ids = Vec::new();
@@ -61,12 +60,12 @@ impl Stage {
         Ok(ids)
     }
 
-    /// Saves a picture of each window in a folder.
+    /// Saves a screenshot of each window in a folder.
     pub fn photograph(&self, windows: &[(Role, String)], folder: &Path) -> Result<()> {
         let Some(display) = &self.display else { bail!("only a virtual display is photographed") };
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         for (role, id) in windows {
-            // A hand on the mouse brings up the call's controls, which fade in.
+            // Moving the pointer shows the call's controls, which fade in.
             for position in ["600", "640"] {
                 display.xdotool(&["mousemove", "--window", id, position, "400"])?;
             }
@@ -78,7 +77,7 @@ impl Stage {
     }
 }
 
-/// The id of a process's window, once it shows one.
+/// Returns the id of a process's window, once it has one.
 fn window_of(display: &Display, process: u32) -> Result<String> {
     wait_until("a window", HANG_GUARD, || {
         let arguments = ["search", "--all", "--onlyvisible", "--pid", &process.to_string()];

@@ -1,4 +1,4 @@
-//! What a reviewer shouldn't have to look for.
+//! Checks that need no reviewer.
 
 mod modules;
 
@@ -10,14 +10,14 @@ use anyhow::{Context, Result, bail};
 use crate::step::{self, say};
 use crate::workspace::{cargo, find_program, root};
 
-/// A longer file says at its top why.
+/// Maximum length of a file that doesn't state a reason at its top.
 const MAX_LINES: usize = 500;
 const REASON: &str = "Long because:";
 
-/// Runs every check, and reports all that fail rather than the first.
+/// Runs all checks and reports every failure.
 ///
 /// # Errors
-/// When one fails.
+/// A check fails.
 pub fn run() -> Result<()> {
     let mut clippy = cargo();
     clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
@@ -39,10 +39,10 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Crates whose files may still import each other in circles.
+/// Crates that may still contain import cycles.
 const TANGLED: [&str; 3] = ["client", "engine", "recorder"];
 
-/// Checks that no file of a crate imports, however indirectly, one that imports it.
+/// Checks that no file of a crate imports itself, even indirectly.
 fn circles(root: &Path) -> Result<()> {
     say("Circles of imports");
     let mut crates = vec![root.to_owned()];
@@ -75,7 +75,7 @@ fn licences() -> Result<()> {
     step::show("Licences", cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]))
 }
 
-/// Checks that each source file is short, or says why not.
+/// Checks that each source file is short or states a reason.
 fn file_lengths(root: &Path) -> Result<()> {
     say("File lengths");
     let mut long = Vec::new();
@@ -92,7 +92,7 @@ fn file_lengths(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Every file that people write code in.
+/// Returns all source files written by hand.
 fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -100,7 +100,8 @@ fn sources(root: &Path) -> Result<Vec<PathBuf>> {
         for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            // Built, fetched or hidden folders hold nobody's code. A link leads to files counted elsewhere.
+            // Built, fetched and hidden folders contain no such files. Symlinks lead to files that are counted
+            // elsewhere.
             if name.starts_with('.') || matches!(name, "target" | "node_modules") || path.is_symlink() {
                 continue;
             }

@@ -1,7 +1,7 @@
-//! Circles among the files of a crate, found by their imports.
+//! Import cycles among the files of a crate.
 //!
-//! A file depends on the file that defines what it names: re-exports are followed, `pub use` of a child is no dependency, and
-//! tests don't count. Names inside macro calls are not seen.
+//! A file depends on the files that define the names it uses: re-exports are followed, `pub use` of a child is no
+//! dependency, and tests don't count. Names inside macro calls are not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,12 +13,12 @@ use petgraph::graphmap::DiGraphMap;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility};
 
-/// A path from the crate's root: `["store", "Event"]`.
+/// Path from the crate's root: `["store", "Event"]`.
 type ItemPath = Vec<String>;
 
-/// A use of a name of this crate.
+/// Use of a name of this crate.
 struct Reference {
-    /// The module that it stands in.
+    /// Module that contains the reference.
     module: ItemPath,
     path: ItemPath,
 }
@@ -27,25 +27,24 @@ struct Reference {
 struct Module {
     file: PathBuf,
     items: BTreeSet<String>,
-    /// Names that it imports, and what they stand for in this crate.
+    /// Imported names and their meaning in this crate.
     imports: BTreeMap<String, Option<ItemPath>>,
 }
 
-/// The modules of a crate.
 #[derive(Default)]
 struct Crate {
     modules: BTreeMap<ItemPath, Module>,
     references: Vec<Reference>,
 }
 
-/// Circles among the files under a crate's `src`, each as the files that are in it, relative to `src`.
+/// Returns the cycles among the files under a crate's `src`, each as its files relative to `src`.
 ///
 /// # Errors
-/// When a file can't be read, or isn't Rust.
+/// A file can't be read or parsed.
 pub fn circles(src: &Path) -> Result<Vec<Vec<PathBuf>>> {
     let mut all = Crate::default();
     for root in ["lib.rs", "main.rs"] {
-        // A program beside a library is a crate of its own, of one file.
+        // A program beside a library is another crate, of one file.
         if src.join(root).exists() && all.modules.is_empty() {
             all.read(src, Path::new(root), Vec::new())?;
         }
@@ -75,7 +74,7 @@ impl Crate {
         Ok(())
     }
 
-    /// Dependencies among files.
+    /// Returns the dependencies among files.
     fn graph(&self) -> DiGraphMap<&PathBuf, ()> {
         let edge = |Reference { module, path }: &Reference| {
             let from = &self.modules[module].file;
@@ -84,7 +83,7 @@ impl Crate {
         self.references.iter().filter_map(edge).collect()
     }
 
-    /// The file that defines what a path names. `depth` ends re-exports that lead in a circle.
+    /// Returns the file that defines the item at a path. `depth` limits cyclic re-exports.
     fn defined_in(&self, path: &[String], depth: usize) -> Option<&PathBuf> {
         let length = (0..=path.len()).rev().find(|length| self.modules.contains_key(&path[..*length]))?;
         let (module, rest) = (&self.modules[&path[..length]], &path[length..]);
@@ -106,12 +105,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a module's items: first their names, which all of them may use.
+    /// Reads a module: first the names of its items, which all of them may use.
     fn module_of(&mut self, items: &[Item]) {
         let mut module = Module { file: self.file.to_owned(), ..Module::default() };
         module.items.extend(items.iter().filter_map(name_of));
         self.all.modules.insert(self.module.clone(), module);
-        // A path may begin with a child, whichever comes first.
+        // A path may begin with a child that is declared later.
         for item in items {
             if let Item::Mod(child) = item
                 && !is_test(&child.attrs)
@@ -139,7 +138,7 @@ impl Reader<'_> {
         self.all.modules.contains_key(&[self.module.clone(), vec![name.to_owned()]].concat())
     }
 
-    /// The path from the crate's root; `None` when it leads to another crate.
+    /// Returns the path from the crate's root; `None` for other crates.
     fn absolute(&self, path: &[String]) -> Option<ItemPath> {
         let mut rest = path;
         let mut base = match path.first()?.as_str() {
@@ -210,7 +209,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
-/// Every path of a `use`, and the name that it gets here.
+/// Returns every path of a `use` with its local name.
 fn leaves(tree: &UseTree, before: &[String]) -> Vec<(ItemPath, String)> {
     let with = |name: String| [before, &[name]].concat();
     match tree {
@@ -254,7 +253,7 @@ fn attributes_of(item: &Item) -> Option<&[Attribute]> {
     })
 }
 
-/// Whether an item is there for tests alone.
+/// Returns whether an item exists for tests only.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")

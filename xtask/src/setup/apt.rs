@@ -114,7 +114,7 @@ fn is_ubuntu() -> bool {
 /// Installs the missing ones of `packages`. Without apt, prints their names and succeeds.
 ///
 /// # Errors
-/// When a package can't be installed. The message contains the command to run by hand.
+/// A package can't be installed. The message contains the command to run by hand.
 pub fn ensure(packages: &[&Package]) -> Result<()> {
     let wanted: Vec<_> = packages
         .iter()

@@ -27,10 +27,10 @@ impl Go {
     /// Advice for failures.
     pub const FIX: &str = "Check the network, or where Go looks for modules: `go env GOPROXY`.";
 
-    /// Finds Go on this machine, or fetches it into `folder`.
+    /// Finds Go on this machine, or downloads it into `folder`.
     ///
     /// # Errors
-    /// When Go can't be fetched.
+    /// Go can't be downloaded.
     pub fn find_or_fetch(folder: &Path) -> Result<Self> {
         if let Some(program) = find() {
             return Ok(Self { program, is_temporary: false });
@@ -55,7 +55,7 @@ impl Go {
     /// Returns the modules from which a program was built, with their checksums.
     ///
     /// # Errors
-    /// When Go can't be run.
+    /// Go can't be run.
     pub fn origin(&self, program: &Path) -> Result<String> {
         let answer = Command::new(&self.program).args(["version", "-m"]).arg(program).output();
         Ok(String::from_utf8_lossy(&answer.context("running go version -m")?.stdout).into_owned())

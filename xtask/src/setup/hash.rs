@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 /// Returns the SHA-256 of a file in lower-case hexadecimal.
 ///
 /// # Errors
-/// When the file can't be read.
+/// The file can't be read.
 pub fn sha256(path: &Path) -> io::Result<String> {
     let (mut file, mut hasher, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
     loop {
@@ -36,7 +36,7 @@ pub fn has_sha256(path: &Path, expected: &str) -> bool {
 /// Writes the build stamp of a program: its version and hash.
 ///
 /// # Errors
-/// When the program can't be read or the stamp can't be written.
+/// The program can't be read, or the stamp can't be written.
 pub fn write_stamp(program: &Path, version: &str) -> Result<()> {
     let text = stamp(program, version).with_context(|| format!("reading {}", program.display()))?;
     let path = stamp_path(program);

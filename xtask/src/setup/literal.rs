@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 /// Returns the serialized `FileDescriptorProto` of a generated `*_pb2.py`: the argument of `AddSerializedFile`.
 ///
 /// # Errors
-/// When the module has no such call, or its argument is not a descriptor.
+/// The module has no such call, or its argument is not a descriptor.
 pub fn serialized_descriptor(module: &str) -> Result<Vec<u8>> {
     const CALL: &str = "AddSerializedFile(";
     let start = module.find(CALL).with_context(|| format!("no call of {CALL}…)"))? + CALL.len();
@@ -23,7 +23,7 @@ pub fn serialized_descriptor(module: &str) -> Result<Vec<u8>> {
 /// Parses a Python bytes literal at the start of `source`. Returns its value and the rest of the source.
 ///
 /// # Errors
-/// When the literal is missing, unterminated, or uses syntax that `repr(bytes)` and `protoc` never write.
+/// The literal is missing, unterminated, or uses syntax that `repr(bytes)` and `protoc` never write.
 fn bytes_literal(source: &str) -> Result<(Vec<u8>, &str)> {
     let body = source.strip_prefix('b').context("no bytes literal")?;
     let quote = match body.bytes().next() {

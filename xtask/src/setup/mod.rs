@@ -26,16 +26,17 @@ use crate::workspace::tools;
 /// Installs the missing dependencies of `needs`. Takes a fraction of a second if there are none.
 ///
 /// # Errors
-/// When a dependency can't be installed. The message names it and the command that would fix it.
+/// A dependency can't be installed. The message names it and the command that would fix it.
 pub fn run(needs: Needs) -> Result<()> {
     run_beside(needs, || Ok(()))
 }
 
-/// Brings the machine to where `needs` is met, and builds meanwhile, as soon as everything to compile is there: installing
-/// waits for the network most of the time.
+/// Installs the missing dependencies of `needs`, and runs `build` in parallel once its dependencies are installed:
+/// installing mostly waits for the network.
 ///
 /// # Errors
-/// As [`run`], or that of `build`. What can't be installed is said at once; the build goes on, so that the next one is short.
+/// As [`run`], or those of `build`. A failed installation is reported at once; the build goes on, so that the next one
+/// is short.
 pub fn run_beside(needs: Needs, build: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let _lock = lock()?;
     apt::install(needs)?;
@@ -51,7 +52,7 @@ pub fn run_beside(needs: Needs, build: impl FnOnce() -> Result<()> + Send) -> Re
     })
 }
 
-/// Installs what is run and not compiled against.
+/// Installs the programs that are only needed at run time.
 fn install_programs(needs: Needs) -> Result<()> {
     if needs >= Needs::Demo {
         sfu::install()?;

@@ -80,7 +80,7 @@ pub const PLATFORMS: [Platform; 5] = [
 /// Returns the platform of this program.
 ///
 /// # Errors
-/// When there is no prebuilt engine for this platform.
+/// There is no prebuilt engine for this platform.
 pub fn this() -> Result<&'static Platform> {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     PLATFORMS.iter().find(|platform| platform.os == os && platform.arch == arch).with_context(|| {

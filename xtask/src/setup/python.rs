@@ -11,7 +11,7 @@ use crate::step;
 /// Finds Python with pip.
 ///
 /// # Errors
-/// When Python or pip is missing. The message contains the command that installs them.
+/// Python or pip is missing. The message contains the command that installs them.
 fn find() -> Result<Python> {
     for names in [["python3"].as_slice(), &["python"], &["py", "-3"]] {
         let python = Python { command: names.iter().map(ToString::to_string).collect() };
@@ -26,7 +26,7 @@ fn find() -> Result<Python> {
 /// Finds Python with pip, and installs it on Debian if missing.
 ///
 /// # Errors
-/// As [`find`], or when the installation fails.
+/// As [`find`], or the installation fails.
 pub fn find_or_install() -> Result<Python> {
     if let Ok(python) = find() {
         return Ok(python);
@@ -62,7 +62,7 @@ impl Python {
     /// unpacks it there, and returns the unpacked folder. pip refuses a file with another SHA-256.
     ///
     /// # Errors
-    /// When the download or the unpacking fails.
+    /// The download or the unpacking fails.
     pub fn fetch_wheel(&self, requirement: &str, tag: &str, sha256: &str, folder: &Path) -> Result<PathBuf> {
         let pins = folder.join("requirements.txt");
         std::fs::write(&pins, format!("{requirement} --hash=sha256:{sha256}\n"))
@@ -87,11 +87,11 @@ impl Python {
         Ok(unpacked)
     }
 
-    /// Installs the packages of a requirements file into `folder`, for `PYTHONPATH`. pip refuses packages and hashes that the
-    /// file doesn't list.
+    /// Installs the packages of a requirements file into `folder`, for `PYTHONPATH`. pip refuses packages and hashes
+    /// that the file doesn't list.
     ///
     /// # Errors
-    /// When pip fails.
+    /// pip fails.
     pub fn install_packages(&self, name: &str, requirements: &Path, folder: &Path) -> Result<()> {
         let mut pip = self.command(&["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
         pip.args(["--require-hashes", "--only-binary=:all:", "--progress-bar=off", "--target"]).arg(folder);

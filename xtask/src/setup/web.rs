@@ -18,7 +18,7 @@ const MIN_NODE_MAJOR: u32 = 18;
 /// Returns the browser for the tests: `AUTAMEDICA_BROWSER`, else the first supported one on the search path.
 ///
 /// # Errors
-/// When no browser is installed.
+/// No browser is installed.
 pub fn browser() -> Result<PathBuf> {
     let named = std::env::var_os("AUTAMEDICA_BROWSER").map(PathBuf::from);
     named

@@ -1,4 +1,4 @@
-//! The question whether we may be recorded. Nothing is recorded before the answer.
+//! Question for consent to being recorded. Nothing is recorded before the answer.
 
 use egui::{RichText, Ui};
 
@@ -8,7 +8,7 @@ use crate::ui::dialog::{dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone};
 use crate::ui::{Action, Cx};
 
-/// Asks, if it is asked. Going away from the question isn't an answer: it stays.
+/// Draws the question if it is open. Dismissing it isn't an answer: it stays open.
 pub(super) fn show(ui: &Ui, cx: &mut Cx, state: &CallState) {
     if !state.recording_question {
         return;
@@ -24,10 +24,10 @@ pub(super) fn show(ui: &Ui, cx: &mut Cx, state: &CallState) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::M;
             let no = TextButton::new(texts.t("consent-no"), Tone::Neutral).show(ui, &sizes);
-            // Who only presses Enter hasn't agreed to anything.
+            // "No" has the focus: pressing Enter unread must not count as consent.
             focus_once(ui, &no);
             let yes = TextButton::new(texts.t("consent-yes"), Tone::Primary).show(ui, &sizes);
-            // The bar lies below the question, and hanging up always works.
+            // The dialog covers the bar, and hanging up must always be possible.
             let leave = TextButton::new(texts.t("hang-up-caption"), Tone::Plain).show(ui, &sizes);
             left = leave.clicked();
             if yes.clicked() { Some(true) } else { no.clicked().then_some(false) }

@@ -1,4 +1,4 @@
-//! Every key of the call in one place: what each does, and the sheet that lists them.
+//! Keyboard shortcuts of the call, and the sheet that lists them.
 
 use egui::{Event, Key, Modifiers, RichText, Ui, Vec2};
 
@@ -10,7 +10,7 @@ use crate::ui::dialog::{self, dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone, announce};
 use crate::ui::{Action, Cx};
 
-/// What the keys are, for the sheet: the keys, and the text that says what they do.
+/// Entries of the sheet: keys, and the text key of their effect.
 const SHEET: &[(&str, &str)] = &[
     ("Ctrl+D", "keys-microphone"),
     ("Ctrl+E", "keys-camera"),
@@ -23,10 +23,9 @@ const SHEET: &[(&str, &str)] = &[
     ("F1, ?", "keys-sheet"),
 ];
 
-/// Held keys and the open sheet.
 #[derive(Default)]
 pub(super) struct Keys {
-    /// Space is held, and the microphone is on for as long.
+    /// Space is held, which unmutes the microphone for as long.
     pub talking: bool,
     pub sheet: bool,
 }
@@ -70,7 +69,7 @@ impl CallScreen {
         }
     }
 
-    /// Space held: the microphone is on for as long. Only where Space has no other meaning.
+    /// Unmutes the microphone while Space is held, unless a focused control uses Space.
     fn push_to_talk(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState) {
         let free = ui.memory(|memory| memory.focused().is_none())
             && !egui::Popup::is_any_open(ui.ctx())
@@ -95,7 +94,6 @@ impl CallScreen {
         }
     }
 
-    /// The sheet, if it is open.
     pub(super) fn sheet(&mut self, ui: &Ui, cx: &Cx, state: &CallState) {
         if !self.keys.sheet {
             return;
@@ -116,7 +114,7 @@ impl CallScreen {
     }
 }
 
-/// A key in a box, and what it does.
+/// Draws a key in a box and its effect.
 fn row(ui: &mut Ui, cx: &Cx, keys: &str, does: &str) {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     ui.spacing_mut().interact_size.y = 0.0;
@@ -134,7 +132,7 @@ fn row(ui: &mut Ui, cx: &Cx, keys: &str, does: &str) {
     });
 }
 
-/// A typed question mark, wherever the keyboard has it, unless it is typed into a field.
+/// Returns whether "?" was typed outside of a text field, on any keyboard layout.
 fn asked_for_help(ui: &Ui) -> bool {
     !ui.ctx().text_edit_focused()
         && ui.input(|input| input.events.iter().any(|event| matches!(event, Event::Text(text) if text == "?")))

@@ -1,4 +1,4 @@
-//! What menus are made of.
+//! Building blocks of menus.
 
 use egui::style::ScrollStyle;
 use egui::{Align2, Rect, Response, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2};
@@ -10,36 +10,34 @@ use crate::ui::widgets::{announce, focus_ring};
 
 const WIDTH: f32 = 288.0;
 
-/// How wide a menu is.
 pub(super) fn menu_width(cx: &Cx) -> f32 {
     WIDTH.max(cx.sizes.body * 18.0)
 }
 
-/// A menu's content, which scrolls where the window is too low for it.
+/// Draws a menu's content, which scrolls where the window is too low.
 pub(super) fn menu_body(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     ui.spacing_mut().item_spacing.y = space::XXS;
-    // As high as its content, as far as the window has room above the bar.
+    // The height is limited to the space above the bar.
     let room = (ui.ctx().content_rect().height() - 3.0 * space::XXL).max(120.0);
-    // A bar that is there before anybody moves the pointer over it says that there is more.
+    // The scroll bar is always visible, to show that there is more.
     ui.spacing_mut().scroll = ScrollStyle { bar_width: space::XS, ..ScrollStyle::solid() };
     ScrollArea::vertical().max_height(room).min_scrolled_height(room).show(ui, content);
 }
 
-/// One line of a menu.
 pub(super) fn menu_item(ui: &mut Ui, cx: &Cx, icon: Icon, text: &str) -> Response {
     let response = line(ui, cx, Some(icon), text);
     response.widget_info(|| WidgetInfo::labeled(egui::Role::MenuItem, true, text));
     response
 }
 
-/// One of several, of which one is chosen. Its name says of what group it is: the same device may speak and listen.
+/// Draws one option of a group. Its accessible name contains the group: the same device may be a microphone and a
+/// speaker.
 pub(super) fn menu_choice(ui: &mut Ui, cx: &Cx, chosen: bool, group: &str, text: &str) -> Response {
     let response = line(ui, cx, chosen.then_some(Icon::Check), text);
     response.widget_info(|| WidgetInfo::selected(egui::Role::MenuItemRadio, true, chosen, format!("{group}: {text}")));
     response
 }
 
-/// Something that is on or off.
 pub(super) fn menu_switch(ui: &mut Ui, cx: &Cx, on: bool, text: &str) -> Response {
     let icon = if on { Icon::SquareCheckBig } else { Icon::Square };
     let response = line(ui, cx, Some(icon), text);
@@ -47,7 +45,6 @@ pub(super) fn menu_switch(ui: &mut Ui, cx: &Cx, on: bool, text: &str) -> Respons
     response
 }
 
-/// The name of a group of lines.
 pub(super) fn menu_heading(ui: &mut Ui, cx: &Cx, text: &str) {
     let palette = Palette::of(ui);
     let height = cx.sizes.caption * 1.4 + space::S;

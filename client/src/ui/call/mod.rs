@@ -1,4 +1,4 @@
-//! The call: the others large, ourselves small, and everything else only when it is needed.
+//! Call screen: the others large, the self-view small, other controls on demand.
 
 mod bar;
 mod consent;
@@ -14,7 +14,7 @@ mod stage;
 mod toasts;
 mod top;
 
-// What only a doctor has is a room of its own, which a kiosk is built without.
+// Doctor-only controls are one module, which kiosk builds leave out.
 #[cfg(not(feature = "kiosk"))]
 mod doctor;
 #[cfg(feature = "kiosk")]
@@ -40,10 +40,10 @@ use shown::Shown;
 use stage::{StageView, TileAsk};
 use toasts::Toasts;
 
-/// Without movement for this long, the bar goes away.
+/// Seconds without input after which the bar hides.
 const BAR_STAYS_SECONDS: f64 = 4.0;
 
-/// What the call screen remembers between passes. The call itself it only reads.
+/// State of the call screen between passes. The call itself is read-only here.
 pub struct CallScreen {
     panel: Panel,
     notices: Notices,
@@ -53,12 +53,12 @@ pub struct CallScreen {
     floating: Floating,
     keys: Keys,
     doctor: Doctor,
-    /// When the person last moved something, on egui's clock; `None` before the first pass.
+    /// Time of the last input on egui's clock; `None` before the first pass.
     last_movement: Option<f64>,
 }
 
 impl CallScreen {
-    /// For a call that stands like this. `float_when_minimised`: the small window comes by itself.
+    /// Creates the screen for a call in this state. `float_when_minimised`: minimising opens the floating window.
     pub fn new(state: &Arc<CallState>, float_when_minimised: bool) -> Self {
         Self {
             panel: Panel::default(),
@@ -73,7 +73,7 @@ impl CallScreen {
         }
     }
 
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &Arc<CallState>, videos: &mut Videos) {
         self.shortcuts(ui, cx, state);
         self.toasts.follow(cx, state, self.panel.shows(Tab::Chat));
@@ -87,7 +87,7 @@ impl CallScreen {
 
         let drawn = self.stage.show(ui, cx, state, videos, &places);
         let below = top::show(ui, cx, state, places.stage, self.keys.talking);
-        // Cards end above the bar, which they would hide behind.
+        // Cards end above the bar, which would cover them.
         let below = below.with_max_y(below.bottom().min(places.bar.top() - space::XS));
         let below = self.doctor.waiting(ui, cx, state, below);
         let below = offer::show(ui, cx, state, below);
@@ -129,24 +129,24 @@ impl CallScreen {
         tick(ui, state);
     }
 
-    /// The window is minimised, and nothing is drawn. Says what is to be done about that.
+    /// Replaces [`show`](Self::show) while the window is minimised and nothing is drawn.
     pub fn unseen(&mut self, cx: &mut Cx, state: &CallState) {
         self.floating.follow_window(true);
         if self.floating.open {
-            // It is drawn by the main window's pass, which has to happen once for it to appear.
+            // The floating window is drawn in a pass of the main window, so one is needed for it to appear.
             cx.actions.push(Action::DrawHidden);
         } else if let (Some(command), _) = self.shown.follow(state, Vec::new(), cx.now) {
             cx.command(command);
         }
     }
 
-    /// What would be lost when this screen goes, such as notes that weren't saved.
+    /// Returns data that closing the screen would lose, such as unsaved notes.
     pub fn unsaved(self) -> Option<Unsaved> {
         self.doctor.unsaved()
     }
 
     fn tell_shown(&mut self, ctx: &egui::Context, cx: &mut Cx, state: &CallState, mut tiles: Vec<crate::call::Tile>) {
-        // One picture on stage and in the small window is one picture, as large as the larger.
+        // A picture on both the stage and the floating window is reported once, with the larger size.
         tiles.sort_by(|a, b| (&a.identity, a.screen, b.width).cmp(&(&b.identity, b.screen, a.width)));
         tiles.dedup_by(|a, b| (&a.identity, a.screen) == (&b.identity, b.screen));
         let (command, look_again) = self.shown.follow(state, tiles, cx.now);
@@ -181,12 +181,12 @@ impl Cx<'_> {
     }
 }
 
-/// Those who are in the call, not before its door.
+/// Returns the participants in the call, without those in the waiting room.
 fn present(state: &CallState) -> impl Iterator<Item = &ParticipantState> {
     state.participants.iter().filter(|person| person.waiting_since.is_none())
 }
 
-/// How far something has come or gone, 0 to 1.
+/// Animates between hidden (0) and shown (1).
 fn fade(ui: &Ui, cx: &Cx, name: &str, shown: bool) -> f32 {
     let seconds = if cx.reduced_motion { 0.0 } else { FADE_SECONDS };
     ui.ctx().animate_bool_with_time(ui.scope_id().with(name), shown, seconds)
@@ -196,7 +196,7 @@ fn is_full_screen(ui: &Ui) -> bool {
     ui.input(|input| input.viewport().fullscreen.unwrap_or(false))
 }
 
-/// Whether the window is minimised: nobody sees its pictures.
+/// Returns whether the window is minimised.
 pub fn is_minimised(ctx: &egui::Context) -> bool {
     ctx.input(|input| input.viewport().minimized.unwrap_or(false))
 }
@@ -214,7 +214,7 @@ fn is_movement(event: &egui::Event) -> bool {
     )
 }
 
-/// Clocks change once a second, pictures or not.
+/// Requests a repaint each second for the clocks.
 fn tick(ui: &Ui, state: &CallState) {
     let running = match state.phase {
         CallPhase::Reconnecting { since } => Some(since),

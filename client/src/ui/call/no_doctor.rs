@@ -1,4 +1,4 @@
-//! In the place of a doctor's controls, where the app is built without them.
+//! Empty stand-in for the doctor's controls in kiosk builds.
 
 use egui::{Rect, Ui};
 
@@ -8,7 +8,7 @@ use super::stage::TileAsk;
 use crate::call::CallState;
 use crate::ui::{Action, Cx};
 
-/// The name of a tab that isn't there.
+/// Text key of the notes' tab, which is never shown.
 pub(super) const NOTES: &str = "app-name";
 
 pub(super) fn keys(_: &CallState, _: &Cx) -> &'static [(&'static str, &'static str)] {
@@ -21,7 +21,6 @@ pub(super) fn has_notes(_: &CallState, _: &Cx) -> bool {
 
 pub(super) fn waiting_list(_: &mut Ui, _: &mut Cx, _: &CallState) {}
 
-/// Nothing to remember.
 #[derive(Default)]
 pub(super) struct Doctor {
     _nothing: (),
@@ -61,11 +60,11 @@ impl Doctor {
     }
 }
 
-/// Never there.
+/// Uninhabited: there are no notes.
 pub enum Unsaved {}
 
 impl Unsaved {
-    /// Never called.
+    /// Unreachable.
     pub fn show(&mut self, _: &mut Ui, _: &mut Cx) -> bool {
         match *self {}
     }

@@ -1,4 +1,4 @@
-//! What is wrong right now, and what to do about it. A notice stays for as long as it is true.
+//! Notices about current problems, each with advice. A notice stays while its problem lasts.
 
 use std::collections::HashSet;
 
@@ -14,11 +14,11 @@ use crate::ui::widgets::{Tone, announce, icon_button};
 use crate::ui::{Cx, wording};
 
 const WIDTH: f32 = 440.0;
-/// More would hide the other person; in a low window even one fewer.
+/// Maximum number of notices, which would otherwise cover the other person. Low windows show one fewer.
 const MOST: usize = 2;
 const LOW: f32 = 440.0;
 
-/// Which ones the person has read and put away, by their advice: the same trouble may come for another reason.
+/// Dismissed notices, by their advice: the same problem may return for another reason.
 #[derive(Default)]
 pub(super) struct Notices {
     dismissed: HashSet<String>,
@@ -32,10 +32,10 @@ struct Notice {
 }
 
 impl Notices {
-    /// Draws the first ones from the top left of `within`.
+    /// Draws the first notices from the top left of `within`.
     pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, within: Rect) {
         let all = notices(cx, state);
-        // One that is over comes back if it happens again.
+        // A dismissed notice appears again if its problem returns.
         self.dismissed.retain(|advice| all.iter().any(|notice| notice.advice == *advice));
         let mut top = within.top();
         let waiting: Vec<_> = all.into_iter().filter(|notice| !self.dismissed.contains(&notice.advice)).collect();
@@ -65,7 +65,7 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     if state.listening && state.phase == CallPhase::InCall {
         add(Icon::Ear, ("listening", "listening-advice"), false);
     }
-    // What a person switched off isn't missed.
+    // A muted microphone needs no notice.
     if let (DeviceState::Failed(problem), false) = (&state.microphone.device, state.microphone.muted) {
         add(Icon::MicOff, wording::microphone_problem(*problem), true);
     }
@@ -79,7 +79,7 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
         let advice = if capture_needs_permission() { "share-permission" } else { "share-advice" };
         add(Icon::ScreenShareOff, ("share-problem", advice), false);
     }
-    // One of the two is enough to say.
+    // Held-back video has a notice of its own.
     if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_held_back {
         add(Icon::Wifi, ("quality-problem", "quality-advice"), false);
     }
@@ -96,7 +96,7 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     all
 }
 
-/// One that belongs to another part of the screen. Returns what is left below it, and whether it was put away.
+/// Draws a notice for another part of the screen. Returns the space below it and whether it was dismissed.
 #[cfg_attr(feature = "kiosk", expect(dead_code, reason = "only a doctor's controls have one"))]
 pub(super) fn warning(ui: &Ui, cx: &Cx, within: Rect, icon: Icon, title: &str, advice: &str) -> (Rect, bool) {
     let notice = Notice { icon, title: title.to_owned(), advice: advice.to_owned(), serious: false };
@@ -104,7 +104,7 @@ pub(super) fn warning(ui: &Ui, cx: &Cx, within: Rect, icon: Icon, title: &str, a
     (within.with_min_y(bottom + space::XS), dismissed)
 }
 
-/// Draws one, and returns its lower edge and whether it was put away.
+/// Draws a notice. Returns its lower edge and whether it was dismissed.
 fn card(ui: &Ui, cx: &Cx, notice: &Notice, within: Rect) -> (f32, bool) {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     let accent: Color32 = if notice.serious { palette.danger } else { palette.warning };

@@ -1,4 +1,4 @@
-//! "A new headset was found": use it, or not.
+//! Offer to switch to a newly found headset.
 
 use egui::{Align2, Rect, Ui, UiBuilder, Vec2, pos2};
 use lucide_icons::Icon;
@@ -11,7 +11,7 @@ use crate::ui::widgets::{TextButton, Tone, announce};
 
 const WIDTH: f32 = 440.0;
 
-/// Draws the offer from the top left of `within`, and returns what is left below it.
+/// Draws the offer from the top left of `within`. Returns the space below it.
 pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> Rect {
     let Some(offer) = &state.offer else { return within };
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);

@@ -1,4 +1,4 @@
-//! A small window that stays on top while somebody works in another program: the other side, mute, and the way out.
+//! Floating window that stays above other programs: the other side, mute and hang-up.
 
 use egui::{Rect, Ui, Vec2, ViewportBuilder, ViewportClass, ViewportId, pos2, vec2};
 use lucide_icons::Icon;
@@ -14,15 +14,13 @@ use crate::ui::{Action, Cx, wording};
 const SIZE: Vec2 = vec2(336.0, 256.0);
 const LEAST: Vec2 = vec2(240.0, 180.0);
 
-/// The small window.
 pub(super) struct Floating {
-    /// It is there.
     pub open: bool,
-    /// It comes by itself when the main window is minimised.
+    /// Minimising the main window opens it.
     pub when_minimised: bool,
-    /// It came by itself, and goes when the main window is back.
+    /// Opened by minimising; closes when the main window is restored.
     by_itself: bool,
-    /// Who spoke last: a face that changes with each word would only disturb.
+    /// Last speaker. The picture doesn't follow every word, which would distract.
     last_speaker: Option<String>,
 }
 
@@ -31,7 +29,7 @@ impl Floating {
         Self { open: false, when_minimised, by_itself: false, last_speaker: None }
     }
 
-    /// The main window was minimised, or is back.
+    /// Reacts to minimising or restoring the main window.
     pub fn follow_window(&mut self, minimised: bool) {
         if minimised && self.when_minimised && !self.open {
             (self.open, self.by_itself) = (true, true);
@@ -40,7 +38,7 @@ impl Floating {
         }
     }
 
-    /// Draws it if it is open, and returns which picture is on it.
+    /// Draws the window if it is open. Returns the picture on it.
     pub fn show(
         &mut self,
         ui: &Ui,
@@ -96,7 +94,7 @@ impl Floating {
     }
 }
 
-/// Draws the small window's content. Returns the picture on it, and whether the person wants back.
+/// Draws the content. Returns the picture on it and whether the person wants the main window.
 fn content(
     ui: &Ui,
     cx: &mut Cx,

@@ -1,4 +1,4 @@
-//! What lies where, in windows of any size.
+//! Layout of the call screen for windows of any size.
 
 use egui::{Rect, Ui, pos2};
 
@@ -7,32 +7,29 @@ use crate::call::CallState;
 use crate::theme::space;
 use crate::ui::Cx;
 
-/// A stage narrower than this beside the panel is no stage: the panel lies over it.
+/// Width in points below which the stage isn't shrunk for the panel: the panel covers it.
 const LEAST_STAGE: f32 = 420.0;
 
-/// The places of one pass.
 pub(super) struct Places {
-    /// Where pictures go.
+    /// Area of the pictures.
     pub stage: Rect,
-    /// The round buttons.
     pub bar: Rect,
-    /// How the bar fits in.
     pub bar_form: bar::Form,
-    /// Chat and people; empty when closed.
+    /// Area of the panel; empty when closed.
     pub panel: Rect,
-    /// How far the labels reach into the stage from above.
+    /// Height of the labels at the top of the stage.
     pub label_height: f32,
 }
 
 impl Places {
-    /// For this window; `open` is how far the panel has come, 0 to 1.
+    /// Computes the layout. `open`: how far the panel is open, 0 to 1.
     pub fn new(ui: &Ui, cx: &Cx, state: &CallState, open: f32, panel_width: f32) -> Self {
         let window = ui.max_rect().shrink(space::S);
         let buttons = bar::Buttons::of(cx, state);
         let (panel_width, gap) = if open > 0.0 { (panel_width.min(window.width()), space::S) } else { (0.0, 0.0) };
         let beside = window.width() - panel_width - gap;
         let stage = if beside >= LEAST_STAGE { window.with_max_x(window.left() + beside) } else { window };
-        // In a small window the bar keeps its room, and the panel stops above it.
+        // In a small window the bar has an area of its own, and the panel ends above it.
         let own_room = bar::Form::that_fits(cx, buttons, stage.width() - 2.0 * space::S);
         let narrow = stage == window || !own_room.has_captions();
         let around = if narrow { window } else { stage };

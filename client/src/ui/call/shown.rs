@@ -1,15 +1,16 @@
-//! Tells the call which pictures are on screen and how large, so that the rest is paused and small ones come small.
+//! Reports the visible pictures and their sizes to the call, which pauses the rest and selects simulcast layers.
 
 use std::time::{Duration, Instant};
 
 use crate::call::{CallCommand, CallPhase, CallState, Tile};
 
-/// Sizes are told when they have stayed for so long: a window being dragged would ask for layers all the time.
+/// Time for which sizes must stay unchanged before they are reported: a window being resized would switch layers all
+/// the time.
 const SETTLES: Duration = Duration::from_millis(250);
-/// A tile that grows or shrinks by less than this many pixels needs no other layer.
+/// Size change in pixels below which the simulcast layer stays.
 const NOTICEABLE: u32 = 16;
 
-/// What was told last, and what is about to be.
+/// Last reported tiles, and the next ones.
 #[derive(Default)]
 pub(super) struct Shown {
     told: Option<Vec<Tile>>,
@@ -17,7 +18,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// What to tell the call now that `tiles` are on screen, and when to look again.
+    /// Returns the command that reports `tiles`, and when to call this again.
     pub fn follow(
         &mut self,
         state: &CallState,
@@ -25,7 +26,7 @@ impl Shown {
         now: Instant,
     ) -> (Option<CallCommand>, Option<Duration>) {
         if state.phase != CallPhase::InCall {
-            // After a reconnection the room knows nothing of it any more.
+            // A new connection has lost the reported sizes.
             *self = Self::default();
             return (None, None);
         }
@@ -35,7 +36,7 @@ impl Shown {
         }
         let same_pictures = self.told.as_ref().is_some_and(|told| names(told).eq(names(&tiles)));
         if !same_pictures {
-            // A picture that nobody sees costs, and one that is waited for is urgent.
+            // Which pictures are visible is reported at once: hidden ones cost bandwidth, new ones are awaited.
             self.next = None;
             self.told = Some(tiles.clone());
             return (Some(CallCommand::Show(tiles)), None);

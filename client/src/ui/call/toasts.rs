@@ -1,4 +1,4 @@
-//! Short messages that come, are read, and go.
+//! Toasts: short messages that disappear by themselves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,29 +11,29 @@ use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::widgets::announce_live;
 use crate::ui::{Cx, wording};
 
-/// So long before the planned end it is told.
+/// Time before the planned end at which a toast announces it.
 pub(super) const SOON: Duration = Duration::from_secs(5 * 60);
 const STAYS: Duration = Duration::from_secs(5);
-/// After a lost connection, others count as gone when they aren't back after this long.
+/// Time after a reconnection within which other participants may return before they count as gone.
 const OTHERS_COME_BACK: Duration = Duration::from_secs(10);
 
-/// Whether others who lost their connection with ours at `back` would be in the call again.
+/// Returns whether others who lost their connection together with ours at `back` have had time to return.
 pub(super) fn is_late(now: Instant, back: Instant) -> bool {
     now.saturating_duration_since(back) >= OTHERS_COME_BACK
 }
-/// More at a time would be a list, not a message.
+/// Maximum number of toasts at a time.
 const MOST: usize = 3;
-/// A chat line is shortened to this many letters.
+/// Length in characters to which a chat message is shortened.
 const LINE: usize = 80;
 
-/// What there is to say, from what changed.
+/// Toasts for the changes between snapshots.
 pub(super) struct Toasts {
     before: Arc<CallState>,
-    /// Those who were in the call when it was last up: while a connection is restored nobody has come or gone.
+    /// Participants when the call was last connected: nobody joins or leaves during a reconnection.
     there: Vec<ParticipantState>,
-    /// Since when the call is up again. Others come back a little later than we do.
+    /// Time of the last reconnection. Others may return a little later.
     back_since: Option<Instant>,
-    /// How much of the planned time has been told of.
+    /// Announcements of the planned end.
     time: PlannedTime,
     said: Vec<(String, Instant)>,
 }
@@ -44,7 +44,7 @@ impl Toasts {
         Self { before: state, there, back_since: None, time: PlannedTime::default(), said: Vec::new() }
     }
 
-    /// Says something.
+    /// Adds a toast.
     pub fn say(&mut self, text: String, now: Instant) {
         self.said.push((text, now));
         if self.said.len() > MOST {
@@ -52,7 +52,7 @@ impl Toasts {
         }
     }
 
-    /// Compares the call with how it stood, and says what a person should know.
+    /// Compares the snapshot with the previous one, and adds toasts for the changes.
     pub fn follow(&mut self, cx: &Cx, state: &Arc<CallState>, chat_is_open: bool) {
         if let Some(key) = self.time.follow(state, SystemTime::now()) {
             self.say(cx.texts.t(key).into_owned(), cx.now);
@@ -68,7 +68,7 @@ impl Toasts {
         if !chat_is_open {
             let seen = before.chat.newest();
             let mut new: Vec<_> = state.chat.iter().filter(|message| message.number > seen && !message.own).collect();
-            // More than that would be gone before it is drawn.
+            // Older messages would disappear before they are drawn.
             let late = new.len().saturating_sub(MOST);
             for message in new.split_off(late) {
                 let name = wording::name_of(texts, state, &message.from, message.role);
@@ -99,13 +99,13 @@ impl Toasts {
         }
     }
 
-    /// Says who has come and gone.
+    /// Adds toasts for participants who joined or left.
     fn compare_people(&mut self, cx: &Cx, state: &Arc<CallState>, news: &mut Vec<String>) {
         let is_new = !Arc::ptr_eq(&self.before, state);
         match (&self.before.phase, &state.phase) {
             (_, CallPhase::Reconnecting { .. }) => return self.back_since = None,
             (CallPhase::Reconnecting { .. }, _) if is_new => self.back_since = Some(cx.now),
-            // Whoever is there when we come in didn't just come.
+            // Participants present before us didn't just join.
             (CallPhase::Joining, _) if is_new => return self.there = present(state).cloned().collect(),
             _ => {}
         }
@@ -133,8 +133,9 @@ impl Toasts {
         }
     }
 
-    /// Draws them above the bar.
-    /// `own`: our own picture in its corner, which they keep clear of.
+    /// Draws the toasts above the bar.
+    ///
+    /// `own`: area of the self-view, which they keep clear of.
     pub fn show(&mut self, ui: &Ui, cx: &Cx, places: &Places, own: Option<Rect>) {
         self.said.retain(|(_, since)| cx.now.saturating_duration_since(*since) < STAYS);
         let palette = Palette::of(ui);
@@ -163,7 +164,7 @@ impl Toasts {
     }
 }
 
-/// Tells of the planned end: quietly, once five minutes before and once when it is there.
+/// Announcements of the planned end: one five minutes before, one at the end.
 #[derive(Default)]
 struct PlannedTime {
     told_soon: bool,

@@ -1,4 +1,4 @@
-//! Over the stage: who, how well, for how long; and whether this is being recorded or restored.
+//! Labels at the top of the stage: participant, connection, clock, recording and reconnection.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,12 +13,12 @@ use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::announce;
 use crate::ui::{Cx, wording};
 
-/// Height of a label.
+/// Returns the height of a label.
 pub(super) fn label_height(cx: &Cx) -> f32 {
     cx.sizes.body * 1.4 + 2.0 * space::XS + space::XXS
 }
 
-/// Draws it over `stage`, and returns what is left of the stage below it.
+/// Draws the labels over `stage`. Returns the area below them.
 pub(super) fn show(ui: &Ui, cx: &Cx, state: &CallState, stage: Rect, talking: bool) -> Rect {
     let mut left = stage.shrink(space::S);
     if let CallPhase::Reconnecting { since } = state.phase {
@@ -30,7 +30,7 @@ pub(super) fn show(ui: &Ui, cx: &Cx, state: &CallState, stage: Rect, talking: bo
     left.with_min_y(left.top() + height + space::XS)
 }
 
-/// The band that says that the connection is being restored. Returns its lower edge.
+/// Draws the banner that shows a reconnection. Returns its lower edge.
 fn band(ui: &Ui, cx: &Cx, within: Rect, seconds: u64) -> f32 {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     let ink = palette.on_warning;
@@ -54,14 +54,14 @@ fn band(ui: &Ui, cx: &Cx, within: Rect, seconds: u64) -> f32 {
     rect.bottom()
 }
 
-/// One thing on a label that lies on the picture.
+/// Element of a label.
 enum Part {
     Words {
         text: String,
         bold: bool,
         color: Color32,
     },
-    /// The clock: shown short, read out in full.
+    /// Clock: shown short, read out in full.
     Time {
         text: String,
         means: String,
@@ -77,7 +77,7 @@ enum Part {
     },
 }
 
-/// The label at the left: name, role, connection, time. Returns its height.
+/// Draws the label at the left with name, role, connection and time. Returns its height.
 fn who(ui: &Ui, cx: &Cx, state: &CallState, within: Rect) -> f32 {
     let (palette, texts) = (Palette::of(ui), cx.texts);
     let mut parts = Vec::new();
@@ -120,7 +120,7 @@ fn who(ui: &Ui, cx: &Cx, state: &CallState, within: Rect) -> f32 {
     label(ui, cx, "who", within.min, Align2::LEFT_TOP, within.width(), parts).height()
 }
 
-/// Until when it was planned; near the end how long that is.
+/// Returns the planned end; near it, the remaining time.
 fn planned_end(cx: &Cx, state: &CallState, palette: &Palette) -> Option<Part> {
     let (texts, end) = (cx.texts, state.planned_end?);
     let minutes = |duration: Duration| duration.as_secs().div_ceil(60);
@@ -135,7 +135,7 @@ fn planned_end(cx: &Cx, state: &CallState, palette: &Palette) -> Option<Part> {
     Some(Part::Words { text, bold: false, color })
 }
 
-/// The labels at the right: recording and sharing. Returns their left edge.
+/// Draws the labels for recording and sharing at the right. Returns their left edge.
 fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect, talking: bool) -> f32 {
     let (palette, texts) = (Palette::of(ui), cx.texts);
     let mut at = within.right_top();
@@ -176,7 +176,7 @@ fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect, talking: bool) -> f
     at.x
 }
 
-/// A label that lies on the picture, at a corner of `at`, no wider than `width`.
+/// Draws a label on the picture, at a corner of `at`, no wider than `width`.
 fn label(ui: &Ui, cx: &Cx, name: &str, at: Pos2, anchor: Align2, width: f32, parts: Vec<Part>) -> Rect {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     let painter = ui.painter();
@@ -239,7 +239,7 @@ fn bars_size(height: f32) -> Vec2 {
     Vec2::new(height * 0.95, height * 0.8)
 }
 
-/// How good a connection is, as three bars.
+/// Draws a connection quality as three bars.
 pub(super) fn bars(ui: &Ui, center: Pos2, height: f32, quality: ConnectionQuality) {
     let palette = Palette::of(ui);
     let (full, color) = match quality {

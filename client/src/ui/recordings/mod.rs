@@ -1,4 +1,4 @@
-//! A consultation's recordings: what there is, and playing, saving and deleting it.
+//! Recordings screen: lists a consultation's recordings, and plays, saves and deletes them.
 
 mod row;
 mod saving;
@@ -19,39 +19,39 @@ use crate::theme::{Palette, regular_font, space};
 use saving::Saving;
 pub(in crate::ui) use wording::trouble;
 
-/// The page.
+/// State of the recordings screen.
 pub struct RecordingsScreen {
     recordings: Box<dyn DoctorsRecordings>,
     question: Option<Question>,
     saving: Saving,
 }
 
-/// A question that is open.
+/// Open confirmation dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Question {
-    /// Delete the recording of this id?
+    /// Delete the recording of this id.
     Delete(String),
-    /// Go back, although a file is on its way?
+    /// Leave the screen during a download.
     Leave,
 }
 
-/// What a person asked of a recording.
+/// Request of the person about a recording.
 enum Asked {
-    /// At once.
+    /// Command to send at once.
     Command(RecordingsCommand),
-    /// Of a part, after saying where to, under this name unless they choose another.
+    /// Save a part, suggesting this file name.
     Save(crate::recordings::PartId, String),
-    /// After a question, by the recording's id.
+    /// Delete the recording of this id after confirmation.
     Delete(String),
 }
 
 impl RecordingsScreen {
-    /// Of these.
+    /// Creates the screen for these recordings.
     pub fn new(recordings: Box<dyn DoctorsRecordings>) -> Self {
         Self { recordings, question: None, saving: Saving::default() }
     }
 
-    /// Draws it.
+    /// Draws the screen.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         let state = self.recordings.now();

@@ -1,4 +1,4 @@
-//! One recording: how far it is, its measure, its parts, and what can be done with it.
+//! Row of one recording: its state, length, size, parts and buttons.
 
 use autamedica_api::{Recording, RecordingPart, RecordingState};
 use egui::{Align, Color32, Frame, Layout, RichText, Sense, Stroke, Ui, Vec2, WidgetInfo};
@@ -12,11 +12,10 @@ use crate::ui::controls::{caption, remark};
 use crate::ui::widgets::{TextButton, Tone, sign};
 use crate::ui::wording::file_size;
 
-/// Below this width what can be done stands below the words.
+/// Width in points below which the buttons stand below the text.
 const ONE_LINE: f32 = 640.0;
 const BAR_HEIGHT: f32 = 8.0;
 
-/// Draws it.
 pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &RecordingsState, recording: &Recording, asked: &mut Vec<Asked>) {
     let palette = Palette::of(ui);
     let frame = Frame::new()
@@ -45,7 +44,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// When, how far, how long, how large; and the buttons of what is one file.
+    /// Draws time, state, length and size, with the buttons of a recording that is one file.
     fn head(&self, ui: &mut Ui, asked: &mut Vec<Asked>) {
         let mut buttons = Vec::new();
         if let [only] = &self.recording.parts[..] {
@@ -88,7 +87,7 @@ impl Row<'_> {
         }
     }
 
-    /// What is or went wrong, and what became of deleting it.
+    /// Draws problems of the recording and the result of deleting it.
     fn troubles(&self, ui: &mut Ui) {
         let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(ui));
         if let Some(problem) =
@@ -104,7 +103,7 @@ impl Row<'_> {
         }
     }
 
-    /// Each part where there are several, and what is on its way of them.
+    /// Draws each of several parts, and the transfers in progress.
     fn parts(&self, ui: &mut Ui, asked: &mut Vec<Asked>) {
         if self.recording.state == RecordingState::Deleted {
             return;
@@ -132,7 +131,7 @@ impl Row<'_> {
         PartId { recording: self.recording.recording_id.clone(), number: part.number }
     }
 
-    /// The name of something done with a part, which says with which.
+    /// Names an action on a part, with the part's number if there are several.
     fn which(&self, part: &RecordingPart, one: &str, of_several: &str) -> String {
         let when = ("when", self.when.into());
         if self.recording.parts.len() > 1 {
@@ -147,7 +146,7 @@ impl Row<'_> {
         let is_moving = matches!(self.state.transfers.get(&id), Some(Transfer::Moving { .. }));
         let is_there = matches!(self.recording.state, RecordingState::Storing | RecordingState::Ready)
             || self.recording.state == RecordingState::Failed;
-        // What is still being written has no checksum yet, and can't be fetched.
+        // A part that is still being written has no checksum yet and can't be downloaded.
         if is_moving || !is_there || part.sha256.is_none() || self.is_being_deleted() {
             return Vec::new();
         }
@@ -197,7 +196,7 @@ impl Row<'_> {
     }
 }
 
-/// Words, and beside them, or below where it is narrow, what can be done.
+/// Draws text with buttons beside it, or below where space is scarce.
 fn line(ui: &mut Ui, cx: &Cx, buttons: Vec<(TextButton, Asked)>, asked: &mut Vec<Asked>, words: impl FnOnce(&mut Ui)) {
     let sizes = cx.sizes;
     let taken: f32 = buttons.iter().map(|(button, _)| button.width(ui, &sizes) + space::XS).sum();
@@ -213,7 +212,7 @@ fn line(ui: &mut Ui, cx: &Cx, buttons: Vec<(TextButton, Asked)>, asked: &mut Vec
         ui.allocate_ui_with_layout(Vec2::new(width, 0.0), Layout::top_down(Align::Min), |ui| {
             ui.set_width(width);
             ui.spacing_mut().item_spacing.y = space::XXS;
-            // Nothing to hit here: lines are as high as their words.
+            // Rows without controls are as high as their text.
             ui.spacing_mut().interact_size.y = 0.0;
             words(ui);
         });
@@ -231,13 +230,13 @@ fn line(ui: &mut Ui, cx: &Cx, buttons: Vec<(TextButton, Asked)>, asked: &mut Vec
     });
 }
 
-/// A sign and the words that it stands for.
+/// Draws an icon and its text.
 fn fact(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
     sign(ui, icon, cx.sizes.body * 1.15, color);
     ui.label(RichText::new(text).font(regular_font(cx.sizes.body)).color(color));
 }
 
-/// What came of something that was asked for: a screen reader says it when it is free.
+/// Draws a result; screen readers read it when idle.
 fn news(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
     ui.horizontal_top(|ui| {
         sign(ui, icon, cx.sizes.body * 1.25, color);
@@ -246,7 +245,7 @@ fn news(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
     });
 }
 
-/// How much of a file is here.
+/// Draws the progress of a download.
 fn moving(ui: &mut Ui, cx: &Cx, purpose: Purpose, bytes: u64, of: u64) {
     let (texts, palette) = (cx.texts, Palette::of(ui));
     let share = if of == 0 { 0.0 } else { (bytes as f64 / of as f64).clamp(0.0, 1.0) };
@@ -263,7 +262,7 @@ fn moving(ui: &mut Ui, cx: &Cx, purpose: Purpose, bytes: u64, of: u64) {
             ("whole", whole.as_str().into()),
         ],
     );
-    // The bar below has these words as its name.
+    // The progress bar has this text as its accessible name.
     caption(ui, &cx.sizes, &text);
     let (rect, response) =
         ui.allocate_exact_size(Vec2::new(ui.available_width() - space::M, BAR_HEIGHT), Sense::hover());

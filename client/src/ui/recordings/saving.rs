@@ -1,4 +1,4 @@
-//! Where a file is to go: asked with the system's dialog, or typed where there is none.
+//! Choice of a file's destination, with the system's dialog or in a text field where there is none.
 
 use std::path::PathBuf;
 
@@ -13,14 +13,14 @@ use crate::ui::desktop::{Errand, Picked};
 use crate::ui::dialog::{dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone};
 
-/// One question at a time.
+/// State of the choice; one at a time.
 #[derive(Default)]
 pub(super) struct Saving {
     part: Option<PartId>,
     work: Option<Errand<Outcome>>,
-    /// A path that is typed.
+    /// Path in the text field.
     typed: Option<String>,
-    /// There is something at the typed path already.
+    /// The typed path exists already.
     taken: bool,
 }
 
@@ -32,7 +32,7 @@ enum Outcome {
 }
 
 impl Saving {
-    /// Asks where a part goes, under this name unless the person chooses another.
+    /// Asks for the destination of a part, suggesting this file name.
     pub fn ask(&mut self, ui: &Ui, cx: &Cx, part: PartId, name: String) {
         if self.work.is_some() {
             return;
@@ -46,7 +46,7 @@ impl Saving {
         }));
     }
 
-    /// Draws the question where there is no dialog. Returns what it came to.
+    /// Draws the text field where there is no dialog. Returns the command once the person has decided.
     pub fn show(&mut self, ui: &Ui, cx: &Cx) -> Option<RecordingsCommand> {
         let done = self.hear();
         let Some(path) = &mut self.typed else { return done };
@@ -87,7 +87,7 @@ impl Saving {
         done
     }
 
-    /// What was typed, unless something is there: a dialog would have asked before replacing it.
+    /// Accepts the typed path unless it exists: a dialog would have asked before replacing the file.
     fn take_typed(&mut self, ui: &Ui) {
         let typed = self.typed.as_deref().map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from);
         let Some(path) = typed.filter(|_| self.work.is_none()) else { return };

@@ -1,4 +1,4 @@
-//! What a recording's states and troubles are called.
+//! Text keys of a recording's states and problems.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use crate::i18n::Texts;
 use crate::recordings::{DeleteProblem, FetchProblem};
 use crate::ui::wording::{clock, file_size, time_of_day};
 
-/// How far it has come.
+/// Returns the text key of a recording state.
 pub(super) fn state(state: RecordingState) -> &'static str {
     match state {
         RecordingState::Asking => "recording-state-asking",
@@ -25,7 +25,7 @@ pub(super) fn state(state: RecordingState) -> &'static str {
     }
 }
 
-/// What is wrong with it, by the backend's name for that.
+/// Returns the text key of a problem, given the backend's name of it.
 pub(in crate::ui) fn trouble(name: &str) -> &'static str {
     match name {
         "recorder-crashed" => "recording-trouble-crashed",
@@ -48,7 +48,7 @@ pub(in crate::ui) fn trouble(name: &str) -> &'static str {
     }
 }
 
-/// Why a file didn't come, and what to do.
+/// Returns the text key of a failed download and its remedy.
 pub(super) fn fetch_problem(problem: FetchProblem) -> &'static str {
     match problem {
         FetchProblem::Unreachable => "recording-fetch-unreachable",
@@ -61,7 +61,7 @@ pub(super) fn fetch_problem(problem: FetchProblem) -> &'static str {
     }
 }
 
-/// Why it wasn't deleted, and what to do.
+/// Returns the text key of a failed deletion and its remedy.
 pub(super) fn delete_problem(problem: DeleteProblem) -> &'static str {
     match problem {
         DeleteProblem::Unreachable => "recording-delete-unreachable",
@@ -70,10 +70,10 @@ pub(super) fn delete_problem(problem: DeleteProblem) -> &'static str {
     }
 }
 
-/// When it was recorded, or asked for: `24 de noviembre de 2026, 15:30`.
+/// Formats when it was recorded or requested: `24 de noviembre de 2026, 15:30`.
 pub(super) fn when(texts: &Texts, recording: &Recording) -> String {
     let at = moment(recording.started_at.unwrap_or(recording.requested_at));
-    // Outside of the years that calendars know there is no day to name.
+    // The time is outside of the calendar's range.
     let Ok(stamp) = jiff::Timestamp::try_from(at) else { return String::new() };
     let day = stamp.to_zoned(jiff::tz::TimeZone::system()).date();
     let whole = |number: i8| u64::from(number.unsigned_abs());
@@ -90,7 +90,7 @@ pub(super) fn when(texts: &Texts, recording: &Recording) -> String {
     )
 }
 
-/// A name for a file of it, in which nobody is named.
+/// Returns a file name for a part; it contains no person's name.
 pub(super) fn file_name(texts: &Texts, recording: &Recording, part: &RecordingPart) -> String {
     let at = moment(recording.started_at.unwrap_or(recording.requested_at));
     let time = jiff::Timestamp::try_from(at).map(|at| at.to_zoned(jiff::tz::TimeZone::system()));
@@ -101,13 +101,13 @@ pub(super) fn file_name(texts: &Texts, recording: &Recording, part: &RecordingPa
     texts.with("recording-file", &[("name", name.as_str().into())])
 }
 
-/// How long and how large.
+/// Formats length and size as one text.
 pub(super) fn measure(texts: &Texts, seconds: f64, bytes: u64) -> String {
     let (time, size) = time_and_size(texts, seconds, bytes);
     texts.with("recording-measure", &[("time", time.as_str().into()), ("size", size.as_str().into())])
 }
 
-/// The same as two.
+/// Formats length and size as two texts.
 pub(super) fn time_and_size(texts: &Texts, seconds: f64, bytes: u64) -> (String, String) {
     (clock(Duration::try_from_secs_f64(seconds).unwrap_or_default()), file_size(texts, bytes))
 }

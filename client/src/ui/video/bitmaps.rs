@@ -1,4 +1,4 @@
-//! Frames as one texture in the display's colours: the CPU's way to draw them.
+//! CPU rendering: each frame is one texture in the display's colours.
 //!
 //! Everything here runs in a paint callback, where the GL context is current.
 
@@ -13,9 +13,9 @@ use super::canvas::{Canvas, Quad, Sampling, bands};
 use super::fit::Placed;
 use super::worker::{Bitmap, Shape, Spot};
 
-/// Copying waits for what was drawn before, which fewer pixels aren't worth.
+/// Minimum number of pixels to copy: copying waits for previous drawing.
 const COPIED_FROM: f32 = 50_000.0;
-/// The whole texture.
+/// Texture coordinates of the whole texture.
 const WHOLE: Rect = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
 
 /// Textures of all pictures.
@@ -23,7 +23,7 @@ const WHOLE: Rect = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
 pub(super) struct Bitmaps {
     canvas: Option<Result<Canvas, ()>>,
     textures: HashMap<Spot, Texture>,
-    /// Textures whose picture is gone, to be deleted when a context is current.
+    /// Textures of dropped pictures, to be deleted when a context is current.
     orphans: Vec<glow::Texture>,
     copying: Copying,
 }
@@ -32,7 +32,7 @@ pub(super) struct Bitmaps {
 #[derive(Default)]
 struct Copying {
     framebuffer: Option<glow::Framebuffer>,
-    /// OpenGL refused once: the screen is of another kind.
+    /// OpenGL refused to copy once: the screen has another format.
     refused: bool,
 }
 
@@ -45,7 +45,7 @@ struct Texture {
 }
 
 impl Bitmaps {
-    /// Draws `bitmap`, and uploads it first unless that has been done. Returns whether it was new.
+    /// Draws `bitmap`, uploading it first if necessary. Returns whether it was new.
     #[expect(clippy::too_many_arguments, reason = "one call site, which has them all at hand")]
     pub fn paint(
         &mut self,
@@ -71,7 +71,7 @@ impl Bitmaps {
                 std::collections::hash_map::Entry::Vacant(place) => match Texture::new(gl) {
                     Ok(texture) => place.insert(texture),
                     Err(error) => {
-                        tracing::error!(%error, "a picture can't be uploaded");
+                        tracing::error!(%error, "video texture not uploaded");
                         return false;
                     }
                 },
@@ -80,7 +80,7 @@ impl Bitmaps {
             let size = placed.rect.size() * pixels_per_point;
             let (part, exact) = match bitmap.shape {
                 Shape::Whole { .. } => (placed.part, placed.exact),
-                // Until the worker has followed a new layout, the old bitmap is stretched.
+                // The old bitmap is stretched until the worker has converted one for the new layout.
                 Shape::Shrunk { size: [width, height], .. } => {
                     (WHOLE, (size - vec2(width as f32, height as f32)).abs().max_elem() < 0.5)
                 }
@@ -92,7 +92,7 @@ impl Bitmaps {
             let plain = exact && opacity >= 1.0 && look.brightness >= 1.0;
             let copied = plain && self.copying.copy(gl, canvas.version(), info, texture, part, &quad);
             if let Err(error) = canvas.draw(gl, &quad, !copied) {
-                tracing::error!(%error, "video can't be drawn");
+                tracing::error!(%error, "video not drawn");
                 self.canvas = Some(Err(()));
                 return false;
             }
@@ -100,14 +100,14 @@ impl Bitmaps {
         }
     }
 
-    /// Frees the texture of a picture with the next paint.
+    /// Frees a picture's texture in the next paint.
     pub fn forget(&mut self, spot: &Spot) {
         if let Some(texture) = self.textures.remove(spot) {
             self.orphans.push(texture.texture);
         }
     }
 
-    /// Frees everything.
+    /// Frees all textures.
     pub fn destroy(&mut self, gl: &glow::Context) {
         self.orphans.extend(std::mem::take(&mut self.textures).into_values().map(|texture| texture.texture));
         // SAFETY: eframe calls `on_exit` with the context current.
@@ -126,7 +126,8 @@ impl Bitmaps {
 }
 
 impl Copying {
-    /// Copies all of `quad` but its corners, pixel for pixel. Returns `false` where that isn't possible or not worth it.
+    /// Copies all of `quad` but its corners, pixel for pixel. Returns `false` if that isn't possible or too small to
+    /// pay off.
     unsafe fn copy(
         &mut self,
         gl: &glow::Context,
@@ -156,7 +157,7 @@ impl Copying {
             gl.bind_framebuffer(glow::READ_FRAMEBUFFER, self.framebuffer);
             let (target, attachment) = (glow::READ_FRAMEBUFFER, glow::COLOR_ATTACHMENT0);
             gl.framebuffer_texture_2d(target, attachment, glow::TEXTURE_2D, Some(texture.texture), 0);
-            // Copies are scissored, and scissored copies aren't done row by row.
+            // Copies obey the scissor test, and scissored copies aren't done row by row.
             gl.disable(glow::SCISSOR_TEST);
             for band in bands(quad.size, Canvas::radius(quad)) {
                 let [x0, y0, x1, y1] = band.map(|edge| edge.round() as i32);
@@ -168,7 +169,7 @@ impl Copying {
             gl.enable(glow::SCISSOR_TEST);
             gl.bind_framebuffer(glow::READ_FRAMEBUFFER, None);
             if gl.get_error() != glow::NO_ERROR {
-                tracing::info!("video is not copied but drawn");
+                tracing::info!("framebuffer copy refused, drawing video instead");
                 self.refused = true;
             }
         }
@@ -212,8 +213,8 @@ impl Texture {
         if self.serial == Some(bitmap.serial) {
             return false;
         }
-        // Internal format without a size: only with that does Mesa keep these bytes as they are, as its framebuffer does.
-        // With RGBA8 each upload and each draw would convert every pixel.
+        // The internal format has no size: only then Mesa stores these bytes unchanged, as in its framebuffer. With
+        // RGBA8 each upload and each draw would convert every pixel.
         let (internal, format, kind) = if embedded {
             (glow::RGBA, glow::RGBA, glow::UNSIGNED_BYTE)
         } else {

@@ -15,31 +15,31 @@ const VERTEX_BYTES: i32 = 16;
 const CORNERS: i32 = 24;
 const INSIDE: i32 = 18;
 
-/// Pixels that a program reads from the bound textures.
+/// Source of the pixels that a program reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sampling {
     /// Three planes.
     Planes,
-    /// Three planes that shrink; luma is the mean of four samples this far away.
+    /// Three planes drawn smaller; luma is the mean of four samples at distance `tap`.
     MinifiedPlanes {
-        /// In texture coordinates.
+        /// Distance in texture coordinates.
         tap: Vec2,
     },
     /// One texture in the display's colours.
     Bitmap,
 }
 
-/// A rectangle to draw.
+/// Rectangle to draw.
 pub(super) struct Quad<'a> {
-    /// In screen pixels.
+    /// Size in screen pixels.
     pub size: Vec2,
     /// Texture coordinates at the four corners: left top, right top, left bottom, right bottom.
     pub uv: [Pos2; 4],
     /// Corners and brightness.
     pub look: &'a Look,
-    /// 1.0 hides what is beneath.
+    /// Opacity from 0.0 to 1.0.
     pub opacity: f32,
-    /// Pixels of one point.
+    /// Pixels per point.
     pub pixels_per_point: f32,
     /// Source of the pixels.
     pub sampling: Sampling,
@@ -73,12 +73,12 @@ impl Canvas {
         }
     }
 
-    /// Dialect of GLSL, which tells what the context can do.
+    /// Returns the GLSL dialect, which implies the context's capabilities.
     pub fn version(&self) -> ShaderVersion {
         self.version
     }
 
-    /// Radius of the corners in screen pixels.
+    /// Returns the radius of the corners in screen pixels.
     pub fn radius(quad: &Quad) -> f32 {
         (quad.look.corner * quad.pixels_per_point).min(quad.size.min_elem() / 2.0).round()
     }
@@ -86,10 +86,10 @@ impl Canvas {
     /// Draws a rectangle from the bound textures over egui's viewport; without `inside`, only its corners.
     ///
     /// # Errors
-    /// A program can't be compiled.
+    /// A program doesn't compile.
     ///
     /// # Safety
-    /// `gl` must be current on this thread, and be the context that this canvas was created in.
+    /// `gl` must be current on this thread, and be the context in which this canvas was created.
     pub unsafe fn draw(&mut self, gl: &glow::Context, quad: &Quad, inside: bool) -> Result<(), String> {
         let size = quad.size;
         let radius = Self::radius(quad);
@@ -112,7 +112,7 @@ impl Canvas {
                 self.point_attributes(gl);
             }
             gl.buffer_data_u8_slice(glow::ARRAY_BUFFER, bytes, glow::STREAM_DRAW);
-            // All but the corners is opaque, and most of the pixels: blending those would only cost.
+            // Only the corners need blending, which is costly.
             if inside {
                 if !blends {
                     gl.disable(glow::BLEND);
@@ -135,7 +135,7 @@ impl Canvas {
         Ok(())
     }
 
-    /// The program of this variant, compiled when it is first needed.
+    /// Returns the program of this variant, compiling it on first use.
     unsafe fn program(&mut self, gl: &glow::Context, variant: Variant) -> Result<&Program, String> {
         use std::collections::hash_map::Entry;
         Ok(match self.programs.entry(variant) {
@@ -155,7 +155,7 @@ impl Canvas {
         }
     }
 
-    /// Frees everything.
+    /// Frees the GL objects.
     ///
     /// # Safety
     /// As for [`Canvas::draw`].
@@ -173,7 +173,7 @@ impl Canvas {
 }
 
 impl Program {
-    /// Uses this program with the uniforms of `quad`.
+    /// Activates this program and sets its uniforms from `quad`.
     unsafe fn prepare(&self, gl: &glow::Context, quad: &Quad, radius: f32) {
         unsafe {
             gl.use_program(Some(self.id));
@@ -189,13 +189,13 @@ impl Program {
     }
 }
 
-/// Three bands that make up everything but the corners: left, top, right and bottom of each.
+/// Returns the three bands that cover all but the corners, each as left, top, right and bottom.
 pub(super) fn bands(size: Vec2, radius: f32) -> [[f32; 4]; 3] {
     let (w, h, r) = (size.x, size.y, radius);
     [[0.0, r, w, h - r], [r, 0.0, w - r, r], [r, h - r, w - r, h]]
 }
 
-/// The bands, then the four corners.
+/// Fills `vertices` with the bands and then the four corners.
 fn mesh(vertices: &mut Vec<f32>, size: Vec2, radius: f32, uv: &[Pos2; 4]) {
     let (w, h, r) = (size.x, size.y, radius);
     vertices.clear();

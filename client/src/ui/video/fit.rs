@@ -1,38 +1,38 @@
-//! Where a picture lies in its place, and which part of it is seen.
+//! Placement of a picture in its area: position, crop and texture coordinates.
 
 use autamedica_engine::{VideoFrame, VideoRotation};
 use egui::{Pos2, Rect, Vec2, pos2, vec2};
 
-/// How a picture fills a place of another shape.
+/// Fit of a picture into an area of another shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// All of it is seen; bars where the shapes differ. For screens, where every corner matters.
+    /// All of the picture is visible, with bars. For screen shares.
     Contain,
-    /// The place is full; edges may be cut. For small tiles.
+    /// The area is filled and the picture cropped. For small tiles.
     Cover,
-    /// Full if little is cut, else all of it. For faces on a large stage.
+    /// Cover if little is cropped, else contain. For faces on a large stage.
     Balanced,
 }
 
-/// [`Fit::Balanced`] cuts at most this much of a side.
+/// Maximum share of a side that [`Fit::Balanced`] crops.
 const BALANCED_CUT: f32 = 0.14;
-/// Below this many picture pixels to a screen pixel, one sample of four neighbours is smooth enough.
+/// Picture pixels per screen pixel up to which one interpolated sample is smooth enough.
 pub(super) const MINIFIED_FROM: f32 = 1.6;
-/// A picture that would shrink or grow by less than this is shown pixel for pixel instead: sharper, and cheaper.
+/// Scale difference below which a picture is shown pixel for pixel, which is sharper and cheaper.
 const SNAP: f32 = 0.05;
 
-/// A picture in its place.
+/// Placed picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Placed {
-    /// Where it is drawn, in points, on whole pixels.
+    /// Area in points, on whole pixels.
     pub rect: Rect,
-    /// The texture coordinates at the four corners of `rect`: left top, right top, left bottom, right bottom.
+    /// Texture coordinates at the four corners of `rect`: left top, right top, left bottom, right bottom.
     pub uv: [Pos2; 4],
-    /// The part on `rect` of the picture when it is upright, and mirrored if it is to be.
+    /// Visible part of the upright (and possibly mirrored) picture.
     pub part: Rect,
-    /// Picture pixels to one screen pixel.
+    /// Picture pixels per screen pixel.
     pub minified: f32,
-    /// One picture pixel lies exactly on one screen pixel.
+    /// One picture pixel is exactly one screen pixel.
     pub exact: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn place(frame: &VideoFrame, place: Rect, fit: Fit, mirrored: bool, p
         Fit::Balanced if contain / cover >= 1.0 - BALANCED_CUT => cover,
         Fit::Balanced => contain,
     };
-    // Enlarging to 1:1 never leaves bars, and shrinking to it never cuts.
+    // Enlarging to 1:1 never leaves bars, and shrinking to it never crops.
     let may_snap = if scale == cover { scale <= 1.0 } else { scale >= 1.0 };
     let exact = (scale - 1.0).abs() < SNAP && (may_snap || scale == 1.0);
     let scale = if exact { 1.0 } else { scale };
@@ -64,7 +64,7 @@ pub(super) fn place(frame: &VideoFrame, place: Rect, fit: Fit, mirrored: bool, p
     let seen = whole.min(room);
     let at = min + ((room - seen) / 2.0).floor();
     let rect = Rect::from_min_size((at / pixels_per_point).to_pos2(), seen / pixels_per_point);
-    // The part of the upright picture that is seen, in its own pixels, cut on whole ones when it is exact.
+    // The visible part in picture pixels; whole ones when exact.
     let cut = ((whole - seen) / 2.0).floor() / whole;
     let part = Rect::from_min_size(cut.to_pos2(), seen / whole);
 
@@ -76,7 +76,7 @@ pub(super) fn place(frame: &VideoFrame, place: Rect, fit: Fit, mirrored: bool, p
     Placed { rect, uv, part, minified: 1.0 / scale, exact }
 }
 
-/// From coordinates of the upright picture to those of the picture as it is stored.
+/// Converts coordinates of the upright picture to those of the stored one.
 fn turn(p: Pos2, rotation: VideoRotation) -> Pos2 {
     match rotation {
         VideoRotation::Rotation0 => p,
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_turned_picture_stands_upright() {
-        // Stored lying on its side; a quarter turn clockwise puts its left bottom corner at the left top.
+        // A quarter turn clockwise moves the left bottom corner of the stored picture to the left top.
         let turned = frame(200, 100, VideoRotation::Rotation90);
         let placed = place(&turned, at(100.0, 200.0), Fit::Contain, false, 1.0);
         assert_eq!(placed.rect, at(100.0, 200.0));

@@ -1,8 +1,8 @@
-//! Pictures on screen, painted inside egui's own pass.
+//! Video rendering inside egui's passes.
 //!
-//! The UI thread only decides where a picture goes. With a GPU, its planes are uploaded, and its colours converted by a
-//! shader, in the paint callback, and only when the slot holds a frame that isn't on the GPU yet. Without one, a thread
-//! converts the frame to the pixels of its tile, which the callback uploads and copies.
+//! The UI thread only decides the area of a picture. With a GPU, the paint callback uploads the planes of each new
+//! frame and a shader converts them. Without one, a thread converts the frame to the pixels of its tile, which the
+//! callback uploads and copies.
 
 mod bitmaps;
 mod canvas;
@@ -27,45 +27,45 @@ pub use fit::Fit;
 use planes::Planes;
 use worker::{Spot, Wanted, Worker};
 
-/// Whose picture, and of what.
+/// Identity and kind of a picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PictureId {
-    /// The participant's identity; empty for ourselves.
+    /// Participant's identity; empty for the local participant.
     pub identity: String,
-    /// What of theirs.
+    /// Kind of the picture.
     pub kind: PictureKind,
 }
 
-/// What a picture shows.
+/// Kind of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PictureKind {
-    /// A participant's camera.
+    /// Participant's camera.
     Camera,
-    /// A participant's screen.
+    /// Participant's screen share.
     Screen,
-    /// Our own camera, before it is sent.
+    /// Local camera before it is sent.
     SelfView,
 }
 
 /// Called on the UI thread once for each new frame that was painted; must return at once.
 pub type FrameShown = Arc<dyn Fn(&VideoFrame, &PictureId) + Send + Sync>;
 
-/// How a picture is drawn.
+/// Appearance of a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
-    /// How it fills its place.
+    /// Fit into its area.
     pub fit: Fit,
-    /// Left and right swapped, as in a mirror.
+    /// Left and right are swapped.
     pub mirrored: bool,
-    /// Corner radius, in points.
+    /// Corner radius in points.
     pub corner: f32,
-    /// 1.0 as it is, 0.0 black.
+    /// Brightness from 0.0 (black) to 1.0 (unchanged).
     pub brightness: f32,
-    /// Each of its frames is worth a repaint of its own. Otherwise it is refreshed when something else is drawn.
+    /// Each new frame requests a repaint. Other pictures are refreshed when something else is drawn.
     pub drives: bool,
 }
 
-/// Names by which OpenGL's software renderers are known: Mesa's, Google's, Microsoft's and Apple's.
+/// Names of OpenGL's software renderers: Mesa's, Google's, Microsoft's and Apple's.
 const SOFTWARE_RENDERERS: [&str; 7] =
     ["llvmpipe", "softpipe", "swiftshader", "basic render", "gdi generic", "software rasterizer", "software renderer"];
 
@@ -84,7 +84,7 @@ fn is_software_renderer(renderer: &str) -> bool {
     SOFTWARE_RENDERERS.iter().any(|name| renderer.contains(name))
 }
 
-/// Where frames become pixels.
+/// Renderer of frames.
 #[derive(Clone)]
 enum Painter {
     /// In a shader.
@@ -99,7 +99,7 @@ impl Painter {
             let pace = pace.clone();
             match Worker::start(Arc::new(move || pace.wake())) {
                 Ok(worker) => return Self::Cpu(Arc::new(worker), Arc::default()),
-                Err(error) => tracing::error!(%error, "video is converted by OpenGL"),
+                Err(error) => tracing::error!(%error, "video worker not started, OpenGL converts instead"),
             }
         }
         Self::Gpu(Arc::default())
@@ -115,7 +115,7 @@ pub struct Videos {
     wired: HashMap<PictureId, Wired>,
 }
 
-/// A slot that wakes us.
+/// Slot that requests repaints.
 struct Wired {
     slot: LatestFrame,
     drives: Arc<AtomicBool>,
@@ -123,17 +123,17 @@ struct Wired {
 }
 
 impl Videos {
-    /// None yet. Nothing of the GPU is touched before the first picture. `on_cpu`: OpenGL draws in software.
+    /// Creates an empty set, without touching the GPU. `on_cpu`: OpenGL draws in software.
     pub fn new(pace: Arc<Pace>, on_cpu: bool, stats: Option<Arc<UiStats>>, on_shown: Option<FrameShown>) -> Self {
         Self { painter: Painter::new(on_cpu, &pace), on_shown, stats, pace, wired: HashMap::new() }
     }
 
-    /// A pass begins: no picture is used yet.
+    /// Begins a pass: marks all pictures as unused.
     pub fn begin_pass(&mut self) {
         self.wired.values_mut().for_each(|wired| wired.used = false);
     }
 
-    /// A pass is over: what it didn't use stops waking us and gives its textures back.
+    /// Ends a pass: frees the pictures that were not used.
     pub fn end_pass(&mut self) {
         self.wired.retain(|id, wired| {
             if !wired.used {
@@ -152,7 +152,7 @@ impl Videos {
         self.pace.set_videos(self.wired.values().filter(|wired| wired.drives.load(Ordering::Relaxed)).count());
     }
 
-    /// Draws the newest frame of `slot` in `place`, and returns where it lies within; `None` while there is none.
+    /// Draws the newest frame of `slot` in `place`. Returns the area it covers; `None` while there is no frame.
     pub fn show(&mut self, ui: &Ui, place: Rect, id: &PictureId, slot: &LatestFrame, look: Look) -> Option<Rect> {
         self.wire(id, slot, look.drives);
         let newest = slot.newest()?;
@@ -234,7 +234,7 @@ impl Videos {
         }
     }
 
-    /// Frees everything on the GPU; the window is going away.
+    /// Frees all GPU resources when the window closes.
     pub fn destroy(&mut self, gl: &glow::Context) {
         match &self.painter {
             Painter::Gpu(planes) => planes.lock().destroy(gl),
@@ -245,11 +245,11 @@ impl Videos {
 
 impl Drop for Videos {
     fn drop(&mut self) {
-        // The slots may outlive the window, which they must not wake any more.
+        // The slots may outlive the window and must not wake it any more.
         self.wired.values().for_each(|wired| wired.slot.on_frame(|| {}));
     }
 }
 
-// On EGL without a window, which other systems lack.
+// The tests use EGL without a window, which only Linux has.
 #[cfg(all(test, target_os = "linux"))]
 mod tests;

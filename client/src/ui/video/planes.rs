@@ -1,4 +1,4 @@
-//! Frames as three plane textures, which a shader converts: the GPU's way to draw them.
+//! GPU rendering: each frame is three plane textures that a shader converts.
 //!
 //! Everything here runs in a paint callback, where the GL context is current.
 
@@ -14,12 +14,12 @@ use super::canvas::{Canvas, Quad, Sampling};
 use super::fit::{MINIFIED_FROM, Placed};
 use super::{Look, PictureId};
 
-/// What is on the GPU.
+/// GPU resources of all pictures.
 #[derive(Default)]
 pub(super) struct Planes {
     ready: Option<Result<Ready, ()>>,
     pictures: HashMap<PictureId, Picture>,
-    /// Textures whose picture is gone, to be deleted when a context is current.
+    /// Textures of dropped pictures, to be deleted when a context is current.
     orphans: Vec<glow::Texture>,
     packed: Vec<u8>,
 }
@@ -40,7 +40,7 @@ struct Picture {
 }
 
 impl Planes {
-    /// Draws `frame`, uploading it first if it is new, which is what is returned.
+    /// Draws `frame`, uploading it first if it is new. Returns whether it was new.
     #[expect(clippy::too_many_arguments, reason = "one call site, which has them all at hand")]
     pub fn paint(
         &mut self,
@@ -64,7 +64,7 @@ impl Planes {
             let is_new = match upload(gl, ready, &mut self.pictures, &mut self.packed, id, frame) {
                 Ok(is_new) => is_new,
                 Err(error) => {
-                    tracing::error!(%error, "a picture can't be uploaded");
+                    tracing::error!(%error, "video texture not uploaded");
                     return false;
                 }
             };
@@ -81,7 +81,7 @@ impl Planes {
             let size = placed.rect.size() * pixels_per_point;
             let quad = Quad { size, uv: placed.uv, look, opacity, pixels_per_point, sampling };
             if let Err(error) = ready.canvas.draw(gl, &quad, true) {
-                tracing::error!(%error, "video can't be drawn");
+                tracing::error!(%error, "video not drawn");
                 self.ready = Some(Err(()));
                 return false;
             }
@@ -89,14 +89,14 @@ impl Planes {
         }
     }
 
-    /// The picture isn't shown any more.
+    /// Frees a picture's textures in the next paint.
     pub fn forget(&mut self, id: &PictureId) {
         if let Some(picture) = self.pictures.remove(id) {
             self.orphans.extend(picture.textures);
         }
     }
 
-    /// Frees everything.
+    /// Frees all GPU resources.
     pub fn destroy(&mut self, gl: &glow::Context) {
         let pictures = std::mem::take(&mut self.pictures);
         self.orphans.extend(pictures.into_values().flat_map(|picture| picture.textures));
@@ -159,7 +159,7 @@ impl Picture {
     }
 }
 
-/// Brings `frame` to the GPU unless it is there already; says whether it was new.
+/// Uploads `frame` unless it is on the GPU already. Returns whether it was new.
 unsafe fn upload(
     gl: &glow::Context,
     ready: &Ready,
@@ -204,7 +204,7 @@ unsafe fn upload(
     Ok(true)
 }
 
-/// The bytes of a plane as GL can take them: as they are with a row length, or packed where there is none.
+/// Returns a plane's bytes for upload: unchanged if GL supports a row length, else packed.
 unsafe fn rows<'a>(
     gl: &glow::Context,
     ready: &Ready,

@@ -1,9 +1,9 @@
-//! The programs that turn three planes, or one texture, into a picture.
+//! Shader programs that convert three planes, or draw one texture.
 
 use eframe::egui_glow::{ShaderVersion, glow};
 use glow::HasContext;
 
-/// Positions come in screen pixels from the left top of the picture.
+/// Vertex shader. Positions are in screen pixels from the left top of the picture.
 const VERTEX: &str = "
 uniform vec2 u_size;
 I vec2 a_pos;
@@ -18,10 +18,10 @@ void main() {
 }
 ";
 
-/// BT.601, limited range: what libwebrtc assumes of I420 without colour metadata, and what our cameras and test card
-/// produce. Chroma offsets and gains are folded into three multiply-adds.
+/// Fragment shader for BT.601, limited range, which libwebrtc assumes of I420 without colour metadata and the cameras
+/// and test card produce. Chroma offsets and gains are folded into three multiply-adds.
 ///
-/// A plain bitmap's program does nothing but read its texture: software renderers recognize that and copy rows.
+/// The program of a plain bitmap only reads its texture: software renderers recognize that and copy rows.
 const FRAGMENT: &str = "
 uniform sampler2D u_y;
 #if !BITMAP
@@ -72,20 +72,20 @@ void main() {
 }
 ";
 
-/// Which of the programs.
+/// Variant of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Variant {
-    /// From one texture instead of three planes.
+    /// Reads one texture instead of three planes.
     pub bitmap: bool,
-    /// From four samples of luma.
+    /// Averages four samples of luma.
     pub minified: bool,
-    /// With round corners.
+    /// Has round corners.
     pub rounded: bool,
-    /// A bitmap as it is: opaque, undimmed and with straight edges.
+    /// Bitmap drawn unchanged: opaque, undimmed and with straight edges.
     pub plain: bool,
 }
 
-/// One variant of the program, and where its inputs are.
+/// Compiled variant with the locations of its inputs.
 pub(super) struct Program {
     pub id: glow::Program,
     pub size: Option<glow::UniformLocation>,
@@ -116,7 +116,7 @@ impl Program {
                     return Err(gl.get_shader_info_log(shader));
                 }
                 gl.attach_shader(id, shader);
-                // It goes when the program does.
+                // The shader is deleted together with its program.
                 gl.delete_shader(shader);
             }
             gl.bind_attrib_location(id, POS, "a_pos");
@@ -143,7 +143,7 @@ impl Program {
     }
 }
 
-/// The same source for GLSL 1.20, 1.40, ES 1.00 and ES 3.00.
+/// Adapts the source to GLSL 1.20, 1.40, ES 1.00 and ES 3.00.
 fn with_header(version: ShaderVersion, stage: u32, source: &str, variant: Variant) -> String {
     let new = version.is_new_shader_interface();
     let (input, output) = match (new, stage == glow::VERTEX_SHADER) {
@@ -166,7 +166,7 @@ fn with_header(version: ShaderVersion, stage: u32, source: &str, variant: Varian
     ] {
         text.push_str(&format!("#define {name} {}\n", u8::from(value)));
     }
-    // ES has no format for blue, green and red: there they are uploaded as red, green and blue.
+    // ES has no BGRA format: bitmaps are uploaded as RGBA there and swizzled here.
     let order = if version.is_embedded() { "bgra" } else { "rgba" };
     text.push_str(&format!("#define BITMAP_AT(uv) texture2D(u_y, uv).{order}\n"));
     if stage == glow::FRAGMENT_SHADER {

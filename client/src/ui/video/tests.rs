@@ -1,4 +1,4 @@
-//! Both ways to draw a frame give the same picture, and the worker keeps up with whatever is sent.
+//! Both renderers give the same picture, and the worker always converts the newest frame.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::*;
 const SCREEN: [u32; 2] = [480, 320];
 const HANG_GUARD: Duration = Duration::from_secs(30);
 
-/// An OpenGL context without a window.
+/// OpenGL context without a window.
 struct Offscreen {
     gl: glow::Context,
     /// Keeps the context current.
@@ -48,7 +48,7 @@ impl Offscreen {
         Self { gl, _context: Box::new((context, surface, display)) }
     }
 
-    /// Draws with egui's state on a red ground, and returns RGBA rows from the bottom up.
+    /// Draws with egui's state on red, and returns RGBA rows from the bottom up.
     fn draw(&self, placed: &fit::Placed, paint: impl FnOnce(&PaintCallbackInfo, &glow::Context) -> bool) -> Vec<u8> {
         let screen = Rect::from_min_size(Pos2::ZERO, vec2(SCREEN[0] as f32, SCREEN[1] as f32));
         let info = PaintCallbackInfo {
@@ -75,7 +75,7 @@ impl Offscreen {
     }
 }
 
-/// Slopes in each plane, steep enough to show where each pixel comes from.
+/// Returns a frame with gradients in each plane, steep enough to reveal where each pixel comes from.
 fn frame(width: u32, height: u32, rotation: VideoRotation) -> Arc<VideoFrame> {
     let mut bytes = Vec::with_capacity(VideoFrame::packed_len(width, height));
     let share = |at: u32, side: u32| f64::from(at) / f64::from(side);
@@ -98,11 +98,11 @@ fn wanted(size: Vec2, fit: Fit, mirrored: bool) -> Wanted {
     Wanted { place: Rect::from_min_size(pos2(20.0, 10.0), size), fit, mirrored, pixels_per_point: 1.0 }
 }
 
-/// A worker, and what arrives when it asks for a repaint.
+/// Starts a worker. The receiver gets a message for each repaint request.
 fn worker() -> (Worker, mpsc::Receiver<()>) {
     let (wakes, woken) = mpsc::channel();
     let wake = move || {
-        // A test that is over listens no more.
+        // The receiver is gone after the test.
         let _ = wakes.send(());
     };
     (Worker::start(Arc::new(wake)).expect("a thread"), woken)
@@ -123,8 +123,8 @@ fn the_cpu_and_the_shader_draw_the_same_picture() {
     let offscreen = Offscreen::new();
     let look = |corner, brightness| Look { fit: Fit::Cover, mirrored: false, corner, brightness, drives: true };
     let upright = look(24.0, 1.0);
-    // Size and rotation of the frame, its place, how it is drawn, the opacity, and how far values may differ: by more than
-    // rounding where one of them interpolates, and where the shader takes a neighbour's chroma.
+    // Frame size and rotation, area, look, opacity, and tolerance. The tolerance exceeds rounding where one renderer
+    // interpolates, and where the shader uses a neighbour's chroma.
     for (size, rotation, wanted, look, opacity, tolerance) in [
         ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, false), look(0.0, 1.0), 1.0, 2),
         ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, true), upright, 1.0, 2),
@@ -189,7 +189,7 @@ fn frames_of_any_size_are_followed_and_none_is_queued() {
         let newest = frame(width, height, VideoRotation::Rotation90);
         slot.put(newest.clone());
         woken.recv_timeout(HANG_GUARD).expect("a bitmap");
-        // Until this one is taken, newer frames wait in the slot, where each replaces the one before.
+        // Until this bitmap is taken, each newer frame replaces the previous one in the slot.
         slot.put(frame(7, 5, VideoRotation::Rotation0));
         slot.put(newest.clone());
         assert!(woken.try_recv().is_err());
@@ -215,7 +215,7 @@ fn a_place_without_pixels_has_no_bitmap_until_it_grows() {
     woken.recv_timeout(HANG_GUARD).expect("a bitmap");
     let bitmap = worker.take(&spot(), &slot, place(900.0), true).expect("a bitmap");
     assert_eq!(bitmap.shape.size(), [1000, 1]);
-    // Another track of the same person begins without the old picture.
+    // Another track of the same participant begins without the old picture.
     assert!(worker.take(&spot(), &LatestFrame::new(), place(900.0), true).is_none());
     assert_eq!(worker.retain(|_| false), [spot()]);
 }

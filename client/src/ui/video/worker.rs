@@ -1,6 +1,6 @@
-//! Thread that converts frames to the display's colours, where no GPU does.
+//! Thread that converts frames to the display's colours where there is no GPU.
 //!
-//! It converts the newest frame of a picture once the UI has taken the one before: none waits in a queue, and a window
+//! It converts the newest frame of a picture once the UI has taken the previous one. No frame is queued, and a window
 //! that isn't drawn costs nothing.
 
 use std::collections::HashMap;
@@ -16,17 +16,18 @@ use super::PictureId;
 use super::fit::{self, Fit, MINIFIED_FROM, Placed};
 use crate::call::Wake;
 
-/// Larger frames are always shrunk to their tile: software renderers have textures of 8192 pixels at least.
+/// Side of a frame from which it is always shrunk to its tile: software renderers support textures of 8192 pixels at
+/// least.
 const MAX_WHOLE_SIDE: u32 = 4096;
 
-/// A picture in one of the windows.
+/// Picture in one of the windows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Spot {
     pub id: PictureId,
     pub viewport: ViewportId,
 }
 
-/// Where the UI wants a picture, and how.
+/// Area and appearance that the UI requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Wanted {
     pub place: Rect,
@@ -42,7 +43,7 @@ impl Wanted {
     }
 }
 
-/// Which pixels a bitmap has.
+/// Pixels of a bitmap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Shape {
     /// All of the frame, which OpenGL crops and interpolates: no layout needs another conversion.
@@ -51,7 +52,7 @@ pub(super) enum Shape {
         size: [u32; 2],
         turn: Turn,
     },
-    /// What is seen, in screen pixels: shrunk by so much that interpolation would be coarse.
+    /// Visible part in screen pixels, for a scale at which interpolation would be coarse.
     Shrunk {
         /// Size of the tile.
         size: [u32; 2],
@@ -81,7 +82,7 @@ impl Shape {
         Self::Shrunk { size, turn, crop: Crop { left, top, width, height } }
     }
 
-    /// Width and height of the bitmap.
+    /// Returns width and height of the bitmap.
     pub fn size(&self) -> [u32; 2] {
         match self {
             Self::Whole { size, .. } | Self::Shrunk { size, .. } => *size,
@@ -89,7 +90,7 @@ impl Shape {
     }
 }
 
-/// Turn of a frame that is to be upright, and then mirrored if that is wanted.
+/// Returns the turn that makes a frame upright, and mirrors it if wanted.
 fn turn(rotation: VideoRotation, mirrored: bool) -> Turn {
     let (swapped, reversed_columns, reversed_rows) = match rotation {
         VideoRotation::Rotation0 => (false, false, false),
@@ -104,17 +105,17 @@ fn turn(rotation: VideoRotation, mirrored: bool) -> Turn {
     }
 }
 
-/// A frame in the display's colours.
+/// Frame in the display's colours.
 pub(super) struct Bitmap {
     pub frame: Arc<VideoFrame>,
     pub shape: Shape,
     /// Packed BGRA rows.
     pub pixels: Vec<u8>,
-    /// Differs from that of each other bitmap.
+    /// Unique number of the bitmap.
     pub serial: u64,
 }
 
-/// Handle of the thread, which ends with it.
+/// Handle of the thread, which ends when this is dropped.
 pub(super) struct Worker {
     shared: Arc<Shared>,
 }
@@ -135,12 +136,12 @@ struct State {
 struct Picture {
     slot: LatestFrame,
     wanted: Wanted,
-    /// Each bitmap is worth a repaint.
+    /// Each bitmap requests a repaint.
     drives: bool,
     bitmap: Option<Arc<Bitmap>>,
     /// The UI has drawn the bitmap.
     taken: bool,
-    /// What was converted last, or couldn't be.
+    /// Last conversion, successful or not.
     tried: Option<(Arc<VideoFrame>, Shape)>,
     spare: Vec<u8>,
 }
@@ -165,13 +166,13 @@ impl Worker {
         Ok(Self { shared })
     }
 
-    /// Function to call when a slot has a new frame. It returns at once.
+    /// Returns a function to call when a slot has a new frame. It returns at once.
     pub fn notifier(&self) -> impl Fn() + Send + Sync + 'static {
         let shared = self.shared.clone();
         move || shared.notify()
     }
 
-    /// Returns the newest bitmap of a picture, and has the next one made as `wanted`.
+    /// Returns the newest bitmap of a picture, and requests the next one as `wanted`.
     pub fn take(&self, spot: &Spot, slot: &LatestFrame, wanted: Wanted, drives: bool) -> Option<Arc<Bitmap>> {
         let mut state = self.shared.state.lock();
         let same = state.pictures.get_mut(spot).filter(|picture| picture.slot == *slot);
@@ -193,7 +194,7 @@ impl Worker {
         bitmap
     }
 
-    /// Drops the pictures of these identities that `keep` refuses, and returns them.
+    /// Drops the pictures that `keep` rejects, and returns them.
     pub fn retain(&self, keep: impl Fn(&Spot) -> bool) -> Vec<Spot> {
         let mut state = self.shared.state.lock();
         let gone: Vec<_> = state.pictures.keys().filter(|spot| !keep(spot)).cloned().collect();
@@ -211,7 +212,7 @@ impl Drop for Worker {
 
 impl Shared {
     fn notify(&self) {
-        // The worker holds the lock from looking for work until it waits: it can't miss this.
+        // The worker holds the lock from looking for work until it waits, so it can't miss the notification.
         drop(self.state.lock());
         self.changed.notify_one();
     }
@@ -237,7 +238,7 @@ impl Shared {
         }
     }
 
-    /// Waits for a frame to convert; `None` at the end.
+    /// Waits for a frame to convert; returns `None` when the thread is to end.
     fn next_job(&self) -> Option<Job> {
         let mut state = self.state.lock();
         loop {
@@ -275,7 +276,7 @@ impl Shared {
 }
 
 impl Picture {
-    /// The next conversion, if one is due.
+    /// Returns the next conversion, if one is due.
     fn job(&mut self, spot: &Spot) -> Option<Job> {
         if !self.taken {
             return None;

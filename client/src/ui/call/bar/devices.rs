@@ -1,4 +1,4 @@
-//! Our microphone and camera, each with the choice of its devices.
+//! Microphone and camera buttons, each with its device menu.
 
 use egui::{Popup, RectAlign, Response, Ui};
 use lucide_icons::Icon;
@@ -11,7 +11,7 @@ use crate::ui::call::menu::{menu_body, menu_choice, menu_heading, menu_width};
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx, wording};
 
-/// On, off, and which microphone and speaker.
+/// Draws the microphone button with the menu of microphones and speakers.
 pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec<Action> {
     let texts = row.cx.texts;
     let muted = state.microphone.muted;
@@ -49,7 +49,7 @@ pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec
     asked
 }
 
-/// On, off, and which camera.
+/// Draws the camera button with the menu of cameras.
 pub(super) fn camera(row: &mut Row, state: &CallState) -> Vec<Action> {
     let texts = row.cx.texts;
     let muted = state.camera.muted;
@@ -84,7 +84,7 @@ fn menu(cx: &Cx, arrow: &Response, content: impl FnOnce(&mut Ui)) {
     Popup::menu(arrow).align(RectAlign::TOP).gap(space::M).width(menu_width(cx)).show(|ui| menu_body(ui, content));
 }
 
-/// Under a heading, each by its name, and the system's default.
+/// Draws the menu entries of one kind of device: heading, system default, and each device.
 fn choices(
     ui: &mut Ui,
     cx: &Cx,
@@ -95,7 +95,7 @@ fn choices(
 ) -> Option<Action> {
     let mut asked = None;
     let known = current.is_some_and(|current| names.iter().any(|name| name == current));
-    // A device in use that the list doesn't have, such as a test source, is still shown as what it is.
+    // A device in use that isn't listed, such as a test source, is shown as well.
     let unlisted = current.filter(|_| !known);
     let heading = cx.texts.t(wording::device_caption(kind));
     menu_heading(ui, cx, &heading);

@@ -1,4 +1,4 @@
-//! The round buttons: what a person can do, and the way out, apart from the rest.
+//! Bar of round buttons, with hang-up apart from the rest.
 
 mod devices;
 mod more;
@@ -14,27 +14,26 @@ use crate::theme::{Palette, corner, space};
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx};
 
-/// Between the last button and hang-up.
+/// Gap between the last button and hang-up.
 const APART: f32 = space::XL;
-/// The same where room is scarce.
+/// Gap in the compact bar.
 const APART_COMPACT: f32 = space::M;
-/// The part of a button that opens its devices.
 pub(super) const ARROW: f32 = 44.0;
-/// What the arrow adds to a button, whose own room is wider than its disc.
+/// Width that the arrow adds: a button's area is wider than its disc.
 const ARROW_ADDS: f32 = 32.0;
 
-/// How much of the bar there is room for.
+/// Size variant of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// With words under the buttons.
+    /// With captions under the buttons.
     Full,
-    /// Buttons only, closer together.
+    /// Without captions, closer together.
     Compact,
-    /// The same without what the menu also has.
+    /// Like `Compact`, without the buttons that the menu also has.
     Least,
 }
 
-/// Which buttons there are, beside the chat, the menu and hanging up.
+/// Optional buttons, besides chat, menu and hang-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Buttons {
     /// Microphone and camera.
@@ -44,14 +43,14 @@ pub(super) struct Buttons {
 }
 
 impl Buttons {
-    /// What somebody may do.
+    /// Returns the buttons that the role permits.
     pub fn of(cx: &Cx, state: &CallState) -> Self {
         Self { sources: !state.listening, doctors: state.role == Role::Doctor && !cx.kiosk }
     }
 }
 
 impl Form {
-    /// The roomiest that fits.
+    /// Returns the largest form that fits.
     pub fn that_fits(cx: &Cx, buttons: Buttons, width: f32) -> Self {
         let fits = |form: &Self| form.size(cx, buttons).x <= width;
         [Self::Full, Self::Compact].into_iter().find(fits).unwrap_or(Self::Least)
@@ -61,12 +60,11 @@ impl Form {
         self == Self::Full
     }
 
-    /// Whether a doctor's share and record are on the bar; they are in the menu otherwise.
+    /// Returns whether share and record are on the bar rather than in the menu.
     pub fn has_doctors(self) -> bool {
         self != Self::Least
     }
 
-    /// One button's room.
     pub fn button(self, cx: &Cx) -> Vec2 {
         match self {
             Self::Full => CallButton::size(&cx.sizes),
@@ -82,7 +80,6 @@ impl Form {
         if self.has_captions() { APART } else { APART_COMPACT }
     }
 
-    /// Room for the bar.
     pub fn size(self, cx: &Cx, buttons: Buttons) -> Vec2 {
         let button = self.button(cx);
         let doctors = if buttons.doctors && self.has_doctors() { 2.0 } else { 0.0 };
@@ -93,7 +90,7 @@ impl Form {
     }
 }
 
-/// Hands out places from left to right.
+/// Row of buttons that are placed from left to right.
 pub(super) struct Row<'a> {
     pub ui: &'a Ui,
     pub cx: &'a Cx<'a>,
@@ -103,7 +100,6 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// A button.
     pub fn add(&mut self, name: &str, button: CallButton) -> Response {
         let size = self.form.button(self.cx);
         let rect = Rect::from_min_size(self.next, size);
@@ -112,7 +108,7 @@ impl Row<'_> {
         button.show(self.ui, self.ui.scope_id().with(name), rect, &self.cx.sizes, self.hidden)
     }
 
-    /// A button with an arrow that opens the choice of its devices. Returns both.
+    /// Adds a button with an arrow that opens its device menu. Returns both responses.
     pub fn add_split(&mut self, name: &str, button: CallButton, arrow_label: &str) -> (Response, Response) {
         let (size, sizes) = (self.form.button(self.cx), self.cx.sizes);
         let disc = Rect::from_min_size(
@@ -120,7 +116,7 @@ impl Row<'_> {
             Vec2::splat(sizes.call_button),
         );
         let arrow = Rect::from_min_size(disc.right_top(), Vec2::new(ARROW, sizes.call_button));
-        // Both lie on one shape, so that they are seen to belong together.
+        // Both share one shape, to appear as one control.
         let palette = Palette::of(self.ui);
         let shape = disc.union(arrow);
         self.ui.painter().rect_filled(shape, corner::FULL, palette.raised.gamma_multiply(0.6));
@@ -221,7 +217,7 @@ impl CallScreen {
     }
 }
 
-/// What the microphone's and the camera's button ask for.
+/// Returns the action that toggles the mute of a source.
 fn mute(source: fn(bool) -> CallCommand, muted: bool) -> Action {
     Action::Command(source(!muted))
 }

@@ -1,4 +1,4 @@
-//! What isn't needed in every call.
+//! Menu of less frequent actions.
 
 use autamedica_api::Role;
 use egui::{Popup, RectAlign, Response};
@@ -32,7 +32,7 @@ impl CallScreen {
                 if menu_item(ui, cx, icon, &text).clicked() {
                     self.stage.own.hidden = !self.stage.own.hidden;
                 }
-                // The rest leads out of the window, or is for those who know their way about.
+                // Kiosks get no further entries: these lead out of the window or need experience.
                 if cx.kiosk {
                     return;
                 }

@@ -1,4 +1,4 @@
-//! What can't be taken back is asked first.
+//! Confirmation dialogs of a doctor's irreversible actions.
 
 use egui::{RichText, Ui};
 
@@ -9,21 +9,19 @@ use crate::ui::dialog::{Answer, ask, dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone};
 use crate::ui::{Action, Cx, wording};
 
-/// A question that is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// Send somebody out of the room?
+    /// Remove this participant.
     Remove(String),
-    /// Send somebody away who waits?
+    /// Refuse this waiting participant.
     Refuse(String),
-    /// End it for everybody?
     End,
-    /// The red button: leave, or end it for everybody?
+    /// Hang up: leave, or end the consultation for all.
     HangUp,
 }
 
 impl Question {
-    /// Draws it. Says whether it is answered.
+    /// Draws the dialog. Returns whether it is closed.
     pub fn show(&self, ui: &Ui, cx: &mut Cx, state: &CallState) -> bool {
         let texts = cx.texts;
         let (title, lead, yes, command) = match self {
@@ -38,7 +36,7 @@ impl Question {
             }
             Self::End => (texts.t("end-all-title").into_owned(), "end-all-lead", "end-all-yes", CallCommand::EndForAll),
         };
-        // Somebody who left by themselves needs no answer.
+        // The dialog closes when its participant leaves.
         let gone = match self {
             Self::Remove(identity) | Self::Refuse(identity) => {
                 !state.participants.iter().any(|person| person.identity == *identity)
@@ -61,7 +59,7 @@ impl Question {
     }
 }
 
-/// What the red button asks for, where the person has decided.
+/// Returns the action of a hang-up preference, unless it is to ask.
 pub(super) fn hang_up_action(choice: HangUp) -> Option<Action> {
     match choice {
         HangUp::Ask => None,
@@ -70,7 +68,7 @@ pub(super) fn hang_up_action(choice: HangUp) -> Option<Action> {
     }
 }
 
-/// Asks what the red button is to do, now and from now on. Says whether it is answered.
+/// Asks whether hang-up leaves or ends the consultation, now and in future. Returns whether the dialog is closed.
 fn hang_up(ui: &Ui, cx: &mut Cx) -> bool {
     let (texts, sizes) = (cx.texts, cx.sizes);
     let chosen = dialog(ui, "hang up", &texts.t("hang-up-title"), 480.0, |ui| {

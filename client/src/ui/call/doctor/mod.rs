@@ -1,6 +1,6 @@
-//! What only a doctor has: letting people in, sharing, recording, muting and removing, ending for all, notes.
+//! Doctor-only controls: admission, sharing, recording, muting, removing, ending for all, notes.
 //!
-//! A kiosk is built without this room (see `no_doctor.rs` for what stands in its place).
+//! Kiosk builds use `no_doctor.rs` instead.
 
 mod ask;
 mod notes;
@@ -27,15 +27,14 @@ use share::Picker;
 use waiting::Waiting;
 pub(super) use waiting::waiting_list;
 
-/// The name of the notes' tab.
+/// Text key of the notes' tab.
 pub(super) const NOTES: &str = "panel-notes";
 
-/// A doctor's keys, for the sheet.
+/// Returns a doctor's keyboard shortcuts for the sheet.
 pub(super) fn keys(state: &CallState, cx: &Cx) -> &'static [(&'static str, &'static str)] {
     if is_here(state, cx) { &[("Ctrl+Shift+S", "keys-share"), ("Ctrl+Shift+A", "keys-admit")] } else { &[] }
 }
 
-/// Whether there are notes in this call.
 pub(super) fn has_notes(state: &CallState, cx: &Cx) -> bool {
     is_here(state, cx)
 }
@@ -44,19 +43,18 @@ fn is_here(state: &CallState, cx: &Cx) -> bool {
     state.role == Role::Doctor && !cx.kiosk
 }
 
-/// What a doctor's controls remember.
 #[derive(Default)]
 pub(super) struct Doctor {
     waiting: Waiting,
     question: Option<Question>,
     picker: Option<Picker>,
     notes: Notes,
-    /// The last failure that was read and put away.
+    /// Number of the last dismissed failure.
     failure_read: u64,
 }
 
 impl Doctor {
-    /// Says what is new, such as somebody before the door.
+    /// Reacts to changes of the snapshot, such as a new participant in the waiting room.
     pub fn follow(&mut self, cx: &mut Cx, state: &CallState) {
         if is_here(state, cx) {
             self.waiting.follow(cx, state);
@@ -78,7 +76,7 @@ impl Doctor {
         }
     }
 
-    /// Who waits, from the top of `within`; returns what is left below.
+    /// Draws the waiting room's cards from the top of `within`. Returns the area below them.
     pub fn waiting(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> Rect {
         if !is_here(state, cx) {
             return within;
@@ -90,7 +88,7 @@ impl Doctor {
         left
     }
 
-    /// What the backend didn't do, from the top of `within`; returns what is left below.
+    /// Draws the last failed request to the backend from the top of `within`. Returns the area below it.
     pub fn failure(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> Rect {
         let Some(failure) = state.control_failure.as_ref().filter(|failure| failure.number != self.failure_read) else {
             return within;
@@ -119,7 +117,7 @@ impl Doctor {
         left
     }
 
-    /// Screen share and recording, on the bar.
+    /// Draws share and record on the bar.
     pub fn buttons(&mut self, row: &mut Row, state: &CallState) -> Vec<Action> {
         let texts = row.cx.texts;
         let mut asked = Vec::new();
@@ -146,7 +144,6 @@ impl Doctor {
         asked
     }
 
-    /// A doctor's lines of the menu.
     pub fn menu(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, panel: &mut Panel, form: Form) {
         let texts = cx.texts;
         if !form.has_doctors() {
@@ -173,10 +170,10 @@ impl Doctor {
         }
     }
 
-    /// What the red button does: leaves, or what the doctor has decided for a call with others in it, or asks.
+    /// Handles hang-up: leaves, ends the consultation, or asks, as the preference says if others are present.
     pub fn hang_up(&mut self, cx: &Cx, state: &CallState) -> Option<Action> {
         let leaves_others = is_here(state, cx) && present(state).next().is_some();
-        // Without the connection the backend may not hear that it is to end for all.
+        // While disconnected, ending for all might not reach the backend.
         if !leaves_others || state.phase != CallPhase::InCall {
             return Some(Action::Leave);
         }
@@ -187,12 +184,10 @@ impl Doctor {
         action
     }
 
-    /// The notes' tab.
     pub fn notes(&mut self, ui: &mut Ui, cx: &mut Cx, _: &CallState, place: Rect) {
         self.notes.show(ui, cx, place);
     }
 
-    /// What is asked, or chosen from, above everything else.
     pub fn dialogs(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState) {
         if let Some(picker) = &mut self.picker {
             match picker.show(ui, cx) {
@@ -211,7 +206,7 @@ impl Doctor {
         }
     }
 
-    /// Something was asked of a person.
+    /// Handles a request made on a tile.
     pub fn asked(&mut self, cx: &mut Cx, ask: TileAsk) {
         match ask {
             TileAsk::Mute(identity) => cx.command(CallCommand::MuteOther(identity)),
@@ -221,7 +216,6 @@ impl Doctor {
         }
     }
 
-    /// Notes that would be lost.
     pub fn unsaved(self) -> Option<Unsaved> {
         self.notes.unsaved()
     }

@@ -1,4 +1,4 @@
-//! A doctor's own notes: kept in this window only, saved as text where the doctor says, never sent.
+//! Doctor's notes: held in memory, saved as text where the doctor chooses, never sent.
 
 use std::path::{Path, PathBuf};
 
@@ -12,26 +12,23 @@ use crate::ui::desktop::{Errand, Picked};
 use crate::ui::dialog::dialog;
 use crate::ui::widgets::{TextButton, Tone, announce};
 
-/// A consultation's notes are shorter than this.
+/// Maximum length of the notes in characters.
 const LONGEST: usize = 50_000;
 
-/// The notes of one call.
 #[derive(Default)]
 pub(super) struct Notes {
     text: String,
     saving: Saving,
 }
 
-/// Getting them onto the disk.
 #[derive(Default)]
 struct Saving {
-    /// The text as it was saved last.
     saved: String,
-    /// The dialog, and the writing after it.
+    /// Dialog and write in progress.
     work: Option<Errand<Outcome>>,
-    /// A path that is typed, where there is no dialog.
+    /// Path in the text field, where there is no dialog.
     typed: Option<String>,
-    /// What came of it, to be told.
+    /// Result of the last attempt.
     told: Option<Result<PathBuf, ()>>,
 }
 
@@ -43,7 +40,6 @@ enum Outcome {
 }
 
 impl Notes {
-    /// Draws the tab.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) {
         self.saving.hear();
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
@@ -84,7 +80,6 @@ impl Notes {
         });
     }
 
-    /// What would be lost.
     pub fn unsaved(mut self) -> Option<Unsaved> {
         self.saving.hear();
         let changed = !self.text.trim().is_empty() && self.text != self.saving.saved;
@@ -93,14 +88,14 @@ impl Notes {
 }
 
 impl Saving {
-    /// Room for [`show`](Self::show).
+    /// Returns the height of [`show`](Self::show).
     fn height(&self, cx: &Cx) -> f32 {
         let lines = 1.0 + if self.typed.is_some() { 1.0 } else { 0.0 };
         let told = if self.told.is_some() { 3.0 * cx.sizes.caption * 1.4 } else { 0.0 };
         lines * (cx.sizes.control + space::XS) + told
     }
 
-    /// The button, the path where there is no dialog, and what came of it.
+    /// Draws the button, the path field where there is no dialog, and the result.
     fn show(&mut self, ui: &mut Ui, cx: &Cx, text: &str) {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         if let Some(path) = &mut self.typed {
@@ -167,14 +162,14 @@ fn write(text: String, path: PathBuf) -> Outcome {
     match write_private(&path, &text) {
         Ok(()) => Outcome::Saved { text, path },
         Err(error) => {
-            // Neither the path, which may name somebody, nor the text belongs into a log.
-            tracing::warn!(kind = ?error.kind(), "notes can't be saved");
+            // Path and text stay out of the log: both may be personal.
+            tracing::warn!(kind = ?error.kind(), "notes not saved");
             Outcome::Failed
         }
     }
 }
 
-/// For the doctor's eyes only, where the system can tell users apart.
+/// Writes the file, readable by its owner only where the system supports that.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     let mut options = std::fs::OpenOptions::new();
@@ -186,14 +181,14 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Notes that are left when their call is over: kept until the doctor says what becomes of them.
+/// Unsaved notes of a call that is over, until the doctor saves or discards them.
 pub struct Unsaved {
     text: String,
     saving: Saving,
 }
 
 impl Unsaved {
-    /// Asks what becomes of them. Says whether that is settled, and they may go.
+    /// Asks whether to save or discard the notes. Returns whether that is decided.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) -> bool {
         self.saving.hear();
         if self.saving.saved == self.text {
@@ -208,7 +203,7 @@ impl Unsaved {
             self.saving.show(ui, cx, &self.text);
             TextButton::new(texts.t("notes-drop"), Tone::Danger).show(ui, &sizes).clicked()
         });
-        // A click beside it answers nothing: this can't be undone.
+        // A click outside of the dialog isn't an answer: discarding can't be undone.
         dropped == Some(true)
     }
 }

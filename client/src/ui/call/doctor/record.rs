@@ -1,4 +1,4 @@
-//! Recording: on, off, and what is on its way.
+//! Record button.
 
 use lucide_icons::Icon;
 
@@ -7,7 +7,7 @@ use crate::ui::Action;
 use crate::ui::call::bar::Row;
 use crate::ui::widgets::{CallButton, Tone};
 
-/// What the button or menu line asks for, and how it looks.
+/// Returns icon, text key and command of the button or menu entry.
 pub(super) fn what_next(state: &CallState) -> (Icon, &'static str, CallCommand) {
     match state.recording {
         RecordingState::Asking | RecordingState::Starting | RecordingState::On(_) | RecordingState::Paused => {
@@ -19,7 +19,6 @@ pub(super) fn what_next(state: &CallState) -> (Icon, &'static str, CallCommand) 
     }
 }
 
-/// The button on the bar.
 pub(super) fn button(row: &mut Row, state: &CallState) -> Option<Action> {
     let texts = row.cx.texts;
     let (icon, label, command) = what_next(state);

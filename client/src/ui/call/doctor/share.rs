@@ -1,4 +1,4 @@
-//! What of the screen to share, chosen from what it looks like now.
+//! Picker of a screen or window to share, with live thumbnails.
 
 use egui::{
     Align2, Color32, ColorImage, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions,
@@ -17,22 +17,19 @@ use crate::ui::widgets::{TextButton, Tone, focus_ring};
 
 const CARD: Vec2 = egui::vec2(240.0, 188.0);
 const WIDTH: f32 = 2.0 * CARD.x + space::S;
-/// How high title, lead and buttons are together, in lines of text.
+/// Height of title, lead and buttons together, in lines of text.
 const AROUND: f32 = 12.0;
-/// How often the pictures are looked at again.
 const REFRESH: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// Nothing yet.
+    /// Not chosen yet.
     Open,
-    /// Nothing is shared.
+    /// Cancelled.
     None,
     Share(ScreenSource),
 }
 
-/// The open picker.
 pub(super) struct Picker {
     listing: Option<Errand<Vec<Shareable>>>,
     found: Vec<Found>,
@@ -41,19 +38,18 @@ pub(super) struct Picker {
 
 struct Found {
     what: Shareable,
-    /// The newest picture on the GPU, and which of its slot's it is.
+    /// Newest thumbnail on the GPU, with its number in the slot.
     texture: Option<(u64, TextureHandle)>,
 }
 
 impl Picker {
-    /// Starts to look at what there is.
+    /// Starts listing screens and windows.
     pub fn open(ctx: &egui::Context, cx: &Cx) -> Self {
         let desktop = cx.desktop.clone();
         let listing = Some(Errand::start(ctx, move || desktop.shareables()));
         Self { listing, found: Vec::new(), chosen: Some(0) }
     }
 
-    /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &Cx) -> Choice {
         self.hear();
         self.drop_gone();
@@ -63,7 +59,7 @@ impl Picker {
             let lead = if self.listing.is_some() { "share-looking" } else { "share-lead" };
             ui.label(RichText::new(texts.t(lead).as_ref()).font(regular_font(sizes.body)).color(palette.muted));
             let mut shared = None;
-            // The buttons stay in view below, however many there are.
+            // The buttons stay visible below the list, however long it is.
             let window = ui.ctx().content_rect().height();
             let height = (window - 2.0 * (space::L + space::S) - AROUND * sizes.body).max(CARD.y / 2.0);
             ScrollArea::vertical().max_height(height).id_salt("what to share").show(ui, |ui| {
@@ -107,13 +103,13 @@ impl Picker {
         self.listing = None;
         self.found = found.into_iter().map(|what| Found { what, texture: None }).collect();
         if self.found.is_empty() {
-            // The system may still know what to share when it won't say what there is.
+            // The system may be able to share although it can't list.
             let whole = Shareable::new(ScreenSource::Primary, String::new(), (0, 0), Default::default());
             self.found.push(Found { what: whole, texture: None });
         }
     }
 
-    /// Takes away what was closed or pulled out. Nothing is chosen in place of the one that was.
+    /// Removes closed windows and unplugged monitors. A removed choice isn't replaced.
     fn drop_gone(&mut self) {
         let mut index = 0;
         while index < self.found.len() {
@@ -130,7 +126,7 @@ impl Picker {
         }
     }
 
-    /// One thing to share. Says whether it was asked for by a double click.
+    /// Draws one entry. Returns whether it was double-clicked.
     fn card(&mut self, ui: &mut Ui, cx: &Cx, index: usize) -> bool {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         let chosen = self.chosen == Some(index);
@@ -202,7 +198,7 @@ impl Found {
     }
 }
 
-/// A small picture in colours that egui takes (BT.601, limited range), which only thumbnails need.
+/// Converts a thumbnail to RGB (BT.601, limited range).
 fn rgb(frame: &VideoFrame) -> ColorImage {
     let (width, height) = (frame.width() as usize, frame.height() as usize);
     let [y_plane, u_plane, v_plane] = frame.planes();

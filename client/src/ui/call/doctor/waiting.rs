@@ -1,4 +1,4 @@
-//! Who waits before the door, since when, and letting them in.
+//! Cards of participants in the waiting room, with admit and refuse.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
@@ -13,22 +13,22 @@ use crate::ui::widgets::{TextButton, Tone, announce};
 use crate::ui::{Action, Cx, wording};
 
 const WIDTH: f32 = 440.0;
-/// More are in the list of people.
+/// Maximum number of cards; the list of people has the rest.
 const MOST: usize = 2;
 
-/// Whoever isn't let in yet, in the order they came.
+/// Returns the participants in the waiting room, in order of arrival.
 pub(super) fn those_who_wait(state: &CallState) -> impl Iterator<Item = &ParticipantState> {
     state.participants.iter().filter(|person| person.waiting_since.is_some())
 }
 
-/// Who has been told of.
+/// Participants already announced.
 #[derive(Default)]
 pub(super) struct Waiting {
     known: HashSet<String>,
 }
 
 impl Waiting {
-    /// A soft sound for each who is new.
+    /// Plays a soft sound for each new participant.
     pub fn follow(&mut self, cx: &mut Cx, state: &CallState) {
         self.known.retain(|identity| those_who_wait(state).any(|person| person.identity == *identity));
         let before = self.known.len();
@@ -39,7 +39,7 @@ impl Waiting {
     }
 }
 
-/// Cards over the stage. Returns what is left below, and who is to be refused.
+/// Draws cards over the stage. Returns the area below them and the participant to refuse.
 pub(super) fn banner(ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> (Rect, Option<String>) {
     let (mut left, mut refused) = (within, None);
     let mut shown = 0;
@@ -67,7 +67,7 @@ pub(super) fn banner(ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) 
     (left, refused)
 }
 
-/// All of them, at the head of the list of people.
+/// Draws all waiting participants at the top of the list of people.
 pub(in crate::ui::call) fn waiting_list(ui: &mut Ui, cx: &mut Cx, state: &CallState) {
     if !super::is_here(state, cx) {
         return;
@@ -86,7 +86,7 @@ pub(in crate::ui::call) fn waiting_list(ui: &mut Ui, cx: &mut Cx, state: &CallSt
     }
 }
 
-/// Draws one; returns its lower edge and whether they are to be refused. Admitting is asked for at once.
+/// Draws one card. Returns its lower edge and whether to refuse; admitting needs no confirmation.
 fn card(ui: &mut Ui, cx: &mut Cx, person: &ParticipantState, within: Rect) -> (f32, bool) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let name = wording::name(texts, person);
@@ -122,7 +122,7 @@ fn card(ui: &mut Ui, cx: &mut Cx, person: &ParticipantState, within: Rect) -> (f
     (rect.bottom(), refused)
 }
 
-/// "María Quispe waits since 09:31 (3 min)".
+/// Formats "María Quispe waits since 09:31 (3 min)".
 fn since(cx: &Cx, name: &str, person: &ParticipantState) -> String {
     let at = person.waiting_since.unwrap_or_else(SystemTime::now);
     let minutes = SystemTime::now().duration_since(at).map(|waited| waited.as_secs() / 60).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One chat line: ours at the right, theirs at the left.
+//! Chat message: own messages at the right, others at the left.
 
 use autamedica_api::Role;
 use egui::text::{LayoutJob, TextFormat};
@@ -14,21 +14,19 @@ use crate::ui::call::menu::menu_item;
 use crate::ui::widgets::{TextButton, Tone, announce, focus_ring};
 use crate::ui::{Cx, wording};
 
-/// Of the panel's width.
+/// Maximum width of a bubble relative to the panel.
 pub(super) const WIDEST: f32 = 0.86;
 
-/// What a person asked of a line.
 #[derive(Default)]
 pub(super) struct Asked {
-    /// Open this address.
+    /// Address to open.
     pub open: Option<String>,
-    /// Keep this file: its id and name.
+    /// File to save: id and name.
     pub save: Option<(String, String)>,
-    /// Send this failed line again: its number.
+    /// Number of a failed message to send again.
     pub again: Option<u64>,
 }
 
-/// Draws one line.
 pub(super) fn bubble(ui: &mut Ui, cx: &Cx, state: &CallState, message: &ChatMessage, previews: &mut Previews) -> Asked {
     let index = message.number;
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
@@ -55,11 +53,11 @@ pub(super) fn bubble(ui: &mut Ui, cx: &Cx, state: &CallState, message: &ChatMess
     asked
 }
 
-/// The text, with its links: to be read, selected, copied, and sent again if it failed.
+/// Draws selectable text with links, and "send again" for a failed message.
 fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Color32) -> Asked {
     let palette = Palette::of(ui);
     let room = ui.available_width() - space::S;
-    // A kiosk leads nowhere.
+    // Kiosks must not lead to other sites.
     let links = if cx.kiosk { &[][..] } else { &message.links[..] };
     let font = regular_font(cx.sizes.body);
     let mut job = LayoutJob::default();
@@ -95,7 +93,7 @@ fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Colo
         } else {
             Rect::from_min_max(pos2(0.0, first.top()), pos2(galley.size().x, last.bottom()))
         };
-        // As high as a finger wants it, as far as its bubble allows.
+        // The area is enlarged for touch as far as the bubble allows.
         let place = lines.translate(text_at.to_vec2()).expand2(vec2(0.0, space::XS));
         let response = ui.interact(place, ui.scope_id().with(("link", index, number)), Sense::click());
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Link, true, address));
@@ -120,7 +118,7 @@ fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Colo
     asked
 }
 
-/// Copies the whole line: by its menu, or by Ctrl+C while it has the keyboard. A part of it is selected with the mouse.
+/// Copies the whole message, by menu or by Ctrl+C while it has the focus. The mouse selects parts.
 fn copying(ui: &Ui, cx: &Cx, message: &ChatMessage, line: &Response, asked: &mut Asked) {
     let has_selection = || ui.ctx().plugin::<LabelSelectionState>().lock().has_selection();
     if line.has_focus() && !has_selection() && ui.input(|input| input.events.contains(&Event::Copy)) {
@@ -145,7 +143,7 @@ fn writer_and_time(cx: &Cx, state: &CallState, message: &ChatMessage) -> String 
     }
     let name = wording::name_of(cx.texts, state, &message.from, message.role);
     if let Some(teller) = &message.told_by {
-        // Only a doctor's client is believed at all.
+        // Only a doctor's client may forward the chat history.
         let teller = wording::name_of(cx.texts, state, teller, Some(Role::Doctor));
         let values =
             [("name", name.as_str().into()), ("teller", teller.as_str().into()), ("time", time.as_str().into())];

@@ -1,4 +1,4 @@
-//! The chat: what was written, and what is being written or sent.
+//! Chat tab: messages, draft, and files being sent.
 
 use std::path::PathBuf;
 
@@ -14,32 +14,30 @@ use crate::ui::desktop::{Errand, Picked};
 use crate::ui::widgets::{TextButton, Tone, focus_ring, icon_button, words};
 use crate::ui::{Action, Cx};
 
-/// A chat line longer than this isn't a chat line.
+/// Maximum length of a message in characters.
 const LONGEST: usize = 2000;
 
-/// What the chat remembers.
 #[derive(Default)]
 pub(in crate::ui::call) struct Chat {
-    /// The number of the newest line that has been seen.
+    /// Number of the newest message that was visible.
     pub seen: u64,
-    /// The next pass gives the field the keyboard.
+    /// The message field gets the focus in the next pass.
     pub wants_keyboard: bool,
     draft: String,
     previews: Previews,
     rows: Rows,
-    /// A file dialog that is open, and what its answer is for.
+    /// Open file dialog and its purpose.
     dialog: Option<(For, Errand<Picked>)>,
-    /// A path that is being typed, where there is no dialog.
+    /// Path in the text field and its purpose, where there is no dialog.
     typed: Option<(For, String)>,
-    /// The next pass gives its field the keyboard.
+    /// The path field gets the focus in the next pass.
     path_wants_keyboard: bool,
 }
 
-/// What a path is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum For {
     Sending,
-    /// Keeping the file with this id.
+    /// Save the file with this id.
     Saving(String),
 }
 
@@ -53,7 +51,6 @@ impl For {
 }
 
 impl Chat {
-    /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect) {
         self.hear_dialog(cx);
         let mut bottom = place.bottom();
@@ -93,7 +90,7 @@ impl Chat {
         }
     }
 
-    /// Files dragged over the window and let go there. Says whether one was sent.
+    /// Sends files dropped on the window. Returns whether one was sent.
     pub fn dropped(&mut self, ui: &mut Ui, cx: &mut Cx, stage: Rect) -> bool {
         if cx.kiosk {
             return false;
@@ -181,7 +178,7 @@ impl Chat {
         self.dialog = None;
     }
 
-    /// Where there is no file dialog, the path is typed. Returns its upper edge.
+    /// Draws the path field where there is no file dialog. Returns its upper edge.
     fn path_field(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) -> f32 {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         let Some((what, path)) = &mut self.typed else { return place.bottom() };
@@ -221,7 +218,7 @@ impl Chat {
     }
 }
 
-/// Tells that lines were left out. Returns its upper edge.
+/// Draws a note about omitted messages. Returns its upper edge.
 fn left_out(ui: &Ui, cx: &Cx, count: u64, place: Rect) -> f32 {
     let palette = Palette::of(ui);
     let text = cx.texts.with("chat-left-out", &[("count", count.into())]);
@@ -233,7 +230,7 @@ fn left_out(ui: &Ui, cx: &Cx, count: u64, place: Rect) -> f32 {
     rect.top() - space::XS
 }
 
-/// A field of one line, as high as its place.
+/// Draws a single-line text field that fills `place`.
 pub(in crate::ui::call) fn text_field(ui: &mut Ui, cx: &Cx, place: Rect, edit: TextEdit, hint: &str) -> egui::Response {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()

@@ -1,4 +1,4 @@
-//! A file or photo among the chat lines: what it is, how far it is, and keeping it.
+//! File or photo in the chat, with its progress and a save button.
 
 use egui::{Color32, Frame, Layout, RichText, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
@@ -10,11 +10,11 @@ use crate::theme::{Palette, bold_font, corner, regular_font, space};
 use crate::ui::widgets::{TextButton, Tone, announce, announce_picture, sign};
 use crate::ui::{Cx, wording};
 
-/// Of a photo in the chat.
+/// Maximum size of a photo in the chat.
 const PICTURE: Vec2 = egui::vec2(288.0, 220.0);
 const BAR_HEIGHT: f32 = 6.0;
 
-/// Draws one. Returns its id and name when the person wants to keep it.
+/// Draws a file. Returns its id and name when the person wants to save it.
 pub(super) fn file_line(
     ui: &mut Ui,
     cx: &Cx,
@@ -39,7 +39,7 @@ pub(super) fn file_line(
                 heading(ui, cx, &message.text, file.size);
                 progress(ui, cx, index, file);
                 let here = matches!(file.progress, FileProgress::Done | FileProgress::Saved(_));
-                // A kiosk keeps nothing of anybody.
+                // Kiosks store no personal data.
                 if here && !message.own && !cx.kiosk {
                     let text = cx.texts.t("file-save");
                     let label = cx.texts.with("file-save-named", &[("name", message.text.as_str().into())]);
@@ -70,7 +70,7 @@ fn picture(ui: &mut Ui, cx: &Cx, index: u64, name: &str, preview: Preview) {
             ui.painter().rect_filled(rect, corner::CARD / 2, Palette::of(ui).background);
             announce_picture(ui, id, rect, &label);
         }
-        // Whatever it is, it can still be kept.
+        // A file without preview can still be saved.
         Preview::None => {}
     }
 }
@@ -89,7 +89,7 @@ fn heading(ui: &mut Ui, cx: &Cx, name: &str, size: u64) {
     });
 }
 
-/// How far it is, in words and where it helps as a bar.
+/// Draws the progress as text, and as a bar where useful.
 fn progress(ui: &mut Ui, cx: &Cx, index: u64, file: &SharedFile) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let (text, color) = match &file.progress {

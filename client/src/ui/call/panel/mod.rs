@@ -1,4 +1,4 @@
-//! At the right: the chat, who is here, what was measured, and a doctor's notes.
+//! Panel at the right: chat, people, statistics, and a doctor's notes.
 
 mod bubble;
 pub(super) mod chat;
@@ -20,16 +20,15 @@ use crate::ui::Cx;
 use crate::ui::widgets::{Tone, focus_ring, icon_button};
 use chat::Chat;
 
-/// Of the open panel, unless it shows figures.
+/// Width of the open panel, except for statistics.
 const WIDTH: f32 = 368.0;
 const WIDE: f32 = 440.0;
 
-/// What the panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tab {
     Chat,
     People,
-    /// A doctor's own.
+    /// Doctors only.
     Notes,
     Statistics,
 }
@@ -54,56 +53,51 @@ impl Tab {
     }
 }
 
-/// The panel, open or not.
 #[derive(Default)]
 pub(super) struct Panel {
-    /// What it shows; `None` while it is closed.
+    /// Open tab; `None` while closed.
     pub tab: Option<Tab>,
-    /// What was asked of people in it.
+    /// Requests made on participants in the panel.
     pub asked: Vec<TileAsk>,
-    /// What it showed last, for as long as it fades out.
+    /// Last open tab, drawn while the panel fades out.
     last: Option<Tab>,
     chat: Chat,
 }
 
 impl Panel {
-    /// It is open, on this tab.
     pub fn shows(&self, tab: Tab) -> bool {
         self.tab == Some(tab)
     }
 
-    /// Opens it on this tab, or closes it if it is there.
+    /// Opens this tab, or closes the panel if it is open.
     pub fn toggle(&mut self, tab: Tab) {
         self.tab = if self.shows(tab) { None } else { Some(tab) };
         self.chat.wants_keyboard = self.shows(Tab::Chat);
     }
 
-    /// How wide it wants to be.
     pub fn width(&self, cx: &Cx) -> f32 {
         let width = if self.tab.or(self.last) == Some(Tab::Statistics) { WIDE } else { WIDTH };
         width.max(cx.sizes.body * 22.0)
     }
 
-    /// What is on screen has been seen.
+    /// Marks visible messages as read.
     pub fn follow(&mut self, state: &CallState) {
         if self.shows(Tab::Chat) {
             self.chat.seen = state.chat.newest();
         }
     }
 
-    /// Lines of the others that haven't been on screen.
+    /// Returns the number of unread messages from others.
     pub fn unread(&self, state: &CallState) -> usize {
         state.chat.iter().filter(|message| message.number > self.chat.seen && !message.own).count()
     }
 
-    /// Files that somebody drags onto the window.
     pub fn dropped(&mut self, ui: &mut Ui, cx: &mut Cx, stage: Rect) {
         if self.chat.dropped(ui, cx, stage) {
             self.tab = Some(Tab::Chat);
         }
     }
 
-    /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, doctor: &mut Doctor, place: Rect) {
         let palette = Palette::of(ui);
         self.last = self.tab.or(self.last);
@@ -122,7 +116,7 @@ impl Panel {
         }
     }
 
-    /// The current one with its name, the others by their icons.
+    /// Draws the tabs: the current one with its name, the others as icons.
     fn tabs(&mut self, ui: &Ui, cx: &Cx, state: &CallState, place: Rect) {
         let (palette, sizes) = (Palette::of(ui), cx.sizes);
         let mut tabs = vec![Tab::Chat, Tab::People];

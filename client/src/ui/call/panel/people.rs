@@ -1,4 +1,4 @@
-//! Who is here, ourselves first, and who waits.
+//! List of people: the local participant first, then the others and the waiting room.
 
 use autamedica_api::Role;
 use autamedica_engine::ConnectionQuality;
@@ -14,7 +14,7 @@ use crate::ui::call::{doctor, present};
 use crate::ui::widgets::{Tone, icon_button, initials};
 use crate::ui::{Cx, wording};
 
-/// Draws the list. What is asked of somebody goes into `asked`.
+/// Draws the list. Requests made on participants are added to `asked`.
 pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, asked: &mut Vec<TileAsk>) {
     let texts = cx.texts;
     ui.scope_builder(UiBuilder::new().max_rect(place).id_salt("people"), |ui| {
@@ -39,7 +39,6 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, ask
     });
 }
 
-/// One of the others, with what can be asked of them.
 fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, asked: &mut Vec<TileAsk>) {
     let texts = cx.texts;
     let name = wording::name(texts, other);
@@ -78,18 +77,17 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, ask
     });
 }
 
-/// What a person's row tells.
 struct Line<'a> {
-    /// Their name, or what they are: of this the initials.
+    /// Name, or else role; the initials come from this.
     name: &'a str,
-    /// The same as it is written, which may say more.
+    /// Displayed name, possibly with additions.
     shown: &'a str,
     role: &'a str,
     muted: bool,
     quality: ConnectionQuality,
 }
 
-/// A person's row; at its right `keep` stays free. Returns where it lies.
+/// Draws a participant's row, leaving `keep` points free at its right. Returns its area.
 fn row(ui: &mut Ui, cx: &Cx, line: &Line, keep: f32) -> Rect {
     let Line { name, shown, role, muted, quality } = *line;
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);

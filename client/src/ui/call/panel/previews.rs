@@ -1,4 +1,4 @@
-//! Photos of the chat, made ready to show away from the UI thread.
+//! Previews of photos in the chat, decoded off the UI thread.
 
 use std::collections::HashMap;
 
@@ -12,40 +12,39 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use crate::call::{LARGEST_PREVIEW, Photo};
 use crate::ui::desktop::Errand;
 
-/// The longest side of a photo that is shown, in pixels.
+/// Maximum side of a photo, in pixels.
 const LONGEST_SIDE: u32 = 8192;
-/// The most pixels of a photo that is shown.
+/// Maximum number of a photo's pixels.
 const MOST_PIXELS: u64 = 14_000_000;
-/// The most memory that decoding a photo may take, in bytes.
+/// Maximum memory for decoding a photo, in bytes.
 const MOST_MEMORY: u64 = 48 << 20;
-/// What is kept on the GPU has no side longer than this.
+/// Maximum side of a texture.
 const SHOWN_SIDE: usize = 640;
-/// The most photos that are kept ready while they are out of sight.
+/// Maximum number of cached previews that are not visible.
 const MOST_OUT_OF_SIGHT: usize = 4;
 
-/// What there is of a photo.
 pub(super) enum Preview {
     Ready(TextureHandle),
     Coming,
-    /// It can't be shown.
+    /// The photo can't be decoded.
     None,
 }
 
 struct Entry {
     state: State,
-    /// The pass in which it was on screen last.
+    /// Last pass in which it was visible.
     shown: u64,
 }
 
 enum State {
-    /// Another one is being decoded.
+    /// Another photo is being decoded.
     Waiting,
     Decoding(Errand<Option<ColorImage>>),
     Ready(TextureHandle),
     Broken,
 }
 
-/// The photos of this call, by the number of their line.
+/// Previews of this call by message number.
 #[derive(Default)]
 pub(super) struct Previews {
     entries: HashMap<u64, Entry>,
@@ -53,12 +52,11 @@ pub(super) struct Previews {
 }
 
 impl Previews {
-    /// A pass begins.
     pub fn begin(&mut self) {
         self.pass += 1;
     }
 
-    /// The photo of this line, which is on screen. Photos are decoded beside, one at a time.
+    /// Returns the preview of a visible photo. Photos are decoded in the background, one at a time.
     pub fn get(&mut self, ctx: &egui::Context, line: u64, photo: &Photo) -> Preview {
         let is_decoding = |entry: &Entry| matches!(entry.state, State::Decoding(_));
         let idle = !self.entries.values().any(is_decoding);
@@ -76,10 +74,10 @@ impl Previews {
         }
     }
 
-    /// A pass ends: forgets the photos that have been out of sight longest.
+    /// Ends a pass: drops the previews that have been invisible longest.
     pub fn end(&mut self) {
         let pass = self.pass;
-        // Ends what was being decoded when it went out of sight, which the next one waits for.
+        // Collects finished work on invisible photos, which the next photo waits for.
         self.entries.retain(|_, entry| match &entry.state {
             State::Decoding(errand) => entry.shown == pass || matches!(errand.poll(), Ok(None)),
             State::Waiting => entry.shown == pass,
@@ -100,7 +98,6 @@ impl Previews {
 }
 
 impl Entry {
-    /// Takes what has been decoded.
     fn follow(&mut self, ctx: &egui::Context, line: u64) {
         let State::Decoding(errand) = &self.state else { return };
         self.state = match errand.poll() {
@@ -110,17 +107,18 @@ impl Entry {
             }
             Ok(Some(None)) | Err(_) => State::Broken,
         };
-        // The next one may begin.
+        // The next photo can be decoded now.
         ctx.request_repaint();
     }
 }
 
-/// JPEG or PNG, made small. What isn't one, is damaged, or would take too much memory, is `None`.
+/// Decodes and shrinks a JPEG or PNG. Returns `None` for other formats, damaged files and those that need too much
+/// memory.
 fn decode(bytes: &[u8]) -> Option<ColorImage> {
     if bytes.starts_with(&[0xFF, 0xD8]) { jpeg(bytes) } else { png(bytes) }
 }
 
-/// Whether a photo of this size may be decoded, when each pixel takes so many bytes meanwhile.
+/// Returns whether a photo of this size may be decoded at this number of bytes per pixel.
 fn is_allowed(width: u64, height: u64, bytes_per_pixel: u64) -> bool {
     let pixels = width * height;
     let side = u64::from(LONGEST_SIDE);
@@ -135,7 +133,7 @@ fn jpeg(bytes: &[u8]) -> Option<ColorImage> {
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().ok()?;
     let info = decoder.info()?;
-    // A progressive one is held as 16-bit coefficients until it is whole.
+    // A progressive JPEG is held as 16-bit coefficients until it is complete.
     let coefficients = if info.sof.is_sequential_dct() { 0 } else { 2 * u64::from(info.components) };
     if !is_allowed(info.width.into(), info.height.into(), 3 + coefficients) {
         return None;
@@ -151,7 +149,7 @@ fn png(bytes: &[u8]) -> Option<ColorImage> {
     limits.max_alloc = Some(MOST_MEMORY);
     let decoder = image::codecs::png::PngDecoder::with_limits(std::io::Cursor::new(bytes), limits).ok()?;
     let ((width, height), color) = (decoder.dimensions(), decoder.color_type());
-    // What isn't read as it is, is converted to four bytes.
+    // Other formats are converted to four bytes per pixel.
     let converted = if is_read_as_it_is(color) { 0 } else { 4 };
     if !is_allowed(width.into(), height.into(), u64::from(color.bytes_per_pixel()) + converted) {
         return None;
@@ -180,7 +178,7 @@ fn rgba(pixel: &[u8]) -> [u8; 4] {
     [pixel[0], pixel[1], pixel[2], pixel[3]]
 }
 
-/// Each pixel of the smaller picture is the mean of those it stands for.
+/// Shrinks a picture: each pixel is the mean of those that it replaces.
 fn small(width: usize, height: usize, pixel: impl Fn(usize) -> [u8; 4]) -> ColorImage {
     let step = width.max(height).div_ceil(SHOWN_SIDE).max(1);
     let (w, h) = ((width / step).max(1), (height / step).max(1));

@@ -1,4 +1,4 @@
-//! The chat's lines as rows of different heights, of which only those on screen are laid out.
+//! Virtual list of chat messages: only visible rows are laid out.
 
 use std::collections::HashMap;
 
@@ -10,24 +10,24 @@ use crate::call::{CallState, ChatMessage};
 use crate::theme::space;
 use crate::ui::Cx;
 
-/// Rows beyond the edges that are drawn too, in points: the keyboard and a screen reader get to the next ones.
+/// Distance in points beyond the visible area in which rows are drawn too, so that keyboard and screen readers reach
+/// them.
 const MARGIN: f32 = 80.0;
-/// Height of a file's line, until it has been drawn, in points.
+/// Estimated height in points of a file's row before it is drawn.
 const FILE_HEIGHT: f32 = 90.0;
-/// Height of a photo's line, until it has been drawn, in points.
+/// Estimated height in points of a photo's row before it is drawn.
 const PHOTO_HEIGHT: f32 = 330.0;
 
-/// Heights of the rows.
 #[derive(Default)]
 pub(super) struct Rows {
-    /// By the line's number, as last drawn.
+    /// Height by message number, as last drawn.
     heights: HashMap<u64, f32>,
-    /// What all heights depend on: the width and the size of the text.
+    /// Width and text size, on which all heights depend.
     layout: (f32, f32),
 }
 
 impl Rows {
-    /// Draws the rows that lie within `seen`, which is relative to the first row's upper edge.
+    /// Draws the rows within `seen`, which is relative to the first row's upper edge.
     pub fn show(&mut self, ui: &mut Ui, cx: &Cx, state: &CallState, seen: Rect, previews: &mut Previews) -> Asked {
         let layout = (ui.available_width(), cx.sizes.body);
         if self.layout != layout {
@@ -56,14 +56,14 @@ impl Rows {
         previews.end();
         ui.expand_to_include_rect(Rect::from_min_size(origin, vec2(ui.available_width(), top)));
         if changed {
-            // How far the list can be scrolled is known only now.
+            // The scroll range is known only now.
             ui.ctx().request_discard("heights of chat lines");
             ui.ctx().request_repaint();
         }
         asked
     }
 
-    /// A row's height, guessed as long as it hasn't been drawn.
+    /// Returns a row's height, estimated until it is drawn.
     fn height(&self, message: &ChatMessage) -> f32 {
         if let Some(height) = self.heights.get(&message.number) {
             return *height;
@@ -83,7 +83,7 @@ impl Rows {
     }
 }
 
-/// Draws one row. Returns its height.
+/// Draws a row. Returns its height.
 fn draw(
     ui: &mut Ui,
     cx: &Cx,

@@ -1,4 +1,4 @@
-//! What was measured: the last minute as curves, and each track in figures.
+//! Statistics tab: plots of the last minute, and figures of each track.
 
 use egui::{Color32, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 use egui_plot::{Line, Plot, PlotPoints};
@@ -10,19 +10,17 @@ use crate::theme::{Palette, bold_font, corner, regular_font, space};
 use crate::ui::widgets::announce;
 use crate::ui::{Cx, wording};
 
-/// What a curve shows, in seconds.
+/// Time span of a plot in seconds.
 const SECONDS: f64 = 60.0;
 const PLOT_HEIGHT: f32 = 88.0;
 
-/// One curve of a plot.
 struct Curve<'a> {
-    /// What it is, with its newest value.
+    /// Legend with the newest value.
     text: String,
     color: Color32,
     value: &'a dyn Fn(&StatisticsSample) -> f64,
 }
 
-/// Draws the panel.
 pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &CallState, place: Rect) {
     let (palette, texts) = (Palette::of(ui), cx.texts);
     ui.scope_builder(UiBuilder::new().max_rect(place).id_salt("statistics"), |ui| {
@@ -87,14 +85,14 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &CallState, place: Rect) {
     });
 }
 
-/// A minute as curves, with their newest values in words above them.
+/// Draws a plot with its legend above.
 fn plot(ui: &mut Ui, cx: &Cx, state: &CallState, title: &str, curves: &[Curve]) {
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     ui.label(RichText::new(cx.texts.t(title)).font(bold_font(sizes.body)).color(palette.text));
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = space::XXS;
         for curve in curves {
-            // The line's colour, then what it stands for: colour alone says nothing to many.
+            // The legend has colour and text: some people can't distinguish the colours.
             let (key, _) = ui.allocate_exact_size(Vec2::new(space::M, sizes.caption), Sense::hover());
             let line = egui::Stroke::new(3.0, curve.color);
             ui.painter().hline(key.x_range(), key.center().y, line);
@@ -147,7 +145,6 @@ fn plot(ui: &mut Ui, cx: &Cx, state: &CallState, title: &str, curves: &[Curve]) 
     ui.add_space(space::XS);
 }
 
-/// One track in figures.
 fn track(ui: &mut Ui, cx: &Cx, state: &CallState, index: usize, track: &TrackStatistics) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let whose = match &track.identity {
@@ -187,7 +184,7 @@ fn track(ui: &mut Ui, cx: &Cx, state: &CallState, index: usize, track: &TrackSta
     announce(ui, ui.scope_id().with(("track", index)), rect, &format!("{title}: {}", text.replace('\n', ", ")));
 }
 
-/// One digit after the point, as the language writes it.
+/// Formats one decimal place with the language's decimal separator.
 fn decimal(cx: &Cx, value: f64) -> String {
     wording::decimal(cx.texts, value)
 }

@@ -1,30 +1,29 @@
-//! Where tiles lie: a grid with pages, or one picture on the stage with a strip of faces beside it.
+//! Layouts of the stage: a paged grid, or a spotlight with a strip of tiles.
 
 use egui::{Rect, Vec2, pos2, vec2};
 
 use crate::theme::space;
 
 pub(super) const WIDESCREEN: f32 = 16.0 / 9.0;
-/// More faces on one page than this can't be told apart.
+/// Maximum number of tiles on a page; more faces are hard to recognise.
 const MOST_TILES: usize = 12;
-/// A tile smaller than this shows no face: there are pages instead.
+/// Minimum size of a tile; more participants are split into pages.
 const LEAST_TILE: Vec2 = vec2(176.0, 99.0);
 const STRIP_WIDTH: std::ops::RangeInclusive<f32> = 144.0..=288.0;
 
-/// One page of a grid.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Page {
-    /// Which of the others are on it.
+    /// Range of other participants on this page.
     pub people: std::ops::Range<usize>,
-    /// Their places, in order, then our own if it is shown.
+    /// Tile areas in order; the last is the self-view if shown.
     pub tiles: Vec<Rect>,
-    /// Its number, from zero.
+    /// Page number, from zero.
     pub number: usize,
-    /// How many there are; at least one.
+    /// Number of pages; at least one.
     pub count: usize,
 }
 
-/// The page `wanted` (or the last one) of `people` others, with ourselves on each if `own`.
+/// Lays out page `wanted` (or the last one) of `people` others, with the self-view on each if `own`.
 pub(super) fn page(place: Rect, people: usize, own: bool, wanted: usize) -> Page {
     let own = usize::from(own);
     let most = (1..=MOST_TILES).rev().find(|count| fits(place, *count)).unwrap_or(1);
@@ -33,7 +32,7 @@ pub(super) fn page(place: Rect, people: usize, own: bool, wanted: usize) -> Page
     let number = wanted.min(count - 1);
     let first = number * each;
     let last = (first + each).min(people);
-    // Each page has tiles of one size, so that leafing doesn't make faces jump: the last one may have gaps.
+    // All pages have tiles of one size, so that faces stay in place while paging. The last page may have gaps.
     let tiles = if count > 1 { grid(place, each + own) } else { grid(place, people + own) };
     let mut tiles: Vec<Rect> = tiles.into_iter().take(last - first + own).collect();
     if tiles.is_empty() {
@@ -47,7 +46,7 @@ fn fits(place: Rect, count: usize) -> bool {
     size.x >= LEAST_TILE.x && size.y >= LEAST_TILE.y
 }
 
-/// `count` tiles that fill `place` as well as tiles near 16:9 can; a last row that isn't full is centred.
+/// Fills `place` with `count` tiles of about 16:9. An incomplete last row is centred.
 pub(super) fn grid(place: Rect, count: usize) -> Vec<Rect> {
     let count = count.max(1);
     let area = |columns: usize| {
@@ -75,19 +74,19 @@ fn tile(place: Rect, count: usize, columns: usize) -> Vec2 {
     (place.size() - gaps) / vec2(columns as f32, rows as f32)
 }
 
-/// One picture large, faces in a column at its right.
+/// One large picture with a strip of tiles at its right.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Spotlight {
     pub main: Rect,
-    /// The faces' places from the top: the others', then our own if it is shown.
+    /// Tile areas from the top: others, then the self-view if shown.
     pub strip: Vec<Rect>,
-    /// How many of the others have a place.
+    /// Number of others that have a tile.
     pub people: usize,
-    /// Where the number of those without one is told.
+    /// Area that shows the number of others without a tile.
     pub rest: Option<Rect>,
 }
 
-/// For `people` others beside the main picture, and ourselves if `own`.
+/// Lays out `people` others beside the main picture, and the self-view if `own`.
 pub(super) fn spotlight(place: Rect, people: usize, own: bool) -> Spotlight {
     let own = usize::from(own);
     if people + own == 0 {
@@ -96,7 +95,7 @@ pub(super) fn spotlight(place: Rect, people: usize, own: bool) -> Spotlight {
     let roomy = (place.width() * 0.2).clamp(*STRIP_WIDTH.start(), *STRIP_WIDTH.end()).round();
     let size_of = |width: f32| vec2(width, (width / WIDESCREEN).round());
     let slots_of = |size: Vec2| (((place.height() + space::S) / (size.y + space::S)).floor() as usize).max(1);
-    // Where many are there, their faces are smaller, so that more of them are seen.
+    // Tiles shrink before others are left out.
     let smaller = std::iter::successors(Some(roomy), |width| Some((width - space::M).max(*STRIP_WIDTH.start())));
     let width = smaller
         .take_while(|width| *width > *STRIP_WIDTH.start())
@@ -106,7 +105,7 @@ pub(super) fn spotlight(place: Rect, people: usize, own: bool) -> Spotlight {
     let main = place.with_max_x(place.right() - width - space::S);
     let slots = slots_of(size);
     let all_fit = people + own <= slots;
-    // One slot tells how many more there are.
+    // One slot shows the number of the others.
     let shown = if all_fit { people } else { slots.saturating_sub(own + 1) };
     let at = |index: usize| {
         let top = place.top() + index as f32 * (size.y + space::S);

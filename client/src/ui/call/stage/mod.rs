@@ -1,5 +1,4 @@
-//! Where the pictures are: one large, several in a grid, or one on the stage with faces beside it; ourselves in the
-//! corner.
+//! Stage of the call: one large picture, a grid, or a spotlight with a strip; the self-view in a corner.
 
 mod layout;
 mod own;
@@ -21,42 +20,37 @@ use crate::ui::{Cx, wording};
 pub(super) use own::OwnView;
 pub(super) use tile::{TileAsk, pixels};
 
-/// In a stage wider than this, there is room between the labels at its left and right.
+/// Width in points from which there is space between the labels at the left and right.
 const ROOMY: f32 = 900.0;
 
-/// Somebody's picture that a person wants large.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pin {
     pub identity: String,
-    /// Their screen, not their camera.
+    /// Screen share rather than camera.
     pub screen: bool,
 }
 
-/// What the stage remembers.
 #[derive(Default)]
 pub(super) struct StageView {
-    /// What somebody wants large.
     pub pin: Option<Pin>,
-    /// Ourselves, in the corner or a tile.
+    /// Self-view, in the corner or a tile.
     pub own: OwnView,
     page: usize,
-    /// Somebody else has been in the call.
+    /// Another participant has been in the call.
     met: bool,
-    /// When the connection was last being restored.
+    /// Time of the last reconnection.
     away: Option<Instant>,
 }
 
-/// What came of drawing it.
 #[derive(Default)]
 pub(super) struct Drawn {
-    /// The pictures of others that are on screen.
+    /// Visible pictures of others.
     pub tiles: Vec<Tile>,
-    /// What was asked of a tile.
     pub asked: Vec<TileAsk>,
 }
 
 impl StageView {
-    /// Draws all pictures but our own in the corner, which [`OwnView::corner`] draws.
+    /// Draws all pictures except a self-view in the corner, which [`OwnView::corner`] draws.
     pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, places: &Places) -> Drawn {
         let brightness = if state.phase == CallPhase::InCall { 1.0 } else { DIMMED };
         let people: Vec<&ParticipantState> = present(state).collect();
@@ -71,7 +65,7 @@ impl StageView {
             _ => Alone::First,
         };
         let mut stage = Stage { ui, cx, state, videos, brightness, pin: self.pin.clone(), drawn: Drawn::default() };
-        // What mustn't be covered keeps clear of the labels above and of the bar below.
+        // Essential content keeps clear of the labels above and of the bar below.
         let clear = places.stage.with_min_y(places.stage.top() + places.label_height);
         let clear = clear.with_max_y(places.bar.top() - space::S);
         match (&people[..], self.main(&people)) {
@@ -95,17 +89,17 @@ impl StageView {
         stage.drawn
     }
 
-    /// Whether our own picture lies in the corner rather than in a tile.
+    /// Returns whether the self-view is in the corner rather than in a tile.
     pub fn own_is_in_corner(&self, state: &CallState) -> bool {
         let people: Vec<_> = present(state).collect();
         people.len() < 2 && self.main(&people).is_none()
     }
 
-    /// What takes the stage: what was pinned, else the first screen.
+    /// Returns the main picture of a spotlight: the pinned one, else the first screen share.
     fn main<'a>(&self, people: &[&'a ParticipantState]) -> Option<(&'a ParticipantState, bool)> {
         let pinned = self.pin.as_ref().and_then(|pin| {
             let person = people.iter().find(|person| person.identity == pin.identity)?;
-            // Of the only other person a pinned camera changes nothing.
+            // Pinning the camera of the only other participant changes nothing.
             (pin.screen || people.len() > 1 || person.screen.is_some()).then_some((*person, pin.screen))
         });
         pinned.or_else(|| people.iter().find(|person| person.screen.is_some()).map(|person| (*person, true)))
@@ -120,7 +114,7 @@ impl StageView {
         }
     }
 
-    /// To the other pages of a grid.
+    /// Draws the buttons to the other pages of a grid.
     fn leaf(&mut self, ui: &Ui, cx: &Cx, place: Rect, page: &layout::Page) {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         let side = Vec2::splat(sizes.control);
@@ -147,7 +141,7 @@ impl StageView {
         self.page = to;
         let values = [("page", (page.number as u64 + 1).into()), ("pages", (page.count as u64).into())];
         let text = texts.with("page-of", &values);
-        // Between the labels above the grid, where there is room between them.
+        // The buttons are between the labels if there is space, else below them.
         let rise = if place.width() > ROOMY { space::XS + 2.0 * sizes.body } else { 0.0 };
         let at = place.center_top() + vec2(0.0, space::XS - rise);
         let galley = ui.painter().layout_no_wrap(text.clone(), bold_font(sizes.caption), palette.text);
@@ -158,18 +152,18 @@ impl StageView {
     }
 }
 
-/// Why nobody else is seen.
+/// Reason why no other participant is visible.
 #[derive(Clone, Copy)]
 enum Alone {
-    /// Nobody has come yet.
+    /// Nobody has joined yet.
     First,
-    /// Whoever was there has left.
+    /// All others have left.
     Left,
-    /// The connection is lost, or just back: nobody is seen who may well be there.
+    /// The connection is lost or just restored: others may still be present.
     Unknown,
 }
 
-/// What drawing one pass needs.
+/// Context of one pass.
 struct Stage<'a> {
     ui: &'a Ui,
     cx: &'a Cx<'a>,
@@ -181,7 +175,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Nobody else is seen.
+    /// Draws the text shown while no other participant is visible.
     fn alone(&self, place: Rect, who: Alone) {
         let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(self.ui));
         let waits = self.state.participants.iter().any(|person| person.waiting_since.is_some());
@@ -217,7 +211,7 @@ impl Stage<'_> {
         painter.galley(at, galley, palette.muted);
     }
 
-    /// Three or more people: all alike, ourselves last.
+    /// Draws three or more participants in equal tiles, the self-view last.
     fn grid(&mut self, people: &[&ParticipantState], page: &layout::Page, own: bool) {
         let radius = if page.tiles.len() > 6 { corner::THUMB } else { corner::VIDEO };
         for (person, tile) in people[page.people.clone()].iter().zip(&page.tiles) {
@@ -228,7 +222,7 @@ impl Stage<'_> {
         }
     }
 
-    /// A screen or a pinned person takes the stage, with the faces beside it.
+    /// Draws a screen share or pinned participant large, with a strip of tiles.
     fn spotlight(
         &mut self,
         place: Rect,
@@ -236,7 +230,7 @@ impl Stage<'_> {
         (main, screen): (&ParticipantState, bool),
         own: bool,
     ) {
-        // Whoever shows a screen is also seen beside it; whoever is large isn't seen twice.
+        // A sharer's camera is in the strip too; a large camera isn't repeated there.
         let beside = || people.iter().filter(|person| screen || person.identity != main.identity);
         let places = layout::spotlight(place, beside().count(), own);
         if screen {
@@ -255,7 +249,7 @@ impl Stage<'_> {
         }
     }
 
-    /// The main picture is somebody's screen.
+    /// Draws a screen share as the main picture.
     fn screen(&mut self, place: Rect, sharer: &ParticipantState) {
         let palette = Palette::of(self.ui);
         let name = wording::name(self.cx.texts, sharer);
@@ -273,7 +267,7 @@ impl Stage<'_> {
         }
     }
 
-    /// How many more there are than the strip has room for.
+    /// Draws the number of participants that the strip has no space for.
     fn rest(&self, place: Rect, count: usize) {
         let palette = Palette::of(self.ui);
         self.ui.painter().rect_filled(place, corner::THUMB, palette.surface);

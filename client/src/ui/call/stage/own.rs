@@ -1,4 +1,4 @@
-//! Ourselves: a small picture that lies in a corner, or in a tile among others. It can be moved and hidden.
+//! Self-view: a picture in a corner or in a tile; can be moved and hidden.
 
 use egui::{Align2, Event, EventFilter, Key, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
@@ -16,14 +16,13 @@ use crate::ui::widgets::{Tone, announce_picture, focus_ring, icon_button};
 
 const WIDTH: std::ops::RangeInclusive<f32> = 128.0..=288.0;
 
-/// Where our own picture lies, and whether.
 #[derive(Default)]
 pub(in crate::ui::call) struct OwnView {
-    /// The person doesn't want to see it.
+    /// The person has hidden it.
     pub hidden: bool,
     right_half: Option<bool>,
     lower_half: Option<bool>,
-    /// How far it is from its corner while somebody drags it.
+    /// Offset from its corner during a drag.
     dragged: Vec2,
 }
 
@@ -36,12 +35,12 @@ impl OwnView {
         self.lower_half.unwrap_or(true)
     }
 
-    /// Where it lies in its corner; `None` when it is hidden.
+    /// Returns its area in the corner; `None` while hidden.
     pub fn place(&self, places: &Places) -> Option<Rect> {
         (!self.hidden).then(|| self.home(places))
     }
 
-    /// Its corner's place: below the labels; beside the bar where there is room, above it otherwise.
+    /// Returns its area in the corner: below the labels, and beside the bar if there is space, else above it.
     fn home(&self, places: &Places) -> Rect {
         let width = (places.stage.width() * 0.2).clamp(*WIDTH.start(), *WIDTH.end()).round();
         let size = vec2(width, (width / WIDESCREEN).round());
@@ -57,7 +56,7 @@ impl OwnView {
         Rect::from_min_size(pos2(left, top), size)
     }
 
-    /// Draws it in its corner. It follows a drag and then goes to the nearest corner; with the keyboard, arrows move it.
+    /// Draws it in its corner. It can be dragged or moved with the arrow keys, and snaps to the nearest corner.
     pub fn corner(&mut self, ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, places: &Places) {
         if self.hidden {
             return;
@@ -124,7 +123,7 @@ impl OwnView {
 }
 
 impl Stage<'_> {
-    /// Ourselves in a tile.
+    /// Draws the self-view in a tile.
     pub(super) fn own(&mut self, place: Rect) {
         draw(self.ui, self.cx, self.state, self.videos, place);
         let label = self.cx.texts.t("self-view");
@@ -137,7 +136,7 @@ fn draw(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, place: Rect) {
     let camera = &state.camera;
     let sends = !camera.muted && matches!(camera.device, DeviceState::On { .. } | DeviceState::Starting);
     let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
-    // Our own picture is drawn along with the others'; only without them is it worth a pass of its own.
+    // The self-view is redrawn together with other pictures; it requests repaints only without them.
     let others = present(state).any(|person| person.camera.is_some() || person.screen.is_some());
     let look = Look {
         fit: Fit::Cover,

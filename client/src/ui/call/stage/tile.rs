@@ -1,4 +1,4 @@
-//! One person's tile: their picture or a card in its place, their name, and what can be asked of it.
+//! Tile of a participant: picture or placeholder, name, and actions.
 
 use autamedica_api::Role;
 use egui::{Align2, Id, Popup, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
@@ -13,27 +13,27 @@ use crate::ui::video::{Fit, Look, PictureId, PictureKind};
 use crate::ui::widgets::{announce, announce_picture, focus_ring, initials, words};
 use crate::ui::wording;
 
-/// What a person asked of a tile.
+/// Request made on a tile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ui::call) enum TileAsk {
-    /// Hold this large, or nothing any more.
+    /// Pin this picture, or unpin.
     Pin(Option<Pin>),
-    /// Doctor: mute them.
+    /// Mute this participant (doctors only).
     Mute(String),
-    /// Doctor: let this observer speak, or no longer.
+    /// Allow or forbid this observer to speak (doctors only).
     Permit(String, bool),
-    /// Doctor: send them out.
+    /// Remove this participant (doctors only).
     Remove(String),
 }
 
-/// How large a place of this size is on screen.
+/// Converts a size in points to pixels.
 pub(in crate::ui::call) fn pixels(ui: &Ui, size: Vec2) -> (u32, u32) {
     let pixels = size * ui.pixels_per_point();
     (pixels.x.round().max(1.0) as u32, pixels.y.round().max(1.0) as u32)
 }
 
 impl Stage<'_> {
-    /// The picture of somebody, if there is one already; says that it is on screen.
+    /// Draws a participant's picture if a frame is available, and records that it is visible.
     pub(super) fn picture(
         &mut self,
         place: Rect,
@@ -54,7 +54,7 @@ impl Stage<'_> {
         self.videos.show(self.ui, place, &id, slot, look)
     }
 
-    /// One of the others. With `labelled`, their name is on the tile, which can be pinned.
+    /// Draws another participant. `labelled` tiles have a name and can be pinned.
     pub(super) fn person(&mut self, place: Rect, person: &ParticipantState, fit: Fit, radius: f32, labelled: bool) {
         let palette = Palette::of(self.ui);
         let name = wording::name(self.cx.texts, person);
@@ -69,7 +69,7 @@ impl Stage<'_> {
             };
             self.placeholder(place, &person.identity, &name, key, radius, person.speaking && !labelled);
         }
-        // In its frame everything keeps its place, whatever the picture's shape.
+        // Elements of a labelled tile keep their place whatever the picture's shape.
         let seen = shown.unwrap_or(place);
         if labelled {
             self.interact(id, seen, &label, person, false);
@@ -77,7 +77,7 @@ impl Stage<'_> {
             announce_picture(self.ui, id, seen, &label);
         }
         if person.speaking {
-            // Of the only other person one sees that they speak; a frame that comes and goes would only disturb.
+            // With one other participant it is clear who speaks, and a flickering ring would distract.
             if labelled {
                 let ring = Stroke::new(FOCUS_WIDTH, palette.ok);
                 self.ui.painter().rect_stroke(seen, radius, ring, StrokeKind::Inside);
@@ -90,7 +90,7 @@ impl Stage<'_> {
         }
     }
 
-    /// Double click, Enter or the menu hold a tile large; the doctor's menu has more.
+    /// Handles pinning by double click, Enter or menu; the doctor's menu has further actions.
     pub(super) fn interact(&mut self, id: Id, rect: Rect, label: &str, person: &ParticipantState, screen: bool) {
         let texts = self.cx.texts;
         let response = self.ui.interact(rect, id, Sense::click());
@@ -123,7 +123,6 @@ impl Stage<'_> {
         });
     }
 
-    /// A card in the place of a picture.
     fn placeholder(&self, place: Rect, identity: &str, name: &str, key: &str, radius: f32, speaking: bool) {
         let (palette, sizes) = (Palette::of(self.ui), self.cx.sizes);
         let painter = self.ui.painter();
@@ -152,7 +151,7 @@ impl Stage<'_> {
         }
     }
 
-    /// Name, role, connection, and what is off.
+    /// Draws name, role, connection and mute state.
     fn person_tag(&self, tile: Rect, person: &ParticipantState, name: &str) {
         let role = self.cx.texts.t(wording::role(person.role));
         let role = (name != role).then_some(role.as_ref());
@@ -171,13 +170,13 @@ impl Stage<'_> {
         announce(self.ui, self.ui.scope_id().with(("quality", &person.identity)), place, &text);
     }
 
-    /// A name on a tile, with what is off. Returns where it lies.
+    /// Draws a name with the mute state. Returns its area.
     pub(super) fn name_tag(&self, tile: Rect, identity: &str, name: &str, role: Option<&str>, muted: bool) -> Rect {
         name_tag(self.ui, self.cx, tile, identity, name, role, muted)
     }
 }
 
-/// A name on a tile, with what is off. Returns where it lies.
+/// Draws a name with the mute state. Returns its area.
 pub(super) fn name_tag(
     ui: &Ui,
     cx: &crate::ui::Cx,
@@ -192,7 +191,7 @@ pub(super) fn name_tag(
     let icon_size = sizes.caption * 1.2;
     let icon_room = if muted { icon_size + space::XXS } else { 0.0 };
     let room = tile.width() - 2.0 * space::S - 2.0 * space::XS - icon_room;
-    // The connection's bars have their place at the right, if the name leaves one.
+    // The connection's bars take the right side if the name leaves space.
     let role_room = room - icon_size - 4.0 * space::XS;
     let mut job = egui::text::LayoutJob::simple_singleline(name.to_owned(), bold_font(sizes.caption), palette.text);
     job.wrap = egui::text::TextWrapping::truncate_at_width(room.max(sizes.title));
