@@ -30,6 +30,8 @@ pub(crate) enum ServerEvent {
     Candidate { from: String, candidate: Candidate },
     Extension { from: String, extension: Extension },
     Stats { from: String, stats: ConnectionStats },
+    /// The consultation was moved over to an SFU.
+    Moved,
     Error(String),
 }
 
@@ -80,6 +82,7 @@ impl ServerEvent {
                 let stats = ConnectionStats::deserialize(&data["stats"]).ok().filter(is_finite);
                 Self::Stats { from: from()?, stats: stats.ok_or(EventError::Stats)? }
             }
+            "transport-changed" if data["transport"] == "sfu" => Self::Moved,
             "error" => Self::Error(shorten(data["message"].as_str().unwrap_or_default())),
             _ => return Err(EventError::Unknown),
         })
@@ -182,6 +185,7 @@ mod tests {
             ("user-joined", json!({ "userId": "a\u{7}" }), EventError::User),
             ("room-joined", json!([]), EventError::User),
             ("constructor", json!({}), EventError::Unknown),
+            ("transport-changed", json!({ "transport": "p2p" }), EventError::Unknown),
         ] {
             assert_eq!(ServerEvent::parse(name, &data).err(), Some(error), "{name}");
         }

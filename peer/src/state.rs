@@ -40,6 +40,8 @@ pub enum Phase {
     Present(Presence),
     /// The signaling server refused the user for good.
     Refused(Refusal),
+    /// The consultation was moved over to an SFU.
+    Moved,
 }
 
 /// One presence of the peer. Each one needs a new `Room`.

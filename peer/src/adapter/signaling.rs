@@ -42,6 +42,10 @@ impl Adapter {
             ServerEvent::RoomJoined(users) => self.on_room_joined(users),
             ServerEvent::UserJoined(user) => self.on_user(user),
             ServerEvent::Error(message) => self.on_error(message),
+            ServerEvent::Moved => {
+                self.end_session(Departure::Left);
+                self.set_phase(Phase::Moved);
+            }
             ServerEvent::UserLeft { from } => {
                 if let Some(session) = self.session.as_ref().filter(|session| session.user.id == from) {
                     match session.client {
