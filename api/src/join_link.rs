@@ -100,6 +100,7 @@ impl JoinLink {
         &self.server
     }
 
+    /// Returns the code.
     pub fn code(&self) -> &JoinCode {
         &self.code
     }

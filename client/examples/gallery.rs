@@ -269,6 +269,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             id: Id::new("4821").expect("a valid id"),
             room_name: "consultation-4821".into(),
         }),
+        direct_as: None,
         planned_end: None,
     }));
     match name {

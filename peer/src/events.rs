@@ -22,14 +22,37 @@ pub(crate) struct User {
 pub(crate) enum ServerEvent {
     RoomJoined(Vec<User>),
     UserJoined(User),
-    UserLeft { from: String },
-    CallInit { from: String },
-    CallEnd { from: String },
-    Offer { from: String, description: Box<Description>, extension: Option<Extension> },
-    Answer { from: String, description: Box<Description>, extension: Option<Extension> },
-    Candidate { from: String, candidate: Candidate },
-    Extension { from: String, extension: Extension },
-    Stats { from: String, stats: ConnectionStats },
+    UserLeft {
+        from: String,
+    },
+    CallInit {
+        from: String,
+    },
+    CallEnd {
+        from: String,
+    },
+    Offer {
+        from: String,
+        description: Box<Description>,
+        extension: Option<Extension>,
+    },
+    Answer {
+        from: String,
+        description: Box<Description>,
+        extension: Option<Extension>,
+    },
+    Candidate {
+        from: String,
+        candidate: Candidate,
+    },
+    Extension {
+        from: String,
+        extension: Extension,
+    },
+    Stats {
+        from: String,
+        stats: ConnectionStats,
+    },
     /// The consultation was moved over to an SFU.
     Moved,
     Error(String),

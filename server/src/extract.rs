@@ -3,8 +3,8 @@
 use std::io::Read as _;
 
 use autamedica_api::{
-    AddObserver, Check, CreateConsultation, ErrorCode, Feedback, GiveConsent, Id, InvalidId, Join, MoveConsultation,
-    MuteParticipant, PermitObserver, QualitySample, StartRecording, StopRecording, consultation_of,
+    AddObserver, ChangeTransport, Check, CreateConsultation, ErrorCode, Feedback, GiveConsent, Id, InvalidId, Join,
+    MoveConsultation, MuteParticipant, PermitObserver, QualitySample, StartRecording, StopRecording, consultation_of,
 };
 use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
@@ -42,6 +42,7 @@ impl JsonBody for AddObserver {
     const REQUIRED: &'static [&'static str] = &["observerId"];
 }
 impl JsonBody for PermitObserver {}
+impl JsonBody for ChangeTransport {}
 
 /// Checks that the required fields are present.
 ///

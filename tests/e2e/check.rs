@@ -24,7 +24,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 fn entrance(server: &str) -> Result<Entrance> {
-    Ok(Entrance { backend: Client::new()?, server: server.parse()?, start_backend: None, key: None })
+    Ok(Entrance { backend: Client::new()?, server: server.parse()?, start_backend: None, key: None, transport: None })
 }
 
 fn consultation() -> Result<JoinTarget> {

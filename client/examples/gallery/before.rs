@@ -152,6 +152,7 @@ fn consultation(n: i64, state: ConsultationState) -> ConsultationDetails {
         live_at: None,
         ended_at: None,
         language: autamedica_api::Language::Es,
+        transport: Default::default(),
         recordings: if state == ConsultationState::Ended { 3 } else { 0 },
     }
 }

@@ -29,7 +29,7 @@ fn two_apps_call_each_other_without_an_sfu() {
             assert!(person.state().direct);
         }
         clinic.kill_sfu();
-        [&patient, &doctor].map(wait_for_picture);
+        [&patient, &doctor].into_iter().for_each(wait_for_picture);
 
         doctor.ask(CallCommand::SendChat("500 mg".into()));
         assert_eq!(patient.wait_for_line("500 mg").from, "doctor-1");
@@ -43,7 +43,7 @@ fn two_apps_call_each_other_without_an_sfu() {
         });
         doctor.wait_for("nobody else", |state| state.participants.is_empty() && state.phase == CallPhase::InCall);
         let patient = clinic.enter(&consultation.patient_link);
-        [&patient, &doctor].map(wait_for_picture);
+        [&patient, &doctor].into_iter().for_each(wait_for_picture);
     }
 }
 
@@ -52,7 +52,7 @@ fn a_direct_call_moves_over_to_the_sfu() {
     let clinic = Clinic::open();
     let consultation = clinic.consultation("direct-moved", |body| body.transport = Some(Transport::P2p));
     let [patient, doctor] = [clinic.enter(&consultation.patient_link), clinic.enter(&consultation.doctor_link)];
-    [&patient, &doctor].map(wait_for_picture);
+    [&patient, &doctor].into_iter().for_each(wait_for_picture);
     doctor.ask(CallCommand::MoveToSfu);
     for person in [&patient, &doctor] {
         person.wait_for("the SFU", |state| !state.direct && state.phase == CallPhase::InCall);
@@ -81,7 +81,7 @@ fn the_doctor_ends_a_direct_call_for_both() {
     let clinic = Clinic::open();
     let consultation = clinic.consultation("direct-end", |body| body.transport = Some(Transport::P2p));
     let [patient, doctor] = [clinic.enter(&consultation.patient_link), clinic.enter(&consultation.doctor_link)];
-    [&patient, &doctor].map(wait_for_picture);
+    [&patient, &doctor].into_iter().for_each(wait_for_picture);
     let details: serde_json::Value = clinic.get("/api/consultations/direct-end");
     assert_eq!((&details["state"], &details["transport"]), (&"live".into(), &"p2p".into()));
     doctor.ask(CallCommand::EndForAll);

@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     check, consultations, control, day, feedback, health, ice, join, metrics, observers, place, quality, recording,
-    rooms, sfu_admission, sfu_events,
+    rooms, sfu_admission, sfu_events, transport,
 };
 use crate::state::AppState;
 
