@@ -259,6 +259,7 @@ pub fn consultation(id: &str, state: ConsultationState) -> ConsultationDetails {
         live_at: None,
         ended_at: None,
         language: autamedica_api::Language::Es,
+        transport: Default::default(),
         recordings: 0,
     }
 }
