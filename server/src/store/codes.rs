@@ -302,6 +302,7 @@ mod tests {
                 wanted,
                 e2ee: false,
                 language: autamedica_api::Language::Es,
+                transport: autamedica_api::Transport::Sfu,
                 room_sid: "RM_a".to_owned(),
                 by,
             };
