@@ -58,8 +58,8 @@ fn a_direct_call_moves_over_to_the_sfu() {
         person.wait_for("the SFU", |state| !state.direct && state.phase == CallPhase::InCall);
         wait_for_picture(person);
     }
-    let rooms: serde_json::Value = clinic.get("/api/rooms/active");
-    assert_eq!(rooms[0]["numParticipants"], 2, "{rooms}");
+    let stats: serde_json::Value = clinic.get("/api/rooms/consultation-direct-moved/stats");
+    assert_eq!(stats["totalParticipants"], 2, "{stats}");
 }
 
 #[test]
