@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use autamedica_api::{Id, Role, Timestamp, Transport};
+use autamedica_api::{Id, Role, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use socketioxide::extract::SocketRef;
 use socketioxide::socket::Sid;
 
 use super::admitted::Admitted;
-use crate::state::AppState;
 
 /// Maximum number of users in a room.
 const PEOPLE: usize = 2;
@@ -120,14 +119,6 @@ impl Peers {
     /// Returns the peers in a room.
     pub fn in_room(&self, room: &Id) -> Vec<Peer> {
         lock(&self.rooms).get(room).cloned().unwrap_or_default()
-    }
-}
-
-/// Sends everybody in a room over to the SFU.
-pub fn leave_for_sfu(state: &AppState, room: &Id) {
-    for peer in state.peers.in_room(room) {
-        peer.say("transport-changed", &json!({"roomId": peer.room_id, "transport": Transport::Sfu}));
-        state.peers.leave(room, peer.socket.id);
     }
 }
 

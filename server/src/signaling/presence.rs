@@ -1,6 +1,7 @@
 //! Who is in the rooms of consultations that go from peer to peer, noted as the SFU's participants are.
 
 use autamedica_api::{Id, Timestamp, Transport};
+use serde_json::json;
 
 use super::admitted::Proof;
 use super::peers::Peer;
@@ -46,6 +47,14 @@ pub(super) async fn changed(state: &AppState, room: &Id) {
     };
     if let Err::<(), sqlx::Error>(error) = noting.await {
         tracing::warn!(%error, "who is in a room isn't noted yet");
+    }
+}
+
+/// Sends the participants of a room over to the SFU.
+pub fn leave_for_sfu(state: &AppState, room: &Id) {
+    for peer in state.peers.in_room(room) {
+        peer.say("transport-changed", &json!({"roomId": peer.room_id, "transport": Transport::Sfu}));
+        state.peers.leave(room, peer.socket.id);
     }
 }
 
