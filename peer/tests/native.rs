@@ -181,6 +181,35 @@ async fn an_engine_resumes_and_reconnects_fully() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_cut_off_while_it_negotiates_recovers() -> Result<()> {
+    let server = Signaling::start("ana", "luis")?;
+    let mut both = Both::meet(&server, ROOM).await?;
+    both.see_and_hear().await?;
+    let numbers = (both.ana.presence(0).await?.number, both.luis.presence(0).await?.number);
+    both.calls.0.share().await?;
+    // The offer passes, its answer doesn't.
+    both.cable.hold();
+    let subscribed = |event| matches!(event, RoomEvent::TrackSubscribed { .. }).then_some(());
+    both.calls.1.wait("the screen", subscribed).await?;
+    both.cable.cut();
+    let Both { mut ana, mut luis, cable, mut calls, media } = both;
+    let is_resumed = tokio::select! {
+        biased;
+        presence = ana.presence(numbers.0) => presence.map(|_| false),
+        event = calls.0.wait("resuming", |event| matches!(event, RoomEvent::Reconnected).then_some(())) => event.map(|()| true),
+    }?;
+    if is_resumed {
+        return Both { ana, luis, cable, calls, media }.see_and_hear().await;
+    }
+    // This engine sets its previous answer then, which doesn't fit the new offer, and reconnects fully.
+    let (of_luis, of_ana) = (ana.presence(numbers.0).await?, luis.presence(numbers.1).await?);
+    drop((calls, media));
+    let (mut a, mut b) = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
+    let media = tokio::try_join!(a.media(), b.media())?;
+    Both { ana, luis, cable, calls: (a, b), media }.see_and_hear().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_token_of_the_presence_opens_the_loopback_port() -> Result<()> {
     let server = Signaling::start("ana", "luis")?;
     let mut ana = Caller::start(&server, ROOM, "ana").await?;

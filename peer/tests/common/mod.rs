@@ -180,6 +180,18 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Publishes a second video that sends nothing.
+    pub async fn share(&self) -> Result<LocalTrackPublication> {
+        let source = NativeVideoSource::new(VideoResolution { width: WIDTH, height: HEIGHT }, true)?;
+        let track = LocalVideoTrack::create_video_track("screen", source)?;
+        let options = TrackPublishOptions { source: TrackSource::Screenshare, simulcast: false, ..Default::default() };
+        let participant = self.room.local_participant();
+        let publishing = participant.publish_track(LocalTrack::Video(track), options);
+        Ok(soon("screen", publishing).await??)
+    }
+}
+
 /// Media received from the peer.
 pub struct Media {
     pub video: VideoStream,
