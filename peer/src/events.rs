@@ -6,21 +6,43 @@ use thiserror::Error;
 
 use crate::candidate::Candidate;
 use crate::extension::{Extension, KEY};
+use crate::reason::Reason;
 use crate::sdp::{Description, SdpError};
+use crate::session::Client;
 use crate::state::ConnectionStats;
 use crate::text::{is_plain, shorten};
+
+/// Kind of client that native apps name when they join.
+const NATIVE: &str = "native";
 
 /// User in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) role: String,
+    /// Kind of the user's client, if the server tells it.
+    pub(crate) client: Option<Client>,
+}
+
+impl User {
+    /// User of whom only the id is known.
+    pub(crate) fn of_id(id: String) -> Self {
+        Self { id, role: String::new(), client: None }
+    }
 }
 
 /// Event from the server. `from` is the id of the user that it comes from.
 #[derive(Debug)]
 pub(crate) enum ServerEvent {
-    RoomJoined(Vec<User>),
+    /// `tells_clients`: the server tells which users are native.
+    RoomJoined {
+        users: Vec<User>,
+        tells_clients: bool,
+    },
+    /// The server put this side out of the room.
+    RoomLeft {
+        reason: String,
+    },
     UserJoined(User),
     UserLeft {
         from: String,
@@ -55,7 +77,7 @@ pub(crate) enum ServerEvent {
     },
     /// The consultation was moved over to an SFU.
     Moved,
-    Error(String),
+    Error(Reason),
 }
 
 /// Reason why an event was dropped.
@@ -80,8 +102,10 @@ impl ServerEvent {
         Ok(match name {
             "room-joined" => {
                 let users = data["users"].as_array().ok_or(EventError::User)?;
-                Self::RoomJoined(users.iter().take(8).map(user).collect::<Result<_, _>>()?)
+                let users = users.iter().take(8).map(user).collect::<Result<_, _>>()?;
+                Self::RoomJoined { users, tells_clients: data["client"] == NATIVE }
             }
+            "room-left" => Self::RoomLeft { reason: shorten(data["reason"].as_str().unwrap_or_default()) },
             "user-joined" => Self::UserJoined(user(data)?),
             "user-left" => Self::UserLeft { from: from()? },
             "call-init" => Self::CallInit { from: from()? },
@@ -106,7 +130,7 @@ impl ServerEvent {
                 Self::Stats { from: from()?, stats: stats.ok_or(EventError::Stats)? }
             }
             "transport-changed" if data["transport"] == "sfu" => Self::Moved,
-            "error" => Self::Error(shorten(data["message"].as_str().unwrap_or_default())),
+            "error" => Self::Error(Reason::of_event(data)),
             _ => return Err(EventError::Unknown),
         })
     }
@@ -122,7 +146,8 @@ fn user_id(data: &Value) -> Result<String, EventError> {
 
 fn user(data: &Value) -> Result<User, EventError> {
     let role = data["role"].as_str().filter(|role| is_plain(role)).unwrap_or_default();
-    Ok(User { id: user_id(data)?, role: role.to_owned() })
+    let client = (data["client"] == NATIVE).then_some(Client::Native);
+    Ok(User { id: user_id(data)?, role: role.to_owned(), client })
 }
 
 fn description(payload: &Value) -> Result<(Box<Description>, Option<Extension>), EventError> {
@@ -159,7 +184,7 @@ impl ClientEvent {
             payload
         };
         let (name, field, payload) = match self {
-            Self::JoinRoom => ("join-room", "", Value::Null),
+            Self::JoinRoom => ("join-room", "client", json!(NATIVE)),
             Self::LeaveRoom => ("leave-room", "", Value::Null),
             Self::CallEnd => ("call-end", "", Value::Null),
             Self::Offer { sdp, extension } => ("offer", "offer", describe("offer", sdp, extension)),

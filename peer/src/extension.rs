@@ -26,6 +26,12 @@ pub(crate) struct Extension {
     pub(crate) instance: String,
     /// Number of the media session. Both sides have to be in the same one; the lower number begins anew.
     pub(crate) epoch: u32,
+    /// Instance of the receiver, once the sender knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<String>,
+    /// Number of the offer that this message has or answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offer: Option<u32>,
     /// Sender's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
@@ -76,6 +82,7 @@ impl Extension {
         let mut sids = HashSet::new();
         is_id(&self.instance, 64)
             && self.epoch <= MAX_EPOCH
+            && self.peer.as_deref().is_none_or(|peer| is_id(peer, 64))
             && self.name.as_deref().is_none_or(is_plain)
             && self.tracks.as_ref().is_none_or(|tracks| {
                 tracks.len() <= MAX_TRACKS && tracks.iter().all(|track| track.is_valid() && sids.insert(&track.sid))
@@ -141,6 +148,8 @@ mod tests {
         let extension = Extension {
             instance: "a1".into(),
             epoch: 3,
+            peer: Some("b1".into()),
+            offer: Some(2),
             name: Some("Ana".into()),
             tracks: Some(vec![track]),
             demand: Some(demand),
@@ -157,6 +166,8 @@ mod tests {
             ("instance", json!("")),
             ("epoch", json!(-1)),
             ("epoch", json!(4_000_000)),
+            ("peer", json!("a|b")),
+            ("offer", json!(-1)),
             ("name", json!("a\nb")),
             ("tracks", json!([track, track])),
             ("tracks", json!([{ "sid": "TR_a|b", "kind": 1, "source": 1 }])),

@@ -16,6 +16,7 @@ mod options;
 mod outbox;
 mod peer;
 mod random;
+mod reason;
 mod sdp;
 mod session;
 mod socketio;

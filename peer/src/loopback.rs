@@ -9,6 +9,7 @@ use livekit_protocol as lk;
 use lk::signal_request::Message as EngineRequest;
 use lk::signal_response::Message as Response;
 use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -28,6 +29,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Interval of pongs that the engine didn't ask for: it sends no pings while it resumes, but still expects pongs.
 const PONG_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_MESSAGE: usize = 1024 * 1024;
+/// Largest request of [`VALIDATIONS`].
+const MAX_VALIDATION: u64 = 16 * 1024;
+/// Requests by which the engine asks whether its token is valid, after it was refused.
+const VALIDATIONS: [&[u8]; 2] = [b"GET /rtc/validate", b"GET /rtc/v1/validate"];
 const MAX_QUEUED: usize = 256;
 
 /// Message from a connection of the engine.
@@ -46,9 +51,19 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Queues a message. Returns `false` if the engine is gone or too slow.
-    pub(crate) fn send(&self, response: Response) -> bool {
-        self.responses.try_send(response).is_ok()
+    /// A link without connection. Returns what the engine would get.
+    #[cfg(test)]
+    pub(crate) fn for_tests(id: u64, capacity: usize) -> (Self, mpsc::Receiver<Response>) {
+        let (responses, queue) = mpsc::channel(capacity);
+        (Self { id, responses }, queue)
+    }
+
+    /// Queues a message.
+    ///
+    /// # Errors
+    /// The message, if the engine is gone or too slow.
+    pub(crate) fn send(&self, response: Response) -> Result<(), Box<Response>> {
+        self.responses.try_send(response).map_err(|error| Box::new(error.into_inner()))
     }
 }
 
@@ -93,6 +108,11 @@ pub(crate) async fn serve(listener: TcpListener, access: Arc<Access>, inputs: mp
 }
 
 async fn serve_one(stream: TcpStream, id: u64, access: &Access, inputs: &mpsc::Sender<EngineInput>) {
+    if is_validation(&stream).await {
+        // An engine that doesn't wait for the answer needs none.
+        let _ = tokio::time::timeout(HANDSHAKE_TIMEOUT, validate(stream, access)).await;
+        return;
+    }
     let mut start = Start::default();
     #[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
     let check = |request: &Upgrade, response: Accept| match admit(request, access) {
@@ -138,6 +158,29 @@ async fn serve_one(stream: TcpStream, id: u64, access: &Access, inputs: &mpsc::S
     // The engine may be gone already.
     let _ = socket.close(None).await;
     let _ = inputs.send(EngineInput::Disconnected(id)).await;
+}
+
+async fn is_validation(stream: &TcpStream) -> bool {
+    let mut first = [0; 32];
+    let peeked = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.peek(&mut first)).await;
+    let Ok(Ok(length)) = peeked else { return false };
+    VALIDATIONS.iter().any(|validation| first[..length].starts_with(validation))
+}
+
+/// Answers whether a token is valid. An engine whose token isn't gives up at once instead of after many attempts.
+async fn validate(mut stream: TcpStream, access: &Access) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let mut limited = (&mut stream).take(MAX_VALIDATION);
+    while !request.ends_with(b"\r\n\r\n") && limited.read_buf(&mut request).await? > 0 {}
+    let text = String::from_utf8_lossy(&request);
+    let mut headers = text.lines().filter_map(|line| line.split_once(": "));
+    let authorization = headers.find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    let token = authorization.and_then(|(_, value)| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let status = match access.check(token) {
+        Admission::Admitted { .. } => "200 OK",
+        Admission::Refused => "401 Unauthorized",
+    };
+    stream.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes()).await
 }
 
 fn encode(response: Response) -> Message {

@@ -32,9 +32,24 @@ impl Outbox {
         self.engine.pop_front()
     }
 
-    /// Takes the next message to the peer.
-    pub(crate) fn next_to_peer(&mut self) -> Option<ClientEvent> {
-        self.peer.pop_front()
+    /// Puts a message to the engine back that was not sent.
+    pub(crate) fn return_to_engine(&mut self, message: Response) {
+        self.engine.push_front(message);
+    }
+
+    /// Drops all messages to the engine.
+    pub(crate) fn clear_engine(&mut self) {
+        self.engine.clear();
+    }
+
+    /// The next message to the peer. [`sent_to_peer`](Self::sent_to_peer) removes it.
+    pub(crate) fn next_to_peer(&self) -> Option<&ClientEvent> {
+        self.peer.front()
+    }
+
+    /// Removes the next message to the peer.
+    pub(crate) fn sent_to_peer(&mut self) {
+        self.peer.pop_front();
     }
 }
 

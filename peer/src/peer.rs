@@ -12,8 +12,8 @@ use crate::access::Access;
 use crate::adapter::Adapter;
 use crate::error::StartError;
 use crate::loopback::{self, EngineInput};
-use crate::options::PeerOptions;
-use crate::socketio::{self, Client, Incoming};
+use crate::options::{PeerOptions, Secret};
+use crate::socketio::{self, Client, Credentials, Incoming};
 use crate::state::{ConnectionStats, PeerState, Phase, Signaling};
 use crate::{random, text};
 
@@ -26,6 +26,7 @@ const LEAVE_TIME: Duration = Duration::from_millis(300);
 pub struct Peer {
     state: watch::Receiver<PeerState>,
     stats: mpsc::Sender<ConnectionStats>,
+    token: watch::Sender<Secret>,
 }
 
 impl Peer {
@@ -45,14 +46,16 @@ impl Peer {
                 return Err(StartError::Text(name));
             }
         }
-        let address = socketio::address(&options.signaling_url, &options.user_id, &options.token)?;
+        let address = socketio::address(&options.signaling_url)?;
         let instance = random::hex::<16>()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("ws://{}", listener.local_addr()?);
         let access = Arc::new(Access::default());
         let (inputs, engine) = mpsc::channel(MAX_QUEUED);
         let server = tokio::spawn(loopback::serve(listener, access.clone(), inputs));
-        let (socket, incoming) = Client::start(address);
+        let (token, newest) = watch::channel(options.token.clone());
+        let credentials = Credentials { user_id: options.user_id.clone(), token: newest };
+        let (socket, incoming) = Client::start(address, credentials);
         let initial = PeerState { signaling: Signaling::Connecting, phase: Phase::Joining, peer_stats: None };
         let (state, snapshot) = watch::channel(initial);
         let (stats, local_stats) = mpsc::channel(4);
@@ -62,12 +65,17 @@ impl Peer {
             tokio::time::sleep(LEAVE_TIME).await;
             server.abort();
         });
-        Ok(Self { state: snapshot, stats })
+        Ok(Self { state: snapshot, stats, token })
     }
 
     /// The newest state, and its changes. They end when the call has ended.
     pub fn state(&self) -> watch::Receiver<PeerState> {
         self.state.clone()
+    }
+
+    /// Replaces the token for the signaling server, which expires during a long call. The next connection uses it.
+    pub fn set_token(&self, token: Secret) {
+        self.token.send_replace(token);
     }
 
     /// Sends statistics to the peer. Those that come faster than they can be sent are dropped.

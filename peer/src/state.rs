@@ -99,8 +99,10 @@ pub enum Departure {
 pub enum Refusal {
     /// The token is not valid here.
     Token(String),
-    /// The room was not opened, for example because two users are in it.
+    /// The room was not opened or is closed to the user, for example because the consultation is over.
     Room(String),
+    /// Another connection of the same user took the place of this one.
+    Replaced,
 }
 
 /// Statistics that the two sides show each other.

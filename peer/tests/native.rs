@@ -10,7 +10,7 @@ use autamedica_engine::{ConnectionState, DisconnectReason, Room, RoomEvent, Room
 use autamedica_peer::{
     Capabilities, ConnectionQuality, ConnectionStats, Departure, Peer, Phase, Refusal, Secret, Signaling as Connection,
 };
-use common::{BAD_TOKEN, Call, Caller, Media, ROOM, Signaling, options, rounds, soon};
+use common::{BAD_TOKEN, Cable, Call, Caller, Media, ROOM, Signaling, options, rounds, soon};
 
 const ANA_HZ: f64 = 440.0;
 const LUIS_HZ: f64 = 1000.0;
@@ -19,6 +19,8 @@ const LUIS_HZ: f64 = 1000.0;
 struct Both {
     ana: Caller,
     luis: Caller,
+    /// Connects the engine of `ana` with its adapter.
+    cable: Cable,
     calls: (Call, Call),
     media: (Media, Media),
 }
@@ -31,20 +33,20 @@ impl Both {
         let (of_luis, of_ana) = (ana.presence(0).await?, luis.presence(0).await?);
         assert_eq!((of_ana.user_id.as_str(), of_ana.name.as_str()), ("ana", "ana's name"));
         assert_eq!((of_luis.capabilities, of_luis.role.as_str()), (Capabilities::NATIVE, "patient"));
-        let calls = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
-        let (mut a, mut b) = calls;
+        let cable = Cable::start(&of_luis.url).await?;
+        let (mut a, mut b) =
+            tokio::try_join!(ana.connect_by(cable.url(), &of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
         let metadata = a.room.remote_participants()[0].metadata();
         assert!(metadata.contains(r#""role":"patient""#) && metadata.contains(r#""userId":"luis""#), "{metadata}");
         let media = tokio::try_join!(a.media(), b.media())?;
-        Ok(Self { ana, luis, calls: (a, b), media })
+        Ok(Self { ana, luis, cable, calls: (a, b), media })
     }
 
     async fn see_and_hear(&mut self) -> Result<()> {
         let (ana, luis) = (&mut self.media.0, &mut self.media.1);
         for (who, media, hz) in [("ana", ana, LUIS_HZ), ("luis", luis, ANA_HZ)] {
-            let (received, sent) = media.watch(90).await?;
-            eprintln!("{who} sees {received:.1} of {sent:.1} frames per second");
-            assert!(received > 0.75 * sent, "{who}: {received} of {sent}");
+            let rate = media.watch(90).await?;
+            eprintln!("{who} sees {rate:.1} frames per second");
             media.hear(hz).await?;
         }
         Ok(())
@@ -64,7 +66,6 @@ async fn chat(from: &Call, to: &mut Call, text: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: sometimes media or a resumption never comes; the app doesn't use this crate yet"]
 async fn two_apps_see_hear_and_chat() -> Result<()> {
     let server = Signaling::start("ana", "luis")?;
     let mut both = Both::meet(&server, ROOM).await?;
@@ -85,13 +86,12 @@ async fn two_apps_see_hear_and_chat() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: sometimes media or a resumption never comes; the app doesn't use this crate yet"]
 async fn a_peer_leaves_and_returns() -> Result<()> {
     let server = Signaling::start("ana", "luis")?;
     let mut both = Both::meet(&server, ROOM).await?;
     for round in 1..=rounds(1) {
         let number = both.ana.presence(0).await?.number;
-        let Both { mut ana, luis, calls: (mut at_ana, at_luis), media } = both;
+        let Both { mut ana, luis, cable, calls: (mut at_ana, at_luis), media } = both;
         drop((luis, at_luis, media));
         let left = Phase::Waiting { departure: Some(Departure::CallEnded) };
         ana.wait("the departure", |state| (state.phase == left).then_some(())).await?;
@@ -106,7 +106,7 @@ async fn a_peer_leaves_and_returns() -> Result<()> {
         let (of_luis, of_ana) = (ana.presence(number).await?, luis.presence(0).await?);
         let (mut a, mut b) = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
         let media = tokio::try_join!(a.media(), b.media())?;
-        both = Both { ana, luis, calls: (a, b), media };
+        both = Both { ana, luis, cable, calls: (a, b), media };
         eprintln!("round {round}");
         both.see_and_hear().await?;
     }
@@ -132,7 +132,6 @@ async fn a_third_user_and_a_bad_token_are_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: sometimes media or a resumption never comes; the app doesn't use this crate yet"]
 async fn media_goes_on_while_the_signaling_server_is_away() -> Result<()> {
     let mut server = Signaling::start("ana", "luis")?;
     let mut both = Both::meet(&server, ROOM).await?;
@@ -160,24 +159,54 @@ async fn media_goes_on_while_the_signaling_server_is_away() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: sometimes media or a resumption never comes; the app doesn't use this crate yet"]
 async fn an_engine_resumes_and_reconnects_fully() -> Result<()> {
     let server = Signaling::start("ana", "luis")?;
     let mut both = Both::meet(&server, ROOM).await?;
     let numbers = (both.ana.presence(0).await?.number, both.luis.presence(0).await?.number);
-    both.calls.0.room.simulate_scenario(SimulateScenario::SignalReconnect).await?;
+    // The engine can't resume while the answer to an offer with a new track is outstanding.
+    both.see_and_hear().await?;
+    both.cable.cut();
     both.calls.0.wait("resuming", |event| matches!(event, RoomEvent::Reconnected).then_some(())).await?;
     both.see_and_hear().await?;
     assert_eq!((both.ana.presence(0).await?.number, both.luis.presence(0).await?.number), numbers);
 
     both.calls.0.room.simulate_scenario(SimulateScenario::FullReconnect).await?;
-    let Both { mut ana, mut luis, calls, media } = both;
+    let Both { mut ana, mut luis, cable, calls, media } = both;
     // A new PeerConnection on one side needs one on the other.
     let (of_luis, of_ana) = (ana.presence(numbers.0).await?, luis.presence(numbers.1).await?);
     drop((calls, media));
     let (mut a, mut b) = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
     let media = tokio::try_join!(a.media(), b.media())?;
-    Both { ana, luis, calls: (a, b), media }.see_and_hear().await
+    Both { ana, luis, cable, calls: (a, b), media }.see_and_hear().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_cut_off_while_it_negotiates_recovers() -> Result<()> {
+    let server = Signaling::start("ana", "luis")?;
+    let mut both = Both::meet(&server, ROOM).await?;
+    both.see_and_hear().await?;
+    let numbers = (both.ana.presence(0).await?.number, both.luis.presence(0).await?.number);
+    both.calls.0.share().await?;
+    // The offer passes, its answer doesn't.
+    both.cable.hold();
+    let subscribed = |event| matches!(event, RoomEvent::TrackSubscribed { .. }).then_some(());
+    both.calls.1.wait("the screen", subscribed).await?;
+    both.cable.cut();
+    let Both { mut ana, mut luis, cable, mut calls, media } = both;
+    let is_resumed = tokio::select! {
+        biased;
+        presence = ana.presence(numbers.0) => presence.map(|_| false),
+        event = calls.0.wait("resuming", |event| matches!(event, RoomEvent::Reconnected).then_some(())) => event.map(|()| true),
+    }?;
+    if is_resumed {
+        return Both { ana, luis, cable, calls, media }.see_and_hear().await;
+    }
+    // This engine sets its previous answer then, which doesn't fit the new offer, and reconnects fully.
+    let (of_luis, of_ana) = (ana.presence(numbers.0).await?, luis.presence(numbers.1).await?);
+    drop((calls, media));
+    let (mut a, mut b) = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
+    let media = tokio::try_join!(a.media(), b.media())?;
+    Both { ana, luis, cable, calls: (a, b), media }.see_and_hear().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,6 +220,12 @@ async fn only_the_token_of_the_presence_opens_the_loopback_port() -> Result<()> 
         soon("an answer", Room::connect(&presence.url, token, options)).await.map(|outcome| outcome.err())
     };
     assert!(attempt("guess").await?.is_some());
+    // An engine that was refused asks why. Without an answer it tries again for half a minute.
+    let validate = format!("{}/rtc/v1/validate", presence.url.replace("ws://", "http://"));
+    for (token, status) in [("guess", 401), (presence.token.expose(), 200)] {
+        let answer = reqwest::Client::new().get(&validate).bearer_auth(token).send().await?;
+        assert_eq!(answer.status().as_u16(), status);
+    }
     drop(luis);
     ana.wait("the departure", |state| matches!(state.phase, Phase::Waiting { .. }).then_some(())).await?;
     assert!(attempt(presence.token.expose()).await?.is_some(), "the token of a past presence");

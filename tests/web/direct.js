@@ -30,7 +30,7 @@ function emit(name, data) {
 /** Connects and resolves with the users in the room. */
 export async function join(url, roomId, userId, toneHz) {
   room = roomId;
-  const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720, frameRate: 30 } });
+  const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 360, frameRate: 30 } });
   await audio.resume();
   const tone = new OscillatorNode(audio, { frequency: toneHz });
   const microphone = new MediaStreamAudioDestinationNode(audio, { channelCount: 1 });

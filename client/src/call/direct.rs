@@ -215,6 +215,7 @@ fn quality(sample: &StatisticsSample) -> ConnectionQuality {
 fn end_reason(refusal: &Refusal, was_in: bool) -> EndReason {
     tracing::info!(?refusal, "signaling refuses us");
     match refusal {
+        Refusal::Replaced => EndReason::JoinedElsewhere,
         _ if was_in => EndReason::Removed,
         Refusal::Token(_) | Refusal::Room(_) => EndReason::NotAllowed,
     }

@@ -7,7 +7,6 @@ use super::Adapter;
 use crate::livekit::{self, Identity};
 use crate::loopback::{EngineInput, Link, Start, now};
 use crate::options::PeerOptions;
-use crate::session::Session;
 
 impl Adapter {
     pub(crate) fn on_engine(&mut self, input: EngineInput) {
@@ -25,25 +24,32 @@ impl Adapter {
         // The link of an earlier presence is closed by dropping it.
         let Some(session) = self.session.as_mut().filter(|session| session.number == start.presence) else { return };
         if start.reconnect && session.joined {
-            link.send(livekit::reconnect(&self.options.ice_servers));
-            link.send(livekit::update(session.identity(), session.tracks()));
-            self.link = Some(link);
+            if link.send(livekit::reconnect(&self.options.ice_servers)).is_ok() {
+                session.forget_offer();
+                self.link = Some(link);
+                self.is_resuming = true;
+            }
             return;
         }
         if session.joined {
             // A new PeerConnection can't continue the peer's old one.
             tracing::info!("engine reconnects fully; session rebuilt");
             self.link = Some(link);
-            self.rebuild();
+            self.is_resuming = false;
+            self.rebuild(true);
             return;
         }
-        session.joined = true;
         let PeerOptions { room_id, user_id, display_name, role, .. } = &self.options;
         let metadata = livekit::metadata(role, room_id, user_id);
         let local = Identity { id: user_id, name: display_name, metadata: &metadata };
         let (peer, tracks) = (session.identity(), session.tracks());
-        link.send(livekit::join(room_id, local, peer, tracks, &self.options.ice_servers));
+        if link.send(livekit::join(room_id, local, peer, tracks, &self.options.ice_servers)).is_err() {
+            // The engine closed the connection already.
+            return;
+        }
+        session.joined = true;
         self.link = Some(link);
+        self.is_resuming = false;
         if let Some(offer) = start.offer {
             session.on_engine_offer(&offer, &mut self.outbox);
         }
@@ -51,6 +57,11 @@ impl Adapter {
 
     fn on_request(&mut self, request: EngineRequest) {
         let (Some(session), outbox) = (&mut self.session, &mut self.outbox) else { return };
+        // An engine without remote description sends no state before its offer.
+        if self.is_resuming && matches!(request, EngineRequest::SyncState(_) | EngineRequest::Offer(_)) {
+            self.is_resuming = false;
+            session.resend_to_engine(outbox);
+        }
         match request {
             EngineRequest::PingReq(ping) => {
                 let pong = lk::Pong { last_ping_timestamp: ping.timestamp, timestamp: now() };
@@ -58,7 +69,7 @@ impl Adapter {
             }
             EngineRequest::Offer(offer) => session.on_engine_offer(&offer.sdp, outbox),
             EngineRequest::Answer(answer) => session.on_engine_answer(answer.sdp, outbox),
-            EngineRequest::Trickle(trickle) => Session::on_engine_candidate(&trickle.candidate_init, outbox),
+            EngineRequest::Trickle(trickle) => session.on_engine_candidate(&trickle, outbox),
             EngineRequest::AddTrack(request) => session.add_track(request, outbox),
             EngineRequest::Mute(mute) => session.on_mute(&mute, outbox),
             EngineRequest::Subscription(update) => session.on_subscription(update, outbox),

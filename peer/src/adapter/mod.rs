@@ -2,11 +2,13 @@
 
 mod engine;
 mod signaling;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::sync::Arc;
 
-use timers::{HELLO_TIMEOUT, Timer, Timers};
+use timers::{Backoff, HELLO_TIMEOUT, NATIVE_HELLO_TIMEOUT, Timer, Timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -20,10 +22,17 @@ use crate::outbox::Outbox;
 use crate::random;
 use crate::session::{Client, Session};
 use crate::socketio;
-use crate::state::{Capabilities, ConnectionStats, Departure, PeerState, Phase, Presence, Signaling};
+use crate::state::{Capabilities, ConnectionStats, Departure, PeerState, Phase, Presence, Refusal, Signaling};
 
-/// Maximum number of attempts to join again.
-const REJOINS: u32 = 120;
+/// What is known of the peer when a session begins.
+enum Acquaintance<'a> {
+    /// At most what the server told.
+    Server,
+    /// A session with this instance of a native app has just ended.
+    Instance(String),
+    /// A message of a native app arrived.
+    Message(&'a Extension),
+}
 
 /// Adapter of one call.
 pub(crate) struct Adapter {
@@ -32,16 +41,22 @@ pub(crate) struct Adapter {
     instance: String,
     state: watch::Sender<PeerState>,
     access: Arc<Access>,
-    socket: socketio::Client,
+    /// `None` once the call ended in a final phase.
+    socket: Option<socketio::Client>,
     /// The room was joined on the present connection to the signaling server.
     in_room: bool,
-    /// Attempts to join again that are left.
-    rejoins: u32,
+    /// The server tells which users are native.
+    tells_clients: bool,
+    /// Attempts to join again after a room that was joined before; `None` while none is under way.
+    rejoins: Option<Backoff>,
     session: Option<Session>,
     /// Number of the last presence.
     presences: u64,
     epoch: u32,
     link: Option<Link>,
+    /// The engine has not sent its state since it resumed. It reads its descriptions meanwhile, and crashes if a message
+    /// changes them.
+    is_resuming: bool,
     outbox: Outbox,
     timers: Timers,
 }
@@ -61,13 +76,15 @@ impl Adapter {
             instance,
             state,
             access,
-            socket,
+            socket: Some(socket),
             in_room: false,
-            rejoins: 0,
+            tells_clients: false,
+            rejoins: None,
             session: None,
             presences: 0,
             epoch: 0,
             link: None,
+            is_resuming: false,
             outbox: Outbox::default(),
             timers: Timers::default(),
         }
@@ -98,10 +115,12 @@ impl Adapter {
         while let Some(timer) = self.timers.expired() {
             let number = self.session.as_ref().map(|session| session.number);
             match timer {
-                Timer::Hello(of) if number == Some(of) => self.decide(Client::Browser),
-                Timer::Confirm(of) if number == Some(of) => self.rebuild(),
+                Timer::Hello(of) if number == Some(of) => self.on_hello_timeout(),
+                Timer::Confirm(of) if number == Some(of) => self.rebuild(false),
                 Timer::Absence(of) if number == Some(of) => self.end_session(Departure::Left),
-                Timer::Rejoin if !self.in_room => self.emit(&ClientEvent::JoinRoom),
+                Timer::Rejoin if !self.in_room => {
+                    self.emit(&ClientEvent::JoinRoom);
+                }
                 _ => {}
             }
         }
@@ -110,27 +129,48 @@ impl Adapter {
 
     // Sessions
 
-    /// Begins a session with a user. With the extension of a native peer its kind is known.
-    fn begin(&mut self, user: User, extension: Option<&Extension>) {
+    /// Begins a session with a user.
+    fn begin(&mut self, user: User, acquaintance: &Acquaintance<'_>) {
         let Ok(token) = random::hex::<32>() else {
             tracing::error!("no random bytes; session not begun");
             return;
         };
         self.presences += 1;
-        self.epoch = self.epoch.saturating_add(1).max(extension.map_or(0, |extension| extension.epoch));
-        let (instance, name) = (self.instance.clone(), Some(self.options.display_name.clone()));
-        let local = Extension { instance, epoch: self.epoch, name, ..Extension::default() };
+        let (peer, peer_name, peer_epoch) = match acquaintance {
+            Acquaintance::Server => (None, None, 0),
+            Acquaintance::Instance(instance) => (Some(instance.clone()), None, 0),
+            Acquaintance::Message(from) => (Some(from.instance.clone()), from.name.clone(), from.epoch),
+        };
+        self.epoch = self.epoch.saturating_add(1).max(peer_epoch);
+        let (instance, name, client) = (self.instance.clone(), Some(self.options.display_name.clone()), user.client);
+        let local = Extension { instance, epoch: self.epoch, peer, name, ..Extension::default() };
         let metadata = livekit::metadata(&user.role, &self.options.room_id, &user.id);
         let mut session = Session::new(self.presences, Secret::new(token), user, metadata, local);
-        if let Some(extension) = extension {
-            session.peer_instance = Some(extension.instance.clone());
-            session.name.clone_from(&extension.name);
-        }
+        session.name = peer_name;
         self.session = Some(session);
         self.say_hello();
-        match extension {
-            Some(_) => self.decide(Client::Native),
-            None => self.timers.start(HELLO_TIMEOUT, Timer::Hello(self.presences)),
+        match (acquaintance, client) {
+            (Acquaintance::Instance(_) | Acquaintance::Message(_), _) => self.decide(Client::Native),
+            (Acquaintance::Server, Some(Client::Browser)) => self.decide(Client::Browser),
+            (Acquaintance::Server, _) => self.await_hello(),
+        }
+    }
+
+    fn await_hello(&mut self) {
+        let Some(session) = &self.session else { return };
+        let is_native = session.user.client == Some(Client::Native);
+        let timeout = if is_native { NATIVE_HELLO_TIMEOUT } else { HELLO_TIMEOUT };
+        self.timers.start(timeout, Timer::Hello(session.number));
+    }
+
+    fn on_hello_timeout(&mut self) {
+        let Some(session) = self.session.as_ref().filter(|session| session.client.is_none()) else { return };
+        if session.user.client == Some(Client::Native) {
+            tracing::warn!("no hello of a native peer; hello repeated");
+            self.say_hello();
+            self.await_hello();
+        } else {
+            self.decide(Client::Browser);
         }
     }
 
@@ -166,7 +206,8 @@ impl Adapter {
         self.access.close();
         self.outbox = Outbox::default();
         if let Some(link) = self.link.take() {
-            link.send(livekit::leave());
+            // An engine that is gone needs no leave.
+            let _ = link.send(livekit::leave());
         }
         self.state.send_modify(|state| {
             state.peer_stats = None;
@@ -174,23 +215,38 @@ impl Adapter {
         });
     }
 
-    /// Begins anew with the same peer, after its PeerConnection or the engine's is another.
-    fn rebuild(&mut self) {
+    /// Begins anew with the same peer, after its PeerConnection or the engine's is another. A native peer that
+    /// `is_there` follows when it hears the new epoch; another one has to say hello.
+    fn rebuild(&mut self, is_there: bool) {
         let Some(session) = &self.session else { return };
-        let (client, user) = (session.client, session.user.clone());
+        let (client, user, instance) = (session.client, session.user.clone(), session.local.peer.clone());
         self.end_session(Departure::Rebuilt);
-        match client {
-            Some(Client::Native) | None => {
-                self.begin(user, None);
-            }
-            Some(Client::Browser) => {
+        match (client, instance) {
+            (Some(Client::Native), Some(instance)) if is_there => self.begin(user, &Acquaintance::Instance(instance)),
+            (Some(Client::Native) | None, _) => self.begin(user, &Acquaintance::Server),
+            (Some(Client::Browser), _) => {
                 // A page makes a new PeerConnection only for a user who joins.
                 self.in_room = false;
-                self.rejoins = REJOINS;
+                self.rejoins = Some(Backoff::default());
                 self.emit(&ClientEvent::LeaveRoom);
                 self.emit(&ClientEvent::JoinRoom);
             }
         }
+    }
+
+    /// Ends the call because the server refused the user for good.
+    fn refuse(&mut self, refusal: Refusal) {
+        self.finish(Phase::Refused(refusal));
+    }
+
+    /// Ends the call on this side, in a phase that is final.
+    fn finish(&mut self, phase: Phase) {
+        self.end_session(Departure::Left);
+        self.set_phase(phase);
+        self.in_room = false;
+        self.timers = Timers::default();
+        // Dropping the client closes the connection.
+        self.socket = None;
     }
 
     fn set_signaling(&self, signaling: Signaling) {
@@ -203,23 +259,26 @@ impl Adapter {
 
     // Sending
 
-    fn emit(&self, event: &ClientEvent) {
+    /// Sends an event. Returns `false` if it was not queued.
+    fn emit(&self, event: &ClientEvent) -> bool {
         let (name, data) = event.encode(&self.options.room_id);
-        self.socket.emit(name, &data);
+        self.socket.as_ref().is_some_and(|socket| socket.emit(name, &data))
     }
 
     /// Sends what is held for the engine and for the peer, as far as they are there.
     fn flush(&mut self) {
         while self.in_room
             && let Some(event) = self.outbox.next_to_peer()
+            && self.emit(event)
         {
-            self.emit(&event);
+            self.outbox.sent_to_peer();
         }
-        while let Some(link) = &self.link
+        while let Some(link) = self.link.as_ref().filter(|_| !self.is_resuming)
             && let Some(message) = self.outbox.next_to_engine()
         {
-            if !link.send(message) {
-                tracing::warn!("engine too slow; its connection is closed");
+            if let Err(message) = link.send(message) {
+                tracing::warn!("engine too slow or gone; its connection is closed");
+                self.outbox.return_to_engine(*message);
                 self.link = None;
             }
         }

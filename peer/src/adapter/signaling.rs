@@ -1,14 +1,16 @@
 //! Events of the signaling server.
 
-use super::Adapter;
-use super::timers::{ABSENCE_TIMEOUT, CONFIRM_TIMEOUT, REJOIN_INTERVAL, Timer};
+use super::timers::{ABSENCE_TIMEOUT, Backoff, CONFIRM_TIMEOUT, Timer};
+use super::{Acquaintance, Adapter};
 use crate::events::{ClientEvent, EventError, ServerEvent, User};
 use crate::extension::Extension;
-use crate::livekit;
-use crate::session::{Client, Connection};
+use crate::reason::Reason;
+use crate::session::{Client, Connection, Session};
 use crate::socketio::Incoming;
 use crate::state::{Departure, Phase, Refusal, Signaling};
-use crate::text;
+
+/// Reason in `room-left` when another connection of the same user took the place of this one.
+const REPLACED: &str = "replaced";
 
 impl Adapter {
     pub(crate) fn on_incoming(&mut self, incoming: Incoming) {
@@ -22,11 +24,8 @@ impl Adapter {
                 self.in_room = false;
                 self.set_signaling(Signaling::Lost);
             }
-            Incoming::Refused(message) => {
-                let message = text::shorten(&message);
-                self.end_session(Departure::Left);
-                self.set_phase(Phase::Refused(Refusal::Token(message)));
-            }
+            Incoming::Refused(message) => self.refuse(Refusal::Token(message)),
+            Incoming::Event(..) if self.socket.is_none() => {}
             Incoming::Event(name, data) => match ServerEvent::parse(&name, &data) {
                 Ok(event) => self.on_event(event),
                 // A browser marks the end of its candidates so.
@@ -39,13 +38,15 @@ impl Adapter {
 
     fn on_event(&mut self, event: ServerEvent) {
         match event {
-            ServerEvent::RoomJoined(users) => self.on_room_joined(users),
-            ServerEvent::UserJoined(user) => self.on_user(user),
-            ServerEvent::Error(message) => self.on_error(message),
-            ServerEvent::Moved => {
-                self.end_session(Departure::Left);
-                self.set_phase(Phase::Moved);
+            ServerEvent::RoomJoined { users, tells_clients } => {
+                self.tells_clients = tells_clients;
+                self.on_room_joined(users);
             }
+            ServerEvent::RoomLeft { reason } if reason == REPLACED => self.refuse(Refusal::Replaced),
+            ServerEvent::RoomLeft { reason } => self.refuse(Refusal::Room(reason)),
+            ServerEvent::UserJoined(user) => self.on_user(user),
+            ServerEvent::Error(reason) => self.on_error(reason),
+            ServerEvent::Moved => self.finish(Phase::Moved),
             ServerEvent::UserLeft { from } => {
                 if let Some(session) = self.session.as_ref().filter(|session| session.user.id == from) {
                     match session.client {
@@ -56,33 +57,33 @@ impl Adapter {
                 }
             }
             ServerEvent::CallEnd { from } if self.is_peer(&from) => self.end_session(Departure::CallEnded),
-            ServerEvent::CallInit { from } if self.session.is_none() => {
-                self.on_user(User { id: from, role: String::new() })
-            }
+            ServerEvent::CallInit { from } if self.session.is_none() => self.on_user(User::of_id(from)),
             ServerEvent::Offer { from, description, extension } => {
                 let is_native = extension.is_some();
                 if self.session.is_none() && !is_native {
-                    self.on_user(User { id: from.clone(), role: String::new() });
+                    self.on_user(User::of_id(from.clone()));
                 }
                 if !self.is_current(&from, extension.as_ref()) {
                     return;
                 }
                 let Some(session) = &mut self.session else { return };
                 if let Some(extension) = extension {
-                    session.on_native_offer(*description, extension.tracks.as_deref(), &mut self.outbox);
+                    let (number, tracks) = (extension.offer, extension.tracks.as_deref());
+                    session.on_native_offer(*description, number, tracks, &mut self.outbox);
                 } else if session.client.is_none() {
                     self.decide(Client::Browser);
                 } else if session.on_browser_offer(&description, &mut self.outbox) == Connection::New {
-                    self.rebuild();
+                    self.rebuild(true);
                 }
             }
             ServerEvent::Answer { from, description, extension } => {
+                let number = extension.as_ref().and_then(|extension| extension.offer);
                 if self.is_current(&from, extension.as_ref())
                     && let Some(session) = &mut self.session
                     && session.joined
-                    && session.on_answer(*description, &mut self.outbox) == Connection::New
+                    && session.on_answer(*description, number, &mut self.outbox) == Connection::New
                 {
-                    self.rebuild();
+                    self.rebuild(true);
                 }
             }
             ServerEvent::Candidate { from, candidate } if self.is_peer(&from) => {
@@ -114,7 +115,7 @@ impl Adapter {
 
     fn on_room_joined(&mut self, users: Vec<User>) {
         self.in_room = true;
-        self.rejoins = 0;
+        self.rejoins = None;
         self.timers.stop(Timer::Rejoin);
         let peer = users.into_iter().find(|user| user.id != self.options.user_id);
         match (peer, &self.session) {
@@ -131,27 +132,38 @@ impl Adapter {
         }
     }
 
-    fn on_error(&mut self, message: String) {
+    fn on_error(&mut self, reason: Reason) {
         if self.in_room {
-            tracing::warn!(message, "signaling server reports an error");
-        } else if self.session.is_some() || self.rejoins > 0 {
-            // The server may still count the connection that was lost. Media goes on meanwhile.
-            self.rejoins = self.rejoins.saturating_sub(1);
-            self.timers.start(REJOIN_INTERVAL, Timer::Rejoin);
-        } else {
-            self.set_phase(Phase::Refused(Refusal::Room(message)));
+            tracing::warn!(reason.message, "signaling server reports an error");
+            return;
+        }
+        // A server without codes may still count the connection that was lost. Media goes on meanwhile.
+        let is_passing = !reason.is_final() && (reason.has_code() || self.session.is_some() || self.rejoins.is_some());
+        let next = is_passing.then(|| self.rejoins.get_or_insert_with(Backoff::default).next()).flatten();
+        match next {
+            Some(wait) => self.timers.start(wait, Timer::Rejoin),
+            None => self.refuse(Refusal::Room(reason.message)),
         }
     }
 
     /// Handles a user that is in the room, new or again.
-    fn on_user(&mut self, user: User) {
+    fn on_user(&mut self, mut user: User) {
         if user.id == self.options.user_id {
             return;
         }
-        let Some(session) = self.session.as_ref().filter(|session| session.user.id == user.id) else {
-            self.end_session(Departure::Left);
-            return self.begin(user, None);
+        if self.tells_clients {
+            user.client.get_or_insert(Client::Browser);
+        }
+        // A user with another kind of client shares nothing with the one before.
+        let is_same = |session: &&mut Session| {
+            let is_other_kind = user.client.is_some() && session.client.is_some() && user.client != session.client;
+            session.user.id == user.id && !is_other_kind
         };
+        let Some(session) = self.session.as_mut().filter(is_same) else {
+            self.end_session(Departure::Left);
+            return self.begin(user, &Acquaintance::Server);
+        };
+        session.user.client = user.client.or(session.user.client);
         // The peer returned, or this side did. Whether the media session goes on is the peer's to say.
         let (number, client) = (session.number, session.client);
         self.timers.stop(Timer::Absence(number));
@@ -159,8 +171,12 @@ impl Adapter {
         match client {
             Some(Client::Native) => self.timers.start(CONFIRM_TIMEOUT, Timer::Confirm(number)),
             // The answer to a new offer shows whether it is the same PeerConnection.
-            Some(Client::Browser) => self.outbox.send_to_engine(livekit::renegotiate()),
-            None => {}
+            Some(Client::Browser) => {
+                if let Some(session) = &self.session {
+                    session.offer_again(&mut self.outbox);
+                }
+            }
+            None => self.await_hello(),
         }
     }
 
@@ -171,41 +187,51 @@ impl Adapter {
     /// Returns `true` if a message belongs to the present session. The extension of a native peer may begin another one.
     fn is_current(&mut self, from: &str, extension: Option<&Extension>) -> bool {
         let Some(extension) = extension else { return self.is_peer(from) };
+        let is_mine = extension.peer.as_ref().is_none_or(|peer| *peer == self.instance);
         let Some(session) = &mut self.session else {
-            if from == self.options.user_id {
+            if from == self.options.user_id || !is_mine {
                 return false;
             }
-            self.begin(User { id: from.to_owned(), role: String::new() }, Some(extension));
-            return true;
+            self.begin(User::of_id(from.to_owned()), &Acquaintance::Message(extension));
+            return extension.epoch == self.epoch;
         };
         if session.user.id != from {
+            return false;
+        }
+        if !is_mine {
+            // For an earlier adapter of this user. A hello for this one follows.
+            session.user.client = Some(Client::Native);
             return false;
         }
         if extension.name.is_some() {
             session.name.clone_from(&extension.name);
         }
-        let is_same_instance = session.peer_instance.as_ref().is_none_or(|known| *known == extension.instance);
+        let is_same_instance = session.local.peer.as_ref().is_none_or(|known| *known == extension.instance);
         let (epoch, number, user) = (session.local.epoch, session.number, session.user.clone());
         match session.client {
             None => {
-                session.peer_instance = Some(extension.instance.clone());
+                session.local.peer = Some(extension.instance.clone());
                 // Nothing has been exchanged yet, so the session can be counted anew.
                 session.local.epoch = epoch.max(extension.epoch);
                 self.epoch = session.local.epoch;
                 self.decide(Client::Native);
-                true
+                // A lower epoch is that of a hello, or of a session that has ended.
+                extension.epoch >= epoch
             }
             Some(Client::Native) if is_same_instance && extension.epoch <= epoch => {
-                if extension.epoch == epoch {
-                    self.timers.stop(Timer::Confirm(number));
+                if extension.epoch == epoch
+                    && self.timers.stop(Timer::Confirm(number))
+                    && let Some(session) = &self.session
+                {
+                    session.resend_to_peer(&mut self.outbox);
                 }
                 extension.epoch == epoch
             }
             // The peer began anew, or its hello was late and this side took it for a browser.
             Some(_) => {
                 self.end_session(Departure::Rebuilt);
-                self.begin(user, Some(extension));
-                true
+                self.begin(user, &Acquaintance::Message(extension));
+                extension.epoch == self.epoch
             }
         }
     }

@@ -80,6 +80,11 @@ impl Description {
         Ok(())
     }
 
+    /// Number of media sections.
+    pub(crate) fn num_sections(&self) -> usize {
+        self.media.len()
+    }
+
     /// User fragments of the description.
     pub(crate) fn ufrags(&self) -> Vec<String> {
         self.values("a=ice-ufrag:").map(str::to_owned).collect()

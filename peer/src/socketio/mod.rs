@@ -1,15 +1,17 @@
 //! Socket.io v4 client for one server: WebSocket only, the default namespace, reconnecting.
 
 mod packet;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use packet::Packet;
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
@@ -19,6 +21,7 @@ use url::Url;
 use crate::error::StartError;
 use crate::options::Secret;
 use crate::random;
+use crate::reason::Reason;
 
 /// Time for connecting, with both handshakes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,14 +40,24 @@ pub(crate) enum Incoming {
     Connected,
     Lost,
     Event(String, Value),
-    /// The server refused the user. The client has ended.
+    /// The server refused the user for good. The client has ended.
     Refused(String),
+}
+
+/// Proof of who the user is.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) user_id: String,
+    /// Token, which may change. Each connection uses the newest.
+    pub(crate) token: watch::Receiver<Secret>,
 }
 
 #[derive(Debug, Error)]
 enum ConnectError {
-    #[error("refused: {0}")]
+    #[error("refused for good: {0}")]
     Refused(String),
+    #[error("refused at present: {0}")]
+    NotNow(String),
     #[error("{0}")]
     Socket(#[from] SocketError),
     #[error("timed out")]
@@ -61,23 +74,32 @@ pub(crate) struct Client {
 
 impl Client {
     /// Starts connecting to `url`.
-    pub(crate) fn start(url: Url) -> (Self, mpsc::Receiver<Incoming>) {
+    pub(crate) fn start(url: Url, credentials: Credentials) -> (Self, mpsc::Receiver<Incoming>) {
         let (events, queue) = mpsc::channel(MAX_QUEUED);
         let (sender, incoming) = mpsc::channel(MAX_QUEUED);
-        tokio::spawn(run(url, queue, sender));
+        tokio::spawn(run(url, credentials, queue, sender));
         (Self { events }, incoming)
     }
 
-    /// Queues an event. Events are dropped while the connection is lost or too slow.
-    pub(crate) fn emit(&self, name: &str, data: &Value) {
-        if self.events.try_send(packet::event(name, data)).is_err() {
-            tracing::warn!(name, "signaling queue full; event dropped");
+    /// A client without connection. Returns what it would send.
+    #[cfg(test)]
+    pub(crate) fn for_tests(capacity: usize) -> (Self, mpsc::Receiver<String>) {
+        let (events, queue) = mpsc::channel(capacity);
+        (Self { events }, queue)
+    }
+
+    /// Queues an event. Returns `false` if the queue is full. Queued events are dropped when the connection is lost.
+    pub(crate) fn emit(&self, name: &str, data: &Value) -> bool {
+        let is_queued = self.events.try_send(packet::event(name, data)).is_ok();
+        if !is_queued {
+            tracing::warn!(name, "signaling queue full; event not queued");
         }
+        is_queued
     }
 }
 
-/// Address of a client's WebSocket. The protocol wants user and token in the query.
-pub(crate) fn address(server: &str, user_id: &str, token: &Secret) -> Result<Url, StartError> {
+/// Address of a client's WebSocket. The token is not in it, because proxies log addresses.
+pub(crate) fn address(server: &str) -> Result<Url, StartError> {
     let mut url = Url::parse(server).map_err(|_| StartError::Url)?;
     let scheme = match url.scheme() {
         "http" | "ws" => "ws",
@@ -91,16 +113,21 @@ pub(crate) fn address(server: &str, user_id: &str, token: &Secret) -> Result<Url
     let path = format!("{}/socket.io/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     url.set_fragment(None);
-    let query = [("EIO", "4"), ("transport", "websocket"), ("userId", user_id), ("token", token.expose())];
-    url.query_pairs_mut().clear().extend_pairs(query);
+    url.query_pairs_mut().clear().extend_pairs([("EIO", "4"), ("transport", "websocket")]);
     Ok(url)
 }
 
-async fn run(url: Url, mut queue: mpsc::Receiver<String>, incoming: mpsc::Sender<Incoming>) {
+async fn run(
+    url: Url,
+    mut credentials: Credentials,
+    mut queue: mpsc::Receiver<String>,
+    incoming: mpsc::Sender<Incoming>,
+) {
     let mut backoff = BACKOFF.0;
     loop {
+        let auth = json!({ "userId": credentials.user_id, "token": credentials.token.borrow_and_update().expose() });
         let connected = tokio::select! {
-            connected = connect(&url) => connected,
+            connected = connect(&url, &auth) => connected,
             () = closed(&mut queue) => return,
         };
         match connected {
@@ -116,11 +143,11 @@ async fn run(url: Url, mut queue: mpsc::Receiver<String>, incoming: mpsc::Sender
                     End::Dropped => return,
                 }
             }
-            Err(ConnectError::Refused(message)) => {
+            // A token that was replaced meanwhile deserves another attempt.
+            Err(ConnectError::Refused(message)) if !credentials.token.has_changed().unwrap_or(false) => {
                 drop(incoming.send(Incoming::Refused(message)).await);
                 return;
             }
-            // The error of a WebSocket has no address, so the token is not in it.
             Err(error) => tracing::debug!(%error, "signaling server not reached"),
         }
         tokio::select! {
@@ -143,11 +170,11 @@ fn jitter() -> f64 {
 }
 
 /// Connects and joins the namespace. Returns the socket and the longest time between two packets.
-async fn connect(url: &Url) -> Result<(Socket, Duration), ConnectError> {
-    timeout(CONNECT_TIMEOUT, handshake(url)).await.map_err(|_| ConnectError::Timeout)?
+async fn connect(url: &Url, auth: &Value) -> Result<(Socket, Duration), ConnectError> {
+    timeout(CONNECT_TIMEOUT, handshake(url, auth)).await.map_err(|_| ConnectError::Timeout)?
 }
 
-async fn handshake(url: &Url) -> Result<(Socket, Duration), ConnectError> {
+async fn handshake(url: &Url, auth: &Value) -> Result<(Socket, Duration), ConnectError> {
     let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
     let connecting = connect_async_with_config(url.as_str(), Some(config), true);
     let (mut socket, _) = connecting.await.map_err(|error| match error {
@@ -156,7 +183,7 @@ async fn handshake(url: &Url) -> Result<(Socket, Duration), ConnectError> {
         }
         other => other.into(),
     })?;
-    socket.send(Message::text(packet::CONNECT)).await?;
+    socket.send(Message::text(packet::connect(auth))).await?;
     let mut silence = CONNECT_TIMEOUT;
     loop {
         let message = socket.next().await.ok_or(ConnectError::Protocol)??;
@@ -166,11 +193,17 @@ async fn handshake(url: &Url) -> Result<(Socket, Duration), ConnectError> {
             // Some servers ping before they answer.
             Some(Packet::Ping) => socket.send(Message::text(packet::PONG)).await?,
             Some(Packet::Connected) => return Ok((socket, silence)),
-            Some(Packet::Refused(message)) => return Err(ConnectError::Refused(message)),
+            Some(Packet::Refused(text)) => return Err(refused(&text)),
             Some(Packet::Close) => return Err(ConnectError::Protocol),
             _ => {}
         }
     }
+}
+
+/// Error of a refusal. Only some refusals are for good.
+fn refused(text: &str) -> ConnectError {
+    let reason = Reason::of_text(text);
+    if reason.is_final() { ConnectError::Refused(reason.message) } else { ConnectError::NotNow(reason.message) }
 }
 
 enum End {
@@ -217,20 +250,4 @@ async fn pump(
     };
     let _ = timeout(CLOSE_TIMEOUT, close).await;
     End::Dropped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_has_user_and_token_in_its_query() {
-        let address = |server: &str| address(server, "ana b", &Secret::new("a+b&c")).map(|url| url.to_string());
-        let query = "EIO=4&transport=websocket&userId=ana+b&token=a%2Bb%26c";
-        assert_eq!(address("http://h:1").unwrap(), format!("ws://h:1/socket.io/?{query}"));
-        assert_eq!(address("wss://h/api/?x#y").unwrap(), format!("wss://h/api/socket.io/?{query}"));
-        for server in ["ftp://h", "h:1", "", "data:x"] {
-            assert!(address(server).is_err(), "{server}");
-        }
-    }
 }

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Connects to the default namespace.
-pub(super) const CONNECT: &str = "40";
 /// Leaves the default namespace.
 pub(super) const DISCONNECT: &str = "41";
 /// Answers a ping.
@@ -71,6 +69,11 @@ impl Packet {
             _ => Some(Self::Other),
         }
     }
+}
+
+/// Encodes the request to connect to the default namespace.
+pub(super) fn connect(auth: &Value) -> String {
+    format!("40{auth}")
 }
 
 /// Encodes an event.

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use autamedica_api::{Id, Role};
+use autamedica_api::{ErrorCode, Id, Role};
 use axum::http::request::Parts;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::admitted::{Admitted, Proof};
 use super::sessions::Session;
@@ -25,18 +25,49 @@ pub struct Handshake {
 /// Reason why a socket or a message is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// Not allowed; with a message for the client's developer.
-    #[error("{0}")]
-    Refused(String),
+    /// Not allowed.
+    #[error("{message}")]
+    Refused {
+        /// Code for programs.
+        code: ErrorCode,
+        /// Message for the client's developer.
+        message: String,
+    },
     /// An internal error prevented the check.
     #[error("the server can't do this now; try again")]
     Failed,
 }
 
 impl Refusal {
-    /// Creates a refusal with a message.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self::Refused(reason.into())
+    /// Creates a refusal with a code and a message.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into() }
+    }
+
+    /// Creates a refusal of a message that violates the protocol.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, message)
+    }
+
+    /// Code for programs.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused { code, .. } => *code,
+            Self::Failed => ErrorCode::Internal,
+        }
+    }
+
+    /// Payload of an `error` event.
+    pub fn event(&self) -> Value {
+        json!({"message": self.to_string(), "code": self.code()})
+    }
+
+    /// Text of a `connect_error`, which has no field for the code.
+    pub fn connect_error(&self) -> String {
+        match serde_json::to_value(self.code()) {
+            Ok(Value::String(code)) => format!("{code}: {self}"),
+            _ => self.to_string(),
+        }
     }
 }
 
@@ -44,7 +75,7 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
-            Error::Refused { message, .. } => Self::Refused(message),
+            Error::Refused { code, message } => Self::Refused { code, message },
             error => {
                 tracing::warn!(%error, "signaling failed");
                 Self::Failed
@@ -65,7 +96,9 @@ impl From<sqlx::Error> for Refusal {
 /// [`Refusal::Refused`] if the credentials are missing or invalid, or there are too many sockets; [`Refusal::Failed`].
 pub async fn admit(state: &AppState, parts: &Parts, mut handshake: Handshake) -> Result<Admitted, Refusal> {
     let session = parts.extensions.get::<Arc<Session>>().cloned();
-    let session = session.filter(|session| session.may_enter()).ok_or_else(|| Refusal::new("connect anew"))?;
+    let session = session
+        .filter(|session| session.may_enter())
+        .ok_or_else(|| Refusal::new(ErrorCode::RateLimited, "connect anew"))?;
     let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
     for (name, value) in query {
         match &*name {
@@ -77,16 +110,16 @@ pub async fn admit(state: &AppState, parts: &Parts, mut handshake: Handshake) ->
     let Handshake { user_id, token } = handshake;
     let origin = state.proxies.origin(&parts.headers, &parts.extensions);
     let claimed = match user_id.filter(|id| !id.is_empty()) {
-        Some(id) => Some(Id::new(id).map_err(|_| Refusal::new("`userId` isn't an id"))?),
+        Some(id) => Some(Id::new(id).map_err(|_| Refusal::new(ErrorCode::InvalidId, "`userId` isn't an id"))?),
         None => None,
     };
     let token = token.filter(|token| !token.is_empty());
     let (user, proof) = prove(state, parts, origin, token, claimed.as_ref()).await?;
     if claimed.is_some_and(|claimed| claimed != user) {
         state.refusals.note(origin)?;
-        return Err(Refusal::new("the token is another user's"));
+        return Err(Refusal::new(ErrorCode::Unauthorized, "the token is another user's"));
     }
-    let open = state.sockets.open(&user).ok_or_else(|| Refusal::new("too many connections"))?;
+    let open = state.sockets.open(&user).ok_or_else(|| Refusal::new(ErrorCode::RateLimited, "too many connections"))?;
     Ok(Admitted::new(user, proof, origin, session, open))
 }
 
@@ -97,7 +130,7 @@ async fn prove(
     token: Option<String>,
     claimed: Option<&Id>,
 ) -> Result<(Id, Proof), Refusal> {
-    let named = || claimed.cloned().ok_or_else(|| Refusal::new("`userId` is missing"));
+    let named = || claimed.cloned().ok_or_else(|| Refusal::invalid("`userId` is missing"));
     let has_local_key = match (&token, &state.local_key) {
         (None, None) => true,
         (Some(token), Some(key)) => key.is(token),
@@ -106,11 +139,11 @@ async fn prove(
     if has_local_key {
         return match caller::local(parts, origin, state).await {
             Ok(_) => Ok((named()?, Proof::Local)),
-            Err(Error::Refused { .. }) => Err(Refusal::new("`token` is missing")),
+            Err(Error::Refused { .. }) => Err(Refusal::new(ErrorCode::Unauthorized, "`token` is missing")),
             Err(error) => Err(error.into()),
         };
     }
-    let token = token.ok_or_else(|| Refusal::new("`token` is missing"))?;
+    let token = token.ok_or_else(|| Refusal::new(ErrorCode::Unauthorized, "`token` is missing"))?;
     match caller::participant(&token, state).await {
         Ok(Participant { user, role, consultation, generation }) => {
             return Ok((user, Proof::Token { consultation, role, generation }));
@@ -119,7 +152,8 @@ async fn prove(
         Err(error) => return Err(error.into()),
     }
     let account = state.supabase.as_ref().and_then(|verifier| verifier.user(&token));
-    account.map(|user| (user, Proof::Account)).ok_or_else(|| Refusal::new("this token isn't good, or not any more"))
+    let bad = || Refusal::new(ErrorCode::Unauthorized, "this token isn't good, or not any more");
+    account.map(|user| (user, Proof::Account)).ok_or_else(bad)
 }
 
 /// Returns a user's role in a consultation, if they may be in its room now.
@@ -128,7 +162,7 @@ async fn prove(
 /// [`Refusal::Refused`] if they may not; [`Refusal::Failed`].
 pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result<Role, Refusal> {
     // Strangers must not learn whether the consultation exists.
-    let foreign = || Refusal::new("there is no such room for you");
+    let foreign = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room for you");
     let stored = state.store.consultation(room).await?.ok_or_else(foreign)?;
     let role = match &admitted.user {
         user if *user == stored.patient_id => Role::Patient,
@@ -148,13 +182,13 @@ pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result
         Proof::Local => !standing.removed && (state.local_key.is_some() || !state.store.has_keys().await?),
     };
     if !is_good {
-        return Err(Refusal::new("the doctor has to let you in again"));
+        return Err(Refusal::new(ErrorCode::Forbidden, "the doctor has to let you in again"));
     }
     if !stored.is_open_to(admitted.user.as_str()) {
-        return Err(Refusal::new("this consultation is over"));
+        return Err(Refusal::new(ErrorCode::ConsultationEnded, "this consultation is over"));
     }
     if role == Role::Patient && !stored.is_admitted() {
-        return Err(Refusal::new("the doctor hasn't let you in yet"));
+        return Err(Refusal::new(ErrorCode::Forbidden, "the doctor hasn't let you in yet"));
     }
     Ok(role)
 }
@@ -173,9 +207,11 @@ pub async fn note_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
 /// Removes peers from a consultation's room who may not be in it any more.
 pub async fn check_room(state: &AppState, room: &Id) {
     for peer in state.peers.in_room(room) {
-        if let Err(refusal @ Refusal::Refused(_)) = role_in(state, &peer.admitted, room).await {
-            peer.say("error", &json!({"message": refusal.to_string()}));
-            state.peers.leave(room, peer.socket.id);
+        if let Err(refusal @ Refusal::Refused { .. }) = role_in(state, &peer.admitted, room).await {
+            peer.say("error", &refusal.event());
+            if let Some(gone) = state.peers.leave(room, peer.socket.id) {
+                gone.say_removed(&json!(refusal.code()));
+            }
         }
     }
 }

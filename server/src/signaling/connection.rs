@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autamedica_api::{Id, Timestamp, consultation_of};
+use autamedica_api::{ErrorCode, Id, Timestamp, consultation_of};
 use serde_json::json;
 use socketioxide::extract::SocketRef;
 use tokio::sync::{Notify, mpsc};
@@ -42,7 +42,7 @@ impl Connection {
             };
             let Some(message) = message else { break };
             if let Err(refusal) = self.take(&message).await {
-                say(&self.socket, "error", &json!({"message": refusal.to_string()}));
+                say(&self.socket, "error", &refusal.event());
             }
         }
         for (room, _) in std::mem::take(&mut self.rooms) {
@@ -51,23 +51,23 @@ impl Connection {
     }
 
     async fn take(&mut self, message: &Message) -> Result<(), Refusal> {
-        let name = message.room().map_err(Refusal::new)?;
-        let unknown = || Refusal::new("there is no such room for you");
+        let name = message.room().map_err(Refusal::invalid)?;
+        let unknown = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room for you");
         let room = self.room(name).await?.ok_or_else(unknown)?;
         match message.event {
-            Event::JoinRoom => self.join(room, name).await,
+            Event::JoinRoom => self.join(room, message, name).await,
             Event::LeaveRoom => {
                 self.rooms.retain(|(own, _)| *own != room);
                 self.leave(&room).await;
                 Ok(())
             }
             event => {
-                let payload = message.payload().map_err(Refusal::new)?;
+                let payload = message.payload().map_err(Refusal::invalid)?;
                 admission::role_in(&self.state, &self.admitted, &room).await?;
                 if self.state.peers.relay(&room, self.socket.id, event.relayed_name(), payload) {
                     return Ok(());
                 }
-                Err(Refusal::new("join the room first"))
+                Err(Refusal::invalid("join the room first"))
             }
         }
     }
@@ -85,11 +85,11 @@ impl Connection {
         Ok(consultation_of(name).or_else(|| Id::new(name).ok()))
     }
 
-    async fn join(&mut self, room: Id, name: &str) -> Result<(), Refusal> {
+    async fn join(&mut self, room: Id, message: &Message, name: &str) -> Result<(), Refusal> {
         let role = match admission::role_in(&self.state, &self.admitted, &room).await {
             Ok(role) => role,
             Err(refusal) => {
-                if matches!(refusal, Refusal::Refused(_)) {
+                if matches!(refusal, Refusal::Refused { .. }) {
                     admission::note_refusal(&self.state, &self.admitted, &room).await;
                 }
                 return Err(refusal);
@@ -98,7 +98,7 @@ impl Connection {
         // The socket may have been removed from some rooms.
         self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
         if self.rooms.len() >= MOST_ROOMS && self.rooms.iter().all(|(own, _)| *own != room) {
-            return Err(Refusal::new("leave another room first"));
+            return Err(Refusal::new(ErrorCode::RateLimited, "leave another room first"));
         }
         let event = self.admitted.event(Some(role), "signaling.join").consultation(&room);
         self.state.store.audit(event).await?;
@@ -107,16 +107,20 @@ impl Connection {
             role,
             joined_at: Timestamp::now(),
             room_id: name.to_owned(),
+            client: message.client().map(str::to_owned),
             socket: self.socket.clone(),
         };
         // A reloaded page has replaced this socket.
         if !self.socket.connected() {
             return Ok(());
         }
-        self.state.peers.join(&room, peer).map_err(|_| Refusal::new("the room is full"))?;
+        let full = |_| Refusal::new(ErrorCode::RateLimited, "the room is full");
+        self.state.peers.join(&room, peer).map_err(full)?;
         // The user may have been removed while the audit entry was written.
-        if let Err(refusal @ Refusal::Refused(_)) = admission::role_in(&self.state, &self.admitted, &room).await {
-            self.leave(&room).await;
+        if let Err(refusal @ Refusal::Refused { .. }) = admission::role_in(&self.state, &self.admitted, &room).await {
+            if let Some(peer) = self.leave(&room).await {
+                peer.say_removed(&json!(refusal.code()));
+            }
             return Err(refusal);
         }
         presence::changed(&self.state, &room).await;
@@ -125,12 +129,13 @@ impl Connection {
         Ok(())
     }
 
-    async fn leave(&self, room: &Id) {
-        let Some(peer) = self.state.peers.leave(room, self.socket.id) else { return };
+    async fn leave(&self, room: &Id) -> Option<Peer> {
+        let peer = self.state.peers.leave(room, self.socket.id)?;
         let event = self.admitted.event(Some(peer.role), "signaling.leave").consultation(room);
         if let Err(error) = self.state.store.audit(event).await {
             tracing::warn!(%error, "auditing that a peer left failed");
         }
         presence::changed(&self.state, room).await;
+        Some(peer)
     }
 }

@@ -108,6 +108,12 @@ impl Message {
         self.data["roomId"].as_str().ok_or_else(|| format!("`{}` needs a `roomId`", self.event.name()))
     }
 
+    /// Returns the kind of the sender's client, if the message names it.
+    pub fn client(&self) -> Option<&str> {
+        let is_word = |text: &&str| (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        self.data["client"].as_str().filter(is_word)
+    }
+
     /// Returns the content to relay, without room and sender.
     ///
     /// # Errors

@@ -142,7 +142,7 @@ impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
                     socket.extensions.insert(Arc::new(admitted));
                     Ok(())
                 }
-                Err(refusal) => Err(Box::new(refusal) as Box<_>),
+                Err(refusal) => Err(Box::new(refusal.connect_error()) as Box<_>),
             }
         })
     }

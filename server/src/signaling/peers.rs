@@ -30,6 +30,8 @@ pub struct Peer {
     pub joined_at: Timestamp,
     /// The client's name for the room: the room's name or the consultation's id.
     pub room_id: String,
+    /// Kind of the client, if it names one.
+    pub client: Option<String>,
     /// Socket of the peer.
     pub socket: SocketRef,
 }
@@ -41,6 +43,8 @@ struct Listed<'a> {
     user_id: &'a Id,
     role: Role,
     joined_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
 }
 
 impl Peers {
@@ -67,13 +71,19 @@ impl Peers {
             tell_left(old, &others);
             if old.socket.id != peer.socket.id {
                 old.say("error", &json!({"message": "you came into this room with another socket"}));
+                old.say_removed(&json!("replaced"));
             }
         }
         let users: Vec<_> = others.iter().map(Peer::listed).collect();
-        peer.say("room-joined", &json!({"roomId": peer.room_id, "users": users}));
+        let mut joined = json!({"roomId": peer.room_id, "users": users});
+        // Confirms that the server announces the kinds of clients.
+        peer.add_client(&mut joined);
+        peer.say("room-joined", &joined);
         for other in &others {
             let user = &peer.admitted.user;
-            other.say("user-joined", &json!({"roomId": other.room_id, "userId": user, "role": peer.role}));
+            let mut joined = json!({"roomId": other.room_id, "userId": user, "role": peer.role});
+            peer.add_client(&mut joined);
+            other.say("user-joined", &joined);
         }
         let peers = others.into_iter().chain([peer]).collect();
         rooms.insert(room.clone(), peers);
@@ -128,7 +138,19 @@ pub struct Full;
 
 impl Peer {
     fn listed(&self) -> Listed<'_> {
-        Listed { user_id: &self.admitted.user, role: self.role, joined_at: self.joined_at }
+        let client = self.client.as_deref();
+        Listed { user_id: &self.admitted.user, role: self.role, joined_at: self.joined_at, client }
+    }
+
+    fn add_client(&self, message: &mut serde_json::Value) {
+        if let Some(client) = &self.client {
+            message["client"] = json!(client);
+        }
+    }
+
+    /// Tells this peer that the server removed it from the room.
+    pub fn say_removed(&self, reason: &serde_json::Value) {
+        self.say("room-left", &json!({"roomId": self.room_id, "reason": reason}));
     }
 
     /// Sends an event to this peer.
