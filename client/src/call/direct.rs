@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::event::Event;
 use super::join::{NotEntered, enter_room};
 use super::task::{RETRY_AFTER, Task};
-use super::{CallPhase, EndReason, StatisticsSample};
+use super::{CallPhase, EncryptionState, EndReason, StatisticsSample};
 use crate::backend::{Admission, Backend};
 
 /// A call from peer to peer.
@@ -69,6 +69,7 @@ impl Task {
         let state = self.state();
         state.direct = true;
         state.joining_again_since = None;
+        state.encryption = if admission.e2ee { EncryptionState::On } else { EncryptionState::Off };
         state.identity = admission.direct_as.as_ref().map_or_else(String::new, ToString::to_string);
         state.role = admission.role;
         state.planned_end = admission.planned_end.or(state.planned_end);
@@ -165,7 +166,12 @@ impl Task {
             return;
         }
         match (result, self.admission.clone()) {
-            (Ok((room, events)), Some(admission)) => self.on_room(admission, room, events),
+            (Ok((room, events)), Some(admission)) => {
+                self.on_room(admission, room, events);
+                // Each side finds the other in the room, so nobody's arrival is an event.
+                let others = self.session.as_ref().map(|session| session.room.remote_participants());
+                others.into_iter().flatten().for_each(|participant| self.tell_history(&participant));
+            }
             _ => {
                 self.lost();
                 self.meet(RETRY_AFTER);
@@ -216,6 +222,8 @@ fn end_reason(refusal: &Refusal, was_in: bool) -> EndReason {
     tracing::info!(?refusal, "signaling refuses us");
     match refusal {
         Refusal::Replaced => EndReason::JoinedElsewhere,
+        // In the room, the server names the code of the reason.
+        Refusal::Room(code) if was_in && code == "consultation_ended" => EndReason::RoomClosed,
         _ if was_in => EndReason::Removed,
         Refusal::Token(_) | Refusal::Room(_) => EndReason::NotAllowed,
     }

@@ -44,6 +44,7 @@ fn two_apps_call_each_other_without_an_sfu() {
         doctor.wait_for("nobody else", |state| state.participants.is_empty() && state.phase == CallPhase::InCall);
         let patient = clinic.enter(&consultation.patient_link);
         [&patient, &doctor].into_iter().for_each(wait_for_picture);
+        assert_eq!(patient.wait_for_line("500 mg").from, "doctor-1", "what was written before");
     }
 }
 
@@ -86,6 +87,7 @@ fn the_doctor_ends_a_direct_call_for_both() {
     assert_eq!((&details["state"], &details["transport"]), (&"live".into(), &"p2p".into()));
     doctor.ask(CallCommand::EndForAll);
     for person in [&patient, &doctor] {
-        person.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { .. }));
+        person
+            .wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::RoomClosed, .. }));
     }
 }
