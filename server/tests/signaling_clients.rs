@@ -4,8 +4,10 @@
 mod common;
 
 use common::sockets::{self, Sockets};
-use common::{Backend, text};
+use common::{Backend, soon, text};
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_name_their_kind_learn_those_of_others() {
@@ -63,4 +65,33 @@ async fn two_browsers_call_each_other() {
         seen[0].events.contains(&"user-joined".to_owned()) && seen[1].events.contains(&"offer".to_owned()),
         "{seen:?}"
     );
+}
+
+/// The library reads a socket's messages in one task and connects it in another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_right_after_the_connection_is_not_lost() {
+    let backend = Backend::start().await;
+    let created = backend.create("early").await;
+    let address = backend.server.url().replace("http://", "ws://");
+    let url = format!("{address}/socket.io/?EIO=4&transport=websocket");
+    let auth = json!({"userId": "patient-1", "token": text(&created, "patientToken")});
+    for attempt in 0..300 {
+        let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+        socket.send(Message::text(format!("40{auth}"))).await.unwrap();
+        let joined = async {
+            while let Some(Ok(message)) = socket.next().await {
+                let Message::Text(packet) = message else { continue };
+                if packet.starts_with("40") {
+                    socket.send(Message::text(r#"42["join-room",{"roomId":"early"}]"#)).await.unwrap();
+                }
+                if packet.contains("room-joined") {
+                    return;
+                }
+            }
+            panic!("{attempt}: the connection ended");
+        };
+        soon(&format!("attempt {attempt}"), joined).await;
+        socket.close(None).await.unwrap();
+        while let Some(Ok(_)) = socket.next().await {}
+    }
 }

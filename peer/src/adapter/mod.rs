@@ -8,7 +8,7 @@ mod timers;
 
 use std::sync::Arc;
 
-use timers::{Backoff, HELLO_TIMEOUT, NATIVE_HELLO_TIMEOUT, Timer, Timers};
+use timers::{Backoff, HELLO_TIMEOUT, JOIN_TIMEOUT, NATIVE_HELLO_TIMEOUT, Timer, Timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -118,9 +118,7 @@ impl Adapter {
                 Timer::Hello(of) if number == Some(of) => self.on_hello_timeout(),
                 Timer::Confirm(of) if number == Some(of) => self.rebuild(false),
                 Timer::Absence(of) if number == Some(of) => self.end_session(Departure::Left),
-                Timer::Rejoin if !self.in_room => {
-                    self.emit(&ClientEvent::JoinRoom);
-                }
+                Timer::Rejoin if !self.in_room => self.join(),
                 _ => {}
             }
         }
@@ -229,7 +227,7 @@ impl Adapter {
                 self.in_room = false;
                 self.rejoins = Some(Backoff::default());
                 self.emit(&ClientEvent::LeaveRoom);
-                self.emit(&ClientEvent::JoinRoom);
+                self.join();
             }
         }
     }
@@ -258,6 +256,12 @@ impl Adapter {
     }
 
     // Sending
+
+    /// Joins the room; again until there is an answer, which a server may have lost.
+    fn join(&mut self) {
+        self.emit(&ClientEvent::JoinRoom);
+        self.timers.start(JOIN_TIMEOUT, Timer::Rejoin);
+    }
 
     /// Sends an event. Returns `false` if it was not queued.
     fn emit(&self, event: &ClientEvent) -> bool {

@@ -2,7 +2,7 @@
 
 use super::timers::{ABSENCE_TIMEOUT, Backoff, CONFIRM_TIMEOUT, Timer};
 use super::{Acquaintance, Adapter};
-use crate::events::{ClientEvent, EventError, ServerEvent, User};
+use crate::events::{EventError, ServerEvent, User};
 use crate::extension::Extension;
 use crate::reason::Reason;
 use crate::session::{Client, Connection, Session};
@@ -17,11 +17,12 @@ impl Adapter {
         match incoming {
             Incoming::Connected => {
                 self.set_signaling(Signaling::Connected);
-                self.emit(&ClientEvent::JoinRoom);
+                self.join();
             }
             Incoming::Lost => {
                 tracing::warn!("signaling connection lost");
                 self.in_room = false;
+                self.timers.stop(Timer::Rejoin);
                 self.set_signaling(Signaling::Lost);
             }
             Incoming::Refused(message) => self.refuse(Refusal::Token(message)),

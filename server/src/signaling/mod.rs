@@ -15,7 +15,7 @@ mod sockets;
 mod supabase;
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use autamedica_api::ErrorCode;
@@ -119,11 +119,18 @@ async fn guard(sessions: Arc<Sessions>, proxies: Proxies, mut request: Request, 
     answer.unwrap_or_else(|_| Error::refused(ErrorCode::Timeout, "the request took too long").into_response())
 }
 
-/// Handler of new sockets. Unlike an async function, it has registered all handlers before the socket's next message is
-/// read.
+/// Handler of new sockets. It registers the handlers of messages before the client hears that it is connected: socketioxide
+/// connects sockets in a task of their own, and drops messages that arrive before their handlers.
 #[derive(Clone)]
 struct Entrance {
     state: AppState,
+}
+
+/// A socket that is admitted, but not connected yet.
+struct Admittee {
+    admitted: Arc<Admitted>,
+    messages: mpsc::Receiver<Message>,
+    gone: Arc<Notify>,
 }
 
 type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Display + Send>>> + Send + 'a>>;
@@ -139,7 +146,16 @@ impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
             let handshake = handshake.unwrap_or_default();
             match admission::admit(&self.state, socket.req_parts(), handshake).await {
                 Ok(admitted) => {
-                    socket.extensions.insert(Arc::new(admitted));
+                    let admitted = Arc::new(admitted);
+                    let (queue, messages) = mpsc::channel(WAITING);
+                    let gone = Arc::new(Notify::new());
+                    for event in Event::ALL {
+                        let session = admitted.session.clone();
+                        socket.on(event.name(), Queue { event, queue: queue.clone(), session, gone: gone.clone() });
+                    }
+                    let tell = gone.clone();
+                    socket.on_disconnect(async move || tell.notify_one());
+                    socket.extensions.insert(Arc::new(Mutex::new(Some(Admittee { admitted, messages, gone }))));
                     Ok(())
                 }
                 Err(refusal) => Err(Box::new(refusal.connect_error()) as Box<_>),
@@ -148,15 +164,9 @@ impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
     }
 
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
-        let Some(admitted) = socket.extensions.remove::<Arc<Admitted>>() else { return };
-        let (queue, messages) = mpsc::channel(WAITING);
-        let gone = Arc::new(Notify::new());
-        for event in Event::ALL {
-            let session = admitted.session.clone();
-            socket.on(event.name(), Queue { event, queue: queue.clone(), session, gone: gone.clone() });
-        }
-        let tell = gone.clone();
-        socket.on_disconnect(async move || tell.notify_one());
+        let Some(admittee) = socket.extensions.remove::<Arc<Mutex<Option<Admittee>>>>() else { return };
+        let admittee = admittee.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Admittee { admitted, messages, gone }) = admittee else { return };
         let connection = Connection::new(self.state.clone(), socket.into(), admitted);
         tokio::spawn(connection.run(messages, gone));
     }

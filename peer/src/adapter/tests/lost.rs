@@ -107,3 +107,14 @@ async fn a_full_queue_loses_nothing() {
         ana.request(Request::PingReq(lk::Ping::default()));
     }
 }
+
+#[tokio::test]
+async fn joining_is_tried_again_until_there_is_an_answer() {
+    let mut ana = Side::new("ana");
+    ana.adapter.on_incoming(Incoming::Connected);
+    assert!(ana.adapter.deadline().is_some());
+    ana.adapter.on_incoming(Incoming::Lost);
+    assert_eq!(ana.adapter.deadline(), None);
+    ana.join(&[]);
+    assert_eq!(ana.adapter.deadline(), None);
+}
