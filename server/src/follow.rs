@@ -35,7 +35,7 @@ const CHECK_LASTS: i64 = 5 * 60_000;
 /// the event again.
 pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
     if let Some(egress) = &event.egress_info {
-        recording::take_in_egress(state, egress).await?;
+        recording::process_egress(state, egress).await?;
         if let Some(recordings) = &state.recordings {
             recordings.changed();
         }

@@ -33,7 +33,7 @@ pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<
             recording: (recording.state.is_active() || came_to_nothing || is_stuck).then(|| AnnouncedRecording {
                 recording_id: recording.id.clone(),
                 state: recording.state,
-                problem: recording.trouble().map(str::to_owned),
+                problem: recording.current_problem().map(str::to_owned),
                 asked,
                 text_version: CONSENT_TEXT_VERSION,
             }),

@@ -42,18 +42,18 @@ impl Recorder {
     /// # Errors
     /// If the recorder has exited.
     pub async fn order(&mut self, order: &RecorderOrder) -> std::io::Result<()> {
-        self.send(order).await
+        self.write_line(order).await
     }
 
     /// Sends a command.
     ///
     /// # Errors
     /// If the recorder has exited.
-    pub async fn tell(&mut self, command: RecorderCommand) -> std::io::Result<()> {
-        self.send(&command).await
+    pub async fn send(&mut self, command: RecorderCommand) -> std::io::Result<()> {
+        self.write_line(&command).await
     }
 
-    async fn send(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+    async fn write_line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
         let input = self.input.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
@@ -74,7 +74,7 @@ impl Recorder {
     }
 
     /// Waits until the recorder has exited.
-    pub async fn ended(mut self) {
+    pub async fn wait(mut self) {
         self.input = None;
         match self.child.wait().await {
             Ok(status) if status.success() => {}

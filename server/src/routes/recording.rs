@@ -50,7 +50,7 @@ pub(super) async fn start(
     let recordings = recorder(&state)?;
     not_over(&stored)?;
     not_peer_to_peer(&stored)?;
-    if stored.sealed_key.is_some() && !recordings.reads_encrypted() {
+    if stored.sealed_key.is_some() && !recordings.supports_e2ee() {
         let message =
             "this consultation is encrypted end to end, and this server's recorder, LiveKit Egress, has no key";
         return Err(Error::refused(ErrorCode::RecordingEncrypted, message));
@@ -268,7 +268,7 @@ fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<St
         })
         .collect();
     let only = if let [only] = &parts[..] { Some(only) } else { None };
-    let problem = recording.trouble().map(str::to_owned);
+    let problem = recording.current_problem().map(str::to_owned);
     Recording {
         sha256: only.and_then(|part| part.sha256.clone()),
         download_url: only.and_then(|part| part.download_url.clone()),

@@ -12,7 +12,7 @@ use super::consultation::get;
 use super::outbox::OutgoingEvent;
 
 /// Time in milliseconds after a refusal until the doctor can request a recording again.
-const REFUSAL_STANDS: i64 = 60_000;
+const REFUSAL_COOLDOWN: i64 = 60_000;
 
 /// A recording in the database.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,7 @@ pub struct StoredRecording {
 
 impl StoredRecording {
     /// Returns the problem to report: the current one of storing, otherwise that of recording.
-    pub fn trouble(&self) -> Option<&str> {
+    pub fn current_problem(&self) -> Option<&str> {
         self.storage_problem.as_deref().or(self.problem.as_deref())
     }
 }
@@ -82,7 +82,7 @@ impl Store {
         };
         let state = match &answer {
             Some((answer, _)) if answer == "accepted" => RecordingState::Starting,
-            Some((_, at)) if now.as_millis() - at < REFUSAL_STANDS => {
+            Some((_, at)) if now.as_millis() - at < REFUSAL_COOLDOWN => {
                 transaction.cancel().await?;
                 return Ok(Requested::Refused);
             }
@@ -397,11 +397,11 @@ async fn lock(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
     Ok(())
 }
 
-pub(super) fn moment(row: &AnyRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+pub(super) fn timestamp(row: &AnyRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis))
 }
 
-pub(super) fn wrong(what: impl Into<sqlx::error::BoxDynError>) -> sqlx::Error {
+pub(super) fn decode_error(what: impl Into<sqlx::error::BoxDynError>) -> sqlx::Error {
     sqlx::Error::Decode(what.into())
 }
 
@@ -409,12 +409,12 @@ fn read(row: &AnyRow) -> sqlx::Result<StoredRecording> {
     let state: String = row.try_get("state")?;
     Ok(StoredRecording {
         id: row.try_get("id")?,
-        consultation: Id::new(row.try_get::<String, _>("consultation_id")?).map_err(wrong)?,
-        state: RecordingState::parse(&state).ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
+        consultation: Id::new(row.try_get::<String, _>("consultation_id")?).map_err(decode_error)?,
+        state: RecordingState::parse(&state).ok_or_else(|| decode_error(format!("unknown state `{state}`")))?,
         problem: row.try_get("problem")?,
         storage_problem: row.try_get("storage_problem")?,
         requested_at: Timestamp::from_millis(row.try_get("requested_at")?),
-        started_at: moment(row, "started_at")?,
-        stopped_at: moment(row, "stopped_at")?,
+        started_at: timestamp(row, "started_at")?,
+        stopped_at: timestamp(row, "stopped_at")?,
     })
 }
