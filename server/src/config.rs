@@ -17,10 +17,10 @@ use url::Url;
 use crate::connections::ConnectionLimits;
 use crate::limits::RateLimit;
 use crate::livekit_url::LiveKitUrl;
-use crate::outgoing::OutgoingConfig;
 use crate::proxies::Network;
 use crate::recording::RecordingConfig;
 use crate::secret::Secret;
+use crate::webhooks::WebhookConfig;
 pub use error::ConfigError;
 pub use existing::ExistingSettings;
 use folders::data_dir;
@@ -74,7 +74,7 @@ pub struct Config {
     /// STUN and TURN servers for peer-to-peer calls.
     pub ice: IceConfig,
     /// Webhook of the integrator.
-    pub outgoing: Option<OutgoingConfig>,
+    pub webhook: Option<WebhookConfig>,
     /// Origins of the web pages that may call the API (CORS). Default: none.
     pub cors_origins: Vec<HeaderValue>,
     /// Limit for requests per address and per API key.
@@ -141,7 +141,7 @@ impl Default for Config {
             local_key_folder: None,
             supabase_jwt_secret: None,
             ice: IceConfig::default(),
-            outgoing: None,
+            webhook: None,
             recording: RecordingConfig::default(),
             cors_origins: Vec::new(),
             rate_limit: RateLimit { burst: 500, period: Duration::from_millis(10) },
@@ -197,8 +197,8 @@ impl Config {
             None => Database::File(data_dir(&get).ok_or(ConfigError::NoDataDir)?.join("autamedica.db")),
         };
         let defaults = Self::default();
-        let outgoing = match get("WEBHOOK_URL") {
-            Some(url) => Some(OutgoingConfig {
+        let webhook = match get("WEBHOOK_URL") {
+            Some(url) => Some(WebhookConfig {
                 url: web_address("WEBHOOK_URL", &url)?,
                 secret: Secret::new(get("WEBHOOK_SECRET").ok_or(ConfigError::NoWebhookSecret)?),
             }),
@@ -238,7 +238,7 @@ impl Config {
             local_key_folder: None,
             supabase_jwt_secret: get("SUPABASE_JWT_SECRET").map(Secret::new),
             ice: IceConfig::read(&get)?,
-            outgoing,
+            webhook,
             recording: recording::read(&get)?,
             cors_origins: origins(get("CORS_ORIGINS"))?,
             rate_limit: rate,

@@ -36,7 +36,7 @@ impl CachedHealth {
         if let Some(checked) = cached.filter(|checked| checked.at.elapsed() < FRESH) {
             return checked;
         }
-        let (sfu, database) = tokio::join!(sfu.answers(), store.can_write());
+        let (sfu, database) = tokio::join!(sfu.is_reachable(), store.can_write());
         *cached.insert(Checked { at: Instant::now(), sfu, database })
     }
 

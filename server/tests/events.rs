@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autamedica_engine::RoomEvent;
 use autamedica_lab::{Sfu, free_port};
-use autamedica_server::{AuditHead, Config, Database, OutgoingConfig, Secret, open_store};
+use autamedica_server::{AuditHead, Config, Database, Secret, WebhookConfig, open_store};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode as Status};
 use axum::routing::post;
@@ -269,8 +269,8 @@ async fn the_integrator_hears_what_happens_signed_and_in_spite_of_failures() {
 
         let sfu = Sfu::start().unwrap();
         let secret = Secret::new("shared with the integrator");
-        let outgoing = Some(OutgoingConfig { url, secret });
-        let backend = Backend::start_with(Config { outgoing, ..external(&sfu, config) }).await;
+        let webhook = Some(WebhookConfig { url, secret });
+        let backend = Backend::start_with(Config { webhook, ..external(&sfu, config) }).await;
         let room = backend.create("told").await;
         backend.create("told").await;
         tell(&backend, &event("participant_joined", "1", 1, &room, Some(("PA_1", "doctor-1"))), Sfu::API_SECRET).await;

@@ -120,10 +120,10 @@ impl Crashes {
         self.number = if since.elapsed() > STABLE_AFTER { 1 } else { self.number + 1 };
         // At least a second, because file names have second precision.
         self.not_before = Instant::now() + Duration::from_secs(1 << self.number.min(4));
-        job.state.store.recording_problem(&job.id, Some(problem)).await?;
+        job.state.store.set_recording_problem(&job.id, Some(problem)).await?;
         if self.number >= MAX_CRASHES {
             tracing::error!(recording = job.id, problem, "recording given up after repeated crashes");
-            job.state.store.move_recording(&job.id, &IN_PROGRESS, RecordingState::Stopping).await?;
+            job.state.store.transition_recording(&job.id, &IN_PROGRESS, RecordingState::Stopping).await?;
         }
         Ok(())
     }
@@ -183,11 +183,11 @@ impl<B: Backend> Drive<B> {
         let ended = over || consultation.is_none_or(|stored| stored.state == ConsultationState::Ended);
         match recording.state {
             RecordingState::Asking | RecordingState::Starting if over => {
-                store.move_recording(&job.id, &[recording.state], RecordingState::Cancelled).await?;
+                store.transition_recording(&job.id, &[recording.state], RecordingState::Cancelled).await?;
             }
             RecordingState::Asking => {}
             RecordingState::Recording | RecordingState::Paused if ended => {
-                store.move_recording(&job.id, &[recording.state], RecordingState::Stopping).await?;
+                store.transition_recording(&job.id, &[recording.state], RecordingState::Stopping).await?;
             }
             RecordingState::Starting | RecordingState::Recording | RecordingState::Paused => {
                 // Starting the backend may take a while, so the room is informed first.
@@ -203,7 +203,7 @@ impl<B: Backend> Drive<B> {
                 if self.backend.stop(job).await? {
                     let has_file = store.parts(&job.id).await?.iter().any(StoredPart::has_file);
                     let next = if !has_file { RecordingState::Failed } else { RecordingState::Storing };
-                    store.move_recording(&job.id, &[RecordingState::Stopping], next).await?;
+                    store.transition_recording(&job.id, &[RecordingState::Stopping], next).await?;
                 }
             }
             RecordingState::Storing => {

@@ -71,7 +71,7 @@ impl Backend for Egress {
             }
             None if pause => {
                 self.stop_requests = None;
-                store.move_recording(&job.id, &[RecordingState::Recording], RecordingState::Paused).await?;
+                store.transition_recording(&job.id, &[RecordingState::Recording], RecordingState::Paused).await?;
                 Ok(())
             }
             None if self.crashes.may_start() => self.start(job, recording, &parts).await,
@@ -130,13 +130,13 @@ impl Egress {
                 tracing::error!(%error, recording = job.id, "starting an egress failed");
                 if !is_answer(&error) {
                     // The egress may have started all the same; the poll finds out.
-                    return Ok(state.store.recording_problem(&job.id, Some("egress-unavailable")).await?);
+                    return Ok(state.store.set_recording_problem(&job.id, Some("egress-unavailable")).await?);
                 }
                 state.store.delete_part(&job.id, number).await?;
                 self.crashes.record(job, "egress-unavailable", Instant::now()).await?;
                 // Reports a recording that never began at once, without further attempts.
                 if recording.state == RecordingState::Starting {
-                    state.store.move_recording(&job.id, &IN_PROGRESS, RecordingState::Stopping).await?;
+                    state.store.transition_recording(&job.id, &IN_PROGRESS, RecordingState::Stopping).await?;
                 }
                 Ok(())
             }
@@ -196,7 +196,7 @@ async fn poll(state: &AppState, recording: &StoredRecording, parts: &[StoredPart
 /// Finishes the part of a lost egress with what it uploaded.
 async fn finish_lost(state: &AppState, part: &StoredPart) -> Result<()> {
     tracing::error!(recording = part.recording, part = part.number, "egress lost");
-    state.store.recording_problem(&part.recording, Some("egress-failed")).await?;
+    state.store.set_recording_problem(&part.recording, Some("egress-failed")).await?;
     Ok(state.store.update_part(&StoredPart { state: PartState::Finished, ..part.clone() }).await?)
 }
 
@@ -223,7 +223,7 @@ pub async fn process_info(state: &AppState, info: &EgressInfo) -> Result<()> {
         EgressStatus::EgressStarting => {}
         EgressStatus::EgressActive if part.state == PartState::Writing => {
             let from = [RecordingState::Starting, RecordingState::Paused];
-            store.move_recording(&part.recording, &from, RecordingState::Recording).await?;
+            store.transition_recording(&part.recording, &from, RecordingState::Recording).await?;
         }
         EgressStatus::EgressActive => {}
         EgressStatus::EgressEnding => part.state = PartState::Ending,
@@ -233,7 +233,7 @@ pub async fn process_info(state: &AppState, info: &EgressInfo) -> Result<()> {
         | EgressStatus::EgressAborted => {
             if !info.error.is_empty() {
                 tracing::warn!(recording = part.recording, error = info.error, "egress reported an error");
-                store.recording_problem(&part.recording, Some("egress-failed")).await?;
+                store.set_recording_problem(&part.recording, Some("egress-failed")).await?;
             }
             let Some(file) = file else { return Ok(store.delete_part(&part.recording, part.number).await?) };
             part.state = PartState::Finished;

@@ -96,11 +96,11 @@ impl PartProgress {
         if let Some(to) = self.unsaved_state {
             let from = [RecordingState::Starting, RecordingState::Recording, RecordingState::Paused];
             let from: Vec<_> = from.into_iter().filter(|state| *state != to).collect();
-            store.move_recording(&job.id, &from, to).await?;
+            store.transition_recording(&job.id, &from, to).await?;
             self.unsaved_state = None;
         }
         if let Some(problem) = &self.unsaved_problem {
-            store.recording_problem(&job.id, problem.as_deref()).await?;
+            store.set_recording_problem(&job.id, problem.as_deref()).await?;
             self.unsaved_problem = None;
         }
         Ok(())

@@ -152,7 +152,7 @@ impl Reconciler<'_> {
         }
         tracing::error!(recording = recording.id, "storing the remaining parts of a finished recording");
         let ends = [RecordingState::Ready, RecordingState::Failed];
-        self.state.store.move_recording(&recording.id, &ends, RecordingState::Storing).await?;
+        self.state.store.transition_recording(&recording.id, &ends, RecordingState::Storing).await?;
         self.recordings.changed();
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Reconciler<'_> {
             tracing::error!(recording = part.recording, file = %file.display(), "stored file of a recording is missing");
             let by = Event::ok("server", "recording.missing").consultation(&recording.consultation);
             self.state.store.audit(by.subject(format!("recording:{}", recording.id))).await?;
-            self.state.store.recording_problem(&part.recording, Some("part-missing")).await?;
+            self.state.store.set_recording_problem(&part.recording, Some("part-missing")).await?;
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ async fn finish_part(job: &Job, mut part: StoredPart, found: &[RecordedPart], on
             let sha256 = storage::hash_of(&file.path).await.map_err(unreadable)?;
             let (file, bytes) = (file.path.clone(), size(&file.path));
             part.finish(&RecordedPart { file, seconds: part.seconds, bytes, sha256 });
-            store.recording_problem(&job.id, Some("remux-failed")).await?;
+            store.set_recording_problem(&job.id, Some("remux-failed")).await?;
             Ok(store.update_part(&part).await?)
         }
         // The recorder crashed before it wrote anything.
@@ -76,7 +76,7 @@ async fn finish_part(job: &Job, mut part: StoredPart, found: &[RecordedPart], on
 /// Marks a part as missing.
 async fn mark_missing(job: &Job, part: StoredPart) -> sqlx::Result<()> {
     tracing::error!(recording = job.id, part = part.number, "part of a recording is missing");
-    job.state.store.recording_problem(&job.id, Some("part-missing")).await?;
+    job.state.store.set_recording_problem(&job.id, Some("part-missing")).await?;
     job.state.store.update_part(&part.without_file()).await
 }
 

@@ -47,14 +47,14 @@ pub async fn store(
         };
         if let Err(error) = stored {
             tracing::warn!(recording = recording.id, %error, cause = ?error, "storing a recording failed; retrying");
-            state.store.storage_problem(&recording.id, Some(error.name())).await?;
+            state.store.set_storage_problem(&recording.id, Some(error.name())).await?;
             return Ok(Err(error));
         }
     }
-    state.store.storage_problem(&recording.id, None).await?;
+    state.store.set_storage_problem(&recording.id, None).await?;
     let has_file = state.store.parts(&recording.id).await?.iter().any(StoredPart::has_file);
     let end = if !has_file { RecordingState::Failed } else { RecordingState::Ready };
-    state.store.move_recording(&recording.id, &[RecordingState::Storing], end).await?;
+    state.store.transition_recording(&recording.id, &[RecordingState::Storing], end).await?;
     Ok(Ok(()))
 }
 
@@ -80,7 +80,7 @@ async fn store_part(
             if error.kind() == std::io::ErrorKind::NotFound && !Path::new(&file).exists() =>
         {
             tracing::error!(recording = recording.id, part = part.number, "part of a recording is missing");
-            state.store.recording_problem(&recording.id, Some("part-missing")).await?;
+            state.store.set_recording_problem(&recording.id, Some("part-missing")).await?;
             return Ok(Ok(state.store.update_part(&part.without_file()).await?));
         }
         Err(error) => {
@@ -123,7 +123,7 @@ async fn check_egress(
         Ok(found) => found,
         Err(StorageError::Missing) => {
             tracing::error!(recording = part.recording, part = part.number, "part of a recording is missing");
-            state.store.recording_problem(&part.recording, Some("part-missing")).await?;
+            state.store.set_recording_problem(&part.recording, Some("part-missing")).await?;
             return Ok(Ok(state.store.delete_part(&part.recording, part.number).await?));
         }
         Err(error) => return Ok(Err(error)),
@@ -151,7 +151,7 @@ pub async fn delete(state: &AppState, recordings: &Recordings, recording: &Store
         deleted.map_err(deletion_failed)?;
     }
     delete_local_files(recordings, &recording.id)?;
-    state.store.recording_deleted(recording, by).await?;
+    state.store.mark_recording_deleted(recording, by).await?;
     for part in state.store.parts(&recording.id).await?.into_iter().filter(StoredPart::has_file) {
         // The reconciler repeats this after a failure.
         state.store.update_part(&StoredPart { state: PartState::Gone, ..part }).await?;

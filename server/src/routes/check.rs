@@ -9,7 +9,7 @@ use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::secret::Secret;
-use crate::sfu::CHECK_ROOM;
+use crate::sfu::CHECK_ROOM_PREFIX;
 use crate::state::AppState;
 use crate::store::CodeKind;
 use crate::token::CheckSide;
@@ -32,9 +32,9 @@ pub(super) async fn check(
     extract::Json(Check { code }): extract::Json<Check>,
 ) -> Result<Json<Success<CheckRoom>>> {
     match code {
-        None => caller?.must(&state, Permission::Check).await?,
+        None => caller?.require(&state, Permission::Check).await?,
         Some(code) => {
-            let (kind, code) = CodeKind::read(&code);
+            let (kind, code) = CodeKind::parse(&code);
             let event = by(&state, kind, caller, origin, "network.check").await?;
             let found = known(&state, kind, &code, &event).await?;
             let stored = find(&state, &found.consultation).await?;
@@ -47,7 +47,7 @@ pub(super) async fn check(
             }
         }
     }
-    let room_name = format!("{CHECK_ROOM}{}", Secret::random::<16>().expose());
+    let room_name = format!("{CHECK_ROOM_PREFIX}{}", Secret::random::<16>().expose());
     state.sfu.open_check_room(&room_name).await?;
     let token = |side| state.sfu.check_token(&room_name, side);
     Ok(Json(Success::new(CheckRoom {

@@ -9,14 +9,15 @@ use axum::{Json, Router};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
-use crate::follow;
 use crate::links;
+use crate::presence_sync;
 use crate::signaling::{self, PEER_ROOM};
 use crate::state::AppState;
 use crate::store::{
-    Creation, DEFAULT_DURATION_MINUTES, Finish, Insiders, NewConsultation, Refusal, Standing, StoredConsultation,
+    Creation, DEFAULT_DURATION_MINUTES, Finish, NewConsultation, PresentParticipants, Refusal, Standing,
+    StoredConsultation,
 };
-use crate::token::{Holder, May};
+use crate::token::{Grant, Holder};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -36,31 +37,31 @@ const LONGEST: u32 = 24 * 60;
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
-    extract::Json(wanted): extract::Json<CreateConsultation>,
+    extract::Json(request): extract::Json<CreateConsultation>,
 ) -> Result<Json<Success<Consultation>>> {
-    caller.must(&state, Permission::Manage).await?;
-    if wanted.patient_id == wanted.doctor_id {
+    caller.require(&state, Permission::Manage).await?;
+    if request.patient_id == request.doctor_id {
         return Err(Error::refused(ErrorCode::SamePerson, "`patientId` and `doctorId` must differ"));
     }
-    check_duration(wanted.duration_minutes)?;
-    let stored = state.store.consultation(&wanted.consultation_id).await?;
-    let of_new = wanted.transport.unwrap_or(state.transport_default);
+    check_duration(request.duration_minutes)?;
+    let stored = state.store.consultation(&request.consultation_id).await?;
+    let of_new = request.transport.unwrap_or(state.transport_default);
     let transport = stored.as_ref().map_or(of_new, |stored| stored.transport);
-    if transport == Transport::P2p && wanted.waiting_room == Some(true) {
+    if transport == Transport::P2p && request.waiting_room == Some(true) {
         return Err(Error::refused(ErrorCode::InvalidRequest, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
     }
     let by = caller.event("consultation.create");
     // Refused requests must not open a room.
     if let Some(stored) = stored
-        && let Some(refusal) = stored.refusal(&wanted)
+        && let Some(refusal) = stored.refusal(&request)
     {
         state.store.audit(by.consultation(&stored.id).outcome(refusal.as_str())).await?;
         return Err(refused(&stored, refusal));
     }
-    let room_sid = open_room(&state, &wanted.consultation_id, transport).await?;
-    let e2ee = wanted.e2ee.unwrap_or(state.e2ee_default);
-    let language = wanted.language.unwrap_or(state.language_default);
-    let new = NewConsultation { wanted, e2ee, language, transport, room_sid: room_sid.clone(), by };
+    let room_sid = open_room(&state, &request.consultation_id, transport).await?;
+    let e2ee = request.e2ee.unwrap_or(state.e2ee_default);
+    let language = request.language.unwrap_or(state.language_default);
+    let new = NewConsultation { request, e2ee, language, transport, room_sid: room_sid.clone(), by };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
     let links = links::with_codes(&state, &codes.map_err(|refusal| refused(&stored, refusal))?)?;
     // A removed participant's token has no grants until the doctor admits them again. A new consultation has no
@@ -71,8 +72,8 @@ pub(super) async fn create(
     let (patient, doctor) = (standing(&stored.patient_id).await?, standing(&stored.doctor_id).await?);
     let token = |role, user, standing: Standing| {
         let admitted = role == Role::Doctor || (stored.is_admitted() && !standing.removed);
-        let (may, generation) = (May::once(admitted, role), standing.generation);
-        state.sfu.token(&Holder { user, label: None, role, consultation: &stored.id, may, generation })
+        let (grant, generation) = (Grant::admitted_if(admitted, role), standing.generation);
+        state.sfu.token(&Holder { user, label: None, role, consultation: &stored.id, grant, generation })
     };
     let e2ee_key = state.store.e2ee_key(&stored)?;
     Ok(Json(Success::new(Consultation {
@@ -109,7 +110,7 @@ pub(super) async fn details(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::ReadOne(&id)).await?;
+    caller.require(&state, Permission::ReadOne(&id)).await?;
     Ok(Json(Success::new(show(find(&state, &id).await?))))
 }
 
@@ -122,14 +123,14 @@ pub(super) async fn reschedule(
     State(state): State<AppState>,
     PathId(id): PathId,
     caller: Caller,
-    extract::Json(wanted): extract::Json<MoveConsultation>,
+    extract::Json(request): extract::Json<MoveConsultation>,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Manage).await?;
-    check_duration(wanted.duration_minutes)?;
+    caller.require(&state, Permission::Manage).await?;
+    check_duration(request.duration_minutes)?;
     let stored = find(&state, &id).await?;
-    let duration = wanted.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
+    let duration = request.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
     let event = caller.event("consultation.move");
-    match state.store.reschedule(&id, wanted.scheduled_at, duration, event).await? {
+    match state.store.reschedule(&id, request.scheduled_at, duration, event).await? {
         Some(moved) => Ok(Json(Success::new(show(moved)))),
         None => Err(not_movable(&stored)),
     }
@@ -144,7 +145,7 @@ pub(super) async fn cancel(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Manage).await?;
+    caller.require(&state, Permission::Manage).await?;
     finish(&state, &id, Finish::Cancelled, &caller).await
 }
 
@@ -158,15 +159,15 @@ pub(super) async fn fresh_links(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationLinks>>> {
-    caller.must(&state, Permission::Manage).await?;
+    caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
     // Stores participants who joined since the last comparison, so that they may stay.
-    follow::compare_now(&state, &id).await;
-    state.store.revoke_codes(&id, Insiders::Stay, caller.event("links.renew")).await?;
+    presence_sync::reconcile_now(&state, &id).await;
+    state.store.revoke_codes(&id, PresentParticipants::Keep, caller.event("links.renew")).await?;
     signaling::check_room(&state, &id).await;
     let codes = state.store.create_codes(&stored).await?;
-    follow::compare_now(&state, &id).await;
+    presence_sync::reconcile_now(&state, &id).await;
     Ok(Json(Success::new(links::with_codes(&state, &codes)?)))
 }
 
@@ -180,11 +181,11 @@ pub(super) async fn revoke_links(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Manage).await?;
+    caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    state.store.revoke_codes(&id, Insiders::Leave, caller.event("links.revoke")).await?;
+    state.store.revoke_codes(&id, PresentParticipants::Remove, caller.event("links.revoke")).await?;
     signaling::check_room(&state, &id).await;
-    follow::compare_now(&state, &id).await;
+    presence_sync::reconcile_now(&state, &id).await;
     Ok(Json(Success::new(show(stored))))
 }
 

@@ -13,11 +13,11 @@ use super::consultations::{find, finish, over};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
-use crate::follow;
+use crate::presence_sync;
 use crate::signaling;
 use crate::state::AppState;
 use crate::store::{Event, Finish};
-use crate::token::May;
+use crate::token::Grant;
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -38,13 +38,13 @@ pub(super) async fn admit(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let Some(admitted) = state.store.admit(&id, caller.event("participant.admit")).await? else {
         let stored = find(&state, &id).await?;
         return Err(over(&stored));
     };
     let patient = admitted.patient_id;
-    let present = state.sfu.permit(&room_name(&id), patient.as_str(), May::Publish(Role::Patient)).await?;
+    let present = state.sfu.permit(&room_name(&id), patient.as_str(), Grant::Publish(Role::Patient)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity: patient, present })))
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn refuse(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
     send_out(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
 }
@@ -73,7 +73,7 @@ pub(super) async fn remove(
     Somebody { id, identity }: Somebody,
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
     if identity == stored.doctor_id {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor can't be removed; end the consultation instead"));
@@ -106,7 +106,7 @@ pub(super) async fn mute(
     caller: Caller,
     extract::Json(body): extract::Json<MuteParticipant>,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
     let source = body.source.unwrap_or(MediaSource::Microphone);
     if !state.sfu.mute(&room_name(&id), identity.as_str(), source).await? {
@@ -128,7 +128,7 @@ pub(super) async fn end(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     finish(&state, &id, Finish::EndedByDoctor, &caller).await
 }
 
@@ -138,7 +138,7 @@ async fn send_out(state: &AppState, id: &Id, identity: Id, by: Event) -> Result<
     signaling::check_room(state, id).await;
     let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
     // Announces the new key to the others at once.
-    follow::compare_now(state, id).await;
+    presence_sync::reconcile_now(state, id).await;
     Ok(Json(Success::new(ParticipantChanged { identity, present })))
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn list(
     caller: Caller,
     Query(day): Query<Day>,
 ) -> Result<Json<Success<ConsultationList>>> {
-    caller.must(&state, Permission::Read).await?;
+    caller.require(&state, Permission::Read).await?;
     let (from, until) = day.bounds()?;
     let after = day.after()?;
     let limit = day.limit.unwrap_or(MOST);
@@ -78,7 +78,7 @@ pub(super) async fn list(
     let has_more = stored.len() > limit;
     stored.truncate(limit);
     let next = stored.last().filter(|_| has_more).map(|last| {
-        let (at, id) = last.place_in_day();
+        let (at, id) = last.day_sort_key();
         format!("{}.{id}", at.as_millis())
     });
     Ok(Json(Success::new(ConsultationList { consultations: stored.into_iter().map(show).collect(), total, next })))

@@ -35,6 +35,6 @@ pub(super) async fn add(
     if feedback.reasons.len() > MOST_REASONS {
         return Err(Error::refused(ErrorCode::InvalidRequest, format!("`reasons` holds {MOST_REASONS} at most")));
     }
-    state.store.give_feedback(&id, &caller.user, caller.role, &feedback).await?;
+    state.store.record_feedback(&id, &caller.user, caller.role, &feedback).await?;
     Ok(Json(Success::new(Done {})))
 }

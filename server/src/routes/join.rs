@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::state::AppState;
 use crate::store::{CodeKind, Event, StoredCode, StoredConsultation};
-use crate::token::{Holder, May};
+use crate::token::{Grant, Holder};
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/join", post(join))
@@ -34,7 +34,7 @@ pub(super) async fn join(
     caller: Result<Caller>,
     extract::Json(Join { code }): extract::Json<Join>,
 ) -> Result<Json<Success<Joined>>> {
-    let (kind, code) = CodeKind::read(&code);
+    let (kind, code) = CodeKind::parse(&code);
     let mut event = by(&state, kind, caller, origin, "join").await?;
     let found = known(&state, kind, &code, &event).await?;
     event = event.consultation(&found.consultation);
@@ -65,7 +65,7 @@ pub(super) async fn by(
         return Ok(Event { origin: Some(origin.to_string()), ..Event::ok("link", action) });
     }
     let caller = caller?;
-    caller.must(state, Permission::Kiosk).await?;
+    caller.require(state, Permission::Kiosk).await?;
     Ok(caller.event(action))
 }
 
@@ -113,15 +113,15 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor has to let you in again"));
     }
     let room_sid = open_room(state, &stored.id, stored.transport).await?;
-    state.store.opened_room(&stored.id, &room_sid).await?;
+    state.store.record_room_opened(&stored.id, &room_sid).await?;
     let observer = match role {
         Role::Observer => state.store.observer(&stored.id, user.as_str()).await?,
         Role::Patient | Role::Doctor => None,
     };
     let admitted = role != Role::Patient || stored.is_admitted();
-    let may = match &observer {
-        Some(observer) => May::observe(observer.publishes),
-        None => May::once(admitted, role),
+    let grant = match &observer {
+        Some(observer) => Grant::observer(observer.publishes),
+        None => Grant::admitted_if(admitted, role),
     };
     Ok(Joined {
         token: state.sfu.token(&Holder {
@@ -129,7 +129,7 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
             label: observer.as_ref().and_then(|observer| observer.label.as_deref()),
             role,
             consultation: &stored.id,
-            may,
+            grant,
             generation: standing.generation,
         })?,
         user_id: user,
@@ -158,7 +158,7 @@ pub(super) async fn enter(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<Joined>>> {
-    caller.must(&state, Permission::Enter).await?;
+    caller.require(&state, Permission::Enter).await?;
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
     let doctor = stored.doctor_id.clone();

@@ -12,7 +12,7 @@ mod metrics;
 mod observers;
 mod openapi;
 mod pages;
-mod place;
+mod participant;
 mod quality;
 mod recording;
 mod rooms;
@@ -62,7 +62,7 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         .merge(observers::router())
         .merge(openapi::router())
         .merge(pages::router())
-        .merge(place::router())
+        .merge(participant::router())
         .merge(quality::router())
         .merge(recording::router())
         .merge(rooms::router())

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::links;
 use crate::state::AppState;
-use crate::token::{Holder, May};
+use crate::token::{Grant, Holder};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -33,13 +33,13 @@ pub(super) async fn add(
     State(state): State<AppState>,
     PathId(id): PathId,
     caller: Caller,
-    extract::Json(wanted): extract::Json<AddObserver>,
+    extract::Json(request): extract::Json<AddObserver>,
 ) -> Result<Json<Success<ObserverAdded>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
     not_over(&stored)?;
     not_peer_to_peer(&stored)?;
-    let AddObserver { observer_id: user, label } = wanted;
+    let AddObserver { observer_id: user, label } = request;
     if user == stored.patient_id || user == stored.doctor_id {
         return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));
     }
@@ -56,7 +56,7 @@ pub(super) async fn add(
         label: label.as_deref(),
         role: Role::Observer,
         consultation: &id,
-        may: May::observe(publishes),
+        grant: Grant::observer(publishes),
         generation: state.store.standing(&id, user.as_str()).await?.generation,
     })?;
     Ok(Json(Success::new(ObserverAdded {
@@ -83,12 +83,12 @@ pub(super) async fn permit(
     caller: Caller,
     extract::Json(PermitObserver { publish }): extract::Json<PermitObserver>,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
     if !state.store.permit_observer(&id, &identity, publish, caller.event("observer.permit")).await? {
         return Err(Error::refused(ErrorCode::ParticipantNotFound, "there is no such observer"));
     }
-    let present = state.sfu.permit(&room_name(&id), identity.as_str(), May::observe(publish)).await?;
+    let present = state.sfu.permit(&room_name(&id), identity.as_str(), Grant::observer(publish)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity, present })))
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn start(
     caller: Caller,
     Json(body): Json<StartRecording>,
 ) -> Result<axum::Json<Success<RecordingStarted>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     if body.room_name != room_name(&id) {
         return Err(Error::refused(ErrorCode::RoomNotFound, "`roomName` isn't this consultation's room"));
     }
@@ -86,7 +86,7 @@ pub(super) async fn stop(
     caller: Caller,
     body: OptionalJson<StopRecording>,
 ) -> Result<axum::Json<StopAnswer>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
     let recordings = recorder(&state)?;
     if let Some(wanted) = body.0.egress_id {
@@ -137,7 +137,7 @@ pub(super) async fn consent(
         return Err(Error::refused(ErrorCode::InvalidRequest, "`language` must be such as `es` or `en-GB`"));
     }
     let by = crate::store::Event::ok(format!("{}:{}", caller.role, caller.user), "recording.consent");
-    state.store.consent(&id, &caller.user, &given, by).await?;
+    state.store.record_consent(&id, &caller.user, &given, by).await?;
     if let Some(recordings) = &state.recordings {
         recordings.changed();
     }
@@ -153,7 +153,7 @@ pub(super) async fn list(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<axum::Json<Success<RecordingList>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
     let mut recordings = Vec::new();
     for recording in state.store.recordings_of(&id).await? {
@@ -173,7 +173,7 @@ pub(super) async fn details(
     Which { id, recording }: Which,
     caller: Caller,
 ) -> Result<axum::Json<Success<Recording>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let recording = of(&state, &id, &recording).await?;
     let parts = state.store.parts(&recording.id).await?;
     let links = match &state.recordings {
@@ -199,7 +199,7 @@ pub(super) async fn delete(
     Which { id, recording }: Which,
     caller: Caller,
 ) -> Result<axum::Json<Success<Done>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let recording = of(&state, &id, &recording).await?;
     if recording.state.is_active() || recording.state == RecordingState::Storing {
         return Err(Error::refused(ErrorCode::RecordingActive, "this recording isn't finished yet"));

@@ -25,7 +25,7 @@ pub(super) async fn change(
     caller: Caller,
     extract::Json(ChangeTransport { transport }): extract::Json<ChangeTransport>,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     if transport != Transport::Sfu {
         return Err(Error::refused(ErrorCode::InvalidRequest, "a consultation can only be moved to `sfu`"));
     }

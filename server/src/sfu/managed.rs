@@ -150,7 +150,7 @@ impl Running {
     /// Waits until the SFU answers. Returns `false` if it exits first or the timeout passes.
     async fn is_ready(&mut self, sfu: &Sfu) -> bool {
         let answers = async {
-            while !sfu.answers().await {
+            while !sfu.is_reachable().await {
                 sleep(Duration::from_millis(50)).await;
             }
         };

@@ -6,9 +6,9 @@ use sqlx::{AnyConnection, Row};
 
 use super::Store;
 use super::audit::{Event, append};
-use super::codes::{move_window, revoke_all};
+use super::codes::{move_validity, revoke_all};
 use super::consultation::{CAUSE_EMPTY, COLUMNS, StoredConsultation, get, read};
-use super::outbox::OutgoingEvent;
+use super::outbox::IntegratorEvent;
 use crate::secret::Secret;
 
 /// Permanent end of a consultation.
@@ -101,9 +101,9 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn opened_room(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
+    pub async fn record_room_opened(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        note_room(&mut transaction, id, room_sid).await?;
+        record_room(&mut transaction, id, room_sid).await?;
         transaction.commit().await
     }
 
@@ -147,10 +147,10 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(None);
         }
-        move_window(&mut transaction, id, scheduled_at, duration_minutes).await?;
+        move_validity(&mut transaction, id, scheduled_at, duration_minutes).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
@@ -179,13 +179,13 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(None);
         }
         revoke_all(&mut transaction, id, now).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        self.enqueue(&mut transaction, OutgoingEvent::state(&stored)).await?;
+        self.enqueue(&mut transaction, IntegratorEvent::state(&stored)).await?;
         transaction.commit().await?;
         Ok(Some(stored))
     }
@@ -201,7 +201,7 @@ impl Store {
 }
 
 /// Stores the SFU's room of a consultation, and returns the updated consultation.
-pub(super) async fn note_room(
+pub(super) async fn record_room(
     connection: &mut AnyConnection,
     id: &Id,
     room_sid: &str,

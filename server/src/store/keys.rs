@@ -96,7 +96,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         if done.rows_affected() == 0 {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         append(&mut transaction, &self.vault, Event::ok("operator", "key.revoke").subject(format!("key:{name}")))

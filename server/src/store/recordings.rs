@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row};
 use super::Store;
 use super::audit::{Event, append};
 use super::consultation::get;
-use super::outbox::OutgoingEvent;
+use super::outbox::IntegratorEvent;
 
 /// Time in milliseconds after a refusal until the doctor can request a recording again.
 const REFUSAL_COOLDOWN: i64 = 60_000;
@@ -67,7 +67,7 @@ impl Store {
         lock(&mut transaction, id).await?;
         let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_over());
         let Some(stored) = stored else {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(Requested::Over);
         };
         let now = Timestamp::now();
@@ -83,7 +83,7 @@ impl Store {
         let state = match &answer {
             Some((answer, _)) if answer == "accepted" => RecordingState::Starting,
             Some((_, at)) if now.as_millis() - at < REFUSAL_COOLDOWN => {
-                transaction.cancel().await?;
+                transaction.rollback().await?;
                 return Ok(Requested::Refused);
             }
             // The patient's own answer takes precedence over the integrator's.
@@ -112,7 +112,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if inserted.rows_affected() == 0 {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(Requested::Active);
         }
         append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
@@ -125,7 +125,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn consent(&self, id: &Id, identity: &Id, given: &GiveConsent, by: Event) -> sqlx::Result<()> {
+    pub async fn record_consent(&self, id: &Id, identity: &Id, given: &GiveConsent, by: Event) -> sqlx::Result<()> {
         let accepted = given.answer == ConsentAnswer::Accepted;
         let answer = if accepted { "accepted" } else { "refused" };
         let mut transaction = self.pool.begin().await?;
@@ -187,7 +187,7 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(None);
         };
         let recording = read(&row)?;
@@ -201,7 +201,12 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn move_recording(&self, id: &str, from: &[RecordingState], to: RecordingState) -> sqlx::Result<bool> {
+    pub async fn transition_recording(
+        &self,
+        id: &str,
+        from: &[RecordingState],
+        to: RecordingState,
+    ) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         // Lists can't be bound; the names are constants.
         let from: Vec<_> = from.iter().map(|state| format!("'{}'", state.as_str())).collect();
@@ -221,14 +226,14 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(false);
         };
         let moved = read(&row)?;
         let event = Event::ok("server", "recording.state").outcome(to.as_str()).consultation(&moved.consultation);
         append(&mut transaction, &self.vault, event.subject(format!("recording:{id}"))).await?;
         if to == RecordingState::Ready {
-            self.enqueue(&mut transaction, OutgoingEvent::recording(&moved.consultation, &moved.id)).await?;
+            self.enqueue(&mut transaction, IntegratorEvent::recording(&moved.consultation, &moved.id)).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -238,7 +243,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
+    pub async fn set_recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2").bind(problem).bind(id))
             .await?;
@@ -249,7 +254,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn storage_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
+    pub async fn set_storage_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE recordings SET storage_problem = $1 WHERE id = $2").bind(problem).bind(id))
             .await?;
@@ -356,7 +361,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         if noted.rows_affected() == 0 {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(());
         }
         append(&mut transaction, &self.vault, event).await?;
@@ -378,7 +383,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn recording_deleted(&self, recording: &StoredRecording, by: Event) -> sqlx::Result<()> {
+    pub async fn mark_recording_deleted(&self, recording: &StoredRecording, by: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE recordings SET state = 'deleted', ended_at = $1 WHERE id = $2")
             .bind(Timestamp::now().as_millis())

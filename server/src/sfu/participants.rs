@@ -8,16 +8,16 @@ use livekit_api::services::{ServerError, ServerErrorCode, ServiceError, ServiceR
 use livekit_protocol::{ParticipantInfo, ParticipantPermission, TrackSource};
 
 use super::Sfu;
-use crate::token::{GENERATION, May};
+use crate::token::{GENERATION_ATTRIBUTE, Grant};
 
 impl Sfu {
     /// Changes a participant's permissions. Returns `false` if they aren't in the room.
     ///
     /// # Errors
     /// [`ServiceError`] if the SFU doesn't answer or refuses.
-    pub async fn permit(&self, room: &str, identity: &str, may: May) -> ServiceResult<bool> {
+    pub async fn permit(&self, room: &str, identity: &str, grant: Grant) -> ServiceResult<bool> {
         let options =
-            UpdateParticipantOptions { permission: Some(permission(may)), ..UpdateParticipantOptions::default() };
+            UpdateParticipantOptions { permission: Some(permission(grant)), ..UpdateParticipantOptions::default() };
         found(self.rooms.update_participant(room, identity, options).await)
     }
 
@@ -39,7 +39,7 @@ impl Sfu {
     /// [`ServiceError`] if the SFU doesn't answer or refuses.
     pub async fn set_generation(&self, room: &str, identity: &str, generation: u32) -> ServiceResult<bool> {
         let options = UpdateParticipantOptions {
-            attributes: HashMap::from([(GENERATION.to_owned(), generation.to_string())]),
+            attributes: HashMap::from([(GENERATION_ATTRIBUTE.to_owned(), generation.to_string())]),
             ..UpdateParticipantOptions::default()
         };
         found(self.rooms.update_participant(room, identity, options).await)
@@ -88,12 +88,12 @@ impl Sfu {
 }
 
 /// Converts permissions into the SFU's format.
-fn permission(may: May) -> ParticipantPermission {
-    let sources = may.sources().iter().filter_map(|name| TrackSource::from_str_name(&name.to_uppercase()));
+fn permission(grant: Grant) -> ParticipantPermission {
+    let sources = grant.sources().iter().filter_map(|name| TrackSource::from_str_name(&name.to_uppercase()));
     ParticipantPermission {
-        can_subscribe: may.subscribes(),
-        can_publish: may.publishes(),
-        can_publish_data: may.publishes(),
+        can_subscribe: grant.subscribes(),
+        can_publish: grant.publishes(),
+        can_publish_data: grant.publishes(),
         can_publish_sources: sources.map(i32::from).collect(),
         ..ParticipantPermission::default()
     }
