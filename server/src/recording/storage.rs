@@ -87,8 +87,8 @@ impl Storage {
         }
     }
 
-    /// Returns a download URL for an object of a bucket, valid for [`LINK_VALIDITY`](super::bucket::LINK_VALIDITY); `None`
-    /// for files, which this server serves itself.
+    /// Returns a download URL for an object of a bucket, valid for [`LINK_VALIDITY`](super::bucket::LINK_VALIDITY);
+    /// `None` for files, which this server serves itself.
     ///
     /// # Errors
     /// [`StorageError::S3`] if it can't be signed.

@@ -3,8 +3,8 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, over};
-use super::join::{by, known};
+use super::consultations::{check_not_over, find, over_error};
+use super::join::{audit_event, find_code};
 use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
 use crate::extract;
@@ -35,12 +35,12 @@ pub(super) async fn check(
         None => caller?.require(&state, Permission::Check).await?,
         Some(code) => {
             let (kind, code) = CodeKind::parse(&code);
-            let event = by(&state, kind, caller, origin, "network.check").await?;
-            let found = known(&state, kind, &code, &event).await?;
+            let event = audit_event(&state, kind, caller, origin, "network.check").await?;
+            let found = find_code(&state, kind, &code, &event).await?;
             let stored = find(&state, &found.consultation).await?;
-            not_over(&stored)?;
+            check_not_over(&stored)?;
             if found.role == Role::Patient && stored.is_left() {
-                return Err(over(&stored));
+                return Err(over_error(&stored));
             }
             if found.revoked || Timestamp::now() >= found.expires_at {
                 return Err(Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more"));

@@ -28,7 +28,7 @@ pub fn router() -> Router<AppState> {
 }
 
 /// Maximum duration of an appointment in minutes.
-const LONGEST: u32 = 24 * 60;
+const MAX_DURATION_MINUTES: u32 = 24 * 60;
 
 /// Creates a consultation, or finds the existing one, and returns new tokens and links for both sides.
 #[utoipa::path(post, path = "/api/consultations/create", tag = "consultations", request_body = CreateConsultation,
@@ -56,14 +56,14 @@ pub(super) async fn create(
         && let Some(refusal) = stored.refusal(&request)
     {
         state.store.audit(by.consultation(&stored.id).outcome(refusal.as_str())).await?;
-        return Err(refused(&stored, refusal));
+        return Err(refusal_error(&stored, refusal));
     }
     let room_sid = open_room(&state, &request.consultation_id, transport).await?;
     let e2ee = request.e2ee.unwrap_or(state.e2ee_default);
     let language = request.language.unwrap_or(state.language_default);
     let new = NewConsultation { request, e2ee, language, transport, room_sid: room_sid.clone(), by };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
-    let links = links::with_codes(&state, &codes.map_err(|refusal| refused(&stored, refusal))?)?;
+    let links = links::with_codes(&state, &codes.map_err(|refusal| refusal_error(&stored, refusal))?)?;
     // A removed participant's token has no grants until the doctor admits them again. A new consultation has no
     // removals, so the queries are skipped.
     let standing = async |user: &Id| {
@@ -111,7 +111,7 @@ pub(super) async fn details(
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
     caller.require(&state, Permission::ReadOne(&id)).await?;
-    Ok(Json(Success::new(show(find(&state, &id).await?))))
+    Ok(Json(Success::new(to_details(find(&state, &id).await?))))
 }
 
 /// Reschedules an appointment, including the validity of its links.
@@ -131,8 +131,8 @@ pub(super) async fn reschedule(
     let duration = request.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
     let event = caller.event("consultation.move");
     match state.store.reschedule(&id, request.scheduled_at, duration, event).await? {
-        Some(moved) => Ok(Json(Success::new(show(moved)))),
-        None => Err(not_movable(&stored)),
+        Some(moved) => Ok(Json(Success::new(to_details(moved)))),
+        None => Err(reschedule_error(&stored)),
     }
 }
 
@@ -161,7 +161,7 @@ pub(super) async fn fresh_links(
 ) -> Result<Json<Success<ConsultationLinks>>> {
     caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
+    check_not_over(&stored)?;
     // Stores participants who joined since the last comparison, so that they may stay.
     presence_sync::reconcile_now(&state, &id).await;
     state.store.revoke_codes(&id, PresentParticipants::Keep, caller.event("links.renew")).await?;
@@ -186,7 +186,7 @@ pub(super) async fn revoke_links(
     state.store.revoke_codes(&id, PresentParticipants::Remove, caller.event("links.revoke")).await?;
     signaling::check_room(&state, &id).await;
     presence_sync::reconcile_now(&state, &id).await;
-    Ok(Json(Success::new(show(stored))))
+    Ok(Json(Success::new(to_details(stored))))
 }
 
 /// Ends or cancels a consultation, and closes its room.
@@ -202,13 +202,13 @@ pub(super) async fn finish(
         Finish::EndedByDoctor => "consultation.end",
     };
     let finished = state.store.finish(id, how, caller.event(action)).await?;
-    let Some(finished) = finished else { return Err(over(&stored)) };
+    let Some(finished) = finished else { return Err(over_error(&stored)) };
     signaling::check_room(state, id).await;
     // A failure of the SFU isn't an error here, because participants who join later are removed.
     if let Err(error) = state.sfu.close_room(&room_name(id)).await {
         tracing::warn!(%error, "closing a finished consultation's room failed");
     }
-    Ok(Json(Success::new(show(finished))))
+    Ok(Json(Success::new(to_details(finished))))
 }
 
 /// Opens a consultation's room at the SFU, where its media goes there. Returns the room's sid.
@@ -226,7 +226,7 @@ pub(super) async fn open_room(state: &AppState, id: &Id, transport: Transport) -
 ///
 /// # Errors
 /// With 409.
-pub(super) fn not_peer_to_peer(stored: &StoredConsultation) -> Result<()> {
+pub(super) fn check_uses_sfu(stored: &StoredConsultation) -> Result<()> {
     if stored.transport == Transport::Sfu {
         return Ok(());
     }
@@ -243,22 +243,22 @@ pub(super) async fn find(state: &AppState, id: &Id) -> Result<StoredConsultation
 }
 
 fn check_duration(minutes: Option<u32>) -> Result<()> {
-    if minutes.is_none_or(|minutes| (1..=LONGEST).contains(&minutes)) {
+    if minutes.is_none_or(|minutes| (1..=MAX_DURATION_MINUTES).contains(&minutes)) {
         return Ok(());
     }
-    Err(Error::refused(ErrorCode::InvalidRequest, format!("`durationMinutes` must be 1 to {LONGEST}")))
+    Err(Error::refused(ErrorCode::InvalidRequest, format!("`durationMinutes` must be 1 to {MAX_DURATION_MINUTES}")))
 }
 
 /// Checks that a consultation can still take place.
 ///
 /// # Errors
 /// [`Error::Refused`] with [`ErrorCode::ConsultationEnded`] or [`ErrorCode::ConsultationCancelled`].
-pub(super) fn not_over(stored: &StoredConsultation) -> Result<()> {
-    if stored.is_over() { Err(over(stored)) } else { Ok(()) }
+pub(super) fn check_not_over(stored: &StoredConsultation) -> Result<()> {
+    if stored.is_over() { Err(over_error(stored)) } else { Ok(()) }
 }
 
 /// Returns the error for a finished consultation.
-pub(super) fn over(stored: &StoredConsultation) -> Error {
+pub(super) fn over_error(stored: &StoredConsultation) -> Error {
     match stored.state {
         autamedica_api::ConsultationState::Cancelled => {
             Error::refused(ErrorCode::ConsultationCancelled, "this consultation was cancelled")
@@ -268,9 +268,9 @@ pub(super) fn over(stored: &StoredConsultation) -> Error {
 }
 
 /// Returns the error for a create request that can't reuse the existing consultation.
-fn refused(stored: &StoredConsultation, refusal: Refusal) -> Error {
+fn refusal_error(stored: &StoredConsultation, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Over => over(stored),
+        Refusal::Over => over_error(stored),
         Refusal::Conflict => {
             let message = "this consultation exists with other people or other settings";
             Error::refused(ErrorCode::ConsultationConflict, message)
@@ -278,14 +278,14 @@ fn refused(stored: &StoredConsultation, refusal: Refusal) -> Error {
     }
 }
 
-fn not_movable(stored: &StoredConsultation) -> Error {
+fn reschedule_error(stored: &StoredConsultation) -> Error {
     if stored.is_over() {
-        return over(stored);
+        return over_error(stored);
     }
     Error::refused(ErrorCode::ConsultationConflict, "this consultation has begun already")
 }
 
-pub(super) fn show(stored: StoredConsultation) -> ConsultationDetails {
+pub(super) fn to_details(stored: StoredConsultation) -> ConsultationDetails {
     ConsultationDetails {
         room_name: room_name(&stored.id),
         admitted: stored.is_admitted(),

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 
-use super::consultations::{find, finish, over};
+use super::consultations::{find, finish, over_error};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -41,7 +41,7 @@ pub(super) async fn admit(
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let Some(admitted) = state.store.admit(&id, caller.event("participant.admit")).await? else {
         let stored = find(&state, &id).await?;
-        return Err(over(&stored));
+        return Err(over_error(&stored));
     };
     let patient = admitted.patient_id;
     let present = state.sfu.permit(&room_name(&id), patient.as_str(), Grant::Publish(Role::Patient)).await?;
@@ -59,7 +59,7 @@ pub(super) async fn refuse(
 ) -> Result<Json<Success<ParticipantChanged>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
-    send_out(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
+    remove_participant(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
 }
 
 /// Removes a participant. Their tokens are revoked, and links work again only after they are admitted. The others'
@@ -70,7 +70,7 @@ pub(super) async fn refuse(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn remove(
     State(state): State<AppState>,
-    Somebody { id, identity }: Somebody,
+    PathParticipant { id, identity }: PathParticipant,
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
@@ -78,7 +78,7 @@ pub(super) async fn remove(
     if identity == stored.doctor_id {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor can't be removed; end the consultation instead"));
     }
-    send_out(&state, &id, identity, caller.event("participant.remove")).await
+    remove_participant(&state, &id, identity, caller.event("participant.remove")).await
 }
 
 /// Removes a participant, as [`remove`] does, by the name of the room.
@@ -88,10 +88,10 @@ pub(super) async fn remove(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn remove_from_room(
     State(state): State<AppState>,
-    SomebodyInRoom(somebody): SomebodyInRoom,
+    PathRoomParticipant(participant): PathRoomParticipant,
     caller: Caller,
 ) -> Result<Json<ParticipantRemoved>> {
-    let Json(removed) = remove(State(state), somebody, caller).await?;
+    let Json(removed) = remove(State(state), participant, caller).await?;
     Ok(Json(ParticipantRemoved { success: true, message: "Participant removed".to_owned(), data: removed.data }))
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn remove_from_room(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn mute(
     State(state): State<AppState>,
-    Somebody { id, identity }: Somebody,
+    PathParticipant { id, identity }: PathParticipant,
     caller: Caller,
     extract::Json(body): extract::Json<MuteParticipant>,
 ) -> Result<Json<Success<ParticipantChanged>>> {
@@ -133,7 +133,12 @@ pub(super) async fn end(
 }
 
 /// Removes a participant. The database comes first: if the SFU fails, the reconciler removes them.
-async fn send_out(state: &AppState, id: &Id, identity: Id, by: Event) -> Result<Json<Success<ParticipantChanged>>> {
+async fn remove_participant(
+    state: &AppState,
+    id: &Id,
+    identity: Id,
+    by: Event,
+) -> Result<Json<Success<ParticipantChanged>>> {
     state.store.remove(id, identity.as_str(), by).await?;
     signaling::check_room(state, id).await;
     let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
@@ -143,12 +148,12 @@ async fn send_out(state: &AppState, id: &Id, identity: Id, by: Event) -> Result<
 }
 
 /// Consultation and participant in the path.
-pub(super) struct Somebody {
+pub(super) struct PathParticipant {
     pub id: Id,
     pub identity: Id,
 }
 
-impl FromRequestParts<AppState> for Somebody {
+impl FromRequestParts<AppState> for PathParticipant {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
@@ -159,9 +164,9 @@ impl FromRequestParts<AppState> for Somebody {
 }
 
 /// Room and participant in the path.
-pub(super) struct SomebodyInRoom(Somebody);
+pub(super) struct PathRoomParticipant(PathParticipant);
 
-impl FromRequestParts<AppState> for SomebodyInRoom {
+impl FromRequestParts<AppState> for PathRoomParticipant {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
@@ -173,6 +178,6 @@ impl FromRequestParts<AppState> for SomebodyInRoom {
             consultation_of(&room).ok_or_else(|| Error::refused(ErrorCode::RoomNotFound, "there is no such room"))?;
         let identity = Id::new(identity)
             .map_err(|_| Error::refused(ErrorCode::InvalidId, format!("the identity in the path {InvalidId}")))?;
-        Ok(Self(Somebody { id, identity }))
+        Ok(Self(PathParticipant { id, identity }))
     }
 }

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, not_peer_to_peer};
-use super::control::Somebody;
+use super::consultations::{check_not_over, check_uses_sfu, find};
+use super::control::PathParticipant;
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -21,7 +21,7 @@ pub fn router() -> Router<AppState> {
 }
 
 /// Maximum length of a label in characters.
-const LONGEST_LABEL: usize = 40;
+const MAX_LABEL_LENGTH: usize = 40;
 
 /// Adds an observer, such as an interpreter, a companion or a student. They may subscribe, and publish only if the
 /// doctor permits it. Adding an observer again returns a new token and link; adding a removed one admits them again.
@@ -37,8 +37,8 @@ pub(super) async fn add(
 ) -> Result<Json<Success<ObserverAdded>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
-    not_peer_to_peer(&stored)?;
+    check_not_over(&stored)?;
+    check_uses_sfu(&stored)?;
     let AddObserver { observer_id: user, label } = request;
     if user == stored.patient_id || user == stored.doctor_id {
         return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));
@@ -79,7 +79,7 @@ pub(super) async fn add(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn permit(
     State(state): State<AppState>,
-    Somebody { id, identity }: Somebody,
+    PathParticipant { id, identity }: PathParticipant,
     caller: Caller,
     extract::Json(PermitObserver { publish }): extract::Json<PermitObserver>,
 ) -> Result<Json<Success<ParticipantChanged>>> {
@@ -93,14 +93,14 @@ pub(super) async fn permit(
 }
 
 fn check_label(label: Option<&str>) -> Result<()> {
-    let is_right = |label: &str| {
-        (1..=LONGEST_LABEL).contains(&label.chars().count())
+    let is_valid = |label: &str| {
+        (1..=MAX_LABEL_LENGTH).contains(&label.chars().count())
             && label.trim() == label
             && !label.chars().any(autamedica_api::is_invisible)
     };
-    if label.is_none_or(is_right) {
+    if label.is_none_or(is_valid) {
         return Ok(());
     }
-    let message = format!("`label` must be 1 to {LONGEST_LABEL} visible characters");
+    let message = format!("`label` must be 1 to {MAX_LABEL_LENGTH} visible characters");
     Err(Error::refused(ErrorCode::InvalidRequest, message))
 }

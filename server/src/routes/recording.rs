@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
-use super::consultations::{find, not_over, not_peer_to_peer};
+use super::consultations::{check_not_over, check_uses_sfu, find};
 use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{Json, OptionalJson, PathId, Query};
@@ -47,9 +47,9 @@ pub(super) async fn start(
         return Err(Error::refused(ErrorCode::RoomNotFound, "`roomName` isn't this consultation's room"));
     }
     let stored = find(&state, &id).await?;
-    let recordings = recorder(&state)?;
-    not_over(&stored)?;
-    not_peer_to_peer(&stored)?;
+    let recordings = recordings(&state)?;
+    check_not_over(&stored)?;
+    check_uses_sfu(&stored)?;
     if stored.sealed_key.is_some() && !recordings.supports_e2ee() {
         let message =
             "this consultation is encrypted end to end, and this server's recorder, LiveKit Egress, has no key";
@@ -88,7 +88,7 @@ pub(super) async fn stop(
 ) -> Result<axum::Json<StopAnswer>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
-    let recordings = recorder(&state)?;
+    let recordings = recordings(&state)?;
     if let Some(wanted) = body.0.egress_id {
         if wanted.is_empty() {
             let detail = "`egressId` is empty; leave it out to stop the recording that goes on".to_owned();
@@ -158,7 +158,7 @@ pub(super) async fn list(
     let mut recordings = Vec::new();
     for recording in state.store.recordings_of(&id).await? {
         let parts = state.store.parts(&recording.id).await?;
-        recordings.push(show(recording, parts, Vec::new()));
+        recordings.push(to_response(recording, parts, Vec::new()));
     }
     Ok(axum::Json(Success::new(RecordingList { recordings })))
 }
@@ -170,11 +170,11 @@ pub(super) async fn list(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn details(
     State(state): State<AppState>,
-    Which { id, recording }: Which,
+    PathRecording { id, recording }: PathRecording,
     caller: Caller,
 ) -> Result<axum::Json<Success<Recording>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
-    let recording = of(&state, &id, &recording).await?;
+    let recording = find_recording(&state, &id, &recording).await?;
     let parts = state.store.parts(&recording.id).await?;
     let links = match &state.recordings {
         Some(recordings) if recording.state != RecordingState::Deleted => {
@@ -186,7 +186,7 @@ pub(super) async fn details(
         let event = caller.event("recording.link").consultation(&id);
         state.store.audit(event.subject(format!("recording:{}", recording.id))).await?;
     }
-    Ok(axum::Json(Success::new(show(recording, parts, links))))
+    Ok(axum::Json(Success::new(to_response(recording, parts, links))))
 }
 
 /// Deletes a recording's files. The recording stays listed as deleted.
@@ -196,15 +196,15 @@ pub(super) async fn details(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn delete(
     State(state): State<AppState>,
-    Which { id, recording }: Which,
+    PathRecording { id, recording }: PathRecording,
     caller: Caller,
 ) -> Result<axum::Json<Success<Done>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
-    let recording = of(&state, &id, &recording).await?;
+    let recording = find_recording(&state, &id, &recording).await?;
     if recording.state.is_active() || recording.state == RecordingState::Storing {
         return Err(Error::refused(ErrorCode::RecordingActive, "this recording isn't finished yet"));
     }
-    let recordings = recorder(&state)?;
+    let recordings = recordings(&state)?;
     if recording.state != RecordingState::Deleted {
         recording::delete(&state, recordings, &recording, caller.event("recording.delete")).await?;
     }
@@ -213,7 +213,7 @@ pub(super) async fn delete(
 
 /// Query of a signed download URL.
 #[derive(Deserialize)]
-struct Signed {
+struct SignedQuery {
     expires: i64,
     signature: String,
 }
@@ -223,7 +223,7 @@ struct Signed {
 async fn fetch(
     State(state): State<AppState>,
     Path((id, number)): Path<(String, u32)>,
-    Query(Signed { expires, signature }): Query<Signed>,
+    Query(SignedQuery { expires, signature }): Query<SignedQuery>,
     request: Request,
 ) -> Result<Response> {
     if expires < Timestamp::now().as_millis() || !state.store.is_link(&id, number, expires, &signature) {
@@ -240,18 +240,18 @@ async fn fetch(
     Ok(answer)
 }
 
-fn recorder(state: &AppState) -> Result<&Recordings> {
+fn recordings(state: &AppState) -> Result<&Recordings> {
     let none = || Error::refused(ErrorCode::RecordingUnavailable, "this server doesn't record");
     state.recordings.as_deref().ok_or_else(none)
 }
 
-async fn of(state: &AppState, id: &Id, recording: &Id) -> Result<StoredRecording> {
+async fn find_recording(state: &AppState, id: &Id, recording: &Id) -> Result<StoredRecording> {
     find(state, id).await?;
     let found = state.store.recording(recording.as_str()).await?.filter(|found| found.consultation == *id);
     found.ok_or_else(|| Error::refused(ErrorCode::RecordingNotFound, "there is no such recording"))
 }
 
-fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<String>>) -> Recording {
+fn to_response(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<String>>) -> Recording {
     let links = links.into_iter().chain(std::iter::repeat(None));
     let parts: Vec<_> = parts
         .into_iter()
@@ -286,12 +286,12 @@ fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<St
 }
 
 /// Consultation and recording in the path.
-pub(super) struct Which {
+pub(super) struct PathRecording {
     id: Id,
     recording: Id,
 }
 
-impl FromRequestParts<AppState> for Which {
+impl FromRequestParts<AppState> for PathRecording {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {

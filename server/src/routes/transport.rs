@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, open_room, show};
+use super::consultations::{check_not_over, find, open_room, to_details};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -30,13 +30,13 @@ pub(super) async fn change(
         return Err(Error::refused(ErrorCode::InvalidRequest, "a consultation can only be moved to `sfu`"));
     }
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
+    check_not_over(&stored)?;
     if stored.transport == transport {
-        return Ok(Json(Success::new(show(stored))));
+        return Ok(Json(Success::new(to_details(stored))));
     }
     // The room is there before anybody is sent to it.
     let room_sid = open_room(&state, &id, transport).await?;
     let moved = state.store.move_to_sfu(&id, &room_sid, caller.event("consultation.transport")).await?;
     signaling::leave_for_sfu(&state, &id);
-    Ok(Json(Success::new(show(moved.unwrap_or(stored)))))
+    Ok(Json(Success::new(to_details(moved.unwrap_or(stored)))))
 }
