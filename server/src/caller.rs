@@ -72,7 +72,7 @@ impl Caller {
     /// [`Error::Refused`] with [`ErrorCode::Unauthorized`] for callers without credentials, [`ErrorCode::Forbidden`]
     /// for others, and [`ErrorCode::RateLimited`] after too many denials; [`Error::Database`].
     pub async fn require(&self, state: &AppState, permission: Permission<'_>) -> Result<()> {
-        if self.has(permission) {
+        if self.has_permission(permission) {
             return Ok(());
         }
         if matches!(self.identity, Identity::Local) {
@@ -93,7 +93,7 @@ impl Caller {
         Err(Error::refused(ErrorCode::Forbidden, message))
     }
 
-    fn has(&self, permission: Permission<'_>) -> bool {
+    fn has_permission(&self, permission: Permission<'_>) -> bool {
         match (&self.identity, permission) {
             (Identity::Local, Permission::ControlCall(_)) => false,
             (Identity::Local, _) => true,

@@ -26,7 +26,7 @@ pub use existing::ExistingSettings;
 use folders::data_dir;
 pub use folders::data_folder;
 pub use ice::{IceConfig, TURN_TTL};
-use values::{language, networks, origins, public_address, switch, transport, value, web_address};
+use values::{boolean, language, networks, origins, public_address, transport, value, web_address};
 
 /// Default port of the backend.
 pub const DEFAULT_PORT: u16 = 8888;
@@ -222,18 +222,18 @@ impl Config {
             sfu,
             database,
             master_key: get("AUTAMEDICA_MASTER_KEY").map(Secret::new),
-            behind_proxy: switch("BEHIND_PROXY", get("BEHIND_PROXY"))?,
+            behind_proxy: boolean("BEHIND_PROXY", get("BEHIND_PROXY"))?,
             trusted_proxies: match get("TRUSTED_PROXIES") {
                 Some(text) => networks(&text)?,
                 None => defaults.trusted_proxies,
             },
             public_url: get("PUBLIC_URL").map(|url| public_address(&url)).transpose()?,
-            e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
+            e2ee_default: boolean("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
             language_default: language("DEFAULT_LANGUAGE", get("DEFAULT_LANGUAGE"))?,
             transport_default: transport("TRANSPORT", get("TRANSPORT"))?,
             doctor_room_record: match get("DOCTOR_ROOM_RECORD") {
                 None => defaults.doctor_room_record,
-                set => switch("DOCTOR_ROOM_RECORD", set)?,
+                set => boolean("DOCTOR_ROOM_RECORD", set)?,
             },
             local_key_folder: None,
             supabase_jwt_secret: get("SUPABASE_JWT_SECRET").map(Secret::new),

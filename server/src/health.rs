@@ -15,13 +15,13 @@ const CACHE_DURATION: Duration = Duration::from_secs(1);
 /// Latest result. The holder of the lock checks for everybody who waits for it.
 #[derive(Debug, Default)]
 pub struct CachedHealth {
-    latest: Mutex<Option<Checked>>,
+    latest: Mutex<Option<HealthCheck>>,
     rooms: AtomicUsize,
 }
 
 /// Result of a health check.
 #[derive(Clone, Copy, Debug)]
-pub struct Checked {
+pub struct HealthCheck {
     at: Instant,
     /// `true` if the SFU answered.
     pub sfu: bool,
@@ -31,13 +31,13 @@ pub struct Checked {
 
 impl CachedHealth {
     /// Returns the latest result, or checks again if it is older than a second.
-    pub async fn get(&self, sfu: &Sfu, store: &Store) -> Checked {
+    pub async fn get(&self, sfu: &Sfu, store: &Store) -> HealthCheck {
         let mut cached = self.latest.lock().await;
         if let Some(checked) = cached.filter(|checked| checked.at.elapsed() < CACHE_DURATION) {
             return checked;
         }
         let (sfu, database) = tokio::join!(sfu.is_reachable(), store.can_write());
-        *cached.insert(Checked { at: Instant::now(), sfu, database })
+        *cached.insert(HealthCheck { at: Instant::now(), sfu, database })
     }
 
     /// Sets the number of open rooms of consultations at the SFU.

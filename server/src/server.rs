@@ -250,7 +250,7 @@ async fn run_housekeeping(state: AppState, mut ended: watch::Receiver<bool>) {
             tracing::warn!(%error, "publishing the audit log's head failed");
         }
         if let Some(recordings) = &state.recordings {
-            recording::expire(&state, recordings).await;
+            recording::delete_expired(&state, recordings).await;
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(60 * 60)) => {}

@@ -243,7 +243,7 @@ impl Bucket {
     ///
     /// # Errors
     /// [`StorageError::S3`] if it can't be read.
-    pub async fn content(&self, key: &str) -> Result<(u64, String), StorageError> {
+    pub async fn size_and_hash(&self, key: &str) -> Result<(u64, String), StorageError> {
         let path = &Key::from(key);
         let size = self.store.head(path).await?.size;
         Ok((size, self.hash(path, size).await?))

@@ -313,7 +313,7 @@ impl Local {
             progress: PartProgress::new(part),
             _registered: registered,
         });
-        if let Err(error) = running.process.order(&order).await {
+        if let Err(error) = running.process.send_order(&order).await {
             tracing::error!(%error, "sending the recorder's order failed");
         }
         Ok(())

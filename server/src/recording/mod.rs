@@ -74,7 +74,7 @@ pub async fn supervise(state: AppState, recordings: Arc<Recordings>, mut ended: 
 }
 
 /// Deletes recordings older than the retention.
-pub async fn expire(state: &AppState, recordings: &Recordings) {
+pub async fn delete_expired(state: &AppState, recordings: &Recordings) {
     let Some(days) = recordings.retention_days else { return };
     let before = autamedica_api::Timestamp::now().as_millis() - i64::from(days) * DAY;
     let old = state.store.recordings_before(&recordings.owner, autamedica_api::Timestamp::from_millis(before)).await;

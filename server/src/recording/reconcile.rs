@@ -78,7 +78,7 @@ impl Reconciler<'_> {
 
     /// Stops recorders of this server without a driver.
     async fn stop_orphans(&self) -> Result<()> {
-        for (pid, name) in process::running(self.program) {
+        for (pid, name) in process::running_recorders(self.program) {
             let Some((id, _)) = parse_label(&name) else { continue };
             let is_ours = self.state.store.recording_of(id, &self.recordings.owner).await?.is_some();
             // Checked last, because the recorder may have been started just now.
@@ -93,7 +93,8 @@ impl Reconciler<'_> {
     /// Returns `true` if a recorder may still write this part.
     fn is_written(&self, recording: &str, number: u32) -> bool {
         let wanted = label(recording, number);
-        self.recordings.is_registered(&wanted) || process::running(self.program).iter().any(|(_, name)| *name == wanted)
+        self.recordings.is_registered(&wanted)
+            || process::running_recorders(self.program).iter().any(|(_, name)| *name == wanted)
     }
 
     /// Creates a missing row for a file, or deletes a file that isn't wanted.

@@ -26,7 +26,7 @@ pub(super) async fn recover(job: &Job, program: &Path, folder: &Path) -> Result<
         return Ok(true);
     }
     let is_written = |(_, label): (i32, String)| parse_label(&label).is_some_and(|(id, _)| id == job.id);
-    if process::running(program).into_iter().any(is_written) {
+    if process::running_recorders(program).into_iter().any(is_written) {
         return Ok(false);
     }
     let on_disk = files::of(folder, &job.id).map_err(|error| unreadable(error.into()))?;

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::extract::{Json, OptionalJson, PathId, Query};
 use crate::recording::{self, Recordings};
 use crate::state::AppState;
-use crate::store::{PartState, Requested, StoredPart, StoredRecording};
+use crate::store::{PartState, RequestOutcome, StoredPart, StoredRecording};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -56,7 +56,7 @@ pub(super) async fn start(
         return Err(Error::refused(ErrorCode::RecordingEncrypted, message));
     }
     match state.store.request_recording(&id, recordings.owner(), caller.event("recording.start")).await? {
-        Requested::New(recording) => {
+        RequestOutcome::New(recording) => {
             recordings.changed();
             Ok(axum::Json(Success::new(RecordingStarted {
                 egress_id: recording.id.clone(),
@@ -66,12 +66,14 @@ pub(super) async fn start(
                 requested_at: recording.requested_at,
             })))
         }
-        Requested::Active => Err(Error::refused(ErrorCode::RecordingActive, "this consultation is being recorded")),
-        Requested::Refused => {
+        RequestOutcome::Active => {
+            Err(Error::refused(ErrorCode::RecordingActive, "this consultation is being recorded"))
+        }
+        RequestOutcome::Refused => {
             let message = "the patient doesn't want to be recorded; they can be asked again in a minute";
             Err(Error::refused(ErrorCode::ConsentRefused, message))
         }
-        Requested::Over => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
+        RequestOutcome::Over => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
     }
 }
 

@@ -4,7 +4,7 @@ use autamedica_api::{ConsultationState, CreateConsultation, Id, Language, Timest
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::number;
+use super::to_u32;
 use crate::secret::Secret;
 
 /// A consultation in the database.
@@ -155,7 +155,7 @@ pub(super) fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
         waiting_room: row.try_get::<i64, _>("waiting_room")? != 0,
         admitted_at: timestamp("admitted_at")?,
         sealed_key: row.try_get::<Option<String>, _>("e2ee_key")?.map(Secret::new),
-        key_index: number(row.try_get("e2ee_key_index")?),
+        key_index: to_u32(row.try_get("e2ee_key_index")?),
         scheduled_at: timestamp("scheduled_at")?,
         duration_minutes: row
             .try_get::<Option<i64>, _>("duration_minutes")?

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::audit::{Event, append};
 use super::codes::revoke_all;
-use super::{Store, number};
+use super::{Store, to_u32};
 use crate::secret::Secret;
 use crate::vault::Vault;
 
@@ -50,7 +50,7 @@ impl Store {
         .await?;
         Ok(Standing {
             removed: row.try_get::<i64, _>("removals")? != 0,
-            generation: number(row.try_get("generation")?),
+            generation: to_u32(row.try_get("generation")?),
         })
     }
 
@@ -63,7 +63,7 @@ impl Store {
             .bind(participant_sid)
             .fetch_optional(&self.reads)
             .await?;
-        row.map(|row| row.try_get("generation").map(number)).transpose()
+        row.map(|row| row.try_get("generation").map(to_u32)).transpose()
     }
 
     /// Revokes all links, kiosk codes and tokens of a consultation.

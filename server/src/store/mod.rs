@@ -47,7 +47,7 @@ pub use outbox::Delivery;
 pub use presence::Stay;
 pub use quality::{StoredSample, summarize};
 pub use recording_parts::{PartState, StoredPart};
-pub use recordings::{Requested, StoredRecording};
+pub use recordings::{RequestOutcome, StoredRecording};
 
 /// Connections to the database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ const FILLER_SIZE: usize = 32 * 1024;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Converts a counter, which is never negative.
-fn number(stored: i64) -> u32 {
+fn to_u32(stored: i64) -> u32 {
     u32::try_from(stored).unwrap_or(u32::MAX)
 }
 

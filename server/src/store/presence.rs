@@ -11,7 +11,7 @@ use super::audit::{Event, append};
 use super::consultation::{CAUSE_EMPTY, StoredConsultation, get};
 use super::generations::{change_key, raise_generation};
 use super::outbox::IntegratorEvent;
-use super::{Store, number};
+use super::{Store, to_u32};
 
 /// A participant's session in a room, as reported by the SFU.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Store {
         let left_at = closed.map(|row| row.try_get("ended_at").map(Timestamp::from_millis)).transpose()?;
         if insert_stay(&mut transaction, id, stay, left_at).await? {
             self.update_state(&mut transaction, id).await?;
-            append(&mut transaction, &self.vault, entry(id, stay, "room.join")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, stay, "room.join")).await?;
         }
         transaction.commit().await
     }
@@ -88,7 +88,7 @@ impl Store {
             .await?;
         self.update_state(&mut transaction, id).await?;
         if is_new || back.rows_affected() == 1 {
-            append(&mut transaction, &self.vault, entry(id, stay, "room.join")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, stay, "room.join")).await?;
         }
         transaction.commit().await
     }
@@ -107,7 +107,7 @@ impl Store {
             .await?;
         self.update_state(&mut transaction, id).await?;
         if is_new || ended.rows_affected() == 1 {
-            append(&mut transaction, &self.vault, entry(id, stay, "room.leave")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, stay, "room.leave")).await?;
         }
         transaction.commit().await
     }
@@ -287,7 +287,7 @@ impl Store {
     }
 }
 
-fn entry(id: &Id, stay: &Stay, action: &'static str) -> Event {
+fn audit_event(id: &Id, stay: &Stay, action: &'static str) -> Event {
     Event::ok(format!("participant:{}", stay.identity), action).consultation(id)
 }
 
@@ -297,7 +297,7 @@ fn read_stay(row: &AnyRow) -> sqlx::Result<Stay> {
         room_sid: row.try_get("room_sid")?,
         identity: row.try_get("identity")?,
         joined_at: Timestamp::from_millis(row.try_get("joined_at")?),
-        generation: number(row.try_get("generation")?),
+        generation: to_u32(row.try_get("generation")?),
     })
 }
 

@@ -44,7 +44,7 @@ impl StoredRecording {
 
 /// Result of a request to record.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Requested {
+pub enum RequestOutcome {
     /// A new recording, waiting for consent or for the recorder.
     New(StoredRecording),
     /// The consultation has an active recording.
@@ -62,13 +62,13 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn request_recording(&self, id: &Id, owner: &str, by: Event) -> sqlx::Result<Requested> {
+    pub async fn request_recording(&self, id: &Id, owner: &str, by: Event) -> sqlx::Result<RequestOutcome> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, id).await?;
         let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_over());
         let Some(stored) = stored else {
             transaction.rollback().await?;
-            return Ok(Requested::Over);
+            return Ok(RequestOutcome::Over);
         };
         let now = Timestamp::now();
         let patient = sqlx::query("SELECT answer, at FROM consents WHERE consultation_id = $1 AND identity = $2")
@@ -84,7 +84,7 @@ impl Store {
             Some((answer, _)) if answer == "accepted" => RecordingState::Starting,
             Some((_, at)) if now.as_millis() - at < REFUSAL_COOLDOWN => {
                 transaction.rollback().await?;
-                return Ok(Requested::Refused);
+                return Ok(RequestOutcome::Refused);
             }
             // The patient's own answer takes precedence over the integrator's.
             None if stored.recording_consent => RecordingState::Starting,
@@ -113,12 +113,12 @@ impl Store {
         .await?;
         if inserted.rows_affected() == 0 {
             transaction.rollback().await?;
-            return Ok(Requested::Active);
+            return Ok(RequestOutcome::Active);
         }
         append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
             .await?;
         transaction.commit().await?;
-        Ok(Requested::New(recording))
+        Ok(RequestOutcome::New(recording))
     }
 
     /// Stores a participant's answer. Starts or refuses a waiting recording; a refusal stops an active one.
