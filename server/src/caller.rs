@@ -54,7 +54,7 @@ pub enum Permission<'a> {
     /// Read rooms, stats and metrics.
     Read,
     /// As [`Read`](Self::Read), for this consultation.
-    ReadOne(&'a Id),
+    ReadConsultation(&'a Id),
     /// Admit, refuse, remove, mute, record and end in this consultation.
     ControlCall(&'a Id),
     /// Enter any consultation as its doctor.
@@ -78,8 +78,8 @@ impl Caller {
         if matches!(self.identity, Identity::Local) {
             return Err(unauthorized());
         }
-        let mut event = self.event("access.denied").outcome("forbidden");
-        if let Permission::ControlCall(id) | Permission::ReadOne(id) = permission {
+        let mut event = self.audit_event("access.denied").outcome("forbidden");
+        if let Permission::ControlCall(id) | Permission::ReadConsultation(id) = permission {
             event = event.consultation(id);
         }
         state.refusals.note(self.origin)?;
@@ -98,11 +98,11 @@ impl Caller {
             (Identity::Local, Permission::ControlCall(_)) => false,
             (Identity::Local, _) => true,
             (Identity::Key(key), Permission::Manage) => matches!(key.scope, Scope::Integrator | Scope::Desk),
-            (Identity::Key(key), Permission::Read | Permission::ReadOne(_)) => key.scope != Scope::Kiosk,
+            (Identity::Key(key), Permission::Read | Permission::ReadConsultation(_)) => key.scope != Scope::Kiosk,
             (Identity::Key(key), Permission::ControlCall(_) | Permission::Enter) => key.scope == Scope::Desk,
             (Identity::Key(key), Permission::Kiosk) => key.scope == Scope::Kiosk,
             (Identity::Key(_), Permission::Check) => true,
-            (Identity::Participant(participant), Permission::ControlCall(id) | Permission::ReadOne(id)) => {
+            (Identity::Participant(participant), Permission::ControlCall(id) | Permission::ReadConsultation(id)) => {
                 participant.role == Role::Doctor && participant.consultation == *id
             }
             (Identity::Participant(_), _) => false,
@@ -110,7 +110,7 @@ impl Caller {
     }
 
     /// Creates an audit entry with this caller as actor.
-    pub fn event(&self, action: &'static str) -> Event {
+    pub fn audit_event(&self, action: &'static str) -> Event {
         let actor = match &self.identity {
             Identity::Local => "local".to_owned(),
             Identity::Key(key) => format!("key:{}", key.name),

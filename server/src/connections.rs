@@ -40,12 +40,12 @@ pub struct ConnectionLimits {
     pub total: usize,
     /// Maximum number of open connections per address, except those of trusted proxies. Further ones are closed at
     /// once.
-    pub each: usize,
+    pub per_address: usize,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { headers: Duration::from_secs(30), total: 512, each: 128 }
+        Self { headers: Duration::from_secs(30), total: 512, per_address: 128 }
     }
 }
 
@@ -107,8 +107,8 @@ impl Connections {
     /// Reserves a slot for a connection, unless its address has too many.
     fn reserve_slot(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Slot> {
         let is_proxy = self.proxies.trusts(address);
-        let each = if is_proxy { usize::MAX } else { self.limits.each };
-        let counted = self.by_address.open(network(address), usize::MAX, each);
+        let per_address = if is_proxy { usize::MAX } else { self.limits.per_address };
+        let counted = self.by_address.open(network(address), usize::MAX, per_address);
         if counted.is_none() {
             tracing::debug!(%address, "connection rejected: too many from this address");
         }

@@ -117,8 +117,8 @@ impl Refusals {
         if self.0.len() > 1000 {
             self.0.retain_recent();
         }
-        let noted = self.0.check_key(&network(address));
-        noted.map_err(|_| Error::refused(ErrorCode::RateLimited, "too many refused requests; wait a little"))
+        let allowed = self.0.check_key(&network(address));
+        allowed.map_err(|_| Error::refused(ErrorCode::RateLimited, "too many refused requests; wait a little"))
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn create(
     if transport == Transport::P2p && request.waiting_room == Some(true) {
         return Err(Error::refused(ErrorCode::InvalidRequest, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
     }
-    let by = caller.event("consultation.create");
+    let by = caller.audit_event("consultation.create");
     // Refused requests must not open a room.
     if let Some(stored) = stored
         && let Some(refusal) = stored.refusal(&request)
@@ -110,7 +110,7 @@ pub(super) async fn details(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.require(&state, Permission::ReadOne(&id)).await?;
+    caller.require(&state, Permission::ReadConsultation(&id)).await?;
     Ok(Json(Success::new(to_details(find(&state, &id).await?))))
 }
 
@@ -129,7 +129,7 @@ pub(super) async fn reschedule(
     check_duration(request.duration_minutes)?;
     let stored = find(&state, &id).await?;
     let duration = request.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
-    let event = caller.event("consultation.move");
+    let event = caller.audit_event("consultation.move");
     match state.store.reschedule(&id, request.scheduled_at, duration, event).await? {
         Some(moved) => Ok(Json(Success::new(to_details(moved)))),
         None => Err(reschedule_error(&stored)),
@@ -164,7 +164,7 @@ pub(super) async fn fresh_links(
     check_not_over(&stored)?;
     // Stores participants who joined since the last comparison, so that they may stay.
     presence_sync::reconcile_now(&state, &id).await;
-    state.store.revoke_codes(&id, PresentParticipants::Keep, caller.event("links.renew")).await?;
+    state.store.revoke_codes(&id, PresentParticipants::Keep, caller.audit_event("links.renew")).await?;
     signaling::check_room(&state, &id).await;
     let codes = state.store.create_codes(&stored).await?;
     presence_sync::reconcile_now(&state, &id).await;
@@ -183,7 +183,7 @@ pub(super) async fn revoke_links(
 ) -> Result<Json<Success<ConsultationDetails>>> {
     caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    state.store.revoke_codes(&id, PresentParticipants::Remove, caller.event("links.revoke")).await?;
+    state.store.revoke_codes(&id, PresentParticipants::Remove, caller.audit_event("links.revoke")).await?;
     signaling::check_room(&state, &id).await;
     presence_sync::reconcile_now(&state, &id).await;
     Ok(Json(Success::new(to_details(stored))))
@@ -201,7 +201,7 @@ pub(super) async fn finish(
         Finish::Cancelled => "consultation.cancel",
         Finish::EndedByDoctor => "consultation.end",
     };
-    let finished = state.store.finish(id, how, caller.event(action)).await?;
+    let finished = state.store.finish(id, how, caller.audit_event(action)).await?;
     let Some(finished) = finished else { return Err(over_error(&stored)) };
     signaling::check_room(state, id).await;
     // A failure of the SFU isn't an error here, because participants who join later are removed.

@@ -39,7 +39,7 @@ pub(super) async fn admit(
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
-    let Some(admitted) = state.store.admit(&id, caller.event("participant.admit")).await? else {
+    let Some(admitted) = state.store.admit(&id, caller.audit_event("participant.admit")).await? else {
         let stored = find(&state, &id).await?;
         return Err(over_error(&stored));
     };
@@ -59,7 +59,7 @@ pub(super) async fn refuse(
 ) -> Result<Json<Success<ParticipantChanged>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
-    remove_participant(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
+    remove_participant(&state, &id, stored.patient_id, caller.audit_event("participant.refuse")).await
 }
 
 /// Removes a participant. Their tokens are revoked, and links work again only after they are admitted. The others'
@@ -78,7 +78,7 @@ pub(super) async fn remove(
     if identity == stored.doctor_id {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor can't be removed; end the consultation instead"));
     }
-    remove_participant(&state, &id, identity, caller.event("participant.remove")).await
+    remove_participant(&state, &id, identity, caller.audit_event("participant.remove")).await
 }
 
 /// Removes a participant, as [`remove`] does, by the name of the room.
@@ -115,7 +115,7 @@ pub(super) async fn mute(
             "nobody of that identity publishes that in the room",
         ));
     }
-    state.store.audit(caller.event("participant.mute").consultation(&id).subject(&identity)).await?;
+    state.store.audit(caller.audit_event("participant.mute").consultation(&id).subject(&identity)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity, present: true })))
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn audit_event(
     }
     let caller = caller?;
     caller.require(state, Permission::Kiosk).await?;
-    Ok(caller.event(action))
+    Ok(caller.audit_event(action))
 }
 
 /// Finds a code. An unknown one is added to the audit log.
@@ -163,7 +163,7 @@ pub(super) async fn enter(
     check_not_over(&stored)?;
     let doctor = stored.doctor_id.clone();
     let joined = admit(&state, stored, doctor, Role::Doctor).await?;
-    let event = caller.event("consultation.enter").consultation(&id).subject(&joined.user_id);
+    let event = caller.audit_event("consultation.enter").consultation(&id).subject(&joined.user_id);
     state.store.audit(event).await?;
     Ok(Json(Success::new(joined)))
 }

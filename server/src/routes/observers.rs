@@ -44,7 +44,7 @@ pub(super) async fn add(
         return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));
     }
     check_label(label.as_deref())?;
-    let by = caller.event("observer.add");
+    let by = caller.audit_event("observer.add");
     let code = state.store.add_observer(&stored, &user, label.as_deref(), by).await?;
     let code = code.map_err(|_| {
         Error::refused(ErrorCode::TooManyObservers, "there are two observers already; remove one of them first")
@@ -85,7 +85,7 @@ pub(super) async fn permit(
 ) -> Result<Json<Success<ParticipantChanged>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
-    if !state.store.permit_observer(&id, &identity, publish, caller.event("observer.permit")).await? {
+    if !state.store.permit_observer(&id, &identity, publish, caller.audit_event("observer.permit")).await? {
         return Err(Error::refused(ErrorCode::ParticipantNotFound, "there is no such observer"));
     }
     let present = state.sfu.permit(&room_name(&id), identity.as_str(), Grant::observer(publish)).await?;

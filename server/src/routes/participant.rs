@@ -28,7 +28,7 @@ pub(super) async fn key(
     caller: Caller,
 ) -> Result<Json<Success<ConsultationKey>>> {
     let role = match &caller.identity {
-        Identity::Participant(someone) if someone.consultation == id => Some(someone.role),
+        Identity::Participant(participant) if participant.consultation == id => Some(participant.role),
         _ => None,
     };
     if !matches!(role, Some(Role::Patient | Role::Observer)) {

@@ -55,7 +55,7 @@ pub(super) async fn start(
             "this consultation is encrypted end to end, and this server's recorder, LiveKit Egress, has no key";
         return Err(Error::refused(ErrorCode::RecordingEncrypted, message));
     }
-    match state.store.request_recording(&id, recordings.owner(), caller.event("recording.start")).await? {
+    match state.store.request_recording(&id, recordings.owner(), caller.audit_event("recording.start")).await? {
         RequestOutcome::New(recording) => {
             recordings.changed();
             Ok(axum::Json(Success::new(RecordingStarted {
@@ -104,7 +104,7 @@ pub(super) async fn stop(
             ));
         }
     }
-    let Some(stopped) = state.store.stop_recording(&id, caller.event("recording.stop")).await? else {
+    let Some(stopped) = state.store.stop_recording(&id, caller.audit_event("recording.stop")).await? else {
         return Err(Error::refused(ErrorCode::RecordingNotActive, "this consultation isn't being recorded"));
     };
     recordings.changed();
@@ -185,7 +185,7 @@ pub(super) async fn details(
         _ => Vec::new(),
     };
     if links.iter().any(Option::is_some) {
-        let event = caller.event("recording.link").consultation(&id);
+        let event = caller.audit_event("recording.link").consultation(&id);
         state.store.audit(event.subject(format!("recording:{}", recording.id))).await?;
     }
     Ok(axum::Json(Success::new(to_response(recording, parts, links))))
@@ -208,7 +208,7 @@ pub(super) async fn delete(
     }
     let recordings = recordings(&state)?;
     if recording.state != RecordingState::Deleted {
-        recording::delete(&state, recordings, &recording, caller.event("recording.delete")).await?;
+        recording::delete(&state, recordings, &recording, caller.audit_event("recording.delete")).await?;
     }
     Ok(axum::Json(Success::new(Done {})))
 }

@@ -44,7 +44,7 @@ pub(super) async fn stats(
     PathRoom(id): PathRoom,
     caller: Caller,
 ) -> Result<Json<Success<RoomStats>>> {
-    caller.require(&state, Permission::ReadOne(&id)).await?;
+    caller.require(&state, Permission::ReadConsultation(&id)).await?;
     if state.store.consultation(&id).await?.is_none() {
         return Err(Error::refused(ErrorCode::RoomNotFound, "there is no such room"));
     }

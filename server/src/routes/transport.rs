@@ -36,7 +36,7 @@ pub(super) async fn change(
     }
     // The room is there before anybody is sent to it.
     let room_sid = open_room(&state, &id, transport).await?;
-    let moved = state.store.move_to_sfu(&id, &room_sid, caller.event("consultation.transport")).await?;
+    let moved = state.store.move_to_sfu(&id, &room_sid, caller.audit_event("consultation.transport")).await?;
     signaling::leave_for_sfu(&state, &id);
     Ok(Json(Success::new(to_details(moved.unwrap_or(stored)))))
 }

@@ -21,7 +21,7 @@ pub enum Finish {
 }
 
 /// Consultations in the period from `$1` until `$2`.
-const BETWEEN: &str = "(scheduled_at >= $1 AND scheduled_at < $2) \
+const IN_PERIOD: &str = "(scheduled_at >= $1 AND scheduled_at < $2) \
      OR (scheduled_at IS NULL AND created_at >= $1 AND created_at < $2)";
 
 impl Store {
@@ -43,16 +43,16 @@ impl Store {
         from: Timestamp,
         until: Timestamp,
         after: Option<&(Timestamp, Id)>,
-        most: u32,
+        limit: u32,
     ) -> sqlx::Result<Vec<StoredConsultation>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM consultations WHERE ({BETWEEN}) AND (COALESCE(scheduled_at, created_at) > $3 \
+            "SELECT {COLUMNS} FROM consultations WHERE ({IN_PERIOD}) AND (COALESCE(scheduled_at, created_at) > $3 \
              OR (COALESCE(scheduled_at, created_at) = $3 AND id > $4)) \
              ORDER BY COALESCE(scheduled_at, created_at), id LIMIT $5"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
         let query = query.bind(after.map_or(i64::MIN, |(at, _)| at.as_millis()));
-        let query = query.bind(after.map_or("", |(_, id)| id.as_str())).bind(i64::from(most));
+        let query = query.bind(after.map_or("", |(_, id)| id.as_str())).bind(i64::from(limit));
         query.fetch_all(&self.reads).await?.iter().map(read).collect()
     }
 
@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
     pub async fn count_between(&self, from: Timestamp, until: Timestamp) -> sqlx::Result<u64> {
-        let sql = format!("SELECT COUNT(*) AS number FROM consultations WHERE {BETWEEN}");
+        let sql = format!("SELECT COUNT(*) AS number FROM consultations WHERE {IN_PERIOD}");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
         let number: i64 = query.fetch_one(&self.reads).await?.try_get("number")?;
         Ok(number.try_into().unwrap_or(0))
@@ -137,7 +137,7 @@ impl Store {
         by: Event,
     ) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let updated = sqlx::query(
             "UPDATE consultations SET scheduled_at = $1, duration_minutes = $2 \
              WHERE id = $3 AND state IN ('created', 'waiting')",
         )
@@ -146,7 +146,7 @@ impl Store {
         .bind(id.as_str())
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
+        if updated.rows_affected() == 0 {
             transaction.rollback().await?;
             return Ok(None);
         }
@@ -168,7 +168,7 @@ impl Store {
         };
         let now = Timestamp::now();
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let updated = sqlx::query(
             "UPDATE consultations SET state = $1, cause = $2, ended_at = $3 \
              WHERE id = $4 AND (state IN ('created', 'waiting', 'live') OR (state = 'ended' AND cause = 'empty'))",
         )
@@ -178,7 +178,7 @@ impl Store {
         .bind(id.as_str())
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
+        if updated.rows_affected() == 0 {
             transaction.rollback().await?;
             return Ok(None);
         }

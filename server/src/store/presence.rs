@@ -126,7 +126,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         // Consultations that were ended or cancelled keep their state.
-        let done = sqlx::query(
+        let updated = sqlx::query(
             "UPDATE consultations SET state = 'ended', cause = $1, ended_at = $2 \
              WHERE id = $3 AND room_sid = $4 AND state IN ('waiting', 'live')",
         )
@@ -136,7 +136,7 @@ impl Store {
         .bind(room_sid)
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 1
+        if updated.rows_affected() == 1
             && let Some(stored) = get(&mut transaction, id).await?
         {
             append(&mut transaction, &self.vault, Event::ok("sfu", "room.closed").consultation(id)).await?;
@@ -307,7 +307,7 @@ async fn insert_stay(
     stay: &Stay,
     left_at: Option<Timestamp>,
 ) -> sqlx::Result<bool> {
-    let done = sqlx::query(
+    let inserted = sqlx::query(
         "INSERT INTO stays (participant_sid, consultation_id, room_sid, identity, joined_at, left_at, generation) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (participant_sid) DO NOTHING",
     )
@@ -320,5 +320,5 @@ async fn insert_stay(
     .bind(i64::from(stay.generation))
     .execute(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(inserted.rows_affected() == 1)
 }

@@ -355,12 +355,13 @@ impl Store {
     /// [`sqlx::Error`] if a query fails.
     pub async fn audit_once(&self, id: &str, event: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        let noted = sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
-            .bind(id)
-            .bind(Timestamp::now().as_millis())
-            .execute(&mut *transaction)
-            .await?;
-        if noted.rows_affected() == 0 {
+        let inserted =
+            sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+                .bind(id)
+                .bind(Timestamp::now().as_millis())
+                .execute(&mut *transaction)
+                .await?;
+        if inserted.rows_affected() == 0 {
             transaction.rollback().await?;
             return Ok(());
         }
