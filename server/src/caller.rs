@@ -28,7 +28,7 @@ pub struct Participant {
 
 /// Authenticated identity of a caller.
 #[derive(Clone, Debug)]
-pub enum Who {
+pub enum Identity {
     /// A caller on this machine, while there is no API key. If there is a local key, the caller has sent it.
     Local,
     /// Holder of an API key.
@@ -41,7 +41,7 @@ pub enum Who {
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Authenticated identity.
-    pub who: Who,
+    pub identity: Identity,
     /// IP address of the caller.
     pub origin: IpAddr,
 }
@@ -54,9 +54,9 @@ pub enum Permission<'a> {
     /// Read rooms, stats and metrics.
     Read,
     /// As [`Read`](Self::Read), for this consultation.
-    ReadOne(&'a Id),
+    ReadConsultation(&'a Id),
     /// Admit, refuse, remove, mute, record and end in this consultation.
-    Direct(&'a Id),
+    ControlCall(&'a Id),
     /// Enter any consultation as its doctor.
     Enter,
     /// Exchange a kiosk code.
@@ -71,21 +71,21 @@ impl Caller {
     /// # Errors
     /// [`Error::Refused`] with [`ErrorCode::Unauthorized`] for callers without credentials, [`ErrorCode::Forbidden`]
     /// for others, and [`ErrorCode::RateLimited`] after too many denials; [`Error::Database`].
-    pub async fn must(&self, state: &AppState, permission: Permission<'_>) -> Result<()> {
-        if self.may(permission) {
+    pub async fn require(&self, state: &AppState, permission: Permission<'_>) -> Result<()> {
+        if self.has_permission(permission) {
             return Ok(());
         }
-        if matches!(self.who, Who::Local) {
+        if matches!(self.identity, Identity::Local) {
             return Err(unauthorized());
         }
-        let mut event = self.event("access.denied").outcome("forbidden");
-        if let Permission::Direct(id) | Permission::ReadOne(id) = permission {
+        let mut event = self.audit_event("access.denied").outcome("forbidden");
+        if let Permission::ControlCall(id) | Permission::ReadConsultation(id) = permission {
             event = event.consultation(id);
         }
         state.refusals.note(self.origin)?;
         state.store.audit(event).await?;
         let message = match permission {
-            Permission::Direct(_) => "only the doctor of this consultation may do this",
+            Permission::ControlCall(_) => "only the doctor of this consultation may do this",
             Permission::Enter => "only a doctor's desk may do this",
             Permission::Kiosk => "only a paired kiosk may use these codes",
             _ => "this key or token may not do this",
@@ -93,28 +93,28 @@ impl Caller {
         Err(Error::refused(ErrorCode::Forbidden, message))
     }
 
-    fn may(&self, permission: Permission<'_>) -> bool {
-        match (&self.who, permission) {
-            (Who::Local, Permission::Direct(_)) => false,
-            (Who::Local, _) => true,
-            (Who::Key(key), Permission::Manage) => matches!(key.scope, Scope::Integrator | Scope::Desk),
-            (Who::Key(key), Permission::Read | Permission::ReadOne(_)) => key.scope != Scope::Kiosk,
-            (Who::Key(key), Permission::Direct(_) | Permission::Enter) => key.scope == Scope::Desk,
-            (Who::Key(key), Permission::Kiosk) => key.scope == Scope::Kiosk,
-            (Who::Key(_), Permission::Check) => true,
-            (Who::Participant(participant), Permission::Direct(id) | Permission::ReadOne(id)) => {
+    fn has_permission(&self, permission: Permission<'_>) -> bool {
+        match (&self.identity, permission) {
+            (Identity::Local, Permission::ControlCall(_)) => false,
+            (Identity::Local, _) => true,
+            (Identity::Key(key), Permission::Manage) => matches!(key.scope, Scope::Integrator | Scope::Desk),
+            (Identity::Key(key), Permission::Read | Permission::ReadConsultation(_)) => key.scope != Scope::Kiosk,
+            (Identity::Key(key), Permission::ControlCall(_) | Permission::Enter) => key.scope == Scope::Desk,
+            (Identity::Key(key), Permission::Kiosk) => key.scope == Scope::Kiosk,
+            (Identity::Key(_), Permission::Check) => true,
+            (Identity::Participant(participant), Permission::ControlCall(id) | Permission::ReadConsultation(id)) => {
                 participant.role == Role::Doctor && participant.consultation == *id
             }
-            (Who::Participant(_), _) => false,
+            (Identity::Participant(_), _) => false,
         }
     }
 
     /// Creates an audit entry with this caller as actor.
-    pub fn event(&self, action: &'static str) -> Event {
-        let actor = match &self.who {
-            Who::Local => "local".to_owned(),
-            Who::Key(key) => format!("key:{}", key.name),
-            Who::Participant(participant) => format!("{}:{}", participant.role, participant.user),
+    pub fn audit_event(&self, action: &'static str) -> Event {
+        let actor = match &self.identity {
+            Identity::Local => "local".to_owned(),
+            Identity::Key(key) => format!("key:{}", key.name),
+            Identity::Participant(participant) => format!("{}:{}", participant.role, participant.user),
         };
         Event { origin: Some(self.origin.to_string()), ..Event::ok(actor, action) }
     }
@@ -134,9 +134,9 @@ impl FromRequestParts<AppState> for Caller {
         if state.local_key.as_ref().is_some_and(|key| key.is(token)) {
             return local(parts, origin, state).await;
         }
-        let who = if token.starts_with(KEY_PREFIX) {
+        let identity = if token.starts_with(KEY_PREFIX) {
             match state.store.find_key(token).await? {
-                Some(key) => Who::Key(key),
+                Some(key) => Identity::Key(key),
                 None => {
                     state.refusals.note(origin)?;
                     let event = Event { origin: Some(origin.to_string()), ..Event::ok("unknown", "key.use") };
@@ -145,9 +145,9 @@ impl FromRequestParts<AppState> for Caller {
                 }
             }
         } else {
-            Who::Participant(participant(token, state).await?)
+            Identity::Participant(participant(token, state).await?)
         };
-        Ok(Self { who, origin })
+        Ok(Self { identity, origin })
     }
 }
 
@@ -178,7 +178,7 @@ pub async fn local(parts: &Parts, origin: IpAddr, state: &AppState) -> Result<Ca
     let is_local =
         origin.is_loopback() && is_addressed_locally(parts) && is_asked_locally(parts) && !is_forwarded(parts);
     if is_local && !state.store.has_keys().await? {
-        return Ok(Caller { who: Who::Local, origin });
+        return Ok(Caller { identity: Identity::Local, origin });
     }
     Err(unauthorized())
 }
@@ -199,7 +199,7 @@ pub async fn participant(bearer: &str, state: &AppState) -> Result<Participant> 
     let consistent = claims.video.room_join
         && claims.video.room == room_name(&metadata.consultation_id)
         && claims.sub == metadata.user_id.as_str()
-        && is_grant_of(metadata.role, claims.video.room_record, state.sfu.doctor_room_record());
+        && is_valid_room_record(metadata.role, claims.video.room_record, state.sfu.doctor_room_record());
     // A removal and a renewal of the links revoke earlier tokens for this API, too.
     let generation = token::generation(&claims.attributes);
     let is_good = async || {
@@ -214,7 +214,7 @@ pub async fn participant(bearer: &str, state: &AppState) -> Result<Participant> 
 
 /// Returns `true` if a token of this role may have, or lack, `roomRecord`. Doctors' tokens issued before the setting
 /// was changed still have it.
-fn is_grant_of(role: Role, room_record: bool, doctor_room_record: bool) -> bool {
+fn is_valid_room_record(role: Role, room_record: bool, doctor_room_record: bool) -> bool {
     match role {
         Role::Patient | Role::Observer => !room_record,
         Role::Doctor => room_record || !doctor_room_record,

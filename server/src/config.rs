@@ -17,16 +17,16 @@ use url::Url;
 use crate::connections::ConnectionLimits;
 use crate::limits::RateLimit;
 use crate::livekit_url::LiveKitUrl;
-use crate::outgoing::OutgoingConfig;
 use crate::proxies::Network;
 use crate::recording::RecordingConfig;
 use crate::secret::Secret;
+use crate::webhooks::WebhookConfig;
 pub use error::ConfigError;
 pub use existing::ExistingSettings;
 use folders::data_dir;
 pub use folders::data_folder;
 pub use ice::{IceConfig, TURN_TTL};
-use values::{language, networks, origins, public_address, switch, transport, value, web_address};
+use values::{boolean, language, networks, origins, public_address, transport, value, web_address};
 
 /// Default port of the backend.
 pub const DEFAULT_PORT: u16 = 8888;
@@ -74,7 +74,7 @@ pub struct Config {
     /// STUN and TURN servers for peer-to-peer calls.
     pub ice: IceConfig,
     /// Webhook of the integrator.
-    pub outgoing: Option<OutgoingConfig>,
+    pub webhook: Option<WebhookConfig>,
     /// Origins of the web pages that may call the API (CORS). Default: none.
     pub cors_origins: Vec<HeaderValue>,
     /// Limit for requests per address and per API key.
@@ -141,7 +141,7 @@ impl Default for Config {
             local_key_folder: None,
             supabase_jwt_secret: None,
             ice: IceConfig::default(),
-            outgoing: None,
+            webhook: None,
             recording: RecordingConfig::default(),
             cors_origins: Vec::new(),
             rate_limit: RateLimit { burst: 500, period: Duration::from_millis(10) },
@@ -197,8 +197,8 @@ impl Config {
             None => Database::File(data_dir(&get).ok_or(ConfigError::NoDataDir)?.join("autamedica.db")),
         };
         let defaults = Self::default();
-        let outgoing = match get("WEBHOOK_URL") {
-            Some(url) => Some(OutgoingConfig {
+        let webhook = match get("WEBHOOK_URL") {
+            Some(url) => Some(WebhookConfig {
                 url: web_address("WEBHOOK_URL", &url)?,
                 secret: Secret::new(get("WEBHOOK_SECRET").ok_or(ConfigError::NoWebhookSecret)?),
             }),
@@ -222,23 +222,23 @@ impl Config {
             sfu,
             database,
             master_key: get("AUTAMEDICA_MASTER_KEY").map(Secret::new),
-            behind_proxy: switch("BEHIND_PROXY", get("BEHIND_PROXY"))?,
+            behind_proxy: boolean("BEHIND_PROXY", get("BEHIND_PROXY"))?,
             trusted_proxies: match get("TRUSTED_PROXIES") {
                 Some(text) => networks(&text)?,
                 None => defaults.trusted_proxies,
             },
             public_url: get("PUBLIC_URL").map(|url| public_address(&url)).transpose()?,
-            e2ee_default: switch("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
+            e2ee_default: boolean("E2EE_DEFAULT", get("E2EE_DEFAULT"))?,
             language_default: language("DEFAULT_LANGUAGE", get("DEFAULT_LANGUAGE"))?,
             transport_default: transport("TRANSPORT", get("TRANSPORT"))?,
             doctor_room_record: match get("DOCTOR_ROOM_RECORD") {
                 None => defaults.doctor_room_record,
-                set => switch("DOCTOR_ROOM_RECORD", set)?,
+                set => boolean("DOCTOR_ROOM_RECORD", set)?,
             },
             local_key_folder: None,
             supabase_jwt_secret: get("SUPABASE_JWT_SECRET").map(Secret::new),
             ice: IceConfig::read(&get)?,
-            outgoing,
+            webhook,
             recording: recording::read(&get)?,
             cors_origins: origins(get("CORS_ORIGINS"))?,
             rate_limit: rate,

@@ -21,14 +21,14 @@ use crate::limits::network;
 use crate::proxies::Proxies;
 
 /// Maximum size of the request line and headers in bytes; also the size of the write buffer.
-const BUFFER: usize = 64 * 1024;
+const BUFFER_SIZE: usize = 64 * 1024;
 /// As [`ConnectionLimits::headers`], for trusted proxies. Longer than the 60 s for which proxies keep idle connections,
 /// so that the server doesn't close one while a request is sent.
-const PROXY_HEADERS: Duration = Duration::from_secs(75);
+const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// Maximum time that sent data may stay unacknowledged before the connection is closed.
-const UNREAD: Duration = Duration::from_secs(60);
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(60);
 /// Delay after a failed accept, such as with too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Limits for callers' connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +40,12 @@ pub struct ConnectionLimits {
     pub total: usize,
     /// Maximum number of open connections per address, except those of trusted proxies. Further ones are closed at
     /// once.
-    pub each: usize,
+    pub per_address: usize,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { headers: Duration::from_secs(30), total: 512, each: 128 }
+        Self { headers: Duration::from_secs(30), total: 512, per_address: 128 }
     }
 }
 
@@ -54,13 +54,13 @@ impl Default for ConnectionLimits {
 pub struct Connections {
     limits: ConnectionLimits,
     proxies: Proxies,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     by_address: Arc<Counts<IpAddr>>,
 }
 
 /// Slot of an open connection; released when dropped.
 #[derive(Debug)]
-struct Place {
+struct Slot {
     headers: Duration,
     _counted: Counted<IpAddr>,
     _permit: OwnedSemaphorePermit,
@@ -69,8 +69,8 @@ struct Place {
 impl Connections {
     /// Creates an empty set. Connections of trusted `proxies` only count towards the total.
     pub fn new(limits: ConnectionLimits, proxies: Proxies) -> Self {
-        let places = Arc::new(Semaphore::new(limits.total.min(Semaphore::MAX_PERMITS)));
-        Self { limits, proxies, places, by_address: Arc::default() }
+        let slots = Arc::new(Semaphore::new(limits.total.min(Semaphore::MAX_PERMITS)));
+        Self { limits, proxies, slots, by_address: Arc::default() }
     }
 
     /// Serves `routes` until the server shuts down, then waits for pending requests.
@@ -80,18 +80,18 @@ impl Connections {
         let accepting = async {
             loop {
                 // The semaphore is never closed, so this doesn't fail.
-                let Ok(permit) = self.places.clone().acquire_owned().await else { return };
+                let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
                 let (stream, peer) = match listener.accept().await {
                     Ok(accepted) => accepted,
                     Err(error) => {
                         tracing::warn!(%error, "accepting a connection failed");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                         continue;
                     }
                 };
                 while open.try_join_next().is_some() {}
-                if let Some(place) = self.place(peer.ip().to_canonical(), permit) {
-                    open.spawn(connection(stream, peer, routes.clone(), place, ended.clone()));
+                if let Some(slot) = self.reserve_slot(peer.ip().to_canonical(), permit) {
+                    open.spawn(connection(stream, peer, routes.clone(), slot, ended.clone()));
                 }
             }
         };
@@ -105,33 +105,27 @@ impl Connections {
     }
 
     /// Reserves a slot for a connection, unless its address has too many.
-    fn place(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Place> {
+    fn reserve_slot(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Slot> {
         let is_proxy = self.proxies.trusts(address);
-        let each = if is_proxy { usize::MAX } else { self.limits.each };
-        let counted = self.by_address.open(network(address), usize::MAX, each);
+        let per_address = if is_proxy { usize::MAX } else { self.limits.per_address };
+        let counted = self.by_address.open(network(address), usize::MAX, per_address);
         if counted.is_none() {
             tracing::debug!(%address, "connection rejected: too many from this address");
         }
-        let headers = if is_proxy { PROXY_HEADERS } else { self.limits.headers };
-        Some(Place { headers, _counted: counted?, _permit: permit })
+        let headers = if is_proxy { PROXY_HEADER_TIMEOUT } else { self.limits.headers };
+        Some(Slot { headers, _counted: counted?, _permit: permit })
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    routes: Router,
-    place: Place,
-    mut ended: watch::Receiver<bool>,
-) {
-    end_when_unread(&stream);
+async fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, slot: Slot, mut ended: watch::Receiver<bool>) {
+    set_unacknowledged_timeout(&stream);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         routes.clone().oneshot(request)
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(place.headers).max_buf_size(BUFFER);
+    server.timer(TokioTimer::new()).header_read_timeout(slot.headers).max_buf_size(BUFFER_SIZE);
     let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = connection.as_mut() => served,
@@ -149,10 +143,10 @@ async fn connection(
 /// Has the kernel close a connection whose peer doesn't read. The WebSocket library waits for such peers without a
 /// limit.
 #[cfg(target_os = "linux")]
-fn end_when_unread(stream: &TcpStream) {
+fn set_unacknowledged_timeout(stream: &TcpStream) {
     use std::os::fd::AsRawFd as _;
 
-    let millis = libc::c_uint::try_from(UNREAD.as_millis()).unwrap_or(libc::c_uint::MAX);
+    let millis = libc::c_uint::try_from(UNACKNOWLEDGED_TIMEOUT.as_millis()).unwrap_or(libc::c_uint::MAX);
     let size = std::mem::size_of_val(&millis) as libc::socklen_t;
     let value = (&raw const millis).cast();
     // SAFETY: the descriptor is open as long as the stream exists, and the value outlives the call.
@@ -163,4 +157,4 @@ fn end_when_unread(stream: &TcpStream) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn end_when_unread(_: &TcpStream) {}
+fn set_unacknowledged_timeout(_: &TcpStream) {}

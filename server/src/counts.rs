@@ -22,10 +22,10 @@ impl<K: Eq + Hash> Default for Counts<K> {
 }
 
 impl<K: Eq + Hash + Clone> Counts<K> {
-    /// Increments the counter of a key. Returns `None` if the total is `most` or the key's counter is `each` already.
-    pub fn open(self: &Arc<Self>, key: K, most: usize, each: usize) -> Option<Counted<K>> {
+    /// Increments a key's counter. Returns `None` if the total is `max_total` or the counter is `max_per_key` already.
+    pub fn open(self: &Arc<Self>, key: K, max_total: usize, max_per_key: usize) -> Option<Counted<K>> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.values().sum::<usize>() >= most || counts.get(&key).is_some_and(|own| *own >= each) {
+        if counts.values().sum::<usize>() >= max_total || counts.get(&key).is_some_and(|own| *own >= max_per_key) {
             return None;
         }
         *counts.entry(key.clone()).or_default() += 1;

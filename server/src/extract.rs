@@ -164,8 +164,8 @@ fn too_large() -> Error {
 /// Decompresses a body, limited to the maximum size as protection against decompression bombs.
 fn inflate(body: &[u8]) -> Result<Bytes, Error> {
     let mut plain = Vec::new();
-    let most = u64::try_from(BODY_LIMIT + 1).unwrap_or(u64::MAX);
-    let read = flate2::read::MultiGzDecoder::new(body).take(most).read_to_end(&mut plain);
+    let max = u64::try_from(BODY_LIMIT + 1).unwrap_or(u64::MAX);
+    let read = flate2::read::MultiGzDecoder::new(body).take(max).read_to_end(&mut plain);
     read.map_err(|_| Error::refused(ErrorCode::InvalidRequest, "the body isn't what `Content-Encoding: gzip` says"))?;
     if plain.len() > BODY_LIMIT { Err(too_large()) } else { Ok(plain.into()) }
 }

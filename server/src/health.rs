@@ -10,18 +10,18 @@ use crate::sfu::Sfu;
 use crate::store::Store;
 
 /// Lifetime of a cached result. The route has no rate limit, because it must not delay a proxy's probes.
-const FRESH: Duration = Duration::from_secs(1);
+const CACHE_DURATION: Duration = Duration::from_secs(1);
 
 /// Latest result. The holder of the lock checks for everybody who waits for it.
 #[derive(Debug, Default)]
 pub struct CachedHealth {
-    newest: Mutex<Option<Checked>>,
+    latest: Mutex<Option<HealthCheck>>,
     rooms: AtomicUsize,
 }
 
 /// Result of a health check.
 #[derive(Clone, Copy, Debug)]
-pub struct Checked {
+pub struct HealthCheck {
     at: Instant,
     /// `true` if the SFU answered.
     pub sfu: bool,
@@ -31,13 +31,13 @@ pub struct Checked {
 
 impl CachedHealth {
     /// Returns the latest result, or checks again if it is older than a second.
-    pub async fn get(&self, sfu: &Sfu, store: &Store) -> Checked {
-        let mut cached = self.newest.lock().await;
-        if let Some(checked) = cached.filter(|checked| checked.at.elapsed() < FRESH) {
+    pub async fn get(&self, sfu: &Sfu, store: &Store) -> HealthCheck {
+        let mut cached = self.latest.lock().await;
+        if let Some(checked) = cached.filter(|checked| checked.at.elapsed() < CACHE_DURATION) {
             return checked;
         }
-        let (sfu, database) = tokio::join!(sfu.answers(), store.can_write());
-        *cached.insert(Checked { at: Instant::now(), sfu, database })
+        let (sfu, database) = tokio::join!(sfu.is_reachable(), store.can_write());
+        *cached.insert(HealthCheck { at: Instant::now(), sfu, database })
     }
 
     /// Sets the number of open rooms of consultations at the SFU.

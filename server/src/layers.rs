@@ -21,20 +21,20 @@ use crate::metrics::Metrics;
 /// Identifies a request in the log and in its answer. A proxy may set it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Time limit of an answer. Longer than a call of the SFU's API may take.
-const TIME_LIMIT: Duration = Duration::from_secs(15);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time limit of a handler. Handlers continue after the answer's time limit, so that their work isn't interrupted, but
 /// not forever, because a body may never arrive.
-const GIVE_UP: Duration = Duration::from_secs(60);
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Adds the middleware to `routes`.
-pub fn wrap(routes: Router, metrics: Arc<Metrics>, origins: &[HeaderValue]) -> Router {
-    share(routes, origins)
+pub fn add_middleware(routes: Router, metrics: Arc<Metrics>, origins: &[HeaderValue]) -> Router {
+    allow_origins(routes, origins)
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Error::Internal("a handler panicked").into_response()))
-        .layer(middleware::from_fn_with_state(metrics, guard))
+        .layer(middleware::from_fn_with_state(metrics, handle))
 }
 
 /// Allows cross-origin requests from `origins`, without cookies, because cookies don't authenticate anybody here.
-pub fn share(routes: Router, origins: &[HeaderValue]) -> Router {
+pub fn allow_origins(routes: Router, origins: &[HeaderValue]) -> Router {
     if origins.is_empty() {
         return routes;
     }
@@ -47,7 +47,7 @@ pub fn share(routes: Router, origins: &[HeaderValue]) -> Router {
     )
 }
 
-async fn guard(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
+async fn handle(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).and_then(|id| Id::new(id).ok());
     let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), String::from);
     let id_header = HeaderValue::from_str(&id).expect("ids are plain ASCII");
@@ -59,16 +59,16 @@ async fn guard(State(metrics): State<Arc<Metrics>>, mut request: Request, next: 
     async move {
         let start = Instant::now();
         // Runs in its own task, so that a disconnecting caller doesn't cancel the handler.
-        let work = tokio::spawn(timeout(GIVE_UP, next.run(request)).in_current_span());
-        let mut response = match timeout(TIME_LIMIT, work).await {
+        let work = tokio::spawn(timeout(HANDLER_TIMEOUT, next.run(request)).in_current_span());
+        let mut response = match timeout(RESPONSE_TIMEOUT, work).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Err(_)) => Error::Internal("a request's task ended early").into_response(),
             Err(_) | Ok(Ok(Err(_))) => Error::refused(ErrorCode::Timeout, "the request took too long").into_response(),
         };
         let status = response.status().as_u16();
-        let took = start.elapsed();
-        metrics.count(status, took);
-        let millis = took.as_millis();
+        let duration = start.elapsed();
+        metrics.count(status, duration);
+        let millis = duration.as_millis();
         tracing::info!(status, millis, "request answered");
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id_header);

@@ -33,14 +33,14 @@ pub struct RateLimit {
 
 /// Subject of a limit.
 #[derive(Clone, Copy, Debug)]
-enum By {
+enum LimitedBy {
     Address,
     ApiKey,
 }
 
 #[derive(Clone, Debug)]
 struct Extractor {
-    by: By,
+    by: LimitedBy,
     proxies: Proxies,
 }
 
@@ -57,8 +57,8 @@ impl KeyExtractor for Extractor {
     fn extract<T>(&self, request: &Request<T>) -> Result<RateKey, GovernorError> {
         let address = || RateKey::Address(network(self.proxies.origin(request.headers(), request.extensions())));
         Ok(match self.by {
-            By::Address => address(),
-            By::ApiKey => {
+            LimitedBy::Address => address(),
+            LimitedBy::ApiKey => {
                 let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
                 let key = value.and_then(|value| value.split_once(' ')).map(|(_, key)| key.trim());
                 key.filter(|key| key.starts_with(KEY_PREFIX)).map_or_else(address, |key| {
@@ -90,10 +90,10 @@ where
 {
     // The last layer sees a request first. The limit per address comes first, because otherwise invented keys would
     // fill the other limit's memory and exhaust the limits of other people's keys.
-    [By::ApiKey, By::Address].into_iter().fold(routes, |routes, by| {
+    [LimitedBy::ApiKey, LimitedBy::Address].into_iter().fold(routes, |routes, by| {
         let config = config(limit, Extractor { by, proxies: proxies.clone() });
-        tokio::spawn(forget(config.clone(), ended.clone()));
-        routes.layer(GovernorLayer::new(config).error_handler(too_many))
+        tokio::spawn(evict_idle(config.clone(), ended.clone()));
+        routes.layer(GovernorLayer::new(config).error_handler(too_many_requests))
     })
 }
 
@@ -117,8 +117,8 @@ impl Refusals {
         if self.0.len() > 1000 {
             self.0.retain_recent();
         }
-        let noted = self.0.check_key(&network(address));
-        noted.map_err(|_| Error::refused(ErrorCode::RateLimited, "too many refused requests; wait a little"))
+        let allowed = self.0.check_key(&network(address));
+        allowed.map_err(|_| Error::refused(ErrorCode::RateLimited, "too many refused requests; wait a little"))
     }
 }
 
@@ -137,7 +137,7 @@ fn config(limit: RateLimit, extractor: Extractor) -> Arc<Limiter> {
     Arc::new(builder.finish().expect("neither the period nor the burst is zero"))
 }
 
-async fn forget(config: Arc<Limiter>, mut ended: watch::Receiver<bool>) {
+async fn evict_idle(config: Arc<Limiter>, mut ended: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(60)) => config.limiter().retain_recent(),
@@ -147,7 +147,7 @@ async fn forget(config: Arc<Limiter>, mut ended: watch::Receiver<bool>) {
     }
 }
 
-fn too_many(error: GovernorError) -> Response<Body> {
+fn too_many_requests(error: GovernorError) -> Response<Body> {
     let GovernorError::TooManyRequests { wait_time, .. } = error else {
         return Error::Internal("a rate limit has no key").into_response();
     };

@@ -5,7 +5,7 @@ use autamedica_api::{ConsultationLinks, JoinCode, JoinLink};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::state::AppState;
-use crate::store::FreshCodes;
+use crate::store::NewCodes;
 
 /// Returns the link with this code.
 ///
@@ -20,7 +20,7 @@ pub fn with_code(state: &AppState, code: &Secret) -> Result<JoinLink> {
 ///
 /// # Errors
 /// As [`with_code`].
-pub fn with_codes(state: &AppState, codes: &FreshCodes) -> Result<ConsultationLinks> {
+pub fn with_codes(state: &AppState, codes: &NewCodes) -> Result<ConsultationLinks> {
     let (patient, doctor) = (with_code(state, &codes.patient)?, with_code(state, &codes.doctor)?);
     Ok(ConsultationLinks {
         patient_link: patient.web(),

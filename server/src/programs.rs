@@ -7,7 +7,7 @@ use crate::config::data_folder;
 
 /// Finds a program by its name without the platform's suffix.
 pub fn find(name: &str) -> Option<PathBuf> {
-    let places = Places {
+    let search_path = SearchPath {
         named: env::var_os("AUTAMEDICA_PROGRAMS_DIR").filter(|value| !value.is_empty()).map(PathBuf::from),
         program: env::current_exe().ok(),
         data: data_folder(),
@@ -15,11 +15,11 @@ pub fn find(name: &str) -> Option<PathBuf> {
         is_development: cfg!(debug_assertions),
     };
     let name = format!("{name}{}", env::consts::EXE_SUFFIX);
-    places.folders().map(|folder| folder.join(&name)).find(|program| program.is_file())
+    search_path.folders().map(|folder| folder.join(&name)).find(|program| program.is_file())
 }
 
 /// Folders and settings that determine the search.
-struct Places {
+struct SearchPath {
     /// Folder from `AUTAMEDICA_PROGRAMS_DIR`.
     named: Option<PathBuf>,
     /// Path of this program.
@@ -30,7 +30,7 @@ struct Places {
     is_development: bool,
 }
 
-impl Places {
+impl SearchPath {
     /// Returns the folders in search order. Only development builds include parents of this program's folder, where the
     /// checkout is, and `PATH`: release builds must not run programs that other users may have written.
     fn folders(&self) -> impl Iterator<Item = PathBuf> {
@@ -51,14 +51,14 @@ mod tests {
     use super::*;
 
     fn folders(is_development: bool) -> Vec<PathBuf> {
-        let places = Places {
+        let search_path = SearchPath {
             named: Some("/named".into()),
             program: Some("/checkout/target/release/autamedica-server".into()),
             data: Some("/data".into()),
             path: vec!["/usr/bin".into(), ".".into()],
             is_development,
         };
-        places.folders().collect()
+        search_path.folders().collect()
     }
 
     #[test]

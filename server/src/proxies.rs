@@ -34,12 +34,12 @@ impl Proxies {
     pub fn origin(&self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
         let peer = peer.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-        let told = headers.get_all("x-forwarded-for").iter().rev().flat_map(|value| {
+        let forwarded = headers.get_all("x-forwarded-for").iter().rev().flat_map(|value| {
             // An invalid entry ends the chain, because nobody vouches for the ones before it.
             value.to_str().unwrap_or("").rsplit(',').map(|text| text.trim().parse::<IpAddr>().ok())
         });
         let mut caller = peer;
-        for address in told.map_while(|address| address) {
+        for address in forwarded.map_while(|address| address) {
             if !self.trusts(caller) {
                 break;
             }

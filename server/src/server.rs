@@ -20,12 +20,12 @@ use crate::signaling::SupabaseVerifier;
 use crate::state::AppState;
 use crate::store::{DatabaseLock, OpenError, Store};
 use crate::vault::{Vault, VaultError};
-use crate::{follow, outgoing};
+use crate::{presence_sync, webhooks};
 
 /// Maximum time that a shutdown waits for recorders, which also finish without the server.
-const RECORDERS_END: Duration = Duration::from_secs(7);
+const RECORDERS_TIMEOUT: Duration = Duration::from_secs(7);
 /// Maximum time that a shutdown waits for pending requests.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Backend; see [`Server::start`].
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl Server {
         let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
         config.existing.log();
         let origins = config.allowed_origins();
-        let lock = DatabaseLock::take(&config.database, address).map_err(OpenError::from)?;
+        let lock = DatabaseLock::acquire(&config.database, address).map_err(OpenError::from)?;
         // Written before the first request, so that clients that connect find the current key.
         let local_key = match config.local_key_folder.take() {
             Some(folder) => Some(Arc::new(
@@ -163,15 +163,15 @@ impl Server {
         };
         let (end, ended) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow::reconcile(state.clone(), ended.clone()));
-        tasks.spawn(tidy(state.clone(), ended.clone()));
+        tasks.spawn(presence_sync::reconcile(state.clone(), ended.clone()));
+        tasks.spawn(run_housekeeping(state.clone(), ended.clone()));
         tasks.spawn(recording::watch_egresses(state.clone(), ended.clone()));
         if let Some(recordings) = &recordings {
             tasks.spawn(recording::reconcile(state.clone(), recordings.clone(), ended.clone()));
         }
         let recording = recordings.map(|recordings| tokio::spawn(supervise(state.clone(), recordings, ended.clone())));
-        if let Some(outgoing) = config.outgoing {
-            tasks.spawn(outgoing::deliver(store.clone(), outgoing, ended.clone()));
+        if let Some(webhook) = config.webhook {
+            tasks.spawn(webhooks::deliver(store.clone(), webhook, ended.clone()));
         }
         let limits = Limits { all: config.rate_limit, codes: config.code_limit, checks: config.check_limit, origins };
         let connections = Connections::new(config.connection_limits, state.proxies.clone());
@@ -200,13 +200,13 @@ impl RunningServer {
     /// Stops accepting requests, waits up to five seconds for pending ones, and stops the embedded SFU.
     pub async fn shutdown(mut self) {
         self.end.send_replace(true);
-        if tokio::time::timeout(DRAIN, &mut self.serving).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, &mut self.serving).await.is_err() {
             tracing::warn!("pending requests aborted at shutdown");
             self.serving.abort();
         }
         self.tasks.shutdown().await;
         if let Some(mut recording) = self.recording.take()
-            && tokio::time::timeout(RECORDERS_END, &mut recording).await.is_err()
+            && tokio::time::timeout(RECORDERS_TIMEOUT, &mut recording).await.is_err()
         {
             recording.abort();
         }
@@ -237,20 +237,20 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
         (None, Database::Postgres(_)) => return Err(ConfigError::NoMasterKey.into()),
     };
     let store = Store::open(&config.database, Arc::new(vault)).await?;
-    Ok(if config.outgoing.is_some() { store.for_integrator() } else { store })
+    Ok(if config.webhook.is_some() { store.for_integrator() } else { store })
 }
 
 /// Deletes expired rows and recordings, and publishes the audit log's head, once an hour.
-async fn tidy(state: AppState, mut ended: watch::Receiver<bool>) {
+async fn run_housekeeping(state: AppState, mut ended: watch::Receiver<bool>) {
     loop {
-        if let Err(error) = state.store.tidy().await {
+        if let Err(error) = state.store.delete_expired().await {
             tracing::warn!(%error, "deleting expired rows failed");
         }
         if let Err(error) = state.store.publish_audit_head().await {
             tracing::warn!(%error, "publishing the audit log's head failed");
         }
         if let Some(recordings) = &state.recordings {
-            recording::expire(&state, recordings).await;
+            recording::delete_expired(&state, recordings).await;
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(60 * 60)) => {}

@@ -19,30 +19,30 @@ pub fn publish_sources(role: Role) -> &'static [&'static str] {
 
 /// Permissions of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum May {
+pub enum Grant {
     /// Neither publish nor subscribe.
-    Wait,
+    Waiting,
     /// Subscribe only.
-    Listen,
+    Subscribe,
     /// Subscribe, and publish the sources of this role.
     Publish(Role),
 }
 
-impl May {
+impl Grant {
     /// Returns the permissions of the patient or the doctor, before or after admission.
-    pub fn once(admitted: bool, role: Role) -> Self {
-        if admitted { Self::Publish(role) } else { Self::Wait }
+    pub fn admitted_if(admitted: bool, role: Role) -> Self {
+        if admitted { Self::Publish(role) } else { Self::Waiting }
     }
 
     /// Returns the permissions of an observer.
-    pub fn observe(publishes: bool) -> Self {
-        if publishes { Self::Publish(Role::Observer) } else { Self::Listen }
+    pub fn observer(publishes: bool) -> Self {
+        if publishes { Self::Publish(Role::Observer) } else { Self::Subscribe }
     }
 
     /// Returns the sources that may be published, by LiveKit's names.
     pub fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Wait | Self::Listen => &[],
+            Self::Waiting | Self::Subscribe => &[],
             Self::Publish(role) => publish_sources(role),
         }
     }
@@ -54,7 +54,7 @@ impl May {
 
     /// Returns `true` if tracks may be subscribed to.
     pub fn subscribes(self) -> bool {
-        self != Self::Wait
+        self != Self::Waiting
     }
 }
 
@@ -69,18 +69,18 @@ pub struct Holder<'a> {
     /// Id of the consultation.
     pub consultation: &'a Id,
     /// Permissions of the user.
-    pub may: May,
+    pub grant: Grant,
     /// Generation of the token. A removal or a renewal of the links raises it, which revokes tokens of lower ones.
     pub generation: u32,
 }
 
 /// Attribute of tokens and participants that contains the generation; 0 if absent. The SFU keeps attributes in
 /// refreshed tokens.
-pub const GENERATION: &str = "autamedica.generation";
+pub const GENERATION_ATTRIBUTE: &str = "autamedica.generation";
 
 /// Returns the generation in the attributes of a token or a participant.
 pub fn generation(attributes: &HashMap<String, String>) -> u32 {
-    attributes.get(GENERATION).and_then(|text| text.parse().ok()).unwrap_or(0)
+    attributes.get(GENERATION_ATTRIBUTE).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// Signs a token. A doctor's grants `roomRecord` if `doctor_room_record`.
@@ -104,13 +104,13 @@ pub fn sign(
         .with_identity(holder.user.as_str())
         .with_name(holder.label.unwrap_or(holder.user.as_str()))
         .with_metadata(&metadata)
-        .with_attributes((holder.generation > 0).then(|| (GENERATION, holder.generation.to_string())))
+        .with_attributes((holder.generation > 0).then(|| (GENERATION_ATTRIBUTE, holder.generation.to_string())))
         .with_grants(grants(holder, doctor_room_record))
         .to_jwt()
 }
 
 /// Prefix of a recorder's identity; the recording's id follows. Users can't have it, because ids don't contain `:`.
-pub const RECORDER: &str = "recorder:";
+pub const RECORDER_PREFIX: &str = "recorder:";
 
 /// Signs a token for a consultation's recorder.
 ///
@@ -133,7 +133,7 @@ pub fn sign_recorder(
         ..VideoGrants::default()
     };
     let token = AccessToken::with_api_key(api_key, api_secret).with_ttl(TTL);
-    token.with_identity(&format!("{RECORDER}{recording}")).with_grants(grants).to_jwt()
+    token.with_identity(&format!("{RECORDER_PREFIX}{recording}")).with_grants(grants).to_jwt()
 }
 
 /// Validity of the tokens of a network check.
@@ -172,14 +172,14 @@ pub fn sign_check(api_key: &str, api_secret: &str, room: &str, side: CheckSide) 
 }
 
 fn grants(holder: &Holder<'_>, doctor_room_record: bool) -> VideoGrants {
-    let may = holder.may;
+    let grant = holder.grant;
     VideoGrants {
         room_join: true,
         room: room_name(holder.consultation),
-        can_publish: Some(may.publishes()),
-        can_subscribe: Some(may.subscribes()),
-        can_publish_data: Some(may.publishes()),
-        can_publish_sources: may.sources().iter().map(|source| (*source).to_owned()).collect(),
+        can_publish: Some(grant.publishes()),
+        can_subscribe: Some(grant.subscribes()),
+        can_publish_data: Some(grant.publishes()),
+        can_publish_sources: grant.sources().iter().map(|source| (*source).to_owned()).collect(),
         room_record: doctor_room_record && holder.role == Role::Doctor,
         ..VideoGrants::default()
     }

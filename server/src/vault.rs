@@ -82,13 +82,13 @@ impl Vault {
         }
     }
 
-    /// Seals `text` for the database. `place` (a consultation's id) is authenticated, so that the result can't be moved
-    /// elsewhere.
-    pub fn seal(&self, place: &str, text: &str) -> String {
+    /// Seals `text` for the database. `context` (a consultation's id) is authenticated, so that the result can't be
+    /// moved elsewhere.
+    pub fn seal(&self, context: &str, text: &str) -> String {
         let nonce = random_bytes::<NONCE_LEN>();
         let mut bytes = text.as_bytes().to_vec();
         self.seal
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut bytes)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut bytes)
             .expect("short texts can always be sealed");
         hex(&[&nonce[..], &bytes].concat())
     }
@@ -97,12 +97,12 @@ impl Vault {
     ///
     /// # Errors
     /// [`CannotOpen`] if it was changed, moved, or sealed with another master key.
-    pub fn open(&self, place: &str, sealed: &str) -> Result<String, CannotOpen> {
+    pub fn open(&self, context: &str, sealed: &str) -> Result<String, CannotOpen> {
         let bytes = unhex(sealed).ok_or(CannotOpen)?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or(CannotOpen)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CannotOpen)?;
         let mut sealed = sealed.to_vec();
-        let text = self.seal.open_in_place(nonce, Aad::from(place), &mut sealed).map_err(|_| CannotOpen)?;
+        let text = self.seal.open_in_place(nonce, Aad::from(context), &mut sealed).map_err(|_| CannotOpen)?;
         String::from_utf8(text.to_vec()).map_err(|_| CannotOpen)
     }
 
@@ -162,13 +162,13 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_only_here() {
         let vault = Vault::ephemeral();
-        let sealed = vault.seal("place", "a secret");
-        assert!(!sealed.contains("secret") && sealed != vault.seal("place", "a secret"));
-        assert_eq!(vault.open("place", &sealed).unwrap(), "a secret");
+        let sealed = vault.seal("context", "a secret");
+        assert!(!sealed.contains("secret") && sealed != vault.seal("context", "a secret"));
+        assert_eq!(vault.open("context", &sealed).unwrap(), "a secret");
         assert_eq!(vault.open("elsewhere", &sealed), Err(CannotOpen));
-        assert_eq!(Vault::ephemeral().open("place", &sealed), Err(CannotOpen));
+        assert_eq!(Vault::ephemeral().open("context", &sealed), Err(CannotOpen));
         for broken in ["", "zz", "00", &sealed[2..], &sealed.replace(&sealed[..2], "00")[..sealed.len() - 2]] {
-            assert_eq!(vault.open("place", broken), Err(CannotOpen));
+            assert_eq!(vault.open("context", broken), Err(CannotOpen));
         }
     }
 
@@ -176,8 +176,8 @@ mod tests {
     fn a_key_file_is_made_once_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        let sealed = Vault::from_file(&path).unwrap().seal("place", "x");
-        assert_eq!(Vault::from_file(&path).unwrap().open("place", &sealed).unwrap(), "x");
+        let sealed = Vault::from_file(&path).unwrap().seal("context", "x");
+        assert_eq!(Vault::from_file(&path).unwrap().open("context", &sealed).unwrap(), "x");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

@@ -41,7 +41,7 @@ async fn backend(sfu: &Sfu, connection_limits: ConnectionLimits) -> Backend {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_headers_are_cut_off_and_others_are_served() {
     let sfu = Sfu::start().unwrap();
-    let limits = ConnectionLimits { headers: Duration::from_secs(1), total: 200, each: 100 };
+    let limits = ConnectionLimits { headers: Duration::from_secs(1), total: 200, per_address: 100 };
     let backend = backend(&sfu, limits).await;
     let server = backend.server.local_addr();
     let slow = (0..200).map(|_| async move {
@@ -73,7 +73,7 @@ async fn slow_headers_are_cut_off_and_others_are_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_limited_for_each_address_and_in_all() {
     let sfu = Sfu::start().unwrap();
-    let limits = ConnectionLimits { headers: Duration::from_secs(2), total: 6, each: 4 };
+    let limits = ConnectionLimits { headers: Duration::from_secs(2), total: 6, per_address: 4 };
     let backend = backend(&sfu, limits).await;
     let server = backend.server.local_addr();
     let mut held = Vec::new();

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use autamedica_lab::Sfu;
 use autamedica_server::{Config, RecordingConfig};
-use common::recording::{Case, films, heard, lasts, local, publish_camera, recorders_of};
+use common::recording::{
+    Case, has_duration, local, publish_camera, recorders_of, recording_files, wait_for_announcement,
+};
 use common::{Peer, error_code, external, soon};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use reqwest::StatusCode;
@@ -61,7 +63,7 @@ async fn without_consent_nothing_is_written() {
     let case = Case::new(Config::default(), local(folder.path()), json!({})).await;
     let watch = Watch::on(&folder.path().join("recordings"));
     assert_eq!(case.start().await.1["data"]["state"], "asking");
-    heard(&case.people[1], "the question", |recording| recording["state"] == "asking").await;
+    wait_for_announcement(&case.people[1], "the question", |recording| recording["state"] == "asking").await;
     // Longer than a recorder takes to come, and than anything is looked at again.
     let asked = Instant::now();
     while asked.elapsed() < Duration::from_secs(6) {
@@ -71,11 +73,11 @@ async fn without_consent_nothing_is_written() {
     }
     case.answer("refused").await;
     case.until(|recording| recording["state"] == "refused").await;
-    heard(&case.people[0], "the refusal", |recording| recording["state"] == "refused").await;
+    wait_for_announcement(&case.people[0], "the refusal", |recording| recording["state"] == "refused").await;
     let (status, answer) = case.start().await;
     assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "consent_refused"));
     assert!(!watch.saw_something(), "no file was made, opened or written");
-    assert!(films(folder.path()).is_empty() && recorders_of(std::process::id()).is_empty());
+    assert!(recording_files(folder.path()).is_empty() && recorders_of(std::process::id()).is_empty());
     // The watch sees what there is to see.
     std::fs::write(folder.path().join("recordings/a.mkv"), "").unwrap();
     assert!(watch.saw_something());
@@ -88,7 +90,7 @@ async fn an_integrator_vouches_and_a_patient_withdraws() {
     let more = json!({"recordingConsent": "already-given"});
     let case = Case::new(Config::default(), local(folder.path()), more).await;
     assert_eq!(case.start().await.1["data"]["state"], "starting");
-    case.until(|recording| lasts(recording, 1.0)).await;
+    case.until(|recording| has_duration(recording, 1.0)).await;
     case.answer("refused").await;
     let ready = case.until(|recording| recording["state"] == "ready").await;
     assert_eq!(ready["problem"], "consent-withdrawn");
@@ -114,7 +116,7 @@ async fn who_comes_later_is_asked_and_until_they_answer_nothing_is_recorded() {
     let case = Case::new(external(&sfu, Config::default()), local(folder.path()), more).await;
     case.start().await;
     let seconds = |recording: &Value| recording["durationSeconds"].as_f64().unwrap();
-    let at_first = seconds(&case.until(|recording| lasts(recording, 2.0)).await);
+    let at_first = seconds(&case.until(|recording| has_duration(recording, 2.0)).await);
     let since = Instant::now();
 
     let token = companion("companion-1");
@@ -122,9 +124,9 @@ async fn who_comes_later_is_asked_and_until_they_answer_nothing_is_recorded() {
     publish_camera(&late).await;
     let paused = case.until(|recording| recording["state"] == "paused").await;
     let began = Instant::now();
-    let told = heard(&late, "the question", |recording| recording["state"] == "paused").await;
+    let told = wait_for_announcement(&late, "the question", |recording| recording["state"] == "paused").await;
     assert_eq!(told["asked"], json!(["companion-1"]), "the two others have answered");
-    let [film] = &films(folder.path())[..] else { panic!("one file") };
+    let [film] = &recording_files(folder.path())[..] else { panic!("one file") };
     // What is on its way to the file when it pauses gets there.
     let mut size = film.metadata().unwrap().len();
     let mut still = Instant::now();
@@ -144,7 +146,7 @@ async fn who_comes_later_is_asked_and_until_they_answer_nothing_is_recorded() {
     assert_eq!(case.until(|_| true).await["state"], "paused");
     let pause = began.elapsed();
     case.answer_of(&token, "accepted").await;
-    let goes_on = case.until(|recording| lasts(recording, seconds(&waiting) + 2.0)).await;
+    let goes_on = case.until(|recording| has_duration(recording, seconds(&waiting) + 2.0)).await;
     case.stop().await;
     let recorded = since.elapsed() - pause;
     let ready = case.until(|recording| recording["state"] == "ready").await;
@@ -166,16 +168,17 @@ async fn who_is_there_already_is_asked_too_and_everybody_answers_for_themselves(
     let there = Peer::join(&case.data, &token).await;
     assert_eq!(case.start().await.1["data"]["state"], "asking");
     let both = |recording: &Value| recording["asked"] == json!(["companion-1", "patient-1"]);
-    heard(&there, "both are asked", both).await;
+    wait_for_announcement(&there, "both are asked", both).await;
     // Somebody else's yes isn't the patient's.
     case.answer_of(&companion("companion-2"), "accepted").await;
     assert_eq!(case.until(|_| true).await["state"], "asking");
     case.answer("accepted").await;
-    let starting = heard(&there, "the patient has answered", |recording| recording["state"] == "starting").await;
+    let starting =
+        wait_for_announcement(&there, "the patient has answered", |recording| recording["state"] == "starting").await;
     assert_eq!(starting["asked"], json!(["companion-1"]));
-    assert!(films(folder.path()).is_empty() && recorders_of(std::process::id()).is_empty());
+    assert!(recording_files(folder.path()).is_empty() && recorders_of(std::process::id()).is_empty());
     case.answer_of(&token, "accepted").await;
-    case.until(|recording| lasts(recording, 1.0)).await;
+    case.until(|recording| has_duration(recording, 1.0)).await;
     case.stop().await;
     case.until(|recording| recording["state"] == "ready").await;
     there.room.close().await.unwrap();

@@ -10,9 +10,9 @@ use std::time::Duration;
 use autamedica_lab::Sfu;
 use autamedica_server::{Config, Database, LiveKitUrl, RecordingConfig, S3Config, Secret, open_store};
 use common::bucket::{ACCESS_KEY, S3Server, SECRET_KEY};
-use common::egress::{Double, Ways};
-use common::livekit::{external_at, tell};
-use common::recording::{Case, heard, sha256, told};
+use common::egress::{Behavior, EgressDouble};
+use common::livekit::{external_at, send_webhook};
+use common::recording::{Case, sha256, wait_for_announcement, wait_for_metadata};
 use common::{Backend, Peer, claims, databases, error_code, external, soon, text};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use livekit_api::services::egress::{EgressClient, EgressOutput, RoomCompositeOptions};
@@ -46,13 +46,13 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
 
 /// Waits until the room is told this state.
 async fn until_told(case: &Case, state: &str) -> Value {
-    heard(&case.people[0], state, |recording| recording["state"] == state).await
+    wait_for_announcement(&case.people[0], state, |recording| recording["state"] == state).await
 }
 
 /// With a double in front of the SFU, and a bucket of its own.
 struct Stage {
     case: Case,
-    double: Double,
+    double: EgressDouble,
     bucket: Arc<AmazonS3>,
     name: String,
     /// The address of the SFU's API.
@@ -63,7 +63,7 @@ struct Stage {
 
 impl Stage {
     /// Whether what the egress brings is encrypted in the bucket, `encrypts` says.
-    async fn new(config: Config, ways: Ways, encrypts: bool, more: Value) -> Self {
+    async fn new(config: Config, behavior: Behavior, encrypts: bool, more: Value) -> Self {
         let sfu = Sfu::start().unwrap();
         let name = format!("clinic-{}", uuid::Uuid::new_v4());
         let mut bucket = S3Server::shared().bucket(&name);
@@ -72,15 +72,15 @@ impl Stage {
             bucket = bucket.with_config(encryption, "AES256");
         }
         let bucket = Arc::new(bucket.build().unwrap());
-        let (double, api) = Double::start(&sfu, bucket.clone(), ways).await;
+        let (double, api) = EgressDouble::start(&sfu, bucket.clone(), behavior).await;
         let url = LiveKitUrl::parse(&sfu.url()).unwrap().with_api(&LiveKitUrl::parse(&api).unwrap());
         let case = Case::new(external_at(url, config.clone()), into(&name), more).await;
-        double.tell(&case.backend.url(""));
+        double.set_backend(&case.backend.url(""));
         Self { case, double, bucket, name, api, config, _sfu: sfu }
     }
 }
 
-const GOOD: Ways = Ways { tells: true, failures: 0, stays_starting: false };
+const GOOD: Behavior = Behavior { sends_webhooks: true, failures: 0, stays_starting: false };
 
 /// Somebody whom no side of the consultation is.
 fn guest() -> String {
@@ -126,8 +126,8 @@ async fn what_is_encrypted_end_to_end_isnt_recorded() {
 /// Followed by webhooks, and without any: then the SFU is asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_are_kept() {
-    for (config, tells) in databases().into_iter().zip([true, false]) {
-        let stage = Stage::new(config, Ways { tells, ..GOOD }, true, json!({})).await;
+    for (config, sends_webhooks) in databases().into_iter().zip([true, false]) {
+        let stage = Stage::new(config, Behavior { sends_webhooks, ..GOOD }, true, json!({})).await;
         let (case, double) = (&stage.case, &stage.double);
         assert_eq!(case.start().await.1["data"]["state"], "asking");
         assert_eq!(until_told(case, "asking").await["asked"], json!(["patient-1"]));
@@ -164,7 +164,7 @@ async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_
         let itself = json!({"sid": "PA_egress", "identity": "EG_0", "kind": "EGRESS", "joinedAt": "1"});
         let came =
             json!({"event": "participant_joined", "id": "e", "createdAt": "1", "room": room, "participant": itself});
-        assert_eq!(tell(&case.backend, &came, Sfu::API_SECRET).await.0, StatusCode::OK);
+        assert_eq!(send_webhook(&case.backend, &came, Sfu::API_SECRET).await.0, StatusCode::OK);
 
         // Somebody else comes: nothing is recorded until they have consented, too.
         let guest = guest();
@@ -183,7 +183,7 @@ async fn an_egress_records_with_consent_stops_for_who_comes_later_and_its_parts_
         assert_ne!(first["location"], second["location"]);
         let links = case.details(&ready).await;
         for (index, part) in [first, second].into_iter().enumerate() {
-            let object = Double::object(index);
+            let object = EgressDouble::object(index);
             assert_eq!(
                 (text(part, "sha256"), &part["encryption"]),
                 (sha256(&object).as_str(), &json!("AES256")),
@@ -214,7 +214,7 @@ async fn record_without_the_server(api: &str, token: &str) {
 /// Followed by webhooks, and without any: then the SFU is asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_egress_that_the_server_did_not_start_is_stopped_put_on_record_and_told() {
-    for (config, tells) in databases().into_iter().zip([true, false]) {
+    for (config, sends_webhooks) in databases().into_iter().zip([true, false]) {
         let folder = tempfile::tempdir().unwrap();
         let database = match config.database {
             Database::Postgres(_) => config.database.clone(),
@@ -223,12 +223,13 @@ async fn an_egress_that_the_server_did_not_start_is_stopped_put_on_record_and_to
         let master_key = Some(Secret::new("0123456789abcdef".repeat(4)));
         let config = Config { database, master_key, ..config };
         let more = json!({"recordingConsent": "already-given"});
-        let stage = Stage::new(config, Ways { tells, ..GOOD }, true, more).await;
+        let stage = Stage::new(config, Behavior { sends_webhooks, ..GOOD }, true, more).await;
         let (case, double) = (&stage.case, &stage.double);
         let [doctor, patient] = &case.people;
         record_without_the_server(&stage.api, case.doctor()).await;
         for person in [doctor, patient] {
-            told(person, "the problem", |metadata| metadata["problem"]["what"] == "foreign-recording").await;
+            wait_for_metadata(person, "the problem", |metadata| metadata["problem"]["what"] == "foreign-recording")
+                .await;
         }
         let stopped = async {
             while double.states()[0] != EgressStatus::EgressComplete {
@@ -240,7 +241,8 @@ async fn an_egress_that_the_server_did_not_start_is_stopped_put_on_record_and_to
         // The server's own isn't taken for one, and its news leave the room's problem where it is.
         case.start().await;
         until_state(case, "recording").await;
-        let metadata = told(patient, "the recording", |metadata| metadata["recording"]["state"] == "recording").await;
+        let metadata =
+            wait_for_metadata(patient, "the recording", |metadata| metadata["recording"]["state"] == "recording").await;
         assert_eq!(metadata["problem"]["what"], "foreign-recording");
         case.stop().await;
         let ready = until_state(case, "ready").await;
@@ -273,8 +275,8 @@ async fn a_doctors_token_lacks_room_record_where_the_operator_says_so_and_record
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_egress_that_fails_is_told_and_followed_by_another() {
-    let ways = Ways { failures: 1, ..GOOD };
-    let stage = Stage::new(Config::default(), ways, true, json!({"recordingConsent": "already-given"})).await;
+    let behavior = Behavior { failures: 1, ..GOOD };
+    let stage = Stage::new(Config::default(), behavior, true, json!({"recordingConsent": "already-given"})).await;
     let case = &stage.case;
     case.start().await;
     case.until(|recording| recording["problem"] == "egress-failed").await;
@@ -290,7 +292,7 @@ async fn an_egress_that_fails_is_told_and_followed_by_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_file_of_a_cancelled_recording_leaves_the_bucket() {
     let more = json!({"recordingConsent": "already-given"});
-    let stage = Stage::new(Config::default(), Ways { stays_starting: true, ..GOOD }, true, more).await;
+    let stage = Stage::new(Config::default(), Behavior { stays_starting: true, ..GOOD }, true, more).await;
     let (case, double) = (&stage.case, &stage.double);
     assert_eq!(case.start().await.1["data"]["state"], "starting");
     until("an egress to begin", || async { !double.requests().is_empty() }).await;
@@ -319,6 +321,6 @@ async fn what_isnt_encrypted_in_the_bucket_is_said_and_not_lost() {
     assert_eq!((&waiting["state"], &waiting["parts"][0]["stored"]), (&json!("storing"), &json!(false)), "{waiting}");
     let link = text(&case.details(&waiting).await, "downloadUrl").to_owned();
     let got = S3Server::shared().client().get(&link).send().await.unwrap().bytes().await.unwrap();
-    assert_eq!(got, Double::object(0));
+    assert_eq!(got, EgressDouble::object(0));
     stage.case.shutdown().await;
 }

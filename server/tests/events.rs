@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autamedica_engine::RoomEvent;
 use autamedica_lab::{Sfu, free_port};
-use autamedica_server::{AuditHead, Config, Database, OutgoingConfig, Secret, open_store};
+use autamedica_server::{AuditHead, Config, Database, Secret, WebhookConfig, open_store};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode as Status};
 use axum::routing::post;
-use common::livekit::tell;
+use common::livekit::send_webhook;
 use common::{Backend, Peer, client, databases, error_code, external, soon, text};
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
 use reqwest::StatusCode;
@@ -43,7 +43,7 @@ async fn livekits_events_are_verified_idempotent_and_may_come_in_any_order() {
         let patient = Some(("PA_patient", "patient-1"));
 
         let came = event("participant_joined", "1", 100, &room, doctor);
-        let (status, answer) = tell(&backend, &came, "somebody else's secret").await;
+        let (status, answer) = send_webhook(&backend, &came, "somebody else's secret").await;
         assert_eq!((status, error_code(&answer)), (StatusCode::UNAUTHORIZED, "unauthorized"));
         assert_eq!(state().await, "created");
 
@@ -54,19 +54,19 @@ async fn livekits_events_are_verified_idempotent_and_may_come_in_any_order() {
             event("participant_left", "2", 300, &room, patient),
             event("participant_joined", "3", 200, &room, patient),
         ] {
-            let (status, answer) = tell(&backend, &told, Sfu::API_SECRET).await;
+            let (status, answer) = send_webhook(&backend, &told, Sfu::API_SECRET).await;
             assert_eq!(status, StatusCode::OK, "{answer}");
         }
         assert_eq!(state().await, "waiting");
         let again = event("participant_joined", "4", 400, &room, Some(("PA_patient_2", "patient-1")));
-        tell(&backend, &again, Sfu::API_SECRET).await;
+        send_webhook(&backend, &again, Sfu::API_SECRET).await;
         assert_eq!(state().await, "live");
 
         // An old room's end is no news; this room's is.
         let old = json!({"roomSid": "RM_old", "roomName": room["roomName"]});
-        tell(&backend, &event("room_finished", "5", 500, &old, None), Sfu::API_SECRET).await;
+        send_webhook(&backend, &event("room_finished", "5", 500, &old, None), Sfu::API_SECRET).await;
         assert_eq!(state().await, "live");
-        tell(&backend, &event("room_finished", "6", 500, &room, None), Sfu::API_SECRET).await;
+        send_webhook(&backend, &event("room_finished", "6", 500, &room, None), Sfu::API_SECRET).await;
         assert_eq!(state().await, "ended");
 
         // What is told late of the closed room opens nothing again.
@@ -80,18 +80,18 @@ async fn livekits_events_are_verified_idempotent_and_may_come_in_any_order() {
         .iter()
         .enumerate()
         {
-            let (status, answer) = tell(&backend, told, Sfu::API_SECRET).await;
+            let (status, answer) = send_webhook(&backend, told, Sfu::API_SECRET).await;
             assert_eq!((status, state().await), (StatusCode::OK, json!("ended")), "{number}: {answer}");
         }
         // Nor does a room that is really open again: only its doctor does.
         admin(&sfu).create_room(text(&room, "roomName"), CreateRoomOptions::default()).await.unwrap();
         let (_, stats) = backend.get("/api/rooms/consultation-events/stats").await;
-        tell(&backend, &event("room_started", "10", 600, &stats["data"], None), Sfu::API_SECRET).await;
+        send_webhook(&backend, &event("room_started", "10", 600, &stats["data"], None), Sfu::API_SECRET).await;
         assert_eq!(state().await, "ended");
         let back = event("participant_joined", "11", 650, &stats["data"], Some(("PA_doctor_2", "doctor-1")));
-        tell(&backend, &back, Sfu::API_SECRET).await;
+        send_webhook(&backend, &back, Sfu::API_SECRET).await;
         assert_eq!(state().await, "waiting");
-        tell(&backend, &event("room_finished", "12", 700, &stats["data"], None), Sfu::API_SECRET).await;
+        send_webhook(&backend, &event("room_finished", "12", 700, &stats["data"], None), Sfu::API_SECRET).await;
         assert_eq!(state().await, "ended", "it is noted as the consultation's room");
         backend.server.shutdown().await;
     }
@@ -110,9 +110,17 @@ async fn many_things_at_once_dont_block_each_other() {
             let who = if number % 3 == 0 { "doctor-1" } else { "patient-1" };
             let (status, answer) = match number % 4 {
                 0 => {
-                    tell(backend, &event("participant_joined", &id, 1, room, Some((&sid, who))), Sfu::API_SECRET).await
+                    send_webhook(
+                        backend,
+                        &event("participant_joined", &id, 1, room, Some((&sid, who))),
+                        Sfu::API_SECRET,
+                    )
+                    .await
                 }
-                1 => tell(backend, &event("participant_left", &id, 2, room, Some((&sid, who))), Sfu::API_SECRET).await,
+                1 => {
+                    send_webhook(backend, &event("participant_left", &id, 2, room, Some((&sid, who))), Sfu::API_SECRET)
+                        .await
+                }
                 2 => backend.post("/api/consultations/busy/participants/patient-1/remove", doctor, &json!({})).await,
                 _ => backend.post("/api/consultations/busy/admit", doctor, &json!({})).await,
             };
@@ -242,7 +250,7 @@ async fn the_reconciler_puts_a_wrong_leave_right_and_leaves_no_shows_alone() {
         let (_, stats) = backend.get("/api/rooms/consultation-wrong/stats").await;
         let sid = text(&stats["data"]["participants"][0], "sid").to_owned();
         let gone = event("participant_left", "1", 1, &data, Some((&sid, "doctor-1")));
-        assert_eq!(tell(&backend, &gone, Sfu::API_SECRET).await.0, StatusCode::OK);
+        assert_eq!(send_webhook(&backend, &gone, Sfu::API_SECRET).await.0, StatusCode::OK);
         // It is live only if the doctor counts as there.
         let _patient = Peer::join(&data, text(&data, "patientToken")).await;
         backend.until("/api/consultations/wrong", |data| data["state"] == "live").await;
@@ -269,12 +277,22 @@ async fn the_integrator_hears_what_happens_signed_and_in_spite_of_failures() {
 
         let sfu = Sfu::start().unwrap();
         let secret = Secret::new("shared with the integrator");
-        let outgoing = Some(OutgoingConfig { url, secret });
-        let backend = Backend::start_with(Config { outgoing, ..external(&sfu, config) }).await;
+        let webhook = Some(WebhookConfig { url, secret });
+        let backend = Backend::start_with(Config { webhook, ..external(&sfu, config) }).await;
         let room = backend.create("told").await;
         backend.create("told").await;
-        tell(&backend, &event("participant_joined", "1", 1, &room, Some(("PA_1", "doctor-1"))), Sfu::API_SECRET).await;
-        tell(&backend, &event("participant_joined", "2", 2, &room, Some(("PA_2", "patient-1"))), Sfu::API_SECRET).await;
+        send_webhook(
+            &backend,
+            &event("participant_joined", "1", 1, &room, Some(("PA_1", "doctor-1"))),
+            Sfu::API_SECRET,
+        )
+        .await;
+        send_webhook(
+            &backend,
+            &event("participant_joined", "2", 2, &room, Some(("PA_2", "patient-1"))),
+            Sfu::API_SECRET,
+        )
+        .await;
         let end = "/api/consultations/told/end";
         assert_eq!(backend.post(end, Some(text(&room, "doctorToken")), &json!({})).await.0, StatusCode::OK);
 

@@ -8,7 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use autamedica_lab::Sfu;
 use autamedica_server::Config;
-use common::recording::{Case, films, heard, lasts, local, newest_recording, recorders_of, sha256};
+use common::recording::{
+    Case, has_duration, local, newest_recording, recorders_of, recording_files, sha256, wait_for_announcement,
+};
 use common::{Peer, client, databases, error_code, program, read, serve_with, text};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -24,14 +26,14 @@ async fn with_consent_it_is_recorded_kept_fetched_and_deleted() {
         assert_eq!((status, error_code(&answer)), (StatusCode::CONFLICT, "recording_active"));
         // Everybody in the room hears it, and that the patient is asked.
         let [_, patient] = &case.people;
-        let asking = heard(patient, "the question", |recording| recording["state"] == "asking").await;
+        let asking = wait_for_announcement(patient, "the question", |recording| recording["state"] == "asking").await;
         assert_eq!(asking["asked"], json!(["patient-1"]));
         // Without an answer there is no recorder and no byte.
-        assert!(films(folder.path()).is_empty() && recorders_of(std::process::id()).is_empty());
+        assert!(recording_files(folder.path()).is_empty() && recorders_of(std::process::id()).is_empty());
 
         case.answer("accepted").await;
-        case.until(|recording| lasts(recording, 2.0)).await;
-        heard(patient, "the recording", |recording| recording["state"] == "recording").await;
+        case.until(|recording| has_duration(recording, 2.0)).await;
+        wait_for_announcement(patient, "the recording", |recording| recording["state"] == "recording").await;
         assert!(patient.room.is_recording(), "LiveKit's own sign, which foreign clients know");
         let (_, stats) = case.backend.get("/api/rooms/consultation-filmed/stats").await;
         assert_eq!(stats["data"]["numParticipants"], 2, "the recorder is nobody: {stats}");
@@ -50,7 +52,7 @@ async fn with_consent_it_is_recorded_kept_fetched_and_deleted() {
                 && name.ends_with("Z.mp4")
                 && name.len() == "filmed-20261124T150000Z.mp4".len()
         );
-        assert_eq!(films(folder.path()), [file.as_path()], "one file, and nothing left over");
+        assert_eq!(recording_files(folder.path()), [file.as_path()], "one file, and nothing left over");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let bytes = std::fs::read(&file).unwrap();
         assert_eq!((text(&ready, "sha256"), &ready["sizeBytes"]), (sha256(&bytes).as_str(), &json!(bytes.len())));
@@ -72,7 +74,7 @@ async fn with_consent_it_is_recorded_kept_fetched_and_deleted() {
 
         let path = format!("/api/consultations/filmed/recordings/{}", text(&ready, "recordingId"));
         assert_eq!(case.backend.call(Method::DELETE, &path, case.doctor()).await.0, StatusCode::OK);
-        assert!(films(folder.path()).is_empty());
+        assert!(recording_files(folder.path()).is_empty());
         assert_eq!(case.backend.http.get(&link).send().await.unwrap().status(), StatusCode::NOT_FOUND);
         assert_eq!(case.details(&ready).await["state"], "deleted");
         case.shutdown().await;
@@ -85,7 +87,7 @@ async fn a_killed_recorder_is_followed_by_another_and_both_files_are_kept() {
     let more = json!({"recordingConsent": "already-given"});
     let case = Case::new(Config::default(), local(folder.path()), more).await;
     case.start().await;
-    case.until(|recording| lasts(recording, 3.0)).await;
+    case.until(|recording| has_duration(recording, 3.0)).await;
     let [recorder] = recorders_of(std::process::id())[..] else { panic!("one recorder") };
     // SAFETY: a plain system call on a process that this test's server started.
     assert_eq!(unsafe { libc::kill(recorder, libc::SIGKILL) }, 0);
@@ -129,7 +131,7 @@ async fn a_killed_server_finds_its_recording_again() {
     assert_eq!(status, StatusCode::OK, "{answer}");
     let until =
         async |url: &str, is_right: &dyn Fn(&Value) -> bool| newest_recording(&http, url, doctor, is_right).await;
-    until(&url, &|recording| lasts(recording, 3.0)).await;
+    until(&url, &|recording| has_duration(recording, 3.0)).await;
     server.kill();
     let (_server, url) = serve();
     until(&url, &|recording| recording["parts"][1]["durationSeconds"].as_f64().is_some_and(|length| length > 1.0))

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use autamedica_lab::{Sfu, built_program};
 use autamedica_server::{Config, Database};
-use common::recording::{Case, films, lasts, local, recorders_of, sha256};
+use common::recording::{Case, has_duration, local, recorders_of, recording_files, sha256};
 use common::{Backend, databases, external, soon, text};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ fn locations(recording: &Value) -> Vec<PathBuf> {
 
 /// Every file belongs to a part, every part has its file, and deleting it leaves nothing.
 async fn is_accounted_for(case: &Case, folder: &Path, recording: &Value, fault: &str) {
-    let mut found = films(folder);
+    let mut found = recording_files(folder);
     found.sort();
     assert_eq!(found, locations(recording), "{fault}: {recording}");
     for part in recording["parts"].as_array().unwrap() {
@@ -82,7 +82,7 @@ async fn is_accounted_for(case: &Case, folder: &Path, recording: &Value, fault: 
     assert!(recorders_of(std::process::id()).is_empty(), "{fault}: a recorder is left");
     let path = format!("/api/consultations/filmed/recordings/{}", text(recording, "recordingId"));
     assert_eq!(case.backend.call(Method::DELETE, &path, case.doctor()).await.0, StatusCode::OK, "{fault}");
-    assert_eq!(films(folder), Vec::<PathBuf>::new(), "{fault}: deleting leaves files");
+    assert_eq!(recording_files(folder), Vec::<PathBuf>::new(), "{fault}: deleting leaves files");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,14 +132,14 @@ async fn whatever_fails_in_the_database_no_file_is_lost_and_none_is_left() {
         database.run(&format!("BEGIN; {}; {fail}; COMMIT;", row.1)).await;
         database.until_failed(2).await;
         database.run(&mend).await;
-        case.until(|recording| lasts(recording, 1.0)).await;
+        case.until(|recording| has_duration(recording, 1.0)).await;
         case.stop().await;
         let ready = case.until(|recording| recording["state"] == "ready").await;
         is_accounted_for(&case, folder.path(), &ready, fault).await;
     }
     for (fault, (fail, mend)) in ends {
         case.start().await;
-        case.until(|recording| lasts(recording, 1.0)).await;
+        case.until(|recording| has_duration(recording, 1.0)).await;
         database.run(&fail).await;
         case.stop().await;
         database.until_failed(2).await;
@@ -159,12 +159,12 @@ async fn a_recording_pauses_while_the_database_does_not_say_who_consents() {
     database.run(PREPARE).await;
     case.start().await;
     case.answer("accepted").await;
-    case.until(|recording| lasts(recording, 1.0)).await;
+    case.until(|recording| has_duration(recording, 1.0)).await;
     database.run(BREAK_CONSENTS).await;
     let paused = case.until(|recording| recording["state"] == "paused").await;
     database.run(MEND_CONSENTS).await;
     let seconds = paused["durationSeconds"].as_f64().unwrap();
-    case.until(|recording| lasts(recording, seconds + 1.0)).await;
+    case.until(|recording| has_duration(recording, seconds + 1.0)).await;
     case.shutdown().await;
 }
 
@@ -188,12 +188,12 @@ async fn a_server_gives_each_file_its_row_and_each_row_its_file() {
     let mut ids = Vec::new();
     for _ in 0..3 {
         case.start().await;
-        case.until(|recording| lasts(recording, 1.0)).await;
+        case.until(|recording| has_duration(recording, 1.0)).await;
         case.stop().await;
         let ready = case.until(|recording| recording["state"] == "ready").await;
         ids.push(text(&ready, "recordingId").to_owned());
     }
-    let (doctor, kept) = (case.doctor().to_owned(), films(folder.path()));
+    let (doctor, kept) = (case.doctor().to_owned(), recording_files(folder.path()));
     let path = |id: &str| format!("/api/consultations/filmed/recordings/{id}");
     assert_eq!(case.backend.call(Method::DELETE, &path(&ids[1]), &doctor).await.0, StatusCode::OK);
     let missing = locations(&case.until(|_| true).await).remove(0);
@@ -243,7 +243,7 @@ async fn a_server_gives_each_file_its_row_and_each_row_its_file() {
         let file = reqwest::Url::parse(text(part, "location")).unwrap().to_file_path().unwrap();
         assert_eq!(sha256(&std::fs::read(file).unwrap()), text(part, "sha256"));
     }
-    assert_eq!(films(folder.path()).len(), 2);
+    assert_eq!(recording_files(folder.path()).len(), 2);
     assert_eq!(details(&ids[1]).await["state"], "deleted");
     backend.server.shutdown().await;
 }

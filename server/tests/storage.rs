@@ -10,8 +10,10 @@ use std::process::Command;
 use autamedica_lab::Sfu;
 use autamedica_server::{Config, Database, RecordingConfig};
 use common::bucket::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY, certificate};
-use common::gate::{Gate, Way};
-use common::recording::{Case, Finished, films, finished, heard, lasts, local, newest_recording, sha256};
+use common::recording::{
+    Case, Finished, finished, has_duration, local, newest_recording, recording_files, sha256, wait_for_announcement,
+};
+use common::tcp_proxy::{ProxyState, TcpProxy};
 use common::{Backend, Peer, client, program, read, serve_with, text};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -62,26 +64,26 @@ async fn is_fetched(http: &reqwest::Client, url: &str, doctor: &str, ready: &Val
 async fn over_tls_it_is_encrypted_checked_and_only_then_gone_here() {
     let bucket = S3Server::shared();
     // Nobody is there at first: it is told, and the file stays.
-    let gate = Gate::to(bucket.port).await;
-    gate.set(Way::Shut);
+    let proxy = TcpProxy::to(bucket.port).await;
+    proxy.set(ProxyState::Closed);
     let folder = tempfile::tempdir().unwrap();
-    let recording = bucket.recording(folder.path(), gate.port(), Some("clinic-kms-key"));
+    let recording = bucket.recording(folder.path(), proxy.port(), Some("clinic-kms-key"));
     let case = Case::new(Config::default(), recording, json!({"recordingConsent": "already-given"})).await;
     case.start().await;
-    case.until(|recording| lasts(recording, 2.0)).await;
+    case.until(|recording| has_duration(recording, 2.0)).await;
     let stopped = case.stop().await.1["data"].clone();
     case.until(has("storage-unreachable")).await;
-    assert_eq!(films(folder.path()).len(), 1);
-    let here = std::fs::read(&films(folder.path())[0]).unwrap();
+    assert_eq!(recording_files(folder.path()).len(), 1);
+    let here = std::fs::read(&recording_files(folder.path())[0]).unwrap();
 
-    gate.set(Way::Open);
+    proxy.set(ProxyState::Open);
     let ready = case.until(is_ready).await;
     assert_eq!((&ready["problem"], &ready["parts"][0]["encryption"]), (&Value::Null, &json!("aws:kms")), "{ready}");
     let location = text(&ready["parts"][0], "location");
     assert_eq!(text(&stopped, "location"), location);
     let name = location.strip_prefix(&format!("s3://{BUCKET}/consultations/filmed-")).unwrap();
     assert!(jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ.mp4", name).is_ok(), "{name}");
-    assert!(films(folder.path()).is_empty(), "it is kept in the bucket alone");
+    assert!(recording_files(folder.path()).is_empty(), "it is kept in the bucket alone");
 
     let http = bucket.client();
     let link = text(&case.details(&ready).await, "downloadUrl").to_owned();
@@ -100,41 +102,41 @@ async fn over_tls_it_is_encrypted_checked_and_only_then_gone_here() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_shows_another_certificate_gets_nothing() {
     let bucket = S3Server::shared();
-    let gate = Gate::to(bucket.port).await;
+    let proxy = TcpProxy::to(bucket.port).await;
     let folder = tempfile::tempdir().unwrap();
     certificate(folder.path(), "other");
-    let mut recording = bucket.recording(folder.path(), gate.port(), None);
+    let mut recording = bucket.recording(folder.path(), proxy.port(), None);
     recording.s3.as_mut().unwrap().ca = Some(std::fs::read(folder.path().join("other.pem")).unwrap());
     let (backend, data, finished) = storing(folder.path(), recording, MIB as usize).await;
     until(&backend, &data, has("storage-unreachable")).await;
     assert_eq!(sha256(&std::fs::read(&finished.file).unwrap()), finished.sha256, "the file stays here");
-    assert!(gate.sent() < 64 * 1024, "{} bytes were sent", gate.sent());
+    assert!(proxy.sent() < 64 * 1024, "{} bytes were sent", proxy.sent());
     backend.server.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_broke_off_goes_on_where_it_was() {
     let bucket = S3Server::shared();
-    let gate = Gate::to(bucket.port).await;
+    let proxy = TcpProxy::to(bucket.port).await;
     let folder = tempfile::tempdir().unwrap();
-    gate.set_after(20 * MIB, Way::Shut);
-    let recording = bucket.recording(folder.path(), gate.port(), None);
+    proxy.set_after(20 * MIB, ProxyState::Closed);
+    let recording = bucket.recording(folder.path(), proxy.port(), None);
     let (backend, data, finished) = storing(folder.path(), recording, LARGE).await;
     let doctor = Peer::join(&data, text(&data, "doctorToken")).await;
     // The doctor is told, in the API and in the room, and again that all is well.
     let stuck = until(&backend, &data, has("storage-unreachable")).await;
     assert_eq!(stuck["parts"][0]["stored"], false);
-    heard(&doctor, "the trouble", |recording| recording["problem"] == "storage-unreachable").await;
+    wait_for_announcement(&doctor, "the trouble", |recording| recording["problem"] == "storage-unreachable").await;
     assert!(finished.file.is_file());
-    assert!((20 * MIB..21 * MIB).contains(&gate.sent()), "{}", gate.sent());
+    assert!((20 * MIB..21 * MIB).contains(&proxy.sent()), "{}", proxy.sent());
 
-    gate.set(Way::Open);
+    proxy.set(ProxyState::Open);
     let ready = until(&backend, &data, is_ready).await;
     assert_eq!(&ready["parts"][0]["encryption"], "AES256", "{ready}");
     assert_eq!(ready["problem"], "consent-withdrawn", "what happened before stays known");
-    heard(&doctor, "the end of it", Value::is_null).await;
+    wait_for_announcement(&doctor, "the end of it", Value::is_null).await;
     assert!(!finished.file.exists());
-    assert!(gate.sent() < finished.bytes + ONCE_MORE, "{} bytes were sent", gate.sent());
+    assert!(proxy.sent() < finished.bytes + ONCE_MORE, "{} bytes were sent", proxy.sent());
     is_fetched(&bucket.client(), &backend.url(""), text(&data, "doctorToken"), &ready, &finished).await;
     backend.server.shutdown().await;
 }
@@ -142,7 +144,7 @@ async fn an_upload_that_broke_off_goes_on_where_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_while_it_uploads_goes_on_where_it_was() {
     let bucket = S3Server::shared();
-    let gate = Gate::to(bucket.port).await;
+    let proxy = TcpProxy::to(bucket.port).await;
     let folder = tempfile::tempdir().unwrap();
     let sfu = Sfu::start().unwrap();
     std::fs::write(folder.path().join("ca.pem"), bucket.ca()).unwrap();
@@ -150,7 +152,7 @@ async fn a_server_killed_while_it_uploads_goes_on_where_it_was() {
         let mut command = program(folder.path());
         command.args(["--port", "0"]).env("LIVEKIT_URL", sfu.url());
         command.env("LIVEKIT_API_KEY", Sfu::API_KEY).env("LIVEKIT_API_SECRET", Sfu::API_SECRET);
-        command.env("AWS_S3_BUCKET", BUCKET).env("AWS_ENDPOINT_URL", format!("https://127.0.0.1:{}", gate.port()));
+        command.env("AWS_S3_BUCKET", BUCKET).env("AWS_ENDPOINT_URL", format!("https://127.0.0.1:{}", proxy.port()));
         command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         command.env("AWS_CA_BUNDLE", folder.path().join("ca.pem"));
         serve_with(folder.path(), command)
@@ -162,18 +164,18 @@ async fn a_server_killed_while_it_uploads_goes_on_where_it_was() {
         read(http.post(format!("{url}/api/consultations/create")).json(&body).send().await.unwrap()).await;
     let doctor = text(&created["data"], "doctorToken");
     // The third chunk never arrives: there the server is killed.
-    gate.set_after(20 * MIB, Way::Stuck);
+    proxy.set_after(20 * MIB, ProxyState::Stalled);
     let (database, recordings) = places(folder.path());
     let finished = finished(&database, &recordings, LARGE).await;
-    gate.until(Way::Stuck).await;
+    proxy.wait_for_state(ProxyState::Stalled).await;
     server.kill();
     assert!(finished.file.is_file());
 
-    gate.set(Way::Open);
+    proxy.set(ProxyState::Open);
     let (_server, url) = serve();
     let ready = newest_recording(&http, &url, doctor, is_ready).await;
     assert!(!finished.file.exists());
-    assert!(gate.sent() < finished.bytes + ONCE_MORE, "{} bytes were sent", gate.sent());
+    assert!(proxy.sent() < finished.bytes + ONCE_MORE, "{} bytes were sent", proxy.sent());
     is_fetched(&bucket.client(), &url, doctor, &ready, &finished).await;
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::error::ConfigError;
 use super::existing::R2_HOST;
 use super::folders::data_dir;
-use super::values::{switch, value, web_address};
+use super::values::{boolean, value, web_address};
 use crate::recording::{RecordingConfig, S3Config};
 use crate::secret::Secret;
 
@@ -42,7 +42,7 @@ pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<RecordingConfig, Co
             // Most S3 servers other than Amazon's have no host name per bucket.
             path_style: match get("AWS_S3_FORCE_PATH_STYLE") {
                 None => endpoint.is_some(),
-                set => switch("AWS_S3_FORCE_PATH_STYLE", set)?,
+                set => boolean("AWS_S3_FORCE_PATH_STYLE", set)?,
             },
             // With a KMS key, encryption is always requested and verified, so that a storage that ignores the key is
             // detected.

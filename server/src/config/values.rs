@@ -27,7 +27,7 @@ pub fn value<T: FromStr>(
 ///
 /// # Errors
 /// [`ConfigError::Value`] for other values.
-pub fn switch(name: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
+pub fn boolean(name: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
     match text.as_deref() {
         None | Some("0" | "false" | "off" | "no") => Ok(false),
         Some("1" | "true" | "on" | "yes") => Ok(true),

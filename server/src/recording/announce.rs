@@ -19,7 +19,7 @@ pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<
     let came_to_nothing = matches!(recording.state, RecordingState::Refused | RecordingState::Failed);
     let is_stuck = recording.state == RecordingState::Storing && recording.storage_problem.is_some();
     let e2ee_key_index = state.store.consultation(&recording.consultation).await?.map_or(0, |stored| stored.key_index);
-    change(state, &room_name(&recording.consultation), |known| {
+    update(state, &room_name(&recording.consultation), |known| {
         // A finished recording must not replace the announcement of another one, and isn't announced to a room that
         // never saw it.
         let is_others = known.recording.as_ref().map_or(!is_stuck, |known| known.recording_id != recording.id);
@@ -33,7 +33,7 @@ pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<
             recording: (recording.state.is_active() || came_to_nothing || is_stuck).then(|| AnnouncedRecording {
                 recording_id: recording.id.clone(),
                 state: recording.state,
-                problem: recording.trouble().map(str::to_owned),
+                problem: recording.current_problem().map(str::to_owned),
                 asked,
                 text_version: CONSENT_TEXT_VERSION,
             }),
@@ -51,7 +51,7 @@ pub async fn announce_key(state: &AppState, stored: &StoredConsultation, open: &
         return Ok(());
     }
     let key_index = stored.key_index;
-    change(state, &open.name, |known| RoomAnnouncement { e2ee_key_index: key_index.max(known.e2ee_key_index), ..known })
+    update(state, &open.name, |known| RoomAnnouncement { e2ee_key_index: key_index.max(known.e2ee_key_index), ..known })
         .await
 }
 
@@ -60,7 +60,7 @@ pub async fn announce_key(state: &AppState, stored: &StoredConsultation, open: &
 /// # Errors
 /// [`Error::Sfu`](crate::error::Error::Sfu).
 pub async fn announce_problem(state: &AppState, room: &str, problem: RoomProblem) -> Result<()> {
-    change(state, room, |known| {
+    update(state, room, |known| {
         if known.problem.as_ref().is_some_and(|known| known.what == problem.what) {
             return known;
         }
@@ -70,7 +70,7 @@ pub async fn announce_problem(state: &AppState, room: &str, problem: RoomProblem
 }
 
 /// Updates the announcement of an open room if `change` modifies it.
-async fn change(state: &AppState, room: &str, change: impl FnOnce(RoomAnnouncement) -> RoomAnnouncement) -> Result<()> {
+async fn update(state: &AppState, room: &str, change: impl FnOnce(RoomAnnouncement) -> RoomAnnouncement) -> Result<()> {
     let _locked = state.metadata_locks.lock(room).await;
     let Some(open) = state.sfu.open_rooms(vec![room.to_owned()]).await?.pop() else { return Ok(()) };
     let known = read(&open);

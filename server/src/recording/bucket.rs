@@ -18,7 +18,7 @@ use crate::secret::{Secret, hex};
 use crate::store::{Store, StoredPart};
 
 /// Validity of a download URL.
-pub const LINK_LASTS: Duration = Duration::from_secs(5 * 60);
+pub const LINK_VALIDITY: Duration = Duration::from_secs(5 * 60);
 /// Size of a part for upload and verification. S3 requires at least 5 MiB and at most 10,000 parts, so this suffices
 /// for 80 GB.
 const CHUNK: u64 = 8 * 1024 * 1024;
@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(180);
 /// Timeout for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time during which a request is retried before a problem is reported. Later attempts follow anyway.
-const REPEATED_FOR: Duration = Duration::from_secs(5);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reported encryption of storages that encrypt every object without confirming it.
 const PROVIDER_ENCRYPTION: &str = "provider";
@@ -76,7 +76,7 @@ impl Progress {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn note(&self, upload: &Upload) -> sqlx::Result<()> {
+    pub async fn save(&self, upload: &Upload) -> sqlx::Result<()> {
         let upload = serde_json::to_string(upload).expect("plain texts always become JSON");
         self.store.update_part(&StoredPart { upload: Some(upload), ..self.part.clone() }).await
     }
@@ -122,7 +122,7 @@ impl Bucket {
             Some(key) => builder.with_sse_kms_encryption(key),
             None => builder.with_config("aws_server_side_encryption".parse::<AmazonS3ConfigKey>()?, "AES256"),
         };
-        let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 5, retry_timeout: REPEATED_FOR };
+        let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 5, retry_timeout: RETRY_TIMEOUT };
         let store = builder.with_client_options(options).with_retry(retry).build()?;
         let http = http.build().map_err(StorageError::Head)?;
         Ok(Self { store, http, config })
@@ -167,7 +167,7 @@ impl Bucket {
             Some(upload) => upload,
             None => {
                 let upload = Upload { id: self.store.create_multipart(key).await?, etags: Vec::new() };
-                progress.note(&upload).await.map_err(saved)?;
+                progress.save(&upload).await.map_err(saved)?;
                 upload
             }
         };
@@ -178,7 +178,7 @@ impl Bucket {
             let index = usize::try_from(number).unwrap_or(usize::MAX);
             let part = self.store.put_part(key, &upload.id, index, PutPayload::from(bytes)).await?;
             upload.etags.push(part.content_id);
-            progress.note(&upload).await.map_err(saved)?;
+            progress.save(&upload).await.map_err(saved)?;
         }
         let parts = upload.etags.iter().map(|etag| PartId { content_id: etag.clone() }).collect();
         match self.store.complete_multipart(key, &upload.id, parts).await {
@@ -218,7 +218,7 @@ impl Bucket {
     /// [`StorageError::Missing`], [`StorageError::NotEncrypted`], or [`StorageError::Head`] if the storage doesn't
     /// answer.
     pub async fn encryption(&self, key: &str) -> Result<String, StorageError> {
-        let url = self.store.signed_url(reqwest::Method::HEAD, &Key::from(key), LINK_LASTS).await?;
+        let url = self.store.signed_url(reqwest::Method::HEAD, &Key::from(key), LINK_VALIDITY).await?;
         let without_url = |error: reqwest::Error| StorageError::Head(error.without_url());
         let head = self.http.head(url).send().await.map_err(without_url)?;
         if head.status() == reqwest::StatusCode::NOT_FOUND {
@@ -243,7 +243,7 @@ impl Bucket {
     ///
     /// # Errors
     /// [`StorageError::S3`] if it can't be read.
-    pub async fn content(&self, key: &str) -> Result<(u64, String), StorageError> {
+    pub async fn size_and_hash(&self, key: &str) -> Result<(u64, String), StorageError> {
         let path = &Key::from(key);
         let size = self.store.head(path).await?.size;
         Ok((size, self.hash(path, size).await?))
@@ -260,12 +260,12 @@ impl Bucket {
         }
     }
 
-    /// Returns a download URL, valid for [`LINK_LASTS`].
+    /// Returns a download URL, valid for [`LINK_VALIDITY`].
     ///
     /// # Errors
     /// [`StorageError::S3`] if it can't be signed.
     pub async fn link(&self, key: &str) -> Result<String, StorageError> {
-        Ok(self.store.signed_url(reqwest::Method::GET, &Key::from(key), LINK_LASTS).await?.into())
+        Ok(self.store.signed_url(reqwest::Method::GET, &Key::from(key), LINK_VALIDITY).await?.into())
     }
 
     /// Computes an object's SHA-256. Reads it in parts, because a download of hours could be interrupted.

@@ -22,27 +22,27 @@ pub(super) async fn stop(state: &AppState, info: &EgressInfo) -> Result<()> {
     if state.store.consultation(&id).await?.is_none() {
         return Ok(());
     }
-    let is_at_work = matches!(info.status(), EgressStatus::EgressStarting | EgressStatus::EgressActive);
+    let is_active = matches!(info.status(), EgressStatus::EgressStarting | EgressStatus::EgressActive);
     // Our own egress without a file has no row any more, but events about it may still arrive.
-    if !is_at_work && file_of(info).starts_with(&format!("consultations/{id}-")) {
+    if !is_active && file_of(info).starts_with(&format!("consultations/{id}-")) {
         return Ok(());
     }
-    let (outcome, stopped) = if is_at_work { halt(state, info).await } else { ("ended", Ok(())) };
+    let (outcome, stopped) = if is_active { stop_egress_of(state, info).await } else { ("ended", Ok(())) };
     tracing::error!(consultation = %id, egress = info.egress_id, outcome, "foreign egress in a consultation's room");
     let problem = RoomProblem { what: RoomProblemKind::ForeignRecording, at: Timestamp::now() };
-    let told = announce_problem(state, &info.room_name, problem).await;
+    let announced = announce_problem(state, &info.room_name, problem).await;
     let by = Event::ok("unknown", "egress.foreign").consultation(&id).subject(format!("egress:{}", info.egress_id));
     state.store.audit_once(&format!("foreign-egress:{}:{outcome}", info.egress_id), by.outcome(outcome)).await?;
-    stopped.and(told)
+    stopped.and(announced)
 }
 
 /// Stops an egress. Returns the outcome for the audit log, and an error if a retry is necessary.
-async fn halt(state: &AppState, info: &EgressInfo) -> (&'static str, Result<()>) {
+async fn stop_egress_of(state: &AppState, info: &EgressInfo) -> (&'static str, Result<()>) {
     let Err(error) = state.sfu.stop_egress(&info.egress_id).await else { return ("stopped", Ok(())) };
     tracing::warn!(%error, egress = info.egress_id, "stopping an egress failed");
     // The egress has ended, or its worker doesn't react. Removed from the room, it records nothing.
-    let is_out = is_answer(&error) && state.sfu.remove(&info.room_name, &info.egress_id).await.is_ok();
-    ("running", if is_out { Ok(()) } else { Err(error.into()) })
+    let is_removed = is_answer(&error) && state.sfu.remove(&info.room_name, &info.egress_id).await.is_ok();
+    ("running", if is_removed { Ok(()) } else { Err(error.into()) })
 }
 
 /// Returns the key of the object that an egress writes.

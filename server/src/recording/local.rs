@@ -7,7 +7,7 @@ use std::time::Duration;
 use autamedica_api::{RecorderCommand, RecorderEvent, RecorderOrder, RecordingState, Role, room_name};
 use tokio::time::{Instant, sleep};
 
-use super::drive::{Case, Crashes, Way, answered};
+use super::drive::{Backend, Crashes, Job, query_with_timeout};
 use super::files;
 use super::process::Recorder;
 use super::recordings::Registered;
@@ -16,9 +16,9 @@ use crate::error::Result;
 use crate::store::{PartState, StoredPart, StoredRecording};
 
 /// Maximum time that a shutdown waits for a recorder to finish its file. It continues without the server.
-const FINISH_WITHIN: Duration = Duration::from_secs(5);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time during which the recorder continues with the known consents while the database fails. Then it pauses.
-const CONSENT_LASTS: Duration = Duration::from_secs(10);
+const CONSENT_VALIDITY: Duration = Duration::from_secs(10);
 
 /// State of the backend besides the database.
 pub struct Local {
@@ -37,11 +37,11 @@ struct Running {
     process: Recorder,
     since: Instant,
     /// Last command, other than consents and keys.
-    told: Option<RecorderCommand>,
+    last_command: Option<RecorderCommand>,
     /// Identities that it may record.
-    people: BTreeSet<String>,
+    allowed: BTreeSet<String>,
     /// Time at which the consents were last read.
-    people_read: Instant,
+    consents_read_at: Instant,
     progress: PartProgress,
     _registered: Registered,
     /// Index of the newest end-to-end key that it has.
@@ -54,31 +54,31 @@ struct PartProgress {
     /// `true` if the database contains `part` as it is.
     is_part_saved: bool,
     /// State of the recording that isn't stored yet.
-    moved: Option<RecordingState>,
+    unsaved_state: Option<RecordingState>,
     /// Problem, or end of a problem, that isn't stored yet.
-    problem: Option<Option<String>>,
+    unsaved_problem: Option<Option<String>>,
 }
 
 impl PartProgress {
-    fn of(part: StoredPart) -> Self {
-        Self { part, is_part_saved: true, moved: None, problem: None }
+    fn new(part: StoredPart) -> Self {
+        Self { part, is_part_saved: true, unsaved_state: None, unsaved_problem: None }
     }
 
     /// Processes an event of the recorder. Doesn't await, so that cancellation loses no event.
-    fn take(&mut self, recording: &str, event: RecorderEvent) {
+    fn apply(&mut self, recording: &str, event: RecorderEvent) {
         match event {
             RecorderEvent::Started { at } => {
                 self.part.started_at = Some(at);
-                self.moved = Some(RecordingState::Recording);
+                self.unsaved_state = Some(RecordingState::Recording);
             }
             RecorderEvent::Progress { bytes, seconds } => (self.part.bytes, self.part.seconds) = (bytes, seconds),
-            RecorderEvent::Paused => self.moved = Some(RecordingState::Paused),
-            RecorderEvent::Resumed => self.moved = Some(RecordingState::Recording),
+            RecorderEvent::Paused => self.unsaved_state = Some(RecordingState::Paused),
+            RecorderEvent::Resumed => self.unsaved_state = Some(RecordingState::Recording),
             RecorderEvent::Problem { what, message } => {
                 tracing::warn!(recording, ?what, message, "recorder reported a problem");
                 let name = serde_json::to_value(what).ok();
                 let name = name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown");
-                self.problem = Some((name != "connection-back").then(|| name.to_owned()));
+                self.unsaved_problem = Some((name != "connection-back").then(|| name.to_owned()));
                 return;
             }
             RecorderEvent::Finished(part) => self.part.finish(&part),
@@ -87,21 +87,21 @@ impl PartProgress {
     }
 
     /// Stores all changes. Failed ones are retried by the next call.
-    async fn save(&mut self, case: &Case) -> Result<()> {
-        let store = &case.state.store;
+    async fn save(&mut self, job: &Job) -> Result<()> {
+        let store = &job.state.store;
         if !self.is_part_saved {
             store.update_part(&self.part).await?;
             self.is_part_saved = true;
         }
-        if let Some(to) = self.moved {
+        if let Some(to) = self.unsaved_state {
             let from = [RecordingState::Starting, RecordingState::Recording, RecordingState::Paused];
             let from: Vec<_> = from.into_iter().filter(|state| *state != to).collect();
-            store.move_recording(&case.id, &from, to).await?;
-            self.moved = None;
+            store.transition_recording(&job.id, &from, to).await?;
+            self.unsaved_state = None;
         }
-        if let Some(problem) = &self.problem {
-            store.recording_problem(&case.id, problem.as_deref()).await?;
-            self.problem = None;
+        if let Some(problem) = &self.unsaved_problem {
+            store.set_recording_problem(&job.id, problem.as_deref()).await?;
+            self.unsaved_problem = None;
         }
         Ok(())
     }
@@ -109,39 +109,39 @@ impl PartProgress {
 
 impl Running {
     /// Updates the identities that it may record. New participants aren't recorded until they consent.
-    async fn only(&mut self, people: BTreeSet<String>) {
-        self.people_read = Instant::now();
-        let command = RecorderCommand::Only { people: people.clone() };
-        if people != self.people && self.process.tell(command).await.is_ok() {
-            self.people = people;
+    async fn set_allowed(&mut self, allowed: BTreeSet<String>) {
+        self.consents_read_at = Instant::now();
+        let command = RecorderCommand::Only { people: allowed.clone() };
+        if allowed != self.allowed && self.process.send(command).await.is_ok() {
+            self.allowed = allowed;
         }
     }
 
     /// Pauses or resumes recording.
     async fn pause(&mut self, pause: bool) {
         let wanted = if pause { RecorderCommand::Pause } else { RecorderCommand::Resume };
-        let told = self.told.as_ref().unwrap_or(&RecorderCommand::Resume);
-        if *told != RecorderCommand::Stop && *told != wanted && self.process.tell(wanted.clone()).await.is_ok() {
-            self.told = Some(wanted);
+        let last = self.last_command.as_ref().unwrap_or(&RecorderCommand::Resume);
+        if *last != RecorderCommand::Stop && *last != wanted && self.process.send(wanted.clone()).await.is_ok() {
+            self.last_command = Some(wanted);
         }
     }
 
     /// Stops recording and finishes the file.
     async fn stop(&mut self) {
-        let is_told = self.told == Some(RecorderCommand::Stop);
-        if !is_told && self.process.tell(RecorderCommand::Stop).await.is_ok() {
-            self.told = Some(RecorderCommand::Stop);
+        let is_stopping = self.last_command == Some(RecorderCommand::Stop);
+        if !is_stopping && self.process.send(RecorderCommand::Stop).await.is_ok() {
+            self.last_command = Some(RecorderCommand::Stop);
         }
     }
 
     /// Sends the consultation's end-to-end key, unless it has that one.
-    async fn key(&mut self, case: &Case, recording: &StoredRecording) -> Result<()> {
-        let stored = answered(case.state.store.consultation(&recording.consultation)).await?;
+    async fn send_key(&mut self, job: &Job, recording: &StoredRecording) -> Result<()> {
+        let stored = query_with_timeout(job.state.store.consultation(&recording.consultation)).await?;
         let Some(stored) = stored else { return Ok(()) };
         let index = stored.key_index;
         if index != self.key_index
-            && let Some(key) = case.state.store.e2ee_key(&stored)?
-            && self.process.tell(RecorderCommand::Key { key, index }).await.is_ok()
+            && let Some(key) = job.state.store.e2ee_key(&stored)?
+            && self.process.send(RecorderCommand::Key { key, index }).await.is_ok()
         {
             self.key_index = index;
         }
@@ -149,49 +149,51 @@ impl Running {
     }
 }
 
-impl Way for Local {
+impl Backend for Local {
     /// Event of the recorder, or `None` after it has ended.
-    type News = Option<RecorderEvent>;
+    type Event = Option<RecorderEvent>;
 
-    async fn prepare(&mut self, case: &Case, recording: &StoredRecording) -> Result<bool> {
+    async fn prepare(&mut self, job: &Job, recording: &StoredRecording) -> Result<bool> {
         if self.recovered || self.recorder.is_some() || recording.state == RecordingState::Asking {
             return Ok(true);
         }
-        self.recovered = recover(case, &self.program, &self.folder).await?;
+        self.recovered = recover(job, &self.program, &self.folder).await?;
         Ok(self.recovered)
     }
 
     /// Keeps a recorder running, paused if `pause`.
-    async fn record(&mut self, case: &Case, recording: &StoredRecording, pause: bool) -> Result<()> {
+    async fn record(&mut self, job: &Job, recording: &StoredRecording, pause: bool) -> Result<()> {
         let Some(running) = &mut self.recorder else {
             if self.crashes.may_start() && !pause {
-                self.start(case, recording).await?;
+                self.start(job, recording).await?;
             }
             return Ok(());
         };
-        running.only(answered(case.state.store.with_consent(&recording.consultation)).await?).await;
+        running.set_allowed(query_with_timeout(job.state.store.with_consent(&recording.consultation)).await?).await;
         running.pause(pause).await;
         // The consents come first, because a failure to get the key must not delay them.
-        let key = running.key(case, recording).await;
-        running.progress.save(case).await?;
+        let key = running.send_key(job, recording).await;
+        running.progress.save(job).await?;
         key
     }
 
-    async fn doubt(&mut self, case: &Case) {
+    async fn on_database_failure(&mut self, job: &Job) {
         let Some(running) = &mut self.recorder else { return };
-        if running.people_read.elapsed() >= CONSENT_LASTS && running.told != Some(RecorderCommand::Pause) {
-            tracing::warn!(recording = case.id, "recording paused: consents can't be read from the database");
+        if running.consents_read_at.elapsed() >= CONSENT_VALIDITY
+            && running.last_command != Some(RecorderCommand::Pause)
+        {
+            tracing::warn!(recording = job.id, "recording paused: consents can't be read from the database");
             running.pause(true).await;
         }
     }
 
-    async fn stop(&mut self, case: &Case) -> Result<bool> {
+    async fn stop(&mut self, job: &Job) -> Result<bool> {
         if let Some(running) = &mut self.recorder {
             running.stop().await;
-            running.progress.save(case).await?;
+            running.progress.save(job).await?;
             return Ok(false);
         }
-        self.recovered = recover(case, &self.program, &self.folder).await?;
+        self.recovered = recover(job, &self.program, &self.folder).await?;
         Ok(self.recovered)
     }
 
@@ -204,40 +206,40 @@ impl Way for Local {
     }
 
     /// Processes an event of the recorder, or its end.
-    async fn take(&mut self, case: &Case, event: Option<RecorderEvent>) -> Result<()> {
+    async fn handle(&mut self, job: &Job, event: Option<RecorderEvent>) -> Result<()> {
         if let (Some(event), Some(running)) = (event, &mut self.recorder) {
-            running.progress.take(&case.id, event);
-            return running.progress.save(case).await;
+            running.progress.apply(&job.id, event);
+            return running.progress.save(job).await;
         }
         let Some(mut running) = self.recorder.take() else { return Ok(()) };
         // If storing the end fails, the part is recovered from its file.
         self.recovered = false;
-        running.process.ended().await;
+        running.process.wait().await;
         let is_finished = running.progress.part.state != PartState::Writing;
-        let saved = running.progress.save(case).await;
+        let saved = running.progress.save(job).await;
         if !is_finished {
             // The recorder crashed: its part is recovered, and another recorder writes the next part.
-            self.crashes.note(case, "recorder-crashed", running.since).await?;
+            self.crashes.record(job, "recorder-crashed", running.since).await?;
         }
         saved
     }
 
     /// Stops the recorder and waits briefly for its file. If that takes longer, the next start finds the file.
-    async fn leave(mut self, case: &Case) {
+    async fn shutdown(mut self, job: &Job) {
         let Some(running) = &mut self.recorder else { return };
-        if running.process.tell(RecorderCommand::Stop).await.is_err() {
+        if running.process.send(RecorderCommand::Stop).await.is_err() {
             return;
         }
         let finish = async {
             while let Some(event) = self.next().await {
-                if let Err(error) = self.take(case, Some(event)).await {
+                if let Err(error) = self.handle(job, Some(event)).await {
                     tracing::warn!(%error, "processing a recorder's last event failed");
                 }
             }
         };
         tokio::select! {
             () = finish => {}
-            () = sleep(FINISH_WITHIN) => tracing::info!("recorder continues to finish its file"),
+            () = sleep(FINISH_TIMEOUT) => tracing::info!("recorder continues to finish its file"),
         }
     }
 }
@@ -248,36 +250,36 @@ impl Local {
         Self { program, folder, recorder: None, recovered: false, crashes: Crashes::default() }
     }
 
-    async fn start(&mut self, case: &Case, recording: &StoredRecording) -> Result<()> {
-        let (state, id) = (&case.state, &recording.consultation);
+    async fn start(&mut self, job: &Job, recording: &StoredRecording) -> Result<()> {
+        let (state, id) = (&job.state, &recording.consultation);
         let Some(stored) = state.store.consultation(id).await? else { return Ok(()) };
         // Only open rooms can be recorded.
         if state.sfu.open_rooms(vec![room_name(id)]).await?.is_empty() {
             return Ok(());
         }
-        let parts = state.store.parts(&case.id).await?;
-        let on_disk = files::of(&self.folder, &case.id).unwrap_or_default();
+        let parts = state.store.parts(&job.id).await?;
+        let on_disk = files::of(&self.folder, &job.id).unwrap_or_default();
         let numbers = parts.iter().map(|part| part.number).chain(on_disk.iter().map(|file| file.number));
-        let part = StoredPart::new(&case.id, numbers.max().map_or(1, |number| number + 1));
+        let part = StoredPart::new(&job.id, numbers.max().map_or(1, |number| number + 1));
         let number = part.number;
         // A row whose recorder doesn't start is removed by the next recovery.
         self.recovered = false;
         // The row is inserted first, so that every file has one.
-        if !state.store.begin_part(&part).await? {
+        if !state.store.insert_part(&part).await? {
             return Ok(());
         }
-        let observers = answered(state.store.observers(id)).await?;
+        let observers = query_with_timeout(state.store.observers(id)).await?;
         // Read last, to be as new as possible. Without consents no recorder starts.
-        let people = answered(state.store.with_consent(id)).await?;
+        let allowed = query_with_timeout(state.store.with_consent(id)).await?;
         let order = RecorderOrder {
             url: state.sfu.signaling_url().to_owned(),
-            token: state.sfu.recorder_token(id, &case.id)?,
+            token: state.sfu.recorder_token(id, &job.id)?,
             e2ee_key: state.store.e2ee_key(&stored)?,
             e2ee_key_index: stored.key_index,
             directory: self.folder.clone(),
-            name: case.id.clone(),
+            name: job.id.clone(),
             part: number,
-            people: people.clone(),
+            people: allowed.clone(),
             language: stored.language.as_str().to_owned(),
             // The server doesn't know names, only observers' labels.
             names: observers
@@ -290,28 +292,28 @@ impl Local {
                 .map(|(user, role)| (user.to_string(), role))
                 .collect(),
         };
-        let label = files::label(&case.id, number);
-        let registered = Registered::new(&case.recordings, label.clone());
+        let label = files::label(&job.id, number);
+        let registered = Registered::new(&job.recordings, label.clone());
         let now = Instant::now();
         let process = match Recorder::spawn(&self.program, &label) {
             Ok(process) => process,
             Err(error) => {
                 tracing::error!(%error, "starting the recorder failed");
-                return self.crashes.note(case, "recorder-crashed", now).await;
+                return self.crashes.record(job, "recorder-crashed", now).await;
             }
         };
         // Stored without awaiting in between, so that the process can't get lost.
         let running = self.recorder.insert(Running {
             process,
             since: now,
-            told: None,
-            people,
-            people_read: now,
+            last_command: None,
+            allowed,
+            consents_read_at: now,
             key_index: stored.key_index,
-            progress: PartProgress::of(part),
+            progress: PartProgress::new(part),
             _registered: registered,
         });
-        if let Err(error) = running.process.order(&order).await {
+        if let Err(error) = running.process.send_order(&order).await {
             tracing::error!(%error, "sending the recorder's order failed");
         }
         Ok(())

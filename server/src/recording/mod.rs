@@ -14,7 +14,7 @@ mod recordings;
 mod recover;
 mod storage;
 mod storage_error;
-mod store_away;
+mod upload;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,20 +22,20 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use drive::{Case, drive};
+use drive::{Job, drive};
 use egress::Egress;
 use local::Local;
-use recordings::Means;
+use recordings::BackendKind;
 
 use crate::state::AppState;
 
 pub use announce::announce_key;
 pub use bucket::S3Config;
-pub use egress::{take_in as take_in_egress, watch_egresses};
+pub use egress::{process_info as process_egress, watch_egresses};
 pub use reconcile::reconcile;
 pub use recordings::{RecordingConfig, RecordingError, Recordings};
 pub use storage_error::StorageError;
-pub use store_away::{delete, key, links};
+pub use upload::{delete, key, links};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -49,13 +49,13 @@ pub async fn supervise(state: AppState, recordings: Arc<Recordings>, mut ended: 
             Ok(open) => {
                 for recording in open {
                     running.entry(recording.id.clone()).or_insert_with(|| {
-                        let case = Case { state: state.clone(), recordings: recordings.clone(), id: recording.id };
-                        match &recordings.means {
-                            Means::Local { program, folder } => {
-                                let way = Local::new(program.clone(), folder.clone());
-                                tasks.spawn(drive(case, way, ended.clone()))
+                        let job = Job { state: state.clone(), recordings: recordings.clone(), id: recording.id };
+                        match &recordings.backend {
+                            BackendKind::Local { program, folder } => {
+                                let backend = Local::new(program.clone(), folder.clone());
+                                tasks.spawn(drive(job, backend, ended.clone()))
                             }
-                            Means::Egress => tasks.spawn(drive(case, Egress::default(), ended.clone())),
+                            BackendKind::Egress => tasks.spawn(drive(job, Egress::default(), ended.clone())),
                         }
                     });
                 }
@@ -64,7 +64,7 @@ pub async fn supervise(state: AppState, recordings: Arc<Recordings>, mut ended: 
         }
         while tasks.try_join_next().is_some() {}
         tokio::select! {
-            () = recordings.next_look() => {}
+            () = recordings.changed_or_poll() => {}
             // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => break,
         }
@@ -74,13 +74,13 @@ pub async fn supervise(state: AppState, recordings: Arc<Recordings>, mut ended: 
 }
 
 /// Deletes recordings older than the retention.
-pub async fn expire(state: &AppState, recordings: &Recordings) {
+pub async fn delete_expired(state: &AppState, recordings: &Recordings) {
     let Some(days) = recordings.retention_days else { return };
     let before = autamedica_api::Timestamp::now().as_millis() - i64::from(days) * DAY;
     let old = state.store.recordings_before(&recordings.owner, autamedica_api::Timestamp::from_millis(before)).await;
     for recording in old.unwrap_or_default() {
         let by = crate::store::Event::ok("server", "recording.expire");
-        if let Err(error) = store_away::delete(state, recordings, &recording, by).await {
+        if let Err(error) = upload::delete(state, recordings, &recording, by).await {
             tracing::warn!(%error, recording = recording.id, "deleting an expired recording failed; retrying later");
         }
     }

@@ -22,8 +22,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts a recorder, which waits for its [order](Self::order). Doesn't await, so that the caller can register it
-    /// at once. [`running`] finds it by the label in its arguments.
+    /// Starts a recorder, which waits for its [order](Self::send_order). Doesn't await, so that the caller can register
+    /// it at once. [`running_recorders`] finds it by the label in its arguments.
     ///
     /// # Errors
     /// If the process can't be started.
@@ -41,19 +41,19 @@ impl Recorder {
     ///
     /// # Errors
     /// If the recorder has exited.
-    pub async fn order(&mut self, order: &RecorderOrder) -> std::io::Result<()> {
-        self.send(order).await
+    pub async fn send_order(&mut self, order: &RecorderOrder) -> std::io::Result<()> {
+        self.write_line(order).await
     }
 
     /// Sends a command.
     ///
     /// # Errors
     /// If the recorder has exited.
-    pub async fn tell(&mut self, command: RecorderCommand) -> std::io::Result<()> {
-        self.send(&command).await
+    pub async fn send(&mut self, command: RecorderCommand) -> std::io::Result<()> {
+        self.write_line(&command).await
     }
 
-    async fn send(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+    async fn write_line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
         let input = self.input.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
@@ -74,7 +74,7 @@ impl Recorder {
     }
 
     /// Waits until the recorder has exited.
-    pub async fn ended(mut self) {
+    pub async fn wait(mut self) {
         self.input = None;
         match self.child.wait().await {
             Ok(status) if status.success() => {}
@@ -120,7 +120,7 @@ fn command(program: &Path) -> Command {
 
 /// Returns process ids and labels of all recorders of this program on this machine, whoever started them. Files of a
 /// running recorder must not be touched. Zombies have no command line and don't count.
-pub fn running(program: &Path) -> Vec<(i32, String)> {
+pub fn running_recorders(program: &Path) -> Vec<(i32, String)> {
     let name = program.file_name().unwrap_or_default();
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let found = processes.filter_map(|process| {

@@ -10,27 +10,27 @@ use autamedica_api::RecordingState;
 use tokio::sync::watch;
 
 use super::files::{self, PartFile, label, parse_label};
-use super::recordings::{Means, NAME, Recordings};
+use super::recordings::{BackendKind, Recordings, SERVER_ID_FILE};
 use super::storage::{self, Storage};
-use super::{process, store_away};
+use super::{process, upload};
 use crate::error::{Error, Result};
 use crate::state::AppState;
 use crate::store::{Event, PartState, StoredPart, StoredRecording};
 
 /// Interval of the reconciliation.
-const EVERY: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reconciles periodically until the server shuts down.
 pub async fn reconcile(state: AppState, recordings: Arc<Recordings>, mut ended: watch::Receiver<bool>) {
     // Egress writes no local files.
-    let Means::Local { program, folder } = &recordings.means else { return };
+    let BackendKind::Local { program, folder } = &recordings.backend else { return };
     let reconciler = Reconciler { state: &state, recordings: &recordings, program, folder };
     loop {
-        if let Err(error) = reconciler.compare().await {
+        if let Err(error) = reconciler.reconcile().await {
             tracing::warn!(%error, "reconciling recordings failed; retrying in a minute");
         }
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(INTERVAL) => {}
             // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => return,
         }
@@ -46,43 +46,43 @@ struct Reconciler<'a> {
 
 impl Reconciler<'_> {
     /// Reconciles once. A failure of one recording doesn't affect the others.
-    async fn compare(&self) -> Result<()> {
+    async fn reconcile(&self) -> Result<()> {
         // The file identifies the folder: an unmounted disk must not make all recordings count as missing.
-        let name = std::fs::read_to_string(self.folder.join(NAME));
+        let name = std::fs::read_to_string(self.folder.join(SERVER_ID_FILE));
         let is_ours = name.is_ok_and(|name| name.trim() == self.recordings.owner);
         if !is_ours {
             return Err(Error::Internal("the folder of recordings isn't there"));
         }
-        self.stop_strangers().await?;
+        self.stop_orphans().await?;
         let on_disk = files::all(self.folder).map_err(|error| {
             tracing::error!(%error, "reading the folder of recordings failed");
             Error::Internal("the folder of recordings can't be read")
         })?;
         for file in on_disk {
-            if let Err(error) = self.file(&file).await {
+            if let Err(error) = self.reconcile_file(&file).await {
                 tracing::warn!(%error, recording = file.recording, "reconciling a file of a recording failed");
             }
         }
-        let mut left: BTreeMap<String, Vec<StoredPart>> = BTreeMap::new();
-        for part in self.state.store.left_parts(&self.recordings.owner).await? {
-            left.entry(part.recording.clone()).or_default().push(part);
+        let mut unfinished: BTreeMap<String, Vec<StoredPart>> = BTreeMap::new();
+        for part in self.state.store.unfinished_parts(&self.recordings.owner).await? {
+            unfinished.entry(part.recording.clone()).or_default().push(part);
         }
-        for (id, parts) in left {
+        for (id, parts) in unfinished {
             let Some(recording) = self.state.store.recording_of(&id, &self.recordings.owner).await? else { continue };
-            if let Err(error) = self.rows(&recording, &parts).await {
+            if let Err(error) = self.reconcile_parts(&recording, &parts).await {
                 tracing::warn!(%error, recording = id, "finishing a recording's parts failed");
             }
         }
-        self.kept().await
+        self.mark_missing().await
     }
 
     /// Stops recorders of this server without a driver.
-    async fn stop_strangers(&self) -> Result<()> {
-        for (pid, name) in process::running(self.program) {
+    async fn stop_orphans(&self) -> Result<()> {
+        for (pid, name) in process::running_recorders(self.program) {
             let Some((id, _)) = parse_label(&name) else { continue };
             let is_ours = self.state.store.recording_of(id, &self.recordings.owner).await?.is_some();
             // Checked last, because the recorder may have been started just now.
-            if is_ours && !self.recordings.drives(&name) {
+            if is_ours && !self.recordings.is_registered(&name) {
                 tracing::warn!(recording = id, "stopping a recorder without a driver");
                 process::stop(pid);
             }
@@ -93,11 +93,12 @@ impl Reconciler<'_> {
     /// Returns `true` if a recorder may still write this part.
     fn is_written(&self, recording: &str, number: u32) -> bool {
         let wanted = label(recording, number);
-        self.recordings.drives(&wanted) || process::running(self.program).iter().any(|(_, name)| *name == wanted)
+        self.recordings.is_registered(&wanted)
+            || process::running_recorders(self.program).iter().any(|(_, name)| *name == wanted)
     }
 
     /// Creates a missing row for a file, or deletes a file that isn't wanted.
-    async fn file(&self, file: &PartFile) -> Result<()> {
+    async fn reconcile_file(&self, file: &PartFile) -> Result<()> {
         let store = &self.state.store;
         let (id, number) = (&file.recording, file.number);
         if self.is_written(id, number) {
@@ -127,7 +128,7 @@ impl Reconciler<'_> {
                 if known.is_some() {
                     store.update_part(&part).await?
                 } else {
-                    _ = store.begin_part(&part).await?
+                    _ = store.insert_part(&part).await?
                 }
                 Ok(())
             }
@@ -143,24 +144,24 @@ impl Reconciler<'_> {
     }
 
     /// Finishes unfinished parts of a finished recording.
-    async fn rows(&self, recording: &StoredRecording, parts: &[StoredPart]) -> Result<()> {
+    async fn reconcile_parts(&self, recording: &StoredRecording, parts: &[StoredPart]) -> Result<()> {
         if parts.iter().any(|part| self.is_written(&part.recording, part.number)) {
             return Ok(());
         }
         if is_unwanted(recording.state) {
-            return store_away::discard(self.state, self.recordings, recording).await;
+            return upload::discard(self.state, self.recordings, recording).await;
         }
         tracing::error!(recording = recording.id, "storing the remaining parts of a finished recording");
         let ends = [RecordingState::Ready, RecordingState::Failed];
-        self.state.store.move_recording(&recording.id, &ends, RecordingState::Storing).await?;
+        self.state.store.transition_recording(&recording.id, &ends, RecordingState::Storing).await?;
         self.recordings.changed();
         Ok(())
     }
 
     /// Marks recordings whose stored files are missing from the folder.
-    async fn kept(&self) -> Result<()> {
+    async fn mark_missing(&self) -> Result<()> {
         let Storage::Folder(folder) = &self.recordings.storage else { return Ok(()) };
-        for part in self.state.store.kept_parts(&self.recordings.owner).await? {
+        for part in self.state.store.stored_parts(&self.recordings.owner).await? {
             let Some(file) = part.file.as_deref().map(|file| folder.join(file)).filter(|file| !file.exists()) else {
                 continue;
             };
@@ -170,7 +171,7 @@ impl Reconciler<'_> {
             tracing::error!(recording = part.recording, file = %file.display(), "stored file of a recording is missing");
             let by = Event::ok("server", "recording.missing").consultation(&recording.consultation);
             self.state.store.audit(by.subject(format!("recording:{}", recording.id))).await?;
-            self.state.store.recording_problem(&part.recording, Some("part-missing")).await?;
+            self.state.store.set_recording_problem(&part.recording, Some("part-missing")).await?;
         }
         Ok(())
     }

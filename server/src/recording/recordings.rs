@@ -15,7 +15,7 @@ use crate::programs;
 use crate::secret::Secret;
 
 /// Interval for polling the database for changes made through other servers.
-const EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Settings of recordings.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub enum RecordingError {
 /// Recording state of a server.
 #[derive(Debug)]
 pub struct Recordings {
-    pub(super) means: Means,
+    pub(super) backend: BackendKind,
     /// Owner of the recordings in the database.
     pub(super) owner: String,
     /// Storage of finished recordings.
@@ -54,12 +54,12 @@ pub struct Recordings {
     pub(super) retention_days: Option<u32>,
     changed: Notify,
     /// Labels of the recorders that drivers of this server control.
-    driven: Mutex<HashSet<String>>,
+    registered: Mutex<HashSet<String>>,
 }
 
 /// Backend of recordings.
 #[derive(Debug)]
-pub(super) enum Means {
+pub(super) enum BackendKind {
     /// Our recorder on this machine.
     Local { program: PathBuf, folder: PathBuf },
     /// LiveKit's egress.
@@ -67,7 +67,7 @@ pub(super) enum Means {
 }
 
 /// Owner of egress recordings. They aren't on any server's disk, so all servers with the same database supervise them.
-const EVERYBODY: &str = "egress";
+const EGRESS_OWNER: &str = "egress";
 
 impl Recordings {
     /// Opens folder and storage. Returns `None` if this server doesn't record, because the folder, the bucket or the
@@ -76,26 +76,26 @@ impl Recordings {
     /// # Errors
     /// [`RecordingError::Folder`] or [`RecordingError::Storage`] if one can't be used.
     pub fn open(config: RecordingConfig) -> Result<Option<Self>, RecordingError> {
-        let (means, owner, storage) = if config.egress {
+        let (backend, owner, storage) = if config.egress {
             let Some(s3) = config.s3 else { return Ok(None) };
-            (Means::Egress, EVERYBODY.to_owned(), Storage::S3(Box::new(Bucket::open(s3)?)))
+            (BackendKind::Egress, EGRESS_OWNER.to_owned(), Storage::S3(Box::new(Bucket::open(s3)?)))
         } else {
             let program = config.program.or_else(|| programs::find("autamedica-recorder"));
             let (Some(folder), Some(program)) = (config.folder, program) else { return Ok(None) };
             private_folder(&folder)?;
             let folder = folder.canonicalize()?;
-            let owner = name_of(&folder)?;
+            let owner = server_id(&folder)?;
             let storage = Storage::open(&folder, config.s3)?;
-            (Means::Local { program, folder }, owner, storage)
+            (BackendKind::Local { program, folder }, owner, storage)
         };
         let retention_days = config.retention_days;
-        let (changed, driven) = (Notify::new(), Mutex::default());
-        Ok(Some(Self { means, owner, storage, retention_days, changed, driven }))
+        let (changed, registered) = (Notify::new(), Mutex::default());
+        Ok(Some(Self { backend, owner, storage, retention_days, changed, registered }))
     }
 
     /// Returns `true` if end-to-end encrypted media can be recorded. An egress never has the key.
-    pub fn reads_encrypted(&self) -> bool {
-        matches!(self.means, Means::Local { .. })
+    pub fn supports_e2ee(&self) -> bool {
+        matches!(self.backend, BackendKind::Local { .. })
     }
 
     /// Returns this server's owner name in the database.
@@ -109,20 +109,20 @@ impl Recordings {
     }
 
     /// Waits for a change or the polling interval.
-    pub(super) async fn next_look(&self) {
+    pub(super) async fn changed_or_poll(&self) {
         tokio::select! {
             () = self.changed.notified() => {}
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
 }
 
 /// Name of the file that identifies a server's folder.
-pub(super) const NAME: &str = "server-id";
+pub(super) const SERVER_ID_FILE: &str = "server-id";
 
 /// Returns the name of the server that owns a folder. Creates one for a new folder.
-fn name_of(folder: &Path) -> std::io::Result<String> {
-    let name = folder.join(NAME);
+fn server_id(folder: &Path) -> std::io::Result<String> {
+    let name = folder.join(SERVER_ID_FILE);
     if !name.try_exists()? {
         write_whole(&name, Secret::random::<8>().expose())?;
     }
@@ -138,20 +138,20 @@ pub(super) struct Registered {
 impl Registered {
     /// Registers a recorder by its label.
     pub fn new(recordings: &Arc<Recordings>, label: String) -> Self {
-        recordings.driven.lock().unwrap_or_else(PoisonError::into_inner).insert(label.clone());
+        recordings.registered.lock().unwrap_or_else(PoisonError::into_inner).insert(label.clone());
         Self { recordings: recordings.clone(), label }
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.recordings.driven.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.label);
+        self.recordings.registered.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.label);
     }
 }
 
 impl Recordings {
     /// Returns `true` if a driver of this server controls the recorder with this label.
-    pub(super) fn drives(&self, label: &str) -> bool {
-        self.driven.lock().unwrap_or_else(PoisonError::into_inner).contains(label)
+    pub(super) fn is_registered(&self, label: &str) -> bool {
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner).contains(label)
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use autamedica_api::RecordedPart;
 
-use super::drive::Case;
+use super::drive::Job;
 use super::files::{self, PartFile, parse_label};
 use super::process;
 use super::storage;
@@ -18,18 +18,18 @@ use crate::store::{PartState, StoredPart};
 /// # Errors
 /// [`Error::Database`] and [`Error::Internal`] if the database, the folder or the recorder's program fails. Parts stay
 /// unfinished then.
-pub(super) async fn recover(case: &Case, program: &Path, folder: &Path) -> Result<bool> {
-    let store = &case.state.store;
-    let mut unfinished = store.parts(&case.id).await?;
+pub(super) async fn recover(job: &Job, program: &Path, folder: &Path) -> Result<bool> {
+    let store = &job.state.store;
+    let mut unfinished = store.parts(&job.id).await?;
     unfinished.retain(|part| part.egress.is_none() && part.state == PartState::Writing);
     if unfinished.is_empty() {
         return Ok(true);
     }
-    let is_written = |(_, label): (i32, String)| parse_label(&label).is_some_and(|(id, _)| id == case.id);
-    if process::running(program).into_iter().any(is_written) {
+    let is_written = |(_, label): (i32, String)| parse_label(&label).is_some_and(|(id, _)| id == job.id);
+    if process::running_recorders(program).into_iter().any(is_written) {
         return Ok(false);
     }
-    let on_disk = files::of(folder, &case.id).map_err(|error| unreadable(error.into()))?;
+    let on_disk = files::of(folder, &job.id).map_err(|error| unreadable(error.into()))?;
     // Empty files contain nothing to recover.
     let (empty, on_disk): (Vec<_>, Vec<_>) = on_disk.into_iter().partition(|file| size(&file.path) == 0);
     for file in empty {
@@ -38,20 +38,20 @@ pub(super) async fn recover(case: &Case, program: &Path, folder: &Path) -> Resul
     let found = if on_disk.is_empty() {
         Vec::new()
     } else {
-        process::recover(program, folder, &case.id).await.map_err(|error| {
+        process::recover(program, folder, &job.id).await.map_err(|error| {
             tracing::error!(%error, "starting the recovery failed; retrying");
             Error::Internal("the recorder's program can't be started")
         })?
     };
     for part in unfinished {
-        end(case, part, &found, &on_disk).await?;
+        finish_part(job, part, &found, &on_disk).await?;
     }
     Ok(true)
 }
 
 /// Finishes one part.
-async fn end(case: &Case, mut part: StoredPart, found: &[RecordedPart], on_disk: &[PartFile]) -> Result<()> {
-    let store = &case.state.store;
+async fn finish_part(job: &Job, mut part: StoredPart, found: &[RecordedPart], on_disk: &[PartFile]) -> Result<()> {
+    let store = &job.state.store;
     let number = part.number;
     if let Some(found) = found.iter().find(|found| is_part(found, number)) {
         part.finish(found);
@@ -60,24 +60,24 @@ async fn end(case: &Case, mut part: StoredPart, found: &[RecordedPart], on_disk:
     match on_disk.iter().rfind(|file| file.number == number) {
         // The original file is kept, because it may be recoverable by other means.
         Some(file) => {
-            tracing::error!(recording = case.id, part = number, "remuxing a part to MP4 failed; its file is kept");
+            tracing::error!(recording = job.id, part = number, "remuxing a part to MP4 failed; its file is kept");
             let sha256 = storage::hash_of(&file.path).await.map_err(unreadable)?;
             let (file, bytes) = (file.path.clone(), size(&file.path));
             part.finish(&RecordedPart { file, seconds: part.seconds, bytes, sha256 });
-            store.recording_problem(&case.id, Some("remux-failed")).await?;
+            store.set_recording_problem(&job.id, Some("remux-failed")).await?;
             Ok(store.update_part(&part).await?)
         }
         // The recorder crashed before it wrote anything.
-        None if part.started_at.is_none() => Ok(store.forget_part(&case.id, number).await?),
-        None => Ok(missing(case, part).await?),
+        None if part.started_at.is_none() => Ok(store.delete_part(&job.id, number).await?),
+        None => Ok(mark_missing(job, part).await?),
     }
 }
 
 /// Marks a part as missing.
-async fn missing(case: &Case, part: StoredPart) -> sqlx::Result<()> {
-    tracing::error!(recording = case.id, part = part.number, "part of a recording is missing");
-    case.state.store.recording_problem(&case.id, Some("part-missing")).await?;
-    case.state.store.update_part(&part.gone()).await
+async fn mark_missing(job: &Job, part: StoredPart) -> sqlx::Result<()> {
+    tracing::error!(recording = job.id, part = part.number, "part of a recording is missing");
+    job.state.store.set_recording_problem(&job.id, Some("part-missing")).await?;
+    job.state.store.update_part(&part.without_file()).await
 }
 
 fn unreadable(error: StorageError) -> Error {

@@ -12,7 +12,7 @@ use crate::secret::hex;
 
 /// A stored and verified file.
 #[derive(Debug)]
-pub struct Kept {
+pub struct StoredFile {
     /// URL of the file: `file:…` or `s3://…`.
     pub location: String,
     /// Encryption, as reported by the storage.
@@ -55,17 +55,17 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`] if the object isn't complete or not encrypted as requested.
-    pub async fn keep(
+    pub async fn store(
         &self,
         key: &str,
         file: &Path,
         sha256: &str,
         upload: Option<Upload>,
         progress: &Progress,
-    ) -> Result<Kept, StorageError> {
+    ) -> Result<StoredFile, StorageError> {
         let encryption = match self {
             Self::Folder(folder) => {
-                keep_in(&folder.join(key), file, sha256).await?;
+                store_in_folder(&folder.join(key), file, sha256).await?;
                 None
             }
             Self::S3(bucket) => {
@@ -73,7 +73,7 @@ impl Storage {
                 Some(bucket.check(key, file, sha256).await?)
             }
         };
-        Ok(Kept { location: self.location(key), encryption })
+        Ok(StoredFile { location: self.location(key), encryption })
     }
 
     /// Deletes an object, unless it is gone already.
@@ -87,8 +87,8 @@ impl Storage {
         }
     }
 
-    /// Returns a download URL for an object of a bucket, valid for [`LINK_LASTS`](super::bucket::LINK_LASTS); `None`
-    /// for files, which this server serves itself.
+    /// Returns a download URL for an object of a bucket, valid for [`LINK_VALIDITY`](super::bucket::LINK_VALIDITY);
+    /// `None` for files, which this server serves itself.
     ///
     /// # Errors
     /// [`StorageError::S3`] if it can't be signed.
@@ -122,36 +122,36 @@ pub async fn hash_of(file: &Path) -> Result<String, StorageError> {
 }
 
 /// Creates a hard link, so that both names have the complete file at every moment; copies across file systems.
-async fn keep_in(place: &Path, file: &Path, sha256: &str) -> Result<(), StorageError> {
-    let (place, file, sha256) = (place.to_owned(), file.to_owned(), sha256.to_owned());
+async fn store_in_folder(target: &Path, file: &Path, sha256: &str) -> Result<(), StorageError> {
+    let (target, file, sha256) = (target.to_owned(), file.to_owned(), sha256.to_owned());
     let work = move || -> Result<(), StorageError> {
-        if let Some(folder) = place.parent() {
+        if let Some(folder) = target.parent() {
             private_folder(folder)?;
         }
         // An earlier attempt may have created the link.
-        if !place.try_exists()? && std::fs::hard_link(&file, &place).is_err() {
-            copy(&file, &place)?;
+        if !target.try_exists()? && std::fs::hard_link(&file, &target).is_err() {
+            copy(&file, &target)?;
         }
         #[cfg(unix)]
-        std::fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        let kept = std::fs::File::open(&place)?;
-        kept.sync_all()?;
-        if hash(kept)? == sha256 {
+        std::fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        let stored = std::fs::File::open(&target)?;
+        stored.sync_all()?;
+        if hash(stored)? == sha256 {
             return Ok(());
         }
-        std::fs::remove_file(&place)?;
+        std::fs::remove_file(&target)?;
         Err(StorageError::Differs)
     };
     tokio::task::spawn_blocking(work).await.map_err(|_| std::io::Error::other("checking a file panicked"))?
 }
 
 /// Copies a file atomically, so that a full disk leaves no partial copy.
-fn copy(file: &Path, place: &Path) -> std::io::Result<()> {
-    let folder = place.parent().unwrap_or(Path::new("."));
+fn copy(file: &Path, target: &Path) -> std::io::Result<()> {
+    let folder = target.parent().unwrap_or(Path::new("."));
     let mut copied = tempfile::NamedTempFile::new_in(folder)?;
     std::io::copy(&mut std::fs::File::open(file)?, &mut copied)?;
     copied.as_file().sync_all()?;
-    copied.persist(place).map(drop).map_err(|error| error.error)
+    copied.persist(target).map(drop).map_err(|error| error.error)
 }
 
 fn hash(mut file: std::fs::File) -> std::io::Result<String> {

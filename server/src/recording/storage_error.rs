@@ -37,7 +37,7 @@ impl StorageError {
     }
 
     /// Returns `true` if the next attempt can't continue the upload.
-    pub fn is_from_the_start(&self) -> bool {
+    pub fn must_restart_upload(&self) -> bool {
         match self {
             Self::Differs | Self::NotEncrypted => true,
             // The storage doesn't know the upload (any more).

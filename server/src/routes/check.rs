@@ -3,13 +3,13 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, over};
-use super::join::{by, known};
+use super::consultations::{check_not_over, find, over_error};
+use super::join::{audit_event, find_code};
 use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::secret::Secret;
-use crate::sfu::CHECK_ROOM;
+use crate::sfu::CHECK_ROOM_PREFIX;
 use crate::state::AppState;
 use crate::store::CodeKind;
 use crate::token::CheckSide;
@@ -32,22 +32,22 @@ pub(super) async fn check(
     extract::Json(Check { code }): extract::Json<Check>,
 ) -> Result<Json<Success<CheckRoom>>> {
     match code {
-        None => caller?.must(&state, Permission::Check).await?,
+        None => caller?.require(&state, Permission::Check).await?,
         Some(code) => {
-            let (kind, code) = CodeKind::read(&code);
-            let event = by(&state, kind, caller, origin, "network.check").await?;
-            let found = known(&state, kind, &code, &event).await?;
+            let (kind, code) = CodeKind::parse(&code);
+            let event = audit_event(&state, kind, caller, origin, "network.check").await?;
+            let found = find_code(&state, kind, &code, &event).await?;
             let stored = find(&state, &found.consultation).await?;
-            not_over(&stored)?;
+            check_not_over(&stored)?;
             if found.role == Role::Patient && stored.is_left() {
-                return Err(over(&stored));
+                return Err(over_error(&stored));
             }
             if found.revoked || Timestamp::now() >= found.expires_at {
                 return Err(Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more"));
             }
         }
     }
-    let room_name = format!("{CHECK_ROOM}{}", Secret::random::<16>().expose());
+    let room_name = format!("{CHECK_ROOM_PREFIX}{}", Secret::random::<16>().expose());
     state.sfu.open_check_room(&room_name).await?;
     let token = |side| state.sfu.check_token(&room_name, side);
     Ok(Json(Success::new(CheckRoom {

@@ -9,14 +9,15 @@ use axum::{Json, Router};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
-use crate::follow;
 use crate::links;
+use crate::presence_sync;
 use crate::signaling::{self, PEER_ROOM};
 use crate::state::AppState;
 use crate::store::{
-    Creation, DEFAULT_DURATION_MINUTES, Finish, Insiders, NewConsultation, Refusal, Standing, StoredConsultation,
+    Creation, DEFAULT_DURATION_MINUTES, Finish, NewConsultation, PresentParticipants, Refusal, Standing,
+    StoredConsultation,
 };
-use crate::token::{Holder, May};
+use crate::token::{Grant, Holder};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -27,7 +28,7 @@ pub fn router() -> Router<AppState> {
 }
 
 /// Maximum duration of an appointment in minutes.
-const LONGEST: u32 = 24 * 60;
+const MAX_DURATION_MINUTES: u32 = 24 * 60;
 
 /// Creates a consultation, or finds the existing one, and returns new tokens and links for both sides.
 #[utoipa::path(post, path = "/api/consultations/create", tag = "consultations", request_body = CreateConsultation,
@@ -36,33 +37,33 @@ const LONGEST: u32 = 24 * 60;
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
-    extract::Json(wanted): extract::Json<CreateConsultation>,
+    extract::Json(request): extract::Json<CreateConsultation>,
 ) -> Result<Json<Success<Consultation>>> {
-    caller.must(&state, Permission::Manage).await?;
-    if wanted.patient_id == wanted.doctor_id {
+    caller.require(&state, Permission::Manage).await?;
+    if request.patient_id == request.doctor_id {
         return Err(Error::refused(ErrorCode::SamePerson, "`patientId` and `doctorId` must differ"));
     }
-    check_duration(wanted.duration_minutes)?;
-    let stored = state.store.consultation(&wanted.consultation_id).await?;
-    let of_new = wanted.transport.unwrap_or(state.transport_default);
+    check_duration(request.duration_minutes)?;
+    let stored = state.store.consultation(&request.consultation_id).await?;
+    let of_new = request.transport.unwrap_or(state.transport_default);
     let transport = stored.as_ref().map_or(of_new, |stored| stored.transport);
-    if transport == Transport::P2p && wanted.waiting_room == Some(true) {
+    if transport == Transport::P2p && request.waiting_room == Some(true) {
         return Err(Error::refused(ErrorCode::InvalidRequest, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
     }
-    let by = caller.event("consultation.create");
+    let by = caller.audit_event("consultation.create");
     // Refused requests must not open a room.
     if let Some(stored) = stored
-        && let Some(refusal) = stored.refusal(&wanted)
+        && let Some(refusal) = stored.refusal(&request)
     {
         state.store.audit(by.consultation(&stored.id).outcome(refusal.as_str())).await?;
-        return Err(refused(&stored, refusal));
+        return Err(refusal_error(&stored, refusal));
     }
-    let room_sid = open_room(&state, &wanted.consultation_id, transport).await?;
-    let e2ee = wanted.e2ee.unwrap_or(state.e2ee_default);
-    let language = wanted.language.unwrap_or(state.language_default);
-    let new = NewConsultation { wanted, e2ee, language, transport, room_sid: room_sid.clone(), by };
+    let room_sid = open_room(&state, &request.consultation_id, transport).await?;
+    let e2ee = request.e2ee.unwrap_or(state.e2ee_default);
+    let language = request.language.unwrap_or(state.language_default);
+    let new = NewConsultation { request, e2ee, language, transport, room_sid: room_sid.clone(), by };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
-    let links = links::with_codes(&state, &codes.map_err(|refusal| refused(&stored, refusal))?)?;
+    let links = links::with_codes(&state, &codes.map_err(|refusal| refusal_error(&stored, refusal))?)?;
     // A removed participant's token has no grants until the doctor admits them again. A new consultation has no
     // removals, so the queries are skipped.
     let standing = async |user: &Id| {
@@ -71,8 +72,8 @@ pub(super) async fn create(
     let (patient, doctor) = (standing(&stored.patient_id).await?, standing(&stored.doctor_id).await?);
     let token = |role, user, standing: Standing| {
         let admitted = role == Role::Doctor || (stored.is_admitted() && !standing.removed);
-        let (may, generation) = (May::once(admitted, role), standing.generation);
-        state.sfu.token(&Holder { user, label: None, role, consultation: &stored.id, may, generation })
+        let (grant, generation) = (Grant::admitted_if(admitted, role), standing.generation);
+        state.sfu.token(&Holder { user, label: None, role, consultation: &stored.id, grant, generation })
     };
     let e2ee_key = state.store.e2ee_key(&stored)?;
     Ok(Json(Success::new(Consultation {
@@ -109,8 +110,8 @@ pub(super) async fn details(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::ReadOne(&id)).await?;
-    Ok(Json(Success::new(show(find(&state, &id).await?))))
+    caller.require(&state, Permission::ReadConsultation(&id)).await?;
+    Ok(Json(Success::new(to_details(find(&state, &id).await?))))
 }
 
 /// Reschedules an appointment, including the validity of its links.
@@ -122,16 +123,16 @@ pub(super) async fn reschedule(
     State(state): State<AppState>,
     PathId(id): PathId,
     caller: Caller,
-    extract::Json(wanted): extract::Json<MoveConsultation>,
+    extract::Json(request): extract::Json<MoveConsultation>,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Manage).await?;
-    check_duration(wanted.duration_minutes)?;
+    caller.require(&state, Permission::Manage).await?;
+    check_duration(request.duration_minutes)?;
     let stored = find(&state, &id).await?;
-    let duration = wanted.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
-    let event = caller.event("consultation.move");
-    match state.store.reschedule(&id, wanted.scheduled_at, duration, event).await? {
-        Some(moved) => Ok(Json(Success::new(show(moved)))),
-        None => Err(not_movable(&stored)),
+    let duration = request.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
+    let event = caller.audit_event("consultation.move");
+    match state.store.reschedule(&id, request.scheduled_at, duration, event).await? {
+        Some(moved) => Ok(Json(Success::new(to_details(moved)))),
+        None => Err(reschedule_error(&stored)),
     }
 }
 
@@ -144,7 +145,7 @@ pub(super) async fn cancel(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Manage).await?;
+    caller.require(&state, Permission::Manage).await?;
     finish(&state, &id, Finish::Cancelled, &caller).await
 }
 
@@ -158,15 +159,15 @@ pub(super) async fn fresh_links(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationLinks>>> {
-    caller.must(&state, Permission::Manage).await?;
+    caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
+    check_not_over(&stored)?;
     // Stores participants who joined since the last comparison, so that they may stay.
-    follow::compare_now(&state, &id).await;
-    state.store.revoke_codes(&id, Insiders::Stay, caller.event("links.renew")).await?;
+    presence_sync::reconcile_now(&state, &id).await;
+    state.store.revoke_codes(&id, PresentParticipants::Keep, caller.audit_event("links.renew")).await?;
     signaling::check_room(&state, &id).await;
     let codes = state.store.create_codes(&stored).await?;
-    follow::compare_now(&state, &id).await;
+    presence_sync::reconcile_now(&state, &id).await;
     Ok(Json(Success::new(links::with_codes(&state, &codes)?)))
 }
 
@@ -180,12 +181,12 @@ pub(super) async fn revoke_links(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Manage).await?;
+    caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    state.store.revoke_codes(&id, Insiders::Leave, caller.event("links.revoke")).await?;
+    state.store.revoke_codes(&id, PresentParticipants::Remove, caller.audit_event("links.revoke")).await?;
     signaling::check_room(&state, &id).await;
-    follow::compare_now(&state, &id).await;
-    Ok(Json(Success::new(show(stored))))
+    presence_sync::reconcile_now(&state, &id).await;
+    Ok(Json(Success::new(to_details(stored))))
 }
 
 /// Ends or cancels a consultation, and closes its room.
@@ -200,14 +201,14 @@ pub(super) async fn finish(
         Finish::Cancelled => "consultation.cancel",
         Finish::EndedByDoctor => "consultation.end",
     };
-    let finished = state.store.finish(id, how, caller.event(action)).await?;
-    let Some(finished) = finished else { return Err(over(&stored)) };
+    let finished = state.store.finish(id, how, caller.audit_event(action)).await?;
+    let Some(finished) = finished else { return Err(over_error(&stored)) };
     signaling::check_room(state, id).await;
     // A failure of the SFU isn't an error here, because participants who join later are removed.
     if let Err(error) = state.sfu.close_room(&room_name(id)).await {
         tracing::warn!(%error, "closing a finished consultation's room failed");
     }
-    Ok(Json(Success::new(show(finished))))
+    Ok(Json(Success::new(to_details(finished))))
 }
 
 /// Opens a consultation's room at the SFU, where its media goes there. Returns the room's sid.
@@ -225,7 +226,7 @@ pub(super) async fn open_room(state: &AppState, id: &Id, transport: Transport) -
 ///
 /// # Errors
 /// With 409.
-pub(super) fn not_peer_to_peer(stored: &StoredConsultation) -> Result<()> {
+pub(super) fn check_uses_sfu(stored: &StoredConsultation) -> Result<()> {
     if stored.transport == Transport::Sfu {
         return Ok(());
     }
@@ -242,22 +243,22 @@ pub(super) async fn find(state: &AppState, id: &Id) -> Result<StoredConsultation
 }
 
 fn check_duration(minutes: Option<u32>) -> Result<()> {
-    if minutes.is_none_or(|minutes| (1..=LONGEST).contains(&minutes)) {
+    if minutes.is_none_or(|minutes| (1..=MAX_DURATION_MINUTES).contains(&minutes)) {
         return Ok(());
     }
-    Err(Error::refused(ErrorCode::InvalidRequest, format!("`durationMinutes` must be 1 to {LONGEST}")))
+    Err(Error::refused(ErrorCode::InvalidRequest, format!("`durationMinutes` must be 1 to {MAX_DURATION_MINUTES}")))
 }
 
 /// Checks that a consultation can still take place.
 ///
 /// # Errors
 /// [`Error::Refused`] with [`ErrorCode::ConsultationEnded`] or [`ErrorCode::ConsultationCancelled`].
-pub(super) fn not_over(stored: &StoredConsultation) -> Result<()> {
-    if stored.is_over() { Err(over(stored)) } else { Ok(()) }
+pub(super) fn check_not_over(stored: &StoredConsultation) -> Result<()> {
+    if stored.is_over() { Err(over_error(stored)) } else { Ok(()) }
 }
 
 /// Returns the error for a finished consultation.
-pub(super) fn over(stored: &StoredConsultation) -> Error {
+pub(super) fn over_error(stored: &StoredConsultation) -> Error {
     match stored.state {
         autamedica_api::ConsultationState::Cancelled => {
             Error::refused(ErrorCode::ConsultationCancelled, "this consultation was cancelled")
@@ -267,9 +268,9 @@ pub(super) fn over(stored: &StoredConsultation) -> Error {
 }
 
 /// Returns the error for a create request that can't reuse the existing consultation.
-fn refused(stored: &StoredConsultation, refusal: Refusal) -> Error {
+fn refusal_error(stored: &StoredConsultation, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Over => over(stored),
+        Refusal::Over => over_error(stored),
         Refusal::Conflict => {
             let message = "this consultation exists with other people or other settings";
             Error::refused(ErrorCode::ConsultationConflict, message)
@@ -277,14 +278,14 @@ fn refused(stored: &StoredConsultation, refusal: Refusal) -> Error {
     }
 }
 
-fn not_movable(stored: &StoredConsultation) -> Error {
+fn reschedule_error(stored: &StoredConsultation) -> Error {
     if stored.is_over() {
-        return over(stored);
+        return over_error(stored);
     }
     Error::refused(ErrorCode::ConsultationConflict, "this consultation has begun already")
 }
 
-pub(super) fn show(stored: StoredConsultation) -> ConsultationDetails {
+pub(super) fn to_details(stored: StoredConsultation) -> ConsultationDetails {
     ConsultationDetails {
         room_name: room_name(&stored.id),
         admitted: stored.is_admitted(),

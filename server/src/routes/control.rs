@@ -9,15 +9,15 @@ use axum::http::request::Parts;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 
-use super::consultations::{find, finish, over};
+use super::consultations::{find, finish, over_error};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
-use crate::follow;
+use crate::presence_sync;
 use crate::signaling;
 use crate::state::AppState;
 use crate::store::{Event, Finish};
-use crate::token::May;
+use crate::token::Grant;
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -38,13 +38,13 @@ pub(super) async fn admit(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
-    let Some(admitted) = state.store.admit(&id, caller.event("participant.admit")).await? else {
+    caller.require(&state, Permission::ControlCall(&id)).await?;
+    let Some(admitted) = state.store.admit(&id, caller.audit_event("participant.admit")).await? else {
         let stored = find(&state, &id).await?;
-        return Err(over(&stored));
+        return Err(over_error(&stored));
     };
     let patient = admitted.patient_id;
-    let present = state.sfu.permit(&room_name(&id), patient.as_str(), May::Publish(Role::Patient)).await?;
+    let present = state.sfu.permit(&room_name(&id), patient.as_str(), Grant::Publish(Role::Patient)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity: patient, present })))
 }
 
@@ -57,9 +57,9 @@ pub(super) async fn refuse(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
-    send_out(&state, &id, stored.patient_id, caller.event("participant.refuse")).await
+    remove_participant(&state, &id, stored.patient_id, caller.audit_event("participant.refuse")).await
 }
 
 /// Removes a participant. Their tokens are revoked, and links work again only after they are admitted. The others'
@@ -70,15 +70,15 @@ pub(super) async fn refuse(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn remove(
     State(state): State<AppState>,
-    Somebody { id, identity }: Somebody,
+    PathParticipant { id, identity }: PathParticipant,
     caller: Caller,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
     if identity == stored.doctor_id {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor can't be removed; end the consultation instead"));
     }
-    send_out(&state, &id, identity, caller.event("participant.remove")).await
+    remove_participant(&state, &id, identity, caller.audit_event("participant.remove")).await
 }
 
 /// Removes a participant, as [`remove`] does, by the name of the room.
@@ -88,10 +88,10 @@ pub(super) async fn remove(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn remove_from_room(
     State(state): State<AppState>,
-    SomebodyInRoom(somebody): SomebodyInRoom,
+    PathRoomParticipant(participant): PathRoomParticipant,
     caller: Caller,
 ) -> Result<Json<ParticipantRemoved>> {
-    let Json(removed) = remove(State(state), somebody, caller).await?;
+    let Json(removed) = remove(State(state), participant, caller).await?;
     Ok(Json(ParticipantRemoved { success: true, message: "Participant removed".to_owned(), data: removed.data }))
 }
 
@@ -102,11 +102,11 @@ pub(super) async fn remove_from_room(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn mute(
     State(state): State<AppState>,
-    Somebody { id, identity }: Somebody,
+    PathParticipant { id, identity }: PathParticipant,
     caller: Caller,
     extract::Json(body): extract::Json<MuteParticipant>,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
     let source = body.source.unwrap_or(MediaSource::Microphone);
     if !state.sfu.mute(&room_name(&id), identity.as_str(), source).await? {
@@ -115,7 +115,7 @@ pub(super) async fn mute(
             "nobody of that identity publishes that in the room",
         ));
     }
-    state.store.audit(caller.event("participant.mute").consultation(&id).subject(&identity)).await?;
+    state.store.audit(caller.audit_event("participant.mute").consultation(&id).subject(&identity)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity, present: true })))
 }
 
@@ -128,27 +128,32 @@ pub(super) async fn end(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     finish(&state, &id, Finish::EndedByDoctor, &caller).await
 }
 
 /// Removes a participant. The database comes first: if the SFU fails, the reconciler removes them.
-async fn send_out(state: &AppState, id: &Id, identity: Id, by: Event) -> Result<Json<Success<ParticipantChanged>>> {
+async fn remove_participant(
+    state: &AppState,
+    id: &Id,
+    identity: Id,
+    by: Event,
+) -> Result<Json<Success<ParticipantChanged>>> {
     state.store.remove(id, identity.as_str(), by).await?;
     signaling::check_room(state, id).await;
     let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
     // Announces the new key to the others at once.
-    follow::compare_now(state, id).await;
+    presence_sync::reconcile_now(state, id).await;
     Ok(Json(Success::new(ParticipantChanged { identity, present })))
 }
 
 /// Consultation and participant in the path.
-pub(super) struct Somebody {
+pub(super) struct PathParticipant {
     pub id: Id,
     pub identity: Id,
 }
 
-impl FromRequestParts<AppState> for Somebody {
+impl FromRequestParts<AppState> for PathParticipant {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
@@ -159,9 +164,9 @@ impl FromRequestParts<AppState> for Somebody {
 }
 
 /// Room and participant in the path.
-pub(super) struct SomebodyInRoom(Somebody);
+pub(super) struct PathRoomParticipant(PathParticipant);
 
-impl FromRequestParts<AppState> for SomebodyInRoom {
+impl FromRequestParts<AppState> for PathRoomParticipant {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
@@ -173,6 +178,6 @@ impl FromRequestParts<AppState> for SomebodyInRoom {
             consultation_of(&room).ok_or_else(|| Error::refused(ErrorCode::RoomNotFound, "there is no such room"))?;
         let identity = Id::new(identity)
             .map_err(|_| Error::refused(ErrorCode::InvalidId, format!("the identity in the path {InvalidId}")))?;
-        Ok(Self(Somebody { id, identity }))
+        Ok(Self(PathParticipant { id, identity }))
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use super::consultations::show;
+use super::consultations::to_details;
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::Query;
@@ -19,7 +19,7 @@ pub fn router() -> Router<AppState> {
 }
 
 /// Maximum and default size of a page.
-const MOST: u32 = 1000;
+const MAX_PAGE_SIZE: u32 = 1000;
 /// 24 hours in milliseconds.
 const DAY: i64 = 24 * 60 * 60_000;
 
@@ -64,11 +64,11 @@ pub(super) async fn list(
     caller: Caller,
     Query(day): Query<Day>,
 ) -> Result<Json<Success<ConsultationList>>> {
-    caller.must(&state, Permission::Read).await?;
+    caller.require(&state, Permission::Read).await?;
     let (from, until) = day.bounds()?;
     let after = day.after()?;
-    let limit = day.limit.unwrap_or(MOST);
-    if !(1..=MOST).contains(&limit) {
+    let limit = day.limit.unwrap_or(MAX_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         return Err(Error::refused(ErrorCode::InvalidRequest, "`limit` must be 1 to 1000"));
     }
     let total = state.store.count_between(from, until).await?;
@@ -78,42 +78,46 @@ pub(super) async fn list(
     let has_more = stored.len() > limit;
     stored.truncate(limit);
     let next = stored.last().filter(|_| has_more).map(|last| {
-        let (at, id) = last.place_in_day();
+        let (at, id) = last.day_sort_key();
         format!("{}.{id}", at.as_millis())
     });
-    Ok(Json(Success::new(ConsultationList { consultations: stored.into_iter().map(show).collect(), total, next })))
+    Ok(Json(Success::new(ConsultationList {
+        consultations: stored.into_iter().map(to_details).collect(),
+        total,
+        next,
+    })))
 }
 
 impl Day {
     /// Returns the last consultation of the previous page.
     fn after(&self) -> Result<Option<(Timestamp, Id)>> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let place = cursor
+        let position = cursor
             .split_once('.')
             .and_then(|(at, id)| Some((Timestamp::from_millis(at.parse().ok()?), Id::new(id).ok()?)));
         let message = "`cursor` must be `next` of the page before";
-        place.map(Some).ok_or_else(|| Error::refused(ErrorCode::InvalidRequest, message))
+        position.map(Some).ok_or_else(|| Error::refused(ErrorCode::InvalidRequest, message))
     }
 
     /// Returns start and exclusive end of the period.
     fn bounds(&self) -> Result<(Timestamp, Timestamp)> {
-        let wrong = |message: &str| Error::refused(ErrorCode::InvalidRequest, message);
+        let invalid = |message: &str| Error::refused(ErrorCode::InvalidRequest, message);
         let moment = |text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => Timestamp::try_from(text.clone())
                 .map(Some)
-                .map_err(|_| wrong("`from` and `until` must be moments such as `2026-11-24T03:00:00Z`")),
+                .map_err(|_| invalid("`from` and `until` must be moments such as `2026-11-24T03:00:00Z`")),
         };
         let after = |moment: Timestamp, millis: i64| Timestamp::from_millis(moment.as_millis().saturating_add(millis));
         // An invalid day or zone is refused even without effect.
         let zone = TimeZone::get(self.zone.as_deref().unwrap_or("UTC")).map_err(|_| {
-            wrong("`zone` must be a time zone's name, such as `America/Argentina/Buenos_Aires` or `UTC`")
+            invalid("`zone` must be a time zone's name, such as `America/Argentina/Buenos_Aires` or `UTC`")
         })?;
         let day = match &self.day {
             Some(text) => text.parse::<Date>().ok().filter(|day| day.to_string() == *text),
             None => Some(jiff::Timestamp::now().to_zoned(zone.clone()).date()),
         };
-        let day = day.ok_or_else(|| wrong("`day` must be a date such as `2026-11-24`"))?;
+        let day = day.ok_or_else(|| invalid("`day` must be a date such as `2026-11-24`"))?;
         match (moment(&self.from)?, moment(&self.until)?) {
             (Some(from), Some(until)) => return Ok((from, until)),
             (Some(from), None) => return Ok((from, after(from, DAY))),

@@ -13,7 +13,7 @@ pub fn router() -> Router<AppState> {
 }
 
 /// Maximum number of reasons: each existing one once.
-const MOST_REASONS: usize = 8;
+const MAX_REASONS: usize = 8;
 
 /// Stores a participant's feedback, authorized by their token. Later feedback replaces it.
 #[utoipa::path(post, path = "/api/consultations/{id}/feedback", tag = "rooms", params(("id" = Id, Path)),
@@ -32,9 +32,9 @@ pub(super) async fn add(
     if !(1..=5).contains(&feedback.stars) {
         return Err(Error::refused(ErrorCode::InvalidRequest, "`stars` must be 1 to 5"));
     }
-    if feedback.reasons.len() > MOST_REASONS {
-        return Err(Error::refused(ErrorCode::InvalidRequest, format!("`reasons` holds {MOST_REASONS} at most")));
+    if feedback.reasons.len() > MAX_REASONS {
+        return Err(Error::refused(ErrorCode::InvalidRequest, format!("`reasons` holds {MAX_REASONS} at most")));
     }
-    state.store.give_feedback(&id, &caller.user, caller.role, &feedback).await?;
+    state.store.record_feedback(&id, &caller.user, caller.role, &feedback).await?;
     Ok(Json(Success::new(Done {})))
 }

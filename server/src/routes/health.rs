@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 
-use crate::health::Checked;
+use crate::health::HealthCheck;
 use crate::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -13,7 +13,7 @@ pub fn router() -> Router<AppState> {
 /// Returns the health of the server, the SFU and the database. Results are cached for a second.
 #[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, body = HealthAnswer)))]
 pub(super) async fn health(State(state): State<AppState>) -> Json<HealthAnswer> {
-    let Checked { sfu, database, .. } = state.health.get(&state.sfu, &state.store).await;
+    let HealthCheck { sfu, database, .. } = state.health.get(&state.sfu, &state.store).await;
     let component = |works| if works { HealthStatus::Ok } else { HealthStatus::Down };
     let status = if sfu && database { HealthStatus::Ok } else { HealthStatus::Degraded };
     let uptime = state.started.elapsed();

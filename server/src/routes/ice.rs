@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use axum::routing::get;
 use axum::{Json, Router};
 
-use crate::caller::{Caller, Who, bearer};
+use crate::caller::{Caller, Identity, bearer};
 use crate::config::TURN_TTL;
 use crate::error::{Error, Result};
 use crate::state::AppState;
@@ -21,7 +21,7 @@ impl FromRequestParts<AppState> for User {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let refused = match Caller::from_request_parts(parts, state).await {
-            Ok(Caller { who: Who::Participant(participant), .. }) => return Ok(Self(participant.user)),
+            Ok(Caller { identity: Identity::Participant(participant), .. }) => return Ok(Self(participant.user)),
             // Neither a key nor a local caller identifies the user of the call.
             Ok(_) => return Ok(Self(Id::new(uuid::Uuid::new_v4().to_string()).expect("a UUID is an id"))),
             Err(error) => error,

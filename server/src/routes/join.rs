@@ -5,20 +5,20 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, open_room, over};
+use super::consultations::{check_not_over, find, open_room, over_error};
 use crate::caller::{Caller, Origin, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::state::AppState;
 use crate::store::{CodeKind, Event, StoredCode, StoredConsultation};
-use crate::token::{Holder, May};
+use crate::token::{Grant, Holder};
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/join", post(join))
 }
 
 /// Routes that take no code, and therefore don't share the rate limit for codes.
-pub fn entering() -> Router<AppState> {
+pub fn enter_router() -> Router<AppState> {
     Router::new().route("/api/consultations/{id}/enter", post(enter))
 }
 
@@ -34,9 +34,9 @@ pub(super) async fn join(
     caller: Result<Caller>,
     extract::Json(Join { code }): extract::Json<Join>,
 ) -> Result<Json<Success<Joined>>> {
-    let (kind, code) = CodeKind::read(&code);
-    let mut event = by(&state, kind, caller, origin, "join").await?;
-    let found = known(&state, kind, &code, &event).await?;
+    let (kind, code) = CodeKind::parse(&code);
+    let mut event = audit_event(&state, kind, caller, origin, "join").await?;
+    let found = find_code(&state, kind, &code, &event).await?;
     event = event.consultation(&found.consultation);
     let answer = exchange(&state, kind, &code, &found).await;
     let (user, outcome) = match &answer {
@@ -54,7 +54,7 @@ pub(super) async fn join(
 }
 
 /// Creates the audit entry for a code, and checks the kiosk's API key if the code is a kiosk code.
-pub(super) async fn by(
+pub(super) async fn audit_event(
     state: &AppState,
     kind: CodeKind,
     caller: Result<Caller>,
@@ -65,12 +65,12 @@ pub(super) async fn by(
         return Ok(Event { origin: Some(origin.to_string()), ..Event::ok("link", action) });
     }
     let caller = caller?;
-    caller.must(state, Permission::Kiosk).await?;
-    Ok(caller.event(action))
+    caller.require(state, Permission::Kiosk).await?;
+    Ok(caller.audit_event(action))
 }
 
 /// Finds a code. An unknown one is added to the audit log.
-pub(super) async fn known(state: &AppState, kind: CodeKind, code: &str, event: &Event) -> Result<StoredCode> {
+pub(super) async fn find_code(state: &AppState, kind: CodeKind, code: &str, event: &Event) -> Result<StoredCode> {
     if let Some(found) = state.store.find_code(kind, code).await? {
         return Ok(found);
     }
@@ -82,7 +82,7 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
     let expired = || Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more");
     let stored = find(state, &found.consultation).await?;
     let now = Timestamp::now();
-    not_over(&stored)?;
+    check_not_over(&stored)?;
     if found.revoked || now >= found.expires_at {
         return Err(expired());
     }
@@ -95,7 +95,7 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
         (None, Role::Doctor) => stored.doctor_id.clone(),
         (None, _) => stored.patient_id.clone(),
     };
-    let joined = place(state, stored, user, found.role).await?;
+    let joined = admit(state, stored, user, found.role).await?;
     // The code may have been revoked before the token's generation was read, which would make the token valid.
     if state.store.find_code(kind, code).await?.is_none_or(|now| now.revoked) {
         return Err(expired());
@@ -104,24 +104,24 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
 }
 
 /// Creates a token for a consultation's room.
-async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Role) -> Result<Joined> {
+async fn admit(state: &AppState, stored: StoredConsultation, user: Id, role: Role) -> Result<Joined> {
     if !stored.is_open_to(user.as_str()) {
-        return Err(over(&stored));
+        return Err(over_error(&stored));
     }
     let standing = state.store.standing(&stored.id, user.as_str()).await?;
     if standing.removed {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor has to let you in again"));
     }
     let room_sid = open_room(state, &stored.id, stored.transport).await?;
-    state.store.opened_room(&stored.id, &room_sid).await?;
+    state.store.record_room_opened(&stored.id, &room_sid).await?;
     let observer = match role {
         Role::Observer => state.store.observer(&stored.id, user.as_str()).await?,
         Role::Patient | Role::Doctor => None,
     };
     let admitted = role != Role::Patient || stored.is_admitted();
-    let may = match &observer {
-        Some(observer) => May::observe(observer.publishes),
-        None => May::once(admitted, role),
+    let grant = match &observer {
+        Some(observer) => Grant::observer(observer.publishes),
+        None => Grant::admitted_if(admitted, role),
     };
     Ok(Joined {
         token: state.sfu.token(&Holder {
@@ -129,7 +129,7 @@ async fn place(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
             label: observer.as_ref().and_then(|observer| observer.label.as_deref()),
             role,
             consultation: &stored.id,
-            may,
+            grant,
             generation: standing.generation,
         })?,
         user_id: user,
@@ -158,12 +158,12 @@ pub(super) async fn enter(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<Joined>>> {
-    caller.must(&state, Permission::Enter).await?;
+    caller.require(&state, Permission::Enter).await?;
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
+    check_not_over(&stored)?;
     let doctor = stored.doctor_id.clone();
-    let joined = place(&state, stored, doctor, Role::Doctor).await?;
-    let event = caller.event("consultation.enter").consultation(&id).subject(&joined.user_id);
+    let joined = admit(&state, stored, doctor, Role::Doctor).await?;
+    let event = caller.audit_event("consultation.enter").consultation(&id).subject(&joined.user_id);
     state.store.audit(event).await?;
     Ok(Json(Success::new(joined)))
 }

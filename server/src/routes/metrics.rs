@@ -18,10 +18,10 @@ pub fn router() -> Router<AppState> {
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = autamedica_api::Failure)),
     security((), ("key" = [])))]
 pub(super) async fn metrics(State(state): State<AppState>, caller: Caller) -> Result<Response> {
-    caller.must(&state, Permission::Read).await?;
+    caller.require(&state, Permission::Read).await?;
     let mut text = String::new();
     state.metrics.write(&mut text);
-    let (sfu, by_state) = tokio::join!(state.sfu.answers(), state.store.count_by_state());
+    let (sfu, by_state) = tokio::join!(state.sfu.is_reachable(), state.store.count_by_state());
     let by_state: Vec<_> =
         by_state?.into_iter().map(|(state, number)| (format!("state=\"{state}\""), number)).collect();
     gauge(&mut text, "autamedica_consultations", "Consultations in the database, by state.", &by_state);

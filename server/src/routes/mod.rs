@@ -12,7 +12,7 @@ mod metrics;
 mod observers;
 mod openapi;
 mod pages;
-mod place;
+mod participant;
 mod quality;
 mod recording;
 mod rooms;
@@ -51,7 +51,7 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
     // All routes that take a code share one limit, so that there is no second way to guess.
     let guessable = join::router().merge(limit(check::router(), limits.checks, proxied, ended));
     let limited = Router::new()
-        .merge(join::entering())
+        .merge(join::enter_router())
         .merge(consultations::router())
         .merge(control::router())
         .merge(day::router())
@@ -62,7 +62,7 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         .merge(observers::router())
         .merge(openapi::router())
         .merge(pages::router())
-        .merge(place::router())
+        .merge(participant::router())
         .merge(quality::router())
         .merge(recording::router())
         .merge(rooms::router())
@@ -82,5 +82,5 @@ pub fn router(state: AppState, limits: Limits, ended: &watch::Receiver<bool>) ->
         .with_state(state);
     // Long polling exceeds the time limit of other requests.
     let sockets = limit(signaling, limits.all, proxied, ended);
-    layers::wrap(routes, metrics, &limits.origins).merge(layers::share(sockets, &limits.origins))
+    layers::add_middleware(routes, metrics, &limits.origins).merge(layers::allow_origins(sockets, &limits.origins))
 }

@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, not_peer_to_peer};
-use super::control::Somebody;
+use super::consultations::{check_not_over, check_uses_sfu, find};
+use super::control::PathParticipant;
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::links;
 use crate::state::AppState;
-use crate::token::{Holder, May};
+use crate::token::{Grant, Holder};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -21,7 +21,7 @@ pub fn router() -> Router<AppState> {
 }
 
 /// Maximum length of a label in characters.
-const LONGEST_LABEL: usize = 40;
+const MAX_LABEL_LENGTH: usize = 40;
 
 /// Adds an observer, such as an interpreter, a companion or a student. They may subscribe, and publish only if the
 /// doctor permits it. Adding an observer again returns a new token and link; adding a removed one admits them again.
@@ -33,18 +33,18 @@ pub(super) async fn add(
     State(state): State<AppState>,
     PathId(id): PathId,
     caller: Caller,
-    extract::Json(wanted): extract::Json<AddObserver>,
+    extract::Json(request): extract::Json<AddObserver>,
 ) -> Result<Json<Success<ObserverAdded>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
-    not_peer_to_peer(&stored)?;
-    let AddObserver { observer_id: user, label } = wanted;
+    check_not_over(&stored)?;
+    check_uses_sfu(&stored)?;
+    let AddObserver { observer_id: user, label } = request;
     if user == stored.patient_id || user == stored.doctor_id {
         return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));
     }
     check_label(label.as_deref())?;
-    let by = caller.event("observer.add");
+    let by = caller.audit_event("observer.add");
     let code = state.store.add_observer(&stored, &user, label.as_deref(), by).await?;
     let code = code.map_err(|_| {
         Error::refused(ErrorCode::TooManyObservers, "there are two observers already; remove one of them first")
@@ -56,7 +56,7 @@ pub(super) async fn add(
         label: label.as_deref(),
         role: Role::Observer,
         consultation: &id,
-        may: May::observe(publishes),
+        grant: Grant::observer(publishes),
         generation: state.store.standing(&id, user.as_str()).await?.generation,
     })?;
     Ok(Json(Success::new(ObserverAdded {
@@ -79,28 +79,28 @@ pub(super) async fn add(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn permit(
     State(state): State<AppState>,
-    Somebody { id, identity }: Somebody,
+    PathParticipant { id, identity }: PathParticipant,
     caller: Caller,
     extract::Json(PermitObserver { publish }): extract::Json<PermitObserver>,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
-    if !state.store.permit_observer(&id, &identity, publish, caller.event("observer.permit")).await? {
+    if !state.store.permit_observer(&id, &identity, publish, caller.audit_event("observer.permit")).await? {
         return Err(Error::refused(ErrorCode::ParticipantNotFound, "there is no such observer"));
     }
-    let present = state.sfu.permit(&room_name(&id), identity.as_str(), May::observe(publish)).await?;
+    let present = state.sfu.permit(&room_name(&id), identity.as_str(), Grant::observer(publish)).await?;
     Ok(Json(Success::new(ParticipantChanged { identity, present })))
 }
 
 fn check_label(label: Option<&str>) -> Result<()> {
-    let is_right = |label: &str| {
-        (1..=LONGEST_LABEL).contains(&label.chars().count())
+    let is_valid = |label: &str| {
+        (1..=MAX_LABEL_LENGTH).contains(&label.chars().count())
             && label.trim() == label
             && !label.chars().any(autamedica_api::is_invisible)
     };
-    if label.is_none_or(is_right) {
+    if label.is_none_or(is_valid) {
         return Ok(());
     }
-    let message = format!("`label` must be 1 to {LONGEST_LABEL} visible characters");
+    let message = format!("`label` must be 1 to {MAX_LABEL_LENGTH} visible characters");
     Err(Error::refused(ErrorCode::InvalidRequest, message))
 }

@@ -5,8 +5,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    check, consultations, control, day, feedback, health, ice, join, metrics, observers, place, quality, recording,
-    rooms, sfu_admission, sfu_events, transport,
+    check, consultations, control, day, feedback, health, ice, join, metrics, observers, participant, quality,
+    recording, rooms, sfu_admission, sfu_events, transport,
 };
 use crate::state::AppState;
 
@@ -38,8 +38,8 @@ While the operator has made no API key, callers on the server's own machine need
         consultations::revoke_links,
         join::join,
         join::enter,
-        place::key,
-        place::presence,
+        participant::key,
+        participant::presence,
         check::check,
         observers::add,
         observers::permit,

@@ -13,13 +13,13 @@ use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
-use super::consultations::{find, not_over, not_peer_to_peer};
+use super::consultations::{check_not_over, check_uses_sfu, find};
 use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{Json, OptionalJson, PathId, Query};
 use crate::recording::{self, Recordings};
 use crate::state::AppState;
-use crate::store::{PartState, Requested, StoredPart, StoredRecording};
+use crate::store::{PartState, RequestOutcome, StoredPart, StoredRecording};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -42,21 +42,21 @@ pub(super) async fn start(
     caller: Caller,
     Json(body): Json<StartRecording>,
 ) -> Result<axum::Json<Success<RecordingStarted>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     if body.room_name != room_name(&id) {
         return Err(Error::refused(ErrorCode::RoomNotFound, "`roomName` isn't this consultation's room"));
     }
     let stored = find(&state, &id).await?;
-    let recordings = recorder(&state)?;
-    not_over(&stored)?;
-    not_peer_to_peer(&stored)?;
-    if stored.sealed_key.is_some() && !recordings.reads_encrypted() {
+    let recordings = recordings(&state)?;
+    check_not_over(&stored)?;
+    check_uses_sfu(&stored)?;
+    if stored.sealed_key.is_some() && !recordings.supports_e2ee() {
         let message =
             "this consultation is encrypted end to end, and this server's recorder, LiveKit Egress, has no key";
         return Err(Error::refused(ErrorCode::RecordingEncrypted, message));
     }
-    match state.store.request_recording(&id, recordings.owner(), caller.event("recording.start")).await? {
-        Requested::New(recording) => {
+    match state.store.request_recording(&id, recordings.owner(), caller.audit_event("recording.start")).await? {
+        RequestOutcome::New(recording) => {
             recordings.changed();
             Ok(axum::Json(Success::new(RecordingStarted {
                 egress_id: recording.id.clone(),
@@ -66,12 +66,14 @@ pub(super) async fn start(
                 requested_at: recording.requested_at,
             })))
         }
-        Requested::Active => Err(Error::refused(ErrorCode::RecordingActive, "this consultation is being recorded")),
-        Requested::Refused => {
+        RequestOutcome::Active => {
+            Err(Error::refused(ErrorCode::RecordingActive, "this consultation is being recorded"))
+        }
+        RequestOutcome::Refused => {
             let message = "the patient doesn't want to be recorded; they can be asked again in a minute";
             Err(Error::refused(ErrorCode::ConsentRefused, message))
         }
-        Requested::Over => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
+        RequestOutcome::Over => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
     }
 }
 
@@ -86,9 +88,9 @@ pub(super) async fn stop(
     caller: Caller,
     body: OptionalJson<StopRecording>,
 ) -> Result<axum::Json<StopAnswer>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
-    let recordings = recorder(&state)?;
+    let recordings = recordings(&state)?;
     if let Some(wanted) = body.0.egress_id {
         if wanted.is_empty() {
             let detail = "`egressId` is empty; leave it out to stop the recording that goes on".to_owned();
@@ -102,7 +104,7 @@ pub(super) async fn stop(
             ));
         }
     }
-    let Some(stopped) = state.store.stop_recording(&id, caller.event("recording.stop")).await? else {
+    let Some(stopped) = state.store.stop_recording(&id, caller.audit_event("recording.stop")).await? else {
         return Err(Error::refused(ErrorCode::RecordingNotActive, "this consultation isn't being recorded"));
     };
     recordings.changed();
@@ -137,7 +139,7 @@ pub(super) async fn consent(
         return Err(Error::refused(ErrorCode::InvalidRequest, "`language` must be such as `es` or `en-GB`"));
     }
     let by = crate::store::Event::ok(format!("{}:{}", caller.role, caller.user), "recording.consent");
-    state.store.consent(&id, &caller.user, &given, by).await?;
+    state.store.record_consent(&id, &caller.user, &given, by).await?;
     if let Some(recordings) = &state.recordings {
         recordings.changed();
     }
@@ -153,12 +155,12 @@ pub(super) async fn list(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<axum::Json<Success<RecordingList>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     find(&state, &id).await?;
     let mut recordings = Vec::new();
     for recording in state.store.recordings_of(&id).await? {
         let parts = state.store.parts(&recording.id).await?;
-        recordings.push(show(recording, parts, Vec::new()));
+        recordings.push(to_response(recording, parts, Vec::new()));
     }
     Ok(axum::Json(Success::new(RecordingList { recordings })))
 }
@@ -170,11 +172,11 @@ pub(super) async fn list(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn details(
     State(state): State<AppState>,
-    Which { id, recording }: Which,
+    PathRecording { id, recording }: PathRecording,
     caller: Caller,
 ) -> Result<axum::Json<Success<Recording>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
-    let recording = of(&state, &id, &recording).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
+    let recording = find_recording(&state, &id, &recording).await?;
     let parts = state.store.parts(&recording.id).await?;
     let links = match &state.recordings {
         Some(recordings) if recording.state != RecordingState::Deleted => {
@@ -183,10 +185,10 @@ pub(super) async fn details(
         _ => Vec::new(),
     };
     if links.iter().any(Option::is_some) {
-        let event = caller.event("recording.link").consultation(&id);
+        let event = caller.audit_event("recording.link").consultation(&id);
         state.store.audit(event.subject(format!("recording:{}", recording.id))).await?;
     }
-    Ok(axum::Json(Success::new(show(recording, parts, links))))
+    Ok(axum::Json(Success::new(to_response(recording, parts, links))))
 }
 
 /// Deletes a recording's files. The recording stays listed as deleted.
@@ -196,24 +198,24 @@ pub(super) async fn details(
     security(("key" = []), ("token" = [])))]
 pub(super) async fn delete(
     State(state): State<AppState>,
-    Which { id, recording }: Which,
+    PathRecording { id, recording }: PathRecording,
     caller: Caller,
 ) -> Result<axum::Json<Success<Done>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
-    let recording = of(&state, &id, &recording).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
+    let recording = find_recording(&state, &id, &recording).await?;
     if recording.state.is_active() || recording.state == RecordingState::Storing {
         return Err(Error::refused(ErrorCode::RecordingActive, "this recording isn't finished yet"));
     }
-    let recordings = recorder(&state)?;
+    let recordings = recordings(&state)?;
     if recording.state != RecordingState::Deleted {
-        recording::delete(&state, recordings, &recording, caller.event("recording.delete")).await?;
+        recording::delete(&state, recordings, &recording, caller.audit_event("recording.delete")).await?;
     }
     Ok(axum::Json(Success::new(Done {})))
 }
 
 /// Query of a signed download URL.
 #[derive(Deserialize)]
-struct Signed {
+struct SignedQuery {
     expires: i64,
     signature: String,
 }
@@ -223,7 +225,7 @@ struct Signed {
 async fn fetch(
     State(state): State<AppState>,
     Path((id, number)): Path<(String, u32)>,
-    Query(Signed { expires, signature }): Query<Signed>,
+    Query(SignedQuery { expires, signature }): Query<SignedQuery>,
     request: Request,
 ) -> Result<Response> {
     if expires < Timestamp::now().as_millis() || !state.store.is_link(&id, number, expires, &signature) {
@@ -240,18 +242,18 @@ async fn fetch(
     Ok(answer)
 }
 
-fn recorder(state: &AppState) -> Result<&Recordings> {
+fn recordings(state: &AppState) -> Result<&Recordings> {
     let none = || Error::refused(ErrorCode::RecordingUnavailable, "this server doesn't record");
     state.recordings.as_deref().ok_or_else(none)
 }
 
-async fn of(state: &AppState, id: &Id, recording: &Id) -> Result<StoredRecording> {
+async fn find_recording(state: &AppState, id: &Id, recording: &Id) -> Result<StoredRecording> {
     find(state, id).await?;
     let found = state.store.recording(recording.as_str()).await?.filter(|found| found.consultation == *id);
     found.ok_or_else(|| Error::refused(ErrorCode::RecordingNotFound, "there is no such recording"))
 }
 
-fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<String>>) -> Recording {
+fn to_response(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<String>>) -> Recording {
     let links = links.into_iter().chain(std::iter::repeat(None));
     let parts: Vec<_> = parts
         .into_iter()
@@ -268,7 +270,7 @@ fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<St
         })
         .collect();
     let only = if let [only] = &parts[..] { Some(only) } else { None };
-    let problem = recording.trouble().map(str::to_owned);
+    let problem = recording.current_problem().map(str::to_owned);
     Recording {
         sha256: only.and_then(|part| part.sha256.clone()),
         download_url: only.and_then(|part| part.download_url.clone()),
@@ -286,12 +288,12 @@ fn show(recording: StoredRecording, parts: Vec<StoredPart>, links: Vec<Option<St
 }
 
 /// Consultation and recording in the path.
-pub(super) struct Which {
+pub(super) struct PathRecording {
     id: Id,
     recording: Id,
 }
 
-impl FromRequestParts<AppState> for Which {
+impl FromRequestParts<AppState> for PathRecording {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {

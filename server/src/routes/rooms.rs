@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::extract::PathRoom;
 use crate::state::AppState;
 use crate::store::{StoredConsultation, StoredSample, summarize};
-use crate::token::RECORDER;
+use crate::token::RECORDER_PREFIX;
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/rooms/active", get(active)).route("/api/rooms/{roomName}/stats", get(stats))
@@ -23,7 +23,7 @@ pub fn router() -> Router<AppState> {
     responses((status = 200, body = Success<Vec<ActiveRoom>>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
 pub(super) async fn active(State(state): State<AppState>, caller: Caller) -> Result<Json<Success<Vec<ActiveRoom>>>> {
-    caller.must(&state, Permission::Read).await?;
+    caller.require(&state, Permission::Read).await?;
     let mut rooms = Vec::new();
     for room in state.sfu.open_rooms(Vec::new()).await? {
         let Some(consultation_id) = consultation_of(&room.name) else { continue };
@@ -44,7 +44,7 @@ pub(super) async fn stats(
     PathRoom(id): PathRoom,
     caller: Caller,
 ) -> Result<Json<Success<RoomStats>>> {
-    caller.must(&state, Permission::ReadOne(&id)).await?;
+    caller.require(&state, Permission::ReadConsultation(&id)).await?;
     if state.store.consultation(&id).await?.is_none() {
         return Err(Error::refused(ErrorCode::RoomNotFound, "there is no such room"));
     }
@@ -54,7 +54,7 @@ pub(super) async fn stats(
         Some(_) => state.sfu.participants(&name).await?,
         None => Vec::new(),
     };
-    let participants = participants.into_iter().filter(|info| !info.identity.starts_with(RECORDER));
+    let participants = participants.into_iter().filter(|info| !info.identity.starts_with(RECORDER_PREFIX));
     let feedback = state.store.feedback(&id).await?;
     let samples = state.store.recent_samples(&id).await?;
     let participants: Vec<_> = participants.map(|info| participant_stats(info, &samples)).collect();

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::get;
 
 use crate::error::{Error, Result};
-use crate::follow::is_second_connection;
+use crate::presence_sync::is_second_connection;
 use crate::state::AppState;
 use crate::token;
 

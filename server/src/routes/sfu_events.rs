@@ -6,7 +6,7 @@ use axum::{Json, Router};
 
 use crate::error::{Error, Result};
 use crate::extract::Body;
-use crate::follow;
+use crate::presence_sync;
 use crate::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -30,10 +30,10 @@ pub(super) async fn receive(
     let body = str::from_utf8(&body).map_err(|_| refusal())?;
     let event = state.sfu.receive_event(body, token).map_err(|_| refusal())?;
     // An event is marked as processed only at the end, so that LiveKit repeats it after a failure.
-    if state.store.knows_sfu_event(&event.id).await? {
+    if state.store.is_sfu_event_processed(&event.id).await? {
         return Ok(Json(Success::new(Done {})));
     }
-    follow::event(&state, &event).await?;
-    state.store.note_sfu_event(&event.id).await?;
+    presence_sync::process_webhook(&state, &event).await?;
+    state.store.mark_sfu_event_processed(&event.id).await?;
     Ok(Json(Success::new(Done {})))
 }

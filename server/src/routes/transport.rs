@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over, open_room, show};
+use super::consultations::{check_not_over, find, open_room, to_details};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -25,18 +25,18 @@ pub(super) async fn change(
     caller: Caller,
     extract::Json(ChangeTransport { transport }): extract::Json<ChangeTransport>,
 ) -> Result<Json<Success<ConsultationDetails>>> {
-    caller.must(&state, Permission::Direct(&id)).await?;
+    caller.require(&state, Permission::ControlCall(&id)).await?;
     if transport != Transport::Sfu {
         return Err(Error::refused(ErrorCode::InvalidRequest, "a consultation can only be moved to `sfu`"));
     }
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
+    check_not_over(&stored)?;
     if stored.transport == transport {
-        return Ok(Json(Success::new(show(stored))));
+        return Ok(Json(Success::new(to_details(stored))));
     }
     // The room is there before anybody is sent to it.
     let room_sid = open_room(&state, &id, transport).await?;
-    let moved = state.store.move_to_sfu(&id, &room_sid, caller.event("consultation.transport")).await?;
+    let moved = state.store.move_to_sfu(&id, &room_sid, caller.audit_event("consultation.transport")).await?;
     signaling::leave_for_sfu(&state, &id);
-    Ok(Json(Success::new(show(moved.unwrap_or(stored)))))
+    Ok(Json(Success::new(to_details(moved.unwrap_or(stored)))))
 }

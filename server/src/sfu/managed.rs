@@ -16,16 +16,16 @@ use crate::livekit_url::LiveKitUrl;
 use crate::secret::{Secret, without_secrets};
 
 /// Timeout for startup, which takes 0.2 s on an idle machine.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Number of attempts for the first start. Another process may take a free port before the SFU does.
 const START_ATTEMPTS: u32 = 3;
 /// Range of the delay before a restart, which doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
+const MAX_RESTART_DELAY: Duration = Duration::from_secs(5);
 /// Running time after which the delay is reset.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// Timeout for the end after a signal.
-const STOP_WITHIN: Duration = Duration::from_secs(2);
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Error of starting the SFU.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ impl ManagedSfu {
         // Its own runtime makes it independent of the caller's.
         std::thread::Builder::new().name("sfu".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(guard(program, webhook, ready_sender, stop_receiver)),
+                Ok(runtime) => runtime.block_on(supervise(program, webhook, ready_sender, stop_receiver)),
                 // The receiver may have been dropped.
                 Err(error) => drop(ready_sender.send(Err(error.into()))),
             }
@@ -132,7 +132,7 @@ impl Launch {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("LIVEKIT_CONFIG").env_remove("LIVEKIT_KEYS");
         without_secrets(&mut command);
-        tie_to_this_thread(&mut command);
+        kill_with_this_thread(&mut command);
         let mut child = command.spawn()?;
         // The tasks end when the child closes its output.
         child.stdout.take().map(|pipe| tokio::spawn(forward_log(pipe)));
@@ -148,14 +148,14 @@ struct Running {
 
 impl Running {
     /// Waits until the SFU answers. Returns `false` if it exits first or the timeout passes.
-    async fn is_ready(&mut self, sfu: &Sfu) -> bool {
+    async fn wait_until_ready(&mut self, sfu: &Sfu) -> bool {
         let answers = async {
-            while !sfu.answers().await {
+            while !sfu.is_reachable().await {
                 sleep(Duration::from_millis(50)).await;
             }
         };
         let ready = tokio::select! {
-            result = timeout(READY_WITHIN, answers) => result.is_ok(),
+            result = timeout(READY_TIMEOUT, answers) => result.is_ok(),
             _ = self.child.wait() => false,
         };
         self.folder = None;
@@ -170,7 +170,7 @@ impl Running {
                 return;
             }
         }
-        if timeout(STOP_WITHIN, self.child.wait()).await.is_err()
+        if timeout(STOP_TIMEOUT, self.child.wait()).await.is_err()
             && let Err(error) = self.child.kill().await
         {
             tracing::warn!(%error, "stopping the SFU failed");
@@ -178,7 +178,7 @@ impl Running {
     }
 }
 
-async fn guard(
+async fn supervise(
     program: PathBuf,
     webhook: Option<String>,
     ready: oneshot::Sender<Result<Sfu, SfuStartError>>,
@@ -196,7 +196,7 @@ async fn guard(
     if ready.send(Ok(launch.sfu())).is_err() {
         return running.end().await;
     }
-    let mut pause = FIRST_PAUSE;
+    let mut delay = MIN_RESTART_DELAY;
     loop {
         let since = Instant::now();
         tokio::select! {
@@ -204,16 +204,16 @@ async fn guard(
             _ = &mut stop => return running.end().await,
         }
         if since.elapsed() > STABLE_AFTER {
-            pause = FIRST_PAUSE;
+            delay = MIN_RESTART_DELAY;
         }
         running = loop {
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(delay) => {}
                 _ = &mut stop => return,
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            let mut again = match launch.spawn() {
-                Ok(again) => again,
+            delay = (delay * 2).min(MAX_RESTART_DELAY);
+            let mut restarted = match launch.spawn() {
+                Ok(restarted) => restarted,
                 Err(error) => {
                     tracing::error!(%error, "restarting the SFU failed");
                     continue;
@@ -221,15 +221,15 @@ async fn guard(
             };
             let sfu = launch.sfu();
             let is_ready = tokio::select! {
-                is_ready = again.is_ready(&sfu) => is_ready,
-                _ = &mut stop => return again.end().await,
+                is_ready = restarted.wait_until_ready(&sfu) => is_ready,
+                _ = &mut stop => return restarted.end().await,
             };
             if is_ready {
                 tracing::info!("SFU restarted");
-                break again;
+                break restarted;
             }
             tracing::error!("restarted SFU doesn't answer");
-            again.end().await;
+            restarted.end().await;
         };
     }
 }
@@ -239,7 +239,7 @@ async fn first_start(program: PathBuf, webhook: Option<String>) -> Result<(Launc
     let mut launch = Launch { program, api_key, api_secret, ports: Ports::free()?, webhook };
     for _ in 0..START_ATTEMPTS {
         let mut running = launch.spawn()?;
-        if running.is_ready(&launch.sfu()).await {
+        if running.wait_until_ready(&launch.sfu()).await {
             return Ok((launch, running));
         }
         running.end().await;
@@ -257,7 +257,7 @@ fn report_end(status: std::io::Result<ExitStatus>) {
 
 /// Makes the kernel kill the child when this thread ends, and shields it from the terminal's Ctrl-C, because this
 /// process stops it in order.
-fn tie_to_this_thread(command: &mut Command) {
+fn kill_with_this_thread(command: &mut Command) {
     #[cfg(unix)]
     command.process_group(0);
     #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 mod egress;
 mod managed;
-mod people;
+mod participants;
 mod ports;
 
 use std::sync::OnceLock;
@@ -41,11 +41,12 @@ const MAX_PARTICIPANTS: u32 = 4;
 const DEPARTURE_TIMEOUT: u32 = 120;
 
 /// Prefix of the rooms of network checks; 32 hexadecimal digits follow.
-pub const CHECK_ROOM: &str = "check-";
+pub const CHECK_ROOM_PREFIX: &str = "check-";
 
 /// Returns `true` if a room is a network check's, and not another application's at the same SFU.
 pub fn is_check_room(name: &str) -> bool {
-    name.strip_prefix(CHECK_ROOM).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+    name.strip_prefix(CHECK_ROOM_PREFIX)
+        .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Client of an SFU.
@@ -146,7 +147,7 @@ impl Sfu {
     }
 
     /// Returns `true` if the SFU answers and accepts our key.
-    pub async fn answers(&self) -> bool {
+    pub async fn is_reachable(&self) -> bool {
         // No consultation's room has this name, so the answer is short.
         self.rooms.list_rooms(vec!["health".to_owned()]).await.is_ok()
     }

@@ -25,16 +25,16 @@ pub async fn note(state: &AppState, stored: &StoredConsultation, noted: &[Stay])
     let stays: Vec<Stay> = there.iter().map(stay).collect();
     let is_in = |stays: &[Stay], sid: &str| stays.iter().any(|stay| stay.participant_sid == sid);
     for stay in stays.iter().filter(|stay| !is_in(noted, &stay.participant_sid)) {
-        state.store.seen(&stored.id, stay, now).await?;
+        state.store.record_present(&stored.id, stay, now).await?;
     }
     for gone in noted.iter().filter(|stay| !is_in(&stays, &stay.participant_sid)) {
-        state.store.left(&stored.id, gone, now).await?;
+        state.store.record_left(&stored.id, gone, now).await?;
     }
     if stays.is_empty()
         && let Some(left) = state.store.last_left(&stored.id).await?
         && now.as_millis() - left.as_millis() > EMPTY_FOR
     {
-        state.store.room_closed(&stored.id, PEER_ROOM, now).await?;
+        state.store.record_room_closed(&stored.id, PEER_ROOM, now).await?;
     }
     Ok(())
 }

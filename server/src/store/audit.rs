@@ -93,7 +93,7 @@ pub enum Tampering {
     },
     /// Entries at the end are missing.
     #[error("the log ends at entry {found}, but {expected} were written")]
-    Cut {
+    Truncated {
         /// Expected number of entries.
         expected: i64,
         /// Actual number of entries.
@@ -104,7 +104,7 @@ pub enum Tampering {
     Head(i64),
     /// Since the head was noted, the log was restored from an older state or replaced.
     #[error("entry {0} isn't the one that was noted: the log was put back or replaced since")]
-    PutBack(i64),
+    Restored(i64),
     /// The noted head belongs to another log.
     #[error("the seal of the noted head, entry {0}, wasn't made with this master key")]
     Foreign(i64),
@@ -132,7 +132,7 @@ pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: Event)
         outcome: event.outcome.to_owned(),
         hash: String::new(),
     };
-    entry.hash = vault.chain(&head.hash, &entry.covered());
+    entry.hash = vault.chain(&head.hash, &entry.hashed_content());
     advance(&mut *connection, vault, &head, entry.seq, &entry.hash).await?;
     sqlx::query(
         "INSERT INTO audit (seq, at, actor, action, consultation_id, subject, origin, outcome, hash) \
@@ -154,7 +154,7 @@ pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: Event)
 
 impl AuditEntry {
     /// Returns the part of the entry that the hash covers.
-    fn covered(&self) -> String {
+    fn hashed_content(&self) -> String {
         let Self { seq, at, actor, action, consultation_id, subject, origin, outcome, hash: _ } = self;
         serde_json::to_string(&(seq, at.as_millis(), actor, action, consultation_id, subject, origin, outcome))
             .expect("numbers and texts always become JSON")
@@ -176,7 +176,7 @@ impl AuditEntry {
 }
 
 /// Number of entries read at once.
-const PAGE: i64 = 1000;
+const PAGE_SIZE: i64 = 1000;
 
 impl Store {
     /// Appends an entry in its own transaction.
@@ -199,7 +199,7 @@ impl Store {
              WHERE seq > $1 ORDER BY seq LIMIT $2",
         )
         .bind(seq)
-        .bind(PAGE)
+        .bind(PAGE_SIZE)
         .fetch_all(&self.reads)
         .await?;
         rows.iter().map(AuditEntry::read).collect()
@@ -227,7 +227,7 @@ impl Store {
             sqlx::query("SELECT hash FROM audit WHERE seq = $1").bind(noted.seq).fetch_optional(&self.reads).await?;
         let hash: Option<String> = row.map(|row| row.try_get("hash")).transpose()?;
         if hash.is_none_or(|hash| !hash.eq_ignore_ascii_case(&noted.hash)) {
-            return Ok(Err(Tampering::PutBack(noted.seq)));
+            return Ok(Err(Tampering::Restored(noted.seq)));
         }
         self.verify_audit().await
     }
@@ -241,7 +241,7 @@ impl Store {
         while last < end {
             let page = self.audit_after(last).await?;
             if page.is_empty() {
-                return Ok(Err(Tampering::Cut { expected: end, found: last }));
+                return Ok(Err(Tampering::Truncated { expected: end, found: last }));
             }
             for entry in page {
                 if last == end {
@@ -250,7 +250,7 @@ impl Store {
                 if entry.seq != last + 1 {
                     return Ok(Err(Tampering::Missing { expected: last + 1, found: entry.seq }));
                 }
-                if entry.hash != self.vault.chain(&hash, &entry.covered()) {
+                if entry.hash != self.vault.chain(&hash, &entry.hashed_content()) {
                     return Ok(Err(Tampering::Changed(entry.seq)));
                 }
                 (last, hash) = (entry.seq, entry.hash);
@@ -297,8 +297,8 @@ mod tests {
         let missing = |expected, found| Err(Tampering::Missing { expected, found });
         assert_eq!(after("DELETE FROM audit WHERE seq = 1").await, missing(1, 2));
         assert_eq!(after("DELETE FROM audit WHERE seq = 4").await, missing(4, 5));
-        assert_eq!(after("DELETE FROM audit WHERE seq > 3").await, Err(Tampering::Cut { expected: 5, found: 3 }));
-        assert_eq!(after("DELETE FROM audit").await, Err(Tampering::Cut { expected: 5, found: 0 }));
+        assert_eq!(after("DELETE FROM audit WHERE seq > 3").await, Err(Tampering::Truncated { expected: 5, found: 3 }));
+        assert_eq!(after("DELETE FROM audit").await, Err(Tampering::Truncated { expected: 5, found: 0 }));
         let copy = "INSERT INTO audit SELECT 6, at, actor, action, consultation_id, subject, origin, outcome, hash \
                     FROM audit WHERE seq = 5; UPDATE audit_head SET seq = 6";
         assert_eq!(after(copy).await, changed(6));
@@ -340,10 +340,10 @@ mod tests {
         head.bind(old.seq).bind(&old.hash).bind(&old.seal).execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(store.verify_audit().await.unwrap(), Ok(3));
-        assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::PutBack(4)));
+        assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::Restored(4)));
         // The log grows again, differently.
         store.audit(Event::ok("server", "test").subject("other")).await.unwrap();
-        assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::PutBack(4)));
+        assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::Restored(4)));
     }
 
     /// A whole log from a version without seals is sealed and audited once; one with a broken chain isn't sealed.
@@ -369,7 +369,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_log_longer_than_a_page_verifies() {
-        log_of(2 * usize::try_from(PAGE).unwrap() + 1).await;
+        log_of(2 * usize::try_from(PAGE_SIZE).unwrap() + 1).await;
     }
 
     #[tokio::test]

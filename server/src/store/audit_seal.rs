@@ -3,7 +3,7 @@
 use super::Store;
 use super::audit::{Event, append};
 use super::audit_head::AuditHead;
-use super::outbox::OutgoingEvent;
+use super::outbox::IntegratorEvent;
 
 impl Store {
     /// Publishes the head in the server's log and to the integrator. An invalid seal is reported as tampering.
@@ -22,7 +22,7 @@ impl Store {
             tracing::error!(%head, "the audit log's head has an invalid seal");
         }
         let mut transaction = self.pool.begin().await?;
-        self.enqueue(&mut transaction, OutgoingEvent::audit_head(head.to_string(), is_sealed)).await?;
+        self.enqueue(&mut transaction, IntegratorEvent::audit_head(head.to_string(), is_sealed)).await?;
         transaction.commit().await
     }
 
@@ -40,11 +40,11 @@ impl Store {
         let row = sqlx::query("UPDATE audit_head SET seal = seal WHERE id = 1 AND seal = '' RETURNING seq, hash, seal")
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(row) = row else { return transaction.cancel().await };
+        let Some(row) = row else { return transaction.rollback().await };
         let head = AuditHead::read(&row)?;
         if let Err(tampering) = chain {
             tracing::error!(%tampering, "tampered audit log not sealed");
-            return transaction.cancel().await;
+            return transaction.rollback().await;
         }
         sqlx::query("UPDATE audit_head SET seal = $1 WHERE id = 1")
             .bind(self.vault.seal_head(head.seq, &head.hash))

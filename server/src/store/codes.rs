@@ -8,20 +8,20 @@ use super::consultation::StoredConsultation;
 use crate::secret::{Secret, random_bytes};
 
 /// Time before the appointment from which codes work.
-const EARLY: i64 = 15 * MINUTE;
+const VALID_BEFORE: i64 = 15 * MINUTE;
 /// Time after the planned end until which links work. Long, because appointments are often delayed.
-const LINK_AFTER: i64 = 12 * 60 * MINUTE;
+const LINK_VALID_AFTER: i64 = 12 * 60 * MINUTE;
 /// Time after the planned end until which kiosk codes work. Shorter, because eight digits are weaker.
-const KIOSK_AFTER: i64 = 60 * MINUTE;
+const KIOSK_VALID_AFTER: i64 = 60 * MINUTE;
 /// Validity of codes without an appointment: links and kiosk codes.
-const UNSCHEDULED_LINK: i64 = 24 * 60 * MINUTE;
-const UNSCHEDULED_KIOSK: i64 = 120 * MINUTE;
+const UNSCHEDULED_LINK_VALIDITY: i64 = 24 * 60 * MINUTE;
+const UNSCHEDULED_KIOSK_VALIDITY: i64 = 120 * MINUTE;
 const MINUTE: i64 = 60_000;
 /// Default duration of an appointment.
 pub const DEFAULT_DURATION_MINUTES: u32 = 30;
 /// Number of attempts to find a free kiosk code. With a million codes in use, an attempt collides with a probability of
 /// 1 %.
-const KIOSK_ATTEMPTS: u32 = 10;
+const MAX_KIOSK_ATTEMPTS: u32 = 10;
 
 /// Kind of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum CodeKind {
 
 impl CodeKind {
     /// Parses a text into kind and code. People type eight digits with spaces or hyphens.
-    pub fn read(text: &str) -> (Self, String) {
+    pub fn parse(text: &str) -> (Self, String) {
         let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
         let is_kiosk = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
         if is_kiosk { (Self::Kiosk, digits) } else { (Self::Link, text.to_owned()) }
@@ -50,7 +50,7 @@ impl CodeKind {
 
 /// New codes of a consultation. They are only stored as hashes.
 #[derive(Debug)]
-pub struct FreshCodes {
+pub struct NewCodes {
     /// Code of the patient's link.
     pub patient: Secret,
     /// Code of the doctor's link.
@@ -77,19 +77,19 @@ pub struct StoredCode {
 }
 
 /// Returns the validity of a consultation's codes, in milliseconds since 1970.
-fn window_of(kind: CodeKind, now: Timestamp, stored: &StoredConsultation) -> (i64, i64) {
-    window(kind, now, stored.scheduled_at, stored.duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES))
+fn validity_of(kind: CodeKind, now: Timestamp, stored: &StoredConsultation) -> (i64, i64) {
+    validity(kind, now, stored.scheduled_at, stored.duration_minutes.unwrap_or(DEFAULT_DURATION_MINUTES))
 }
 
 /// Returns the validity of codes, in milliseconds since 1970.
-fn window(kind: CodeKind, now: Timestamp, scheduled_at: Option<Timestamp>, duration_minutes: u32) -> (i64, i64) {
+fn validity(kind: CodeKind, now: Timestamp, scheduled_at: Option<Timestamp>, duration_minutes: u32) -> (i64, i64) {
     let Some(start) = scheduled_at.map(Timestamp::as_millis) else {
-        let life = if kind == CodeKind::Link { UNSCHEDULED_LINK } else { UNSCHEDULED_KIOSK };
-        return (now.as_millis(), now.as_millis().saturating_add(life));
+        let validity = if kind == CodeKind::Link { UNSCHEDULED_LINK_VALIDITY } else { UNSCHEDULED_KIOSK_VALIDITY };
+        return (now.as_millis(), now.as_millis().saturating_add(validity));
     };
-    let after = if kind == CodeKind::Link { LINK_AFTER } else { KIOSK_AFTER };
+    let after = if kind == CodeKind::Link { LINK_VALID_AFTER } else { KIOSK_VALID_AFTER };
     let end = start.saturating_add(i64::from(duration_minutes) * MINUTE).saturating_add(after);
-    (start.saturating_sub(EARLY), end)
+    (start.saturating_sub(VALID_BEFORE), end)
 }
 
 impl Store {
@@ -97,7 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn create_codes(&self, consultation: &StoredConsultation) -> sqlx::Result<FreshCodes> {
+    pub async fn create_codes(&self, consultation: &StoredConsultation) -> sqlx::Result<NewCodes> {
         let mut transaction = self.pool.begin().await?;
         let codes = self.insert_codes(&mut transaction, consultation).await?;
         transaction.commit().await?;
@@ -109,20 +109,20 @@ impl Store {
         &self,
         connection: &mut AnyConnection,
         stored: &StoredConsultation,
-    ) -> sqlx::Result<FreshCodes> {
+    ) -> sqlx::Result<NewCodes> {
         let now = Timestamp::now();
         let mut codes =
-            FreshCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk: eight_digits() };
-        let (link_from, link_until) = window_of(CodeKind::Link, now, stored);
-        let (kiosk_from, kiosk_until) = window_of(CodeKind::Kiosk, now, stored);
-        let sql = format!("{INSERT} {FRESH} {TAKE_OVER}");
+            NewCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk: random_kiosk_code() };
+        let (link_from, link_until) = validity_of(CodeKind::Link, now, stored);
+        let (kiosk_from, kiosk_until) = validity_of(CodeKind::Kiosk, now, stored);
+        let sql = format!("{INSERT} {NEW_CODE_ROWS} {REUSE_EXPIRED}");
         let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_millis()).bind(stored.id.as_str());
         insert = insert.bind(link_from).bind(link_until).bind(kiosk_from).bind(kiosk_until);
         for code in [&codes.patient, &codes.doctor, &codes.kiosk] {
             insert = insert.bind(self.vault.hash_code(code.expose()));
         }
         if insert.execute(&mut *connection).await?.rows_affected() < 3 {
-            self.make_sure_of_kiosk(connection, stored, &mut codes, now).await?;
+            self.ensure_kiosk_code(connection, stored, &mut codes, now).await?;
         }
         Ok(codes)
     }
@@ -135,7 +135,7 @@ impl Store {
         user: &Id,
     ) -> sqlx::Result<Secret> {
         let (now, code) = (Timestamp::now(), Secret::random::<32>());
-        let (from, until) = window_of(CodeKind::Link, now, stored);
+        let (from, until) = validity_of(CodeKind::Link, now, stored);
         sqlx::query(
             "INSERT INTO join_codes (hash, kind, consultation_id, role, user_id, valid_from, expires_at, created_at) \
              VALUES ($1, 'link', $2, 'observer', $3, $4, $5, $6)",
@@ -152,21 +152,21 @@ impl Store {
     }
 
     /// Creates another kiosk code if the first one belongs to another consultation.
-    async fn make_sure_of_kiosk(
+    async fn ensure_kiosk_code(
         &self,
         connection: &mut AnyConnection,
         stored: &StoredConsultation,
-        codes: &mut FreshCodes,
+        codes: &mut NewCodes,
         now: Timestamp,
     ) -> sqlx::Result<()> {
         let hash = self.vault.hash_code(codes.kiosk.expose());
         if belongs_to(connection, &hash, stored, now).await? {
             return Ok(());
         }
-        let (from, until) = window_of(CodeKind::Kiosk, now, stored);
-        let sql = format!("{INSERT} ($1, 'kiosk', $2, 'patient', $3, $4, $5) {TAKE_OVER}");
-        for _ in 0..KIOSK_ATTEMPTS {
-            codes.kiosk = eight_digits();
+        let (from, until) = validity_of(CodeKind::Kiosk, now, stored);
+        let sql = format!("{INSERT} ($1, 'kiosk', $2, 'patient', $3, $4, $5) {REUSE_EXPIRED}");
+        for _ in 0..MAX_KIOSK_ATTEMPTS {
+            codes.kiosk = random_kiosk_code();
             let insert = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(self.vault.hash_code(codes.kiosk.expose()));
             let insert = insert.bind(stored.id.as_str()).bind(from).bind(until).bind(now.as_millis());
             if insert.execute(&mut *connection).await?.rows_affected() == 1 {
@@ -207,13 +207,13 @@ impl Store {
 const INSERT: &str =
     "INSERT INTO join_codes (hash, kind, consultation_id, role, valid_from, expires_at, created_at) VALUES";
 /// Reuses an expired code, and keeps a valid one.
-const TAKE_OVER: &str = "ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, valid_from = excluded.valid_from, \
+const REUSE_EXPIRED: &str = "ON CONFLICT (hash) DO UPDATE SET consultation_id = excluded.consultation_id, valid_from = excluded.valid_from, \
      expires_at = excluded.expires_at, created_at = excluded.created_at, revoked_at = NULL \
      WHERE join_codes.expires_at < excluded.created_at";
 
 /// Rows of a consultation's new codes. Parameters: `$1` current time, `$2` consultation, `$3`–`$6` validity of links
 /// and kiosk code, `$7`–`$9` hashes of patient's link, doctor's link and kiosk code.
-const FRESH: &str = "($7, 'link', $2, 'patient', $3, $4, $1), ($8, 'link', $2, 'doctor', $3, $4, $1), \
+const NEW_CODE_ROWS: &str = "($7, 'link', $2, 'patient', $3, $4, $1), ($8, 'link', $2, 'doctor', $3, $4, $1), \
      ($9, 'kiosk', $2, 'patient', $5, $6, $1)";
 
 /// Returns `true` if the code with this hash was just created for this consultation.
@@ -237,14 +237,14 @@ pub(super) async fn revoke_all(connection: &mut AnyConnection, id: &Id, now: Tim
     Ok(())
 }
 
-pub(super) async fn move_window(
+pub(super) async fn move_validity(
     connection: &mut AnyConnection,
     id: &Id,
     scheduled_at: Timestamp,
     duration_minutes: u32,
 ) -> sqlx::Result<()> {
     for kind in [CodeKind::Link, CodeKind::Kiosk] {
-        let (valid_from, expires_at) = window(kind, Timestamp::now(), Some(scheduled_at), duration_minutes);
+        let (valid_from, expires_at) = validity(kind, Timestamp::now(), Some(scheduled_at), duration_minutes);
         sqlx::query("UPDATE join_codes SET valid_from = $1, expires_at = $2 WHERE consultation_id = $3 AND kind = $4")
             .bind(valid_from)
             .bind(expires_at)
@@ -257,13 +257,13 @@ pub(super) async fn move_window(
 }
 
 /// Returns eight uniformly distributed random digits.
-fn eight_digits() -> Secret {
+fn random_kiosk_code() -> Secret {
     const CODES: u32 = 100_000_000;
     // Rejects numbers above the last multiple, which would make small codes more likely.
-    const FAIR: u32 = u32::MAX - u32::MAX % CODES;
+    const LIMIT: u32 = u32::MAX - u32::MAX % CODES;
     loop {
         let number = u32::from_be_bytes(random_bytes());
-        if number < FAIR {
+        if number < LIMIT {
             return Secret::new(format!("{:08}", number % CODES));
         }
     }
@@ -284,22 +284,22 @@ mod tests {
     fn codes_work_around_the_appointment() {
         let now = Timestamp::from_millis(0);
         let start = Timestamp::from_millis(100 * 60 * MINUTE);
-        assert_eq!(window(CodeKind::Link, now, None, 30), (0, 24 * 60 * MINUTE));
-        assert_eq!(window(CodeKind::Kiosk, now, None, 30), (0, 120 * MINUTE));
+        assert_eq!(validity(CodeKind::Link, now, None, 30), (0, 24 * 60 * MINUTE));
+        assert_eq!(validity(CodeKind::Kiosk, now, None, 30), (0, 120 * MINUTE));
         let begin = start.as_millis() - 15 * MINUTE;
-        assert_eq!(window(CodeKind::Link, now, Some(start), 30), (begin, start.as_millis() + (30 + 720) * MINUTE));
-        assert_eq!(window(CodeKind::Kiosk, now, Some(start), 30), (begin, start.as_millis() + 90 * MINUTE));
+        assert_eq!(validity(CodeKind::Link, now, Some(start), 30), (begin, start.as_millis() + (30 + 720) * MINUTE));
+        assert_eq!(validity(CodeKind::Kiosk, now, Some(start), 30), (begin, start.as_millis() + 90 * MINUTE));
     }
 
     #[tokio::test]
     async fn eight_digits_of_another_consultation_are_exchanged_and_ones_own_stay() {
         let store = Store::open(&Database::Memory, Arc::new(Vault::ephemeral())).await.unwrap();
         let create = async |id: &str| {
-            let wanted = json!({"consultationId": id, "patientId": "p", "doctorId": "d"});
-            let wanted = serde_json::from_value(wanted).unwrap();
+            let request = json!({"consultationId": id, "patientId": "p", "doctorId": "d"});
+            let request = serde_json::from_value(request).unwrap();
             let by = Event::ok("local", "consultation.create");
             let new = NewConsultation {
-                wanted,
+                request,
                 e2ee: false,
                 language: autamedica_api::Language::Es,
                 transport: autamedica_api::Transport::Sfu,
@@ -314,12 +314,12 @@ mod tests {
             store.find_code(CodeKind::Kiosk, code.expose()).await.unwrap().unwrap().consultation.to_string()
         };
         let link = || Secret::random::<32>();
-        let mut codes = FreshCodes { patient: link(), doctor: link(), kiosk: Secret::new(taken.expose().to_owned()) };
+        let mut codes = NewCodes { patient: link(), doctor: link(), kiosk: Secret::new(taken.expose().to_owned()) };
         let mut connection = store.pool.begin().await.unwrap();
-        store.make_sure_of_kiosk(&mut connection, &other.stored, &mut codes, now).await.unwrap();
+        store.ensure_kiosk_code(&mut connection, &other.stored, &mut codes, now).await.unwrap();
         assert!(codes.kiosk != taken);
         let exchanged = Secret::new(codes.kiosk.expose().to_owned());
-        store.make_sure_of_kiosk(&mut connection, &other.stored, &mut codes, now).await.unwrap();
+        store.ensure_kiosk_code(&mut connection, &other.stored, &mut codes, now).await.unwrap();
         connection.commit().await.unwrap();
         assert!(codes.kiosk == exchanged);
         assert_eq!((leads_to(&taken).await, leads_to(&exchanged).await), ("one".to_owned(), "other".to_owned()));
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn kiosk_codes_have_eight_digits() {
         for _ in 0..1000 {
-            let code = eight_digits();
+            let code = random_kiosk_code();
             assert!(code.expose().len() == 8 && code.expose().bytes().all(|byte| byte.is_ascii_digit()));
         }
     }

@@ -4,7 +4,7 @@ use autamedica_api::{ConsultationState, CreateConsultation, Id, Language, Timest
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::number;
+use super::to_u32;
 use crate::secret::Secret;
 
 /// A consultation in the database.
@@ -74,29 +74,29 @@ impl StoredConsultation {
     }
 
     /// Returns `true` if people and settings match a create request.
-    fn is_as_wanted(&self, wanted: &CreateConsultation) -> bool {
-        self.patient_id == wanted.patient_id
-            && self.doctor_id == wanted.doctor_id
-            && wanted.waiting_room.is_none_or(|wish| wish == self.waiting_room)
-            && wanted.e2ee.is_none_or(|wish| wish == self.sealed_key.is_some())
-            && wanted.scheduled_at.is_none_or(|wish| Some(wish) == self.scheduled_at)
-            && wanted.recording_consent.is_none_or(|_| self.recording_consent)
-            && wanted.language.is_none_or(|wish| wish == self.language)
-            && wanted.transport.is_none_or(|wish| wish == self.transport)
-            && wanted.duration_minutes.is_none_or(|wish| Some(wish) == self.duration_minutes)
+    fn matches(&self, request: &CreateConsultation) -> bool {
+        self.patient_id == request.patient_id
+            && self.doctor_id == request.doctor_id
+            && request.waiting_room.is_none_or(|value| value == self.waiting_room)
+            && request.e2ee.is_none_or(|value| value == self.sealed_key.is_some())
+            && request.scheduled_at.is_none_or(|value| Some(value) == self.scheduled_at)
+            && request.recording_consent.is_none_or(|_| self.recording_consent)
+            && request.language.is_none_or(|value| value == self.language)
+            && request.transport.is_none_or(|value| value == self.transport)
+            && request.duration_minutes.is_none_or(|value| Some(value) == self.duration_minutes)
     }
 
     /// Returns why a create request can't reuse this consultation; `None` if it can.
-    pub fn refusal(&self, wanted: &CreateConsultation) -> Option<Refusal> {
+    pub fn refusal(&self, request: &CreateConsultation) -> Option<Refusal> {
         match () {
-            () if !self.is_as_wanted(wanted) => Some(Refusal::Conflict),
+            () if !self.matches(request) => Some(Refusal::Conflict),
             () if self.is_over() => Some(Refusal::Over),
             () => None,
         }
     }
 
     /// Returns the sort key of a day's list.
-    pub fn place_in_day(&self) -> (Timestamp, &Id) {
+    pub fn day_sort_key(&self) -> (Timestamp, &Id) {
         (self.scheduled_at.unwrap_or(self.created_at), &self.id)
     }
 
@@ -142,7 +142,7 @@ pub(super) async fn get(connection: &mut AnyConnection, id: &Id) -> sqlx::Result
 pub(super) fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
     let id =
         |column: &str| Id::new(row.try_get::<String, _>(column)?).map_err(|error| sqlx::Error::Decode(error.into()));
-    let moment =
+    let timestamp =
         |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis));
     let state: String = row.try_get("state")?;
     Ok(StoredConsultation {
@@ -153,10 +153,10 @@ pub(super) fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
             .ok_or_else(|| sqlx::Error::Decode(format!("unknown state `{state}`").into()))?,
         cause: row.try_get("cause")?,
         waiting_room: row.try_get::<i64, _>("waiting_room")? != 0,
-        admitted_at: moment("admitted_at")?,
+        admitted_at: timestamp("admitted_at")?,
         sealed_key: row.try_get::<Option<String>, _>("e2ee_key")?.map(Secret::new),
-        key_index: number(row.try_get("e2ee_key_index")?),
-        scheduled_at: moment("scheduled_at")?,
+        key_index: to_u32(row.try_get("e2ee_key_index")?),
+        scheduled_at: timestamp("scheduled_at")?,
         duration_minutes: row
             .try_get::<Option<i64>, _>("duration_minutes")?
             .and_then(|minutes| minutes.try_into().ok()),
@@ -167,9 +167,9 @@ pub(super) fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
             .ok_or_else(|| sqlx::Error::Decode("unknown transport".into()))?,
         room_sid: row.try_get("room_sid")?,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
-        waiting_at: moment("waiting_at")?,
-        live_at: moment("live_at")?,
-        ended_at: moment("ended_at")?,
+        waiting_at: timestamp("waiting_at")?,
+        live_at: timestamp("live_at")?,
+        ended_at: timestamp("ended_at")?,
         recordings: row.try_get::<i64, _>("recordings")?.try_into().unwrap_or(u32::MAX),
     })
 }

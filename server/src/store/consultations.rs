@@ -6,9 +6,9 @@ use sqlx::{AnyConnection, Row};
 
 use super::Store;
 use super::audit::{Event, append};
-use super::codes::{move_window, revoke_all};
+use super::codes::{move_validity, revoke_all};
 use super::consultation::{CAUSE_EMPTY, COLUMNS, StoredConsultation, get, read};
-use super::outbox::OutgoingEvent;
+use super::outbox::IntegratorEvent;
 use crate::secret::Secret;
 
 /// Permanent end of a consultation.
@@ -21,7 +21,7 @@ pub enum Finish {
 }
 
 /// Consultations in the period from `$1` until `$2`.
-const BETWEEN: &str = "(scheduled_at >= $1 AND scheduled_at < $2) \
+const IN_PERIOD: &str = "(scheduled_at >= $1 AND scheduled_at < $2) \
      OR (scheduled_at IS NULL AND created_at >= $1 AND created_at < $2)";
 
 impl Store {
@@ -43,16 +43,16 @@ impl Store {
         from: Timestamp,
         until: Timestamp,
         after: Option<&(Timestamp, Id)>,
-        most: u32,
+        limit: u32,
     ) -> sqlx::Result<Vec<StoredConsultation>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM consultations WHERE ({BETWEEN}) AND (COALESCE(scheduled_at, created_at) > $3 \
+            "SELECT {COLUMNS} FROM consultations WHERE ({IN_PERIOD}) AND (COALESCE(scheduled_at, created_at) > $3 \
              OR (COALESCE(scheduled_at, created_at) = $3 AND id > $4)) \
              ORDER BY COALESCE(scheduled_at, created_at), id LIMIT $5"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
         let query = query.bind(after.map_or(i64::MIN, |(at, _)| at.as_millis()));
-        let query = query.bind(after.map_or("", |(_, id)| id.as_str())).bind(i64::from(most));
+        let query = query.bind(after.map_or("", |(_, id)| id.as_str())).bind(i64::from(limit));
         query.fetch_all(&self.reads).await?.iter().map(read).collect()
     }
 
@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
     pub async fn count_between(&self, from: Timestamp, until: Timestamp) -> sqlx::Result<u64> {
-        let sql = format!("SELECT COUNT(*) AS number FROM consultations WHERE {BETWEEN}");
+        let sql = format!("SELECT COUNT(*) AS number FROM consultations WHERE {IN_PERIOD}");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from.as_millis()).bind(until.as_millis());
         let number: i64 = query.fetch_one(&self.reads).await?.try_get("number")?;
         Ok(number.try_into().unwrap_or(0))
@@ -101,9 +101,9 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn opened_room(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
+    pub async fn record_room_opened(&self, id: &Id, room_sid: &str) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        note_room(&mut transaction, id, room_sid).await?;
+        record_room(&mut transaction, id, room_sid).await?;
         transaction.commit().await
     }
 
@@ -137,7 +137,7 @@ impl Store {
         by: Event,
     ) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let updated = sqlx::query(
             "UPDATE consultations SET scheduled_at = $1, duration_minutes = $2 \
              WHERE id = $3 AND state IN ('created', 'waiting')",
         )
@@ -146,11 +146,11 @@ impl Store {
         .bind(id.as_str())
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            transaction.cancel().await?;
+        if updated.rows_affected() == 0 {
+            transaction.rollback().await?;
             return Ok(None);
         }
-        move_window(&mut transaction, id, scheduled_at, duration_minutes).await?;
+        move_validity(&mut transaction, id, scheduled_at, duration_minutes).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
@@ -168,7 +168,7 @@ impl Store {
         };
         let now = Timestamp::now();
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query(
+        let updated = sqlx::query(
             "UPDATE consultations SET state = $1, cause = $2, ended_at = $3 \
              WHERE id = $4 AND (state IN ('created', 'waiting', 'live') OR (state = 'ended' AND cause = 'empty'))",
         )
@@ -178,14 +178,14 @@ impl Store {
         .bind(id.as_str())
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            transaction.cancel().await?;
+        if updated.rows_affected() == 0 {
+            transaction.rollback().await?;
             return Ok(None);
         }
         revoke_all(&mut transaction, id, now).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        self.enqueue(&mut transaction, OutgoingEvent::state(&stored)).await?;
+        self.enqueue(&mut transaction, IntegratorEvent::state(&stored)).await?;
         transaction.commit().await?;
         Ok(Some(stored))
     }
@@ -201,7 +201,7 @@ impl Store {
 }
 
 /// Stores the SFU's room of a consultation, and returns the updated consultation.
-pub(super) async fn note_room(
+pub(super) async fn record_room(
     connection: &mut AnyConnection,
     id: &Id,
     room_sid: &str,

@@ -5,16 +5,16 @@ use sqlx::AnyConnection;
 
 use super::Store;
 use super::audit::{Event, append};
-use super::codes::FreshCodes;
+use super::codes::NewCodes;
 use super::consultation::{Refusal, StoredConsultation, get};
-use super::consultations::note_room;
-use super::outbox::OutgoingEvent;
+use super::consultations::record_room;
+use super::outbox::IntegratorEvent;
 use crate::secret::Secret;
 
 /// Create request with resolved defaults.
 pub struct NewConsultation {
     /// The request.
-    pub wanted: CreateConsultation,
+    pub request: CreateConsultation,
     /// End-to-end encryption of a new consultation.
     pub e2ee: bool,
     /// Language of a new consultation.
@@ -34,7 +34,7 @@ pub struct Creation {
     /// `true` if it was created.
     pub is_new: bool,
     /// New codes, or the reason why the request can't reuse the existing consultation.
-    pub codes: Result<FreshCodes, Refusal>,
+    pub codes: Result<NewCodes, Refusal>,
 }
 
 impl Store {
@@ -44,9 +44,9 @@ impl Store {
     /// [`sqlx::Error`] if a query fails.
     pub async fn create_consultation(&self, new: NewConsultation) -> sqlx::Result<Creation> {
         let mut transaction = self.pool.begin().await?;
-        let fresh = self.fresh(&new);
-        let is_new = insert(&mut transaction, &fresh).await?;
-        let (stored, refusal) = if is_new { (fresh, None) } else { again(&mut transaction, &new).await? };
+        let initial = self.initial_state(&new);
+        let is_new = insert(&mut transaction, &initial).await?;
+        let (stored, refusal) = if is_new { (initial, None) } else { reuse(&mut transaction, &new).await? };
         let codes = match refusal {
             Some(refusal) => Err(refusal),
             None => Ok(self.insert_codes(&mut transaction, &stored).await?),
@@ -58,31 +58,31 @@ impl Store {
         };
         append(&mut transaction, &self.vault, new.by.consultation(&stored.id).outcome(outcome)).await?;
         if is_new {
-            self.enqueue(&mut transaction, OutgoingEvent::state(&stored)).await?;
+            self.enqueue(&mut transaction, IntegratorEvent::state(&stored)).await?;
         }
         transaction.commit().await?;
         Ok(Creation { stored, is_new, codes })
     }
 
     /// Returns the initial state of a consultation.
-    fn fresh(
+    fn initial_state(
         &self,
-        NewConsultation { wanted, e2ee, language, transport, room_sid, by: _ }: &NewConsultation,
+        NewConsultation { request, e2ee, language, transport, room_sid, by: _ }: &NewConsultation,
     ) -> StoredConsultation {
-        let key = || self.vault.seal(wanted.consultation_id.as_str(), Secret::random::<32>().expose());
+        let key = || self.vault.seal(request.consultation_id.as_str(), Secret::random::<32>().expose());
         StoredConsultation {
-            id: wanted.consultation_id.clone(),
-            patient_id: wanted.patient_id.clone(),
-            doctor_id: wanted.doctor_id.clone(),
+            id: request.consultation_id.clone(),
+            patient_id: request.patient_id.clone(),
+            doctor_id: request.doctor_id.clone(),
             state: ConsultationState::Created,
             cause: None,
-            waiting_room: wanted.waiting_room.unwrap_or(false),
+            waiting_room: request.waiting_room.unwrap_or(false),
             admitted_at: None,
             sealed_key: e2ee.then(|| Secret::new(key())),
             key_index: 0,
-            scheduled_at: wanted.scheduled_at,
-            duration_minutes: wanted.duration_minutes,
-            recording_consent: wanted.recording_consent.is_some(),
+            scheduled_at: request.scheduled_at,
+            duration_minutes: request.duration_minutes,
+            recording_consent: request.recording_consent.is_some(),
             language: *language,
             transport: *transport,
             room_sid: Some(room_sid.clone()),
@@ -123,14 +123,14 @@ async fn insert(connection: &mut AnyConnection, stored: &StoredConsultation) -> 
 }
 
 /// Returns the existing consultation, and the reason if the request can't reuse it.
-async fn again(
+async fn reuse(
     connection: &mut AnyConnection,
-    NewConsultation { wanted, room_sid, .. }: &NewConsultation,
+    NewConsultation { request, room_sid, .. }: &NewConsultation,
 ) -> sqlx::Result<(StoredConsultation, Option<Refusal>)> {
-    let id = &wanted.consultation_id;
+    let id = &request.consultation_id;
     let stored = get(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-    if let Some(refusal) = stored.refusal(wanted) {
+    if let Some(refusal) = stored.refusal(request) {
         return Ok((stored, Some(refusal)));
     }
-    Ok((note_room(connection, id, room_sid).await?.ok_or(sqlx::Error::RowNotFound)?, None))
+    Ok((record_room(connection, id, room_sid).await?.ok_or(sqlx::Error::RowNotFound)?, None))
 }

@@ -11,7 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn give_feedback(&self, id: &Id, identity: &Id, role: Role, feedback: &Feedback) -> sqlx::Result<()> {
+    pub async fn record_feedback(&self, id: &Id, identity: &Id, role: Role, feedback: &Feedback) -> sqlx::Result<()> {
         self.pool.execute(sqlx::query(
             "INSERT INTO feedback (consultation_id, identity, role, stars, reasons, at) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (consultation_id, identity) DO UPDATE SET stars = excluded.stars, reasons = excluded.reasons, \

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::audit::{Event, append};
 use super::codes::revoke_all;
-use super::{Store, number};
+use super::{Store, to_u32};
 use crate::secret::Secret;
 use crate::vault::Vault;
 
@@ -27,11 +27,11 @@ impl Standing {
 
 /// Effect of a revocation on participants in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Insiders {
+pub enum PresentParticipants {
     /// They stay: their sessions get the new generation.
-    Stay,
+    Keep,
     /// They are removed, like all holders of older tokens.
-    Leave,
+    Remove,
 }
 
 impl Store {
@@ -50,7 +50,7 @@ impl Store {
         .await?;
         Ok(Standing {
             removed: row.try_get::<i64, _>("removals")? != 0,
-            generation: number(row.try_get("generation")?),
+            generation: to_u32(row.try_get("generation")?),
         })
     }
 
@@ -58,25 +58,25 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn stay_generation(&self, participant_sid: &str) -> sqlx::Result<Option<u32>> {
+    pub async fn session_generation(&self, participant_sid: &str) -> sqlx::Result<Option<u32>> {
         let row = sqlx::query("SELECT generation FROM stays WHERE participant_sid = $1")
             .bind(participant_sid)
             .fetch_optional(&self.reads)
             .await?;
-        row.map(|row| row.try_get("generation").map(number)).transpose()
+        row.map(|row| row.try_get("generation").map(to_u32)).transpose()
     }
 
     /// Revokes all links, kiosk codes and tokens of a consultation.
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn revoke_codes(&self, id: &Id, insiders: Insiders, by: Event) -> sqlx::Result<()> {
+    pub async fn revoke_codes(&self, id: &Id, present: PresentParticipants, by: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        if insiders == Insiders::Stay {
-            move_stays_on(&mut transaction, id).await?;
+        if present == PresentParticipants::Keep {
+            raise_session_generations(&mut transaction, id).await?;
         }
         change_key(&mut transaction, &self.vault, id).await?;
-        raise_everybody(&mut transaction, id).await?;
+        raise_all_generations(&mut transaction, id).await?;
         revoke_all(&mut transaction, id, Timestamp::now()).await?;
         append(&mut transaction, &self.vault, by.consultation(id)).await?;
         transaction.commit().await
@@ -84,7 +84,7 @@ impl Store {
 }
 
 /// Raises the generation of an identity.
-pub(super) async fn raise(connection: &mut AnyConnection, id: &Id, identity: &str) -> sqlx::Result<()> {
+pub(super) async fn raise_generation(connection: &mut AnyConnection, id: &Id, identity: &str) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO generations (consultation_id, identity, generation) VALUES ($1, $2, 1) \
          ON CONFLICT (consultation_id, identity) DO UPDATE SET generation = generations.generation + 1",
@@ -97,30 +97,30 @@ pub(super) async fn raise(connection: &mut AnyConnection, id: &Id, identity: &st
 }
 
 /// Raises the generations of patient, doctor and observers.
-async fn raise_everybody(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
+async fn raise_all_generations(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
     let row = sqlx::query("SELECT patient_id, doctor_id FROM consultations WHERE id = $1")
         .bind(id.as_str())
         .fetch_optional(&mut *connection)
         .await?;
     let Some(row) = row else { return Ok(()) };
-    let mut people: Vec<String> = vec![row.try_get("patient_id")?, row.try_get("doctor_id")?];
+    let mut identities: Vec<String> = vec![row.try_get("patient_id")?, row.try_get("doctor_id")?];
     let observers = sqlx::query("SELECT user_id FROM observers WHERE consultation_id = $1")
         .bind(id.as_str())
         .fetch_all(&mut *connection)
         .await?;
     for row in observers {
-        people.push(row.try_get("user_id")?);
+        identities.push(row.try_get("user_id")?);
     }
     // A consistent order prevents deadlocks.
-    people.sort();
-    for identity in people {
-        raise(connection, id, &identity).await?;
+    identities.sort();
+    for identity in identities {
+        raise_generation(connection, id, &identity).await?;
     }
     Ok(())
 }
 
 /// Raises the generation of current sessions, before the lowest valid one is raised.
-async fn move_stays_on(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
+async fn raise_session_generations(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
     // Locks the rows first, so that in PostgreSQL the next statement sees concurrent renewals.
     sqlx::query("UPDATE stays SET generation = generation WHERE consultation_id = $1 AND left_at IS NULL")
         .bind(id.as_str())

@@ -12,7 +12,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn tidy(&self) -> sqlx::Result<()> {
+    pub async fn delete_expired(&self) -> sqlx::Result<()> {
         let ago = |days: i64| Timestamp::now().as_millis() - days * DAY;
         // LiveKit repeats an event for minutes, not days.
         self.delete("DELETE FROM sfu_events WHERE received_at < $1", ago(2)).await?;

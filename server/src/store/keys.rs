@@ -90,13 +90,13 @@ impl Store {
     /// [`sqlx::Error`] if a query fails.
     pub async fn revoke_key(&self, name: &str) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
-        let done = sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL")
+        let updated = sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL")
             .bind(Timestamp::now().as_millis())
             .bind(name)
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            transaction.cancel().await?;
+        if updated.rows_affected() == 0 {
+            transaction.rollback().await?;
             return Ok(false);
         }
         append(&mut transaction, &self.vault, Event::ok("operator", "key.revoke").subject(format!("key:{name}")))

@@ -41,9 +41,9 @@ impl DatabaseLock {
     /// # Errors
     /// [`LockError::InUse`] if another server has locked it, and [`LockError::File`] if the lock file can't be created,
     /// read or locked.
-    pub fn take(database: &Database, address: SocketAddr) -> Result<Option<Self>, LockError> {
+    pub fn acquire(database: &Database, address: SocketAddr) -> Result<Option<Self>, LockError> {
         let Database::File(database) = database else { return Ok(None) };
-        let path = beside(database);
+        let path = lock_path(database);
         let failed = |source| LockError::File { path: path.display().to_string(), source };
         if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             private_folder(folder).map_err(failed)?;
@@ -72,7 +72,7 @@ impl DatabaseLock {
     }
 }
 
-fn beside(database: &Path) -> PathBuf {
+fn lock_path(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");
     name.into()
@@ -94,13 +94,13 @@ mod tests {
     fn one_server_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::File(folder.path().join("a.db"));
-        let take = |port| DatabaseLock::take(&database, SocketAddr::from(([127, 0, 0, 1], port)));
+        let take = |port| DatabaseLock::acquire(&database, SocketAddr::from(([127, 0, 0, 1], port)));
         let held = take(1234).unwrap();
         let refused = take(5678).unwrap_err().to_string();
         let holder = format!("process {}, http://127.0.0.1:1234", std::process::id());
         assert!(refused.contains("a.db") && refused.contains(&holder), "{refused}");
         drop(held);
         take(5678).unwrap();
-        assert!(DatabaseLock::take(&Database::Memory, SocketAddr::from(([127, 0, 0, 1], 1))).unwrap().is_none());
+        assert!(DatabaseLock::acquire(&Database::Memory, SocketAddr::from(([127, 0, 0, 1], 1))).unwrap().is_none());
     }
 }

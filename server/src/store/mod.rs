@@ -34,11 +34,11 @@ use writer::Writer;
 
 pub use audit::{AuditEntry, Event, Tampering};
 pub use audit_head::{AuditHead, InvalidHead};
-pub use codes::{CodeKind, DEFAULT_DURATION_MINUTES, FreshCodes, StoredCode};
+pub use codes::{CodeKind, DEFAULT_DURATION_MINUTES, NewCodes, StoredCode};
 pub use consultation::{Refusal, StoredConsultation};
 pub use consultations::Finish;
 pub use creation::{Creation, NewConsultation};
-pub use generations::{Insiders, Standing};
+pub use generations::{PresentParticipants, Standing};
 pub use keys::{ApiKey, PREFIX as KEY_PREFIX, Scope};
 pub use lock::{DatabaseLock, LockError};
 
@@ -47,7 +47,7 @@ pub use outbox::Delivery;
 pub use presence::Stay;
 pub use quality::{StoredSample, summarize};
 pub use recording_parts::{PartState, StoredPart};
-pub use recordings::{Requested, StoredRecording};
+pub use recordings::{RequestOutcome, StoredRecording};
 
 /// Connections to the database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -58,34 +58,34 @@ pub struct Store {
     reads: AnyPool,
     vault: Arc<Vault>,
     /// `true` if events are stored for delivery to the integrator.
-    tells_integrator: bool,
+    has_integrator: bool,
 }
 
 /// Number of bytes that the health check writes.
-const FILLER: usize = 32 * 1024;
+const FILLER_SIZE: usize = 32 * 1024;
 /// Timeout of the health check's write.
-const WRITE_LIMIT: Duration = Duration::from_secs(3);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Converts a counter, which is never negative.
-fn number(stored: i64) -> u32 {
+fn to_u32(stored: i64) -> u32 {
     u32::try_from(stored).unwrap_or(u32::MAX)
 }
 
 impl Store {
     /// Enables storing events for the integrator. Without an integrator, nobody would delete them.
     pub fn for_integrator(self) -> Self {
-        Self { tells_integrator: true, ..self }
+        Self { has_integrator: true, ..self }
     }
 
     /// Returns `true` if the database can be written. Writes about as many bytes as a new consultation needs.
     pub async fn can_write(&self) -> bool {
-        let filler = hex(&random_bytes::<{ FILLER / 2 }>());
+        let filler = hex(&random_bytes::<{ FILLER_SIZE / 2 }>());
         let upsert = sqlx::query(
             "INSERT INTO health (id, checked_at, filler) VALUES (1, $1, $2) \
              ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at, filler = excluded.filler",
         );
         let upsert = upsert.bind(Timestamp::now().as_millis()).bind(filler);
-        matches!(timeout(WRITE_LIMIT, self.pool.execute(upsert)).await, Ok(Ok(_)))
+        matches!(timeout(WRITE_TIMEOUT, self.pool.execute(upsert)).await, Ok(Ok(_)))
     }
 
     /// Closes the connections after their current work.

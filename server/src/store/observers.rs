@@ -52,7 +52,7 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         if others.try_get::<i64, _>("number")? >= MOST_OBSERVERS as i64 {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(Err(TooManyObservers));
         }
         sqlx::query(
@@ -89,7 +89,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         if changed.rows_affected() == 0 {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         append(&mut transaction, &self.vault, by.consultation(id).subject(user)).await?;

@@ -24,10 +24,10 @@ pub enum OpenError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The database can't be opened or connected to.
-    #[error("{place} can't be opened: {cause}")]
+    #[error("{location} can't be opened: {cause}")]
     Unusable {
         /// Path of the file, or address of the server without user and password.
-        place: String,
+        location: String,
         /// Cause without user and password.
         cause: String,
     },
@@ -62,7 +62,7 @@ impl Store {
         // SQLite allows one writer at a time. A single connection avoids errors about a locked database.
         let (pool, migrating, reads) = match database {
             Database::Postgres(url) => {
-                try_out(database, url.expose(), None).await?;
+                check_connection(database, url.expose(), None).await?;
                 let pool = options.max_connections(POSTGRES_CONNECTIONS).connect(url.expose()).await?;
                 (Writer::postgres(pool.clone()), pool.clone(), pool)
             }
@@ -71,19 +71,19 @@ impl Store {
                 // keeps it.
                 let url = format!("sqlite:file:autamedica-{}?mode=memory", uuid::Uuid::new_v4());
                 let keeper = sqlite(options.clone(), 1, "").connect(&url).await?;
-                let pool = sqlite(options, 1, WRITES).connect(&url).await?;
+                let pool = sqlite(options, 1, WRITER_PRAGMAS).connect(&url).await?;
                 (Writer::sqlite(pool.clone(), Some(keeper)), pool.clone(), pool)
             }
             Database::File(path) => {
                 let url = file_url(path)?;
-                try_out(database, &url, Some(WRITES)).await?;
-                let pool = sqlite(options.clone(), 1, WRITES).connect(&url).await?;
-                let reads = sqlite(options, SQLITE_READERS, READS).connect(&url).await?;
+                check_connection(database, &url, Some(WRITER_PRAGMAS)).await?;
+                let pool = sqlite(options.clone(), 1, WRITER_PRAGMAS).connect(&url).await?;
+                let reads = sqlite(options, SQLITE_READERS, READER_PRAGMAS).connect(&url).await?;
                 (Writer::sqlite(pool.clone(), None), pool, reads)
             }
         };
         migrator().run(&migrating).await?;
-        let store = Self { pool, reads, vault, tells_integrator: false };
+        let store = Self { pool, reads, vault, has_integrator: false };
         store.check_key().await?;
         store.seal_old_log().await?;
         Ok(store)
@@ -100,7 +100,7 @@ impl Store {
 }
 
 /// Opens one connection without a pool, which would retry for seconds and hide the cause.
-async fn try_out(database: &Database, url: &str, pragmas: Option<&'static str>) -> Result<(), OpenError> {
+async fn check_connection(database: &Database, url: &str, pragmas: Option<&'static str>) -> Result<(), OpenError> {
     let attempt = async {
         let mut connection = AnyConnection::connect(url).await?;
         if let Some(pragmas) = pragmas {
@@ -114,7 +114,7 @@ async fn try_out(database: &Database, url: &str, pragmas: Option<&'static str>) 
         Ok(Err(error)) => cause(&error, url),
         Err(_) => format!("no answer within {} seconds", ACQUIRE_TIMEOUT.as_secs()),
     };
-    Err(OpenError::Unusable { place: place(database), cause })
+    Err(OpenError::Unusable { location: location(database), cause })
 }
 
 /// Returns the cause for the operator, without user and password.
@@ -134,7 +134,7 @@ fn cause(error: &sqlx::Error, url: &str) -> String {
 }
 
 /// Returns the path of a file, or address and name of a server's database.
-fn place(database: &Database) -> String {
+fn location(database: &Database) -> String {
     match database {
         Database::Memory => "the database in memory".to_owned(),
         Database::File(path) => format!("the database {}", path.display()),
@@ -152,15 +152,15 @@ fn place(database: &Database) -> String {
 /// that was answered. Statement journals stay in memory. Checkpoints are 4000 pages (16 MiB) apart, because the writer
 /// waits for the disk at each and a page that changed several times is written once. A log that grew during a long read
 /// is truncated to 64 MiB.
-const WRITES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+const WRITER_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
      PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; \
      PRAGMA journal_size_limit = 67108864;";
 /// Settings of reading connections. In WAL mode, readers see the last commit, and readers and writers don't wait for
 /// each other. A reader's cache is invalidated by every write, so it is small.
-const READS: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -512;";
+const READER_PRAGMAS: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -512;";
 
-fn sqlite(options: AnyPoolOptions, most: u32, pragmas: &'static str) -> AnyPoolOptions {
-    let options = options.min_connections(1).max_connections(most).idle_timeout(None).max_lifetime(None);
+fn sqlite(options: AnyPoolOptions, max_connections: u32, pragmas: &'static str) -> AnyPoolOptions {
+    let options = options.min_connections(1).max_connections(max_connections).idle_timeout(None).max_lifetime(None);
     // Local connections don't break, and a test would take as long as a query.
     let options = options.test_before_acquire(false);
     options.after_connect(move |connection, _| {

@@ -10,7 +10,7 @@ use super::consultation::StoredConsultation;
 /// Body of a webhook to the integrator.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OutgoingEvent {
+pub struct IntegratorEvent {
     /// Id of the event, the same in every attempt, so that the receiver can recognize repetitions.
     pub id: String,
     /// Kind of the event, such as `consultation.live`.
@@ -31,7 +31,7 @@ pub struct OutgoingEvent {
     pub head: Option<String>,
 }
 
-impl OutgoingEvent {
+impl IntegratorEvent {
     /// Creates the event for a consultation's current state.
     pub fn state(consultation: &StoredConsultation) -> Self {
         Self {
@@ -88,8 +88,8 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub(super) async fn enqueue(&self, connection: &mut AnyConnection, event: OutgoingEvent) -> sqlx::Result<()> {
-        if !self.tells_integrator {
+    pub(super) async fn enqueue(&self, connection: &mut AnyConnection, event: IntegratorEvent) -> sqlx::Result<()> {
+        if !self.has_integrator {
             return Ok(());
         }
         let body = serde_json::to_string(&event).expect("plain texts always become JSON");
@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn take_delivery(&self, lease: i64) -> sqlx::Result<Option<Delivery>> {
+    pub async fn reserve_delivery(&self, lease: i64) -> sqlx::Result<Option<Delivery>> {
         let now = Timestamp::now().as_millis();
         let mut transaction = self.pool.begin().await?;
         let row = sqlx::query(
@@ -133,7 +133,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn delivered(&self, id: &str) -> sqlx::Result<()> {
+    pub async fn mark_delivered(&self, id: &str) -> sqlx::Result<()> {
         self.pool
             .execute(
                 sqlx::query("UPDATE outbox SET delivered_at = $1 WHERE id = $2")
@@ -148,7 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn retry_delivery(&self, id: &str, at: Timestamp) -> sqlx::Result<()> {
+    pub async fn schedule_retry(&self, id: &str, at: Timestamp) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE outbox SET next_at = $1 WHERE id = $2").bind(at.as_millis()).bind(id))
             .await?;

@@ -9,9 +9,9 @@ use sqlx::{AnyConnection, Row};
 
 use super::audit::{Event, append};
 use super::consultation::{CAUSE_EMPTY, StoredConsultation, get};
-use super::generations::{change_key, raise};
-use super::outbox::OutgoingEvent;
-use super::{Store, number};
+use super::generations::{change_key, raise_generation};
+use super::outbox::IntegratorEvent;
+use super::{Store, to_u32};
 
 /// A participant's session in a room, as reported by the SFU.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn knows_sfu_event(&self, id: &str) -> sqlx::Result<bool> {
+    pub async fn is_sfu_event_processed(&self, id: &str) -> sqlx::Result<bool> {
         Ok(sqlx::query("SELECT 1 FROM sfu_events WHERE id = $1").bind(id).fetch_optional(&self.reads).await?.is_some())
     }
 
@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn note_sfu_event(&self, id: &str) -> sqlx::Result<()> {
+    pub async fn mark_sfu_event_processed(&self, id: &str) -> sqlx::Result<()> {
         self.pool
             .execute(
                 sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn joined(&self, id: &Id, stay: &Stay) -> sqlx::Result<()> {
+    pub async fn record_joined(&self, id: &Id, stay: &Stay) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         // The end of the room may have been reported first.
         let closed =
@@ -67,28 +67,28 @@ impl Store {
                 .await?;
         let left_at = closed.map(|row| row.try_get("ended_at").map(Timestamp::from_millis)).transpose()?;
         if insert_stay(&mut transaction, id, stay, left_at).await? {
-            self.follow(&mut transaction, id).await?;
-            append(&mut transaction, &self.vault, entry(id, stay, "room.join")).await?;
+            self.update_state(&mut transaction, id).await?;
+            append(&mut transaction, &self.vault, audit_event(id, stay, "room.join")).await?;
         }
         transaction.commit().await
     }
 
-    /// Stores that a participant was in a room when the SFU was queried, at `asked_at`. Unlike an event, a query is
+    /// Stores that a participant was in a room when the SFU was queried, at `queried_at`. Unlike an event, a query is
     /// certain, so it reverts an earlier end of the session.
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn seen(&self, id: &Id, stay: &Stay, asked_at: Timestamp) -> sqlx::Result<()> {
+    pub async fn record_present(&self, id: &Id, stay: &Stay, queried_at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let is_new = insert_stay(&mut transaction, id, stay, None).await?;
         let back = sqlx::query("UPDATE stays SET left_at = NULL WHERE participant_sid = $1 AND left_at < $2")
             .bind(&stay.participant_sid)
-            .bind(asked_at.as_millis())
+            .bind(queried_at.as_millis())
             .execute(&mut *transaction)
             .await?;
-        self.follow(&mut transaction, id).await?;
+        self.update_state(&mut transaction, id).await?;
         if is_new || back.rows_affected() == 1 {
-            append(&mut transaction, &self.vault, entry(id, stay, "room.join")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, stay, "room.join")).await?;
         }
         transaction.commit().await
     }
@@ -97,7 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn left(&self, id: &Id, stay: &Stay, left_at: Timestamp) -> sqlx::Result<()> {
+    pub async fn record_left(&self, id: &Id, stay: &Stay, left_at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let is_new = insert_stay(&mut transaction, id, stay, Some(left_at)).await?;
         let ended = sqlx::query("UPDATE stays SET left_at = $1 WHERE participant_sid = $2 AND left_at IS NULL")
@@ -105,9 +105,9 @@ impl Store {
             .bind(&stay.participant_sid)
             .execute(&mut *transaction)
             .await?;
-        self.follow(&mut transaction, id).await?;
+        self.update_state(&mut transaction, id).await?;
         if is_new || ended.rows_affected() == 1 {
-            append(&mut transaction, &self.vault, entry(id, stay, "room.leave")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, stay, "room.leave")).await?;
         }
         transaction.commit().await
     }
@@ -117,7 +117,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn room_closed(&self, id: &Id, room_sid: &str, at: Timestamp) -> sqlx::Result<()> {
+    pub async fn record_room_closed(&self, id: &Id, room_sid: &str, at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE stays SET left_at = $1 WHERE consultation_id = $2 AND room_sid = $3 AND left_at IS NULL")
             .bind(at.as_millis())
@@ -126,7 +126,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         // Consultations that were ended or cancelled keep their state.
-        let done = sqlx::query(
+        let updated = sqlx::query(
             "UPDATE consultations SET state = 'ended', cause = $1, ended_at = $2 \
              WHERE id = $3 AND room_sid = $4 AND state IN ('waiting', 'live')",
         )
@@ -136,11 +136,11 @@ impl Store {
         .bind(room_sid)
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 1
+        if updated.rows_affected() == 1
             && let Some(stored) = get(&mut transaction, id).await?
         {
             append(&mut transaction, &self.vault, Event::ok("sfu", "room.closed").consultation(id)).await?;
-            self.enqueue(&mut transaction, OutgoingEvent::state(&stored)).await?;
+            self.enqueue(&mut transaction, IntegratorEvent::state(&stored)).await?;
         }
         transaction.commit().await
     }
@@ -197,7 +197,7 @@ impl Store {
     pub async fn admit(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
         let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_over()) else {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(None);
         };
         sqlx::query("UPDATE consultations SET admitted_at = COALESCE(admitted_at, $1) WHERE id = $2")
@@ -211,7 +211,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         append(&mut transaction, &self.vault, by.consultation(id).subject(&stored.patient_id)).await?;
-        self.follow(&mut transaction, id).await?;
+        self.update_state(&mut transaction, id).await?;
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(stored)
@@ -238,13 +238,13 @@ impl Store {
         .bind(Timestamp::now().as_millis())
         .execute(&mut *transaction)
         .await?;
-        raise(&mut transaction, id, identity).await?;
+        raise_generation(&mut transaction, id, identity).await?;
         append(&mut transaction, &self.vault, by.consultation(id).subject(identity)).await?;
         transaction.commit().await
     }
 
     /// Updates the consultation's state from its participants, and notifies the integrator of changes.
-    async fn follow(&self, connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
+    async fn update_state(&self, connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
         // Locks the row first, so that concurrent commits are visible to the following queries.
         sqlx::query("UPDATE consultations SET state = state WHERE id = $1")
             .bind(id.as_str())
@@ -283,11 +283,11 @@ impl Store {
         .execute(&mut *connection)
         .await?;
         let moved = get(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-        self.enqueue(connection, OutgoingEvent::state(&moved)).await
+        self.enqueue(connection, IntegratorEvent::state(&moved)).await
     }
 }
 
-fn entry(id: &Id, stay: &Stay, action: &'static str) -> Event {
+fn audit_event(id: &Id, stay: &Stay, action: &'static str) -> Event {
     Event::ok(format!("participant:{}", stay.identity), action).consultation(id)
 }
 
@@ -297,7 +297,7 @@ fn read_stay(row: &AnyRow) -> sqlx::Result<Stay> {
         room_sid: row.try_get("room_sid")?,
         identity: row.try_get("identity")?,
         joined_at: Timestamp::from_millis(row.try_get("joined_at")?),
-        generation: number(row.try_get("generation")?),
+        generation: to_u32(row.try_get("generation")?),
     })
 }
 
@@ -307,7 +307,7 @@ async fn insert_stay(
     stay: &Stay,
     left_at: Option<Timestamp>,
 ) -> sqlx::Result<bool> {
-    let done = sqlx::query(
+    let inserted = sqlx::query(
         "INSERT INTO stays (participant_sid, consultation_id, room_sid, identity, joined_at, left_at, generation) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (participant_sid) DO NOTHING",
     )
@@ -320,5 +320,5 @@ async fn insert_stay(
     .bind(i64::from(stay.generation))
     .execute(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(inserted.rows_affected() == 1)
 }

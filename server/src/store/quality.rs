@@ -7,12 +7,12 @@ use sqlx::any::AnyRow;
 use super::Store;
 
 /// Period of the statistics in milliseconds.
-const LOOK_BACK: i64 = 10 * 60 * 1000;
+const SUMMARY_PERIOD: i64 = 10 * 60 * 1000;
 /// Maximum number of samples read. Exceeds ten minutes of samples from four participants.
-const MOST: i64 = 2000;
+const MAX_SAMPLES: i64 = 2000;
 
 /// Maximum number of samples per participant and minute: twice as many as clients send.
-const A_MINUTE: i64 = 24;
+const MAX_SAMPLES_PER_MINUTE: i64 = 24;
 
 /// A participant's sample.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Store {
         .bind(now - 60_000)
         .fetch_one(&self.reads)
         .await?;
-        if recent.try_get::<i64, _>("number")? >= A_MINUTE {
+        if recent.try_get::<i64, _>("number")? >= MAX_SAMPLES_PER_MINUTE {
             return Ok(false);
         }
         self.pool.execute(sqlx::query(
@@ -72,8 +72,8 @@ impl Store {
              FROM quality_samples WHERE consultation_id = $1 AND at >= $2 ORDER BY at DESC LIMIT $3",
         )
         .bind(id.as_str())
-        .bind(Timestamp::now().as_millis() - LOOK_BACK)
-        .bind(MOST)
+        .bind(Timestamp::now().as_millis() - SUMMARY_PERIOD)
+        .bind(MAX_SAMPLES)
         .fetch_all(&self.reads)
         .await?;
         rows.iter().rev().map(read).collect()

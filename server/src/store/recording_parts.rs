@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::Store;
-use super::recordings::{moment, wrong};
+use super::recordings::{decode_error, timestamp};
 
 /// A file of a recording in the database.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn begin_part(&self, part: &StoredPart) -> sqlx::Result<bool> {
+    pub async fn insert_part(&self, part: &StoredPart) -> sqlx::Result<bool> {
         let insert = sqlx::query(
             "INSERT INTO recording_parts (recording_id, number, state, egress_id, started_at, file) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
@@ -136,7 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn forget_part(&self, recording: &str, number: u32) -> sqlx::Result<()> {
+    pub async fn delete_part(&self, recording: &str, number: u32) -> sqlx::Result<()> {
         self.pool
             .execute(
                 sqlx::query("DELETE FROM recording_parts WHERE recording_id = $1 AND number = $2")
@@ -151,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn left_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
+    pub async fn unfinished_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
         let sql = format!(
             "SELECT {PARTS} FROM recording_parts WHERE state IN ('writing', 'finished') AND egress_id IS NULL \
              AND recording_id IN (SELECT id FROM recordings WHERE owner = $1 \
@@ -165,7 +165,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn kept_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
+    pub async fn stored_parts(&self, owner: &str) -> sqlx::Result<Vec<StoredPart>> {
         let sql = format!(
             "SELECT {PARTS} FROM recording_parts WHERE state = 'stored' AND recording_id IN \
              (SELECT id FROM recordings WHERE owner = $1 AND state = 'ready' \
@@ -206,7 +206,7 @@ impl StoredPart {
     }
 
     /// Returns `true` while a recorder or an egress works on the part.
-    pub fn is_made(&self) -> bool {
+    pub fn is_in_progress(&self) -> bool {
         matches!(self.state, PartState::Writing | PartState::Ending)
     }
 
@@ -216,7 +216,7 @@ impl StoredPart {
     }
 
     /// Returns the part without its file.
-    pub fn gone(self) -> Self {
+    pub fn without_file(self) -> Self {
         Self { state: PartState::Gone, file: None, location: None, upload: None, seconds: 0.0, bytes: 0, ..self }
     }
 
@@ -235,16 +235,16 @@ fn read_part(row: &AnyRow) -> sqlx::Result<StoredPart> {
     let all = [PartState::Writing, PartState::Ending, PartState::Finished, PartState::Stored, PartState::Gone];
     Ok(StoredPart {
         recording: row.try_get("recording_id")?,
-        number: row.try_get::<i64, _>("number")?.try_into().map_err(wrong)?,
+        number: row.try_get::<i64, _>("number")?.try_into().map_err(decode_error)?,
         state: all
             .into_iter()
             .find(|known| known.as_str() == state)
-            .ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
+            .ok_or_else(|| decode_error(format!("unknown state `{state}`")))?,
         egress: row.try_get("egress_id")?,
-        started_at: moment(row, "started_at")?,
+        started_at: timestamp(row, "started_at")?,
         file: row.try_get("file")?,
         seconds: row.try_get("seconds")?,
-        bytes: row.try_get::<i64, _>("bytes")?.try_into().map_err(wrong)?,
+        bytes: row.try_get::<i64, _>("bytes")?.try_into().map_err(decode_error)?,
         sha256: row.try_get("sha256")?,
         location: row.try_get("location")?,
         encryption: row.try_get("encryption")?,

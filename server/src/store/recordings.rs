@@ -9,10 +9,10 @@ use sqlx::{AnyConnection, Row};
 use super::Store;
 use super::audit::{Event, append};
 use super::consultation::get;
-use super::outbox::OutgoingEvent;
+use super::outbox::IntegratorEvent;
 
 /// Time in milliseconds after a refusal until the doctor can request a recording again.
-const REFUSAL_STANDS: i64 = 60_000;
+const REFUSAL_COOLDOWN: i64 = 60_000;
 
 /// A recording in the database.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,14 +37,14 @@ pub struct StoredRecording {
 
 impl StoredRecording {
     /// Returns the problem to report: the current one of storing, otherwise that of recording.
-    pub fn trouble(&self) -> Option<&str> {
+    pub fn current_problem(&self) -> Option<&str> {
         self.storage_problem.as_deref().or(self.problem.as_deref())
     }
 }
 
 /// Result of a request to record.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Requested {
+pub enum RequestOutcome {
     /// A new recording, waiting for consent or for the recorder.
     New(StoredRecording),
     /// The consultation has an active recording.
@@ -62,13 +62,13 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn request_recording(&self, id: &Id, owner: &str, by: Event) -> sqlx::Result<Requested> {
+    pub async fn request_recording(&self, id: &Id, owner: &str, by: Event) -> sqlx::Result<RequestOutcome> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, id).await?;
         let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_over());
         let Some(stored) = stored else {
-            transaction.cancel().await?;
-            return Ok(Requested::Over);
+            transaction.rollback().await?;
+            return Ok(RequestOutcome::Over);
         };
         let now = Timestamp::now();
         let patient = sqlx::query("SELECT answer, at FROM consents WHERE consultation_id = $1 AND identity = $2")
@@ -82,9 +82,9 @@ impl Store {
         };
         let state = match &answer {
             Some((answer, _)) if answer == "accepted" => RecordingState::Starting,
-            Some((_, at)) if now.as_millis() - at < REFUSAL_STANDS => {
-                transaction.cancel().await?;
-                return Ok(Requested::Refused);
+            Some((_, at)) if now.as_millis() - at < REFUSAL_COOLDOWN => {
+                transaction.rollback().await?;
+                return Ok(RequestOutcome::Refused);
             }
             // The patient's own answer takes precedence over the integrator's.
             None if stored.recording_consent => RecordingState::Starting,
@@ -112,20 +112,20 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if inserted.rows_affected() == 0 {
-            transaction.cancel().await?;
-            return Ok(Requested::Active);
+            transaction.rollback().await?;
+            return Ok(RequestOutcome::Active);
         }
         append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
             .await?;
         transaction.commit().await?;
-        Ok(Requested::New(recording))
+        Ok(RequestOutcome::New(recording))
     }
 
     /// Stores a participant's answer. Starts or refuses a waiting recording; a refusal stops an active one.
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn consent(&self, id: &Id, identity: &Id, given: &GiveConsent, by: Event) -> sqlx::Result<()> {
+    pub async fn record_consent(&self, id: &Id, identity: &Id, given: &GiveConsent, by: Event) -> sqlx::Result<()> {
         let accepted = given.answer == ConsentAnswer::Accepted;
         let answer = if accepted { "accepted" } else { "refused" };
         let mut transaction = self.pool.begin().await?;
@@ -187,7 +187,7 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(None);
         };
         let recording = read(&row)?;
@@ -201,7 +201,12 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn move_recording(&self, id: &str, from: &[RecordingState], to: RecordingState) -> sqlx::Result<bool> {
+    pub async fn transition_recording(
+        &self,
+        id: &str,
+        from: &[RecordingState],
+        to: RecordingState,
+    ) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         // Lists can't be bound; the names are constants.
         let from: Vec<_> = from.iter().map(|state| format!("'{}'", state.as_str())).collect();
@@ -221,14 +226,14 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else {
-            transaction.cancel().await?;
+            transaction.rollback().await?;
             return Ok(false);
         };
         let moved = read(&row)?;
         let event = Event::ok("server", "recording.state").outcome(to.as_str()).consultation(&moved.consultation);
         append(&mut transaction, &self.vault, event.subject(format!("recording:{id}"))).await?;
         if to == RecordingState::Ready {
-            self.enqueue(&mut transaction, OutgoingEvent::recording(&moved.consultation, &moved.id)).await?;
+            self.enqueue(&mut transaction, IntegratorEvent::recording(&moved.consultation, &moved.id)).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -238,7 +243,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
+    pub async fn set_recording_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE recordings SET problem = $1 WHERE id = $2").bind(problem).bind(id))
             .await?;
@@ -249,7 +254,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn storage_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
+    pub async fn set_storage_problem(&self, id: &str, problem: Option<&str>) -> sqlx::Result<()> {
         self.pool
             .execute(sqlx::query("UPDATE recordings SET storage_problem = $1 WHERE id = $2").bind(problem).bind(id))
             .await?;
@@ -350,13 +355,14 @@ impl Store {
     /// [`sqlx::Error`] if a query fails.
     pub async fn audit_once(&self, id: &str, event: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        let noted = sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
-            .bind(id)
-            .bind(Timestamp::now().as_millis())
-            .execute(&mut *transaction)
-            .await?;
-        if noted.rows_affected() == 0 {
-            transaction.cancel().await?;
+        let inserted =
+            sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+                .bind(id)
+                .bind(Timestamp::now().as_millis())
+                .execute(&mut *transaction)
+                .await?;
+        if inserted.rows_affected() == 0 {
+            transaction.rollback().await?;
             return Ok(());
         }
         append(&mut transaction, &self.vault, event).await?;
@@ -378,7 +384,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn recording_deleted(&self, recording: &StoredRecording, by: Event) -> sqlx::Result<()> {
+    pub async fn mark_recording_deleted(&self, recording: &StoredRecording, by: Event) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE recordings SET state = 'deleted', ended_at = $1 WHERE id = $2")
             .bind(Timestamp::now().as_millis())
@@ -397,11 +403,11 @@ async fn lock(connection: &mut AnyConnection, id: &Id) -> sqlx::Result<()> {
     Ok(())
 }
 
-pub(super) fn moment(row: &AnyRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+pub(super) fn timestamp(row: &AnyRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis))
 }
 
-pub(super) fn wrong(what: impl Into<sqlx::error::BoxDynError>) -> sqlx::Error {
+pub(super) fn decode_error(what: impl Into<sqlx::error::BoxDynError>) -> sqlx::Error {
     sqlx::Error::Decode(what.into())
 }
 
@@ -409,12 +415,12 @@ fn read(row: &AnyRow) -> sqlx::Result<StoredRecording> {
     let state: String = row.try_get("state")?;
     Ok(StoredRecording {
         id: row.try_get("id")?,
-        consultation: Id::new(row.try_get::<String, _>("consultation_id")?).map_err(wrong)?,
-        state: RecordingState::parse(&state).ok_or_else(|| wrong(format!("unknown state `{state}`")))?,
+        consultation: Id::new(row.try_get::<String, _>("consultation_id")?).map_err(decode_error)?,
+        state: RecordingState::parse(&state).ok_or_else(|| decode_error(format!("unknown state `{state}`")))?,
         problem: row.try_get("problem")?,
         storage_problem: row.try_get("storage_problem")?,
         requested_at: Timestamp::from_millis(row.try_get("requested_at")?),
-        started_at: moment(row, "started_at")?,
-        stopped_at: moment(row, "stopped_at")?,
+        started_at: timestamp(row, "started_at")?,
+        stopped_at: timestamp(row, "stopped_at")?,
     })
 }

@@ -83,7 +83,7 @@ impl Transaction {
     ///
     /// # Errors
     /// [`sqlx::Error`] if `ROLLBACK` fails or the connection is lost.
-    pub(super) async fn cancel(self) -> sqlx::Result<()> {
+    pub(super) async fn rollback(self) -> sqlx::Result<()> {
         self.end("ROLLBACK").await
     }
 

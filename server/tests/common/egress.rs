@@ -21,9 +21,9 @@ use super::{client, livekit};
 
 /// How the double behaves.
 #[derive(Clone, Copy, Debug)]
-pub struct Ways {
+pub struct Behavior {
     /// Whether it tells the backend by webhooks.
-    pub tells: bool,
+    pub sends_webhooks: bool,
     /// How many of the first egresses fail.
     pub failures: usize,
     /// Whether its egresses write without ever saying that they are active.
@@ -32,24 +32,24 @@ pub struct Ways {
 
 /// The double.
 #[derive(Clone)]
-pub struct Double {
+pub struct EgressDouble {
     bucket: Arc<AmazonS3>,
     sfu: String,
-    ways: Ways,
+    behavior: Behavior,
     http: reqwest::Client,
     backend: Arc<OnceLock<String>>,
     all: Arc<Mutex<Vec<EgressInfo>>>,
     requests: Arc<Mutex<Vec<RoomCompositeEgressRequest>>>,
 }
 
-impl Double {
+impl EgressDouble {
     /// In front of an SFU, with a bucket; gives its address, too.
-    pub async fn start(sfu: &Sfu, bucket: Arc<AmazonS3>, ways: Ways) -> (Self, String) {
+    pub async fn start(sfu: &Sfu, bucket: Arc<AmazonS3>, behavior: Behavior) -> (Self, String) {
         let sfu = format!("http://127.0.0.1:{}", sfu.port());
         let double = Self {
             bucket,
             sfu,
-            ways,
+            behavior,
             http: client(),
             backend: Arc::default(),
             all: Arc::default(),
@@ -57,7 +57,7 @@ impl Double {
         };
         let routes = axum::Router::new()
             .route("/twirp/livekit.Egress/{method}", post(egress))
-            .fallback(go_on)
+            .fallback(forward)
             .with_state(double.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,7 +66,7 @@ impl Double {
     }
 
     /// Whom it tells.
-    pub fn tell(&self, backend: &str) {
+    pub fn set_backend(&self, backend: &str) {
         self.backend.set(backend.to_owned()).unwrap();
     }
 
@@ -96,17 +96,17 @@ impl Double {
         };
         self.requests.lock().unwrap().push(request);
         all.push(info.clone());
-        tokio::spawn(self.clone().goes_on(all.len() - 1));
+        tokio::spawn(self.clone().run(all.len() - 1));
         info
     }
 
     /// What becomes of an egress.
-    async fn goes_on(self, index: usize) {
-        self.tell_of(index, "egress_started").await;
-        if self.ways.stays_starting {
+    async fn run(self, index: usize) {
+        self.post_webhook(index, "egress_started").await;
+        if self.behavior.stays_starting {
             return;
         }
-        let fails = index < self.ways.failures;
+        let fails = index < self.behavior.failures;
         let status = if fails { EgressStatus::EgressFailed } else { EgressStatus::EgressActive };
         {
             let mut all = self.all.lock().unwrap();
@@ -116,7 +116,7 @@ impl Double {
             }
             all[index].set_status(status);
         }
-        self.tell_of(index, if fails { "egress_ended" } else { "egress_updated" }).await;
+        self.post_webhook(index, if fails { "egress_ended" } else { "egress_updated" }).await;
     }
 
     fn stop_egress(&self, id: &str) -> Option<EgressInfo> {
@@ -126,12 +126,12 @@ impl Double {
             return None;
         }
         all[index].set_status(EgressStatus::EgressEnding);
-        tokio::spawn(self.clone().ends(index));
+        tokio::spawn(self.clone().finish(index));
         Some(all[index].clone())
     }
 
-    async fn ends(self, index: usize) {
-        self.tell_of(index, "egress_updated").await;
+    async fn finish(self, index: usize) {
+        self.post_webhook(index, "egress_updated").await;
         let key = self.all.lock().unwrap()[index].file_results[0].filename.clone();
         let object = Self::object(index);
         let size = object.len().try_into().unwrap();
@@ -141,11 +141,11 @@ impl Double {
             all[index].set_status(EgressStatus::EgressComplete);
             (all[index].file_results[0].size, all[index].file_results[0].duration) = (size, 2_500_000_000);
         }
-        self.tell_of(index, "egress_ended").await;
+        self.post_webhook(index, "egress_ended").await;
     }
 
-    async fn tell_of(&self, index: usize, event: &str) {
-        let Some(backend) = self.backend.get().filter(|_| self.ways.tells) else { return };
+    async fn post_webhook(&self, index: usize, event: &str) {
+        let Some(backend) = self.backend.get().filter(|_| self.behavior.sends_webhooks) else { return };
         let info = self.all.lock().unwrap()[index].clone();
         let id = format!("{}-{event}-{}", info.egress_id, info.status().as_str_name());
         let event = WebhookEvent { event: event.to_owned(), id, egress_info: Some(info), ..WebhookEvent::default() };
@@ -155,7 +155,12 @@ impl Double {
     }
 }
 
-async fn egress(State(double): State<Double>, Path(method): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn egress(
+    State(double): State<EgressDouble>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     assert!(headers[header::AUTHORIZATION].to_str().unwrap().starts_with("Bearer "));
     let answer = match method.as_str() {
         "StartRoomCompositeEgress" => Some(double.start_egress(Message::decode(body).unwrap()).encode_to_vec()),
@@ -181,7 +186,7 @@ async fn egress(State(double): State<Double>, Path(method): Path<String>, header
     }
 }
 
-async fn go_on(State(double): State<Double>, request: Request) -> Response {
+async fn forward(State(double): State<EgressDouble>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let mut headers = parts.headers;

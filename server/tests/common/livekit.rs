@@ -16,7 +16,7 @@ pub fn external_at(url: LiveKitUrl, config: Config) -> Config {
 }
 
 /// Sends an event as LiveKit would, signed with `secret`.
-pub async fn tell(backend: &Backend, event: &Value, secret: &str) -> (StatusCode, Value) {
+pub async fn send_webhook(backend: &Backend, event: &Value, secret: &str) -> (StatusCode, Value) {
     send(&backend.http, &backend.url(""), event, secret).await
 }
 

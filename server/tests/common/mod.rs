@@ -4,13 +4,13 @@
 pub mod bucket;
 pub mod disk;
 pub mod egress;
-pub mod gate;
 pub mod livekit;
 pub mod postgres;
 mod program;
 pub mod recording;
 pub mod signal;
 pub mod sockets;
+pub mod tcp_proxy;
 
 use std::future::Future;
 

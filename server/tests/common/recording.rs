@@ -107,12 +107,12 @@ pub async fn newest_recording(
 }
 
 /// Waits until somebody in the room has heard this of the recording.
-pub async fn heard(person: &Peer, what: &str, is_right: impl Fn(&Value) -> bool) -> Value {
-    told(person, what, |metadata| is_right(&metadata["recording"])).await["recording"].clone()
+pub async fn wait_for_announcement(person: &Peer, what: &str, is_right: impl Fn(&Value) -> bool) -> Value {
+    wait_for_metadata(person, what, |metadata| is_right(&metadata["recording"])).await["recording"].clone()
 }
 
 /// Waits until the room's metadata says this to somebody in it.
-pub async fn told(person: &Peer, what: &str, is_right: impl Fn(&Value) -> bool) -> Value {
+pub async fn wait_for_metadata(person: &Peer, what: &str, is_right: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     loop {
         let metadata = serde_json::from_str::<Value>(&person.room.metadata()).unwrap_or_default();
@@ -124,7 +124,7 @@ pub async fn told(person: &Peer, what: &str, is_right: impl Fn(&Value) -> bool) 
     }
 }
 
-pub fn lasts(recording: &Value, seconds: f64) -> bool {
+pub fn has_duration(recording: &Value, seconds: f64) -> bool {
     recording["state"] == "recording" && recording["durationSeconds"].as_f64().is_some_and(|length| length >= seconds)
 }
 
@@ -134,12 +134,12 @@ pub fn local(folder: &Path) -> RecordingConfig {
 }
 
 /// Everything below a folder that is a recording.
-pub fn films(folder: &Path) -> Vec<PathBuf> {
+pub fn recording_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            found.extend(films(&path));
+            found.extend(recording_files(&path));
         } else if path.extension().is_some_and(|kind| kind == "mp4" || kind == "mkv") {
             found.push(path);
         }

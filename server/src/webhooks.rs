@@ -13,7 +13,7 @@ use crate::store::{Delivery, Store};
 
 /// Webhook of the integrator.
 #[derive(Clone, Debug)]
-pub struct OutgoingConfig {
+pub struct WebhookConfig {
     /// URL of the integrator.
     pub url: Url,
     /// Secret for signatures, shared with the integrator.
@@ -25,26 +25,26 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Time in milliseconds for which a server reserves an event. Longer than a delivery takes.
 const LEASE: i64 = 30_000;
 /// Interval for polling the outbox.
-const EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Maximum number of attempts. Delays start at 2 s and grow fourfold, so ten attempts take about ten hours.
-const ATTEMPTS: u32 = 10;
-const LONGEST_PAUSE: i64 = 4 * 60 * 60 * 1000;
+const MAX_ATTEMPTS: u32 = 10;
+const MAX_RETRY_DELAY: i64 = 4 * 60 * 60 * 1000;
 
 /// Delivers events until the server shuts down.
-pub async fn deliver(store: Store, config: OutgoingConfig, mut ended: watch::Receiver<bool>) {
+pub async fn deliver(store: Store, config: WebhookConfig, mut ended: watch::Receiver<bool>) {
     let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
     let client = match client {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "creating the webhook client failed"),
     };
     loop {
-        let delivery = store.take_delivery(LEASE).await.unwrap_or_else(|error| {
+        let delivery = store.reserve_delivery(LEASE).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "reading the outbox failed");
             None
         });
         let Some(delivery) = delivery else {
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => continue,
+                () = tokio::time::sleep(POLL_INTERVAL) => continue,
                 // A closed channel means that the server was dropped.
                 _ = ended.wait_for(|end| *end) => return,
             }
@@ -58,25 +58,25 @@ pub async fn deliver(store: Store, config: OutgoingConfig, mut ended: watch::Rec
 async fn attempt(
     store: &Store,
     client: &reqwest::Client,
-    config: &OutgoingConfig,
+    config: &WebhookConfig,
     delivery: &Delivery,
 ) -> sqlx::Result<()> {
     let signature = sign(&config.secret, Timestamp::now().as_millis() / 1000, &delivery.body);
     let request = client.post(config.url.clone()).header(CONTENT_TYPE, "application/json");
     let sent = request.header("autamedica-signature", signature).body(delivery.body.clone()).send().await;
     match sent.and_then(reqwest::Response::error_for_status) {
-        Ok(_) => return store.delivered(&delivery.id).await,
+        Ok(_) => return store.mark_delivered(&delivery.id).await,
         // The URL is omitted because it may contain a secret of the integrator.
         Err(error) => {
             tracing::warn!(error = %error.without_url(), attempt = delivery.attempts, "delivering an event failed")
         }
     }
-    if delivery.attempts >= ATTEMPTS {
+    if delivery.attempts >= MAX_ATTEMPTS {
         tracing::error!(event = delivery.id, "event dropped after the last attempt");
-        return store.delivered(&delivery.id).await;
+        return store.mark_delivered(&delivery.id).await;
     }
-    let pause = (2000 * 4_i64.saturating_pow(delivery.attempts.saturating_sub(1))).min(LONGEST_PAUSE);
-    store.retry_delivery(&delivery.id, Timestamp::from_millis(Timestamp::now().as_millis() + pause)).await
+    let delay = (2000 * 4_i64.saturating_pow(delivery.attempts.saturating_sub(1))).min(MAX_RETRY_DELAY);
+    store.schedule_retry(&delivery.id, Timestamp::from_millis(Timestamp::now().as_millis() + delay)).await
 }
 
 /// Returns `t=SECONDS,v1=HEX`: the HMAC-SHA256 of the seconds, a full stop and the body.

@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 
-use super::consultations::{find, not_over};
-use crate::caller::{Caller, Participant, Permission, Who};
+use super::consultations::{check_not_over, find};
+use crate::caller::{Caller, Identity, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::PathId;
-use crate::follow;
+use crate::presence_sync;
 use crate::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -27,15 +27,15 @@ pub(super) async fn key(
     PathId(id): PathId,
     caller: Caller,
 ) -> Result<Json<Success<ConsultationKey>>> {
-    let role = match &caller.who {
-        Who::Participant(someone) if someone.consultation == id => Some(someone.role),
+    let role = match &caller.identity {
+        Identity::Participant(participant) if participant.consultation == id => Some(participant.role),
         _ => None,
     };
     if !matches!(role, Some(Role::Patient | Role::Observer)) {
-        caller.must(&state, Permission::Direct(&id)).await?;
+        caller.require(&state, Permission::ControlCall(&id)).await?;
     }
     let stored = find(&state, &id).await?;
-    not_over(&stored)?;
+    check_not_over(&stored)?;
     if role == Some(Role::Patient) && !stored.is_admitted() {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor hasn't let you in yet"));
     }
@@ -58,6 +58,6 @@ pub(super) async fn presence(
         return Err(Error::refused(ErrorCode::Forbidden, "this token is for another consultation"));
     }
     let stored = find(&state, &id).await?;
-    let present = follow::is_present(&state, &stored, caller.user.as_str()).await?;
+    let present = presence_sync::is_present(&state, &stored, caller.user.as_str()).await?;
     Ok(Json(Success::new(Presence { present })))
 }

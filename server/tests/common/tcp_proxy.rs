@@ -9,24 +9,24 @@ use tokio::sync::watch;
 
 /// How the way is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum ProxyState {
     /// Everything passes.
     Open,
     /// What comes is taken, and goes no further: a network that swallows packets.
-    Stuck,
+    Stalled,
     /// Connections break, and new ones come to nothing: a server that is gone.
-    Shut,
+    Closed,
 }
 
 /// A listening port that leads to another.
-pub struct Gate {
+pub struct TcpProxy {
     address: SocketAddr,
-    inside: Arc<Inside>,
+    shared: Arc<Shared>,
 }
 
-struct Inside {
+struct Shared {
     port: u16,
-    way: watch::Sender<Way>,
+    state: watch::Sender<ProxyState>,
     sent: Mutex<Sent>,
 }
 
@@ -34,80 +34,80 @@ struct Inside {
 struct Sent {
     bytes: u64,
     /// How the way becomes when it is so much.
-    change: Option<(u64, Way)>,
+    change: Option<(u64, ProxyState)>,
 }
 
-impl Gate {
+impl TcpProxy {
     /// One to a port of this machine.
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (way, _) = watch::channel(Way::Open);
-        let inside = Arc::new(Inside { port, way, sent: Mutex::default() });
-        let accepting = inside.clone();
+        let (state, _) = watch::channel(ProxyState::Open);
+        let shared = Arc::new(Shared { port, state, sent: Mutex::default() });
+        let accepting = shared.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(pass(client, accepting.clone()));
             }
         });
-        Self { address, inside }
+        Self { address, shared }
     }
 
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    pub fn set(&self, way: Way) {
-        self.inside.way.send_replace(way);
+    pub fn set(&self, state: ProxyState) {
+        self.shared.state.send_replace(state);
     }
 
     /// Makes it so as soon as clients have sent this much.
-    pub fn set_after(&self, bytes: u64, way: Way) {
-        self.inside.sent.lock().unwrap().change = Some((bytes, way));
+    pub fn set_after(&self, bytes: u64, state: ProxyState) {
+        self.shared.sent.lock().unwrap().change = Some((bytes, state));
     }
 
     /// Waits until it is so.
-    pub async fn until(&self, wanted: Way) {
-        super::soon("the way", self.inside.way.subscribe().wait_for(|way| *way == wanted)).await.unwrap();
+    pub async fn wait_for_state(&self, wanted: ProxyState) {
+        super::soon("the way", self.shared.state.subscribe().wait_for(|state| *state == wanted)).await.unwrap();
     }
 
     /// Bytes that clients have sent through it.
     pub fn sent(&self) -> u64 {
-        self.inside.sent.lock().unwrap().bytes
+        self.shared.sent.lock().unwrap().bytes
     }
 }
 
-impl Inside {
+impl Shared {
     fn count(&self, bytes: usize) {
         let mut sent = self.sent.lock().unwrap();
         sent.bytes += bytes as u64;
-        if let Some((limit, way)) = sent.change
+        if let Some((limit, state)) = sent.change
             && sent.bytes >= limit
         {
             sent.change = None;
-            self.way.send_replace(way);
+            self.state.send_replace(state);
         }
     }
 }
 
-async fn pass(mut client: TcpStream, inside: Arc<Inside>) {
-    let mut way = inside.way.subscribe();
-    if *way.borrow() == Way::Shut {
+async fn pass(mut client: TcpStream, shared: Arc<Shared>) {
+    let mut state = shared.state.subscribe();
+    if *state.borrow() == ProxyState::Closed {
         return;
     }
-    let Ok(mut server) = TcpStream::connect(("127.0.0.1", inside.port)).await else { return };
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", shared.port)).await else { return };
     let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
-        let now = *way.borrow_and_update();
-        if now == Way::Shut {
+        let now = *state.borrow_and_update();
+        if now == ProxyState::Closed {
             return;
         }
-        let passes = now == Way::Open;
+        let passes = now == ProxyState::Open;
         let goes_on = tokio::select! {
-            changed = way.changed() => changed.is_ok(),
+            changed = state.changed() => changed.is_ok(),
             read = client.read(&mut up), if passes => match read {
                 Ok(length) if length > 0 => {
-                    inside.count(length);
+                    shared.count(length);
                     server.write_all(&up[..length]).await.is_ok()
                 }
                 _ => false,

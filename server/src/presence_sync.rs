@@ -16,26 +16,26 @@ use crate::sfu::is_check_room;
 use crate::signaling;
 use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
-use crate::token::{self, May, RECORDER};
+use crate::token::{self, Grant, RECORDER_PREFIX};
 
 /// Interval of the reconciler.
-const EVERY: Duration = Duration::from_secs(5);
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 /// Time without a room after which the consultation counts as ended. A restarted SFU has lost its rooms, and clients
 /// rejoin within seconds.
-const GONE_FOR: i64 = 30_000;
+const MISSING_ROOM_TIMEOUT: i64 = 30_000;
 /// Time during which rooms of finished consultations are closed again. Longer than any token's validity.
-const OVER_FOR: i64 = 3 * 60 * 60_000;
+const CLOSE_AGAIN_PERIOD: i64 = 3 * 60 * 60_000;
 /// Maximum lifetime of a network check's room. Its tokens are valid for two minutes, and a check takes seconds.
-const CHECK_LASTS: i64 = 5 * 60_000;
+const MAX_CHECK_AGE: i64 = 5 * 60_000;
 
 /// Processes a webhook event of LiveKit. Idempotent.
 ///
 /// # Errors
 /// [`Error::Database`](crate::error::Error::Database) or [`Error::Sfu`](crate::error::Error::Sfu). LiveKit then sends
 /// the event again.
-pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
+pub async fn process_webhook(state: &AppState, event: &WebhookEvent) -> Result<()> {
     if let Some(egress) = &event.egress_info {
-        recording::take_in_egress(state, egress).await?;
+        recording::process_egress(state, egress).await?;
         if let Some(recordings) = &state.recordings {
             recordings.changed();
         }
@@ -50,16 +50,16 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
     let at = Timestamp::from_millis(event.created_at.saturating_mul(1000));
     match (event.event.as_str(), &event.participant) {
         ("participant_joined", Some(participant)) => {
-            if is_welcome(state, &stored, room, participant).await? {
+            if enforce_admission(state, &stored, room, participant).await? {
                 if stored.is_left() && is_open(state, room).await? {
-                    state.store.opened_room(&id, &room.sid).await?;
+                    state.store.record_room_opened(&id, &room.sid).await?;
                 }
-                state.store.joined(&id, &stay(&room.sid, participant)).await?;
+                state.store.record_joined(&id, &stay(&room.sid, participant)).await?;
             }
             Ok(())
         }
         ("participant_left" | "participant_connection_aborted", Some(participant)) => {
-            state.store.left(&id, &stay(&room.sid, participant), at).await?;
+            state.store.record_left(&id, &stay(&room.sid, participant), at).await?;
             Ok(())
         }
         ("room_started", _) if stored.is_over() => {
@@ -71,11 +71,11 @@ pub async fn event(state: &AppState, event: &WebhookEvent) -> Result<()> {
         ("room_started", _) => {
             // The event can arrive after the room's end, so the current state is queried.
             if is_open(state, room).await? {
-                state.store.opened_room(&id, &room.sid).await?;
+                state.store.record_room_opened(&id, &room.sid).await?;
             }
             Ok(())
         }
-        ("room_finished", _) => Ok(state.store.room_closed(&id, &room.sid, at).await?),
+        ("room_finished", _) => Ok(state.store.record_room_closed(&id, &room.sid, at).await?),
         _ => Ok(()),
     }
 }
@@ -88,7 +88,7 @@ async fn is_open(state: &AppState, room: &Room) -> Result<bool> {
 /// Returns `true` for a recorder: ours or LiveKit's egress. Recorders don't count as participants and don't need to
 /// consent.
 fn is_recorder(participant: &ParticipantInfo) -> bool {
-    participant.identity.starts_with(RECORDER) || participant.kind() == participant_info::Kind::Egress
+    participant.identity.starts_with(RECORDER_PREFIX) || participant.kind() == participant_info::Kind::Egress
 }
 
 /// Returns `true` for a participant's second connection: the SFU accepts each token once more, as `identity#anything`,
@@ -98,7 +98,7 @@ pub fn is_second_connection(identity: &str) -> bool {
 }
 
 /// Checks a participant of a room. Removes those who may not be in it, and corrects the permissions of the others.
-async fn is_welcome(
+async fn enforce_admission(
     state: &AppState,
     stored: &StoredConsultation,
     room: &Room,
@@ -110,7 +110,7 @@ async fn is_welcome(
     }
     if !stored.is_open_to(&participant.identity) && !is_open_now(state, stored, &participant.identity).await? {
         tracing::info!(consultation = %stored.id, "removing a participant: the consultation has ended");
-        send_out(state, room, participant).await?;
+        remove_session(state, room, participant).await?;
         return Ok(false);
     }
     if is_second_connection(&participant.identity) {
@@ -118,9 +118,9 @@ async fn is_welcome(
         state.sfu.remove(&room.name, &participant.identity).await?;
         return Ok(false);
     }
-    if !has_good_token(state, stored, room, participant).await? {
+    if !has_valid_token(state, stored, room, participant).await? {
         tracing::info!(consultation = %stored.id, "removing a participant with a revoked token");
-        send_out(state, room, participant).await?;
+        remove_session(state, room, participant).await?;
         return Ok(false);
     }
     // Grants of a token issued before an admission or removal are outdated.
@@ -141,7 +141,7 @@ async fn is_open_now(state: &AppState, stored: &StoredConsultation, identity: &s
 
 /// Returns `true` if the participant's token is valid. Participants who were in the room when the links were renewed
 /// may stay; they get the new generation, with which the SFU refreshes their token.
-async fn has_good_token(
+async fn has_valid_token(
     state: &AppState,
     stored: &StoredConsultation,
     room: &Room,
@@ -151,8 +151,8 @@ async fn has_good_token(
     if standing.accepts(token::generation(&participant.attributes)) {
         return Ok(true);
     }
-    let moved_on = state.store.stay_generation(&participant.sid).await?;
-    if !moved_on.is_some_and(|generation| standing.accepts(generation)) {
+    let session_generation = state.store.session_generation(&participant.sid).await?;
+    if !session_generation.is_some_and(|generation| standing.accepts(generation)) {
         return Ok(false);
     }
     state.sfu.set_generation(&room.name, &participant.identity, standing.generation).await?;
@@ -160,7 +160,7 @@ async fn has_good_token(
 }
 
 /// Removes this session of a participant, but not a later one of the same identity, which may belong to somebody else.
-async fn send_out(state: &AppState, room: &Room, participant: &ParticipantInfo) -> Result<()> {
+async fn remove_session(state: &AppState, room: &Room, participant: &ParticipantInfo) -> Result<()> {
     let now = state.sfu.participant(&room.name, &participant.identity).await?;
     if now.is_some_and(|now| now.sid == participant.sid) {
         state.sfu.remove(&room.name, &participant.identity).await?;
@@ -183,18 +183,18 @@ pub async fn is_present(state: &AppState, stored: &StoredConsultation, identity:
     if participant.state() == participant_info::State::Disconnected {
         return Ok(false);
     }
-    is_welcome(state, stored, &room, &participant).await
+    enforce_admission(state, stored, &room, &participant).await
 }
 
 /// Reconciles one consultation's room at once, after a change that concerns its participants. Errors are only logged,
 /// because the reconciler repeats this within seconds.
-pub async fn compare_now(state: &AppState, id: &Id) {
-    let compare = async {
+pub async fn reconcile_now(state: &AppState, id: &Id) {
+    let reconcile = async {
         let Some(room) = state.sfu.open_rooms(vec![room_name(id)]).await?.pop() else { return Ok(()) };
-        let noted = state.store.present(id).await?;
-        compare_room(state, &room, id, &noted).await
+        let recorded = state.store.present(id).await?;
+        reconcile_room(state, &room, id, &recorded).await
     };
-    if let Err(error) = compare.await {
+    if let Err(error) = reconcile.await {
         tracing::warn!(%error, consultation = %id, "reconciling a room failed");
     }
 }
@@ -212,21 +212,21 @@ async fn permit_observer(
     }
     let Some(observer) = state.store.observer(&stored.id, identity).await? else { return Ok(()) };
     if participant.permission.as_ref().is_some_and(|has| has.can_publish != observer.publishes) {
-        state.sfu.permit(&room.name, identity, May::observe(observer.publishes)).await?;
+        state.sfu.permit(&room.name, identity, Grant::observer(observer.publishes)).await?;
     }
     Ok(())
 }
 
 /// Updates the patient's permissions until they match the database, because the doctor may admit the patient meanwhile.
-async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultation, mut has: bool) -> Result<()> {
+async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultation, mut admitted: bool) -> Result<()> {
     loop {
         let Some(now) = state.store.consultation(&stored.id).await?.filter(|now| !now.is_over()) else { return Ok(()) };
-        if now.is_admitted() == has {
+        if now.is_admitted() == admitted {
             return Ok(());
         }
-        has = now.is_admitted();
-        let may = May::once(has, Role::Patient);
-        state.sfu.permit(&room.name, stored.patient_id.as_str(), may).await?;
+        admitted = now.is_admitted();
+        let grant = Grant::admitted_if(admitted, Role::Patient);
+        state.sfu.permit(&room.name, stored.patient_id.as_str(), grant).await?;
     }
 }
 
@@ -244,39 +244,40 @@ fn stay(room_sid: &str, participant: &ParticipantInfo) -> Stay {
 pub async fn reconcile(state: AppState, mut ended: watch::Receiver<bool>) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(RECONCILE_INTERVAL) => {}
             // A closed channel means that the server was dropped.
             _ = ended.wait_for(|end| *end) => return,
         }
-        if let Err(error) = compare(&state).await {
+        if let Err(error) = reconcile_all(&state).await {
             tracing::debug!(%error, "reconciling failed; retrying");
         }
     }
 }
 
 /// Reconciles the database with the state of the SFU. A failure of one room doesn't affect the others.
-async fn compare(state: &AppState) -> Result<()> {
+async fn reconcile_all(state: &AppState) -> Result<()> {
     // The database is read first: a stored participant who isn't at the SFU afterwards has left.
     let open = state.store.open_consultations().await?;
-    let mut noted: HashMap<Id, Vec<Stay>> = HashMap::new();
+    let mut recorded: HashMap<Id, Vec<Stay>> = HashMap::new();
     for (id, stay) in state.store.all_present().await? {
-        noted.entry(id).or_default().push(stay);
+        recorded.entry(id).or_default().push(stay);
     }
-    let (direct, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|stored| stored.transport == Transport::P2p);
-    for stored in &direct {
-        signaling::note_presence(state, stored, noted_in(&noted, &stored.id)).await?;
+    let (peer_to_peer, open): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|stored| stored.transport == Transport::P2p);
+    for stored in &peer_to_peer {
+        signaling::note_presence(state, stored, sessions_in(&recorded, &stored.id)).await?;
     }
     let rooms = state.sfu.open_rooms(Vec::new()).await?;
     state.health.set_rooms(rooms.iter().filter(|room| consultation_of(&room.name).is_some()).count());
     // No token is valid for longer, so older rooms aren't reopened.
-    let since = Timestamp::from_millis(Timestamp::now().as_millis() - OVER_FOR);
+    let since = Timestamp::from_millis(Timestamp::now().as_millis() - CLOSE_AGAIN_PERIOD);
     let over = state.store.over_since(since).await?;
     for room in &rooms {
         let done = match consultation_of(&room.name) {
             // Closed even if empty, because the SFU doesn't count participants who are still connecting.
             Some(id) if over.contains(&id) => state.sfu.close_room(&room.name).await.map(drop).map_err(Into::into),
-            Some(id) => compare_room(state, room, &id, noted_in(&noted, &id)).await,
-            None => close_old_check(state, room).await,
+            Some(id) => reconcile_room(state, room, &id, sessions_in(&recorded, &id)).await,
+            None => close_expired_check(state, room).await,
         };
         if let Err(error) = done {
             tracing::warn!(%error, room = room.name, "reconciling a room failed");
@@ -287,20 +288,20 @@ async fn compare(state: &AppState) -> Result<()> {
         if is_open {
             continue;
         }
-        if let Err(error) = room_is_gone(state, stored, noted_in(&noted, &stored.id)).await {
+        if let Err(error) = end_missing_room(state, stored, sessions_in(&recorded, &stored.id)).await {
             tracing::warn!(%error, consultation = %stored.id, "storing the end of a room failed");
         }
     }
     Ok(())
 }
 
-fn noted_in<'a>(noted: &'a HashMap<Id, Vec<Stay>>, id: &Id) -> &'a [Stay] {
-    noted.get(id).map(Vec::as_slice).unwrap_or_default()
+fn sessions_in<'a>(recorded: &'a HashMap<Id, Vec<Stay>>, id: &Id) -> &'a [Stay] {
+    recorded.get(id).map(Vec::as_slice).unwrap_or_default()
 }
 
-async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) -> Result<()> {
+async fn reconcile_room(state: &AppState, room: &Room, id: &Id, recorded: &[Stay]) -> Result<()> {
     // The SFU closes empty rooms.
-    if room.num_participants == 0 && noted.is_empty() {
+    if room.num_participants == 0 && recorded.is_empty() {
         return Ok(());
     }
     let Some(stored) = state.store.consultation(id).await? else { return Ok(()) };
@@ -308,47 +309,47 @@ async fn compare_room(state: &AppState, room: &Room, id: &Id, noted: &[Stay]) ->
         state.sfu.close_room(&room.name).await?;
         return Ok(());
     }
-    let asked_at = Timestamp::now();
-    let mut there = state.sfu.participants(&room.name).await?;
-    there.retain(|participant| {
+    let queried_at = Timestamp::now();
+    let mut present = state.sfu.participants(&room.name).await?;
+    present.retain(|participant| {
         participant.state() != participant_info::State::Disconnected && !is_recorder(participant)
     });
     // The doctor comes first, because their presence reopens an ended consultation for the others.
-    there.sort_by_key(|participant| participant.identity != stored.doctor_id.as_str());
-    let has_doctor = there.first().is_some_and(|first| first.identity == stored.doctor_id.as_str());
+    present.sort_by_key(|participant| participant.identity != stored.doctor_id.as_str());
+    let has_doctor = present.first().is_some_and(|first| first.identity == stored.doctor_id.as_str());
     if stored.room_sid.as_deref() != Some(&room.sid) && (has_doctor || !stored.is_left()) {
-        state.store.opened_room(id, &room.sid).await?;
+        state.store.record_room_opened(id, &room.sid).await?;
     }
-    for participant in &there {
-        if is_welcome(state, &stored, room, participant).await? {
-            state.store.seen(id, &stay(&room.sid, participant), asked_at).await?;
+    for participant in &present {
+        if enforce_admission(state, &stored, room, participant).await? {
+            state.store.record_present(id, &stay(&room.sid, participant), queried_at).await?;
         }
     }
-    for gone in noted.iter().filter(|stay| there.iter().all(|info| info.sid != stay.participant_sid)) {
-        state.store.left(id, gone, Timestamp::now()).await?;
+    for absent in recorded.iter().filter(|stay| present.iter().all(|info| info.sid != stay.participant_sid)) {
+        state.store.record_left(id, absent, Timestamp::now()).await?;
     }
     // The remaining participants have valid tokens by now, with which they can fetch the key.
     announce_key(state, &stored, room).await
 }
 
-async fn room_is_gone(state: &AppState, stored: &StoredConsultation, noted: &[Stay]) -> Result<()> {
+async fn end_missing_room(state: &AppState, stored: &StoredConsultation, recorded: &[Stay]) -> Result<()> {
     let now = Timestamp::now();
-    for stay in noted {
-        state.store.left(&stored.id, stay, now).await?;
+    for stay in recorded {
+        state.store.record_left(&stored.id, stay, now).await?;
     }
     let last_left = state.store.last_left(&stored.id).await?;
     if let (Some(room_sid), Some(left)) = (&stored.room_sid, last_left)
-        && now.as_millis() - left.as_millis() > GONE_FOR
+        && now.as_millis() - left.as_millis() > MISSING_ROOM_TIMEOUT
     {
-        state.store.room_closed(&stored.id, room_sid, now).await?;
+        state.store.record_room_closed(&stored.id, room_sid, now).await?;
     }
     Ok(())
 }
 
 /// Closes a network check's room that is older than a check takes.
-async fn close_old_check(state: &AppState, room: &Room) -> Result<()> {
+async fn close_expired_check(state: &AppState, room: &Room) -> Result<()> {
     let age = Timestamp::now().as_millis() - room.creation_time.saturating_mul(1000);
-    if is_check_room(&room.name) && age > CHECK_LASTS {
+    if is_check_room(&room.name) && age > MAX_CHECK_AGE {
         state.sfu.close_room(&room.name).await?;
     }
     Ok(())

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use autamedica_api::{RecordingState, Timestamp};
 
-use super::bucket::{Bucket, LINK_LASTS, Progress, Upload};
+use super::bucket::{Bucket, LINK_VALIDITY, Progress, Upload};
 use super::files;
-use super::recordings::{Means, Recordings};
+use super::recordings::{BackendKind, Recordings};
 use super::storage::{Storage, remove};
 use super::storage_error::StorageError;
 use crate::error::{Error, Result};
@@ -14,14 +14,14 @@ use crate::state::AppState;
 use crate::store::{Event, PartState, StoredPart, StoredRecording};
 
 /// Returns the start time of a part for its name.
-fn begun(part: &StoredPart, recording: &StoredRecording) -> Timestamp {
+fn start_time(part: &StoredPart, recording: &StoredRecording) -> Timestamp {
     part.started_at.or(recording.started_at).unwrap_or(recording.requested_at)
 }
 
 /// Returns the name of a part in the storage: `consultations/ID-20261124T150000Z.mp4`.
 pub fn key(part: &StoredPart, recording: &StoredRecording) -> String {
-    let begun = begun(part, recording).as_millis();
-    let time = jiff::Timestamp::from_millisecond(begun).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
+    let started_at = start_time(part, recording).as_millis();
+    let time = jiff::Timestamp::from_millisecond(started_at).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
     let kind = part.file.as_deref().and_then(|file| file.rsplit('.').next()).unwrap_or("mp4");
     // Parts without a start time share the recording's, so they need a number.
     let number = if part.started_at.is_none() && part.number > 1 { format!("-{}", part.number) } else { String::new() };
@@ -47,14 +47,14 @@ pub async fn store(
         };
         if let Err(error) = stored {
             tracing::warn!(recording = recording.id, %error, cause = ?error, "storing a recording failed; retrying");
-            state.store.storage_problem(&recording.id, Some(error.name())).await?;
+            state.store.set_storage_problem(&recording.id, Some(error.name())).await?;
             return Ok(Err(error));
         }
     }
-    state.store.storage_problem(&recording.id, None).await?;
+    state.store.set_storage_problem(&recording.id, None).await?;
     let has_file = state.store.parts(&recording.id).await?.iter().any(StoredPart::has_file);
     let end = if !has_file { RecordingState::Failed } else { RecordingState::Ready };
-    state.store.move_recording(&recording.id, &[RecordingState::Storing], end).await?;
+    state.store.transition_recording(&recording.id, &[RecordingState::Storing], end).await?;
     Ok(Ok(()))
 }
 
@@ -69,23 +69,23 @@ async fn store_part(
     let upload = part.upload.as_deref().and_then(|text| serde_json::from_str::<Upload>(text).ok());
     let progress = Progress { store: state.store.clone(), part: part.clone() };
     let sha256 = part.sha256.clone().unwrap_or_default();
-    match recordings.storage.keep(&key, Path::new(&file), &sha256, upload, &progress).await {
-        Ok(kept) => {
+    match recordings.storage.store(&key, Path::new(&file), &sha256, upload, &progress).await {
+        Ok(stored) => {
             part.state = PartState::Stored;
             (part.location, part.encryption, part.upload, part.file) =
-                (Some(kept.location), kept.encryption, None, Some(key));
+                (Some(stored.location), stored.encryption, None, Some(key));
             state.store.update_part(&part).await?;
         }
         Err(StorageError::Disk(error))
             if error.kind() == std::io::ErrorKind::NotFound && !Path::new(&file).exists() =>
         {
             tracing::error!(recording = recording.id, part = part.number, "part of a recording is missing");
-            state.store.recording_problem(&recording.id, Some("part-missing")).await?;
-            return Ok(Ok(state.store.update_part(&part.gone()).await?));
+            state.store.set_recording_problem(&recording.id, Some("part-missing")).await?;
+            return Ok(Ok(state.store.update_part(&part.without_file()).await?));
         }
         Err(error) => {
             // An interrupted upload continues.
-            if error.is_from_the_start() {
+            if error.must_restart_upload() {
                 state.store.update_part(&StoredPart { upload: None, ..part }).await?;
             }
             return Ok(Err(error));
@@ -109,9 +109,9 @@ async fn check_egress(
     mut part: StoredPart,
 ) -> Result<std::result::Result<(), StorageError>> {
     let key = part.file.clone().unwrap_or_default();
-    let looked = async {
+    let check = async {
         let encryption = bucket.encryption(&key).await?;
-        let (bytes, sha256) = bucket.content(&key).await?;
+        let (bytes, sha256) = bucket.size_and_hash(&key).await?;
         // The size is unknown for lost egresses.
         if part.bytes != 0 && part.bytes != bytes {
             Err(StorageError::Differs)
@@ -119,12 +119,12 @@ async fn check_egress(
             Ok((encryption, bytes, sha256))
         }
     };
-    let (encryption, bytes, sha256) = match looked.await {
+    let (encryption, bytes, sha256) = match check.await {
         Ok(found) => found,
         Err(StorageError::Missing) => {
             tracing::error!(recording = part.recording, part = part.number, "part of a recording is missing");
-            state.store.recording_problem(&part.recording, Some("part-missing")).await?;
-            return Ok(Ok(state.store.forget_part(&part.recording, part.number).await?));
+            state.store.set_recording_problem(&part.recording, Some("part-missing")).await?;
+            return Ok(Ok(state.store.delete_part(&part.recording, part.number).await?));
         }
         Err(error) => return Ok(Err(error)),
     };
@@ -148,10 +148,10 @@ pub async fn delete(state: &AppState, recordings: &Recordings, recording: &Store
             _ if part.egress.is_some() => recordings.storage.delete(file).await,
             _ => remove(Path::new(file)),
         };
-        deleted.map_err(not_deleted)?;
+        deleted.map_err(deletion_failed)?;
     }
-    delete_left(recordings, &recording.id)?;
-    state.store.recording_deleted(recording, by).await?;
+    delete_local_files(recordings, &recording.id)?;
+    state.store.mark_recording_deleted(recording, by).await?;
     for part in state.store.parts(&recording.id).await?.into_iter().filter(StoredPart::has_file) {
         // The reconciler repeats this after a failure.
         state.store.update_part(&StoredPart { state: PartState::Gone, ..part }).await?;
@@ -160,10 +160,10 @@ pub async fn delete(state: &AppState, recordings: &Recordings, recording: &Store
 }
 
 /// Deletes a recording's files in the recorders' folder, whether or not the database knows them.
-fn delete_left(recordings: &Recordings, recording: &str) -> Result<()> {
-    let Means::Local { folder, .. } = &recordings.means else { return Ok(()) };
-    for file in files::of(folder, recording).map_err(|error| not_deleted(error.into()))? {
-        remove(&file.path).map_err(not_deleted)?;
+fn delete_local_files(recordings: &Recordings, recording: &str) -> Result<()> {
+    let BackendKind::Local { folder, .. } = &recordings.backend else { return Ok(()) };
+    for file in files::of(folder, recording).map_err(|error| deletion_failed(error.into()))? {
+        remove(&file.path).map_err(deletion_failed)?;
     }
     Ok(())
 }
@@ -173,15 +173,15 @@ fn delete_left(recordings: &Recordings, recording: &str) -> Result<()> {
 /// # Errors
 /// [`Error::Refused`] with `StorageUnavailable` if a file can't be deleted; [`Error::Database`].
 pub async fn discard(state: &AppState, recordings: &Recordings, recording: &StoredRecording) -> Result<()> {
-    delete_left(recordings, &recording.id)?;
+    delete_local_files(recordings, &recording.id)?;
     for part in state.store.parts(&recording.id).await?.into_iter().filter(is_to_discard) {
         // An egress writes directly to the bucket.
         if let (Some(_), Some(file)) = (&part.egress, &part.file) {
-            recordings.storage.delete(file).await.map_err(not_deleted)?;
+            recordings.storage.delete(file).await.map_err(deletion_failed)?;
         }
         let by = Event::ok("server", "recording.discard").consultation(&recording.consultation);
         state.store.audit(by.subject(format!("recording:{}", recording.id))).await?;
-        state.store.update_part(&part.gone()).await?;
+        state.store.update_part(&part.without_file()).await?;
     }
     Ok(())
 }
@@ -196,7 +196,7 @@ fn is_to_discard(part: &StoredPart) -> bool {
     }
 }
 
-fn not_deleted(error: StorageError) -> Error {
+fn deletion_failed(error: StorageError) -> Error {
     tracing::warn!(%error, cause = ?error, "deleting a recording failed");
     Error::refused(
         autamedica_api::ErrorCode::StorageUnavailable,
@@ -206,12 +206,12 @@ fn not_deleted(error: StorageError) -> Error {
 
 /// Returns temporary download URLs for a recording's parts, in their order.
 pub async fn links(state: &AppState, recordings: &Recordings, parts: &[StoredPart]) -> Vec<Option<String>> {
-    let expires = Timestamp::now().as_millis() + i64::try_from(LINK_LASTS.as_millis()).unwrap_or(0);
+    let expires = Timestamp::now().as_millis() + i64::try_from(LINK_VALIDITY.as_millis()).unwrap_or(0);
     let mut links = Vec::new();
     for part in parts.iter() {
         let link = match (&part.file, part.state) {
             // An egress's upload can be downloaded even if it doesn't meet the requirements for storage.
-            (Some(file), state) if state == PartState::Stored || (part.egress.is_some() && !part.is_made()) => {
+            (Some(file), state) if state == PartState::Stored || (part.egress.is_some() && !part.is_in_progress()) => {
                 recordings.storage.link(file).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, "signing a download URL failed");
                     None
@@ -220,8 +220,8 @@ pub async fn links(state: &AppState, recordings: &Recordings, parts: &[StoredPar
             _ => None,
         };
         // The server itself serves local files.
-        let here = link.is_none() && recordings.file(part).is_some();
-        links.push(link.or_else(|| here.then(|| local_link(state, part, expires)).flatten()));
+        let is_local = link.is_none() && recordings.file(part).is_some();
+        links.push(link.or_else(|| is_local.then(|| local_link(state, part, expires)).flatten()));
     }
     links
 }
