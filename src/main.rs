@@ -221,7 +221,7 @@ fn run(cli: Cli, window: Window) -> Result<()> {
         role: setup.role,
         measurements: measurements.clone(),
         video_codec: cli.video_codec,
-        say: cli.say.clone(),
+        initial_message: cli.say.clone(),
         folder: setup.folder.clone(),
         pin: Arc::new(PinLock::load(setup.folder.clone())),
         #[cfg(not(feature = "kiosk"))]

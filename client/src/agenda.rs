@@ -72,7 +72,7 @@ struct Following {
 impl Drop for Following {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.shown.send_modify(|shown| *shown = Arc::new(next(shown, Err(BackendError::BrokeOff))));
+            self.shown.send_modify(|shown| *shown = Arc::new(next(shown, Err(BackendError::TaskFailed))));
             (self.wake)();
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         let day = r#"{"consultationId": "4821", "roomName": "consultation-4821", "patientId": "p", "doctorId": "d",
             "state": "created", "waitingRoom": true, "admitted": false, "e2ee": true, "createdAt": "2026-11-24T12:00:00Z"}"#;
         let known = vec![serde_json::from_str::<ConsultationDetails>(day).unwrap()];
-        let after = next(&Agenda::Known(known.clone()), Err(BackendError::NotOurs));
+        let after = next(&Agenda::Known(known.clone()), Err(BackendError::InvalidResponse));
         assert_eq!(after, Agenda::Unreachable(known.clone()));
         assert_eq!(next(&after, refused(ErrorCode::DatabaseUnavailable)), Agenda::Unreachable(known.clone()));
         let back = ConsultationList { consultations: known.clone(), ..ConsultationList::default() };
@@ -173,6 +173,6 @@ mod tests {
     #[test]
     fn a_key_that_isnt_taken_is_told() {
         assert_eq!(next(&Agenda::Asking, refused(ErrorCode::Unauthorized)), Agenda::Refused);
-        assert_eq!(next(&Agenda::Asking, Err(BackendError::NotOurs)), Agenda::Unreachable(Vec::new()));
+        assert_eq!(next(&Agenda::Asking, Err(BackendError::InvalidResponse)), Agenda::Unreachable(Vec::new()));
     }
 }

@@ -294,19 +294,19 @@ impl App {
                 self.texts = Texts::new(language);
                 self.settings.language = Some(language);
             }
-            Action::Tell(feedback) => {
+            Action::SendFeedback(feedback) => {
                 let wake = self.waker();
                 if let Screen::End(end) = &mut self.screen
                     && let Some(admission) = end.admission()
                 {
-                    end.telling(self.calls.tell(admission, feedback, wake));
+                    end.feedback_sent(self.calls.send_feedback(admission, feedback, wake));
                 }
             }
             Action::FullScreen(on) if !self.kiosk => ctx.send_viewport_cmd(ViewportCommand::Fullscreen(on)),
             Action::FullScreen(_) => {}
             Action::Operator(asked) => self.ask_operator(asked),
             #[cfg(not(feature = "kiosk"))]
-            Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {
+            Action::Settings | Action::CloseSettings | Action::ApplySettings(_) | Action::ForgetRecent => {
                 self.apply_preference(ctx, action);
             }
             #[cfg(not(feature = "kiosk"))]
@@ -315,7 +315,7 @@ impl App {
                 self.screen = Screen::Recordings(RecordingsScreen::new(recordings));
             }
             #[cfg(feature = "kiosk")]
-            Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {}
+            Action::Settings | Action::CloseSettings | Action::ApplySettings(_) | Action::ForgetRecent => {}
             Action::Focus => {
                 ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Focus);
@@ -414,7 +414,7 @@ impl App {
             Screen::Call(ongoing) => {
                 let state = ongoing.call.state();
                 match state.phase {
-                    CallPhase::Joining => ongoing.joining.show(ui, &mut cx, state.joining_again_since),
+                    CallPhase::Joining => ongoing.joining.show(ui, &mut cx, state.first_join_failure),
                     CallPhase::Waiting { since } => waiting::show(ui, &mut cx, &state, since, &mut self.videos),
                     _ => ongoing.screen.show(ui, &mut cx, &state, &mut self.videos),
                 }
@@ -441,7 +441,7 @@ impl eframe::App for App {
         self.fits_screen = self.fits_screen || ui::fit_to_screen(ctx);
         self.close_politely(ctx);
         self.advance();
-        self.tell_unseen(ctx);
+        self.pause_hidden_videos(ctx);
         if self.kiosk {
             self.mind_the_kiosk(ctx);
         }

@@ -40,7 +40,7 @@ pub trait Calls {
     ) -> Box<dyn Check>;
 
     /// Sends feedback about a call to the backend. Answers whether the backend accepted it.
-    fn tell(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool>;
+    fn send_feedback(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool>;
 
     /// Kiosk: counts an attempt at the operator's PIN and checks it. Dropping the answer does not undo the attempt.
     fn operator_pin(&mut self, pin: Secret, wake: Wake) -> Answer<PinAnswer>;

@@ -69,7 +69,7 @@ impl App {
     }
 
     /// Handles a minimised window, which is not drawn: pauses the call's videos or moves them to a floating window.
-    pub(super) fn tell_unseen(&mut self, ctx: &egui::Context) {
+    pub(super) fn pause_hidden_videos(&mut self, ctx: &egui::Context) {
         let Screen::Call(ongoing) = &mut self.screen else { return };
         if !is_minimised(ctx) {
             return;

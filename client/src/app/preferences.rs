@@ -49,7 +49,7 @@ impl App {
                 self.preferences.sheet = Some(SettingsScreen::new(self.calls.list_devices(self.waker())));
             }
             Action::CloseSettings => self.preferences.sheet = None,
-            Action::Change(settings) => self.change(ctx, *settings),
+            Action::ApplySettings(settings) => self.change(ctx, *settings),
             Action::ForgetRecent => {
                 self.recent.clear();
                 self.keep_recent();

@@ -140,7 +140,7 @@ impl CodecPolicy {
     }
 
     /// Starts simulcast when a receiver needs a smaller layer: with several receivers, or one with a poor connection.
-    pub(super) fn look_at_others(&mut self, others: &[ParticipantState], now: Instant) {
+    pub(super) fn observe_receivers(&mut self, others: &[ParticipantState], now: Instant) {
         let mut receivers = others.iter().filter(|other| other.waiting_since.is_none());
         let is_crowd = receivers.clone().count() > 1;
         // A lost participant receives nothing.
@@ -154,7 +154,7 @@ impl CodecPolicy {
     }
 
     /// Takes a sample of the publication's statistics, with the number of frames captured so far.
-    pub(super) fn look_at_encoder(&mut self, layers: &[OutboundRtpStats], pictures: u64) {
+    pub(super) fn observe_encoder(&mut self, layers: &[OutboundRtpStats], pictures: u64) {
         let watch = &mut self.encoder;
         let frames = layers.iter().map(|layer| u64::from(layer.frames_encoded)).sum();
         let (had_pictures, had_frames) = (pictures > watch.pictures, frames > watch.frames);
@@ -185,18 +185,18 @@ impl CodecPolicy {
 
 impl Task {
     /// Takes a sample of the camera's statistics.
-    pub(super) fn look_at_encoder(&mut self, layers: &[OutboundRtpStats]) {
+    pub(super) fn observe_encoder(&mut self, layers: &[OutboundRtpStats]) {
         let state = &self.publisher.state;
         // The encoder pauses while the connection is restored.
         if state.phase == CallPhase::InCall && !state.camera.muted && delivers(&state.camera.device) {
             let pictures = state.self_view.count();
-            self.codec.look_at_encoder(layers, pictures);
+            self.codec.observe_encoder(layers, pictures);
         }
     }
 
     /// Republishes the camera if its encoding is to change.
-    pub(super) fn tend_codec(&mut self) {
-        self.codec.look_at_others(&self.publisher.state.participants, Instant::now());
+    pub(super) fn update_codec(&mut self) {
+        self.codec.observe_receivers(&self.publisher.state.participants, Instant::now());
         let state = &self.publisher.state;
         // A muted camera can wait, and must not appear unmuted for a moment.
         if state.phase != CallPhase::InCall || state.camera.muted || !delivers(&state.camera.device) {
@@ -230,7 +230,7 @@ mod tests {
     fn until_changed(policy: &mut CodecPolicy, samples: impl Iterator<Item = (OutboundRtpStats, u64)>) -> Option<u32> {
         let before = policy.camera();
         for (sample, (layer, pictures)) in (1..).zip(samples) {
-            policy.look_at_encoder(&[layer], pictures);
+            policy.observe_encoder(&[layer], pictures);
             if policy.camera() != before {
                 return Some(sample);
             }
@@ -305,7 +305,7 @@ mod tests {
         let now = Instant::now();
         let simulcast = |policy: &mut CodecPolicy, others: &[(bool, ConnectionQuality)], seconds: u64| {
             let others: Vec<_> = others.iter().map(|(waits, quality)| other(*waits, *quality)).collect();
-            policy.look_at_others(&others, now + Duration::from_secs(seconds));
+            policy.observe_receivers(&others, now + Duration::from_secs(seconds));
             policy.camera().simulcast
         };
         let mut policy = CodecPolicy::new(VideoCodecChoice::Auto);

@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use autamedica_engine::{LocalTrackPublication, RoomError, VideoResolution};
 
-use super::event::{Event, broke_off};
+use super::event::{Event, task_failed};
 use super::local::{Source, delivers};
 use super::task::Task;
 use super::{MediaState, ShareState, backoff};
 use crate::device::DeviceState;
 
-/// Pause after a refused publication; doubled each time, up to [`RETRY_AT_MOST`].
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-const RETRY_AT_MOST: Duration = Duration::from_secs(30);
+/// Pause after a refused publication; doubled each time, up to [`MAX_RETRY_PAUSE`].
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Refused publications in a row, by source.
 #[derive(Default)]
@@ -22,7 +22,7 @@ impl Refusals {
     /// Counts a refusal and returns the pause before the next attempt.
     fn pause(&mut self, source: Source) -> Duration {
         let count = &mut self.0[source as usize];
-        let pause = backoff::pause(RETRY_AFTER, *count, RETRY_AT_MOST);
+        let pause = backoff::pause(RETRY_PAUSE, *count, MAX_RETRY_PAUSE);
         *count += 1;
         pause
     }
@@ -66,11 +66,11 @@ impl Task {
 
     /// Shows that the doctor muted us, so that we can unmute ourselves. Compares states instead of using events,
     /// because a lost event would look like muting by somebody else.
-    pub(super) fn follow_mutings(&mut self) {
-        if self.local.was_muted(Source::Microphone) {
+    pub(super) fn detect_remote_mutes(&mut self) {
+        if self.local.was_muted_remotely(Source::Microphone) {
             self.mute_microphone(true);
         }
-        if self.local.was_muted(Source::Camera) {
+        if self.local.was_muted_remotely(Source::Camera) {
             self.mute_camera(true);
         }
     }
@@ -124,15 +124,15 @@ impl Task {
         let Some(session) = self.session.as_ref().filter(|session| session.sends() && !lacks_key) else { return };
         if source == Source::Camera {
             // The shown participants may be outdated.
-            self.codec.look_at_others(&self.remotes.states(), Instant::now());
+            self.codec.observe_receivers(&self.remotes.states(), Instant::now());
         }
         match self.local.publish(source, &session.room.local_participant(), self.codec.camera()) {
             Ok(Some(mut job)) => {
-                let (room, asked) = (self.rooms, job.asked);
+                let (room, request) = (self.room_count, job.request);
                 job.replaces = replaces;
-                let if_panics = Event::Published { room, source, asked, result: Err(broke_off()) };
-                let work = async move { Event::Published { room, source, asked, result: job.run().await } };
-                self.beside(if_panics, work);
+                let if_panics = Event::Published { room, source, request, result: Err(task_failed()) };
+                let work = async move { Event::Published { room, source, request, result: job.run().await } };
+                self.spawn_job(if_panics, work);
             }
             Ok(None) => {}
             Err(error) => {
@@ -148,7 +148,7 @@ impl Task {
     pub(super) fn on_published(
         &mut self,
         source: Source,
-        asked: u64,
+        request: u64,
         result: Result<LocalTrackPublication, RoomError>,
     ) {
         if source == Source::Camera {
@@ -158,7 +158,7 @@ impl Task {
             Ok(publication) => (Some(publication.clone()), false),
             Err(error) => (None, !matches!(error, RoomError::NotAllowed(_))),
         };
-        let newest = self.local.published(source, asked, result);
+        let newest = self.local.published(source, request, result);
         match (newest, publication) {
             (true, Some(_)) => {
                 self.refusals.forget(source);
@@ -178,8 +178,8 @@ impl Task {
 
     /// Publishes a source again after a pause.
     fn publish_again(&mut self, source: Source) {
-        let (room, pause) = (self.rooms, self.refusals.pause(source));
-        self.beside(Event::PublishAgain { room, source }, async move {
+        let (room, pause) = (self.room_count, self.refusals.pause(source));
+        self.spawn_job(Event::PublishAgain { room, source }, async move {
             tokio::time::sleep(pause).await;
             Event::PublishAgain { room, source }
         });

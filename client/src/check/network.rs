@@ -144,8 +144,8 @@ async fn run(
             return NetworkProblem::DeadEnd(reason);
         }
         match error {
-            BackendError::Unreachable(_) | BackendError::NotOurs => NetworkProblem::ServerUnreachable,
-            BackendError::BrokeOff => NetworkProblem::Failed,
+            BackendError::Unreachable(_) | BackendError::InvalidResponse => NetworkProblem::ServerUnreachable,
+            BackendError::TaskFailed => NetworkProblem::Failed,
             BackendError::Refused { code: ErrorCode::SfuUnavailable | ErrorCode::DatabaseUnavailable, .. } => {
                 NetworkProblem::ClinicTrouble
             }

@@ -86,7 +86,7 @@ impl Drop for Following {
         if std::thread::panicking() {
             self.shown.send_modify(|shown| {
                 let mut state = RecordingsState::clone(shown);
-                state.list = next(state.list, Err(BackendError::BrokeOff));
+                state.list = next(state.list, Err(BackendError::TaskFailed));
                 for transfer in state.transfers.values_mut().filter(|it| matches!(it, Transfer::Moving { .. })) {
                     *transfer = Transfer::Failed(FetchProblem::Unreachable);
                 }
@@ -161,7 +161,7 @@ impl Task {
         let work = async move {
             Event::Listed(entrance.backend.recordings(&entrance.server, &id, entrance.key.as_ref()).await)
         };
-        self.jobs.spawn(ends_in_event(Event::Listed(Err(BackendError::BrokeOff)), report(events), work));
+        self.jobs.spawn(ends_in_event(Event::Listed(Err(BackendError::TaskFailed)), report(events), work));
     }
 
     fn play(&mut self, part: PartId) {
@@ -193,8 +193,8 @@ impl Task {
         });
         let fetching = work(Source { entrance, consultation, part: part.clone() }, tell);
         let ended = part.clone();
-        let broke_off = std::io::Error::other("the transfer broke off inside this program");
-        let if_panics = Event::Ended(part.clone(), number, Err(FetchError::Disk(broke_off)));
+        let task_failed = std::io::Error::other("the transfer broke off inside this program");
+        let if_panics = Event::Ended(part.clone(), number, Err(FetchError::Disk(task_failed)));
         let work = async move { Event::Ended(ended, number, fetching.await) };
         let job = self.jobs.spawn(ends_in_event(if_panics, report(events), work));
         self.state.transfers.insert(part.clone(), Transfer::Moving { purpose, bytes: 0, of: 0 });
@@ -214,7 +214,7 @@ impl Task {
         self.state.transfers.retain(|part, _| part.recording != recording);
         let (entrance, id) = (self.options.entrance.clone(), self.options.consultation.clone());
         let (copies, events) = (self.options.copies.clone(), self.events.clone());
-        let if_panics = Event::Deleted(recording.clone(), Err(BackendError::BrokeOff));
+        let if_panics = Event::Deleted(recording.clone(), Err(BackendError::TaskFailed));
         let work = async move {
             let key = entrance.key.as_ref();
             let result = entrance.backend.delete_recording(&entrance.server, &id, &recording, key).await;
@@ -279,6 +279,8 @@ fn delete_problem(error: &BackendError) -> DeleteProblem {
             ErrorCode::RecordingActive => DeleteProblem::Unfinished,
             _ => DeleteProblem::Unreachable,
         },
-        BackendError::Unreachable(_) | BackendError::NotOurs | BackendError::BrokeOff => DeleteProblem::Unreachable,
+        BackendError::Unreachable(_) | BackendError::InvalidResponse | BackendError::TaskFailed => {
+            DeleteProblem::Unreachable
+        }
     }
 }

@@ -335,6 +335,6 @@ fn skip_next_time(ui: &mut Ui, cx: &mut Cx) {
     }
     if switch(ui, &cx.sizes, &cx.texts.t("settings-skip-check"), cx.settings.skip_check) {
         let settings = crate::settings::Settings { skip_check: !cx.settings.skip_check, ..cx.settings.clone() };
-        cx.actions.push(Action::Change(Box::new(settings)));
+        cx.actions.push(Action::ApplySettings(Box::new(settings)));
     }
 }

@@ -68,13 +68,13 @@ pub enum Action {
     /// Switch the language.
     Speak(Language),
     /// Send feedback about the call to the backend.
-    Tell(Feedback),
+    SendFeedback(Feedback),
     /// Open the settings.
     Settings,
     /// Close the settings.
     CloseSettings,
     /// Apply and store these settings.
-    Change(Box<Settings>),
+    ApplySettings(Box<Settings>),
     /// Clear the list of recent consultations.
     ForgetRecent,
     /// Request of a kiosk's operator.

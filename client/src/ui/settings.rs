@@ -74,7 +74,7 @@ impl SettingsScreen {
             cx.actions.push(Action::CloseSettings);
         }
         if settings != *cx.settings {
-            cx.actions.push(Action::Change(Box::new(settings)));
+            cx.actions.push(Action::ApplySettings(Box::new(settings)));
         }
     }
 

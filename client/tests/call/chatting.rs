@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use autamedica_client::call::{CallCommand, CallPhase, EndReason, FileProgress, LARGEST_FILE, SharedFile};
+use autamedica_client::call::{CallCommand, CallPhase, EndReason, FileProgress, MAX_FILE_BYTES, SharedFile};
 use autamedica_engine::{E2eeOptions, Room, RoomEvent, RoomOptions, StreamByteOptions, StreamTextOptions};
 
 use crate::harness::{Clinic, Person, runtime};
@@ -70,7 +70,7 @@ fn what_is_too_large_or_no_document_is_not_sent() {
     let [patient, doctor] = clinic.meet("refused-files", false);
     send(&doctor, &folder.path().join("program.txt"), b"\x7fELF\x02\x01\x01\x00");
     wait_for_file(&doctor, "program.txt", |progress| *progress == FileProgress::WrongType);
-    send(&doctor, &folder.path().join("huge.png"), &photo(LARGEST_FILE as usize));
+    send(&doctor, &folder.path().join("huge.png"), &photo(MAX_FILE_BYTES as usize));
     wait_for_file(&doctor, "huge.png", |progress| *progress == FileProgress::TooLarge);
     doctor.ask(CallCommand::SendFile(folder.path().join("gone.png")));
     wait_for_file(&doctor, "gone.png", |progress| *progress == FileProgress::Failed);
@@ -111,7 +111,7 @@ fn what_others_send_is_judged_by_its_bytes_and_size() {
     runtime().block_on(async {
         me.send_bytes(b"\x7fELF\x02\x01\x01\x00".to_vec(), options("photo.png")).await.unwrap();
         me.send_bytes(photo(1000), options("../../.bashrc")).await.unwrap();
-        let announced = StreamByteOptions { total_length: Some(LARGEST_FILE + 1), ..options("huge.png") };
+        let announced = StreamByteOptions { total_length: Some(MAX_FILE_BYTES + 1), ..options("huge.png") };
         let huge = me.stream_bytes(announced).await.unwrap();
         huge.write(photo(1000)).await.unwrap();
         // A file larger than announced, and cut off before its end.
@@ -153,7 +153,7 @@ fn a_flood_of_lines_is_cut_bounded_and_told() {
             me.send_chat_message(&format!("line {number}")).await.unwrap();
         }
     });
-    doctor.wait_for("lines left out", |state| state.chat_left_out > 0);
+    doctor.wait_for("lines left out", |state| state.dropped_messages > 0);
     let state = doctor.state();
     assert!(state.chat.len() < 60, "{} lines", state.chat.len());
     let longest = state.chat.iter().map(|line| line.text.chars().count()).max();
@@ -227,7 +227,7 @@ fn who_comes_late_is_told_what_was_said() {
     expected.retain(|(_, text)| text != "me duele aquí");
     assert_eq!(seen(&again), expected);
     assert_eq!(again.state().chat.iter().filter(|line| line.own).count(), 1);
-    assert!(again.state().chat.iter().all(|line| line.told_by.is_none()), "the doctor tells the doctor's own lines");
+    assert!(again.state().chat.iter().all(|line| line.relayed_by.is_none()), "the doctor tells the doctor's own lines");
     let first = again.wait_for_line("buenos días");
     assert!(first.at.elapsed().unwrap() < Duration::from_secs(120), "with its time");
 }

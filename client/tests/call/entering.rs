@@ -67,7 +67,7 @@ fn a_join_that_panics_ends_the_call_in_words() {
         settings: CallSettings::default(),
         measurements: None,
         role: Role::Doctor,
-        say: None,
+        initial_message: None,
     };
     let person = Person { call: call::start(runtime().handle(), options, Arc::new(|| {})) };
     person.wait_for_phase(&CallPhase::Ended { reason: EndReason::JoinFailed, lasted: Duration::ZERO });
@@ -101,7 +101,7 @@ fn an_sfu_that_isnt_ready_is_tried_until_it_is_and_the_person_is_told() {
     let consultation = clinic.consultation("not-ready", |_| {});
     door.shut(true);
     let patient = clinic.enter(&consultation.patient_link);
-    patient.wait_for("that it is tried again", |state| state.joining_again_since.is_some());
+    patient.wait_for("that it is tried again", |state| state.first_join_failure.is_some());
     let before = door.refused();
     patient.wait_for("more attempts", |state| {
         assert_eq!(state.phase, CallPhase::Joining);
@@ -109,7 +109,7 @@ fn an_sfu_that_isnt_ready_is_tried_until_it_is_and_the_person_is_told() {
     });
     door.shut(false);
     patient.wait_for_phase(&CallPhase::InCall);
-    assert_eq!(patient.state().joining_again_since, None);
+    assert_eq!(patient.state().first_join_failure, None);
 }
 
 /// Unknown digits must never create a room.
@@ -132,7 +132,7 @@ fn eight_digits_that_no_clinic_knows_open_no_room() {
             settings: CallSettings::default(),
             measurements: None,
             role: Role::Patient,
-            say: None,
+            initial_message: None,
         };
         Person { call: call::start(runtime().handle(), options, Arc::new(|| {})) }
     };

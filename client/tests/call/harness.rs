@@ -186,7 +186,7 @@ impl Person {
             settings,
             role,
             measurements: None,
-            say: None,
+            initial_message: None,
         };
         Self { call: call::start(runtime().handle(), options, Arc::new(|| {})) }
     }

@@ -111,7 +111,7 @@ fn a_doctor_mutes_removes_and_ends_and_hears_what_did_not_work() {
 
     // A patient may request none of this, and the doctor nothing about absent participants: each failure is reported.
     patient.ask(CallCommand::EndForAll);
-    let failure = |asked, number| Some(ControlFailure { asked, number });
+    let failure = |request, number| Some(ControlFailure { request, number });
     patient.wait_for("the refusal", |state| state.control_failure == failure(ControlRequest::End, 1));
     patient.ask(CallCommand::Remove("doctor-1".into()));
     patient.wait_for("the refusal", |state| state.control_failure == failure(ControlRequest::Remove, 2));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use autamedica_api::{ConsultationDetails, ConsultationState, FeedbackReason, Id, Role, Timestamp};
 use autamedica_client::agenda::Agenda;
 use autamedica_client::app::{AppOptions, Start};
-use autamedica_client::backend::{Admission, ConsultationPlace};
+use autamedica_client::backend::{Admission, ConsultationRef};
 use autamedica_client::call::{CallCommand, CallPhase, CallState, DeviceChoices, EndReason, JoinTarget, Secret};
 use autamedica_client::check::{
     CheckCommand, CheckState, NetworkProblem, NetworkReport, NetworkState, NetworkStep, TestSound, Voice,
@@ -316,7 +316,7 @@ fn admission(role: Role) -> Arc<Admission> {
         e2ee: false,
         e2ee_key: None,
         e2ee_key_index: 0,
-        consultation: Some(ConsultationPlace {
+        consultation: Some(ConsultationRef {
             server: "http://localhost:8888".parse().unwrap(),
             id: Id::new("4821").unwrap(),
             room_name: "consultation-4821".into(),

@@ -332,7 +332,7 @@ fn a_line_that_somebody_tells_is_shown_as_theirs() {
     for language in Language::ALL {
         let mut state = call(Role::Doctor);
         let teller = state.participants[0].identity.clone();
-        say(&mut state, ChatMessage { told_by: Some(teller), ..line("Me duele aquí", false) });
+        say(&mut state, ChatMessage { relayed_by: Some(teller), ..line("Me duele aquí", false) });
         let mut stand = Stand::in_call(language, state);
         open_chat(&mut stand);
         let told = stand.text_with(
@@ -349,7 +349,7 @@ fn a_line_that_somebody_tells_is_shown_as_theirs() {
 fn lines_left_out_are_told() {
     for language in Language::ALL {
         let mut state = call(Role::Doctor);
-        state.chat_left_out = 12;
+        state.dropped_messages = 12;
         say(&mut state, line("Hola", false));
         let mut stand = Stand::in_call(language, state);
         open_chat(&mut stand);

@@ -130,20 +130,20 @@ fn somebody_is_muted_from_the_list_unless_they_are() {
 fn what_the_backend_didnt_do_is_told_each_time() {
     for language in Language::ALL {
         let mut stand = Stand::in_call(language, call(Role::Doctor));
-        for (number, asked, key) in [
+        for (number, request, key) in [
             (1, ControlRequest::Admit, "control-failed-admit"),
             (2, ControlRequest::Refuse, "control-failed-refuse"),
             (3, ControlRequest::Remove, "control-failed-remove"),
             (4, ControlRequest::Mute, "control-failed-mute"),
             (5, ControlRequest::End, "control-failed-end"),
         ] {
-            stand.change(|state| state.control_failure = Some(ControlFailure { asked, number }));
+            stand.change(|state| state.control_failure = Some(ControlFailure { request, number }));
             stand.assert_shows(key);
             stand.assert_shows("control-failed-next");
         }
         stand.click("notice-dismiss");
         assert!(!stand.shows("control-failed-end"));
-        stand.change(|state| state.control_failure = Some(ControlFailure { asked: ControlRequest::End, number: 6 }));
+        stand.change(|state| state.control_failure = Some(ControlFailure { request: ControlRequest::End, number: 6 }));
         stand.assert_shows("control-failed-end");
     }
 }

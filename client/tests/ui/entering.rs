@@ -116,7 +116,7 @@ fn a_clinic_that_isnt_ready_is_told_while_joining_is_tried_again() {
     for language in Language::ALL {
         let mut stand = Stand::in_call(language, CallState::joining(Role::Patient));
         stand.assert_shows("joining-lead");
-        stand.change(|state| state.joining_again_since = Some(Instant::now() - Duration::from_secs(3)));
+        stand.change(|state| state.first_join_failure = Some(Instant::now() - Duration::from_secs(3)));
         stand.assert_shows("joining-again");
         assert!(!stand.shows("joining-lead"));
         stand.assert_shows("joining-cancel");

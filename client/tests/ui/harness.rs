@@ -73,7 +73,7 @@ impl Calls for Fake {
         Box::new(FakeCheck(self.clone()))
     }
 
-    fn tell(&mut self, _: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
+    fn send_feedback(&mut self, _: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
         let (answer, reply) = pending(wake, false);
         let mut log = self.0.lock();
         log.told.push(feedback);

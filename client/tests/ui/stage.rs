@@ -151,12 +151,12 @@ fn a_picture_held_back_is_told_once_and_in_its_place() {
         state.participants[0].camera = Some(autamedica_engine::LatestFrame::new());
         let mut stand = Stand::in_call(language, state);
         stand.assert_shows("person-waiting-picture");
-        stand.change(|state| state.video_held_back = true);
+        stand.change(|state| state.video_reduced = true);
         stand.assert_shows("toast-held-back");
         stand.assert_shows("person-held-back");
         stand.change(|state| state.quality = autamedica_engine::ConnectionQuality::Poor);
         assert!(!stand.shows("quality-problem"), "the same isn't said twice");
-        stand.change(|state| state.video_held_back = false);
+        stand.change(|state| state.video_reduced = false);
         stand.assert_shows("toast-pictures-back");
     }
 }

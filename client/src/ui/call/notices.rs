@@ -80,7 +80,7 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
         add(Icon::ScreenShareOff, ("share-problem", advice), false);
     }
     // Held-back video has a notice of its own.
-    if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_held_back {
+    if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_reduced {
         add(Icon::Wifi, ("quality-problem", "quality-advice"), false);
     }
     if state.recording == RecordingState::Declined && state.role == Role::Doctor {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use egui::{Rect, Ui, Vec2, pos2};
 
-use super::{Places, present};
+use super::{Layout, present};
 use crate::call::{CallPhase, CallState, ParticipantState, RecordingState};
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::widgets::announce_live;
@@ -86,7 +86,7 @@ impl Toasts {
             (true, false) => news.push(texts.t("toast-recording-off").into_owned()),
             _ => {}
         }
-        match (before.video_held_back, state.video_held_back) {
+        match (before.video_reduced, state.video_reduced) {
             (false, true) => news.push(texts.t("toast-held-back").into_owned()),
             (true, false) => news.push(texts.t("toast-pictures-back").into_owned()),
             _ => {}
@@ -136,21 +136,21 @@ impl Toasts {
     /// Draws the toasts above the bar.
     ///
     /// `own`: area of the self-view, which they keep clear of.
-    pub fn show(&mut self, ui: &Ui, cx: &Cx, places: &Places, own: Option<Rect>) {
+    pub fn show(&mut self, ui: &Ui, cx: &Cx, layout: &Layout, own: Option<Rect>) {
         self.said.retain(|(_, since)| cx.now.saturating_duration_since(*since) < STAYS);
         let palette = Palette::of(ui);
-        let mut bottom = places.bar.top() - space::M;
+        let mut bottom = layout.bar.top() - space::M;
         for (index, (text, since)) in self.said.iter().enumerate().rev() {
-            let mut room = places.stage.x_range().shrink(space::XS);
+            let mut room = layout.stage.x_range().shrink(space::XS);
             if let Some(own) = own.filter(|own| own.bottom() > bottom - own.height()) {
-                if own.center().x > places.stage.center().x {
+                if own.center().x > layout.stage.center().x {
                     room.max = room.max.min(own.left() - space::XS);
                 } else {
                     room.min = room.min.max(own.right() + space::XS);
                 }
             }
             let width = (room.span() - 2.0 * space::L).min(520.0);
-            let middle = places.stage.center().x.clamp(room.min, room.max);
+            let middle = layout.stage.center().x.clamp(room.min, room.max);
             let galley = ui.painter().layout(text.clone(), regular_font(cx.sizes.body), palette.text, width);
             let size = galley.size() + 2.0 * Vec2::new(space::M, space::S);
             let left = (middle - size.x / 2.0).clamp(room.min, (room.max - size.x).max(room.min));

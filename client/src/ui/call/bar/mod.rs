@@ -8,7 +8,7 @@ use egui::{Rect, Response, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::panel::Tab;
-use super::{CallScreen, Places};
+use super::{CallScreen, Layout};
 use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, corner, space};
 use crate::ui::widgets::{CallButton, Tone};
@@ -145,8 +145,8 @@ fn arrow_button(ui: &Ui, id: egui::Id, rect: Rect, label: &str, hidden: bool) ->
 }
 
 impl CallScreen {
-    pub(super) fn bar(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState, places: &Places, hidden: bool) {
-        let (place, form) = (places.bar, places.bar_form);
+    pub(super) fn bar(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState, layout: &Layout, hidden: bool) {
+        let (place, form) = (layout.bar, layout.bar_form);
         let palette = Palette::of(ui);
         ui.painter().rect_filled(place, corner::VIDEO, palette.overlay());
         let mut asked = Vec::new();

@@ -142,7 +142,7 @@ fn writer_and_time(cx: &Cx, state: &CallState, message: &ChatMessage) -> String 
         return cx.texts.with("chat-from-you", &[("time", time.as_str().into())]);
     }
     let name = wording::name_of(cx.texts, state, &message.from, message.role);
-    if let Some(teller) = &message.told_by {
+    if let Some(teller) = &message.relayed_by {
         // Only a doctor's client may forward the chat history.
         let teller = wording::name_of(cx.texts, state, teller, Some(Role::Doctor));
         let values =

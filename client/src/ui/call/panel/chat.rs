@@ -59,8 +59,8 @@ impl Chat {
         if self.typed.is_some() {
             bottom = self.path_field(ui, cx, place.with_max_y(bottom)) - space::XS;
         }
-        if state.chat_left_out > 0 {
-            bottom = left_out(ui, cx, state.chat_left_out, place.with_max_y(bottom));
+        if state.dropped_messages > 0 {
+            bottom = left_out(ui, cx, state.dropped_messages, place.with_max_y(bottom));
         }
         let list = place.with_max_y(bottom);
         ui.scope_builder(UiBuilder::new().max_rect(list).id_salt("messages"), |ui| {

@@ -9,7 +9,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::call::{LARGEST_PREVIEW, Photo};
+use crate::call::{MAX_PREVIEW_BYTES, Photo};
 use crate::ui::desktop::Errand;
 
 /// Maximum side of a photo, in pixels.
@@ -64,7 +64,7 @@ impl Previews {
         entry.shown = self.pass;
         if matches!(entry.state, State::Waiting) && idle {
             let photo = photo.clone();
-            entry.state = State::Decoding(Errand::start(ctx, move || decode(&photo.read(LARGEST_PREVIEW).ok()?)));
+            entry.state = State::Decoding(Errand::start(ctx, move || decode(&photo.read(MAX_PREVIEW_BYTES).ok()?)));
         }
         entry.follow(ctx, line);
         match &entry.state {
