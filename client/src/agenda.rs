@@ -14,7 +14,7 @@ use crate::call::{Entrance, Wake};
 use crate::pairing::is_this_machine;
 
 /// Interval of polling.
-const ASK_EVERY: Duration = Duration::from_secs(15);
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Today's consultations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Drop for Following {
 
 async fn run(entrance: Entrance, shown: watch::Sender<Arc<Agenda>>, wake: Wake) {
     let _following = Following { shown: shown.clone(), wake: wake.clone() };
-    let mut ask = tokio::time::interval(ASK_EVERY);
+    let mut ask = tokio::time::interval(POLL_INTERVAL);
     ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ask.tick().await;

@@ -12,7 +12,7 @@ use crate::ui::call::is_minimised;
 use crate::ui::end::EndScreen;
 
 /// Maximum time that closing the window waits for the call to end.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(700);
 
 impl App {
     /// Hangs up and shows the next screen without waiting for the call to end.
@@ -59,12 +59,12 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             return;
         }
-        let patience_left = CLOSE_PATIENCE.saturating_sub(since.elapsed());
-        if self.leaving.is_empty() || patience_left.is_zero() {
+        let time_left = CLOSE_TIMEOUT.saturating_sub(since.elapsed());
+        if self.leaving.is_empty() || time_left.is_zero() {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         } else {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            ctx.request_repaint_after(patience_left);
+            ctx.request_repaint_after(time_left);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::call::Wake;
 use crate::job::ends_in_event;
 
 /// Interval of polling the backend: a recording may be active or being stored.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 enum Event {
     Listed(Result<RecordingList, BackendError>),
@@ -40,7 +40,7 @@ struct Task {
     asking: bool,
     /// Running transfers with their numbers, which tell events of cancelled ones apart.
     transfers: HashMap<PartId, (u64, AbortHandle)>,
-    begun: u64,
+    transfer_count: u64,
 }
 
 pub(super) async fn run(
@@ -53,9 +53,9 @@ pub(super) async fn run(
     let _following = Following { shown: shown.clone(), wake: wake.clone() };
     let (events, mut inbox) = mpsc::unbounded_channel();
     let (jobs, transfers) = Default::default();
-    let mut task = Task { options, state, events, jobs, asking: false, transfers, begun: 0 };
-    let mut look = interval(ASK_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut task = Task { options, state, events, jobs, asking: false, transfers, transfer_count: 0 };
+    let mut poll = interval(POLL_INTERVAL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
@@ -65,7 +65,7 @@ pub(super) async fn run(
             },
             // Never ends, because the task has a sender itself.
             Some(event) = inbox.recv() => task.on_event(event),
-            _ = look.tick() => task.list(),
+            _ = poll.tick() => task.list(),
         }
         while task.jobs.try_join_next().is_some() {}
         if **shown.borrow() != task.state {
@@ -132,12 +132,12 @@ impl Task {
                     return;
                 }
                 self.transfers.remove(&part);
-                let came = result.unwrap_or_else(|error| {
+                let outcome = result.unwrap_or_else(|error| {
                     // Without path and link: the path may name a person, the link is secret.
                     tracing::warn!(%error, cause = ?std::error::Error::source(&error), "recording not fetched");
                     Transfer::Failed(error.problem())
                 });
-                self.state.transfers.insert(part, came);
+                self.state.transfers.insert(part, outcome);
             }
             Event::Deleted(recording, result) => {
                 self.state.deleting.retain(|it| *it != recording);
@@ -166,32 +166,32 @@ impl Task {
 
     fn play(&mut self, part: PartId) {
         let (copies, player) = (self.options.copies.clone(), self.options.player.clone());
-        self.transfer(part, Purpose::Play, |source, tell| play(source, copies, player, tell));
+        self.transfer(part, Purpose::Play, |source, on_progress| play(source, copies, player, on_progress));
     }
 
     fn save(&mut self, part: PartId, to: PathBuf) {
-        self.transfer(part, Purpose::Save, |source, tell| async move {
-            let saved = fetch(&source, move |_| Ok(to), tell).await?;
+        self.transfer(part, Purpose::Save, |source, on_progress| async move {
+            let saved = fetch(&source, move |_| Ok(to), on_progress).await?;
             Ok(Transfer::Saved(saved))
         });
     }
 
     /// Starts to fetch a part, unless a transfer of it is running.
-    fn transfer<F>(&mut self, part: PartId, purpose: Purpose, work: impl FnOnce(Source, Tell) -> F)
+    fn transfer<F>(&mut self, part: PartId, purpose: Purpose, work: impl FnOnce(Source, OnProgress) -> F)
     where
         F: Future<Output = Result<Transfer, FetchError>> + Send + 'static,
     {
         if self.transfers.contains_key(&part) {
             return;
         }
-        self.begun += 1;
-        let (number, events, tells) = (self.begun, self.events.clone(), self.events.clone());
+        self.transfer_count += 1;
+        let (number, events, progress_events) = (self.transfer_count, self.events.clone(), self.events.clone());
         let (entrance, consultation) = (self.options.entrance.clone(), self.options.consultation.clone());
-        let told = part.clone();
-        let tell: Tell = Box::new(move |bytes, of| {
-            let _ = tells.send(Event::Moved(told.clone(), number, bytes, of));
+        let moved_part = part.clone();
+        let on_progress: OnProgress = Box::new(move |bytes, of| {
+            let _ = progress_events.send(Event::Moved(moved_part.clone(), number, bytes, of));
         });
-        let fetching = work(Source { entrance, consultation, part: part.clone() }, tell);
+        let fetching = work(Source { entrance, consultation, part: part.clone() }, on_progress);
         let ended = part.clone();
         let task_failed = std::io::Error::other("the transfer broke off inside this program");
         let if_panics = Event::Ended(part.clone(), number, Err(FetchError::Disk(task_failed)));
@@ -240,17 +240,17 @@ fn report(events: mpsc::UnboundedSender<Event>) -> impl FnOnce(Event) + Send {
 }
 
 /// Callback with the bytes so far and the total bytes.
-type Tell = Box<dyn Fn(u64, u64) + Send + Sync>;
+type OnProgress = Box<dyn Fn(u64, u64) + Send + Sync>;
 
 /// Plays a part from a copy, which is fetched if needed.
-async fn play(source: Source, copies: Copies, player: Player, tell: Tell) -> Result<Transfer, FetchError> {
+async fn play(source: Source, copies: Copies, player: Player, on_progress: OnProgress) -> Result<Transfer, FetchError> {
     let (known, part) = (copies.clone(), source.part.clone());
     let file = match blocking(move || Ok(known.get(&part))).await? {
         Some(file) => file,
         None => {
-            let places = copies.clone();
-            let file = fetch(&source, move |kind| places.place(kind), tell).await?;
-            copies.keep(source.part.clone(), file.clone());
+            let destination = copies.clone();
+            let file = fetch(&source, move |kind| destination.new_path(kind), on_progress).await?;
+            copies.insert(source.part.clone(), file.clone());
             file
         }
     };

@@ -20,7 +20,7 @@ use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
 use crate::theme::{Palette, corner, icon_font, regular_font, space};
 
 /// Redraw interval of the level meter, with or without a video.
-const METER_EVERY: Duration = Duration::from_millis(66);
+const METER_INTERVAL: Duration = Duration::from_millis(66);
 /// Width in points from which the picture stands beside the rest.
 const SIDE_BY_SIDE: f32 = 720.0;
 
@@ -55,7 +55,7 @@ impl CheckScreen {
         if is_free && ui.input(|input| input.events.iter().any(is_enter)) {
             cx.actions.push(Action::Enter);
         }
-        ui.ctx().request_repaint_after(METER_EVERY);
+        ui.ctx().request_repaint_after(METER_INTERVAL);
     }
 
     fn body(&self, ui: &mut Ui, cx: &mut Cx, state: &CheckState, videos: &mut Videos) {

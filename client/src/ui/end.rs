@@ -17,7 +17,7 @@ use crate::call::{EndReason, JoinTarget};
 use crate::theme::{Palette, bold_font, regular_font, space};
 
 /// Highest rating that asks for reasons.
-const ASK_WHY_UP_TO: u32 = 3;
+const MAX_STARS_WITH_REASONS: u32 = 3;
 
 /// State of the end screen.
 pub struct EndScreen {
@@ -141,7 +141,7 @@ impl EndScreen {
         if self.stars == 0 {
             return;
         }
-        if self.stars <= ASK_WHY_UP_TO {
+        if self.stars <= MAX_STARS_WITH_REASONS {
             ui.add_space(space::XS);
             note(ui, &sizes, &texts.t("end-why"), palette.muted);
             self.ask_why(ui, cx);

@@ -11,10 +11,10 @@ pub mod end;
 pub mod joining;
 pub mod keypad;
 pub mod operator;
-pub mod pace;
 mod page;
 #[cfg(not(feature = "kiosk"))]
 pub mod recordings;
+pub mod repaint;
 pub mod server;
 #[cfg(not(feature = "kiosk"))]
 pub mod settings;

@@ -59,7 +59,7 @@ mod pulse {
 
     /// Time without an answer after which ALSA replaces PulseAudio: a busy machine needs seconds after booting. The two
     /// name devices differently, so that switching loses the person's selection.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// State of PulseAudio, or of PipeWire in its place.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ mod pulse {
                     *self = Self::Silent(now);
                     false
                 }
-                Self::Silent(since) => now.duration_since(since) >= PATIENCE,
+                Self::Silent(since) => now.duration_since(since) >= ANSWER_TIMEOUT,
                 Self::Met => false,
             }
         }
@@ -134,10 +134,10 @@ mod pulse {
         fn alsa_is_asked_once_pulseaudio_was_silent_for_long_and_never_after_it_answered() {
             let (mut standing, start) = (Standing::Unknown, Instant::now());
             assert!(!standing.silent(start));
-            assert!(!standing.silent(start + PATIENCE / 2));
-            assert!(standing.silent(start + PATIENCE));
+            assert!(!standing.silent(start + ANSWER_TIMEOUT / 2));
+            assert!(standing.silent(start + ANSWER_TIMEOUT));
             standing = Standing::Met;
-            assert!(!standing.silent(start + PATIENCE * 9));
+            assert!(!standing.silent(start + ANSWER_TIMEOUT * 9));
         }
     }
 }
@@ -193,7 +193,7 @@ mod channels {
     use pulseaudio::Client;
     use pulseaudio::protocol::ChannelPosition;
 
-    const PATIENCE: Duration = Duration::from_secs(2);
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// Returns whether PulseAudio numbers the channels of this source, as with sound cards of many inputs. cpal does
     /// not expose that.
@@ -213,7 +213,7 @@ mod channels {
     fn ask(client: &Client, source: &str) -> Option<pulseaudio::protocol::SourceInfo> {
         let source = CString::new(source).ok()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
-        let answer = async { tokio::time::timeout(PATIENCE, client.source_info_by_name(source)).await };
+        let answer = async { tokio::time::timeout(ANSWER_TIMEOUT, client.source_info_by_name(source)).await };
         let answer = runtime.block_on(answer).ok()?;
         answer.inspect_err(|error| tracing::debug!(%error, "channels of the source not reported by PulseAudio")).ok()
     }

@@ -12,7 +12,7 @@ use crate::ui::widgets::{Tone, announce_picture, icon_button, words};
 use crate::ui::{Action, Cx, wording};
 
 const SIZE: Vec2 = vec2(336.0, 256.0);
-const LEAST: Vec2 = vec2(240.0, 180.0);
+const MIN_SIZE: Vec2 = vec2(240.0, 180.0);
 
 pub(super) struct Floating {
     pub open: bool,
@@ -56,7 +56,7 @@ impl Floating {
         let builder = ViewportBuilder::default()
             .with_title(title)
             .with_inner_size(SIZE)
-            .with_min_inner_size(LEAST)
+            .with_min_inner_size(MIN_SIZE)
             .with_always_on_top()
             .with_minimize_button(false);
         let id = ViewportId::from_hash_of("floating call");

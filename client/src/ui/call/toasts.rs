@@ -12,19 +12,19 @@ use crate::ui::widgets::announce_live;
 use crate::ui::{Cx, wording};
 
 /// Time before the planned end at which a toast announces it.
-pub(super) const SOON: Duration = Duration::from_secs(5 * 60);
-const STAYS: Duration = Duration::from_secs(5);
+pub(super) const END_WARNING_TIME: Duration = Duration::from_secs(5 * 60);
+const TOAST_DURATION: Duration = Duration::from_secs(5);
 /// Time after a reconnection within which other participants may return before they count as gone.
-const OTHERS_COME_BACK: Duration = Duration::from_secs(10);
+const RETURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns whether others who lost their connection together with ours at `back` have had time to return.
 pub(super) fn is_late(now: Instant, back: Instant) -> bool {
-    now.saturating_duration_since(back) >= OTHERS_COME_BACK
+    now.saturating_duration_since(back) >= RETURN_TIMEOUT
 }
 /// Maximum number of toasts at a time.
-const MOST: usize = 3;
+const MAX_TOASTS: usize = 3;
 /// Length in characters to which a chat message is shortened.
-const LINE: usize = 80;
+const MAX_PREVIEW_CHARS: usize = 80;
 
 /// Toasts for the changes between snapshots.
 pub(super) struct Toasts {
@@ -47,7 +47,7 @@ impl Toasts {
     /// Adds a toast.
     pub fn say(&mut self, text: String, now: Instant) {
         self.said.push((text, now));
-        if self.said.len() > MOST {
+        if self.said.len() > MAX_TOASTS {
             self.said.remove(0);
         }
     }
@@ -69,7 +69,7 @@ impl Toasts {
             let seen = before.chat.newest();
             let mut new: Vec<_> = state.chat.iter().filter(|message| message.number > seen && !message.own).collect();
             // Older messages would disappear before they are drawn.
-            let late = new.len().saturating_sub(MOST);
+            let late = new.len().saturating_sub(MAX_TOASTS);
             for message in new.split_off(late) {
                 let name = wording::name_of(texts, state, &message.from, message.role);
                 let text = match &message.file {
@@ -137,7 +137,7 @@ impl Toasts {
     ///
     /// `own`: area of the self-view, which they keep clear of.
     pub fn show(&mut self, ui: &Ui, cx: &Cx, layout: &Layout, own: Option<Rect>) {
-        self.said.retain(|(_, since)| cx.now.saturating_duration_since(*since) < STAYS);
+        self.said.retain(|(_, since)| cx.now.saturating_duration_since(*since) < TOAST_DURATION);
         let palette = Palette::of(ui);
         let mut bottom = layout.bar.top() - space::M;
         for (index, (text, since)) in self.said.iter().enumerate().rev() {
@@ -159,7 +159,7 @@ impl Toasts {
             ui.painter().galley(rect.min + Vec2::new(space::M, space::S), galley, palette.text);
             announce_live(ui, ui.scope_id().with(("toast", index)), rect, text);
             bottom = rect.top() - space::XS;
-            ui.ctx().request_repaint_after(STAYS.saturating_sub(cx.now.saturating_duration_since(*since)));
+            ui.ctx().request_repaint_after(TOAST_DURATION.saturating_sub(cx.now.saturating_duration_since(*since)));
         }
     }
 }
@@ -175,7 +175,7 @@ impl PlannedTime {
     fn follow(&mut self, state: &CallState, now: SystemTime) -> Option<&'static str> {
         let end = state.planned_end.filter(|_| state.phase == CallPhase::InCall)?;
         match end.duration_since(now) {
-            Ok(left) if left <= SOON && !left.is_zero() => {
+            Ok(left) if left <= END_WARNING_TIME && !left.is_zero() => {
                 (!std::mem::replace(&mut self.told_soon, true)).then_some("toast-time-soon")
             }
             Ok(left) if !left.is_zero() => None,
@@ -189,10 +189,10 @@ impl PlannedTime {
 
 fn shorten(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    if line.chars().count() <= LINE && line.len() == text.len() {
+    if line.chars().count() <= MAX_PREVIEW_CHARS && line.len() == text.len() {
         return text.to_owned();
     }
-    let mut short: String = line.chars().take(LINE).collect();
+    let mut short: String = line.chars().take(MAX_PREVIEW_CHARS).collect();
     short.push('…');
     short
 }

@@ -20,7 +20,7 @@ use eframe::egui_glow::{self, glow};
 use egui::{PaintCallback, PaintCallbackInfo, Rect, Ui};
 use parking_lot::Mutex;
 
-use super::pace::Pace;
+use super::repaint::RepaintScheduler;
 use super::stats::UiStats;
 use bitmaps::Bitmaps;
 pub use fit::Fit;
@@ -94,10 +94,10 @@ enum Painter {
 }
 
 impl Painter {
-    fn new(on_cpu: bool, pace: &Arc<Pace>) -> Self {
+    fn new(on_cpu: bool, repaints: &Arc<RepaintScheduler>) -> Self {
         if on_cpu {
-            let pace = pace.clone();
-            match Worker::start(Arc::new(move || pace.wake())) {
+            let repaints = repaints.clone();
+            match Worker::start(Arc::new(move || repaints.wake())) {
                 Ok(worker) => return Self::Cpu(Arc::new(worker), Arc::default()),
                 Err(error) => tracing::error!(%error, "video worker not started, OpenGL converts instead"),
             }
@@ -111,7 +111,7 @@ pub struct Videos {
     painter: Painter,
     on_shown: Option<FrameShown>,
     stats: Option<Arc<UiStats>>,
-    pace: Arc<Pace>,
+    repaints: Arc<RepaintScheduler>,
     wired: HashMap<PictureId, Wired>,
 }
 
@@ -124,8 +124,13 @@ struct Wired {
 
 impl Videos {
     /// Creates an empty set, without touching the GPU. `on_cpu`: OpenGL draws in software.
-    pub fn new(pace: Arc<Pace>, on_cpu: bool, stats: Option<Arc<UiStats>>, on_shown: Option<FrameShown>) -> Self {
-        Self { painter: Painter::new(on_cpu, &pace), on_shown, stats, pace, wired: HashMap::new() }
+    pub fn new(
+        repaints: Arc<RepaintScheduler>,
+        on_cpu: bool,
+        stats: Option<Arc<UiStats>>,
+        on_shown: Option<FrameShown>,
+    ) -> Self {
+        Self { painter: Painter::new(on_cpu, &repaints), on_shown, stats, repaints, wired: HashMap::new() }
     }
 
     /// Begins a pass: marks all pictures as unused.
@@ -149,7 +154,7 @@ impl Videos {
             let mut bitmaps = bitmaps.lock();
             gone.iter().for_each(|spot| bitmaps.forget(spot));
         }
-        self.pace.set_videos(self.wired.values().filter(|wired| wired.drives.load(Ordering::Relaxed)).count());
+        self.repaints.set_videos(self.wired.values().filter(|wired| wired.drives.load(Ordering::Relaxed)).count());
     }
 
     /// Draws the newest frame of `slot` in `place`. Returns the area it covers; `None` while there is no frame.
@@ -219,10 +224,10 @@ impl Videos {
         let flag = Arc::new(AtomicBool::new(drives));
         match &self.painter {
             Painter::Gpu(_) => {
-                let (pace, wakes) = (self.pace.clone(), flag.clone());
+                let (repaints, wakes) = (self.repaints.clone(), flag.clone());
                 slot.on_frame(move || {
                     if wakes.load(Ordering::Relaxed) {
-                        pace.wake();
+                        repaints.wake();
                     }
                 });
             }

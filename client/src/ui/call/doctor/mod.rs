@@ -70,7 +70,7 @@ impl Doctor {
             self.share(ui.ctx(), cx, state);
         }
         if pressed(Key::A)
-            && let Some(first) = waiting::those_who_wait(state).next()
+            && let Some(first) = waiting::waiting_participants(state).next()
         {
             cx.command(CallCommand::Admit(first.identity.clone()));
         }

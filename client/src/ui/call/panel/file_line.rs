@@ -3,7 +3,7 @@
 use egui::{Color32, Frame, Layout, RichText, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::bubble::WIDEST;
+use super::bubble::MAX_WIDTH;
 use super::previews::{Preview, Previews};
 use crate::call::{ChatMessage, FileProgress, SharedFile};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
@@ -29,9 +29,9 @@ pub(super) fn file_line(
     let mut save = None;
     ui.allocate_ui_with_layout(Vec2::new(room, 0.0), Layout::top_down(side), |ui| {
         Frame::new().fill(fill).corner_radius(corner::CARD).inner_margin(space::S).show(ui, |ui| {
-            ui.set_max_width(room * WIDEST - 2.0 * space::S);
+            ui.set_max_width(room * MAX_WIDTH - 2.0 * space::S);
             ui.with_layout(Layout::top_down(egui::Align::Min), |ui| {
-                ui.set_min_width(200.0_f32.min(room * WIDEST - 2.0 * space::S));
+                ui.set_min_width(200.0_f32.min(room * MAX_WIDTH - 2.0 * space::S));
                 ui.spacing_mut().item_spacing.y = space::XS;
                 if let Some(photo) = &file.preview {
                     picture(ui, cx, index, &message.text, previews.get(ui.ctx(), index, photo));
