@@ -85,8 +85,8 @@ impl Desk {
         Self { handle: recordings::follow(runtime().handle(), options, Arc::new(|| {})) }
     }
 
-    fn wait<T>(&self, what: &str, mut look: impl FnMut(&RecordingsState) -> Option<T>) -> T {
-        let found = wait_until(what, HANG_GUARD, || look(&self.handle.now()));
+    fn wait<T>(&self, what: &str, mut find: impl FnMut(&RecordingsState) -> Option<T>) -> T {
+        let found = wait_until(what, HANG_GUARD, || find(&self.handle.now()));
         found.unwrap_or_else(|error| panic!("{error}: {:?}", self.handle.now()))
     }
 
@@ -146,18 +146,18 @@ fn player(folder: &Path) -> (Player, PathBuf) {
 
 /// Records a short call of both sides with the patient's consent.
 fn film(clinic: &Clinic, desk: impl FnOnce() -> Desk) -> (Desk, Recording) {
-    let [patient, doctor] = clinic.meet("filmed", true);
+    let [patient, doctor] = clinic.start_call("filmed", true);
     let desk = desk();
-    doctor.ask(CallCommand::Record(true));
+    doctor.send(CallCommand::Record(true));
     desk.wait_for_recording("the question", |it| it.state == RecordingState::Asking);
     patient.wait_for("the question", |state| state.recording_question);
-    patient.ask(CallCommand::AnswerRecording { accept: true, language: "es" });
+    patient.send(CallCommand::AnswerRecording { accept: true, language: "es" });
     doctor.wait_for("the recording", |state| matches!(state.recording, Shown::On(_)));
     desk.wait_for_recording("a second of it", |it| it.duration_seconds >= 1.0);
-    doctor.ask(CallCommand::Record(false));
+    doctor.send(CallCommand::Record(false));
     let ready = desk.wait_for_recording("the file", |it| it.state == RecordingState::Ready);
     for person in [&doctor, &patient] {
-        person.ask(CallCommand::HangUp);
+        person.send(CallCommand::HangUp);
     }
     (desk, ready)
 }
