@@ -5,9 +5,9 @@ mod backend;
 mod cli;
 #[cfg(all(unix, not(feature = "kiosk")))]
 mod instance;
-mod keep;
 #[cfg(not(feature = "kiosk"))]
 mod links;
+mod operator_setup;
 mod shutdown;
 mod supervise;
 
@@ -53,9 +53,9 @@ fn main() -> Result<ExitCode> {
         list_devices()?;
     } else if cli.pair {
         let server = cli.server.clone().context("which clinic? Give its address with `--server`")?;
-        keep::pair(&config_folder()?, server)?;
+        operator_setup::pair(&config_folder()?, server)?;
     } else if cli.set_pin {
-        keep::set_pin(&config_folder()?)?;
+        operator_setup::set_pin(&config_folder()?)?;
     } else if register(&cli)? {
     } else if cfg!(feature = "kiosk") && !cli.supervised {
         return supervise::run();

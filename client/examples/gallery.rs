@@ -158,11 +158,11 @@ impl Calls for Gallery {
         Answer::ready(before::devices())
     }
 
-    fn keep(&mut self, _: &Settings, _: Wake) -> Answer<bool> {
+    fn save_settings(&mut self, _: &Settings, _: Wake) -> Answer<bool> {
         Answer::ready(true)
     }
 
-    fn keep_recent(&mut self, _: &[Id], _: Wake) -> Answer<bool> {
+    fn save_recent(&mut self, _: &[Id], _: Wake) -> Answer<bool> {
         Answer::ready(true)
     }
 
@@ -360,7 +360,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.chat = ChatLog::from(vec![
                 line("Le mando la foto de la erupción.", !doctor, 90),
                 file("a", "foto-brazo.png", !doctor, 412_000, FileProgress::Done, Some(photo())),
-                file("b", "receta.pdf", doctor, 1_440_000, FileProgress::Moving(930_000), None),
+                file("b", "receta.pdf", doctor, 1_440_000, FileProgress::InProgress(930_000), None),
                 file("c", "estudio-completo.zip", doctor, 48_000_000, FileProgress::WrongType, None),
                 line("Lea esto: https://clinica.example/cuidados/piel, por favor.", doctor, 10),
             ]);

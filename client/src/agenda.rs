@@ -64,12 +64,12 @@ pub fn follow(runtime: &Handle, entrance: Entrance, wake: Wake) -> AgendaHandle 
 }
 
 /// Shows after a panic of the task that the state is no longer updated.
-struct Following {
+struct PanicGuard {
     shown: watch::Sender<Arc<Agenda>>,
     wake: Wake,
 }
 
-impl Drop for Following {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.shown.send_modify(|shown| *shown = Arc::new(next(shown, Err(BackendError::TaskFailed))));
@@ -79,7 +79,7 @@ impl Drop for Following {
 }
 
 async fn run(entrance: Entrance, shown: watch::Sender<Arc<Agenda>>, wake: Wake) {
-    let _following = Following { shown: shown.clone(), wake: wake.clone() };
+    let _guard = PanicGuard { shown: shown.clone(), wake: wake.clone() };
     let mut ask = tokio::time::interval(POLL_INTERVAL);
     ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

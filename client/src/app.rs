@@ -121,7 +121,7 @@ pub struct App {
     /// Number of screens shown: each starts scrolled to its top.
     visit: u64,
     /// Links that other starts of this program passed on.
-    given: Arc<Mutex<Vec<String>>>,
+    pending_links: Arc<Mutex<Vec<String>>>,
     /// Link that arrived during a call.
     #[cfg(not(feature = "kiosk"))]
     other_link: Option<JoinTarget>,
@@ -179,11 +179,11 @@ impl App {
             pending_actions: Vec::new(),
             fits_screen: options.kiosk,
             visit: 0,
-            given: Arc::default(),
+            pending_links: Arc::default(),
             #[cfg(not(feature = "kiosk"))]
             other_link: None,
         };
-        app.apply_look(ctx);
+        app.apply_appearance(ctx);
         match options.start {
             Start::Home => app.go_home(),
             Start::Unusable(text) => app.explain_unusable(text),
@@ -191,8 +191,8 @@ impl App {
             Start::Join(target) => app.join(target),
         }
         if let Some(on_ready) = options.on_ready {
-            let (may_close, given) = (app.may_close.clone(), app.given.clone());
-            on_ready(UiHandle { ctx: ctx.clone(), may_close, given });
+            let (may_close, pending_links) = (app.may_close.clone(), app.pending_links.clone());
+            on_ready(UiHandle { ctx: ctx.clone(), may_close, pending_links });
         }
         app
     }
@@ -202,7 +202,7 @@ impl App {
         Arc::new(move || repaints.wake())
     }
 
-    fn apply_look(&self, ctx: &egui::Context) {
+    fn apply_appearance(&self, ctx: &egui::Context) {
         let scale = self.text_scale * self.settings.text_scale();
         ctx.set_zoom_factor(scale.clamp(0.5, 3.0));
     }
@@ -290,7 +290,7 @@ impl App {
             }
             Action::Home if self.kiosk => self.forget(ctx),
             Action::Home => self.go_home(),
-            Action::Speak(language) => {
+            Action::SetLanguage(language) => {
                 self.texts = Texts::new(language);
                 self.settings.language = Some(language);
             }
@@ -448,7 +448,7 @@ impl eframe::App for App {
         #[cfg(not(feature = "kiosk"))]
         {
             self.take_links(ctx);
-            self.keep_settings();
+            self.save_changed_settings();
         }
         ctx.set_theme(self.theme(ctx));
     }

@@ -469,10 +469,10 @@ fn admission(server: &Url, joined: Joined) -> Admission {
 }
 
 /// The backend's default duration in minutes.
-const USUAL_MINUTES: u32 = 30;
+const DEFAULT_MINUTES: u32 = 30;
 
 fn planned_end(scheduled_at: Option<Timestamp>, minutes: Option<u32>) -> Option<SystemTime> {
     let begins = Duration::from_millis(u64::try_from(scheduled_at?.as_millis()).ok()?);
-    let lasts = Duration::from_secs(60 * u64::from(minutes.unwrap_or(USUAL_MINUTES)));
+    let lasts = Duration::from_secs(60 * u64::from(minutes.unwrap_or(DEFAULT_MINUTES)));
     SystemTime::UNIX_EPOCH.checked_add(begins)?.checked_add(lasts)
 }

@@ -151,13 +151,13 @@ impl Calls for NativeCalls {
     }
 
     #[cfg(not(feature = "kiosk"))]
-    fn keep(&mut self, settings: &Settings, wake: Wake) -> Answer<bool> {
+    fn save_settings(&mut self, settings: &Settings, wake: Wake) -> Answer<bool> {
         let settings = settings.clone();
         self.write(wake, move |folder| settings::save(&folder, &settings))
     }
 
     #[cfg(not(feature = "kiosk"))]
-    fn keep_recent(&mut self, ids: &[Id], wake: Wake) -> Answer<bool> {
+    fn save_recent(&mut self, ids: &[Id], wake: Wake) -> Answer<bool> {
         let ids = ids.to_vec();
         self.write(wake, move |folder| recent::save(&folder, &ids))
     }

@@ -100,7 +100,7 @@ fn a_check_hears_shows_plays_and_gives_the_devices_back() -> Result<()> {
     until("the tone to be heard", &|it| it.voice == Voice::Heard)?;
     ensure!(check.level().rms > 0.1, "{:?}", check.level());
     check.send(CheckCommand::PlaySound);
-    until("the sound to be over", &|it| it.sound == TestSound::Asked)?;
+    until("the sound to be over", &|it| it.sound == TestSound::Unanswered)?;
     check.send(CheckCommand::Heard(true));
     until("the answer", &|it| it.sound == TestSound::Heard)?;
     until("the network", &|it| matches!(it.network, NetworkState::Done(_)))?;

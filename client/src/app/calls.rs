@@ -59,11 +59,11 @@ pub trait Calls {
 
     /// Saves the settings. Answers whether that succeeded.
     #[cfg(not(feature = "kiosk"))]
-    fn keep(&mut self, settings: &Settings, wake: Wake) -> Answer<bool>;
+    fn save_settings(&mut self, settings: &Settings, wake: Wake) -> Answer<bool>;
 
     /// Saves the ids of recent consultations. Answers whether that succeeded.
     #[cfg(not(feature = "kiosk"))]
-    fn keep_recent(&mut self, ids: &[autamedica_api::Id], wake: Wake) -> Answer<bool>;
+    fn save_recent(&mut self, ids: &[autamedica_api::Id], wake: Wake) -> Answer<bool>;
 }
 
 /// Call, from joining to its end.

@@ -68,7 +68,7 @@ impl App {
         self.texts = Texts::new(self.language);
         self.settings = self.kiosk_state.settings.clone();
         self.devices = self.kiosk_state.devices.clone();
-        self.apply_look(ctx);
+        self.apply_appearance(ctx);
         self.go_home();
         // Widgets keep typed texts and their undo history; both clipboards may have text.
         ctx.memory_mut(|memory| {

@@ -24,7 +24,7 @@ const BROKEN_AFTER: u32 = 4;
 /// The same for an encoder that has worked: a bad network stops it too, but is detected sooner.
 const STALLED_AFTER: u32 = 12;
 /// Refusals in a row after which the codec is assumed to be the reason.
-const REFUSALS: u32 = 2;
+const MAX_REFUSALS: u32 = 2;
 /// Time of a poor connection before simulcast starts for the participant.
 const POOR_FOR: Duration = Duration::from_secs(5);
 
@@ -128,12 +128,12 @@ impl CodecPolicy {
         self.encoder = EncoderWatch::default();
     }
 
-    /// Counts a refused publication. After [`REFUSALS`] in a row the next codec is tried.
+    /// Counts a refused publication. After [`MAX_REFUSALS`] in a row the next codec is tried.
     pub(super) fn refused(&mut self, error: &RoomError) {
         // Other errors concern the connection.
         if matches!(error, RoomError::Other(_)) {
             self.refusals += 1;
-            if self.refusals >= REFUSALS {
+            if self.refusals >= MAX_REFUSALS {
                 self.next_attempt();
             }
         }
@@ -167,8 +167,8 @@ impl CodecPolicy {
         } else if had_pictures && !is_new {
             watch.idle += 1;
         }
-        let patience = if frames == 0 { BROKEN_AFTER } else { STALLED_AFTER };
-        if watch.idle >= patience {
+        let max_idle = if frames == 0 { BROKEN_AFTER } else { STALLED_AFTER };
+        if watch.idle >= max_idle {
             self.next_attempt();
         }
     }

@@ -120,7 +120,7 @@ impl Task {
     }
 
     /// Replaces a camera or microphone that is gone with the default one. Returns whether it did.
-    pub(super) fn fell_back(&mut self, source: Source, state: &DeviceState) -> bool {
+    pub(super) fn replace_missing_device(&mut self, source: Source, state: &DeviceState) -> bool {
         let (kind, choice) = match source {
             Source::Camera => (DeviceKind::Camera, &self.local.choices.camera),
             Source::Microphone => (DeviceKind::Microphone, &self.local.choices.microphone),

@@ -102,7 +102,7 @@ pub(super) enum Event {
         attempt: usize,
     },
     /// Progress of a file transfer.
-    FileMoved {
+    FileProgressed {
         number: u64,
         bytes: u64,
     },

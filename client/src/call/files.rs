@@ -104,7 +104,7 @@ struct Progress {
 
 impl Progress {
     fn report(&self, bytes: u64) {
-        self.events.send(Event::FileMoved { number: self.number, bytes });
+        self.events.send(Event::FileProgressed { number: self.number, bytes });
     }
 }
 
@@ -119,7 +119,7 @@ impl Task {
             id: self.files_id(),
             mime_type: String::new(),
             size: 0,
-            progress: FileProgress::Moving(0),
+            progress: FileProgress::InProgress(0),
             preview: None,
         };
         let message = ChatMessage { file: Some(file), ..self.own_message(&text) };
@@ -159,7 +159,7 @@ impl Task {
             id,
             mime_type: String::new(),
             size: info.total_length.unwrap_or(0),
-            progress: FileProgress::Moving(0),
+            progress: FileProgress::InProgress(0),
             preview: None,
         };
         let name = safe_name(&info.name, "");
@@ -186,10 +186,10 @@ impl Task {
         });
     }
 
-    pub(super) fn on_file_moved(&mut self, number: u64, bytes: u64) {
-        let moving = |file: &&mut SharedFile| matches!(file.progress, FileProgress::Moving(_));
+    pub(super) fn on_file_progress(&mut self, number: u64, bytes: u64) {
+        let moving = |file: &&mut SharedFile| matches!(file.progress, FileProgress::InProgress(_));
         if let Some(file) = self.message(number).and_then(|message| message.file.as_mut()).filter(moving) {
-            file.progress = FileProgress::Moving(bytes);
+            file.progress = FileProgress::InProgress(bytes);
         }
     }
 

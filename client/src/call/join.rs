@@ -227,7 +227,7 @@ pub(super) async fn enter_room(
     let options = RoomOptions {
         dynacast: true,
         connect_timeout: CONNECT_TIMEOUT,
-        receive_limits: super::limits::RECEIVE,
+        receive_limits: super::limits::RECEIVE_LIMITS,
         e2ee: encryption(admission),
         ..RoomOptions::default()
     };

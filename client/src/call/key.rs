@@ -13,7 +13,7 @@ use super::{Secret, backoff};
 use crate::backend::BackendError;
 
 /// Time between getting a new key and encrypting with it, by which the other participants have it too.
-const CHANGE_OVER: Duration = Duration::from_secs(3);
+const KEY_SWITCH_DELAY: Duration = Duration::from_secs(3);
 /// Pause after a failed attempt to fetch the key; doubled each time, up to [`MAX_FETCH_PAUSE`].
 const FETCH_RETRY_PAUSE: Duration = Duration::from_millis(500);
 const MAX_FETCH_PAUSE: Duration = Duration::from_secs(10);
@@ -54,11 +54,11 @@ impl Task {
         // Rooms without our backend may have any metadata.
         let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
         self.key.announced = announcement.e2ee_key_index;
-        self.follow_key();
+        self.fetch_key_if_outdated();
     }
 
     /// Fetches the key if it is missing or outdated.
-    pub(super) fn follow_key(&mut self) {
+    pub(super) fn fetch_key_if_outdated(&mut self) {
         self.fetch_key(Duration::ZERO);
     }
 
@@ -80,7 +80,7 @@ impl Task {
     }
 
     pub(super) fn on_key_fetched(&mut self, room: u64, result: Result<ConsultationKey, BackendError>) {
-        let (Some(session), true) = (&self.session, room == self.room_count) else { return self.key_done() };
+        let (Some(session), true) = (&self.session, room == self.room_count) else { return self.on_key_job_done() };
         let fetched = match result {
             Ok(fetched) => fetched,
             Err(error) => {
@@ -99,10 +99,10 @@ impl Task {
         });
     }
 
-    /// Uses an installed key: the first one at once, later ones after [`CHANGE_OVER`].
+    /// Uses an installed key: the first one at once, later ones after [`KEY_SWITCH_DELAY`].
     pub(super) fn on_key_installed(&mut self, room: u64, key: ConsultationKey, installed: Result<(), E2eeError>) {
         if self.session.is_none() || room != self.room_count {
-            return self.key_done();
+            return self.on_key_job_done();
         }
         if let Err(error) = installed {
             tracing::error!(%error, "end-to-end key not installed; retrying");
@@ -112,25 +112,25 @@ impl Task {
         }
         self.key.failures = 0;
         let was_first = self.lacks_key();
-        self.keep_key(key);
+        self.store_key(key);
         if was_first {
-            self.key_done();
+            self.on_key_job_done();
             self.take_tracks();
             self.show_admission();
         } else {
-            self.change_over();
+            self.switch_key();
         }
     }
 
-    /// Encrypts with the newest key after [`CHANGE_OVER`].
-    fn change_over(&mut self) {
-        let (Some(session), Some(admission)) = (&self.session, &self.admission) else { return self.key_done() };
-        let Some(key) = &admission.e2ee_key else { return self.key_done() };
+    /// Encrypts with the newest key after [`KEY_SWITCH_DELAY`].
+    fn switch_key(&mut self) {
+        let (Some(session), Some(admission)) = (&self.session, &self.admission) else { return self.on_key_job_done() };
+        let Some(key) = &admission.e2ee_key else { return self.on_key_job_done() };
         let next = ConsultationKey { key: key.expose().to_owned(), index: admission.e2ee_key_index };
         let (manager, room) = (session.room.e2ee_manager(), self.room_count);
         let if_panics = Event::KeyChanged { room, result: Err(E2eeError::NotConfigured) };
         self.spawn_job(if_panics, async move {
-            tokio::time::sleep(CHANGE_OVER).await;
+            tokio::time::sleep(KEY_SWITCH_DELAY).await;
             Event::KeyChanged { room, result: install(manager, next, true).await }
         });
     }
@@ -142,18 +142,18 @@ impl Task {
         {
             // Retried, because a removed participant has the previous key.
             tracing::error!(%error, "encryption not changed to the new key; retrying");
-            return self.change_over();
+            return self.switch_key();
         }
-        self.key_done();
+        self.on_key_job_done();
     }
 
-    fn key_done(&mut self) {
+    fn on_key_job_done(&mut self) {
         self.key.busy = false;
         // A newer key may have been announced meanwhile.
-        self.follow_key();
+        self.fetch_key_if_outdated();
     }
 
-    fn keep_key(&mut self, ConsultationKey { key, index }: ConsultationKey) {
+    fn store_key(&mut self, ConsultationKey { key, index }: ConsultationKey) {
         let Some(admission) = &mut self.admission else { return };
         let key = Secret::new(key);
         let code = comparison_code(&key);

@@ -9,7 +9,7 @@ use super::MAX_FILE_BYTES;
 
 /// Limits of the engine on received data. The largest file fits into the queue, so that a slow disk interrupts no
 /// transfer.
-pub(super) const RECEIVE: ReceiveLimits = ReceiveLimits {
+pub(super) const RECEIVE_LIMITS: ReceiveLimits = ReceiveLimits {
     stream_bytes: MAX_FILE_BYTES as usize,
     streams_per_sender: 6,
     streams: 24,

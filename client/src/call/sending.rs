@@ -61,7 +61,7 @@ impl Task {
     pub(super) fn mute_microphone(&mut self, mute: bool) {
         let mute = mute || self.state().listening;
         self.state().microphone.muted = mute;
-        self.mute_as_is(Source::Microphone);
+        self.sync_mute(Source::Microphone);
     }
 
     /// Shows that the doctor muted us, so that we can unmute ourselves. Compares states instead of using events,
@@ -83,7 +83,7 @@ impl Task {
         if source == Source::Screen {
             return self.on_screen(state);
         }
-        if self.fell_back(source, &state) {
+        if self.replace_missing_device(source, &state) {
             return;
         }
         if !matches!(state, DeviceState::Starting) {
@@ -94,7 +94,7 @@ impl Task {
         if there && source == Source::Microphone {
             self.publish(source);
         }
-        self.mute_as_is(source);
+        self.sync_mute(source);
     }
 
     pub(super) fn on_sized(&mut self, source: Source, device: u64, size: VideoResolution) {
@@ -165,7 +165,7 @@ impl Task {
                 if source == Source::Screen {
                     self.state().screen = ShareState::On;
                 }
-                self.mute_as_is(source);
+                self.sync_mute(source);
             }
             (true, None) if source == Source::Screen => self.stop_sharing(ShareState::Failed),
             // Without permission, retrying is pointless; a new permission is an event of its own.
@@ -196,7 +196,7 @@ impl Task {
     }
 
     /// Mutes a published source if the person muted it or the device does not deliver.
-    pub(super) fn mute_as_is(&mut self, source: Source) {
+    pub(super) fn sync_mute(&mut self, source: Source) {
         if source != Source::Screen {
             let media = self.media(source);
             let mute = media.muted || !delivers(&media.device);

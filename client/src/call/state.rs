@@ -205,7 +205,7 @@ pub struct SharedFile {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FileProgress {
     /// In transfer, with the number of bytes so far.
-    Moving(u64),
+    InProgress(u64),
     /// Completely transferred.
     Done,
     /// Saved at this path.

@@ -123,9 +123,9 @@ impl Counters {
         streams.iter().map(new).sum()
     }
 
-    fn received(&self, stats: &InboundRtpStats) -> New {
+    fn received(&self, stats: &InboundRtpStats) -> Increase {
         let (packets, lost, bytes) = self.inbound.get(&stats.ssrc).copied().unwrap_or(counted(stats));
-        New {
+        Increase {
             packets: stats.packets_received.saturating_sub(packets),
             lost: u64::try_from(stats.packets_lost.saturating_sub(lost)).unwrap_or(0),
             bytes: stats.bytes_received.saturating_sub(bytes),
@@ -134,7 +134,7 @@ impl Counters {
 }
 
 /// Increase of a stream's counters since the last sample.
-struct New {
+struct Increase {
     packets: u64,
     lost: u64,
     bytes: u64,

@@ -297,7 +297,7 @@ impl Task {
             Event::Devices(lists) => self.on_devices(lists),
             Event::History { sender, result } => self.on_history(&sender, result),
             Event::HistoryTimeout { room, attempt } => self.on_history_timeout(room, attempt),
-            Event::FileMoved { number, bytes } => self.on_file_moved(number, bytes),
+            Event::FileProgressed { number, bytes } => self.on_file_progress(number, bytes),
             Event::FileEnded { number, result } => self.on_file_ended(number, result),
             Event::FileSaved { id, saved } => self.on_file_saved(&id, saved),
         }
@@ -386,7 +386,7 @@ impl Task {
             }
         }
         // Even when admitted, the key may be missing or outdated.
-        self.follow_key();
+        self.fetch_key_if_outdated();
     }
 
     fn on_tick(&mut self) {

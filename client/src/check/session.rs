@@ -303,7 +303,7 @@ impl Task {
         let chunk = chime.next(SAMPLE_RATE as usize * CHUNK_DURATION.as_millis() as usize / 1000);
         if chunk.is_empty() {
             self.playing = None;
-            self.state.sound = TestSound::Asked;
+            self.state.sound = TestSound::Unanswered;
         } else {
             input.push(&chunk);
         }

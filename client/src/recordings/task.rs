@@ -25,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 enum Event {
     Listed(Result<RecordingList, BackendError>),
     /// Progress of a transfer: its number, bytes so far, total bytes.
-    Moved(PartId, u64, u64, u64),
+    Progress(PartId, u64, u64, u64),
     /// End of a transfer, with its number.
     Ended(PartId, u64, Result<Transfer, FetchError>),
     Deleted(String, Result<(), BackendError>),
@@ -50,7 +50,7 @@ pub(super) async fn run(
     shown: watch::Sender<Arc<RecordingsState>>,
     wake: Wake,
 ) {
-    let _following = Following { shown: shown.clone(), wake: wake.clone() };
+    let _guard = PanicGuard { shown: shown.clone(), wake: wake.clone() };
     let (events, mut inbox) = mpsc::unbounded_channel();
     let (jobs, transfers) = Default::default();
     let mut task = Task { options, state, events, jobs, asking: false, transfers, transfer_count: 0 };
@@ -76,18 +76,18 @@ pub(super) async fn run(
 }
 
 /// Shows after a panic of the task that the state is no longer updated.
-struct Following {
+struct PanicGuard {
     shown: watch::Sender<Arc<RecordingsState>>,
     wake: Wake,
 }
 
-impl Drop for Following {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.shown.send_modify(|shown| {
                 let mut state = RecordingsState::clone(shown);
                 state.list = next(state.list, Err(BackendError::TaskFailed));
-                for transfer in state.transfers.values_mut().filter(|it| matches!(it, Transfer::Moving { .. })) {
+                for transfer in state.transfers.values_mut().filter(|it| matches!(it, Transfer::InProgress { .. })) {
                     *transfer = Transfer::Failed(FetchProblem::Unreachable);
                 }
                 *shown = Arc::new(state);
@@ -119,9 +119,9 @@ impl Task {
                 let known = std::mem::replace(&mut self.state.list, Listed::Asking);
                 self.state.list = next(known, answer);
             }
-            Event::Moved(part, number, here, whole) => {
+            Event::Progress(part, number, here, whole) => {
                 let is_current = self.transfers.get(&part).is_some_and(|(current, _)| *current == number);
-                if let Some(Transfer::Moving { bytes, of, .. }) = self.state.transfers.get_mut(&part)
+                if let Some(Transfer::InProgress { bytes, of, .. }) = self.state.transfers.get_mut(&part)
                     && is_current
                 {
                     (*bytes, *of) = (here, whole);
@@ -187,9 +187,9 @@ impl Task {
         self.transfer_count += 1;
         let (number, events, progress_events) = (self.transfer_count, self.events.clone(), self.events.clone());
         let (entrance, consultation) = (self.options.entrance.clone(), self.options.consultation.clone());
-        let moved_part = part.clone();
+        let progress_part = part.clone();
         let on_progress: OnProgress = Box::new(move |bytes, of| {
-            let _ = progress_events.send(Event::Moved(moved_part.clone(), number, bytes, of));
+            let _ = progress_events.send(Event::Progress(progress_part.clone(), number, bytes, of));
         });
         let fetching = work(Source { entrance, consultation, part: part.clone() }, on_progress);
         let ended = part.clone();
@@ -197,7 +197,7 @@ impl Task {
         let if_panics = Event::Ended(part.clone(), number, Err(FetchError::Disk(task_failed)));
         let work = async move { Event::Ended(ended, number, fetching.await) };
         let job = self.jobs.spawn(ends_in_event(if_panics, report(events), work));
-        self.state.transfers.insert(part.clone(), Transfer::Moving { purpose, bytes: 0, of: 0 });
+        self.state.transfers.insert(part.clone(), Transfer::InProgress { purpose, bytes: 0, of: 0 });
         self.transfers.insert(part, (number, job));
     }
 

@@ -10,7 +10,7 @@ use lucide_icons::Icon;
 use super::controls::switch;
 use super::controls::{along_meter, caption, choice, meter, note, remark};
 use super::page::{header, wide_with_footer};
-use super::video::{Fit, Look, PictureId, PictureKind, Videos};
+use super::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use super::widgets::{TextButton, Tone, announce_picture};
 use super::{Action, Cx, wording};
 use crate::call::DeviceKind;
@@ -140,8 +140,8 @@ pub(super) fn own_picture(ui: &Ui, cx: &Cx, place: Rect, slot: &autamedica_engin
     let palette = Palette::of(ui);
     ui.painter().rect_filled(place, corner::VIDEO, palette.raised);
     let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
-    let look = Look { fit: Fit::Cover, mirrored: true, corner: corner::VIDEO, brightness: 1.0, drives: true };
-    if videos.show(ui, place, &id, slot, look).is_some() {
+    let style = PictureStyle { fit: Fit::Cover, mirrored: true, corner: corner::VIDEO, brightness: 1.0, drives: true };
+    if videos.show(ui, place, &id, slot, style).is_some() {
         announce_picture(ui, ui.scope_id().with("own picture"), place, &cx.texts.t("self-view"));
     } else {
         let font = icon_font(space::XXL);
@@ -233,16 +233,16 @@ fn sound(ui: &mut Ui, cx: &mut Cx, state: &CheckState) {
         TestSound::NotHeard => {
             verdict(ui, cx, Sign::Warn, &texts.t("check-sound-not-heard"), Some(&texts.t("check-speaker-advice")));
         }
-        TestSound::Silent | TestSound::Asked => {}
+        TestSound::Silent | TestSound::Unanswered => {}
     }
-    if state.sound == TestSound::Asked {
+    if state.sound == TestSound::Unanswered {
         let ink = Palette::of(ui).text;
         note(ui, &sizes, &texts.t("check-sound-asked"), ink);
     }
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = Vec2::splat(space::XS);
         match state.sound {
-            TestSound::Asked => {
+            TestSound::Unanswered => {
                 if TextButton::new(texts.t("check-yes"), Tone::Neutral).show(ui, &sizes).clicked() {
                     ask(cx, CheckCommand::Heard(true));
                 }

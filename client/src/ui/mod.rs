@@ -66,7 +66,7 @@ pub enum Action {
     #[cfg(not(feature = "kiosk"))]
     Recordings(Id),
     /// Switch the language.
-    Speak(Language),
+    SetLanguage(Language),
     /// Send feedback about the call to the backend.
     SendFeedback(Feedback),
     /// Open the settings.

@@ -101,7 +101,7 @@ impl Desk {
     fn does(&self, part: &PartId, command: RecordingsCommand) -> Transfer {
         self.handle.send(command);
         self.wait("the outcome", |state| match state.transfers.get(part) {
-            Some(Transfer::Moving { .. }) | None => None,
+            Some(Transfer::InProgress { .. }) | None => None,
             Some(came) => Some(came.clone()),
         })
     }
@@ -204,7 +204,7 @@ fn a_recording_is_played_saved_checked_cancelled_and_deleted() {
     network.allow(16 * 1024);
     desk.handle.send(RecordingsCommand::Save { part: part.clone(), to: saved.join("second.mp4") });
     desk.wait("some of it", |state| match state.transfers.get(&part) {
-        Some(Transfer::Moving { of, .. }) => (*of == ready.size_bytes && names(&saved).len() == 2).then_some(()),
+        Some(Transfer::InProgress { of, .. }) => (*of == ready.size_bytes && names(&saved).len() == 2).then_some(()),
         _ => None,
     });
     let half = names(&saved).into_iter().find(|name| name != "first.mp4").unwrap();

@@ -72,7 +72,7 @@ fn every_state_of_the_check_has_words_and_a_way_on() {
     for (sound, shown) in [
         (TestSound::Silent, keys(&["check-sound-play"])),
         (TestSound::Playing, keys(&["check-sound-playing"])),
-        (TestSound::Asked, keys(&["check-sound-asked", "check-yes", "check-no"])),
+        (TestSound::Unanswered, keys(&["check-sound-asked", "check-yes", "check-no"])),
         (TestSound::Heard, keys(&["check-sound-heard"])),
         (TestSound::NotHeard, keys(&["check-sound-not-heard", "check-speaker-advice", "check-sound-play"])),
     ] {
@@ -165,7 +165,7 @@ fn the_sound_is_played_and_asked_about() {
     let mut app = checking(Language::English, Role::Patient);
     app.click("check-sound-play");
     assert_eq!(app.commands(), [CheckCommand::PlaySound]);
-    app.change_check(|check| check.sound = TestSound::Asked);
+    app.change_check(|check| check.sound = TestSound::Unanswered);
     app.click("check-no");
     assert_eq!(app.commands(), [CheckCommand::Heard(false)]);
 }

@@ -266,7 +266,7 @@ fn how_far_a_file_is_and_what_went_wrong_is_told_in_words() {
             open_chat(&mut app);
             app.assert_shows(key);
         }
-        let mut app = TestApp::in_call(language, with_file(false, FileProgress::Moving(720_000)));
+        let mut app = TestApp::in_call(language, with_file(false, FileProgress::InProgress(720_000)));
         open_chat(&mut app);
         assert!(app.shows_text(&app.text_with("file-moving", &[("percent", 50.into())])));
         app.change(|state| state.chat = vec![file(false, FileProgress::Saved("/home/ana/r.pdf".into()))].into());

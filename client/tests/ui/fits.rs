@@ -141,7 +141,7 @@ fn screens(language: Language, scale: f32) -> Vec<(&'static str, TestApp)> {
     checking.change_check(|check| {
         check.camera = DeviceState::Failed(DeviceProblem::Busy);
         check.microphone = DeviceState::Failed(DeviceProblem::NotFound);
-        check.sound = TestSound::Asked;
+        check.sound = TestSound::Unanswered;
         check.network = NetworkState::Failed(NetworkProblem::MediaUnreachable);
     });
     let link = JoinLink::parse("https://clinic.example/join#a-secret-code-of-enough-letters").unwrap();

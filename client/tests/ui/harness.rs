@@ -117,13 +117,13 @@ impl Calls for Fake {
         Answer::ready(devices())
     }
 
-    fn keep(&mut self, settings: &Settings, _: Wake) -> Answer<bool> {
+    fn save_settings(&mut self, settings: &Settings, _: Wake) -> Answer<bool> {
         let mut log = self.0.lock();
         log.saved.push(settings.clone());
         Answer::ready(!log.disk_is_full)
     }
 
-    fn keep_recent(&mut self, ids: &[Id], _: Wake) -> Answer<bool> {
+    fn save_recent(&mut self, ids: &[Id], _: Wake) -> Answer<bool> {
         self.0.lock().recent = Some(ids.to_vec());
         Answer::ready(true)
     }

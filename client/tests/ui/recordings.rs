@@ -190,7 +190,7 @@ fn it_is_played_cancelled_and_every_outcome_told() {
         assert_eq!(app.recording_commands(), [RecordingsCommand::Play(part("r", 1))]);
         for (purpose, key) in [(Purpose::Play, "recording-fetching-play"), (Purpose::Save, "recording-fetching-save")] {
             app.change_recordings(|all| {
-                let moving = Transfer::Moving { purpose, bytes: 49_350_000, of: 98_700_000 };
+                let moving = Transfer::InProgress { purpose, bytes: 49_350_000, of: 98_700_000 };
                 all.transfers.insert(part("r", 1), moving);
             });
             let [here, whole] =
@@ -330,7 +330,7 @@ fn going_back_never_breaks_a_download_off_unasked() {
     for language in Language::ALL {
         let mut app = page(doctor(language), vec![recording("r", RecordingState::Ready, 1)]);
         app.change_recordings(|all| {
-            let moving = Transfer::Moving { purpose: Purpose::Save, bytes: 1, of: 2 };
+            let moving = Transfer::InProgress { purpose: Purpose::Save, bytes: 1, of: 2 };
             all.transfers.insert(part("r", 1), moving);
         });
         app.press(Modifiers::NONE, Key::Escape);

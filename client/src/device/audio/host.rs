@@ -33,7 +33,7 @@ pub(super) use channels::has_numbered_channels;
 struct System {
     host: Option<cpal::Host>,
     #[cfg(all(unix, not(target_os = "macos")))]
-    pulse: pulse::Standing,
+    pulse: pulse::PulseState,
 }
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
@@ -63,16 +63,16 @@ mod pulse {
 
     /// State of PulseAudio, or of PipeWire in its place.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(super) enum Standing {
+    pub(super) enum PulseState {
         /// Not asked yet.
         Unknown,
         /// Has a socket and has not answered since this time.
         Silent(Instant),
         /// Has answered: ALSA is never used, even while PulseAudio restarts.
-        Met,
+        Answered,
     }
 
-    impl Standing {
+    impl PulseState {
         /// Records that PulseAudio did not answer at `now`. Returns whether to use ALSA.
         pub(super) fn silent(&mut self, now: Instant) -> bool {
             match *self {
@@ -81,19 +81,19 @@ mod pulse {
                     false
                 }
                 Self::Silent(since) => now.duration_since(since) >= ANSWER_TIMEOUT,
-                Self::Met => false,
+                Self::Answered => false,
             }
         }
     }
 
     impl System {
         pub(super) const fn new() -> Self {
-            Self { host: None, pulse: Standing::Unknown }
+            Self { host: None, pulse: PulseState::Unknown }
         }
 
         /// Connects to PulseAudio where there is one, else to ALSA.
         pub(super) fn connect(&mut self) -> Option<cpal::Host> {
-            if self.pulse == Standing::Unknown
+            if self.pulse == PulseState::Unknown
                 && let Some(home) = std::env::home_dir()
                 && let Err(error) = cookie::ensure(&home)
             {
@@ -102,7 +102,7 @@ mod pulse {
             if cpal::available_hosts().contains(&cpal::HostId::PulseAudio) {
                 match cpal::host_from_id(cpal::HostId::PulseAudio) {
                     Ok(host) => {
-                        self.pulse = Standing::Met;
+                        self.pulse = PulseState::Answered;
                         return Some(host);
                     }
                     Err(error) => {
@@ -112,7 +112,7 @@ mod pulse {
                         }
                     }
                 }
-            } else if self.pulse == Standing::Met {
+            } else if self.pulse == PulseState::Answered {
                 return None;
             }
             cpal::host_from_id(cpal::HostId::Alsa).ok()
@@ -132,11 +132,11 @@ mod pulse {
 
         #[test]
         fn alsa_is_asked_once_pulseaudio_was_silent_for_long_and_never_after_it_answered() {
-            let (mut standing, start) = (Standing::Unknown, Instant::now());
+            let (mut standing, start) = (PulseState::Unknown, Instant::now());
             assert!(!standing.silent(start));
             assert!(!standing.silent(start + ANSWER_TIMEOUT / 2));
             assert!(standing.silent(start + ANSWER_TIMEOUT));
-            standing = Standing::Met;
+            standing = PulseState::Answered;
             assert!(!standing.silent(start + ANSWER_TIMEOUT * 9));
         }
     }

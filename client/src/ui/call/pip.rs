@@ -7,7 +7,7 @@ use super::present;
 use super::stage::{Pin, pixels};
 use crate::call::{CallCommand, CallState, ParticipantState, Tile};
 use crate::theme::{Palette, corner, regular_font, space};
-use crate::ui::video::{Fit, Look, PictureId, PictureKind, Videos};
+use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use crate::ui::widgets::{Tone, announce_picture, icon_button, words};
 use crate::ui::{Action, Cx, wording};
 
@@ -118,8 +118,8 @@ fn content(
         let (width, height) = pixels(ui, picture.size());
         tile = Some(Tile { identity: who.identity.clone(), screen, width, height });
         let fit = if screen { Fit::Contain } else { Fit::Balanced };
-        let look = Look { fit, mirrored: false, corner: corner::THUMB, brightness: 1.0, drives: true };
-        videos.show(ui, picture, &PictureId { identity: who.identity.clone(), kind }, slot, look)
+        let style = PictureStyle { fit, mirrored: false, corner: corner::THUMB, brightness: 1.0, drives: true };
+        videos.show(ui, picture, &PictureId { identity: who.identity.clone(), kind }, slot, style)
     });
     match shown {
         Some(seen) => {

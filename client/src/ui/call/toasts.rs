@@ -57,10 +57,10 @@ impl Toasts {
         if let Some(key) = self.time.follow(state, SystemTime::now()) {
             self.say(cx.texts.t(key).into_owned(), cx.now);
         }
-        let mut news = Vec::new();
-        self.compare_people(cx, state, &mut news);
+        let mut pending = Vec::new();
+        self.compare_participants(cx, state, &mut pending);
         if Arc::ptr_eq(&self.before, state) {
-            news.into_iter().for_each(|text| self.say(text, cx.now));
+            pending.into_iter().for_each(|text| self.say(text, cx.now));
             return;
         }
         let before = std::mem::replace(&mut self.before, state.clone());
@@ -77,30 +77,30 @@ impl Toasts {
                     None => shorten(&message.text),
                 };
                 let values = [("name", name.as_str().into()), ("text", text.as_str().into())];
-                news.push(texts.with("toast-message", &values));
+                pending.push(texts.with("toast-message", &values));
             }
         }
         let recorded = |state: &CallState| matches!(state.recording, RecordingState::On(_));
         match (recorded(&before), recorded(state)) {
-            (false, true) => news.push(texts.t("toast-recording-on").into_owned()),
-            (true, false) => news.push(texts.t("toast-recording-off").into_owned()),
+            (false, true) => pending.push(texts.t("toast-recording-on").into_owned()),
+            (true, false) => pending.push(texts.t("toast-recording-off").into_owned()),
             _ => {}
         }
         match (before.video_reduced, state.video_reduced) {
-            (false, true) => news.push(texts.t("toast-held-back").into_owned()),
-            (true, false) => news.push(texts.t("toast-pictures-back").into_owned()),
+            (false, true) => pending.push(texts.t("toast-held-back").into_owned()),
+            (true, false) => pending.push(texts.t("toast-pictures-back").into_owned()),
             _ => {}
         }
         if matches!(before.phase, CallPhase::Reconnecting { .. }) && state.phase == CallPhase::InCall {
-            news.push(texts.t("toast-back").into_owned());
+            pending.push(texts.t("toast-back").into_owned());
         }
-        for text in news {
+        for text in pending {
             self.say(text, cx.now);
         }
     }
 
     /// Adds toasts for participants who joined or left.
-    fn compare_people(&mut self, cx: &Cx, state: &Arc<CallState>, news: &mut Vec<String>) {
+    fn compare_participants(&mut self, cx: &Cx, state: &Arc<CallState>, pending: &mut Vec<String>) {
         let is_new = !Arc::ptr_eq(&self.before, state);
         match (&self.before.phase, &state.phase) {
             (_, CallPhase::Reconnecting { .. }) => return self.back_since = None,
@@ -123,13 +123,14 @@ impl Toasts {
         let is_in = |people: &[ParticipantState], person: &ParticipantState| {
             people.iter().any(|other| other.identity == person.identity)
         };
-        news.extend(now.iter().filter(|person| !is_in(&self.there, person)).map(|person| say("toast-joined", person)));
+        pending
+            .extend(now.iter().filter(|person| !is_in(&self.there, person)).map(|person| say("toast-joined", person)));
         let gone: Vec<_> = self.there.iter().filter(|person| !is_in(&now, person)).cloned().collect();
         self.there = now;
         if self.back_since.is_some() {
             self.there.extend(gone);
         } else {
-            news.extend(gone.iter().map(|person| say("toast-left", person)));
+            pending.extend(gone.iter().map(|person| say("toast-left", person)));
         }
     }
 

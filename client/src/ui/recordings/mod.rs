@@ -74,7 +74,7 @@ impl RecordingsScreen {
             self.recordings.send(command);
         }
         self.ask(ui, cx, &state);
-        if back && state.is_moving() {
+        if back && state.is_transferring() {
             self.question = Some(Question::Leave);
         } else if back {
             cx.actions.push(Action::Home);

@@ -62,7 +62,7 @@ impl Row<'_> {
 
     fn facts(&self, ui: &mut Ui) {
         let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(ui));
-        let (icon, color) = look(self.recording.state, palette);
+        let (icon, color) = state_icon(self.recording.state, palette);
         fact(ui, self.cx, icon, color, &texts.t(wording::state(self.recording.state)));
         let has_files = self.recording.size_bytes > 0 && self.recording.state != RecordingState::Deleted;
         if has_files {
@@ -143,11 +143,11 @@ impl Row<'_> {
 
     fn part_buttons(&self, part: &RecordingPart) -> Vec<(TextButton<'_>, Request)> {
         let id = self.id(part);
-        let is_moving = matches!(self.state.transfers.get(&id), Some(Transfer::Moving { .. }));
+        let is_transferring = matches!(self.state.transfers.get(&id), Some(Transfer::InProgress { .. }));
         let is_there = matches!(self.recording.state, RecordingState::Storing | RecordingState::Ready)
             || self.recording.state == RecordingState::Failed;
         // A part that is still being written has no checksum yet and can't be downloaded.
-        if is_moving || !is_there || part.sha256.is_none() || self.is_being_deleted() {
+        if is_transferring || !is_there || part.sha256.is_none() || self.is_being_deleted() {
             return Vec::new();
         }
         let texts = self.cx.texts;
@@ -177,20 +177,20 @@ impl Row<'_> {
     fn transfer(&self, ui: &mut Ui, part: &RecordingPart, transfer: &Transfer, requests: &mut Vec<Request>) {
         let (texts, palette) = (self.cx.texts, Palette::of(ui));
         match transfer {
-            Transfer::Moving { purpose, bytes, of } => {
+            Transfer::InProgress { purpose, bytes, of } => {
                 let stop = TextButton::new(texts.t("dialog-cancel"), Tone::Neutral).icon(Icon::X);
                 let stop = stop.label(self.which(part, "recording-cancel-which", "recording-cancel-part"));
                 let buttons = vec![(stop, Request::Command(RecordingsCommand::Cancel(self.id(part))))];
                 line(ui, self.cx, buttons, requests, |ui| moving(ui, self.cx, *purpose, *bytes, *of));
             }
-            Transfer::Playing => news(ui, self.cx, Icon::CircleCheck, palette.ok, &texts.t("recording-playing")),
+            Transfer::Playing => outcome(ui, self.cx, Icon::CircleCheck, palette.ok, &texts.t("recording-playing")),
             Transfer::Saved(path) => {
                 let text = texts.with("recording-saved", &[("path", path.to_string_lossy().as_ref().into())]);
-                news(ui, self.cx, Icon::CircleCheck, palette.ok, &text);
+                outcome(ui, self.cx, Icon::CircleCheck, palette.ok, &text);
             }
             Transfer::Failed(problem) => {
                 let text = texts.t(wording::fetch_problem(*problem));
-                news(ui, self.cx, Icon::TriangleAlert, palette.danger, &text);
+                outcome(ui, self.cx, Icon::TriangleAlert, palette.danger, &text);
             }
         }
     }
@@ -243,7 +243,7 @@ fn fact(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
 }
 
 /// Draws a result; screen readers read it when idle.
-fn news(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
+fn outcome(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
     ui.horizontal_top(|ui| {
         sign(ui, icon, cx.sizes.body * 1.25, color);
         let words = ui.label(RichText::new(text).font(regular_font(cx.sizes.body)));
@@ -282,7 +282,7 @@ fn moving(ui: &mut Ui, cx: &Cx, purpose: Purpose, bytes: u64, of: u64) {
     ui.painter().rect_filled(filled, corner::FULL, palette.primary);
 }
 
-fn look(state: RecordingState, palette: &Palette) -> (Icon, Color32) {
+fn state_icon(state: RecordingState, palette: &Palette) -> (Icon, Color32) {
     match state {
         RecordingState::Asking | RecordingState::Starting => (Icon::Hourglass, palette.warning),
         RecordingState::Recording => (Icon::CircleDot, palette.danger),

@@ -25,7 +25,7 @@ use super::stats::UiStats;
 use bitmaps::Bitmaps;
 pub use fit::Fit;
 use planes::Planes;
-use worker::{Spot, Wanted, Worker};
+use worker::{BitmapRequest, Spot, Worker};
 
 /// Identity and kind of a picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ pub type FrameShown = Arc<dyn Fn(&VideoFrame, &PictureId) + Send + Sync>;
 
 /// Appearance of a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
+pub struct PictureStyle {
     /// Fit into its area.
     pub fit: Fit,
     /// Left and right are swapped.
@@ -158,29 +158,37 @@ impl Videos {
     }
 
     /// Draws the newest frame of `slot` in `place`. Returns the area it covers; `None` while there is no frame.
-    pub fn show(&mut self, ui: &Ui, place: Rect, id: &PictureId, slot: &LatestFrame, look: Look) -> Option<Rect> {
-        self.wire(id, slot, look.drives);
+    pub fn show(
+        &mut self,
+        ui: &Ui,
+        place: Rect,
+        id: &PictureId,
+        slot: &LatestFrame,
+        style: PictureStyle,
+    ) -> Option<Rect> {
+        self.wire(id, slot, style.drives);
         let newest = slot.newest()?;
-        let wanted = Wanted { place, fit: look.fit, mirrored: look.mirrored, pixels_per_point: ui.pixels_per_point() };
+        let request =
+            BitmapRequest { place, fit: style.fit, mirrored: style.mirrored, pixels_per_point: ui.pixels_per_point() };
         let (id, opacity) = (id.clone(), ui.opacity());
         match &self.painter {
             Painter::Gpu(planes) => {
                 let planes = planes.clone();
-                let placed = wanted.placed(&newest);
+                let placed = request.placed(&newest);
                 let (counted, frame) = (id.clone(), newest.clone());
                 let paint = move |info: &PaintCallbackInfo, gl: &glow::Context| {
-                    planes.lock().paint(gl, info, &id, &frame, &placed, &look, opacity)
+                    planes.lock().paint(gl, info, &id, &frame, &placed, &style, opacity)
                 };
                 Some(self.add(ui, placed.rect, counted, newest, paint))
             }
             Painter::Cpu(worker, bitmaps) => {
                 let spot = Spot { id: id.clone(), viewport: ui.ctx().viewport_id() };
-                let bitmap = worker.take(&spot, slot, wanted, look.drives)?;
+                let bitmap = worker.take(&spot, slot, request, style.drives)?;
                 let bitmaps = bitmaps.clone();
-                let placed = wanted.placed(&bitmap.frame);
+                let placed = request.placed(&bitmap.frame);
                 let frame = bitmap.frame.clone();
                 let paint = move |info: &PaintCallbackInfo, gl: &glow::Context| {
-                    bitmaps.lock().paint(gl, info, &spot, &bitmap, &placed, &look, opacity)
+                    bitmaps.lock().paint(gl, info, &spot, &bitmap, &placed, &style, opacity)
                 };
                 Some(self.add(ui, placed.rect, id, frame, paint))
             }

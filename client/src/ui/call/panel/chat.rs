@@ -27,21 +27,21 @@ pub(in crate::ui::call) struct Chat {
     previews: Previews,
     rows: Rows,
     /// Open file dialog and its purpose.
-    dialog: Option<(For, BackgroundTask<Picked>)>,
+    dialog: Option<(DialogPurpose, BackgroundTask<Picked>)>,
     /// Path in the text field and its purpose, where there is no dialog.
-    typed: Option<(For, String)>,
+    typed: Option<(DialogPurpose, String)>,
     /// The path field gets the focus in the next pass.
     path_wants_keyboard: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum For {
+enum DialogPurpose {
     Sending,
     /// Save the file with this id.
     Saving(String),
 }
 
-impl For {
+impl DialogPurpose {
     fn command(&self, path: PathBuf) -> CallCommand {
         match self {
             Self::Sending => CallCommand::SendFile(path),
@@ -136,7 +136,7 @@ impl Chat {
             if pressed && self.dialog.is_none() {
                 let (desktop, title) = (cx.desktop.clone(), texts.t("file-attach-title").into_owned());
                 let task = BackgroundTask::start(ui.ctx(), move || desktop.pick_file(&title));
-                self.dialog = Some((For::Sending, task));
+                self.dialog = Some((DialogPurpose::Sending, task));
             }
         }
         let field = Rect::from_min_max(pos2(left, row.top()), pos2(button.left() - space::XS, row.bottom()));
@@ -162,7 +162,7 @@ impl Chat {
         }
         let (desktop, title) = (cx.desktop.clone(), cx.texts.t("file-save-title").into_owned());
         let task = BackgroundTask::start(ui.ctx(), move || desktop.pick_place(&title, &name));
-        self.dialog = Some((For::Saving(id), task));
+        self.dialog = Some((DialogPurpose::Saving(id), task));
     }
 
     fn poll_dialog(&mut self, cx: &mut Cx) {
@@ -183,7 +183,7 @@ impl Chat {
     fn path_field(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) -> f32 {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         let Some((what, path)) = &mut self.typed else { return place.bottom() };
-        let key = if *what == For::Sending { "file-path-send" } else { "file-path-save" };
+        let key = if *what == DialogPurpose::Sending { "file-path-send" } else { "file-path-save" };
         let title = texts.t(key);
         let galley = ui.painter().layout(title.to_string(), regular_font(sizes.caption), palette.muted, place.width());
         let height = galley.size().y + 2.0 * sizes.control + 3.0 * space::XS;
@@ -202,7 +202,7 @@ impl Chat {
         let buttons = Rect::from_min_size(pos2(place.left(), field.bottom() + space::XS), field.size());
         let mut done = None;
         ui.scope_builder(UiBuilder::new().max_rect(buttons).layout(Layout::left_to_right(egui::Align::Center)), |ui| {
-            let key = if *what == For::Sending { "chat-send" } else { "file-save" };
+            let key = if *what == DialogPurpose::Sending { "chat-send" } else { "file-save" };
             let go = TextButton::new(texts.t(key), Tone::Primary).show(ui, &sizes).clicked();
             if (go || entered) && !path.trim().is_empty() {
                 done = Some(Some(what.command(PathBuf::from(path.trim()))));

@@ -93,7 +93,7 @@ fn heading(ui: &mut Ui, cx: &Cx, name: &str, size: u64) {
 fn progress(ui: &mut Ui, cx: &Cx, index: u64, file: &SharedFile) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let (text, color) = match &file.progress {
-        FileProgress::Moving(bytes) => {
+        FileProgress::InProgress(bytes) => {
             let part = (*bytes as f32 / file.size.max(1) as f32).clamp(0.0, 1.0);
             let percent = (part * 100.0).floor() as u64;
             let text = texts.with("file-moving", &[("percent", percent.into())]);
@@ -120,7 +120,7 @@ fn progress(ui: &mut Ui, cx: &Cx, index: u64, file: &SharedFile) {
     let galley = ui.painter().layout(text.clone(), regular_font(sizes.caption), color, ui.available_width());
     let (rect, _) = ui.allocate_exact_size(galley.size(), egui::Sense::hover());
     ui.painter().galley(rect.min, galley, color);
-    if !matches!(file.progress, FileProgress::Moving(_)) {
+    if !matches!(file.progress, FileProgress::InProgress(_)) {
         announce(ui, ui.scope_id().with(("file state", index)), rect, &text);
     }
 }

@@ -11,7 +11,7 @@ use crate::device::DeviceState;
 use crate::theme::{DIMMED, FADE_SECONDS, Palette, corner, icon_font, space};
 use crate::ui::Cx;
 use crate::ui::call::{Layout, present};
-use crate::ui::video::{Fit, Look, PictureId, PictureKind, Videos};
+use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use crate::ui::widgets::{Tone, announce_picture, focus_ring, icon_button};
 
 const WIDTH: std::ops::RangeInclusive<f32> = 128.0..=288.0;
@@ -138,14 +138,14 @@ fn draw(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, place: Rect) {
     let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
     // The self-view is redrawn together with other pictures; it requests repaints only without them.
     let others = present(state).any(|person| person.camera.is_some() || person.screen.is_some());
-    let look = Look {
+    let style = PictureStyle {
         fit: Fit::Cover,
         mirrored: true,
         corner: corner::THUMB,
         brightness: if state.phase == CallPhase::InCall { 1.0 } else { DIMMED },
         drives: !others,
     };
-    let shown = sends.then(|| videos.show(ui, place, &id, &state.self_view, look)).flatten();
+    let shown = sends.then(|| videos.show(ui, place, &id, &state.self_view, style)).flatten();
     if shown.is_none() {
         let painter = ui.painter();
         painter.rect_filled(place, corner::THUMB, palette.raised);

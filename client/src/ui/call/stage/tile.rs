@@ -9,7 +9,7 @@ use crate::call::{ParticipantState, Tile};
 use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::call::menu::{menu_item, menu_width};
 use crate::ui::call::top::bars;
-use crate::ui::video::{Fit, Look, PictureId, PictureKind};
+use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle};
 use crate::ui::widgets::{announce, announce_picture, focus_ring, initials, words};
 use crate::ui::wording;
 
@@ -50,8 +50,8 @@ impl Stage<'_> {
         let (width, height) = pixels(self.ui, place.size());
         self.drawn.tiles.push(Tile { identity: person.identity.clone(), screen, width, height });
         let id = PictureId { identity: person.identity.clone(), kind };
-        let look = Look { fit, mirrored: false, corner: radius, brightness: self.brightness, drives: true };
-        self.videos.show(self.ui, place, &id, slot, look)
+        let style = PictureStyle { fit, mirrored: false, corner: radius, brightness: self.brightness, drives: true };
+        self.videos.show(self.ui, place, &id, slot, style)
     }
 
     /// Draws another participant. `labelled` tiles have a name and can be pinned.
