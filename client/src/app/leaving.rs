@@ -88,7 +88,7 @@ impl App {
             now: Instant::now(),
             actions: Vec::new(),
         };
-        ongoing.screen.unseen(&mut cx, &ongoing.call.state());
+        ongoing.screen.update_hidden(&mut cx, &ongoing.call.state());
         for action in cx.actions {
             self.apply(ctx, action);
         }

@@ -210,7 +210,7 @@ impl Task {
     }
 
     /// Records the result of publishing the camera.
-    pub(super) fn note_camera(&mut self, result: &Result<LocalTrackPublication, RoomError>) {
+    pub(super) fn on_camera_published(&mut self, result: &Result<LocalTrackPublication, RoomError>) {
         match result {
             Ok(_) => self.codec.published(),
             Err(error) => self.codec.refused(error),

@@ -44,7 +44,7 @@ impl Hotplug {
     }
 
     /// Withdraws the offer of a device that was selected.
-    fn chosen(&mut self, kind: DeviceKind, choice: &DeviceChoice) {
+    fn withdraw_offer(&mut self, kind: DeviceKind, choice: &DeviceChoice) {
         if let DeviceChoice::Named(name) = choice {
             self.offers.retain(|offer| offer.kind != kind || offer.name != *name);
         }
@@ -72,7 +72,7 @@ fn is_gone(choice: &DeviceChoice, state: &DeviceState) -> bool {
 impl Task {
     /// Switches to another device. Its track stays published.
     pub(super) fn use_device(&mut self, kind: DeviceKind, choice: DeviceChoice) {
-        self.hotplug.chosen(kind, &choice);
+        self.hotplug.withdraw_offer(kind, &choice);
         self.show_offer();
         match kind {
             DeviceKind::Camera => {
@@ -129,7 +129,7 @@ impl Task {
         let gone = is_gone(choice, state);
         if gone {
             tracing::info!(?kind, "selected device is gone");
-            self.local.settled(source);
+            self.local.close_replaced(source);
             self.use_device(kind, DeviceChoice::Default);
         }
         gone
@@ -199,7 +199,7 @@ mod tests {
             let offered: Vec<_> = hotplug.offers.iter().map(|offer| (offer.kind, offer.name.as_str())).collect();
             assert_eq!(offered, [(DeviceKind::Speaker, "Headset"), (DeviceKind::Microphone, "Headset")]);
         }
-        hotplug.chosen(DeviceKind::Speaker, &DeviceChoice::Named("Headset".into()));
+        hotplug.withdraw_offer(DeviceKind::Speaker, &DeviceChoice::Named("Headset".into()));
         assert_eq!(hotplug.offers.front().unwrap().kind, DeviceKind::Microphone);
         let in_use = |_| Some("Headset".to_owned());
         let gone = hotplug.update(&lists(&["Built-in"], &["Built-in", "Headset"], &["Built-in"]), in_use);

@@ -96,7 +96,7 @@ impl Task {
                 direct.presence = None;
                 self.leave_peer();
                 if departure == Some(Departure::Rebuilt) {
-                    self.lost();
+                    self.on_connection_lost();
                 } else if peer.signaling == Signaling::Connected {
                     self.wait_for_peer();
                 }
@@ -107,7 +107,7 @@ impl Task {
         // With the other side media goes on without signaling; alone, nobody could come.
         let is_alone = self.direct.as_ref().is_some_and(|direct| direct.presence.is_none());
         if is_alone && peer.signaling == Signaling::Lost && self.state().phase == CallPhase::InCall {
-            self.lost();
+            self.on_connection_lost();
         }
         let quality = peer.peer_stats.map(|stats| match stats.quality {
             ConnectionQuality::Excellent => Quality::Excellent,
@@ -127,7 +127,7 @@ impl Task {
         if let Some(admission) = &mut self.admission {
             admission.direct_as = None;
         }
-        self.lost();
+        self.on_connection_lost();
         self.enter(Duration::ZERO);
     }
 
@@ -171,7 +171,7 @@ impl Task {
         match (result, self.admission.clone()) {
             (Ok((room, events)), Some(admission)) => self.on_room(admission, room, events),
             _ => {
-                self.lost();
+                self.on_connection_lost();
                 self.enter_peer_room(RETRY_PAUSE);
             }
         }
@@ -182,7 +182,7 @@ impl Task {
         self.leave_peer();
         // The adapter closes a room when the other side has left, and says so by itself.
         if !matches!(reason, DisconnectReason::RoomClosed | DisconnectReason::ClientInitiated) {
-            self.lost();
+            self.on_connection_lost();
             self.enter_peer_room(RETRY_PAUSE);
         }
     }

@@ -204,7 +204,7 @@ impl LocalMedia {
     }
 
     /// Closes the replaced device once the newest of the source delivers or fails.
-    pub(super) fn settled(&mut self, source: Source) {
+    pub(super) fn close_replaced(&mut self, source: Source) {
         match source {
             Source::Camera => self.retiring.0 = None,
             Source::Microphone => self.retiring.1 = None,
@@ -254,7 +254,7 @@ impl LocalMedia {
     }
 
     /// Sets the size of a source's frames.
-    pub(super) fn sized(&mut self, source: Source, size: VideoResolution) {
+    pub(super) fn set_size(&mut self, source: Source, size: VideoResolution) {
         match source {
             Source::Camera => {
                 self.camera_size = Some(size);

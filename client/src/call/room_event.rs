@@ -65,11 +65,11 @@ impl Task {
                 self.on_announced_key(&metadata);
             }
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
-            RoomEvent::Reconnecting => self.lost(),
+            RoomEvent::Reconnecting => self.on_connection_lost(),
             // Publishing fails while the connection is down.
             RoomEvent::Reconnected => {
                 self.show_admission();
-                self.tiles.forget();
+                self.tiles.reset();
             }
             RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
             RoomEvent::TokenRefreshed { token } => {
@@ -101,7 +101,7 @@ impl Task {
             DisconnectReason::ParticipantRemoved => self.end(EndReason::Removed),
             DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => self.end(EndReason::RoomClosed),
             _ => {
-                self.lost();
+                self.on_connection_lost();
                 self.enter(RETRY_PAUSE);
             }
         }
@@ -111,7 +111,7 @@ impl Task {
     /// the backend removes.
     fn on_duplicate_identity(&mut self) {
         let Some((consultation, token)) = self.consultation_ref() else { return self.end(EndReason::JoinedElsewhere) };
-        self.lost();
+        self.on_connection_lost();
         let backend = self.entrance.backend.clone();
         let if_panics = Event::PresenceChecked(Err(BackendError::TaskFailed));
         self.spawn_job(
@@ -147,7 +147,7 @@ impl Task {
                 self.unreadable.insert(identity);
             }
         }
-        self.tiles.arrived();
+        self.tiles.video_added();
         self.show_encryption();
         if self.remotes.receives_media()
             && let Some(text) = self.initial_message.take()
@@ -168,7 +168,7 @@ impl Task {
         }
     }
 
-    pub(super) fn lost(&mut self) {
+    pub(super) fn on_connection_lost(&mut self) {
         if !matches!(self.state().phase, CallPhase::Reconnecting { .. }) {
             self.state().phase = CallPhase::Reconnecting { since: Instant::now() };
         }

@@ -27,7 +27,7 @@ impl Refusals {
         pause
     }
 
-    fn forget(&mut self, source: Source) {
+    fn reset(&mut self, source: Source) {
         self.0[source as usize] = 0;
     }
 }
@@ -35,7 +35,7 @@ impl Refusals {
 impl Task {
     /// Sets whether we may only listen. Nothing is captured then; after getting permission the person unmutes by
     /// themselves.
-    pub(super) fn listen(&mut self, listens: bool) {
+    pub(super) fn set_listening(&mut self, listens: bool) {
         if listens && !self.state().listening {
             // The SFU removes publications when it revokes the permission.
             self.local.room_left();
@@ -87,7 +87,7 @@ impl Task {
             return;
         }
         if !matches!(state, DeviceState::Starting) {
-            self.local.settled(source);
+            self.local.close_replaced(source);
         }
         let there = delivers(&state);
         self.media(source).device = state;
@@ -99,7 +99,7 @@ impl Task {
 
     pub(super) fn on_sized(&mut self, source: Source, device: u64, size: VideoResolution) {
         if self.local.is_newest(source, device) {
-            self.local.sized(source, size);
+            self.local.set_size(source, size);
             self.publish(source);
         }
     }
@@ -152,7 +152,7 @@ impl Task {
         result: Result<LocalTrackPublication, RoomError>,
     ) {
         if source == Source::Camera {
-            self.note_camera(&result);
+            self.on_camera_published(&result);
         }
         let (publication, refused) = match &result {
             Ok(publication) => (Some(publication.clone()), false),
@@ -161,7 +161,7 @@ impl Task {
         let newest = self.local.published(source, request, result);
         match (newest, publication) {
             (true, Some(_)) => {
-                self.refusals.forget(source);
+                self.refusals.reset(source);
                 if source == Source::Screen {
                     self.state().screen = ShareState::On;
                 }
@@ -220,7 +220,7 @@ mod tests {
         let pauses: Vec<u64> = (0..7).map(|_| refusals.pause(Source::Camera).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(refusals.pause(Source::Microphone).as_secs(), 1);
-        refusals.forget(Source::Camera);
+        refusals.reset(Source::Camera);
         assert_eq!(refusals.pause(Source::Camera).as_secs(), 1);
     }
 }

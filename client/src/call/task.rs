@@ -336,7 +336,7 @@ impl Task {
         self.local.room_left();
         self.remotes.clear();
         self.unreadable.clear();
-        self.tiles.forget();
+        self.tiles.reset();
         self.codec.room_entered();
         self.history_sync.room_entered();
         self.restart_statistics();
@@ -371,7 +371,7 @@ impl Task {
             let waited = self.waiting_since.take().is_some();
             self.state().joined_at.get_or_insert_with(Instant::now);
             self.state().phase = CallPhase::InCall;
-            self.listen(listens);
+            self.set_listening(listens);
             self.publish_all();
             if waited && self.is_encrypted() {
                 // Without encryption the doctor's client sends the history unasked.

@@ -51,12 +51,12 @@ impl Tiles {
     }
 
     /// Notes a new video. The screen gets time to make room for it.
-    pub(super) fn arrived(&mut self) {
+    pub(super) fn video_added(&mut self) {
         self.changed = Some(Instant::now());
     }
 
     /// Forgets the settings that the SFU has, as after a reconnect.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.requested.clear();
         self.changed = Some(Instant::now());
     }

@@ -130,7 +130,7 @@ impl CallScreen {
     }
 
     /// Replaces [`show`](Self::show) while the window is minimised and nothing is drawn.
-    pub fn unseen(&mut self, cx: &mut Cx, state: &CallState) {
+    pub fn update_hidden(&mut self, cx: &mut Cx, state: &CallState) {
         self.floating.follow_window(true);
         if self.floating.open {
             // The floating window is drawn in a pass of the main window, so one is needed for it to appear.

@@ -45,7 +45,7 @@ impl Toasts {
     }
 
     /// Adds a toast.
-    pub fn say(&mut self, text: String, now: Instant) {
+    pub fn push(&mut self, text: String, now: Instant) {
         self.said.push((text, now));
         if self.said.len() > MAX_TOASTS {
             self.said.remove(0);
@@ -55,12 +55,12 @@ impl Toasts {
     /// Compares the snapshot with the previous one, and adds toasts for the changes.
     pub fn follow(&mut self, cx: &Cx, state: &Arc<CallState>, chat_is_open: bool) {
         if let Some(key) = self.time.follow(state, SystemTime::now()) {
-            self.say(cx.texts.t(key).into_owned(), cx.now);
+            self.push(cx.texts.t(key).into_owned(), cx.now);
         }
         let mut pending = Vec::new();
         self.compare_participants(cx, state, &mut pending);
         if Arc::ptr_eq(&self.before, state) {
-            pending.into_iter().for_each(|text| self.say(text, cx.now));
+            pending.into_iter().for_each(|text| self.push(text, cx.now));
             return;
         }
         let before = std::mem::replace(&mut self.before, state.clone());
@@ -95,7 +95,7 @@ impl Toasts {
             pending.push(texts.t("toast-back").into_owned());
         }
         for text in pending {
-            self.say(text, cx.now);
+            self.push(text, cx.now);
         }
     }
 

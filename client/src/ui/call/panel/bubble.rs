@@ -148,11 +148,11 @@ fn writer_and_time(cx: &Cx, state: &CallState, message: &ChatMessage) -> String 
         return cx.texts.with("chat-from-you", &[("time", time.as_str().into())]);
     }
     let name = wording::name_of(cx.texts, state, &message.from, message.role);
-    if let Some(teller) = &message.relayed_by {
+    if let Some(relayer) = &message.relayed_by {
         // Only a doctor's client may forward the chat history.
-        let teller = wording::name_of(cx.texts, state, teller, Some(Role::Doctor));
+        let relayer = wording::name_of(cx.texts, state, relayer, Some(Role::Doctor));
         let values =
-            [("name", name.as_str().into()), ("teller", teller.as_str().into()), ("time", time.as_str().into())];
+            [("name", name.as_str().into()), ("teller", relayer.as_str().into()), ("time", time.as_str().into())];
         return cx.texts.with("chat-told", &values);
     }
     cx.texts.with("chat-from", &[("name", name.as_str().into()), ("time", time.as_str().into())])
