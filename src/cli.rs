@@ -24,7 +24,7 @@ pub struct Cli {
     /// Target options.
     #[cfg(not(feature = "kiosk"))]
     #[command(flatten)]
-    pub way: Way,
+    pub target: TargetArgs,
     /// Address of the backend. Default: the one that this app is paired with, else `http://localhost:8888`. If it is on
     /// this machine and nothing answers, the bundled backend is started.
     #[arg(long, value_name = "URL")]
@@ -80,7 +80,7 @@ pub struct Cli {
 /// Target to join. A kiosk only accepts kiosk codes.
 #[cfg(not(feature = "kiosk"))]
 #[derive(Debug, clap::Args)]
-pub struct Way {
+pub struct TargetArgs {
     /// Join link (`https://…/join#…` or `autamedica://join…`).
     pub link: Option<String>,
     /// Role, `patient` or `doctor`. Default: doctor if this app is paired with a clinic, else patient.
@@ -124,7 +124,7 @@ fn transport(text: &str) -> Result<Transport, String> {
 }
 
 #[cfg(not(feature = "kiosk"))]
-impl Way {
+impl TargetArgs {
     /// Returns the first screen. A link leads to the check; a QA target is joined at once unless `--check` is given.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ impl Cli {
     /// Returns whether this run opens a window of its own beside an existing one, as the two sides of a QA call do.
     #[cfg(not(feature = "kiosk"))]
     pub fn is_run_of_its_own(&self) -> bool {
-        let Way { consultation, url, check, .. } = &self.way;
+        let TargetArgs { consultation, url, check, .. } = &self.target;
         let test = self.camera.is_some() || self.microphone.is_some() || self.speaker.is_some();
         let observed = self.report.is_some() || self.seconds.is_some() || self.title.is_some() || self.say.is_some();
         consultation.is_some() || url.is_some() || *check || self.kiosk || test || observed
@@ -193,17 +193,17 @@ mod tests {
         let devices = cli.devices(set);
         assert_eq!(devices.camera, DeviceChoice::Test);
         assert_eq!(devices.speaker, DeviceChoice::Named("USB".into()));
-        let start = cli.way.start(cli.way.role.unwrap()).unwrap();
+        let start = cli.target.start(cli.target.role.unwrap()).unwrap();
         assert!(matches!(start, Start::Join(JoinTarget::Consultation { role: Role::Doctor, .. })));
-        assert_eq!(parse(&[]).unwrap().way.start(Role::Patient).unwrap(), Start::Home);
+        assert_eq!(parse(&[]).unwrap().target.start(Role::Patient).unwrap(), Start::Home);
         let unusable = "https://elsewhere.example/";
-        let start = parse(&[unusable]).unwrap().way.start(Role::Patient).unwrap();
+        let start = parse(&[unusable]).unwrap().target.start(Role::Patient).unwrap();
         assert_eq!(start, Start::Unusable(unusable.to_owned()), "told in the window");
         assert!(parse(&["--role", "nurse"]).is_err());
         assert!(parse(&["--consultation", "a b"]).is_err());
         assert!(parse(&["--pair"]).is_err(), "with whom?");
         let direct = parse(&["--consultation", "4821", "--transport", "p2p"]).unwrap();
-        assert_eq!(direct.way.transport, Some(Transport::P2p));
+        assert_eq!(direct.target.transport, Some(Transport::P2p));
         assert!(parse(&["--transport", "p2p"]).is_err(), "of which consultation?");
     }
 
@@ -211,11 +211,11 @@ mod tests {
     fn a_link_is_checked_first_and_a_qa_call_on_demand() {
         let link = "https://clinic.example/join#abcdefghijklmnopqrstuvwxyz";
         for link in [link.to_owned(), format!("<{link}>."), link.replace('#', "%23")] {
-            let start = parse(&[&link]).unwrap().way.start(Role::Patient).unwrap();
+            let start = parse(&[&link]).unwrap().target.start(Role::Patient).unwrap();
             assert!(matches!(start, Start::Check(JoinTarget::Link(_))), "{link}");
         }
         let checked = parse(&["--consultation", "4821", "--check"]).unwrap();
-        assert!(matches!(checked.way.start(Role::Patient).unwrap(), Start::Check(JoinTarget::Consultation { .. })));
+        assert!(matches!(checked.target.start(Role::Patient).unwrap(), Start::Check(JoinTarget::Consultation { .. })));
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_token_or_key_is_never_shown() {
         let cli = parse(&["--url", "ws://127.0.0.1:1", "--token", "very-secret"]).unwrap();
-        let start = cli.way.start(Role::Patient).unwrap();
+        let start = cli.target.start(Role::Patient).unwrap();
         assert!(!format!("{start:?}").contains("very-secret"));
     }
 }

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use autamedica_client::app::UiHandle;
 
 /// Timeout for the first process to listen, and for one message.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum size of a message in bytes: a whole invitation.
-const MOST: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 const LOCK: &str = "window.lock";
 const SOCKET: &str = "window.sock";
 
@@ -63,11 +63,11 @@ fn hand_over(socket: &Path, text: &str) -> io::Result<()> {
     let mut stream = loop {
         match UnixStream::connect(socket) {
             // The first process has the lock but doesn't listen yet.
-            Err(_) if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
+            Err(_) if started.elapsed() < TIMEOUT => std::thread::sleep(Duration::from_millis(20)),
             connected => break connected?,
         }
     };
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(text.as_bytes())?;
     stream.shutdown(std::net::Shutdown::Write)?;
     stream.read_exact(&mut [0])
@@ -91,9 +91,9 @@ impl Listening {
 }
 
 fn receive(mut stream: UnixStream) -> io::Result<String> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let mut text = Vec::new();
-    (&stream).take(MOST).read_to_end(&mut text)?;
+    (&stream).take(MAX_BYTES).read_to_end(&mut text)?;
     stream.write_all(&[1])?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

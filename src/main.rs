@@ -5,9 +5,9 @@ mod backend;
 mod cli;
 #[cfg(all(unix, not(feature = "kiosk")))]
 mod instance;
-mod keep;
 #[cfg(not(feature = "kiosk"))]
 mod links;
+mod operator_setup;
 mod shutdown;
 mod supervise;
 
@@ -29,7 +29,7 @@ use autamedica_client::pairing::Pairing;
 use autamedica_client::pin::PinLock;
 use autamedica_client::report::Measurements;
 use autamedica_client::settings::{self, Settings};
-use autamedica_client::storage::{Kept, config_folder};
+use autamedica_client::storage::{Loaded, config_folder};
 use autamedica_client::ui::video::{FrameShown, PictureKind};
 use clap::Parser;
 use tokio::runtime::Handle;
@@ -53,9 +53,9 @@ fn main() -> Result<ExitCode> {
         list_devices()?;
     } else if cli.pair {
         let server = cli.server.clone().context("which clinic? Give its address with `--server`")?;
-        keep::pair(&config_folder()?, server)?;
+        operator_setup::pair(&config_folder()?, server)?;
     } else if cli.set_pin {
-        keep::set_pin(&config_folder()?)?;
+        operator_setup::set_pin(&config_folder()?)?;
     } else if register(&cli)? {
     } else if cfg!(feature = "kiosk") && !cli.supervised {
         return supervise::run();
@@ -67,10 +67,10 @@ fn main() -> Result<ExitCode> {
 
 #[cfg(not(feature = "kiosk"))]
 fn register(cli: &Cli) -> Result<bool> {
-    if cli.way.register {
+    if cli.target.register {
         links::register()?;
     }
-    Ok(cli.way.register)
+    Ok(cli.target.register)
 }
 
 #[cfg(feature = "kiosk")]
@@ -96,9 +96,9 @@ impl Setup {
     fn new(cli: &Cli) -> Result<Self> {
         let folder = config_folder().inspect_err(|error| tracing::warn!(%error, "no config folder")).ok();
         let (settings, broken_settings) = match folder.as_deref().map(settings::load) {
-            Some(Ok(Kept::Value(settings))) => (settings, None),
-            Some(Ok(Kept::Broken(aside))) => (Settings::default(), Some(aside)),
-            Some(Ok(Kept::Nothing)) | None => (Settings::default(), None),
+            Some(Ok(Loaded::Value(settings))) => (settings, None),
+            Some(Ok(Loaded::Broken(aside))) => (Settings::default(), Some(aside)),
+            Some(Ok(Loaded::Nothing)) | None => (Settings::default(), None),
             Some(Err(error)) => {
                 tracing::warn!(%error, "settings not read");
                 (Settings::default(), None)
@@ -123,14 +123,14 @@ impl Setup {
         let paired_with = pairing.map(|pairing| pairing.server);
         let server = cli.server.clone().or(paired_with.clone()).unwrap_or_else(default);
         let own_servers = std::iter::once(server.clone()).chain(paired_with).collect();
-        let (role, start) = way(cli, paired)?;
+        let (role, start) = start_screen(cli, paired)?;
         Ok(Self { folder, settings, broken_settings, server, key, paired, own_servers, role, start })
     }
 }
 
 #[cfg(not(feature = "kiosk"))]
 fn named_key(cli: &Cli) -> Option<Secret> {
-    cli.way.desk_key.as_ref().map(Secret::new)
+    cli.target.desk_key.as_ref().map(Secret::new)
 }
 
 #[cfg(feature = "kiosk")]
@@ -139,13 +139,13 @@ fn named_key(_: &Cli) -> Option<Secret> {
 }
 
 #[cfg(not(feature = "kiosk"))]
-fn way(cli: &Cli, paired: bool) -> Result<(Role, Start)> {
-    let role = cli.way.role.unwrap_or(if paired { Role::Doctor } else { Role::Patient });
-    Ok((role, cli.way.start(role)?))
+fn start_screen(cli: &Cli, paired: bool) -> Result<(Role, Start)> {
+    let role = cli.target.role.unwrap_or(if paired { Role::Doctor } else { Role::Patient });
+    Ok((role, cli.target.start(role)?))
 }
 
 #[cfg(feature = "kiosk")]
-fn way(_: &Cli, _: bool) -> Result<(Role, Start)> {
+fn start_screen(_: &Cli, _: bool) -> Result<(Role, Start)> {
     Ok((Role::Patient, Start::Home))
 }
 
@@ -175,7 +175,7 @@ fn window(cli: &Cli) -> Option<Window> {
         return Some(Window::default());
     }
     let Ok(folder) = config_folder() else { return Some(Window::default()) };
-    match instance::take(&folder, cli.way.link.as_deref()) {
+    match instance::take(&folder, cli.target.link.as_deref()) {
         Ok(instance::Instance::First(listening)) => Some(Window { listening: Some(listening) }),
         Ok(instance::Instance::HandedOver) => None,
         Err(error) => {
@@ -214,14 +214,14 @@ fn run(cli: Cli, window: Window) -> Result<()> {
             start_backend: None,
             key: setup.key.clone(),
             #[cfg(not(feature = "kiosk"))]
-            transport: cli.way.transport,
+            transport: cli.target.transport,
             #[cfg(feature = "kiosk")]
             transport: None,
         },
         role: setup.role,
         measurements: measurements.clone(),
         video_codec: cli.video_codec,
-        say: cli.say.clone(),
+        initial_message: cli.say.clone(),
         folder: setup.folder.clone(),
         pin: Arc::new(PinLock::load(setup.folder.clone())),
         #[cfg(not(feature = "kiosk"))]

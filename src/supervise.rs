@@ -10,9 +10,9 @@ use crate::shutdown::{LAST_WORK, asked_to_end};
 /// Delay of the first restart.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Maximum delay of restarts in a row.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// Run time after which a kiosk counts as stable: the next crash is again a first one.
-const WELL_AFTER: Duration = Duration::from_secs(60);
+const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs the kiosk until its operator ends it with the PIN or the system ends this process.
 ///
@@ -32,12 +32,12 @@ pub fn run() -> Result<ExitCode> {
         if status.success() {
             return Ok(ExitCode::SUCCESS);
         }
-        pause = if started.elapsed() >= WELL_AFTER { PAUSE } else { pause };
+        pause = if started.elapsed() >= STABLE_AFTER { PAUSE } else { pause };
         tracing::error!(%status, restart_ms = pause.as_millis() as u64, "the kiosk crashed");
         if runtime.block_on(asked_to_end_within(pause)) {
             return Ok(ExitCode::SUCCESS);
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 

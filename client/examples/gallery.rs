@@ -19,7 +19,7 @@ use autamedica_client::answer::Answer;
 use autamedica_client::app::{
     AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start, UiHandle,
 };
-use autamedica_client::backend::{Admission, ConsultationPlace};
+use autamedica_client::backend::{Admission, ConsultationRef};
 use autamedica_client::call::{
     CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatLog, ChatMessage, ControlFailure,
     ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress,
@@ -138,7 +138,7 @@ impl Calls for Gallery {
         Box::new(before::GalleryCheck::new(&self.scene, devices.clone(), preview))
     }
 
-    fn tell(&mut self, _: &Admission, _: Feedback, _: Wake) -> Answer<bool> {
+    fn send_feedback(&mut self, _: &Admission, _: Feedback, _: Wake) -> Answer<bool> {
         Answer::ready(self.scene != "end-hung-up")
     }
 
@@ -158,11 +158,11 @@ impl Calls for Gallery {
         Answer::ready(before::devices())
     }
 
-    fn keep(&mut self, _: &Settings, _: Wake) -> Answer<bool> {
+    fn save_settings(&mut self, _: &Settings, _: Wake) -> Answer<bool> {
         Answer::ready(true)
     }
 
-    fn keep_recent(&mut self, _: &[Id], _: Wake) -> Answer<bool> {
+    fn save_recent(&mut self, _: &[Id], _: Wake) -> Answer<bool> {
         Answer::ready(true)
     }
 
@@ -264,7 +264,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         e2ee: false,
         e2ee_key: None,
         e2ee_key_index: 0,
-        consultation: Some(ConsultationPlace {
+        consultation: Some(ConsultationRef {
             server: "http://localhost:8888".parse().expect("a valid address"),
             id: Id::new("4821").expect("a valid id"),
             room_name: "consultation-4821".into(),
@@ -344,12 +344,12 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         }
         "held-back" => {
             state.participants[0].camera = Some(LatestFrame::new());
-            state.video_held_back = true;
+            state.video_reduced = true;
         }
         "planned" => state.planned_end = Some(SystemTime::now() + Duration::from_secs(4 * 60)),
         "over" => state.planned_end = Some(SystemTime::now() - Duration::from_secs(130)),
         "failure" => {
-            state.control_failure = Some(ControlFailure { asked: ControlRequest::Admit, number: 1 });
+            state.control_failure = Some(ControlFailure { request: ControlRequest::Admit, number: 1 });
         }
         "files" => {
             let file = |id: &str, name: &str, own: bool, size: u64, progress, preview: Option<Photo>| ChatMessage {
@@ -360,7 +360,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.chat = ChatLog::from(vec![
                 line("Le mando la foto de la erupción.", !doctor, 90),
                 file("a", "foto-brazo.png", !doctor, 412_000, FileProgress::Done, Some(photo())),
-                file("b", "receta.pdf", doctor, 1_440_000, FileProgress::Moving(930_000), None),
+                file("b", "receta.pdf", doctor, 1_440_000, FileProgress::InProgress(930_000), None),
                 file("c", "estudio-completo.zip", doctor, 48_000_000, FileProgress::WrongType, None),
                 line("Lea esto: https://clinica.example/cuidados/piel, por favor.", doctor, 10),
             ]);

@@ -14,7 +14,7 @@ use crate::call::{Entrance, Wake};
 use crate::pairing::is_this_machine;
 
 /// Interval of polling.
-const ASK_EVERY: Duration = Duration::from_secs(15);
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Today's consultations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,23 +64,23 @@ pub fn follow(runtime: &Handle, entrance: Entrance, wake: Wake) -> AgendaHandle 
 }
 
 /// Shows after a panic of the task that the state is no longer updated.
-struct Following {
+struct PanicGuard {
     shown: watch::Sender<Arc<Agenda>>,
     wake: Wake,
 }
 
-impl Drop for Following {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.shown.send_modify(|shown| *shown = Arc::new(next(shown, Err(BackendError::BrokeOff))));
+            self.shown.send_modify(|shown| *shown = Arc::new(next(shown, Err(BackendError::TaskFailed))));
             (self.wake)();
         }
     }
 }
 
 async fn run(entrance: Entrance, shown: watch::Sender<Arc<Agenda>>, wake: Wake) {
-    let _following = Following { shown: shown.clone(), wake: wake.clone() };
-    let mut ask = tokio::time::interval(ASK_EVERY);
+    let _guard = PanicGuard { shown: shown.clone(), wake: wake.clone() };
+    let mut ask = tokio::time::interval(POLL_INTERVAL);
     ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ask.tick().await;
@@ -144,7 +144,7 @@ mod tests {
         let day = r#"{"consultationId": "4821", "roomName": "consultation-4821", "patientId": "p", "doctorId": "d",
             "state": "created", "waitingRoom": true, "admitted": false, "e2ee": true, "createdAt": "2026-11-24T12:00:00Z"}"#;
         let known = vec![serde_json::from_str::<ConsultationDetails>(day).unwrap()];
-        let after = next(&Agenda::Known(known.clone()), Err(BackendError::NotOurs));
+        let after = next(&Agenda::Known(known.clone()), Err(BackendError::InvalidResponse));
         assert_eq!(after, Agenda::Unreachable(known.clone()));
         assert_eq!(next(&after, refused(ErrorCode::DatabaseUnavailable)), Agenda::Unreachable(known.clone()));
         let back = ConsultationList { consultations: known.clone(), ..ConsultationList::default() };
@@ -173,6 +173,6 @@ mod tests {
     #[test]
     fn a_key_that_isnt_taken_is_told() {
         assert_eq!(next(&Agenda::Asking, refused(ErrorCode::Unauthorized)), Agenda::Refused);
-        assert_eq!(next(&Agenda::Asking, Err(BackendError::NotOurs)), Agenda::Unreachable(Vec::new()));
+        assert_eq!(next(&Agenda::Asking, Err(BackendError::InvalidResponse)), Agenda::Unreachable(Vec::new()));
     }
 }

@@ -37,7 +37,7 @@ use crate::ui::end::EndScreen;
 use crate::ui::joining::JoiningScreen;
 use crate::ui::keypad::KeypadScreen;
 use crate::ui::operator::OperatorScreen;
-use crate::ui::pace::Pace;
+use crate::ui::repaint::RepaintScheduler;
 use crate::ui::server::ServerScreen;
 use crate::ui::stats::UiStats;
 use crate::ui::video::Videos;
@@ -104,24 +104,24 @@ pub struct App {
     preferences: preferences::Preferences,
     /// Screen for ending kiosk mode.
     operator: Option<OperatorScreen>,
-    at_kiosk: kiosk::Kiosk,
+    kiosk_state: kiosk::Kiosk,
     /// Calls that were hung up and have not ended yet.
     leaving: Vec<Box<dyn Call>>,
     closing_since: Option<Instant>,
     may_close: Arc<AtomicBool>,
     videos: Videos,
-    pace: Arc<Pace>,
+    repaints: Arc<RepaintScheduler>,
     stats: Option<Arc<UiStats>>,
     on_screen: Option<OnScreen>,
     shown: Option<ScreenName>,
     /// Actions for the next pass.
-    asked: Vec<Action>,
+    pending_actions: Vec<Action>,
     /// The window has been fitted to the screen.
     fits_screen: bool,
     /// Number of screens shown: each starts scrolled to its top.
     visit: u64,
     /// Links that other starts of this program passed on.
-    given: Arc<Mutex<Vec<String>>>,
+    pending_links: Arc<Mutex<Vec<String>>>,
     /// Link that arrived during a call.
     #[cfg(not(feature = "kiosk"))]
     other_link: Option<JoinTarget>,
@@ -136,7 +136,7 @@ impl App {
             // A zoom would stay for the next patient, and a tiny one could not be undone by anybody.
             ctx.options_mut(|egui| egui.zoom_with_keyboard = false);
         }
-        let pace = Arc::new(Pace::new(ctx.clone()));
+        let repaints = Arc::new(RepaintScheduler::new(ctx.clone()));
         let settings = options.settings;
         let devices = options.devices.unwrap_or_else(|| settings.devices());
         let mut app = Self {
@@ -153,7 +153,7 @@ impl App {
             texts: Texts::new(options.language),
             calls,
             screen: Screen::Keypad(KeypadScreen::default()),
-            at_kiosk: kiosk::Kiosk::new(settings.clone(), devices.clone()),
+            kiosk_state: kiosk::Kiosk::new(settings.clone(), devices.clone()),
             devices,
             #[cfg(not(feature = "kiosk"))]
             preferences: preferences::Preferences::new(settings.clone(), options.broken_settings),
@@ -167,23 +167,23 @@ impl App {
             closing_since: None,
             may_close: Arc::new(AtomicBool::new(!options.kiosk)),
             videos: Videos::new(
-                pace.clone(),
+                repaints.clone(),
                 options.video_on_cpu == Some(true),
                 options.stats.clone(),
                 options.on_frame_shown,
             ),
-            pace,
+            repaints,
             stats: options.stats,
             on_screen: options.on_screen,
             shown: None,
-            asked: Vec::new(),
+            pending_actions: Vec::new(),
             fits_screen: options.kiosk,
             visit: 0,
-            given: Arc::default(),
+            pending_links: Arc::default(),
             #[cfg(not(feature = "kiosk"))]
             other_link: None,
         };
-        app.apply_look(ctx);
+        app.apply_appearance(ctx);
         match options.start {
             Start::Home => app.go_home(),
             Start::Unusable(text) => app.explain_unusable(text),
@@ -191,18 +191,18 @@ impl App {
             Start::Join(target) => app.join(target),
         }
         if let Some(on_ready) = options.on_ready {
-            let (may_close, given) = (app.may_close.clone(), app.given.clone());
-            on_ready(UiHandle { ctx: ctx.clone(), may_close, given });
+            let (may_close, pending_links) = (app.may_close.clone(), app.pending_links.clone());
+            on_ready(UiHandle { ctx: ctx.clone(), may_close, pending_links });
         }
         app
     }
 
     fn waker(&self) -> Wake {
-        let pace = self.pace.clone();
-        Arc::new(move || pace.wake())
+        let repaints = self.repaints.clone();
+        Arc::new(move || repaints.wake())
     }
 
-    fn apply_look(&self, ctx: &egui::Context) {
+    fn apply_appearance(&self, ctx: &egui::Context) {
         let scale = self.text_scale * self.settings.text_scale();
         ctx.set_zoom_factor(scale.clamp(0.5, 3.0));
     }
@@ -260,7 +260,7 @@ impl App {
     /// Requests an action for the next pass, like a screen does; for features without a screen in this build, and for
     /// tests.
     pub fn ask(&mut self, action: Action) {
-        self.asked.push(action);
+        self.pending_actions.push(action);
     }
 
     fn apply(&mut self, ctx: &egui::Context, action: Action) {
@@ -290,23 +290,23 @@ impl App {
             }
             Action::Home if self.kiosk => self.forget(ctx),
             Action::Home => self.go_home(),
-            Action::Speak(language) => {
+            Action::SetLanguage(language) => {
                 self.texts = Texts::new(language);
                 self.settings.language = Some(language);
             }
-            Action::Tell(feedback) => {
+            Action::SendFeedback(feedback) => {
                 let wake = self.waker();
                 if let Screen::End(end) = &mut self.screen
                     && let Some(admission) = end.admission()
                 {
-                    end.telling(self.calls.tell(admission, feedback, wake));
+                    end.feedback_sent(self.calls.send_feedback(admission, feedback, wake));
                 }
             }
             Action::FullScreen(on) if !self.kiosk => ctx.send_viewport_cmd(ViewportCommand::Fullscreen(on)),
             Action::FullScreen(_) => {}
-            Action::Operator(asked) => self.ask_operator(asked),
+            Action::Operator(request) => self.on_operator_request(request),
             #[cfg(not(feature = "kiosk"))]
-            Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {
+            Action::Settings | Action::CloseSettings | Action::ApplySettings(_) | Action::ForgetRecent => {
                 self.apply_preference(ctx, action);
             }
             #[cfg(not(feature = "kiosk"))]
@@ -315,7 +315,7 @@ impl App {
                 self.screen = Screen::Recordings(RecordingsScreen::new(recordings));
             }
             #[cfg(feature = "kiosk")]
-            Action::Settings | Action::CloseSettings | Action::Change(_) | Action::ForgetRecent => {}
+            Action::Settings | Action::CloseSettings | Action::ApplySettings(_) | Action::ForgetRecent => {}
             Action::Focus => {
                 ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, ViewportCommand::Focus);
@@ -414,7 +414,7 @@ impl App {
             Screen::Call(ongoing) => {
                 let state = ongoing.call.state();
                 match state.phase {
-                    CallPhase::Joining => ongoing.joining.show(ui, &mut cx, state.joining_again_since),
+                    CallPhase::Joining => ongoing.joining.show(ui, &mut cx, state.first_join_failure),
                     CallPhase::Waiting { since } => waiting::show(ui, &mut cx, &state, since, &mut self.videos),
                     _ => ongoing.screen.show(ui, &mut cx, &state, &mut self.videos),
                 }
@@ -441,20 +441,20 @@ impl eframe::App for App {
         self.fits_screen = self.fits_screen || ui::fit_to_screen(ctx);
         self.close_politely(ctx);
         self.advance();
-        self.tell_unseen(ctx);
+        self.pause_hidden_videos(ctx);
         if self.kiosk {
-            self.mind_the_kiosk(ctx);
+            self.check_idle(ctx);
         }
         #[cfg(not(feature = "kiosk"))]
         {
             self.take_links(ctx);
-            self.keep_settings();
+            self.save_changed_settings();
         }
         ctx.set_theme(self.theme(ctx));
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.pace.painting();
+        self.repaints.painting();
         if let Some(stats) = &self.stats {
             stats.count_drawn();
         }
@@ -466,7 +466,7 @@ impl eframe::App for App {
             ui.set_style(ctx.style_of(theme));
         }
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label(self.title.as_str()));
-        let mut actions = std::mem::take(&mut self.asked);
+        let mut actions = std::mem::take(&mut self.pending_actions);
         if self.shown != Some(self.screen_name()) {
             self.visit += 1;
         }

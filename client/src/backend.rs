@@ -20,9 +20,9 @@ use crate::local_key;
 /// Timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout of a read while a file downloads.
-const SILENCE: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum number of pages fetched for one period. The backend puts up to a thousand consultations on a page.
-const MOST_PAGES: usize = 20;
+const MAX_PAGES: usize = 20;
 /// Timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -42,7 +42,7 @@ pub struct Admission {
     /// Index of the end-to-end key.
     pub e2ee_key_index: u32,
     /// Consultation and its backend; `None` in a room without a backend.
-    pub consultation: Option<ConsultationPlace>,
+    pub consultation: Option<ConsultationRef>,
     /// Our id in a consultation that goes from peer to peer; `None` over an SFU.
     pub direct_as: Option<Id>,
     /// Planned end of a scheduled consultation.
@@ -51,7 +51,7 @@ pub struct Admission {
 
 /// A consultation and its backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConsultationPlace {
+pub struct ConsultationRef {
     /// Address of the backend.
     pub server: Url,
     /// Id of the consultation.
@@ -76,10 +76,10 @@ pub enum BackendError {
     },
     /// The task of the request panicked or was cancelled.
     #[error("the request broke off inside this program")]
-    BrokeOff,
+    TaskFailed,
     /// The answer is not one of an AutaMedica backend.
     #[error("the answer isn't one of AutaMedica's backend")]
-    NotOurs,
+    InvalidResponse,
 }
 
 /// HTTP client for backends. Clones share connections.
@@ -99,8 +99,11 @@ impl Backend {
     /// When the TLS backend or the system's certificates cannot be loaded.
     pub fn new() -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build()?;
-        let files =
-            reqwest::Client::builder().read_timeout(SILENCE).connect_timeout(CONNECT_TIMEOUT).referer(false).build()?;
+        let files = reqwest::Client::builder()
+            .read_timeout(READ_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .referer(false)
+            .build()?;
         Ok(Self { http, files, local_keys: None })
     }
 
@@ -118,7 +121,7 @@ impl Backend {
     /// consultation. An existing consultation keeps its people and settings.
     ///
     /// # Errors
-    /// [`BackendError`]; [`NotOurs`](BackendError::NotOurs) also for an observer, who needs a join link.
+    /// [`BackendError`]; [`InvalidResponse`](BackendError::InvalidResponse) also for an observer, who needs a join link.
     pub async fn create(
         &self,
         server: &Url,
@@ -149,7 +152,7 @@ impl Backend {
             Role::Patient => (made.patient_id, made.patient_token),
             Role::Doctor => (made.doctor_id, made.doctor_token),
             // Observers need a join link.
-            Role::Observer => return Err(BackendError::NotOurs),
+            Role::Observer => return Err(BackendError::InvalidResponse),
         };
         Ok(Admission {
             url: made.livekit_url,
@@ -158,7 +161,7 @@ impl Backend {
             e2ee: made.e2ee_key.is_some(),
             e2ee_key: made.e2ee_key.map(Secret::new),
             e2ee_key_index: made.e2ee_key_index,
-            consultation: Some(ConsultationPlace { server: server.clone(), id: id.clone(), room_name: made.room_name }),
+            consultation: Some(ConsultationRef { server: server.clone(), id: id.clone(), room_name: made.room_name }),
             direct_as: (made.transport == Transport::P2p).then_some(user),
             planned_end: planned_end(made.scheduled_at, made.duration_minutes),
         })
@@ -166,7 +169,7 @@ impl Backend {
 
     /// Fetches a consultation's people, settings and state.
     async fn details(&self, server: &Url, id: &Id) -> Result<ConsultationDetails, BackendError> {
-        self.ask(self.http.get(place(server, &["api", "consultations", id.as_str()])?), None).await
+        self.ask(self.http.get(endpoint(server, &["api", "consultations", id.as_str()])?), None).await
     }
 
     /// The STUN and TURN servers for a call from peer to peer, with a participant's own token.
@@ -174,7 +177,7 @@ impl Backend {
     /// # Errors
     /// When the backend doesn't answer, or answers no.
     pub async fn ice_servers(&self, server: &Url, token: &Secret) -> Result<Vec<IceServer>, BackendError> {
-        let url = place(server, &["api", "ice-servers"])?;
+        let url = endpoint(server, &["api", "ice-servers"])?;
         Ok(self.ask::<IceServers>(self.http.get(url), Some(token)).await?.ice_servers)
     }
 
@@ -207,10 +210,10 @@ impl Backend {
         until: Timestamp,
         key: Option<&Secret>,
     ) -> Result<ConsultationList, BackendError> {
-        let mut first = place(server, &["api", "consultations"])?;
+        let mut first = endpoint(server, &["api", "consultations"])?;
         first.query_pairs_mut().append_pair("from", &from.to_string()).append_pair("until", &until.to_string());
         let mut list: ConsultationList = self.ask(self.http.get(first.clone()), key).await?;
-        for _ in 1..MOST_PAGES {
+        for _ in 1..MAX_PAGES {
             let Some(cursor) = list.next.take() else { break };
             let mut url = first.clone();
             url.query_pairs_mut().append_pair("cursor", &cursor);
@@ -239,14 +242,14 @@ impl Backend {
     ///
     /// # Errors
     /// [`BackendError`].
-    pub async fn tell(
+    pub async fn send_feedback(
         &self,
-        place: &ConsultationPlace,
+        consultation: &ConsultationRef,
         token: &Secret,
         feedback: &Feedback,
     ) -> Result<(), BackendError> {
-        let path = ["api", "consultations", place.id.as_str(), "feedback"];
-        let _: serde_json::Value = self.post(&place.server, &path, feedback, Some(token)).await?;
+        let path = ["api", "consultations", consultation.id.as_str(), "feedback"];
+        let _: serde_json::Value = self.post(&consultation.server, &path, feedback, Some(token)).await?;
         Ok(())
     }
 
@@ -254,11 +257,12 @@ impl Backend {
     ///
     /// # Errors
     /// [`BackendError`].
-    pub async fn record(&self, place: &ConsultationPlace, token: &Secret, on: bool) -> Result<(), BackendError> {
-        let room_name = place.room_name.clone();
+    pub async fn record(&self, consultation: &ConsultationRef, token: &Secret, on: bool) -> Result<(), BackendError> {
+        let room_name = consultation.room_name.clone();
         let verb = if on { "start" } else { "stop" };
-        let path = ["api", "consultations", place.id.as_str(), "recording", verb];
-        let _: serde_json::Value = self.post(&place.server, &path, &StartRecording { room_name }, Some(token)).await?;
+        let path = ["api", "consultations", consultation.id.as_str(), "recording", verb];
+        let _: serde_json::Value =
+            self.post(&consultation.server, &path, &StartRecording { room_name }, Some(token)).await?;
         Ok(())
     }
 
@@ -267,7 +271,7 @@ impl Backend {
     /// # Errors
     /// [`BackendError`].
     pub async fn recordings(&self, server: &Url, id: &Id, key: Option<&Secret>) -> Result<RecordingList, BackendError> {
-        let url = place(server, &["api", "consultations", id.as_str(), "recordings"])?;
+        let url = endpoint(server, &["api", "consultations", id.as_str(), "recordings"])?;
         self.ask(self.http.get(url), key).await
     }
 
@@ -282,7 +286,7 @@ impl Backend {
         recording: &str,
         key: Option<&Secret>,
     ) -> Result<Recording, BackendError> {
-        let url = place(server, &["api", "consultations", id.as_str(), "recordings", recording])?;
+        let url = endpoint(server, &["api", "consultations", id.as_str(), "recordings", recording])?;
         self.ask(self.http.get(url), key).await
     }
 
@@ -297,7 +301,7 @@ impl Backend {
         recording: &str,
         key: Option<&Secret>,
     ) -> Result<(), BackendError> {
-        let url = place(server, &["api", "consultations", id.as_str(), "recordings", recording])?;
+        let url = endpoint(server, &["api", "consultations", id.as_str(), "recordings", recording])?;
         self.ask::<serde_json::Value>(self.http.delete(url), key).await.map(drop)
     }
 
@@ -315,19 +319,19 @@ impl Backend {
     /// [`BackendError`].
     pub async fn consent(
         &self,
-        place: &ConsultationPlace,
+        consultation: &ConsultationRef,
         token: &Secret,
         consent: &GiveConsent,
     ) -> Result<(), BackendError> {
-        self.control(place, token, &["recording", "consent"], consent).await
+        self.control(consultation, token, &["recording", "consent"], consent).await
     }
 
     /// Fetches the current end-to-end key, with the participant's token.
     ///
     /// # Errors
     /// [`BackendError`]; [`Refused`](BackendError::Refused) while a patient is not admitted.
-    pub async fn key(&self, place: &ConsultationPlace, token: &Secret) -> Result<ConsultationKey, BackendError> {
-        self.fetch(place, token, "key").await
+    pub async fn key(&self, consultation: &ConsultationRef, token: &Secret) -> Result<ConsultationKey, BackendError> {
+        self.fetch(consultation, token, "key").await
     }
 
     /// Returns whether this participant's identity is in the room with a valid token. The backend removes one with an
@@ -335,17 +339,17 @@ impl Backend {
     ///
     /// # Errors
     /// [`BackendError`].
-    pub async fn is_present(&self, place: &ConsultationPlace, token: &Secret) -> Result<bool, BackendError> {
-        self.fetch::<Presence>(place, token, "presence").await.map(|presence| presence.present)
+    pub async fn is_present(&self, consultation: &ConsultationRef, token: &Secret) -> Result<bool, BackendError> {
+        self.fetch::<Presence>(consultation, token, "presence").await.map(|presence| presence.present)
     }
 
     async fn fetch<T: DeserializeOwned>(
         &self,
-        at: &ConsultationPlace,
+        consultation: &ConsultationRef,
         token: &Secret,
         what: &str,
     ) -> Result<T, BackendError> {
-        let url = place(&at.server, &["api", "consultations", at.id.as_str(), what])?;
+        let url = endpoint(&consultation.server, &["api", "consultations", consultation.id.as_str(), what])?;
         self.ask(self.http.get(url), Some(token)).await
     }
 
@@ -355,23 +359,23 @@ impl Backend {
     /// [`BackendError`].
     pub async fn send_quality(
         &self,
-        place: &ConsultationPlace,
+        consultation: &ConsultationRef,
         token: &Secret,
         sample: &QualitySample,
     ) -> Result<(), BackendError> {
-        self.control(place, token, &["quality"], sample).await
+        self.control(consultation, token, &["quality"], sample).await
     }
 
     /// Sends a request about a consultation and ignores the content of the answer.
     async fn control(
         &self,
-        place: &ConsultationPlace,
+        consultation: &ConsultationRef,
         token: &Secret,
         what: &[&str],
         body: &impl Serialize,
     ) -> Result<(), BackendError> {
-        let path: Vec<&str> = ["api", "consultations", place.id.as_str()].iter().chain(what).copied().collect();
-        self.post::<serde_json::Value>(&place.server, &path, body, Some(token)).await.map(drop)
+        let path: Vec<&str> = ["api", "consultations", consultation.id.as_str()].iter().chain(what).copied().collect();
+        self.post::<serde_json::Value>(&consultation.server, &path, body, Some(token)).await.map(drop)
     }
 
     async fn post<T: DeserializeOwned>(
@@ -381,7 +385,7 @@ impl Backend {
         body: &impl Serialize,
         token: Option<&Secret>,
     ) -> Result<T, BackendError> {
-        self.ask(self.http.post(place(server, path)?).json(body), token).await
+        self.ask(self.http.post(endpoint(server, path)?).json(body), token).await
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -430,18 +434,18 @@ impl Backend {
         let succeeded = answer.status().is_success();
         let body = answer.bytes().await.map_err(BackendError::Unreachable)?;
         if succeeded {
-            let success: Success<T> = serde_json::from_slice(&body).map_err(|_| BackendError::NotOurs)?;
+            let success: Success<T> = serde_json::from_slice(&body).map_err(|_| BackendError::InvalidResponse)?;
             return Ok(success.data);
         }
-        let failure: Failure = serde_json::from_slice(&body).map_err(|_| BackendError::NotOurs)?;
+        let failure: Failure = serde_json::from_slice(&body).map_err(|_| BackendError::InvalidResponse)?;
         Err(BackendError::Refused { code: failure.code, message: failure.message })
     }
 }
 
 /// Returns the URL of a path at a backend.
-fn place(server: &Url, path: &[&str]) -> Result<Url, BackendError> {
+fn endpoint(server: &Url, path: &[&str]) -> Result<Url, BackendError> {
     let mut url = server.clone();
-    url.path_segments_mut().map_err(|()| BackendError::NotOurs)?.pop_if_empty().extend(path);
+    url.path_segments_mut().map_err(|()| BackendError::InvalidResponse)?.pop_if_empty().extend(path);
     Ok(url)
 }
 
@@ -454,7 +458,7 @@ fn admission(server: &Url, joined: Joined) -> Admission {
         e2ee: joined.e2ee || joined.e2ee_key.is_some(),
         e2ee_key: joined.e2ee_key.map(Secret::new),
         e2ee_key_index: joined.e2ee_key_index,
-        consultation: Some(ConsultationPlace {
+        consultation: Some(ConsultationRef {
             server: server.clone(),
             id: joined.consultation_id,
             room_name: joined.room_name,
@@ -465,10 +469,10 @@ fn admission(server: &Url, joined: Joined) -> Admission {
 }
 
 /// The backend's default duration in minutes.
-const USUAL_MINUTES: u32 = 30;
+const DEFAULT_MINUTES: u32 = 30;
 
 fn planned_end(scheduled_at: Option<Timestamp>, minutes: Option<u32>) -> Option<SystemTime> {
     let begins = Duration::from_millis(u64::try_from(scheduled_at?.as_millis()).ok()?);
-    let lasts = Duration::from_secs(60 * u64::from(minutes.unwrap_or(USUAL_MINUTES)));
+    let lasts = Duration::from_secs(60 * u64::from(minutes.unwrap_or(DEFAULT_MINUTES)));
     SystemTime::UNIX_EPOCH.checked_add(begins)?.checked_add(lasts)
 }

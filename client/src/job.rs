@@ -2,27 +2,27 @@
 
 use std::future::Future;
 
-/// Awaits `work` and passes its event to `tell`. After a panic it passes `if_panics`, so that nothing waits forever;
+/// Awaits `work` and passes its event to `send`. After a panic it passes `if_panics`, so that nothing waits forever;
 /// the panic hook logs the panic. Aborted work sends nothing.
-pub(crate) async fn ends_in_event<E>(if_panics: E, tell: impl FnOnce(E), work: impl Future<Output = E>) {
-    let mut ending = Ending { tell: Some(tell), event: Some(if_panics), is_done: false };
+pub(crate) async fn ends_in_event<E>(if_panics: E, send: impl FnOnce(E), work: impl Future<Output = E>) {
+    let mut ending = Ending { send: Some(send), event: Some(if_panics), is_done: false };
     let event = work.await;
     ending.event = Some(event);
     ending.is_done = true;
 }
 
 struct Ending<E, F: FnOnce(E)> {
-    tell: Option<F>,
+    send: Option<F>,
     event: Option<E>,
     is_done: bool,
 }
 
 impl<E, F: FnOnce(E)> Drop for Ending<E, F> {
     fn drop(&mut self) {
-        if let (true, Some(tell), Some(event)) =
-            (self.is_done || std::thread::panicking(), self.tell.take(), self.event.take())
+        if let (true, Some(send), Some(event)) =
+            (self.is_done || std::thread::panicking(), self.send.take(), self.event.take())
         {
-            tell(event);
+            send(event);
         }
     }
 }
@@ -38,26 +38,26 @@ mod tests {
 
     #[tokio::test]
     async fn finished_and_panicking_work_tell_and_aborted_work_does_not() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let tell = |told: &Arc<Mutex<Vec<&'static str>>>| {
-            let told = told.clone();
-            move |event| told.lock().push(event)
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let send = |sent: &Arc<Mutex<Vec<&'static str>>>| {
+            let sent = sent.clone();
+            move |event| sent.lock().push(event)
         };
-        ends_in_event("panic", tell(&told), async { "done" }).await;
-        let panics = tokio::spawn(ends_in_event("panic", tell(&told), async {
+        ends_in_event("panic", send(&sent), async { "done" }).await;
+        let panics = tokio::spawn(ends_in_event("panic", send(&sent), async {
             tokio::task::yield_now().await;
             panic!("as a driver's reply might make it")
         }));
         assert!(panics.await.unwrap_err().is_panic());
         let begun = Arc::new(Notify::new());
         let begins = begun.clone();
-        let aborted = tokio::spawn(ends_in_event("panic", tell(&told), async move {
+        let aborted = tokio::spawn(ends_in_event("panic", send(&sent), async move {
             begins.notify_one();
             std::future::pending().await
         }));
         begun.notified().await;
         aborted.abort();
         assert!(aborted.await.unwrap_err().is_cancelled());
-        assert_eq!(*told.lock(), ["done", "panic"]);
+        assert_eq!(*sent.lock(), ["done", "panic"]);
     }
 }

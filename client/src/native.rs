@@ -43,7 +43,7 @@ pub struct NativeCalls {
     /// Video codec of this run, instead of that in the settings.
     pub video_codec: Option<VideoCodecChoice>,
     /// Chat message of the first call, sent as soon as another participant is there.
-    pub say: Option<String>,
+    pub initial_message: Option<String>,
     /// Folder of the app's files; `None` stores nothing.
     pub folder: Option<PathBuf>,
     /// Lock with the PIN that ends kiosk mode.
@@ -85,7 +85,7 @@ impl Calls for NativeCalls {
             settings: CallSettings { video_codec: self.video_codec.unwrap_or(settings.video_codec), ..settings },
             role: self.role,
             measurements: self.measurements.clone(),
-            say: self.say.take(),
+            initial_message: self.initial_message.take(),
         };
         Box::new(call::start(&self.runtime, options, wake))
     }
@@ -106,12 +106,12 @@ impl Calls for NativeCalls {
         Box::new(check::start(&self.runtime, options, wake))
     }
 
-    fn tell(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
-        let Some(place) = admission.consultation.clone() else { return Answer::ready(false) };
+    fn send_feedback(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
+        let Some(consultation) = admission.consultation.clone() else { return Answer::ready(false) };
         let (answer, reply) = pending(wake, false);
         let (backend, token) = (self.entrance.backend.clone(), admission.token.clone());
         self.runtime.spawn(async move {
-            let result = backend.tell(&place, &token, &feedback).await;
+            let result = backend.send_feedback(&consultation, &token, &feedback).await;
             if let Err(error) = &result {
                 tracing::warn!(%error, "feedback not sent");
             }
@@ -151,13 +151,13 @@ impl Calls for NativeCalls {
     }
 
     #[cfg(not(feature = "kiosk"))]
-    fn keep(&mut self, settings: &Settings, wake: Wake) -> Answer<bool> {
+    fn save_settings(&mut self, settings: &Settings, wake: Wake) -> Answer<bool> {
         let settings = settings.clone();
         self.write(wake, move |folder| settings::save(&folder, &settings))
     }
 
     #[cfg(not(feature = "kiosk"))]
-    fn keep_recent(&mut self, ids: &[Id], wake: Wake) -> Answer<bool> {
+    fn save_recent(&mut self, ids: &[Id], wake: Wake) -> Answer<bool> {
         let ids = ids.to_vec();
         self.write(wake, move |folder| recent::save(&folder, &ids))
     }

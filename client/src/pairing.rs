@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::call::Secret;
-use crate::storage::{self, Kept};
+use crate::storage::{self, Loaded};
 
 /// Backend and API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +65,9 @@ impl Pairing {
     pub fn load(folder: &Path) -> Result<Option<Self>, PairingError> {
         let file = folder.join(Self::FILE);
         let stored: Stored = match storage::load(&file)? {
-            Kept::Nothing => return Ok(None),
-            Kept::Broken(aside) => return Err(PairingError::Broken(aside)),
-            Kept::Value(stored) => stored,
+            Loaded::Nothing => return Ok(None),
+            Loaded::Broken(aside) => return Err(PairingError::Broken(aside)),
+            Loaded::Value(stored) => stored,
         };
         if storage::is_open_to_others(&file) {
             return Err(PairingError::Open(file));

@@ -11,7 +11,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Secret;
-use crate::storage::{self, Kept};
+use crate::storage::{self, Loaded};
 
 pub use lock::{LOCKED_FOR, MAX_ATTEMPTS, PinAnswer, PinLock};
 
@@ -92,9 +92,9 @@ impl PinHash {
     /// When the file cannot be read or is malformed.
     pub fn load(folder: &Path) -> io::Result<Option<Self>> {
         match storage::load(&folder.join(FILE))? {
-            Kept::Nothing => Ok(None),
-            Kept::Value(hash) => Ok(Some(hash)),
-            Kept::Broken(aside) => Err(io::Error::other(format!("put aside as {}", aside.display()))),
+            Loaded::Nothing => Ok(None),
+            Loaded::Value(hash) => Ok(Some(hash)),
+            Loaded::Broken(aside) => Err(io::Error::other(format!("put aside as {}", aside.display()))),
         }
     }
 }

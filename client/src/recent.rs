@@ -9,7 +9,7 @@ use crate::storage;
 
 const FILE: &str = "recent.json";
 /// Maximum number of ids, as many as the screen shows.
-const AT_MOST: usize = 5;
+const MAX_RECENT: usize = 5;
 
 /// Loads the ids, newest first.
 pub fn load(folder: &Path) -> Vec<Id> {
@@ -34,7 +34,7 @@ pub fn save(folder: &Path, recent: &[Id]) -> io::Result<()> {
 pub fn remember(recent: &mut Vec<Id>, id: &Id) {
     recent.retain(|known| known != id);
     recent.insert(0, id.clone());
-    recent.truncate(AT_MOST);
+    recent.truncate(MAX_RECENT);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::{CallSettings, DeviceChoices};
 use crate::device::DeviceChoice;
 use crate::i18n::Language;
-use crate::storage::{self, Kept};
+use crate::storage::{self, Loaded};
 
 /// Name of the file in the config folder.
 pub const FILE: &str = "settings.json";
@@ -131,7 +131,7 @@ enum Choice {
 ///
 /// # Errors
 /// When reading or renaming the file fails.
-pub fn load(folder: &Path) -> io::Result<Kept<Settings>> {
+pub fn load(folder: &Path) -> io::Result<Loaded<Settings>> {
     storage::load(&folder.join(FILE))
 }
 
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn settings_come_back_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(load(folder.path()).unwrap(), Kept::Nothing);
+        assert_eq!(load(folder.path()).unwrap(), Loaded::Nothing);
         let settings = Settings {
             language: Some(Language::English),
             camera: DeviceChoice::Named("Logitech".into()),
@@ -163,7 +163,7 @@ mod tests {
             ..Settings::default()
         };
         save(folder.path(), &settings).unwrap();
-        assert_eq!(load(folder.path()).unwrap(), Kept::Value(settings));
+        assert_eq!(load(folder.path()).unwrap(), Loaded::Value(settings));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const NOTE_SECONDS: f64 = 0.55;
 /// Amplitude, 1 being full scale: must not startle people with headphones.
 const LOUDNESS: f64 = 0.12;
 /// Timeout of opening the speaker.
-const OPENS_WITHIN: Duration = Duration::from_secs(2);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Plays a sound through the system's speaker on its own thread. Ignores failures.
 pub fn play(sound: Sound) {
@@ -37,7 +37,7 @@ fn play_here(sound: Sound) {
     let speaker = Speaker::open(DeviceChoice::Default, mixer, None, move |state| {
         let _ = opened.send(state);
     });
-    let deadline = Instant::now() + OPENS_WITHIN;
+    let deadline = Instant::now() + OPEN_TIMEOUT;
     loop {
         match is_open.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(crate::device::DeviceState::On { .. }) => break,

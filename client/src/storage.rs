@@ -22,7 +22,7 @@ pub fn config_folder() -> io::Result<PathBuf> {
 
 /// Contents of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept<T> {
+pub enum Loaded<T> {
     /// The file does not exist.
     Nothing,
     /// Its value.
@@ -31,7 +31,7 @@ pub enum Kept<T> {
     Broken(PathBuf),
 }
 
-impl<T> Kept<T> {
+impl<T> Loaded<T> {
     /// Returns the value, if there is one.
     pub fn value(self) -> Option<T> {
         match self {
@@ -45,14 +45,14 @@ impl<T> Kept<T> {
 ///
 /// # Errors
 /// When reading or renaming the file fails.
-pub fn load<T: DeserializeOwned>(file: &Path) -> io::Result<Kept<T>> {
+pub fn load<T: DeserializeOwned>(file: &Path) -> io::Result<Loaded<T>> {
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Loaded::Nothing),
         Err(error) => return Err(error),
     };
     match serde_json::from_slice(&bytes) {
-        Ok(value) => Ok(Kept::Value(value)),
+        Ok(value) => Ok(Loaded::Value(value)),
         Err(error) => {
             let mut aside = file.as_os_str().to_owned();
             aside.push(".broken");
@@ -61,7 +61,7 @@ pub fn load<T: DeserializeOwned>(file: &Path) -> io::Result<Kept<T>> {
             let (line, column) = (error.line(), error.column());
             tracing::warn!(file = %file.display(), line, column, "malformed file renamed");
             fs::rename(file, &aside)?;
-            Ok(Kept::Broken(aside))
+            Ok(Loaded::Broken(aside))
         }
     }
 }
@@ -118,10 +118,10 @@ mod tests {
     fn what_is_saved_is_loaded_and_for_nobody_else() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deep/down/it.json");
-        assert_eq!(load::<Vec<u8>>(&file).unwrap(), Kept::Nothing);
+        assert_eq!(load::<Vec<u8>>(&file).unwrap(), Loaded::Nothing);
         for value in [vec![1_u8, 2], vec![3]] {
             save(&file, &value).unwrap();
-            assert_eq!(load(&file).unwrap(), Kept::Value(value));
+            assert_eq!(load(&file).unwrap(), Loaded::Value(value));
             assert!(!is_open_to_others(&file));
         }
         let left: Vec<_> = fs::read_dir(file.parent().unwrap()).unwrap().collect();
@@ -133,9 +133,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("it.json");
         fs::write(&file, "[1, 2").unwrap();
-        let Kept::Broken(aside) = load::<Vec<u8>>(&file).unwrap() else { panic!("it is broken") };
+        let Loaded::Broken(aside) = load::<Vec<u8>>(&file).unwrap() else { panic!("it is broken") };
         assert_eq!(fs::read_to_string(aside).unwrap(), "[1, 2");
-        assert_eq!(load::<Vec<u8>>(&file).unwrap(), Kept::Nothing);
+        assert_eq!(load::<Vec<u8>>(&file).unwrap(), Loaded::Nothing);
     }
 
     #[test]
@@ -150,6 +150,6 @@ mod tests {
         let file = folder.path().join("it.json");
         save(&file, &1_u8).unwrap();
         assert!(save(&file, &Unwritable).is_err());
-        assert_eq!(load(&file).unwrap(), Kept::Value(1_u8));
+        assert_eq!(load(&file).unwrap(), Loaded::Value(1_u8));
     }
 }

@@ -9,7 +9,7 @@ use autamedica_lab::{HANG_GUARD, Process, descendants, wait_until, wait_until_go
 use serde_json::Value;
 
 /// Time to build what changed since the tests were built.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 fn demo(arguments: &[&str]) -> Result<Process> {
     let mut cargo = Command::new(env!("CARGO"));
@@ -41,7 +41,7 @@ fn see_hear_and_read(transport: &str) -> Result<()> {
         "--screenshots",
         pictures.to_str().context("a path")?,
     ])?;
-    assert!(demo.wait(PATIENCE)?.success());
+    assert!(demo.wait(TIMEOUT)?.success());
 
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
     let clients = report["clients"].as_array().context("clients")?;
@@ -83,7 +83,7 @@ fn assert_is_a_window_with_a_picture(file: &Path) -> Result<()> {
 fn assert_nothing_survives(end: impl FnOnce(&mut Process) -> Result<()>) -> Result<()> {
     const PARTS: [&str; 5] = ["Xvfb", "openbox", "livekit-server", "autamedica-serv", "autamedica"];
     let mut demo = demo(&[])?;
-    let family = wait_until("all parts of the demo", PATIENCE, || {
+    let family = wait_until("all parts of the demo", TIMEOUT, || {
         let family = descendants(demo.id());
         let is_running = |part: &&str| family.values().any(|process| process.name == *part);
         let windows = family.values().filter(|process| process.name == "autamedica").count();

@@ -11,7 +11,7 @@ use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_lab::{Control, Display, HANG_GUARD, Process, ScreenReader, built_program, wait_until};
 
 /// Interval of pointer movements; the call's bar hides when the pointer rests for seconds.
-const MOVES_EVERY: Duration = Duration::from_millis(500);
+const MOVE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Simulated person in front of a window. Controls are named by text keys, so that a test runs in each language.
 pub struct Person<'a> {
@@ -203,7 +203,7 @@ fn while_moving<T>(display: &Display, (x, y): (i32, i32), act: impl FnOnce() -> 
             loop {
                 points_at(display, x + sideways, y)?;
                 sideways = -sideways;
-                if is_done.recv_timeout(MOVES_EVERY) != Err(mpsc::RecvTimeoutError::Timeout) {
+                if is_done.recv_timeout(MOVE_INTERVAL) != Err(mpsc::RecvTimeoutError::Timeout) {
                     return Ok(());
                 }
             }

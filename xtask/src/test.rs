@@ -12,7 +12,7 @@ use crate::step;
 use crate::workspace::{cargo, root};
 
 /// The most failed tests that are run again: media beside a busy neighbour fails in ones, broken code in tens.
-const MOST_AGAIN: usize = 5;
+const MAX_RERUNS: usize = 5;
 
 /// What to run of it.
 #[derive(Args)]
@@ -54,7 +54,7 @@ pub fn build() -> Result<()> {
 pub fn run(options: &Options) -> Result<()> {
     let mut failed = Failed::default();
     let first = step::watch("Running all tests", &mut test_command(&options.arguments), |line| failed.take(line));
-    let few = (1..=MOST_AGAIN).contains(&failed.tests.len());
+    let few = (1..=MAX_RERUNS).contains(&failed.tests.len());
     let Err(error) = first else { return Ok(()) };
     if !options.arguments.is_empty() || !few || failed.targets.is_empty() {
         return Err(error);

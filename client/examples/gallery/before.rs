@@ -55,7 +55,7 @@ impl GalleryCheck {
         match scene {
             "check-good" => {
                 state.voice = Voice::Heard;
-                state.sound = TestSound::Asked;
+                state.sound = TestSound::Unanswered;
                 state.network = NetworkState::Done(report);
             }
             "check-problems" => {
@@ -89,7 +89,7 @@ impl Check for GalleryCheck {
         let mut slot = self.0.lock();
         let mut state = CheckState::clone(&slot);
         match command {
-            CheckCommand::PlaySound => state.sound = TestSound::Asked,
+            CheckCommand::PlaySound => state.sound = TestSound::Unanswered,
             CheckCommand::Heard(heard) => state.sound = if heard { TestSound::Heard } else { TestSound::NotHeard },
             CheckCommand::UseCamera(choice) => state.chosen.camera = choice,
             CheckCommand::UseMicrophone(choice) => state.chosen.microphone = choice,

@@ -46,7 +46,7 @@ impl GalleryRecordings {
         match scene {
             "recordings" => {
                 came(0, 1, Transfer::Saved("/home/gomez/Documentos/consulta-4820.mp4".into()));
-                came(1, 1, Transfer::Moving { purpose: Purpose::Play, bytes: 41_300_000, of: 98_700_000 });
+                came(1, 1, Transfer::InProgress { purpose: Purpose::Play, bytes: 41_300_000, of: 98_700_000 });
             }
             "recordings-troubles" => {
                 came(1, 1, Transfer::Failed(FetchProblem::Differs));
@@ -68,7 +68,7 @@ impl DoctorsRecordings for GalleryRecordings {
     fn send(&self, command: RecordingsCommand) {
         let mut slot = self.state.lock();
         let mut state = RecordingsState::clone(&slot);
-        let moving = |purpose| Transfer::Moving { purpose, bytes: 12_000_000, of: 98_700_000 };
+        let moving = |purpose| Transfer::InProgress { purpose, bytes: 12_000_000, of: 98_700_000 };
         match command {
             RecordingsCommand::Play(part) => drop(state.transfers.insert(part, moving(Purpose::Play))),
             RecordingsCommand::Save { part, .. } => drop(state.transfers.insert(part, moving(Purpose::Save))),

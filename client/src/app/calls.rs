@@ -40,7 +40,7 @@ pub trait Calls {
     ) -> Box<dyn Check>;
 
     /// Sends feedback about a call to the backend. Answers whether the backend accepted it.
-    fn tell(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool>;
+    fn send_feedback(&mut self, admission: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool>;
 
     /// Kiosk: counts an attempt at the operator's PIN and checks it. Dropping the answer does not undo the attempt.
     fn operator_pin(&mut self, pin: Secret, wake: Wake) -> Answer<PinAnswer>;
@@ -59,11 +59,11 @@ pub trait Calls {
 
     /// Saves the settings. Answers whether that succeeded.
     #[cfg(not(feature = "kiosk"))]
-    fn keep(&mut self, settings: &Settings, wake: Wake) -> Answer<bool>;
+    fn save_settings(&mut self, settings: &Settings, wake: Wake) -> Answer<bool>;
 
     /// Saves the ids of recent consultations. Answers whether that succeeded.
     #[cfg(not(feature = "kiosk"))]
-    fn keep_recent(&mut self, ids: &[autamedica_api::Id], wake: Wake) -> Answer<bool>;
+    fn save_recent(&mut self, ids: &[autamedica_api::Id], wake: Wake) -> Answer<bool>;
 }
 
 /// Call, from joining to its end.

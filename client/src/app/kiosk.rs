@@ -14,14 +14,14 @@ use crate::ui::OperatorRequest;
 use crate::ui::operator::OperatorScreen;
 
 /// Time without input after which the first screen is shown again.
-const LEFT_AFTER: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The same for the check, which takes reading and listening.
-const CHECK_LEFT_AFTER: Duration = Duration::from_secs(180);
+const CHECK_IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// State of kiosk mode across screens.
 pub(super) struct Kiosk {
     /// Time of the last input.
-    touched: Instant,
+    last_input: Instant,
     /// Pending PIN attempt. Kept outside the screen, so that closing the screen does not drop it.
     attempt: Option<Answer<PinAnswer>>,
     locked_until: Option<Instant>,
@@ -32,7 +32,7 @@ pub(super) struct Kiosk {
 
 impl Kiosk {
     pub(super) fn new(settings: Settings, devices: DeviceChoices) -> Self {
-        Self { touched: Instant::now(), attempt: None, locked_until: None, settings, devices }
+        Self { last_input: Instant::now(), attempt: None, locked_until: None, settings, devices }
     }
 }
 
@@ -66,9 +66,9 @@ impl App {
     pub(super) fn forget(&mut self, ctx: &egui::Context) {
         self.operator = None;
         self.texts = Texts::new(self.language);
-        self.settings = self.at_kiosk.settings.clone();
-        self.devices = self.at_kiosk.devices.clone();
-        self.apply_look(ctx);
+        self.settings = self.kiosk_state.settings.clone();
+        self.devices = self.kiosk_state.devices.clone();
+        self.apply_appearance(ctx);
         self.go_home();
         // Widgets keep typed texts and their undo history; both clipboards may have text.
         ctx.memory_mut(|memory| {
@@ -77,58 +77,58 @@ impl App {
         });
         ctx.copy_text(String::new());
         ctx.send_cmd(OutputCommand::TextSelectionSettled(String::new()));
-        self.at_kiosk.touched = Instant::now();
+        self.kiosk_state.last_input = Instant::now();
     }
 
-    pub(super) fn mind_the_kiosk(&mut self, ctx: &egui::Context) {
+    pub(super) fn check_idle(&mut self, ctx: &egui::Context) {
         let now = Instant::now();
         if ctx.input(|input| !input.events.is_empty()) {
-            self.at_kiosk.touched = now;
+            self.kiosk_state.last_input = now;
         }
         self.read_pin_answer(ctx, now);
-        let Some(patience) = self.patience() else {
-            self.at_kiosk.touched = now;
+        let Some(idle_timeout) = self.idle_timeout() else {
+            self.kiosk_state.last_input = now;
             return;
         };
-        match patience.checked_sub(self.at_kiosk.touched.elapsed()) {
+        match idle_timeout.checked_sub(self.kiosk_state.last_input.elapsed()) {
             Some(left) if !left.is_zero() => ctx.request_repaint_after(left),
             _ => self.forget(ctx),
         }
     }
 
     /// Returns the time without input after which the screen is left; `None` for no limit.
-    fn patience(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Option<Duration> {
         if self.operator.is_some() {
-            return Some(LEFT_AFTER);
+            return Some(IDLE_TIMEOUT);
         }
         match &self.screen {
             Screen::Keypad(keypad) if keypad.is_blank() && self.texts.language() == self.language => None,
-            Screen::Check(_) => Some(CHECK_LEFT_AFTER),
+            Screen::Check(_) => Some(CHECK_IDLE_TIMEOUT),
             Screen::Call(ongoing) => match ongoing.call.state().phase {
-                CallPhase::Ended { .. } => Some(LEFT_AFTER),
+                CallPhase::Ended { .. } => Some(IDLE_TIMEOUT),
                 _ => None,
             },
-            _ => Some(LEFT_AFTER),
+            _ => Some(IDLE_TIMEOUT),
         }
     }
 
-    pub(super) fn ask_operator(&mut self, asked: OperatorRequest) {
+    pub(super) fn on_operator_request(&mut self, request: OperatorRequest) {
         if !self.kiosk {
             return;
         }
-        match asked {
+        match request {
             OperatorRequest::Open => {
-                let mut operator = OperatorScreen::new(self.at_kiosk.locked_until);
-                operator.set_trying(self.at_kiosk.attempt.is_some());
+                let mut operator = OperatorScreen::new(self.kiosk_state.locked_until);
+                operator.set_trying(self.kiosk_state.attempt.is_some());
                 self.operator = Some(operator);
             }
             OperatorRequest::Close => self.operator = None,
             OperatorRequest::Try(pin) => {
-                if self.at_kiosk.attempt.is_some() {
+                if self.kiosk_state.attempt.is_some() {
                     return;
                 }
                 let wake = self.waker();
-                self.at_kiosk.attempt = Some(self.calls.operator_pin(pin, wake));
+                self.kiosk_state.attempt = Some(self.calls.operator_pin(pin, wake));
                 if let Some(operator) = &mut self.operator {
                     operator.set_trying(true);
                 }
@@ -137,9 +137,9 @@ impl App {
     }
 
     fn read_pin_answer(&mut self, ctx: &egui::Context, now: Instant) {
-        let Some(answer) = self.at_kiosk.attempt.as_ref().and_then(|attempt| attempt.get().copied()) else { return };
-        self.at_kiosk.attempt = None;
-        self.at_kiosk.locked_until = match answer {
+        let Some(answer) = self.kiosk_state.attempt.as_ref().and_then(|attempt| attempt.get().copied()) else { return };
+        self.kiosk_state.attempt = None;
+        self.kiosk_state.locked_until = match answer {
             PinAnswer::Locked(left) => now.checked_add(left),
             _ => None,
         };
@@ -150,7 +150,7 @@ impl App {
             self.may_close.store(true, Ordering::Release);
             ctx.send_viewport_cmd(ViewportCommand::Close);
         } else {
-            operator.refused(answer, self.at_kiosk.locked_until);
+            operator.refused(answer, self.kiosk_state.locked_until);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::ui::call::is_minimised;
 use crate::ui::end::EndScreen;
 
 /// Maximum time that closing the window waits for the call to end.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(700);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(700);
 
 impl App {
     /// Hangs up and shows the next screen without waiting for the call to end.
@@ -59,17 +59,17 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             return;
         }
-        let patience_left = CLOSE_PATIENCE.saturating_sub(since.elapsed());
-        if self.leaving.is_empty() || patience_left.is_zero() {
+        let time_left = CLOSE_TIMEOUT.saturating_sub(since.elapsed());
+        if self.leaving.is_empty() || time_left.is_zero() {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         } else {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            ctx.request_repaint_after(patience_left);
+            ctx.request_repaint_after(time_left);
         }
     }
 
     /// Handles a minimised window, which is not drawn: pauses the call's videos or moves them to a floating window.
-    pub(super) fn tell_unseen(&mut self, ctx: &egui::Context) {
+    pub(super) fn pause_hidden_videos(&mut self, ctx: &egui::Context) {
         let Screen::Call(ongoing) = &mut self.screen else { return };
         if !is_minimised(ctx) {
             return;
@@ -88,7 +88,7 @@ impl App {
             now: Instant::now(),
             actions: Vec::new(),
         };
-        ongoing.screen.unseen(&mut cx, &ongoing.call.state());
+        ongoing.screen.update_hidden(&mut cx, &ongoing.call.state());
         for action in cx.actions {
             self.apply(ctx, action);
         }

@@ -11,8 +11,8 @@ use crate::ui::start::target;
 impl App {
     /// Follows the links that other starts of this program passed on, and brings the window to the front.
     pub(super) fn take_links(&mut self, ctx: &egui::Context) {
-        let given = std::mem::take(&mut *self.given.lock());
-        if given.is_empty() {
+        let links = std::mem::take(&mut *self.pending_links.lock());
+        if links.is_empty() {
             return;
         }
         for command in [
@@ -24,7 +24,7 @@ impl App {
             ctx.send_viewport_cmd_to(ViewportId::ROOT, command);
         }
         // The last one is the most recent request.
-        if let Some(text) = given.into_iter().rev().find(|text| !text.trim().is_empty()) {
+        if let Some(text) = links.into_iter().rev().find(|text| !text.trim().is_empty()) {
             self.follow_link(text);
         }
     }

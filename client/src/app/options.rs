@@ -140,7 +140,7 @@ impl Default for AppOptions {
 pub struct UiHandle {
     pub(super) ctx: egui::Context,
     pub(super) may_close: Arc<AtomicBool>,
-    pub(super) given: Arc<Mutex<Vec<String>>>,
+    pub(super) pending_links: Arc<Mutex<Vec<String>>>,
 }
 
 impl UiHandle {
@@ -153,7 +153,7 @@ impl UiHandle {
 
     /// Brings the window to the front and follows `text` if it is a join link; asks first during a call.
     pub fn open(&self, text: String) {
-        self.given.lock().push(text);
+        self.pending_links.lock().push(text);
         self.ctx.request_repaint();
     }
 }

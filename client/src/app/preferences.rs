@@ -17,17 +17,17 @@ use crate::ui::{Action, Cx};
 pub(super) struct Preferences {
     sheet: Option<SettingsScreen>,
     /// Settings that are saved or being saved.
-    kept: Settings,
+    saved: Settings,
     /// Pending save.
-    keeping: Option<Answer<bool>>,
+    pending_save: Option<Answer<bool>>,
     /// The last save failed.
-    not_kept: bool,
+    save_failed: bool,
     broken: Option<PathBuf>,
 }
 
 impl Preferences {
     pub(super) fn new(settings: Settings, broken: Option<PathBuf>) -> Self {
-        Self { sheet: None, kept: settings, keeping: None, not_kept: false, broken }
+        Self { sheet: None, saved: settings, pending_save: None, save_failed: false, broken }
     }
 
     pub(super) fn are_open(&self) -> bool {
@@ -37,7 +37,7 @@ impl Preferences {
     /// Draws the settings screen if it is open. Returns whether it is.
     pub(super) fn show(&mut self, ui: &mut egui::Ui, cx: &mut Cx, in_call: bool) -> bool {
         let Some(sheet) = &mut self.sheet else { return false };
-        sheet.show(ui, cx, in_call, self.not_kept, self.broken.as_deref());
+        sheet.show(ui, cx, in_call, self.save_failed, self.broken.as_deref());
         true
     }
 }
@@ -49,10 +49,10 @@ impl App {
                 self.preferences.sheet = Some(SettingsScreen::new(self.calls.list_devices(self.waker())));
             }
             Action::CloseSettings => self.preferences.sheet = None,
-            Action::Change(settings) => self.change(ctx, *settings),
+            Action::ApplySettings(settings) => self.change(ctx, *settings),
             Action::ForgetRecent => {
                 self.recent.clear();
-                self.keep_recent();
+                self.save_recent();
             }
             _ => {}
         }
@@ -85,19 +85,19 @@ impl App {
             commands.into_iter().for_each(|command| ongoing.call.send(command));
         }
         self.settings = settings;
-        self.apply_look(ctx);
+        self.apply_appearance(ctx);
     }
 
     /// Saves changed settings. One save at a time, so that the newest is the last.
-    pub(super) fn keep_settings(&mut self) {
-        if let Some(keeping) = &self.preferences.keeping {
-            let Some(kept) = keeping.get() else { return };
-            self.preferences.not_kept = !kept;
-            self.preferences.keeping = None;
+    pub(super) fn save_changed_settings(&mut self) {
+        if let Some(pending) = &self.preferences.pending_save {
+            let Some(succeeded) = pending.get() else { return };
+            self.preferences.save_failed = !succeeded;
+            self.preferences.pending_save = None;
         }
-        if !self.kiosk && self.settings != self.preferences.kept {
-            self.preferences.kept = self.settings.clone();
-            self.preferences.keeping = Some(self.calls.keep(&self.settings, self.waker()));
+        if !self.kiosk && self.settings != self.preferences.saved {
+            self.preferences.saved = self.settings.clone();
+            self.preferences.pending_save = Some(self.calls.save_settings(&self.settings, self.waker()));
         }
     }
 
@@ -108,13 +108,13 @@ impl App {
         };
         if state.role == Role::Doctor && !self.kiosk && self.recent.first() != Some(&place.id) {
             recent::remember(&mut self.recent, &place.id);
-            self.keep_recent();
+            self.save_recent();
         }
     }
 
-    fn keep_recent(&mut self) {
+    fn save_recent(&mut self) {
         let wake = self.waker();
         // A failure is only logged: the list can be restored from the day's consultations.
-        let _ = self.calls.keep_recent(&self.recent, wake);
+        let _ = self.calls.save_recent(&self.recent, wake);
     }
 }

@@ -23,7 +23,7 @@ pub struct ChatMessage {
     /// Role of the author at arrival, if known.
     pub role: Option<Role>,
     /// Identity of the participant who relayed the message; `None` if its author sent it to us.
-    pub told_by: Option<String>,
+    pub relayed_by: Option<String>,
     /// Written by us.
     pub own: bool,
     /// The text, as written.
@@ -46,7 +46,7 @@ impl ChatMessage {
             number: 0,
             from: from.into(),
             role: None,
-            told_by: None,
+            relayed_by: None,
             own,
             links: links(&text),
             text,
@@ -64,13 +64,13 @@ pub struct ChatLog(Arc<Vec<Arc<ChatMessage>>>);
 
 impl ChatLog {
     /// Appends a message.
-    pub fn push(&mut self, line: ChatMessage) {
-        Arc::make_mut(&mut self.0).push(Arc::new(line));
+    pub fn push(&mut self, message: ChatMessage) {
+        Arc::make_mut(&mut self.0).push(Arc::new(message));
     }
 
     /// Inserts a message at this index.
-    pub(super) fn insert(&mut self, at: usize, line: ChatMessage) {
-        Arc::make_mut(&mut self.0).insert(at, Arc::new(line));
+    pub(super) fn insert(&mut self, at: usize, message: ChatMessage) {
+        Arc::make_mut(&mut self.0).insert(at, Arc::new(message));
     }
 
     /// Removes the message at this index.
@@ -85,7 +85,7 @@ impl ChatLog {
 
     /// Returns the number of the newest message.
     pub fn newest(&self) -> u64 {
-        self.iter().map(|line| line.number).max().unwrap_or(0)
+        self.iter().map(|message| message.number).max().unwrap_or(0)
     }
 }
 
@@ -104,8 +104,8 @@ impl PartialEq for ChatLog {
 }
 
 impl From<Vec<ChatMessage>> for ChatLog {
-    fn from(lines: Vec<ChatMessage>) -> Self {
-        Self(Arc::new(lines.into_iter().map(Arc::new).collect()))
+    fn from(messages: Vec<ChatMessage>) -> Self {
+        Self(Arc::new(messages.into_iter().map(Arc::new).collect()))
     }
 }
 
@@ -166,13 +166,13 @@ mod tests {
 
     #[test]
     fn logs_are_compared_without_looking_at_the_lines() {
-        let line = || ChatMessage::written("ana", false, "hola", SystemTime::UNIX_EPOCH);
-        let mut log = ChatLog::from(vec![line()]);
+        let message = || ChatMessage::written("ana", false, "hola", SystemTime::UNIX_EPOCH);
+        let mut log = ChatLog::from(vec![message()]);
         let copy = log.clone();
         assert_eq!(log, copy);
-        assert_ne!(log, ChatLog::from(vec![line()]), "equal lines of another log");
-        log.push(line());
+        assert_ne!(log, ChatLog::from(vec![message()]), "equal messages of another log");
+        log.push(message());
         assert_ne!(log, copy);
-        assert!(Arc::ptr_eq(&log[0], &copy[0]), "a line that didn't change isn't copied");
+        assert!(Arc::ptr_eq(&log[0], &copy[0]), "a message that didn't change isn't copied");
     }
 }

@@ -24,7 +24,7 @@ const BROKEN_AFTER: u32 = 4;
 /// The same for an encoder that has worked: a bad network stops it too, but is detected sooner.
 const STALLED_AFTER: u32 = 12;
 /// Refusals in a row after which the codec is assumed to be the reason.
-const REFUSALS: u32 = 2;
+const MAX_REFUSALS: u32 = 2;
 /// Time of a poor connection before simulcast starts for the participant.
 const POOR_FOR: Duration = Duration::from_secs(5);
 
@@ -128,19 +128,19 @@ impl CodecPolicy {
         self.encoder = EncoderWatch::default();
     }
 
-    /// Counts a refused publication. After [`REFUSALS`] in a row the next codec is tried.
+    /// Counts a refused publication. After [`MAX_REFUSALS`] in a row the next codec is tried.
     pub(super) fn refused(&mut self, error: &RoomError) {
         // Other errors concern the connection.
         if matches!(error, RoomError::Other(_)) {
             self.refusals += 1;
-            if self.refusals >= REFUSALS {
+            if self.refusals >= MAX_REFUSALS {
                 self.next_attempt();
             }
         }
     }
 
     /// Starts simulcast when a receiver needs a smaller layer: with several receivers, or one with a poor connection.
-    pub(super) fn look_at_others(&mut self, others: &[ParticipantState], now: Instant) {
+    pub(super) fn observe_receivers(&mut self, others: &[ParticipantState], now: Instant) {
         let mut receivers = others.iter().filter(|other| other.waiting_since.is_none());
         let is_crowd = receivers.clone().count() > 1;
         // A lost participant receives nothing.
@@ -154,7 +154,7 @@ impl CodecPolicy {
     }
 
     /// Takes a sample of the publication's statistics, with the number of frames captured so far.
-    pub(super) fn look_at_encoder(&mut self, layers: &[OutboundRtpStats], pictures: u64) {
+    pub(super) fn observe_encoder(&mut self, layers: &[OutboundRtpStats], pictures: u64) {
         let watch = &mut self.encoder;
         let frames = layers.iter().map(|layer| u64::from(layer.frames_encoded)).sum();
         let (had_pictures, had_frames) = (pictures > watch.pictures, frames > watch.frames);
@@ -167,8 +167,8 @@ impl CodecPolicy {
         } else if had_pictures && !is_new {
             watch.idle += 1;
         }
-        let patience = if frames == 0 { BROKEN_AFTER } else { STALLED_AFTER };
-        if watch.idle >= patience {
+        let max_idle = if frames == 0 { BROKEN_AFTER } else { STALLED_AFTER };
+        if watch.idle >= max_idle {
             self.next_attempt();
         }
     }
@@ -185,18 +185,18 @@ impl CodecPolicy {
 
 impl Task {
     /// Takes a sample of the camera's statistics.
-    pub(super) fn look_at_encoder(&mut self, layers: &[OutboundRtpStats]) {
+    pub(super) fn observe_encoder(&mut self, layers: &[OutboundRtpStats]) {
         let state = &self.publisher.state;
         // The encoder pauses while the connection is restored.
         if state.phase == CallPhase::InCall && !state.camera.muted && delivers(&state.camera.device) {
             let pictures = state.self_view.count();
-            self.codec.look_at_encoder(layers, pictures);
+            self.codec.observe_encoder(layers, pictures);
         }
     }
 
     /// Republishes the camera if its encoding is to change.
-    pub(super) fn tend_codec(&mut self) {
-        self.codec.look_at_others(&self.publisher.state.participants, Instant::now());
+    pub(super) fn update_codec(&mut self) {
+        self.codec.observe_receivers(&self.publisher.state.participants, Instant::now());
         let state = &self.publisher.state;
         // A muted camera can wait, and must not appear unmuted for a moment.
         if state.phase != CallPhase::InCall || state.camera.muted || !delivers(&state.camera.device) {
@@ -210,7 +210,7 @@ impl Task {
     }
 
     /// Records the result of publishing the camera.
-    pub(super) fn note_camera(&mut self, result: &Result<LocalTrackPublication, RoomError>) {
+    pub(super) fn on_camera_published(&mut self, result: &Result<LocalTrackPublication, RoomError>) {
         match result {
             Ok(_) => self.codec.published(),
             Err(error) => self.codec.refused(error),
@@ -230,7 +230,7 @@ mod tests {
     fn until_changed(policy: &mut CodecPolicy, samples: impl Iterator<Item = (OutboundRtpStats, u64)>) -> Option<u32> {
         let before = policy.camera();
         for (sample, (layer, pictures)) in (1..).zip(samples) {
-            policy.look_at_encoder(&[layer], pictures);
+            policy.observe_encoder(&[layer], pictures);
             if policy.camera() != before {
                 return Some(sample);
             }
@@ -305,7 +305,7 @@ mod tests {
         let now = Instant::now();
         let simulcast = |policy: &mut CodecPolicy, others: &[(bool, ConnectionQuality)], seconds: u64| {
             let others: Vec<_> = others.iter().map(|(waits, quality)| other(*waits, *quality)).collect();
-            policy.look_at_others(&others, now + Duration::from_secs(seconds));
+            policy.observe_receivers(&others, now + Duration::from_secs(seconds));
             policy.camera().simulcast
         };
         let mut policy = CodecPolicy::new(VideoCodecChoice::Auto);

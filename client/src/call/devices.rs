@@ -22,7 +22,7 @@ pub(super) struct Hotplug {
 impl Hotplug {
     /// Updates the device lists and offers new devices that are not in use. Returns the kinds whose device in use is
     /// gone.
-    fn look(&mut self, now: &DeviceLists, in_use: impl Fn(DeviceKind) -> Option<String>) -> Vec<DeviceKind> {
+    fn update(&mut self, now: &DeviceLists, in_use: impl Fn(DeviceKind) -> Option<String>) -> Vec<DeviceKind> {
         let before = self.known.replace(now.clone());
         self.offers.retain(|offer| names(now, offer.kind).contains(&offer.name));
         let Some(before) = before else { return Vec::new() };
@@ -44,7 +44,7 @@ impl Hotplug {
     }
 
     /// Withdraws the offer of a device that was selected.
-    fn chosen(&mut self, kind: DeviceKind, choice: &DeviceChoice) {
+    fn withdraw_offer(&mut self, kind: DeviceKind, choice: &DeviceChoice) {
         if let DeviceChoice::Named(name) = choice {
             self.offers.retain(|offer| offer.kind != kind || offer.name != *name);
         }
@@ -72,7 +72,7 @@ fn is_gone(choice: &DeviceChoice, state: &DeviceState) -> bool {
 impl Task {
     /// Switches to another device. Its track stays published.
     pub(super) fn use_device(&mut self, kind: DeviceKind, choice: DeviceChoice) {
-        self.hotplug.chosen(kind, &choice);
+        self.hotplug.withdraw_offer(kind, &choice);
         self.show_offer();
         match kind {
             DeviceKind::Camera => {
@@ -120,7 +120,7 @@ impl Task {
     }
 
     /// Replaces a camera or microphone that is gone with the default one. Returns whether it did.
-    pub(super) fn fell_back(&mut self, source: Source, state: &DeviceState) -> bool {
+    pub(super) fn replace_missing_device(&mut self, source: Source, state: &DeviceState) -> bool {
         let (kind, choice) = match source {
             Source::Camera => (DeviceKind::Camera, &self.local.choices.camera),
             Source::Microphone => (DeviceKind::Microphone, &self.local.choices.microphone),
@@ -129,7 +129,7 @@ impl Task {
         let gone = is_gone(choice, state);
         if gone {
             tracing::info!(?kind, "selected device is gone");
-            self.local.settled(source);
+            self.local.close_replaced(source);
             self.use_device(kind, DeviceChoice::Default);
         }
         gone
@@ -152,7 +152,7 @@ impl Task {
         };
         let (camera, microphone) = (name(&state.camera.device), name(&state.microphone.device));
         let speaker = name(&state.speaker);
-        let gone = self.hotplug.look(&lists, |kind| match kind {
+        let gone = self.hotplug.update(&lists, |kind| match kind {
             DeviceKind::Camera => camera.clone(),
             DeviceKind::Microphone => microphone.clone(),
             DeviceKind::Speaker => speaker.clone(),
@@ -191,20 +191,20 @@ mod tests {
     fn what_is_plugged_in_is_offered_until_it_is_chosen_or_gone() {
         let mut hotplug = Hotplug::default();
         let in_use = |kind| (kind == DeviceKind::Camera).then(|| "Dock".to_owned());
-        hotplug.look(&lists(&["Built-in"], &["Built-in"], &["Built-in"]), in_use);
+        hotplug.update(&lists(&["Built-in"], &["Built-in"], &["Built-in"]), in_use);
         assert!(hotplug.offers.is_empty(), "what was there from the start isn't new");
         let with_headset = lists(&["Built-in", "Dock"], &["Built-in", "Headset"], &["Built-in", "Headset"]);
         for _ in 0..2 {
-            hotplug.look(&with_headset, in_use);
+            hotplug.update(&with_headset, in_use);
             let offered: Vec<_> = hotplug.offers.iter().map(|offer| (offer.kind, offer.name.as_str())).collect();
             assert_eq!(offered, [(DeviceKind::Speaker, "Headset"), (DeviceKind::Microphone, "Headset")]);
         }
-        hotplug.chosen(DeviceKind::Speaker, &DeviceChoice::Named("Headset".into()));
+        hotplug.withdraw_offer(DeviceKind::Speaker, &DeviceChoice::Named("Headset".into()));
         assert_eq!(hotplug.offers.front().unwrap().kind, DeviceKind::Microphone);
         let in_use = |_| Some("Headset".to_owned());
-        let gone = hotplug.look(&lists(&["Built-in"], &["Built-in", "Headset"], &["Built-in"]), in_use);
+        let gone = hotplug.update(&lists(&["Built-in"], &["Built-in", "Headset"], &["Built-in"]), in_use);
         assert!(hotplug.offers.len() == 1 && gone == [DeviceKind::Speaker]);
-        let gone = hotplug.look(&lists(&["Built-in"], &["Built-in"], &["Built-in"]), in_use);
+        let gone = hotplug.update(&lists(&["Built-in"], &["Built-in"], &["Built-in"]), in_use);
         assert!(hotplug.offers.is_empty() && gone == [DeviceKind::Microphone]);
     }
 }

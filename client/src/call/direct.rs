@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::event::Event;
 use super::join::{NotEntered, enter_room};
-use super::task::{RETRY_AFTER, Task};
+use super::task::{RETRY_PAUSE, Task};
 use super::{CallPhase, EncryptionState, EndReason, StatisticsSample};
 use crate::backend::{Admission, Backend};
 
@@ -25,17 +25,17 @@ pub(super) struct Direct {
 
 /// Starts the adapter of a call from peer to peer.
 pub(super) async fn start(backend: &Backend, admission: &Admission) -> Result<Peer, NotEntered> {
-    let (Some(user), Some(place)) = (&admission.direct_as, &admission.consultation) else {
+    let (Some(user), Some(consultation)) = (&admission.direct_as, &admission.consultation) else {
         return Err(EndReason::JoinFailed.into());
     };
-    let servers = backend.ice_servers(&place.server, &admission.token).await;
+    let servers = backend.ice_servers(&consultation.server, &admission.token).await;
     let ice_servers =
         servers.inspect_err(|error| tracing::warn!(%error, "no STUN and TURN servers")).unwrap_or_default();
     let options = PeerOptions {
-        signaling_url: place.server.to_string(),
+        signaling_url: consultation.server.to_string(),
         token: autamedica_peer::Secret::new(admission.token.expose()),
         user_id: user.to_string(),
-        room_id: place.id.to_string(),
+        room_id: consultation.id.to_string(),
         display_name: user.to_string(),
         role: admission.role.to_string(),
         ice_servers: ice_servers.into_iter().map(ice_server).collect(),
@@ -68,7 +68,7 @@ impl Task {
         });
         let state = self.state();
         state.direct = true;
-        state.joining_again_since = None;
+        state.first_join_failure = None;
         state.encryption = if admission.e2ee { EncryptionState::On } else { EncryptionState::Off };
         state.identity = admission.direct_as.as_ref().map_or_else(String::new, ToString::to_string);
         state.role = admission.role;
@@ -90,16 +90,16 @@ impl Task {
                 let is_new = direct.presence.as_ref().is_none_or(|known| known.number != presence.number);
                 direct.presence = Some(presence);
                 if is_new {
-                    self.meet(Duration::ZERO);
+                    self.enter_peer_room(Duration::ZERO);
                 }
             }
             Phase::Waiting { departure } => {
                 direct.presence = None;
                 self.leave_peer();
                 if departure == Some(Departure::Rebuilt) {
-                    self.lost();
+                    self.on_connection_lost();
                 } else if peer.signaling == Signaling::Connected {
-                    self.alone();
+                    self.wait_for_peer();
                 }
             }
             Phase::Moved => return self.follow_to_sfu(),
@@ -108,7 +108,7 @@ impl Task {
         // With the other side media goes on without signaling; alone, nobody could come.
         let is_alone = self.direct.as_ref().is_some_and(|direct| direct.presence.is_none());
         if is_alone && peer.signaling == Signaling::Lost && self.state().phase == CallPhase::InCall {
-            self.lost();
+            self.on_connection_lost();
         }
         let quality = peer.peer_stats.map(|stats| match stats.quality {
             ConnectionQuality::Excellent => Quality::Excellent,
@@ -128,12 +128,12 @@ impl Task {
         if let Some(admission) = &mut self.admission {
             admission.direct_as = None;
         }
-        self.lost();
+        self.on_connection_lost();
         self.enter(Duration::ZERO);
     }
 
     /// Nobody else is in the call.
-    fn alone(&mut self) {
+    fn wait_for_peer(&mut self) {
         let state = self.state();
         state.joined_at.get_or_insert_with(Instant::now);
         state.phase = CallPhase::InCall;
@@ -148,19 +148,23 @@ impl Task {
     }
 
     /// Enters the room of the other side's newest presence, after a pause.
-    fn meet(&mut self, pause: Duration) {
+    fn enter_peer_room(&mut self, pause: Duration) {
         let (Some(direct), Some(admission)) = (&self.direct, &self.admission) else { return };
         let Some(presence) = direct.presence.clone() else { return };
         let (number, admission) = (presence.number, admission.clone());
-        let if_panics = Event::Met { presence: number, result: Err(EndReason::JoinFailed.into()) };
-        self.beside(if_panics, async move {
+        let if_panics = Event::PeerRoomEntered { presence: number, result: Err(EndReason::JoinFailed.into()) };
+        self.spawn_job(if_panics, async move {
             tokio::time::sleep(pause).await;
             let result = enter_room(&presence.url, presence.token.expose(), &admission).await;
-            Event::Met { presence: number, result }
+            Event::PeerRoomEntered { presence: number, result }
         });
     }
 
-    pub(super) fn on_met(&mut self, presence: u64, result: Result<(Room, mpsc::Receiver<RoomEvent>), NotEntered>) {
+    pub(super) fn on_peer_room_entered(
+        &mut self,
+        presence: u64,
+        result: Result<(Room, mpsc::Receiver<RoomEvent>), NotEntered>,
+    ) {
         let current = self.direct.as_ref().and_then(|direct| direct.presence.as_ref());
         if current.is_none_or(|current| current.number != presence) {
             return;
@@ -173,8 +177,8 @@ impl Task {
                 others.into_iter().flatten().for_each(|participant| self.tell_history(&participant));
             }
             _ => {
-                self.lost();
-                self.meet(RETRY_AFTER);
+                self.on_connection_lost();
+                self.enter_peer_room(RETRY_PAUSE);
             }
         }
     }
@@ -184,13 +188,13 @@ impl Task {
         self.leave_peer();
         // The adapter closes a room when the other side has left, and says so by itself.
         if !matches!(reason, DisconnectReason::RoomClosed | DisconnectReason::ClientInitiated) {
-            self.lost();
-            self.meet(RETRY_AFTER);
+            self.on_connection_lost();
+            self.enter_peer_room(RETRY_PAUSE);
         }
     }
 
     /// Tells the other side how well we receive.
-    pub(super) fn tell_peer(&mut self, sample: &StatisticsSample) {
+    pub(super) fn send_peer_stats(&mut self, sample: &StatisticsSample) {
         let Some(direct) = &self.direct else { return };
         let quality = quality(sample);
         direct.peer.send_stats(ConnectionStats {

@@ -7,7 +7,7 @@ use autamedica_engine::{
 use autamedica_peer::PeerState;
 use tokio::sync::mpsc;
 
-use super::files::Arrived;
+use super::files::Transferred;
 use super::history::History;
 use super::join::{Entered, NotEntered};
 use super::local::Source;
@@ -18,7 +18,7 @@ use crate::device::{DeviceLists, DeviceState};
 
 /// Event of a device or job.
 ///
-/// Numbers identify outdated events: `device` counts the devices opened for a source, `asked` the publications
+/// Numbers identify outdated events: `device` counts the devices opened for a source, `request` the publications
 /// requested, `room` the rooms entered.
 pub(super) enum Event {
     Device {
@@ -40,14 +40,14 @@ pub(super) enum Event {
     /// The other side of a call from peer to peer, or the connection to it, changed.
     Peer(PeerState),
     /// The room of one presence of the other side.
-    Met {
+    PeerRoomEntered {
         presence: u64,
         result: Result<(Room, mpsc::Receiver<RoomEvent>), NotEntered>,
     },
     Published {
         room: u64,
         source: Source,
-        asked: u64,
+        request: u64,
         result: Result<LocalTrackPublication, RoomError>,
     },
     /// The pause after a refused publication is over.
@@ -56,7 +56,7 @@ pub(super) enum Event {
         source: Source,
     },
     ChatSent {
-        line: u64,
+        number: u64,
         result: Result<(), RoomError>,
     },
     Recorded {
@@ -80,9 +80,9 @@ pub(super) enum Event {
         result: Result<(), E2eeError>,
     },
     /// Another client has taken our identity or not, asked after the SFU disconnected us.
-    PlaceTaken(Result<bool, BackendError>),
+    PresenceChecked(Result<bool, BackendError>),
     Controlled {
-        asked: ControlRequest,
+        request: ControlRequest,
         result: Result<(), BackendError>,
     },
     Measured {
@@ -93,22 +93,22 @@ pub(super) enum Event {
     Devices(DeviceLists),
     History {
         /// Identity of the sender.
-        teller: String,
+        sender: String,
         result: Result<History, DataStreamError>,
     },
     /// The time for an answer to a history request is over.
-    HistoryAsked {
+    HistoryTimeout {
         room: u64,
         attempt: usize,
     },
     /// Progress of a file transfer.
-    FileMoved {
-        line: u64,
+    FileProgressed {
+        number: u64,
         bytes: u64,
     },
     FileEnded {
-        line: u64,
-        result: Result<Arrived, FileProgress>,
+        number: u64,
+        result: Result<Transferred, FileProgress>,
     },
     FileSaved {
         id: String,
@@ -117,7 +117,7 @@ pub(super) enum Event {
 }
 
 /// Error of a room job that panicked.
-pub(super) fn broke_off() -> RoomError {
+pub(super) fn task_failed() -> RoomError {
     RoomError::Other("the work broke off inside this program".into())
 }
 

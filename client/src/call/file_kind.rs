@@ -5,11 +5,11 @@ use std::io::{self, Read, Seek};
 use autamedica_engine::is_disruptive;
 
 /// Bytes needed to recognize every type but plain text.
-const HEAD: u64 = 132;
+const HEAD_BYTES: u64 = 132;
 /// Bytes of text that are checked at a time.
-const PIECE: u64 = 64 * 1024;
+const CHUNK_SIZE: u64 = 64 * 1024;
 /// Maximum length of a file name in characters.
-const LONGEST_NAME: usize = 120;
+const MAX_NAME_CHARS: usize = 120;
 
 /// Returns the MIME type of these bytes if it is allowed: images, documents, plain text and DICOM.
 pub(super) fn mime_type(bytes: &[u8]) -> Option<&'static str> {
@@ -23,7 +23,7 @@ pub(super) fn mime_type(bytes: &[u8]) -> Option<&'static str> {
 pub(super) fn mime_type_of(file: &mut (impl Read + Seek)) -> io::Result<Option<&'static str>> {
     let mut piece = Vec::new();
     file.rewind()?;
-    file.by_ref().take(HEAD).read_to_end(&mut piece)?;
+    file.by_ref().take(HEAD_BYTES).read_to_end(&mut piece)?;
     if piece.is_empty() || signature(&piece).is_some() {
         return Ok(signature(&piece));
     }
@@ -39,7 +39,7 @@ pub(super) fn mime_type_of(file: &mut (impl Read + Seek)) -> io::Result<Option<&
         }
         piece.drain(..valid);
         let rest = piece.len();
-        if file.by_ref().take(PIECE).read_to_end(&mut piece)? == 0 {
+        if file.by_ref().take(CHUNK_SIZE).read_to_end(&mut piece)? == 0 {
             return Ok((rest == 0).then_some("text/plain"));
         }
     }
@@ -90,7 +90,7 @@ pub(super) fn safe_name(name: &str, mime_type: &str) -> String {
         Some(first) => (clean, *first),
     };
     let stem = if stem.is_empty() { "file" } else { stem };
-    let stem: String = stem.chars().take(LONGEST_NAME - ending.len() - 1).collect();
+    let stem: String = stem.chars().take(MAX_NAME_CHARS - ending.len() - 1).collect();
     if ending.is_empty() { stem } else { format!("{stem}.{ending}") }
 }
 
@@ -161,6 +161,6 @@ mod tests {
         ] {
             assert_eq!(safe_name(name, kind), expected, "{name:?}");
         }
-        assert_eq!(safe_name(&"ñ".repeat(500), "image/webp").chars().count(), LONGEST_NAME);
+        assert_eq!(safe_name(&"ñ".repeat(500), "image/webp").chars().count(), MAX_NAME_CHARS);
     }
 }

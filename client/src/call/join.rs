@@ -55,11 +55,11 @@ impl From<EndReason> for NotEntered {
 /// A call just entered.
 pub(super) struct Entered {
     pub(super) admission: Admission,
-    pub(super) way: Way,
+    pub(super) media: Media,
 }
 
-/// The way of a call's media.
-pub(super) enum Way {
+/// Transport of a call's media.
+pub(super) enum Media {
     /// Through a room of an SFU.
     Room(Room, mpsc::Receiver<RoomEvent>),
     /// From peer to peer: the room comes with the other side.
@@ -91,14 +91,14 @@ impl Entrance {
     }
 
     async fn connect(&self, admission: Admission) -> Result<Entered, NotEntered> {
-        let way = match &admission.direct_as {
-            Some(_) => direct::start(&self.backend, &admission).await.map(Way::Direct),
+        let media = match &admission.direct_as {
+            Some(_) => direct::start(&self.backend, &admission).await.map(Media::Direct),
             None => enter_room(&admission.url, admission.token.expose(), &admission)
                 .await
-                .map(|(room, events)| Way::Room(room, events)),
+                .map(|(room, events)| Media::Room(room, events)),
         };
-        match way {
-            Ok(way) => Ok(Entered { admission, way }),
+        match media {
+            Ok(media) => Ok(Entered { admission, media }),
             Err(failure) => Err(NotEntered { admission: Some(Box::new(admission)), ..failure }),
         }
     }
@@ -189,7 +189,7 @@ impl Entrance {
         match error {
             BackendError::Refused { code: ErrorCode::InvalidCode, .. } => EndReason::NoAppointment,
             BackendError::Refused { code: ErrorCode::Unauthorized, .. } => EndReason::NoClinic,
-            BackendError::Unreachable(_) | BackendError::NotOurs if is_nobodys => EndReason::NoClinic,
+            BackendError::Unreachable(_) | BackendError::InvalidResponse if is_nobodys => EndReason::NoClinic,
             other => refusal(other),
         }
     }
@@ -227,7 +227,7 @@ pub(super) async fn enter_room(
     let options = RoomOptions {
         dynacast: true,
         connect_timeout: CONNECT_TIMEOUT,
-        receive_limits: super::limits::RECEIVE,
+        receive_limits: super::limits::RECEIVE_LIMITS,
         e2ee: encryption(admission),
         ..RoomOptions::default()
     };
@@ -267,8 +267,8 @@ fn unknown_key() -> EncryptionKey {
 fn refusal(error: &BackendError) -> EndReason {
     tracing::warn!(%error, "admission refused");
     match error {
-        BackendError::Unreachable(_) | BackendError::NotOurs => EndReason::ServerUnreachable,
-        BackendError::BrokeOff => EndReason::JoinFailed,
+        BackendError::Unreachable(_) | BackendError::InvalidResponse => EndReason::ServerUnreachable,
+        BackendError::TaskFailed => EndReason::JoinFailed,
         // Temporary trouble of the backend, retried.
         BackendError::Refused {
             code:

@@ -13,10 +13,10 @@ use super::{Secret, backoff};
 use crate::backend::BackendError;
 
 /// Time between getting a new key and encrypting with it, by which the other participants have it too.
-const CHANGE_OVER: Duration = Duration::from_secs(3);
-/// Pause after a failed attempt to fetch the key; doubled each time, up to [`FETCH_AGAIN_AT_MOST`].
-const FETCH_AGAIN: Duration = Duration::from_millis(500);
-const FETCH_AGAIN_AT_MOST: Duration = Duration::from_secs(10);
+const KEY_SWITCH_DELAY: Duration = Duration::from_secs(3);
+/// Pause after a failed attempt to fetch the key; doubled each time, up to [`MAX_FETCH_PAUSE`].
+const FETCH_RETRY_PAUSE: Duration = Duration::from_millis(500);
+const MAX_FETCH_PAUSE: Duration = Duration::from_secs(10);
 
 /// State of the key.
 #[derive(Default)]
@@ -32,7 +32,7 @@ pub(super) struct KeyChange {
 impl KeyChange {
     /// Counts a failed attempt and returns the pause before the next.
     fn pause(&mut self) -> Duration {
-        let pause = backoff::pause(FETCH_AGAIN, self.failures, FETCH_AGAIN_AT_MOST);
+        let pause = backoff::pause(FETCH_RETRY_PAUSE, self.failures, MAX_FETCH_PAUSE);
         self.failures += 1;
         pause
     }
@@ -54,11 +54,11 @@ impl Task {
         // Rooms without our backend may have any metadata.
         let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
         self.key.announced = announcement.e2ee_key_index;
-        self.follow_key();
+        self.fetch_key_if_outdated();
     }
 
     /// Fetches the key if it is missing or outdated.
-    pub(super) fn follow_key(&mut self) {
+    pub(super) fn fetch_key_if_outdated(&mut self) {
         self.fetch_key(Duration::ZERO);
     }
 
@@ -66,18 +66,21 @@ impl Task {
         let Some(admission) = self.admission.as_ref().filter(|admission| admission.e2ee) else { return };
         let is_in = self.session.as_ref().is_some_and(super::task::Session::admits);
         let is_behind = admission.e2ee_key.is_none() || admission.e2ee_key_index < self.key.announced;
-        let Some((place, token)) = self.place().filter(|_| is_in && is_behind && !self.key.busy) else { return };
+        let Some((consultation, token)) = self.consultation_ref().filter(|_| is_in && is_behind && !self.key.busy)
+        else {
+            return;
+        };
         self.key.busy = true;
-        let (backend, room) = (self.entrance.backend.clone(), self.rooms);
-        let if_panics = Event::KeyFetched { room, result: Err(BackendError::BrokeOff) };
-        self.beside(if_panics, async move {
+        let (backend, room) = (self.entrance.backend.clone(), self.room_count);
+        let if_panics = Event::KeyFetched { room, result: Err(BackendError::TaskFailed) };
+        self.spawn_job(if_panics, async move {
             tokio::time::sleep(pause).await;
-            Event::KeyFetched { room, result: backend.key(&place, &token).await }
+            Event::KeyFetched { room, result: backend.key(&consultation, &token).await }
         });
     }
 
     pub(super) fn on_key_fetched(&mut self, room: u64, result: Result<ConsultationKey, BackendError>) {
-        let (Some(session), true) = (&self.session, room == self.rooms) else { return self.key_done() };
+        let (Some(session), true) = (&self.session, room == self.room_count) else { return self.on_key_job_done() };
         let fetched = match result {
             Ok(fetched) => fetched,
             Err(error) => {
@@ -90,16 +93,16 @@ impl Task {
         let manager = session.room.e2ee_manager();
         let has_none = self.lacks_key();
         let if_panics = Event::KeyInstalled { room, key: fetched.clone(), installed: Err(E2eeError::NotConfigured) };
-        self.beside(if_panics, async move {
+        self.spawn_job(if_panics, async move {
             let installed = install(manager, fetched.clone(), has_none).await;
             Event::KeyInstalled { room, key: fetched, installed }
         });
     }
 
-    /// Uses an installed key: the first one at once, later ones after [`CHANGE_OVER`].
+    /// Uses an installed key: the first one at once, later ones after [`KEY_SWITCH_DELAY`].
     pub(super) fn on_key_installed(&mut self, room: u64, key: ConsultationKey, installed: Result<(), E2eeError>) {
-        if self.session.is_none() || room != self.rooms {
-            return self.key_done();
+        if self.session.is_none() || room != self.room_count {
+            return self.on_key_job_done();
         }
         if let Err(error) = installed {
             tracing::error!(%error, "end-to-end key not installed; retrying");
@@ -109,48 +112,48 @@ impl Task {
         }
         self.key.failures = 0;
         let was_first = self.lacks_key();
-        self.keep_key(key);
+        self.store_key(key);
         if was_first {
-            self.key_done();
+            self.on_key_job_done();
             self.take_tracks();
             self.show_admission();
         } else {
-            self.change_over();
+            self.switch_key();
         }
     }
 
-    /// Encrypts with the newest key after [`CHANGE_OVER`].
-    fn change_over(&mut self) {
-        let (Some(session), Some(admission)) = (&self.session, &self.admission) else { return self.key_done() };
-        let Some(key) = &admission.e2ee_key else { return self.key_done() };
+    /// Encrypts with the newest key after [`KEY_SWITCH_DELAY`].
+    fn switch_key(&mut self) {
+        let (Some(session), Some(admission)) = (&self.session, &self.admission) else { return self.on_key_job_done() };
+        let Some(key) = &admission.e2ee_key else { return self.on_key_job_done() };
         let next = ConsultationKey { key: key.expose().to_owned(), index: admission.e2ee_key_index };
-        let (manager, room) = (session.room.e2ee_manager(), self.rooms);
+        let (manager, room) = (session.room.e2ee_manager(), self.room_count);
         let if_panics = Event::KeyChanged { room, result: Err(E2eeError::NotConfigured) };
-        self.beside(if_panics, async move {
-            tokio::time::sleep(CHANGE_OVER).await;
+        self.spawn_job(if_panics, async move {
+            tokio::time::sleep(KEY_SWITCH_DELAY).await;
             Event::KeyChanged { room, result: install(manager, next, true).await }
         });
     }
 
     /// Handles the change to the newest key.
     pub(super) fn on_key_changed(&mut self, room: u64, result: Result<(), E2eeError>) {
-        if room == self.rooms
+        if room == self.room_count
             && let Err(error) = result
         {
             // Retried, because a removed participant has the previous key.
             tracing::error!(%error, "encryption not changed to the new key; retrying");
-            return self.change_over();
+            return self.switch_key();
         }
-        self.key_done();
+        self.on_key_job_done();
     }
 
-    fn key_done(&mut self) {
+    fn on_key_job_done(&mut self) {
         self.key.busy = false;
         // A newer key may have been announced meanwhile.
-        self.follow_key();
+        self.fetch_key_if_outdated();
     }
 
-    fn keep_key(&mut self, ConsultationKey { key, index }: ConsultationKey) {
+    fn store_key(&mut self, ConsultationKey { key, index }: ConsultationKey) {
         let Some(admission) = &mut self.admission else { return };
         let key = Secret::new(key);
         let code = comparison_code(&key);

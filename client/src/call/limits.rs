@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use autamedica_engine::{ReceiveLimits, is_disruptive};
 
-use super::LARGEST_FILE;
+use super::MAX_FILE_BYTES;
 
 /// Limits of the engine on received data. The largest file fits into the queue, so that a slow disk interrupts no
 /// transfer.
-pub(super) const RECEIVE: ReceiveLimits = ReceiveLimits {
-    stream_bytes: LARGEST_FILE as usize,
+pub(super) const RECEIVE_LIMITS: ReceiveLimits = ReceiveLimits {
+    stream_bytes: MAX_FILE_BYTES as usize,
     streams_per_sender: 6,
     streams: 24,
     waiting_bytes_per_sender: 28 << 20,
@@ -19,25 +19,25 @@ pub(super) const RECEIVE: ReceiveLimits = ReceiveLimits {
     messages_per_second: 20,
 };
 /// Maximum number of chat messages kept.
-pub(super) const LINES: usize = 500;
+pub(super) const MAX_MESSAGES: usize = 500;
 /// Maximum length of a chat message in characters. The rest is replaced by an ellipsis.
-const LINE_CHARS: usize = 4000;
+const MAX_MESSAGE_CHARS: usize = 4000;
 /// Maximum number of line breaks in a chat message. Further ones become spaces.
-const LINE_BREAKS: usize = 100;
+const MAX_LINE_BREAKS: usize = 100;
 /// Maximum number of links in a chat message. Further addresses are plain text.
-pub(super) const LINKS: usize = 20;
+pub(super) const MAX_LINKS: usize = 20;
 /// Maximum length of a link in bytes. Longer addresses are plain text.
-pub(super) const LINK_BYTES: usize = 2048;
+pub(super) const MAX_LINK_BYTES: usize = 2048;
 /// Maximum number of chat messages and files of one participant in a burst. Further ones are dropped.
-const LINE_BURST: f64 = 20.0;
+const MESSAGE_BURST: f64 = 20.0;
 /// Chat messages and files of one participant per second after a burst.
-const LINES_PER_SECOND: f64 = 2.0;
+const MESSAGES_PER_SECOND: f64 = 2.0;
 /// Maximum length of an identity or message id in a chat history, in bytes.
-pub(super) const ID_BYTES: usize = 256;
+pub(super) const MAX_ID_BYTES: usize = 256;
 /// Maximum number of chat histories accepted per room.
-pub(super) const HISTORIES: usize = 10;
+pub(super) const MAX_HISTORIES: usize = 10;
 /// Maximum number of participants with a rate.
-const PARTICIPANTS: usize = 256;
+const MAX_PARTICIPANTS: usize = 256;
 
 /// Makes a foreign text displayable: limits its length and removes characters that hide or reorder neighboring text.
 /// Keeps joiners, which some scripts and emoji need.
@@ -45,10 +45,10 @@ pub(super) fn displayable_text(text: &str) -> String {
     let mut breaks = 0;
     let mut shown = String::new();
     let mut all = text.chars().filter(|c| !is_disruptive(*c) || matches!(c, '\u{200c}' | '\u{200d}'));
-    for character in all.by_ref().take(LINE_CHARS) {
+    for character in all.by_ref().take(MAX_MESSAGE_CHARS) {
         let is_break = matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}');
         breaks += usize::from(is_break);
-        shown.push(if is_break && breaks > LINE_BREAKS { ' ' } else { character });
+        shown.push(if is_break && breaks > MAX_LINE_BREAKS { ' ' } else { character });
     }
     if all.next().is_some() {
         shown.push('…');
@@ -58,23 +58,23 @@ pub(super) fn displayable_text(text: &str) -> String {
 
 /// Rate limiter of chat messages and files, by participant.
 #[derive(Default)]
-pub(super) struct LineRates(HashMap<String, (f64, Instant)>);
+pub(super) struct MessageRates(HashMap<String, (f64, Instant)>);
 
-impl LineRates {
+impl MessageRates {
     /// Returns whether the participant may add a message now, and counts it.
-    pub(super) fn takes(&mut self, identity: &str, now: Instant) -> bool {
-        if self.0.len() >= PARTICIPANTS && !self.0.contains_key(identity) {
+    pub(super) fn accepts(&mut self, identity: &str, now: Instant) -> bool {
+        if self.0.len() >= MAX_PARTICIPANTS && !self.0.contains_key(identity) {
             self.0.clear();
         }
-        let (credit, refilled) = self.0.entry(identity.to_owned()).or_insert((LINE_BURST, now));
+        let (credit, refilled) = self.0.entry(identity.to_owned()).or_insert((MESSAGE_BURST, now));
         let passed = now.saturating_duration_since(*refilled).as_secs_f64();
-        *credit = (*credit + passed * LINES_PER_SECOND).min(LINE_BURST);
+        *credit = (*credit + passed * MESSAGES_PER_SECOND).min(MESSAGE_BURST);
         *refilled = now;
-        let taken = *credit >= 1.0;
-        if taken {
+        let accepted = *credit >= 1.0;
+        if accepted {
             *credit -= 1.0;
         }
-        taken
+        accepted
     }
 }
 
@@ -89,28 +89,28 @@ mod tests {
         assert_eq!(displayable_text("¿Cómo está?\n👨‍👩‍👧 bien"), "¿Cómo está?\n👨‍👩‍👧 bien");
         assert_eq!(displayable_text("see \u{202e}moc.evil\u{202c}\u{0}"), "see moc.evil");
         let long = displayable_text(&"ñ".repeat(100_000));
-        assert_eq!(long.chars().count(), LINE_CHARS + 1);
+        assert_eq!(long.chars().count(), MAX_MESSAGE_CHARS + 1);
         assert!(long.ends_with('…'));
         let tall = displayable_text(&"a\n".repeat(1000));
-        assert_eq!(tall.matches('\n').count(), LINE_BREAKS);
+        assert_eq!(tall.matches('\n').count(), MAX_LINE_BREAKS);
     }
 
     #[test]
     fn each_participant_adds_so_many_lines_a_second() {
-        let (mut rates, start) = (LineRates::default(), Instant::now());
-        let mut taken = |identity: &str, at| (0..1000).filter(|_| rates.takes(identity, at)).count();
-        assert_eq!(taken("ana", start), 20);
-        assert_eq!(taken("luis", start), 20);
-        assert_eq!(taken("ana", start + Duration::from_secs(5)), 10);
-        assert_eq!(taken("ana", start + Duration::from_secs(500)), 20);
+        let (mut rates, start) = (MessageRates::default(), Instant::now());
+        let mut accepted = |identity: &str, at| (0..1000).filter(|_| rates.accepts(identity, at)).count();
+        assert_eq!(accepted("ana", start), 20);
+        assert_eq!(accepted("luis", start), 20);
+        assert_eq!(accepted("ana", start + Duration::from_secs(5)), 10);
+        assert_eq!(accepted("ana", start + Duration::from_secs(500)), 20);
     }
 
     #[test]
     fn participants_who_come_and_go_are_not_remembered_for_ever() {
-        let mut rates = LineRates::default();
+        let mut rates = MessageRates::default();
         for number in 0..10_000 {
-            rates.takes(&number.to_string(), Instant::now());
+            rates.accepts(&number.to_string(), Instant::now());
         }
-        assert!(rates.0.len() <= PARTICIPANTS);
+        assert!(rates.0.len() <= MAX_PARTICIPANTS);
     }
 }

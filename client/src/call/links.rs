@@ -4,18 +4,18 @@ use std::ops::Range;
 
 use url::Url;
 
-use super::limits::{LINK_BYTES, LINKS};
+use super::limits::{MAX_LINK_BYTES, MAX_LINKS};
 
-/// Returns the byte ranges of the first links in `text`, at most [`LINKS`].
+/// Returns the byte ranges of the first links in `text`, at most [`MAX_LINKS`].
 pub(super) fn links(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(start) = next_start(text, &lower, from).filter(|_| found.len() < LINKS) {
+    while let Some(start) = next_start(text, &lower, from).filter(|_| found.len() < MAX_LINKS) {
         let rest = &text[start..];
         let end =
             rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '«' | '»')).unwrap_or(rest.len());
-        if end <= LINK_BYTES {
+        if end <= MAX_LINK_BYTES {
             let candidate = without_trailing_marks(&rest[..end]);
             if is_honest(candidate) {
                 found.push(start..start + candidate.len());
@@ -109,8 +109,8 @@ mod tests {
     #[test]
     fn a_text_full_of_addresses_has_the_first_ones_as_links() {
         let text = "http://a.b ".repeat(6000);
-        assert_eq!(found(&text), ["http://a.b"; super::LINKS]);
-        assert_eq!(found(&format!("http://{}.example", "a".repeat(super::LINK_BYTES))), [""; 0]);
+        assert_eq!(found(&text), ["http://a.b"; super::MAX_LINKS]);
+        assert_eq!(found(&format!("http://{}.example", "a".repeat(super::MAX_LINK_BYTES))), [""; 0]);
     }
 
     proptest! {

@@ -14,7 +14,7 @@ use super::CallSettings;
 use super::codec::CameraEncoding;
 use super::event::{Event, Events};
 use super::outlet::{Outlet, feed_pictures, feed_sound};
-use super::publication::{Job, Muting, Publication};
+use super::publication::{Job, MuteRequest, Publication};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, SAMPLE_RATE, Speaker};
 use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions, ScreenSource};
 
@@ -69,7 +69,7 @@ pub(super) struct LocalMedia {
     microphone_outlet: Outlet<NativeAudioSource>,
     screen_outlet: Outlet<NativeVideoSource>,
     /// Bandwidth fallback is active.
-    held: Arc<AtomicBool>,
+    reduced: Arc<AtomicBool>,
     /// Size of the captured frames, once known.
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
@@ -81,7 +81,7 @@ pub(super) struct LocalMedia {
     /// Number of devices opened, by source, then speaker.
     devices: [u64; 4],
     /// Number of publications requested.
-    asked: u64,
+    request: u64,
 }
 
 impl LocalMedia {
@@ -110,14 +110,14 @@ impl LocalMedia {
             camera_outlet: Outlet::new(),
             microphone_outlet: Outlet::new(),
             screen_outlet: Outlet::new(),
-            held: Arc::default(),
+            reduced: Arc::default(),
             camera_size: None,
             screen_size: None,
             publications: Default::default(),
             camera_encoding: None,
             picture_changed: false,
             devices: [0; 4],
-            asked: 0,
+            request: 0,
         }
     }
 
@@ -195,8 +195,8 @@ impl LocalMedia {
         let (sizes, states) = (self.events.clone(), self.events.clone());
         let source = Source::Camera;
         let device = self.next_device(source as usize);
-        let (outlet, self_view, held) = (self.camera_outlet.clone(), self.self_view.clone(), self.held.clone());
-        let on_frame = feed_pictures((source, device), outlet, Some(self_view), held, sizes);
+        let (outlet, self_view, reduced) = (self.camera_outlet.clone(), self.self_view.clone(), self.reduced.clone());
+        let on_frame = feed_pictures((source, device), outlet, Some(self_view), reduced, sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
         let (choice, format) = (self.choices.camera.clone(), self.settings.picture.format());
         let on_state = move |state| states.send(Event::Device { source, device, state });
@@ -204,7 +204,7 @@ impl LocalMedia {
     }
 
     /// Closes the replaced device once the newest of the source delivers or fails.
-    pub(super) fn settled(&mut self, source: Source) {
+    pub(super) fn close_replaced(&mut self, source: Source) {
         match source {
             Source::Camera => self.retiring.0 = None,
             Source::Microphone => self.retiring.1 = None,
@@ -213,8 +213,8 @@ impl LocalMedia {
     }
 
     /// Starts (`true`) or stops the bandwidth fallback.
-    pub(super) fn hold_camera_back(&self, hold: bool) {
-        self.held.store(hold, Ordering::Relaxed);
+    pub(super) fn reduce_camera(&self, reduce: bool) {
+        self.reduced.store(reduce, Ordering::Relaxed);
     }
 
     /// Returns whether the camera is open or being opened.
@@ -248,13 +248,13 @@ impl LocalMedia {
         self.screen_size = None;
         self.screen_outlet.set(None);
         match std::mem::take(self.publication(Source::Screen)) {
-            Publication::There { publication, .. } => Some(publication),
-            Publication::None | Publication::Asked(_) => None,
+            Publication::Published { publication, .. } => Some(publication),
+            Publication::None | Publication::Requested(_) => None,
         }
     }
 
     /// Sets the size of a source's frames.
-    pub(super) fn sized(&mut self, source: Source, size: VideoResolution) {
+    pub(super) fn set_size(&mut self, source: Source, size: VideoResolution) {
         match source {
             Source::Camera => {
                 self.camera_size = Some(size);
@@ -312,10 +312,10 @@ impl LocalMedia {
                 (track, TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() })
             }
         };
-        self.asked += 1;
-        let asked = self.asked;
-        *self.publication(source) = Publication::Asked(asked);
-        Ok(Some(Job { asked, participant: participant.clone(), track, options, replaces: None }))
+        self.request += 1;
+        let request = self.request;
+        *self.publication(source) = Publication::Requested(request);
+        Ok(Some(Job { request, participant: participant.clone(), track, options, replaces: None }))
     }
 
     /// Removes the camera's publication if its encoding differs, so that another can replace it.
@@ -325,7 +325,7 @@ impl LocalMedia {
         }
         let publication = self.publication(Source::Camera);
         match std::mem::take(publication) {
-            Publication::There { publication, .. } => {
+            Publication::Published { publication, .. } => {
                 self.empty_outlet(Source::Camera);
                 Some(publication)
             }
@@ -340,16 +340,16 @@ impl LocalMedia {
     pub(super) fn published(
         &mut self,
         source: Source,
-        asked: u64,
+        request: u64,
         result: Result<LocalTrackPublication, RoomError>,
     ) -> bool {
-        if !matches!(self.publication(source), Publication::Asked(number) if *number == asked) {
+        if !matches!(self.publication(source), Publication::Requested(number) if *number == request) {
             return false;
         }
         *self.publication(source) = match result {
             Ok(publication) => {
-                let asked = Muting { muted: publication.is_muted(), at: Instant::now() };
-                Publication::There { publication, asked }
+                let requested = MuteRequest { muted: publication.is_muted(), at: Instant::now() };
+                Publication::Published { publication, requested }
             }
             Err(error) => {
                 tracing::warn!(?source, %error, "source not published");
@@ -368,11 +368,11 @@ impl LocalMedia {
             Source::Microphone => self.microphone_outlet.shut(mute),
             Source::Screen => self.screen_outlet.shut(mute),
         }
-        let Publication::There { publication, asked } = self.publication(source) else { return };
-        if asked.muted == mute {
+        let Publication::Published { publication, requested } = self.publication(source) else { return };
+        if requested.muted == mute {
             return;
         }
-        *asked = Muting { muted: mute, at: Instant::now() };
+        *requested = MuteRequest { muted: mute, at: Instant::now() };
         let result = if mute { publication.mute() } else { publication.unmute() };
         if let Err(error) = result {
             tracing::warn!(?source, mute, %error, "mute state not changed");
@@ -380,11 +380,11 @@ impl LocalMedia {
     }
 
     /// Returns whether another participant muted a source that we want unmuted, and accepts the muting.
-    pub(super) fn was_muted(&mut self, source: Source) -> bool {
-        let Publication::There { publication, asked } = self.publication(source) else { return false };
-        let by_other = asked.is_contradicted(publication.is_muted(), Instant::now());
+    pub(super) fn was_muted_remotely(&mut self, source: Source) -> bool {
+        let Publication::Published { publication, requested } = self.publication(source) else { return false };
+        let by_other = requested.is_contradicted(publication.is_muted(), Instant::now());
         if by_other {
-            asked.muted = true;
+            requested.muted = true;
         }
         by_other
     }
@@ -392,8 +392,8 @@ impl LocalMedia {
     /// Returns the publication of a source.
     pub(super) fn in_room(&self, source: Source) -> Option<&LocalTrackPublication> {
         match &self.publications[source as usize] {
-            Publication::There { publication, .. } => Some(publication),
-            Publication::None | Publication::Asked(_) => None,
+            Publication::Published { publication, .. } => Some(publication),
+            Publication::None | Publication::Requested(_) => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A call: one task that takes [`CallCommand`]s and publishes [`CallState`] snapshots.
 
 mod backoff;
+mod bandwidth_fallback;
 mod chat;
 mod chat_log;
 mod codec;
@@ -12,7 +13,6 @@ mod file_kind;
 mod files;
 mod handle;
 mod history;
-mod hold;
 mod join;
 mod key;
 mod limits;
@@ -39,8 +39,8 @@ use crate::device::{DeviceChoice, ScreenSource};
 pub use crate::device::DeviceLists;
 pub use chat_log::{ChatLog, ChatMessage, Photo};
 pub use codec::{UnknownVideoCodec, VideoCodecChoice};
-pub use files::LARGEST_FILE;
-pub(crate) use files::LARGEST_PREVIEW;
+pub use files::MAX_FILE_BYTES;
+pub(crate) use files::MAX_PREVIEW_BYTES;
 pub use handle::{CallHandle, Wake};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;

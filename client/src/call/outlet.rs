@@ -15,9 +15,9 @@ use crate::device::shrink;
 /// nothing is sent whatever the engine does about muting.
 ///
 /// While a device is replaced, both may deliver: the first frame of the newer device silences the older one.
-pub(super) struct Outlet<S>(Arc<Way<S>>);
+pub(super) struct Outlet<S>(Arc<OutletState<S>>);
 
-struct Way<S> {
+struct OutletState<S> {
     source: Mutex<Option<S>>,
     shut: AtomicBool,
     /// Number of the newest device that has delivered.
@@ -26,7 +26,11 @@ struct Way<S> {
 
 impl<S: Clone> Outlet<S> {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Way { source: Mutex::new(None), shut: AtomicBool::new(false), device: AtomicU64::new(0) }))
+        Self(Arc::new(OutletState {
+            source: Mutex::new(None),
+            shut: AtomicBool::new(false),
+            device: AtomicU64::new(0),
+        }))
     }
 
     pub(super) fn set(&self, source: Option<S>) {
@@ -54,27 +58,27 @@ impl<S> Clone for Outlet<S> {
 }
 
 /// Maximum size of video during bandwidth fallback, and the number of frames of which one is sent.
-const HELD_SIZE: (u32, u32) = (320, 180);
-const HELD_EVERY: u32 = 3;
+const REDUCED_SIZE: (u32, u32) = (320, 180);
+const REDUCED_FRAME_INTERVAL: u32 = 3;
 
-/// Returns the frame callback of a camera or screen. While `held`, few and small frames are sent.
+/// Returns the frame callback of a camera or screen. While `reduced`, few and small frames are sent.
 pub(super) fn feed_pictures(
     (source, device): (Source, u64),
     outlet: Outlet<NativeVideoSource>,
     self_view: Option<LatestFrame>,
-    held: Arc<AtomicBool>,
+    reduced: Arc<AtomicBool>,
     events: Events,
 ) -> impl FnMut(Arc<VideoFrame>) + Send + 'static {
     let (mut size, mut count) = (None, 0_u32);
     let mut send = move |native: &NativeVideoSource, frame: &VideoFrame| {
         count = count.wrapping_add(1);
-        if !held.load(Ordering::Relaxed) {
+        if !reduced.load(Ordering::Relaxed) {
             return native.capture_frame(frame, frame.timestamp_us);
         }
-        if !count.is_multiple_of(HELD_EVERY) {
+        if !count.is_multiple_of(REDUCED_FRAME_INTERVAL) {
             return Ok(());
         }
-        let smaller = shrink(frame, HELD_SIZE);
+        let smaller = shrink(frame, REDUCED_SIZE);
         native.capture_frame(smaller.as_ref().unwrap_or(frame), frame.timestamp_us)
     };
     move |frame| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use autamedica_engine::{LocalParticipant, LocalTrack, LocalTrackPublication, RoomError, TrackPublishOptions};
 
 /// Time after which a mute state in the room is newer than the last request.
-const SETTLED: Duration = Duration::from_secs(1);
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Publication of one local source.
 #[derive(Default)]
@@ -13,32 +13,32 @@ pub(super) enum Publication {
     #[default]
     None,
     /// Requested, with the number of the request.
-    Asked(u64),
-    There {
+    Requested(u64),
+    Published {
         publication: LocalTrackPublication,
         /// Last requested mute state.
-        asked: Muting,
+        requested: MuteRequest,
     },
 }
 
 /// Mute state requested of the room.
 #[derive(Clone, Copy)]
-pub(super) struct Muting {
+pub(super) struct MuteRequest {
     pub(super) muted: bool,
     pub(super) at: Instant,
 }
 
-impl Muting {
+impl MuteRequest {
     /// Returns whether another participant muted what this side wants unmuted.
     pub(super) fn is_contradicted(self, muted_in_room: bool, now: Instant) -> bool {
-        muted_in_room && !self.muted && now.saturating_duration_since(self.at) >= SETTLED
+        muted_in_room && !self.muted && now.saturating_duration_since(self.at) >= SETTLE_TIME
     }
 }
 
 /// Request for a publication, run beside the call task.
 pub(super) struct Job {
     /// Number of the request.
-    pub(super) asked: u64,
+    pub(super) request: u64,
     pub(super) participant: LocalParticipant,
     pub(super) track: LocalTrack,
     pub(super) options: TrackPublishOptions,
@@ -65,11 +65,11 @@ mod tests {
     #[test]
     fn only_a_muting_that_contradicts_us_is_somebody_elses() {
         let at = Instant::now();
-        let unmuted = Muting { muted: false, at };
-        let later = at + SETTLED;
+        let unmuted = MuteRequest { muted: false, at };
+        let later = at + SETTLE_TIME;
         assert!(unmuted.is_contradicted(true, later));
         assert!(!unmuted.is_contradicted(false, later));
         assert!(!unmuted.is_contradicted(true, at), "it may be the echo of our own muting before");
-        assert!(!Muting { muted: true, at }.is_contradicted(true, later), "we wanted it");
+        assert!(!MuteRequest { muted: true, at }.is_contradicted(true, later), "we wanted it");
     }
 }

@@ -64,7 +64,7 @@ impl Task {
     /// Starts (`true`) or stops the recording.
     pub(super) fn record(&mut self, on: bool) {
         self.recording.refused = None;
-        let Some((place, token)) = self.place().filter(|_| self.session.is_some()) else {
+        let Some((consultation, token)) = self.consultation_ref().filter(|_| self.session.is_some()) else {
             if on {
                 self.recording.refused = Some(RecordingProblem::Unavailable);
             }
@@ -73,8 +73,10 @@ impl Task {
         let backend = self.entrance.backend.clone();
         self.recording.asking = on;
         self.show_recording();
-        let if_panics = Event::Recorded { on, result: Err(BackendError::BrokeOff) };
-        self.beside(if_panics, async move { Event::Recorded { on, result: backend.record(&place, &token, on).await } });
+        let if_panics = Event::Recorded { on, result: Err(BackendError::TaskFailed) };
+        self.spawn_job(if_panics, async move {
+            Event::Recorded { on, result: backend.record(&consultation, &token, on).await }
+        });
     }
 
     pub(super) fn on_recorded(&mut self, on: bool, result: Result<(), BackendError>) {
@@ -114,7 +116,10 @@ impl Task {
 
     /// Answers the question for consent.
     pub(super) fn answer_recording(&mut self, accept: bool, language: &str) {
-        let (Some((place, token)), Some(recording)) = (self.place(), &self.recording.announced) else { return };
+        let (Some((consultation, token)), Some(recording)) = (self.consultation_ref(), &self.recording.announced)
+        else {
+            return;
+        };
         self.recording.answered = Some(recording.recording_id.clone());
         let consent = GiveConsent {
             answer: if accept { ConsentAnswer::Accepted } else { ConsentAnswer::Refused },
@@ -122,8 +127,11 @@ impl Task {
             language: language.to_owned(),
         };
         let backend = self.entrance.backend.clone();
-        let if_panics = Event::Answered(Err(BackendError::BrokeOff));
-        self.beside(if_panics, async move { Event::Answered(backend.consent(&place, &token, &consent).await) });
+        let if_panics = Event::Answered(Err(BackendError::TaskFailed));
+        self.spawn_job(
+            if_panics,
+            async move { Event::Answered(backend.consent(&consultation, &token, &consent).await) },
+        );
         self.show_recording();
     }
 
@@ -153,7 +161,7 @@ impl Task {
 fn problem(error: &BackendError) -> RecordingProblem {
     match error {
         BackendError::Unreachable(_) => RecordingProblem::Unreachable,
-        BackendError::NotOurs | BackendError::BrokeOff => RecordingProblem::Unavailable,
+        BackendError::InvalidResponse | BackendError::TaskFailed => RecordingProblem::Unavailable,
         BackendError::Refused { code, .. } => match code {
             ErrorCode::RecordingUnavailable => RecordingProblem::Unavailable,
             ErrorCode::RecordingActive => RecordingProblem::Active,

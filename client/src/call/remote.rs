@@ -13,7 +13,7 @@ use crate::device::audio::{Mixer, SAMPLE_RATE};
 /// The other participants, in the order in which they joined.
 pub(super) struct Remotes {
     mixer: Mixer,
-    people: Vec<Remote>,
+    participants: Vec<Remote>,
     /// Quality of the connection that a peer reports, where no SFU does.
     reported: Option<ConnectionQuality>,
 }
@@ -44,12 +44,12 @@ struct Sound {
 impl Remotes {
     /// Creates an empty list whose audio goes into `mixer`.
     pub(super) fn new(mixer: Mixer) -> Self {
-        Self { mixer, people: Vec::new(), reported: None }
+        Self { mixer, participants: Vec::new(), reported: None }
     }
 
     /// Removes all participants, as after leaving the room.
     pub(super) fn clear(&mut self) {
-        self.people.clear();
+        self.participants.clear();
     }
 
     /// Notes the quality that a peer reports of its own connection.
@@ -65,14 +65,14 @@ impl Remotes {
             Some(remote) => remote.participant = participant,
             None => {
                 let remote = Remote { participant, speaking: false, videos: Vec::new(), sounds: Vec::new() };
-                self.people.push(remote);
+                self.participants.push(remote);
             }
         }
     }
 
     /// Removes a participant.
     pub(super) fn left(&mut self, identity: &str) {
-        self.people.retain(|remote| remote.participant.identity() != identity);
+        self.participants.retain(|remote| remote.participant.identity() != identity);
     }
 
     /// Opens the stream of a subscribed track.
@@ -134,19 +134,19 @@ impl Remotes {
     /// Sets the active speakers.
     pub(super) fn speakers(&mut self, speakers: &[Participant]) {
         let identities: Vec<String> = speakers.iter().map(Participant::identity).collect();
-        for remote in &mut self.people {
+        for remote in &mut self.participants {
             remote.speaking = identities.contains(&remote.participant.identity());
         }
     }
 
     /// Returns whether any remote media is received, which shows that the connection is complete.
-    pub(super) fn anyone_heard_or_seen(&self) -> bool {
-        self.people.iter().any(|remote| !remote.videos.is_empty() || !remote.sounds.is_empty())
+    pub(super) fn receives_media(&self) -> bool {
+        self.participants.iter().any(|remote| !remote.videos.is_empty() || !remote.sounds.is_empty())
     }
 
     /// Returns the publication of each received video with its participant's identity.
     pub(super) fn videos(&self) -> impl Iterator<Item = (String, &RemoteTrackPublication)> {
-        self.people.iter().flat_map(|remote| {
+        self.participants.iter().flat_map(|remote| {
             let identity = remote.participant.identity();
             remote.videos.iter().map(move |video| (identity.clone(), video.publication()))
         })
@@ -154,19 +154,19 @@ impl Remotes {
 
     /// Returns the watchdogs for the first frame of each video.
     pub(super) fn first_pictures(&mut self) -> impl Iterator<Item = &mut FirstPicture> {
-        self.people.iter_mut().flat_map(|remote| &mut remote.videos).map(|video| &mut video.first_picture)
+        self.participants.iter_mut().flat_map(|remote| &mut remote.videos).map(|video| &mut video.first_picture)
     }
 
     /// Returns all received tracks.
     pub(super) fn tracks(&self) -> impl Iterator<Item = RemoteTrack> {
         let of = |remote: &Remote| remote.participant.track_publications().into_values();
-        self.people.iter().flat_map(of).filter_map(|publication| publication.track())
+        self.participants.iter().flat_map(of).filter_map(|publication| publication.track())
     }
 
     /// Returns identity and source of a track by its sid.
-    pub(super) fn whose(&self, sid: &str) -> Option<(String, TrackSource)> {
+    pub(super) fn owner_of(&self, sid: &str) -> Option<(String, TrackSource)> {
         let of = |remote: &Remote| remote.participant.get_track_publication(sid).map(|track| track.source());
-        self.people.iter().find_map(|remote| Some((remote.participant.identity(), of(remote)?)))
+        self.participants.iter().find_map(|remote| Some((remote.participant.identity(), of(remote)?)))
     }
 
     /// Returns the identities of admitted participants, who may read our messages.
@@ -174,29 +174,29 @@ impl Remotes {
         let admitted = |remote: &&Remote| {
             remote.participant.permission().is_none_or(|may| (may.can_subscribe || may.can_publish) && !may.hidden)
         };
-        self.people.iter().filter(admitted).map(|remote| remote.participant.identity()).collect()
+        self.participants.iter().filter(admitted).map(|remote| remote.participant.identity()).collect()
     }
 
     /// Returns the role of a participant.
     pub(super) fn role(&self, identity: &str) -> Option<Role> {
-        self.people.iter().find(|remote| remote.participant.identity() == identity).and_then(Remote::role)
+        self.participants.iter().find(|remote| remote.participant.identity() == identity).and_then(Remote::role)
     }
 
     /// Returns a participant by identity.
     pub(super) fn participant(&self, identity: &str) -> Option<RemoteParticipant> {
-        let found = self.people.iter().find(|remote| remote.participant.identity() == identity);
+        let found = self.participants.iter().find(|remote| remote.participant.identity() == identity);
         found.map(|remote| remote.participant.clone())
     }
 
     /// Returns the identities of the participants with this role.
     pub(super) fn of_role(&self, role: Role) -> Vec<String> {
-        let those = self.people.iter().filter(|remote| remote.role() == Some(role));
+        let those = self.participants.iter().filter(|remote| remote.role() == Some(role));
         those.map(|remote| remote.participant.identity()).collect()
     }
 
     /// Returns the states for the snapshot.
     pub(super) fn states(&self) -> Vec<ParticipantState> {
-        let mut states: Vec<_> = self.people.iter().map(Remote::state).collect();
+        let mut states: Vec<_> = self.participants.iter().map(Remote::state).collect();
         if let Some(reported) = self.reported {
             states.iter_mut().for_each(|state| state.quality = reported);
         }
@@ -204,7 +204,7 @@ impl Remotes {
     }
 
     fn find(&mut self, identity: &str) -> Option<&mut Remote> {
-        self.people.iter_mut().find(|remote| remote.participant.identity() == identity)
+        self.participants.iter_mut().find(|remote| remote.participant.identity() == identity)
     }
 }
 

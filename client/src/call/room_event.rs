@@ -8,7 +8,7 @@ use autamedica_engine::{
 };
 
 use super::event::Event;
-use super::task::{RETRY_AFTER, Task};
+use super::task::{RETRY_PAUSE, Task};
 use super::{CallPhase, EncryptionState, EndReason, Secret};
 use crate::backend::BackendError;
 
@@ -16,7 +16,7 @@ impl Task {
     pub(super) fn on_room_event(&mut self, event: RoomEvent) {
         match event {
             RoomEvent::ParticipantConnected(participant) | RoomEvent::ParticipantActive(participant) => {
-                self.tell_history(&participant);
+                self.offer_history(&participant);
                 self.remotes.joined(participant);
             }
             RoomEvent::ParticipantDisconnected { participant, .. } => {
@@ -46,7 +46,7 @@ impl Task {
             RoomEvent::ParticipantPermissionChanged { participant: Participant::Remote(participant), .. }
                 if !self.is_encrypted() =>
             {
-                self.tell_history(&participant);
+                self.offer_history(&participant);
             }
             RoomEvent::TextStreamOpened { reader, participant_identity } => {
                 if let Some(reader) = reader.take().filter(|_| self.waiting_since.is_none()) {
@@ -58,18 +58,18 @@ impl Task {
                     self.on_bytes(participant_identity, reader);
                 }
             }
-            RoomEvent::TrackMuted { participant: Participant::Local(_), .. } => self.follow_mutings(),
+            RoomEvent::TrackMuted { participant: Participant::Local(_), .. } => self.detect_remote_mutes(),
             RoomEvent::RoomUpdated { is_recording, .. } => self.on_recorder(is_recording),
             RoomEvent::RoomMetadataChanged { metadata, .. } => {
                 self.on_announcement(&metadata);
                 self.on_announced_key(&metadata);
             }
             RoomEvent::E2eeStateChanged { participant, state } => self.on_frames(participant.identity(), state),
-            RoomEvent::Reconnecting => self.lost(),
+            RoomEvent::Reconnecting => self.on_connection_lost(),
             // Publishing fails while the connection is down.
             RoomEvent::Reconnected => {
                 self.show_admission();
-                self.tiles.forget();
+                self.tiles.reset();
             }
             RoomEvent::Disconnected { reason } => self.on_disconnected(reason),
             RoomEvent::TokenRefreshed { token } => {
@@ -83,7 +83,7 @@ impl Task {
             }
             _ => {}
         }
-        self.show_people();
+        self.show_participants();
     }
 
     /// Handles a disconnected room: ends the call, or enters the room again if nobody intended the end.
@@ -96,28 +96,31 @@ impl Task {
         self.local.room_left();
         match reason {
             DisconnectReason::ClientInitiated => self.end(EndReason::HungUp),
-            DisconnectReason::DuplicateIdentity => self.on_pushed_out(),
+            DisconnectReason::DuplicateIdentity => self.on_duplicate_identity(),
             DisconnectReason::ParticipantRemoved if self.waiting_since.is_some() => self.end(EndReason::Refused),
             DisconnectReason::ParticipantRemoved => self.end(EndReason::Removed),
             DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => self.end(EndReason::RoomClosed),
             _ => {
-                self.lost();
-                self.enter(RETRY_AFTER);
+                self.on_connection_lost();
+                self.enter(RETRY_PAUSE);
             }
         }
     }
 
     /// Handles another client with our identity: ourselves on another device, or a stranger with an invalid token, whom
     /// the backend removes.
-    fn on_pushed_out(&mut self) {
-        let Some((place, token)) = self.place() else { return self.end(EndReason::JoinedElsewhere) };
-        self.lost();
+    fn on_duplicate_identity(&mut self) {
+        let Some((consultation, token)) = self.consultation_ref() else { return self.end(EndReason::JoinedElsewhere) };
+        self.on_connection_lost();
         let backend = self.entrance.backend.clone();
-        let if_panics = Event::PlaceTaken(Err(BackendError::BrokeOff));
-        self.beside(if_panics, async move { Event::PlaceTaken(backend.is_present(&place, &token).await) });
+        let if_panics = Event::PresenceChecked(Err(BackendError::TaskFailed));
+        self.spawn_job(
+            if_panics,
+            async move { Event::PresenceChecked(backend.is_present(&consultation, &token).await) },
+        );
     }
 
-    pub(super) fn on_place_taken(&mut self, result: Result<bool, BackendError>) {
+    pub(super) fn on_presence_checked(&mut self, result: Result<bool, BackendError>) {
         match result {
             Ok(false) => self.enter(Duration::ZERO),
             Ok(true) => self.end(EndReason::JoinedElsewhere),
@@ -144,10 +147,10 @@ impl Task {
                 self.unreadable.insert(identity);
             }
         }
-        self.tiles.arrived();
+        self.tiles.video_added();
         self.show_encryption();
-        if self.remotes.anyone_heard_or_seen()
-            && let Some(text) = self.say.take()
+        if self.remotes.receives_media()
+            && let Some(text) = self.initial_message.take()
         {
             self.send_chat(text);
         }
@@ -165,7 +168,7 @@ impl Task {
         }
     }
 
-    pub(super) fn lost(&mut self) {
+    pub(super) fn on_connection_lost(&mut self) {
         if !matches!(self.state().phase, CallPhase::Reconnecting { .. }) {
             self.state().phase = CallPhase::Reconnecting { since: Instant::now() };
         }

@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use autamedica_engine::{LocalTrackPublication, RoomError, VideoResolution};
 
-use super::event::{Event, broke_off};
+use super::event::{Event, task_failed};
 use super::local::{Source, delivers};
 use super::task::Task;
 use super::{MediaState, ShareState, backoff};
 use crate::device::DeviceState;
 
-/// Pause after a refused publication; doubled each time, up to [`RETRY_AT_MOST`].
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-const RETRY_AT_MOST: Duration = Duration::from_secs(30);
+/// Pause after a refused publication; doubled each time, up to [`MAX_RETRY_PAUSE`].
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Refused publications in a row, by source.
 #[derive(Default)]
@@ -22,12 +22,12 @@ impl Refusals {
     /// Counts a refusal and returns the pause before the next attempt.
     fn pause(&mut self, source: Source) -> Duration {
         let count = &mut self.0[source as usize];
-        let pause = backoff::pause(RETRY_AFTER, *count, RETRY_AT_MOST);
+        let pause = backoff::pause(RETRY_PAUSE, *count, MAX_RETRY_PAUSE);
         *count += 1;
         pause
     }
 
-    fn forget(&mut self, source: Source) {
+    fn reset(&mut self, source: Source) {
         self.0[source as usize] = 0;
     }
 }
@@ -35,7 +35,7 @@ impl Refusals {
 impl Task {
     /// Sets whether we may only listen. Nothing is captured then; after getting permission the person unmutes by
     /// themselves.
-    pub(super) fn listen(&mut self, listens: bool) {
+    pub(super) fn set_listening(&mut self, listens: bool) {
         if listens && !self.state().listening {
             // The SFU removes publications when it revokes the permission.
             self.local.room_left();
@@ -61,16 +61,16 @@ impl Task {
     pub(super) fn mute_microphone(&mut self, mute: bool) {
         let mute = mute || self.state().listening;
         self.state().microphone.muted = mute;
-        self.mute_as_is(Source::Microphone);
+        self.sync_mute(Source::Microphone);
     }
 
     /// Shows that the doctor muted us, so that we can unmute ourselves. Compares states instead of using events,
     /// because a lost event would look like muting by somebody else.
-    pub(super) fn follow_mutings(&mut self) {
-        if self.local.was_muted(Source::Microphone) {
+    pub(super) fn detect_remote_mutes(&mut self) {
+        if self.local.was_muted_remotely(Source::Microphone) {
             self.mute_microphone(true);
         }
-        if self.local.was_muted(Source::Camera) {
+        if self.local.was_muted_remotely(Source::Camera) {
             self.mute_camera(true);
         }
     }
@@ -83,23 +83,23 @@ impl Task {
         if source == Source::Screen {
             return self.on_screen(state);
         }
-        if self.fell_back(source, &state) {
+        if self.replace_missing_device(source, &state) {
             return;
         }
         if !matches!(state, DeviceState::Starting) {
-            self.local.settled(source);
+            self.local.close_replaced(source);
         }
         let there = delivers(&state);
         self.media(source).device = state;
         if there && source == Source::Microphone {
             self.publish(source);
         }
-        self.mute_as_is(source);
+        self.sync_mute(source);
     }
 
     pub(super) fn on_sized(&mut self, source: Source, device: u64, size: VideoResolution) {
         if self.local.is_newest(source, device) {
-            self.local.sized(source, size);
+            self.local.set_size(source, size);
             self.publish(source);
         }
     }
@@ -124,15 +124,15 @@ impl Task {
         let Some(session) = self.session.as_ref().filter(|session| session.sends() && !lacks_key) else { return };
         if source == Source::Camera {
             // The shown participants may be outdated.
-            self.codec.look_at_others(&self.remotes.states(), Instant::now());
+            self.codec.observe_receivers(&self.remotes.states(), Instant::now());
         }
         match self.local.publish(source, &session.room.local_participant(), self.codec.camera()) {
             Ok(Some(mut job)) => {
-                let (room, asked) = (self.rooms, job.asked);
+                let (room, request) = (self.room_count, job.request);
                 job.replaces = replaces;
-                let if_panics = Event::Published { room, source, asked, result: Err(broke_off()) };
-                let work = async move { Event::Published { room, source, asked, result: job.run().await } };
-                self.beside(if_panics, work);
+                let if_panics = Event::Published { room, source, request, result: Err(task_failed()) };
+                let work = async move { Event::Published { room, source, request, result: job.run().await } };
+                self.spawn_job(if_panics, work);
             }
             Ok(None) => {}
             Err(error) => {
@@ -148,24 +148,24 @@ impl Task {
     pub(super) fn on_published(
         &mut self,
         source: Source,
-        asked: u64,
+        request: u64,
         result: Result<LocalTrackPublication, RoomError>,
     ) {
         if source == Source::Camera {
-            self.note_camera(&result);
+            self.on_camera_published(&result);
         }
         let (publication, refused) = match &result {
             Ok(publication) => (Some(publication.clone()), false),
             Err(error) => (None, !matches!(error, RoomError::NotAllowed(_))),
         };
-        let newest = self.local.published(source, asked, result);
+        let newest = self.local.published(source, request, result);
         match (newest, publication) {
             (true, Some(_)) => {
-                self.refusals.forget(source);
+                self.refusals.reset(source);
                 if source == Source::Screen {
                     self.state().screen = ShareState::On;
                 }
-                self.mute_as_is(source);
+                self.sync_mute(source);
             }
             (true, None) if source == Source::Screen => self.stop_sharing(ShareState::Failed),
             // Without permission, retrying is pointless; a new permission is an event of its own.
@@ -178,8 +178,8 @@ impl Task {
 
     /// Publishes a source again after a pause.
     fn publish_again(&mut self, source: Source) {
-        let (room, pause) = (self.rooms, self.refusals.pause(source));
-        self.beside(Event::PublishAgain { room, source }, async move {
+        let (room, pause) = (self.room_count, self.refusals.pause(source));
+        self.spawn_job(Event::PublishAgain { room, source }, async move {
             tokio::time::sleep(pause).await;
             Event::PublishAgain { room, source }
         });
@@ -196,7 +196,7 @@ impl Task {
     }
 
     /// Mutes a published source if the person muted it or the device does not deliver.
-    pub(super) fn mute_as_is(&mut self, source: Source) {
+    pub(super) fn sync_mute(&mut self, source: Source) {
         if source != Source::Screen {
             let media = self.media(source);
             let mute = media.muted || !delivers(&media.device);
@@ -220,7 +220,7 @@ mod tests {
         let pauses: Vec<u64> = (0..7).map(|_| refusals.pause(Source::Camera).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(refusals.pause(Source::Microphone).as_secs(), 1);
-        refusals.forget(Source::Camera);
+        refusals.reset(Source::Camera);
         assert_eq!(refusals.pause(Source::Camera).as_secs(), 1);
     }
 }

@@ -42,13 +42,13 @@ pub struct CallState {
     /// Chat, oldest message first.
     pub chat: ChatLog,
     /// Number of received chat messages and files dropped by the rate limit.
-    pub chat_left_out: u64,
+    pub dropped_messages: u64,
     /// Recording of this consultation.
     pub recording: RecordingState,
     /// Trouble of the current recording or its storage, as the backend names it.
     pub recording_trouble: Option<String>,
     /// First failure of joining, while joining is retried.
-    pub joining_again_since: Option<Instant>,
+    pub first_join_failure: Option<Instant>,
     /// Consent to the recording is asked for and not answered yet.
     pub recording_question: bool,
     /// A recording was started without the backend, which stopped it.
@@ -66,7 +66,7 @@ pub struct CallState {
     /// Device connected during the call and not in use.
     pub offer: Option<DeviceOffer>,
     /// Our camera's video is reduced because the connection is too weak; audio continues.
-    pub video_held_back: bool,
+    pub video_reduced: bool,
     /// Statistics of the last minute.
     pub statistics: Arc<CallStatistics>,
     /// The doctor's last request that failed.
@@ -205,7 +205,7 @@ pub struct SharedFile {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FileProgress {
     /// In transfer, with the number of bytes so far.
-    Moving(u64),
+    InProgress(u64),
     /// Completely transferred.
     Done,
     /// Saved at this path.
@@ -316,7 +316,7 @@ pub enum ControlRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlFailure {
     /// The request.
-    pub asked: ControlRequest,
+    pub request: ControlRequest,
     /// Counter that tells repeated failures apart.
     pub number: u64,
 }
@@ -389,10 +389,10 @@ impl CallState {
             screen: ShareState::default(),
             participants: Vec::new(),
             chat: ChatLog::default(),
-            chat_left_out: 0,
+            dropped_messages: 0,
             recording: RecordingState::default(),
             recording_trouble: None,
-            joining_again_since: None,
+            first_join_failure: None,
             recording_question: false,
             foreign_recording: false,
             encryption: EncryptionState::default(),
@@ -401,7 +401,7 @@ impl CallState {
             planned_end: None,
             devices: Arc::default(),
             offer: None,
-            video_held_back: false,
+            video_reduced: false,
             statistics: Arc::default(),
             control_failure: None,
             admission: None,

@@ -10,28 +10,28 @@ use autamedica_engine::{
     TrackSource,
 };
 
-use super::event::{Event, broke_off};
-use super::hold::Upstream;
+use super::bandwidth_fallback::Upstream;
+use super::event::{Event, task_failed};
 use super::local::Source;
 use super::task::Task;
 use super::{CallPhase, StatisticsSample, TrackStatistics};
 use crate::backend::BackendError;
 
 /// Interval of samples.
-const EVERY: Duration = Duration::from_secs(1);
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Number of samples kept.
-const KEPT: usize = 60;
-/// One of this many samples is sent to the backend.
-const SENT_EVERY: u32 = 5;
-/// A peer gets one of so many.
-const TOLD_EVERY: u32 = 2;
+const MAX_SAMPLES: usize = 60;
+/// Number of samples from one sent to the backend to the next.
+const BACKEND_INTERVAL: u32 = 5;
+/// Number of samples from one sent to the peer to the next.
+const PEER_INTERVAL: u32 = 2;
 
 /// State between samples.
 #[derive(Default)]
 pub(super) struct Statistics {
-    asked: Option<Instant>,
-    asking: bool,
-    before: Before,
+    requested_at: Option<Instant>,
+    is_pending: bool,
+    counters: Counters,
     /// The SFU's track sids by WebRTC's track names.
     names: HashMap<String, String>,
     count: u32,
@@ -42,7 +42,7 @@ pub(super) struct Statistics {
 
 /// Counters at the last sample.
 #[derive(Default)]
-struct Before {
+struct Counters {
     at: Option<Instant>,
     /// Packets, packets lost and bytes, by SSRC.
     inbound: HashMap<u32, (u64, i64, u64)>,
@@ -60,14 +60,18 @@ pub(super) struct Measured {
 }
 
 /// Origin of a received track.
-struct Whose {
+struct TrackOwner {
     sid: String,
     identity: String,
     source: TrackSource,
 }
 
-impl Before {
-    fn sample(&mut self, measured: &Measured, whose: impl Fn(&str) -> Option<Whose>) -> Option<StatisticsSample> {
+impl Counters {
+    fn sample(
+        &mut self,
+        measured: &Measured,
+        owner_of: impl Fn(&str) -> Option<TrackOwner>,
+    ) -> Option<StatisticsSample> {
         let seconds = self.at.map(|at| measured.at.saturating_duration_since(at).as_secs_f64());
         self.at = Some(measured.at);
         let own: Vec<_> = measured.own.iter().map(|own| (own, self.sent(&own.2.outbound))).collect();
@@ -85,7 +89,7 @@ impl Before {
             .map(|((sid, source, stats), bytes)| own_track(sid.clone(), *source, &stats.outbound, kbps(*bytes)))
             .collect();
         tracks.extend(theirs.iter().filter_map(|(stats, new)| {
-            let Whose { sid, identity, source } = whose(&stats.track_identifier)?;
+            let TrackOwner { sid, identity, source } = owner_of(&stats.track_identifier)?;
             Some(TrackStatistics {
                 sid,
                 identity: Some(identity),
@@ -119,9 +123,9 @@ impl Before {
         streams.iter().map(new).sum()
     }
 
-    fn received(&self, stats: &InboundRtpStats) -> New {
+    fn received(&self, stats: &InboundRtpStats) -> Increase {
         let (packets, lost, bytes) = self.inbound.get(&stats.ssrc).copied().unwrap_or(counted(stats));
-        New {
+        Increase {
             packets: stats.packets_received.saturating_sub(packets),
             lost: u64::try_from(stats.packets_lost.saturating_sub(lost)).unwrap_or(0),
             bytes: stats.bytes_received.saturating_sub(bytes),
@@ -130,7 +134,7 @@ impl Before {
 }
 
 /// Increase of a stream's counters since the last sample.
-struct New {
+struct Increase {
     packets: u64,
     lost: u64,
     bytes: u64,
@@ -218,15 +222,15 @@ fn for_backend(sample: &StatisticsSample) -> QualitySample {
 
 impl Task {
     /// Requests statistics from the engine when they are due and no request is pending.
-    pub(super) fn tend_statistics(&mut self) {
-        let due = self.statistics.asked.is_none_or(|asked| asked.elapsed() >= EVERY);
+    pub(super) fn update_statistics(&mut self) {
+        let due = self.statistics.requested_at.is_none_or(|at| at.elapsed() >= SAMPLE_INTERVAL);
         let Some(session) = self.session.as_ref().filter(|session| due && session.admits()) else { return };
-        if self.statistics.asking {
+        if self.statistics.is_pending {
             return;
         }
-        self.statistics.asking = true;
-        self.statistics.asked = Some(Instant::now());
-        let (room_number, room) = (self.rooms, Arc::clone(&session.room));
+        self.statistics.is_pending = true;
+        self.statistics.requested_at = Some(Instant::now());
+        let (room_number, room) = (self.room_count, Arc::clone(&session.room));
         // WebRTC's name of a track is only in the track's own statistics.
         let known = &self.statistics.names;
         let is_new = |track: &RemoteTrack| !known.values().any(|sid| sid == track.sid());
@@ -236,8 +240,8 @@ impl Task {
             .filter_map(|source| self.local.in_room(source))
             .filter_map(|publication| Some((publication.sid(), publication.source(), publication.track()?)))
             .collect();
-        let if_panics = Event::Measured { room: room_number, result: Err(broke_off()) };
-        self.beside(if_panics, async move {
+        let if_panics = Event::Measured { room: room_number, result: Err(task_failed()) };
+        self.spawn_job(if_panics, async move {
             let result = async {
                 let session = room.get_stats().await?;
                 let mut measured = Measured { at: Instant::now(), session, own: Vec::new(), names: Vec::new() };
@@ -256,8 +260,8 @@ impl Task {
     }
 
     pub(super) fn on_measured(&mut self, room: u64, result: Result<Measured, RoomError>) {
-        self.statistics.asking = false;
-        if room != self.rooms {
+        self.statistics.is_pending = false;
+        if room != self.room_count {
             return;
         }
         let mut measured = match result {
@@ -266,30 +270,30 @@ impl Task {
         };
         self.statistics.names.extend(measured.names.drain(..));
         let (names, remotes) = (&self.statistics.names, &self.remotes);
-        let whose = |name: &str| {
+        let owner_of = |name: &str| {
             let sid = names.get(name)?.clone();
-            let (identity, source) = remotes.whose(&sid)?;
-            Some(Whose { sid, identity, source })
+            let (identity, source) = remotes.owner_of(&sid)?;
+            Some(TrackOwner { sid, identity, source })
         };
-        let sample = self.statistics.before.sample(&measured, whose);
-        self.tend_hold(upstream(&measured));
+        let sample = self.statistics.counters.sample(&measured, owner_of);
+        self.update_bandwidth_fallback(upstream(&measured));
         if let Some((_, _, stats)) = measured.own.iter().find(|(_, source, _)| *source == TrackSource::Camera) {
-            self.look_at_encoder(&stats.outbound);
+            self.observe_encoder(&stats.outbound);
         }
         let Some(sample) = sample else { return };
         if let Some(camera) = sample.tracks.iter().find(|track| !track.encoder.is_empty() && is_camera(track)) {
             self.observe(|measurements| measurements.camera_encoded(&camera.codec, &camera.encoder));
         }
         self.statistics.count += 1;
-        if self.statistics.count.is_multiple_of(SENT_EVERY) {
+        if self.statistics.count.is_multiple_of(BACKEND_INTERVAL) {
             self.send_quality(&sample);
         }
-        if self.statistics.count.is_multiple_of(TOLD_EVERY) {
-            self.tell_peer(&sample);
+        if self.statistics.count.is_multiple_of(PEER_INTERVAL) {
+            self.send_peer_stats(&sample);
         }
         let samples = &mut Arc::make_mut(&mut self.state().statistics).samples;
         samples.push_back(sample);
-        while samples.len() > KEPT {
+        while samples.len() > MAX_SAMPLES {
             samples.pop_front();
         }
     }
@@ -298,12 +302,12 @@ impl Task {
         if self.statistics.sending || self.state().phase != CallPhase::InCall {
             return;
         }
-        let Some((place, token)) = self.place() else { return };
+        let Some((consultation, token)) = self.consultation_ref() else { return };
         let (backend, sample) = (self.entrance.backend.clone(), for_backend(sample));
         self.statistics.sending = true;
-        let if_panics = Event::QualitySent(Err(BackendError::BrokeOff));
-        let work = async move { Event::QualitySent(backend.send_quality(&place, &token, &sample).await) };
-        self.beside(if_panics, work);
+        let if_panics = Event::QualitySent(Err(BackendError::TaskFailed));
+        let work = async move { Event::QualitySent(backend.send_quality(&consultation, &token, &sample).await) };
+        self.spawn_job(if_panics, work);
     }
 
     /// Logs a failure only: the backend may be down for the rest of the call.
@@ -317,7 +321,7 @@ impl Task {
 
     /// Resets the counters on entering a room.
     pub(super) fn restart_statistics(&mut self) {
-        self.statistics.before = Before::default();
+        self.statistics.counters = Counters::default();
         self.statistics.names.clear();
     }
 }
@@ -358,24 +362,24 @@ mod tests {
 
     #[test]
     fn a_sample_is_what_was_counted_since_the_last() {
-        let whose = |sid: &str| {
+        let owner_of = |sid: &str| {
             let (sid, identity) = (sid.to_owned(), "ana".to_owned());
-            Some(Whose { sid, identity, source: TrackSource::Camera })
+            Some(TrackOwner { sid, identity, source: TrackSource::Camera })
         };
-        let (mut before, now) = (Before::default(), Instant::now());
-        assert_eq!(before.sample(&measured(now, 1000, 10, 50_000), whose), None, "nothing to compare with");
-        let sample = before.sample(&measured(now + Duration::from_secs(2), 1090, 20, 150_000), whose).unwrap();
+        let (mut counters, now) = (Counters::default(), Instant::now());
+        assert_eq!(counters.sample(&measured(now, 1000, 10, 50_000), owner_of), None, "nothing to compare with");
+        let sample = counters.sample(&measured(now + Duration::from_secs(2), 1090, 20, 150_000), owner_of).unwrap();
         assert_eq!((sample.received_kbps, sample.sent_kbps), (400.0, 1200.0));
         assert_eq!((sample.loss_percent, sample.jitter_ms), (10.0, 4.0));
         let [own, theirs] = &sample.tracks[..] else { panic!("{:?}", sample.tracks) };
         assert_eq!((own.identity.as_deref(), own.width, own.fps, own.kbps), (None, 640, 25.0, 1200.0));
         assert_eq!((theirs.identity.as_deref(), theirs.width, theirs.kbps), (Some("ana"), 640, 400.0));
         assert_eq!(theirs.codec, "VP8");
-        let told = for_backend(&sample);
-        assert!(told.figures.is_plausible() && told.tracks.len() == 2);
-        assert_eq!((told.figures.bitrate_kbps, told.figures.width), (Some(1600.0), Some(640)));
+        let sample_sent = for_backend(&sample);
+        assert!(sample_sent.figures.is_plausible() && sample_sent.tracks.len() == 2);
+        assert_eq!((sample_sent.figures.bitrate_kbps, sample_sent.figures.width), (Some(1600.0), Some(640)));
         // Duplicate packets decrease the counter of lost packets.
-        let sample = before.sample(&measured(now + Duration::from_secs(3), 1190, 15, 150_000), whose).unwrap();
+        let sample = counters.sample(&measured(now + Duration::from_secs(3), 1190, 15, 150_000), owner_of).unwrap();
         assert_eq!((sample.loss_percent, sample.received_kbps), (0.0, 0.0));
     }
 }

@@ -15,16 +15,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::chat::Lines;
+use super::bandwidth_fallback::BandwidthFallback;
+use super::chat::MessageIds;
 use super::codec::CodecPolicy;
 use super::devices::Hotplug;
 use super::direct::Direct;
 use super::event::{Event, Events};
 use super::files::Files;
 use super::handle::{CallHandle, Publisher, Wake};
-use super::history::Told;
-use super::hold::Hold;
-use super::join::{Entered, Entrance, NotEntered, Way};
+use super::history::HistorySync;
+use super::join::{Entered, Entrance, Media, NotEntered};
 use super::key::KeyChange;
 use super::local::{DeviceChoices, LocalMedia};
 use super::recording::Recording;
@@ -44,11 +44,11 @@ use crate::job::ends_in_event;
 use crate::report::Measurements;
 
 /// Time after a loss of connection at which the call ends.
-const RECONNECT_FOR: Duration = Duration::from_secs(30);
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time from one attempt to reenter the room to the next.
-pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Time from one attempt to join to the next. Respects the backend's rate limit.
-const JOIN_AGAIN_AFTER: Duration = Duration::from_secs(2);
+const JOIN_RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// Interval of checks for deadlines and of updates without an event.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -67,7 +67,7 @@ pub struct CallOptions {
     /// Recipient of measurements for a report.
     pub measurements: Option<Measurements>,
     /// Chat message sent as soon as another participant is there (for the demo and tests).
-    pub say: Option<String>,
+    pub initial_message: Option<String>,
 }
 
 /// Connection to a room.
@@ -94,7 +94,7 @@ pub(super) struct Task {
     target: JoinTarget,
     pub(super) entrance: Entrance,
     pub(super) measurements: Option<Measurements>,
-    pub(super) say: Option<String>,
+    pub(super) initial_message: Option<String>,
     events: Events,
     pub(super) local: LocalMedia,
     pub(super) remotes: Remotes,
@@ -109,17 +109,17 @@ pub(super) struct Task {
     pub(super) unreadable: BTreeSet<String>,
     pub(super) recording: Recording,
     pub(super) key: KeyChange,
-    pub(super) lines: Lines,
-    pub(super) told: Told,
+    pub(super) message_ids: MessageIds,
+    pub(super) history_sync: HistorySync,
     pub(super) files: Files,
     pub(super) refusals: Refusals,
     pub(super) codec: CodecPolicy,
     pub(super) tiles: Tiles,
-    pub(super) hold: Hold,
+    pub(super) bandwidth_fallback: BandwidthFallback,
     pub(super) statistics: Statistics,
     pub(super) hotplug: Hotplug,
     /// Number of rooms entered so far.
-    pub(super) rooms: u64,
+    pub(super) room_count: u64,
     pub(super) jobs: JoinSet<()>,
 }
 
@@ -138,7 +138,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         target: options.target,
         entrance: options.entrance,
         measurements: options.measurements,
-        say: options.say,
+        initial_message: options.initial_message,
         events,
         local,
         remotes: Remotes::new(mixer),
@@ -149,16 +149,16 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         unreadable: BTreeSet::new(),
         recording: Recording::default(),
         key: KeyChange::default(),
-        lines: Lines::default(),
-        told: Told::default(),
+        message_ids: MessageIds::default(),
+        history_sync: HistorySync::default(),
         files: Files::default(),
         refusals: Refusals::default(),
         codec: CodecPolicy::new(options.settings.video_codec),
         tiles: Tiles::default(),
-        hold: Hold::default(),
+        bandwidth_fallback: BandwidthFallback::default(),
         statistics: Statistics::default(),
         hotplug: Hotplug::default(),
-        rooms: 0,
+        room_count: 0,
         jobs: JoinSet::new(),
     };
     runtime.spawn(task.run(commands, inbox));
@@ -226,7 +226,7 @@ impl Task {
     }
 
     /// Runs `work` in a job and sends its event, or `if_panics`.
-    pub(super) fn beside(&mut self, if_panics: Event, work: impl Future<Output = Event> + Send + 'static) {
+    pub(super) fn spawn_job(&mut self, if_panics: Event, work: impl Future<Output = Event> + Send + 'static) {
         let events = self.events.clone();
         self.jobs.spawn(ends_in_event(if_panics, move |event| events.send(event), work));
     }
@@ -234,7 +234,7 @@ impl Task {
     /// Enters the room in a job after `pause`.
     pub(super) fn enter(&mut self, pause: Duration) {
         let (entrance, target, known) = (self.entrance.clone(), self.target.clone(), self.admission.clone());
-        self.beside(Event::Entered(Err(EndReason::JoinFailed.into())), async move {
+        self.spawn_job(Event::Entered(Err(EndReason::JoinFailed.into())), async move {
             tokio::time::sleep(pause).await;
             Event::Entered(entrance.enter(&target, known).await)
         });
@@ -258,7 +258,7 @@ impl Task {
             CallCommand::PermitOther { identity, publish: false } => self.control(ControlRequest::Forbid, &identity),
             CallCommand::EndForAll => self.control_call(ControlRequest::End),
             CallCommand::MoveToSfu => self.control_call(ControlRequest::MoveToSfu),
-            CallCommand::SendAgain(line) => self.send_again(line),
+            CallCommand::SendAgain(number) => self.send_again(number),
             CallCommand::UseCamera(choice) => self.use_device(DeviceKind::Camera, choice),
             CallCommand::UseMicrophone(choice) => self.use_device(DeviceKind::Microphone, choice),
             CallCommand::UseSpeaker(choice) => self.use_device(DeviceKind::Speaker, choice),
@@ -275,30 +275,30 @@ impl Task {
             Event::Entered(Ok(entered)) => self.on_entered(entered),
             Event::Entered(Err(failure)) => self.on_not_entered(failure),
             Event::Peer(peer) => self.on_peer(peer),
-            Event::Met { presence, result } => self.on_met(presence, result),
+            Event::PeerRoomEntered { presence, result } => self.on_peer_room_entered(presence, result),
             Event::Device { source, device, state } => self.on_device(source, device, state),
             Event::Speaker { device, state } => self.on_speaker(device, state),
             Event::Sized { source, device, size } => self.on_sized(source, device, size),
-            Event::Published { room, source, asked, result } if room == self.rooms => {
-                self.on_published(source, asked, result);
+            Event::Published { room, source, request, result } if room == self.room_count => {
+                self.on_published(source, request, result);
             }
-            Event::PublishAgain { room, source } if room == self.rooms => self.publish(source),
+            Event::PublishAgain { room, source } if room == self.room_count => self.publish(source),
             Event::Published { .. } | Event::PublishAgain { .. } => {}
-            Event::ChatSent { line, result } => self.on_chat_sent(line, result),
+            Event::ChatSent { number, result } => self.on_chat_sent(number, result),
             Event::Recorded { on, result } => self.on_recorded(on, result),
             Event::Answered(result) => self.on_answered(result),
             Event::KeyFetched { room, result } => self.on_key_fetched(room, result),
             Event::KeyInstalled { room, key, installed } => self.on_key_installed(room, key, installed),
             Event::KeyChanged { room, result } => self.on_key_changed(room, result),
-            Event::PlaceTaken(result) => self.on_place_taken(result),
-            Event::Controlled { asked, result } => self.on_controlled(asked, result),
+            Event::PresenceChecked(result) => self.on_presence_checked(result),
+            Event::Controlled { request, result } => self.on_controlled(request, result),
             Event::Measured { room, result } => self.on_measured(room, result),
             Event::QualitySent(result) => self.on_quality_sent(result),
             Event::Devices(lists) => self.on_devices(lists),
-            Event::History { teller, result } => self.on_history(&teller, result),
-            Event::HistoryAsked { room, attempt } => self.on_history_asked(room, attempt),
-            Event::FileMoved { line, bytes } => self.on_file_moved(line, bytes),
-            Event::FileEnded { line, result } => self.on_file_ended(line, result),
+            Event::History { sender, result } => self.on_history(&sender, result),
+            Event::HistoryTimeout { room, attempt } => self.on_history_timeout(room, attempt),
+            Event::FileProgressed { number, bytes } => self.on_file_progress(number, bytes),
+            Event::FileEnded { number, result } => self.on_file_ended(number, result),
             Event::FileSaved { id, saved } => self.on_file_saved(&id, saved),
         }
     }
@@ -306,25 +306,25 @@ impl Task {
     /// Retries after a failure that may be temporary, else ends the call.
     fn on_not_entered(&mut self, NotEntered { reason, admission, may_pass }: NotEntered) {
         match self.state().phase {
-            CallPhase::Reconnecting { .. } if !is_final(reason) => self.enter(RETRY_AFTER),
+            CallPhase::Reconnecting { .. } if !is_final(reason) => self.enter(RETRY_PAUSE),
             CallPhase::Joining if may_pass => {
-                let since = *self.state().joining_again_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= RECONNECT_FOR {
+                let since = *self.state().first_join_failure.get_or_insert_with(Instant::now);
+                if since.elapsed() >= RECONNECT_TIMEOUT {
                     return self.end(reason);
                 }
                 // Keeps the admission: asking the backend at each attempt would exceed its rate limit.
                 self.admission = admission.map(|admission| *admission).or(self.admission.take());
-                self.enter(JOIN_AGAIN_AFTER);
+                self.enter(JOIN_RETRY_PAUSE);
             }
             _ => self.end(reason),
         }
     }
 
     fn on_entered(&mut self, entered: Entered) {
-        let Entered { admission, way } = entered;
-        match way {
-            Way::Room(room, events) => self.on_room(admission, room, events),
-            Way::Direct(peer) => self.on_direct(admission, peer),
+        let Entered { admission, media } = entered;
+        match media {
+            Media::Room(room, events) => self.on_room(admission, room, events),
+            Media::Direct(peer) => self.on_direct(admission, peer),
         }
     }
 
@@ -332,19 +332,19 @@ impl Task {
         let me = room.local_participant();
         let token_role = role_of(&me.metadata());
         let (recorded, announcement) = (room.is_recording(), room.metadata());
-        self.rooms += 1;
+        self.room_count += 1;
         self.local.room_left();
         self.remotes.clear();
         self.unreadable.clear();
-        self.tiles.forget();
+        self.tiles.reset();
         self.codec.room_entered();
-        self.told.room_entered();
+        self.history_sync.room_entered();
         self.restart_statistics();
         for participant in room.remote_participants() {
             self.remotes.joined(participant);
         }
         let state = self.state();
-        state.joining_again_since = None;
+        state.first_join_failure = None;
         state.role = token_role.unwrap_or(admission.role);
         state.identity = me.identity();
         state.encryption = if admission.e2ee { EncryptionState::On } else { EncryptionState::Off };
@@ -360,7 +360,7 @@ impl Task {
         self.on_recorder(recorded);
         self.on_first_announcement(&announcement);
         self.on_announced_key(&announcement);
-        self.show_people();
+        self.show_participants();
     }
 
     /// Shows the call or the waiting room, and starts to publish in the call.
@@ -371,11 +371,11 @@ impl Task {
             let waited = self.waiting_since.take().is_some();
             self.state().joined_at.get_or_insert_with(Instant::now);
             self.state().phase = CallPhase::InCall;
-            self.listen(listens);
+            self.set_listening(listens);
             self.publish_all();
             if waited && self.is_encrypted() {
                 // Without encryption the doctor's client sends the history unasked.
-                self.ask_history(0);
+                self.request_history(0);
             }
         } else {
             let since = *self.waiting_since.get_or_insert_with(Instant::now);
@@ -386,27 +386,27 @@ impl Task {
             }
         }
         // Even when admitted, the key may be missing or outdated.
-        self.follow_key();
+        self.fetch_key_if_outdated();
     }
 
     fn on_tick(&mut self) {
         if let CallPhase::Reconnecting { since } = self.state().phase
-            && since.elapsed() >= RECONNECT_FOR
+            && since.elapsed() >= RECONNECT_TIMEOUT
         {
             self.end(EndReason::ConnectionLost);
         }
         if self.state().phase == CallPhase::Joining
-            && self.direct.as_ref().is_some_and(|direct| direct.started.elapsed() >= RECONNECT_FOR)
+            && self.direct.as_ref().is_some_and(|direct| direct.started.elapsed() >= RECONNECT_TIMEOUT)
         {
             self.end(EndReason::ServerUnreachable);
         }
         self.observe(Measurements::find_tone);
-        self.follow_mutings();
-        self.tend_tiles();
-        self.tend_statistics();
-        self.tend_codec();
+        self.detect_remote_mutes();
+        self.update_tiles();
+        self.update_statistics();
+        self.update_codec();
         // Some properties of participants change without an event.
-        self.show_people();
+        self.show_participants();
     }
 
     /// Reports to the recipient of measurements, if there is one.
@@ -416,7 +416,7 @@ impl Task {
         }
     }
 
-    pub(super) fn show_people(&mut self) {
+    pub(super) fn show_participants(&mut self) {
         self.publisher.state.participants = self.remotes.states();
     }
 }

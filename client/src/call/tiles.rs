@@ -9,9 +9,9 @@ use super::Tile;
 use super::task::Task;
 
 /// Time without changes before they are sent to the SFU. New tiles are requested at once.
-const REST: Duration = Duration::from_millis(400);
+const SETTLE_TIME: Duration = Duration::from_millis(400);
 /// Sizes are rounded up to multiples of this, so that resizing a window does not cause a request for each pixel.
-const STEP: u32 = 64;
+const SIZE_STEP: u32 = 64;
 
 /// Tiles on the screen, and the subscription settings that the SFU has.
 #[derive(Default)]
@@ -22,12 +22,12 @@ pub(super) struct Tiles {
     /// Time of the last change that the SFU does not have yet.
     changed: Option<Instant>,
     /// Settings that the SFU has, by publication sid.
-    told: HashMap<String, Wanted>,
+    requested: HashMap<String, LayerRequest>,
 }
 
 /// Requested subscription settings of a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+enum LayerRequest {
     Nothing,
     /// Enabled, without simulcast layers to choose from.
     All,
@@ -51,47 +51,51 @@ impl Tiles {
     }
 
     /// Notes a new video. The screen gets time to make room for it.
-    pub(super) fn arrived(&mut self) {
+    pub(super) fn video_added(&mut self) {
         self.changed = Some(Instant::now());
     }
 
     /// Forgets the settings that the SFU has, as after a reconnect.
-    pub(super) fn forget(&mut self) {
-        self.told.clear();
+    pub(super) fn reset(&mut self) {
+        self.requested.clear();
         self.changed = Some(Instant::now());
     }
 
-    fn wanted(&self, identity: &str, screen: bool, simulcasted: bool) -> Option<Wanted> {
+    fn layer_request(&self, identity: &str, screen: bool, simulcasted: bool) -> Option<LayerRequest> {
         let shown = self.shown.as_ref()?;
         let tiles = shown.iter().filter(|tile| tile.identity == identity && tile.screen == screen);
         // A video may have two tiles, as on the stage and in a window.
         let largest = tiles.max_by_key(|tile| u64::from(tile.width) * u64::from(tile.height));
         Some(match largest {
-            None => Wanted::Nothing,
-            Some(_) if !simulcasted => Wanted::All,
+            None => LayerRequest::Nothing,
+            Some(_) if !simulcasted => LayerRequest::All,
             Some(tile) => {
-                let step = |side: u32| side.clamp(1, 8192).next_multiple_of(STEP);
-                Wanted::Size(step(tile.width), step(tile.height))
+                let step = |side: u32| side.clamp(1, 8192).next_multiple_of(SIZE_STEP);
+                LayerRequest::Size(step(tile.width), step(tile.height))
             }
         })
     }
 }
 
-/// Sends subscription settings to the SFU. `before` are the settings that it has, if known.
-fn tell(publication: &RemoteTrackPublication, before: Option<Wanted>, wanted: Wanted) -> Result<(), EngineError> {
-    if wanted == Wanted::Nothing {
-        if before.is_none() {
+/// Sends subscription settings to the SFU. `known` are the settings that it has, if any.
+fn send_request(
+    publication: &RemoteTrackPublication,
+    known: Option<LayerRequest>,
+    request: LayerRequest,
+) -> Result<(), EngineError> {
+    if request == LayerRequest::Nothing {
+        if known.is_none() {
             // The engine skips an unchanged setting, which an SFU may have forgotten.
             publication.set_enabled(true)?;
         }
         return publication.set_enabled(false);
     }
-    if matches!(before, None | Some(Wanted::Nothing)) {
+    if matches!(known, None | Some(LayerRequest::Nothing)) {
         publication.set_enabled(true)?;
     }
-    match wanted {
-        Wanted::Size(width, height) => publication.set_video_dimension(TrackDimension(width, height)),
-        Wanted::All | Wanted::Nothing => Ok(()),
+    match request {
+        LayerRequest::Size(width, height) => publication.set_video_dimension(TrackDimension(width, height)),
+        LayerRequest::All | LayerRequest::Nothing => Ok(()),
     }
 }
 
@@ -99,15 +103,15 @@ impl Task {
     /// Sets the tiles on the screen.
     pub(super) fn show_tiles(&mut self, tiles: Vec<Tile>) {
         if self.tiles.show(tiles, Instant::now()) {
-            self.tell_tiles();
+            self.request_layers();
         }
     }
 
     /// Sends changes to the SFU that have waited long enough.
-    pub(super) fn tend_tiles(&mut self) {
+    pub(super) fn update_tiles(&mut self) {
         self.restart_overdue();
-        if self.tiles.changed.is_some_and(|since| since.elapsed() >= REST) {
-            self.tell_tiles();
+        if self.tiles.changed.is_some_and(|since| since.elapsed() >= SETTLE_TIME) {
+            self.request_layers();
         }
     }
 
@@ -116,32 +120,34 @@ impl Task {
         for first_picture in self.remotes.first_pictures() {
             let sid = first_picture.publication().sid();
             // A call without a screen receives everything.
-            let wanted = self.tiles.told.get(&sid) != Some(&Wanted::Nothing);
-            match first_picture.restart_if_overdue(wanted) {
-                Ok(true) => drop(self.tiles.told.remove(&sid)),
+            let is_wanted = self.tiles.requested.get(&sid) != Some(&LayerRequest::Nothing);
+            match first_picture.restart_if_overdue(is_wanted) {
+                Ok(true) => drop(self.tiles.requested.remove(&sid)),
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "subscription settings not changed"),
             }
         }
     }
 
-    fn tell_tiles(&mut self) {
+    fn request_layers(&mut self) {
         self.tiles.changed = None;
-        let mut told = HashMap::new();
+        let mut requested = HashMap::new();
         for (identity, publication) in self.remotes.videos() {
             let screen = publication.source() == TrackSource::Screenshare;
-            let Some(wanted) = self.tiles.wanted(&identity, screen, publication.simulcasted()) else { continue };
-            let before = self.tiles.told.get(&publication.sid()).copied();
-            if before != Some(wanted) {
-                tracing::debug!(source = ?publication.source(), ?wanted, "subscription settings changed");
-                if let Err(error) = tell(publication, before, wanted) {
+            let Some(request) = self.tiles.layer_request(&identity, screen, publication.simulcasted()) else {
+                continue;
+            };
+            let known = self.tiles.requested.get(&publication.sid()).copied();
+            if known != Some(request) {
+                tracing::debug!(source = ?publication.source(), ?request, "subscription settings changed");
+                if let Err(error) = send_request(publication, known, request) {
                     tracing::warn!(%error, "subscription settings not changed");
                     continue;
                 }
             }
-            told.insert(publication.sid(), wanted);
+            requested.insert(publication.sid(), request);
         }
-        self.tiles.told = told;
+        self.tiles.requested = requested;
     }
 }
 
@@ -156,10 +162,10 @@ mod tests {
     #[test]
     fn only_what_is_newly_shown_is_urgent() {
         let (mut tiles, now) = (Tiles::default(), Instant::now());
-        assert_eq!(tiles.wanted("ana", false, true), None, "everything, until there is a screen");
+        assert_eq!(tiles.layer_request("ana", false, true), None, "everything, until there is a screen");
         assert!(!tiles.show(vec![tile("ana", 300, 200)], now));
         assert_eq!(tiles.changed, Some(now));
-        let later = now + REST;
+        let later = now + SETTLE_TIME;
         assert!(!tiles.show(vec![tile("ana", 300, 200)], later));
         assert_eq!(tiles.changed, Some(now), "nothing changed");
         assert!(tiles.show(vec![tile("ana", 310, 200), tile("luis", 310, 200)], later));
@@ -170,10 +176,10 @@ mod tests {
     fn a_picture_is_wanted_as_large_as_its_largest_tile() {
         let mut tiles = Tiles::default();
         tiles.show(vec![tile("ana", 300, 200), tile("ana", 640, 360), tile("luis", 0, 0)], Instant::now());
-        assert_eq!(tiles.wanted("ana", false, true), Some(Wanted::Size(640, 384)));
-        assert_eq!(tiles.wanted("ana", false, false), Some(Wanted::All));
-        assert_eq!(tiles.wanted("ana", true, false), Some(Wanted::Nothing), "their screen isn't shown");
-        assert_eq!(tiles.wanted("luis", false, true), Some(Wanted::Size(64, 64)));
-        assert_eq!(tiles.wanted("eva", false, true), Some(Wanted::Nothing));
+        assert_eq!(tiles.layer_request("ana", false, true), Some(LayerRequest::Size(640, 384)));
+        assert_eq!(tiles.layer_request("ana", false, false), Some(LayerRequest::All));
+        assert_eq!(tiles.layer_request("ana", true, false), Some(LayerRequest::Nothing), "their screen isn't shown");
+        assert_eq!(tiles.layer_request("luis", false, true), Some(LayerRequest::Size(64, 64)));
+        assert_eq!(tiles.layer_request("eva", false, true), Some(LayerRequest::Nothing));
     }
 }

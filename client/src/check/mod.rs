@@ -88,7 +88,7 @@ pub enum TestSound {
     /// Playing.
     Playing,
     /// Played; the person has not answered yet.
-    Asked,
+    Unanswered,
     /// The person heard it.
     Heard,
     /// The person did not hear it.

@@ -19,11 +19,11 @@ use crate::device::audio::{Chunk, Microphone, MicrophoneOptions, SAMPLE_RATE};
 use crate::device::{DeviceChoice, now_us};
 
 /// Maximum duration of the test. A network too slow for it is too slow for a call.
-pub const LIMIT: Duration = Duration::from_secs(8);
+pub const MAX_DURATION: Duration = Duration::from_secs(8);
 /// Part of the maximum reserved for evaluation.
 const RESERVE: Duration = Duration::from_millis(700);
 /// Interval of samples.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(300);
 /// Time over which bitrates are averaged. The best average counts, because the sender starts low and ramps up.
 const WINDOW: Duration = Duration::from_millis(1200);
 /// Minimum duration of the measurement after the first media is received.
@@ -124,9 +124,9 @@ pub async fn test_network(entrance: &Entrance, target: &JoinTarget, step: impl F
     }
     step(NetworkStep::Connecting);
     let started = Instant::now();
-    let near = Near::default();
-    let outcome = timeout(LIMIT, run(entrance, target, started, &near, step)).await;
-    let outcome = outcome.unwrap_or_else(|_| Err(near.problem()));
+    let probe = SfuProbe::default();
+    let outcome = timeout(MAX_DURATION, run(entrance, target, started, &probe, step)).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(probe.problem()));
     tracing::info!(?outcome, "the network was tried");
     outcome.map_or_else(NetworkState::Failed, NetworkState::Done)
 }
@@ -135,36 +135,36 @@ async fn run(
     entrance: &Entrance,
     target: &JoinTarget,
     started: Instant,
-    near: &Near,
+    probe: &SfuProbe,
     step: impl Fn(NetworkStep),
 ) -> Result<NetworkReport, NetworkProblem> {
-    let room = lend(entrance, target).await.map_err(|error| {
+    let room = request_room(entrance, target).await.map_err(|error| {
         tracing::info!(%error, "no room for the network test");
         if let Some(reason) = entrance.dead_end(target, &error) {
             return NetworkProblem::DeadEnd(reason);
         }
         match error {
-            BackendError::Unreachable(_) | BackendError::NotOurs => NetworkProblem::ServerUnreachable,
-            BackendError::BrokeOff => NetworkProblem::Failed,
+            BackendError::Unreachable(_) | BackendError::InvalidResponse => NetworkProblem::ServerUnreachable,
+            BackendError::TaskFailed => NetworkProblem::Failed,
             BackendError::Refused { code: ErrorCode::SfuUnavailable | ErrorCode::DatabaseUnavailable, .. } => {
                 NetworkProblem::ClinicTrouble
             }
             BackendError::Refused { .. } => NetworkProblem::Refused,
         }
     })?;
-    let asked = Instant::now();
+    let requested_at = Instant::now();
     let (sender, receiver, ()) = tokio::try_join!(
-        connect(&room.livekit_url, &room.sender_token, near),
-        connect(&room.livekit_url, &room.receiver_token, near),
-        near.look(&room.livekit_url),
+        connect(&room.livekit_url, &room.sender_token, probe),
+        connect(&room.livekit_url, &room.receiver_token, probe),
+        probe.run(&room.livekit_url),
     )?;
-    let connect_ms = asked.elapsed().as_millis() as u32;
+    let connect_ms = requested_at.elapsed().as_millis() as u32;
     step(NetworkStep::Measuring);
     let media = Media::publish(&sender.local_participant()).await.map_err(|error| {
         tracing::warn!(%error, "test media not published");
         NetworkProblem::Failed
     })?;
-    let measured = measure(&sender, &receiver, &media, started + LIMIT - RESERVE).await;
+    let measured = measure(&sender, &receiver, &media, started + MAX_DURATION - RESERVE).await;
     drop(media);
     // In the background: the result is known.
     tokio::spawn(async move {
@@ -178,7 +178,7 @@ async fn run(
 }
 
 /// Requests a room for the test. Starts a backend on this machine if needed.
-async fn lend(entrance: &Entrance, target: &JoinTarget) -> Result<CheckRoom, BackendError> {
+async fn request_room(entrance: &Entrance, target: &JoinTarget) -> Result<CheckRoom, BackendError> {
     let Entrance { backend, server, key, .. } = entrance;
     match target {
         JoinTarget::Link(link) => backend.check(link.server(), Some(&Secret::new(link.code().expose())), None).await,
@@ -194,21 +194,21 @@ async fn lend(entrance: &Entrance, target: &JoinTarget) -> Result<CheckRoom, Bac
 }
 
 /// Maximum round-trip time of a network that cannot be the reason for a slow connection.
-const SHORT_TRIP: Duration = Duration::from_millis(300);
+const MAX_SHORT_TRIP: Duration = Duration::from_millis(300);
 
 /// Result of probing the SFU's machine. If it answers fast, this machine or the SFU is the reason for a slow
 /// connection, not the network.
 #[derive(Default)]
-struct Near(AtomicBool);
+struct SfuProbe(AtomicBool);
 
-impl Near {
+impl SfuProbe {
     /// Connects to the SFU's port to measure the round-trip time. Never returns an error.
-    async fn look(&self, url: &str) -> Result<(), NetworkProblem> {
+    async fn run(&self, url: &str) -> Result<(), NetworkProblem> {
         let Ok(url) = Url::parse(url) else { return Ok(()) };
         let port = url.port().unwrap_or(if matches!(url.scheme(), "ws" | "http") { 80 } else { 443 });
         let Some(host) = url.host_str() else { return Ok(()) };
         let host = host.trim_matches(['[', ']']);
-        if let Ok(Ok(_)) = timeout(SHORT_TRIP, TcpStream::connect((host, port))).await {
+        if let Ok(Ok(_)) = timeout(MAX_SHORT_TRIP, TcpStream::connect((host, port))).await {
             self.0.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -220,10 +220,10 @@ impl Near {
     }
 }
 
-async fn connect(url: &str, token: &str, near: &Near) -> Result<Room, NetworkProblem> {
+async fn connect(url: &str, token: &str, probe: &SfuProbe) -> Result<Room, NetworkProblem> {
     let options = RoomOptions {
         join_retries: 0,
-        connect_timeout: LIMIT,
+        connect_timeout: MAX_DURATION,
         receive_limits: ReceiveLimits::MEDIA_ONLY,
         ..RoomOptions::default()
     };
@@ -231,7 +231,7 @@ async fn connect(url: &str, token: &str, near: &Near) -> Result<Room, NetworkPro
         tracing::info!(%error, "SFU not reachable");
         match error {
             RoomError::Unreachable(_) => NetworkProblem::MediaUnreachable,
-            RoomError::Timeout(_) => near.problem(),
+            RoomError::Timeout(_) => probe.problem(),
             _ => NetworkProblem::Failed,
         }
     })?;
@@ -313,7 +313,7 @@ fn noise() -> Vec<VideoFrame> {
 
 /// Bytes sent and received until one moment.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct Sample {
     at: Instant,
     sent: u64,
     received: u64,
@@ -322,7 +322,7 @@ struct Look {
 /// Measurements of both clients.
 #[derive(Debug, Default)]
 struct Measured {
-    looks: Vec<Look>,
+    samples: Vec<Sample>,
     round_trip: Option<f64>,
     lost_up: f64,
     packets_lost: i64,
@@ -338,8 +338,8 @@ async fn measure(sender: &Room, receiver: &Room, media: &Media, until: Instant) 
     let mut measured = Measured::default();
     let mut frames = interval(Duration::from_secs(1) / 30);
     frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut looks = interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut samples = interval(SAMPLE_INTERVAL);
+    samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut number, mut first_media) = (0, None);
     while Instant::now() < until {
         tokio::select! {
@@ -348,10 +348,10 @@ async fn measure(sender: &Room, receiver: &Room, media: &Media, until: Instant) 
                 number += 1;
                 measured.shown += 1;
             }
-            _ = looks.tick() => {
+            _ = samples.tick() => {
                 let (Ok(out), Ok(back)) = tokio::join!(sender.get_stats(), receiver.get_stats()) else { continue };
                 measured.take(&out, &back);
-                if measured.looks.last().is_some_and(|look| look.received > 0) {
+                if measured.samples.last().is_some_and(|sample| sample.received > 0) {
                     let since = *first_media.get_or_insert_with(Instant::now);
                     let (up, down) = measured.kbps();
                     if since.elapsed() >= MEASURE_FOR && up.min(down) >= PLENTY_KBPS {
@@ -368,7 +368,7 @@ impl Measured {
     fn take(&mut self, out: &SessionStats, back: &SessionStats) {
         let sent = out.outbound().map(|stream| stream.bytes_sent).sum();
         let received = back.inbound().map(|stream| stream.bytes_received).sum();
-        self.looks.push(Look { at: Instant::now(), sent, received });
+        self.samples.push(Sample { at: Instant::now(), sent, received });
         let trips = [out, back].into_iter().filter_map(SessionStats::round_trip_time);
         self.encoded = out.outbound().map(|stream| u64::from(stream.frames_encoded)).max().unwrap_or_default();
         self.lacked_cpu |=
@@ -384,8 +384,8 @@ impl Measured {
     /// Returns the best average bitrates up and down, in kbit/s.
     fn kbps(&self) -> (f64, f64) {
         let mut best = (0.0_f64, 0.0_f64);
-        for (n, start) in self.looks.iter().enumerate() {
-            let Some(end) = self.looks[n..].iter().find(|look| look.at - start.at >= WINDOW) else { break };
+        for (n, start) in self.samples.iter().enumerate() {
+            let Some(end) = self.samples[n..].iter().find(|sample| sample.at - start.at >= WINDOW) else { break };
             let seconds = (end.at - start.at).as_secs_f64();
             let kbps = |from: u64, to: u64| to.saturating_sub(from) as f64 * 8.0 / 1000.0 / seconds;
             best = (best.0.max(kbps(start.sent, end.sent)), best.1.max(kbps(start.received, end.received)));
@@ -441,10 +441,10 @@ mod tests {
     #[test]
     fn bit_rates_are_the_best_over_a_while() {
         let start = Instant::now();
-        let look = |ms, sent, received| Look { at: start + Duration::from_millis(ms), sent, received };
+        let sample = |ms, sent, received| Sample { at: start + Duration::from_millis(ms), sent, received };
         let mut measured = Measured { packets_received: 10, ..Measured::default() };
         // Up: 1 MB in the first two seconds, 4 MB in the next two. Down: half of it.
-        measured.looks = vec![look(0, 0, 0), look(2000, 1_000_000, 500_000), look(4000, 5_000_000, 2_500_000)];
+        measured.samples = vec![sample(0, 0, 0), sample(2000, 1_000_000, 500_000), sample(4000, 5_000_000, 2_500_000)];
         assert_eq!(measured.kbps(), (16_000.0, 8_000.0));
         assert_eq!(measured.report(1).map(|report| report.down_kbps), Ok(8_000));
     }
@@ -461,10 +461,10 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_is_near_and_silent_is_not_told_as_a_slow_line() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = Near::default();
-        assert_eq!(near.problem(), NetworkProblem::TooSlow, "nothing is known");
-        near.look(&format!("ws://{}", listener.local_addr().unwrap())).await.unwrap();
-        assert_eq!(near.problem(), NetworkProblem::Failed);
+        let probe = SfuProbe::default();
+        assert_eq!(probe.problem(), NetworkProblem::TooSlow, "nothing is known");
+        probe.run(&format!("ws://{}", listener.local_addr().unwrap())).await.unwrap();
+        assert_eq!(probe.problem(), NetworkProblem::Failed);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::chime::Chime;
 use super::network::{NetworkProblem, NetworkState, NetworkStep, test_network};
-use super::voice::{Voice, VoiceJudge};
+use super::voice::{Voice, VoiceDetector};
 use super::{CheckCommand, CheckState, TestSound};
 use crate::call::{DeviceChoices, DeviceLists, Entrance, JoinTarget, PictureQuality, Wake};
 use crate::device::audio::{
@@ -23,11 +23,11 @@ use crate::device::{Camera, CardStyle, DeviceState, list_cameras};
 use crate::job::ends_in_event;
 
 /// Interval of listing devices.
-const LIST_EVERY: Duration = Duration::from_secs(4);
+const LIST_INTERVAL: Duration = Duration::from_secs(4);
 /// Length of the pieces in which the test sound is queued.
-const PIECE: Duration = Duration::from_millis(50);
+const CHUNK_DURATION: Duration = Duration::from_millis(50);
 /// Maximum time that a driver may delay the call by not closing its device.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Options of a check.
 pub struct CheckOptions {
@@ -149,10 +149,10 @@ impl Task {
         self.open_microphone();
         self.open_speaker();
         self.test_network();
-        let mut list = interval(LIST_EVERY);
+        let mut list = interval(LIST_INTERVAL);
         list.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut piece = interval(PIECE);
-        piece.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut chunk = interval(CHUNK_DURATION);
+        chunk.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -163,7 +163,7 @@ impl Task {
                 },
                 Some(event) = reports.recv() => self.on_event(event),
                 Some(_) = self.jobs.join_next() => {}
-                _ = piece.tick(), if self.playing.is_some() => self.play_on(),
+                _ = chunk.tick(), if self.playing.is_some() => self.play_on(),
                 _ = list.tick() => self.list_devices(),
             }
             self.publish();
@@ -172,7 +172,7 @@ impl Task {
         (self.camera, self.microphone, self.speaker) = (None, None, None);
         // Drops our own sender, so that only the devices' are waited for.
         self.open = mpsc::channel(1).0;
-        if timeout(CLOSE_PATIENCE, closed.recv()).await.is_err() {
+        if timeout(CLOSE_TIMEOUT, closed.recv()).await.is_err() {
             tracing::warn!("device not closed in time");
         }
         self.state.finished = true;
@@ -267,11 +267,11 @@ impl Task {
         let options =
             MicrophoneOptions { choice: self.state.chosen.microphone.clone(), tone_hz: 440.0, processing: None };
         let (meter, events, open) = (self.meter.clone(), self.events.clone(), self.open.clone());
-        let (mut judge, mut last) = (VoiceJudge::default(), Voice::Listening);
+        let (mut detector, mut last) = (VoiceDetector::default(), Voice::Listening);
         let sink = move |chunk: &Chunk| {
             let _keeps = &open;
             meter.measure(chunk);
-            let voice = judge.hear(chunk);
+            let voice = detector.observe(chunk);
             if voice != last {
                 last = voice;
                 report(&events, Event::Voice(voice));
@@ -300,12 +300,12 @@ impl Task {
 
     fn play_on(&mut self) {
         let Some((chime, input)) = &mut self.playing else { return };
-        let piece = chime.next(SAMPLE_RATE as usize * PIECE.as_millis() as usize / 1000);
-        if piece.is_empty() {
+        let chunk = chime.next(SAMPLE_RATE as usize * CHUNK_DURATION.as_millis() as usize / 1000);
+        if chunk.is_empty() {
             self.playing = None;
-            self.state.sound = TestSound::Asked;
+            self.state.sound = TestSound::Unanswered;
         } else {
-            input.push(&piece);
+            input.push(&chunk);
         }
     }
 
@@ -328,10 +328,10 @@ impl Task {
         }
         let events = self.events.clone();
         // Drivers may be slow.
-        let looking = tokio::task::spawn_blocking(list);
+        let listing = tokio::task::spawn_blocking(list);
         self.jobs.spawn(async move {
             // Listing is retried at the next interval.
-            report(&events, looking.await.map_or(Event::NoDevices, Event::Devices));
+            report(&events, listing.await.map_or(Event::NoDevices, Event::Devices));
         });
     }
 }

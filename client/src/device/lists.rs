@@ -9,7 +9,7 @@ use super::list_cameras;
 
 /// Interval of checks. Cameras are listed by the kernel, sound devices by the sound server: a check takes a millisecond
 /// or two.
-const LOOK_EVERY: Duration = Duration::from_millis(2500);
+const POLL_INTERVAL: Duration = Duration::from_millis(2500);
 
 /// Names of the available devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl DeviceWatch {
     /// Starts checking. `on_change` is called on that thread, first with the current lists, then after each change.
     pub fn start(mut on_change: impl FnMut(DeviceLists) + Send + 'static) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
-        let look = move || {
+        let watch = move || {
             let mut known = None;
             loop {
                 let now = DeviceLists::now();
@@ -49,12 +49,12 @@ impl DeviceWatch {
                     known = Some(now.clone());
                     on_change(now);
                 }
-                if stopped.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
+                if stopped.recv_timeout(POLL_INTERVAL) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
             }
         };
-        if let Err(error) = std::thread::Builder::new().name("devices".into()).spawn(look) {
+        if let Err(error) = std::thread::Builder::new().name("devices".into()).spawn(watch) {
             tracing::error!(%error, "device watch thread not started");
         }
         Self { _stop: stop }

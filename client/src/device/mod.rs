@@ -104,7 +104,7 @@ pub enum DeviceProblem {
 }
 
 /// Numbers the second and later of equal names: "C920", "C920 (2)".
-fn told_apart(names: impl IntoIterator<Item = String>) -> Vec<String> {
+fn number_duplicates(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for name in names {
         let numbered = (2..).map(|number| format!("{name} ({number})"));
@@ -119,7 +119,7 @@ fn told_apart(names: impl IntoIterator<Item = String>) -> Vec<String> {
 fn named<T, P: Ord>(devices: Vec<T>, name: impl Fn(&T) -> String, place: impl Fn(&T) -> P) -> Vec<(String, T)> {
     let mut by_place: Vec<usize> = (0..devices.len()).collect();
     by_place.sort_by_cached_key(|at| place(&devices[*at]));
-    let names = told_apart(by_place.iter().map(|at| name(&devices[*at])));
+    let names = number_duplicates(by_place.iter().map(|at| name(&devices[*at])));
     let mut names: Vec<(usize, String)> = by_place.into_iter().zip(names).collect();
     names.sort_unstable();
     names.into_iter().map(|(_, name)| name).zip(devices).collect()
@@ -137,12 +137,12 @@ fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> String) -> Vec
 
 #[cfg(test)]
 mod tests {
-    use super::{by_name, named, told_apart};
+    use super::{by_name, named, number_duplicates};
 
     #[test]
     fn equal_names_are_numbered() {
         let names = ["C920", "C920", "Front", "C920", "C920 (2)"].map(str::to_owned);
-        assert_eq!(told_apart(names), ["C920", "C920 (2)", "Front", "C920 (3)", "C920 (2) (2)"]);
+        assert_eq!(number_duplicates(names), ["C920", "C920 (2)", "Front", "C920 (3)", "C920 (2) (2)"]);
     }
 
     #[test]

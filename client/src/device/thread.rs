@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{DeviceProblem, DeviceState};
 
 /// Pause between a failure and the next attempt.
-pub(super) const RETRY_EVERY: Duration = Duration::from_secs(2);
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 type OnState = Box<dyn Fn(DeviceState) + Send + Sync>;
 
@@ -57,7 +57,7 @@ impl DeviceThread {
                 });
                 session.failed(problem);
                 // The time that the work took is part of the pause.
-                session.wait_until(failed + RETRY_EVERY);
+                session.wait_until(failed + RETRY_INTERVAL);
             }
         };
         match std::thread::Builder::new().name(name.to_owned()).spawn(run) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PinHash;
 use crate::call::Secret;
-use crate::storage::{self, Kept};
+use crate::storage::{self, Loaded};
 
 const FILE: &str = "pin-attempts.json";
 /// Wrong PINs in a row that close the lock.
@@ -123,9 +123,9 @@ impl Attempts {
 
     fn load(folder: &Path) -> Self {
         match storage::load::<Stored>(&folder.join(FILE)) {
-            Ok(Kept::Nothing) => Self::default(),
-            Ok(Kept::Value(stored)) => Self::from_stored(&stored, Instant::now(), SystemTime::now()),
-            Ok(Kept::Broken(_)) => Self::LOCKED.locked_from(Instant::now(), LOCKED_FOR),
+            Ok(Loaded::Nothing) => Self::default(),
+            Ok(Loaded::Value(stored)) => Self::from_stored(&stored, Instant::now(), SystemTime::now()),
+            Ok(Loaded::Broken(_)) => Self::LOCKED.locked_from(Instant::now(), LOCKED_FOR),
             Err(error) => {
                 tracing::warn!(%error, "PIN attempts not read");
                 Self::LOCKED.locked_from(Instant::now(), LOCKED_FOR)

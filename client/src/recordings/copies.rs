@@ -19,11 +19,11 @@ const LOCK: &str = "in-use";
 #[derive(Clone, Debug)]
 pub struct Copies {
     below: PathBuf,
-    kept: Arc<Mutex<Kept>>,
+    stored: Arc<Mutex<Stored>>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Stored {
     /// Created with the first copy.
     folder: Option<Folder>,
     files: HashMap<PartId, PathBuf>,
@@ -34,7 +34,7 @@ struct Kept {
 struct Folder {
     // Released before the folder is deleted, as some systems require.
     _lock: File,
-    place: TempDir,
+    directory: TempDir,
 }
 
 impl Copies {
@@ -46,38 +46,38 @@ impl Copies {
 
     /// Stores copies in this app's own folder below `folder`.
     pub fn below(folder: PathBuf) -> Self {
-        Self { below: folder, kept: Arc::default() }
+        Self { below: folder, stored: Arc::default() }
     }
 
     /// Returns the copy of a part, if it exists. Blocks on the disk.
     pub(super) fn get(&self, part: &PartId) -> Option<PathBuf> {
-        self.kept.lock().files.get(part).filter(|file| file.is_file()).cloned()
+        self.stored.lock().files.get(part).filter(|file| file.is_file()).cloned()
     }
 
     /// Returns a path for a new copy with this extension. Its name is anonymous, because players remember names.
     ///
     /// # Errors
     /// When creating the folder fails.
-    pub(super) fn place(&self, kind: &str) -> io::Result<PathBuf> {
-        let mut kept = self.kept.lock();
-        if kept.folder.is_none() {
-            kept.folder = Some(make(&self.below)?);
+    pub(super) fn new_path(&self, kind: &str) -> io::Result<PathBuf> {
+        let mut stored = self.stored.lock();
+        if stored.folder.is_none() {
+            stored.folder = Some(make(&self.below)?);
         }
-        kept.made += 1;
-        let name = format!("autamedica-{}.{kind}", kept.made);
-        let folder = kept.folder.as_ref().expect("invariant: made above");
-        Ok(folder.place.path().join(name))
+        stored.made += 1;
+        let name = format!("autamedica-{}.{kind}", stored.made);
+        let folder = stored.folder.as_ref().expect("invariant: made above");
+        Ok(folder.directory.path().join(name))
     }
 
     /// Registers the copy of a part.
-    pub(super) fn keep(&self, part: PartId, file: PathBuf) {
-        self.kept.lock().files.insert(part, file);
+    pub(super) fn insert(&self, part: PartId, file: PathBuf) {
+        self.stored.lock().files.insert(part, file);
     }
 
     /// Deletes the copies of a deleted recording.
     pub(super) fn forget(&self, recording: &str) {
-        let mut kept = self.kept.lock();
-        for (_, file) in kept.files.extract_if(|part, _| part.recording == recording) {
+        let mut stored = self.stored.lock();
+        for (_, file) in stored.files.extract_if(|part, _| part.recording == recording) {
             if let Err(error) = fs::remove_file(file) {
                 tracing::warn!(%error, "copy of a deleted recording not deleted before the app ends");
             }
@@ -104,10 +104,10 @@ fn make(below: &Path) -> io::Result<Folder> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    let place = builder.tempdir_in(below)?;
-    let lock = File::create(place.path().join(LOCK))?;
+    let directory = builder.tempdir_in(below)?;
+    let lock = File::create(directory.path().join(LOCK))?;
     lock.lock()?;
-    Ok(Folder { _lock: lock, place })
+    Ok(Folder { _lock: lock, directory })
 }
 
 #[cfg(test)]
@@ -119,9 +119,9 @@ mod tests {
     }
 
     fn copy(copies: &Copies, recording: &str) -> PathBuf {
-        let file = copies.place("mp4").unwrap();
+        let file = copies.new_path("mp4").unwrap();
         fs::write(&file, "picture and sound").unwrap();
-        copies.keep(part(recording), file.clone());
+        copies.insert(part(recording), file.clone());
         file
     }
 

@@ -72,8 +72,8 @@ impl RecordingsState {
     }
 
     /// Returns whether a transfer is running.
-    pub fn is_moving(&self) -> bool {
-        self.transfers.values().any(|transfer| matches!(transfer, Transfer::Moving { .. }))
+    pub fn is_transferring(&self) -> bool {
+        self.transfers.values().any(|transfer| matches!(transfer, Transfer::InProgress { .. }))
     }
 }
 
@@ -105,7 +105,7 @@ pub enum Purpose {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transfer {
     /// In transfer.
-    Moving {
+    InProgress {
         /// Purpose of the transfer.
         purpose: Purpose,
         /// Bytes so far.

@@ -20,12 +20,12 @@ use crate::call::Wake;
 use crate::job::ends_in_event;
 
 /// Interval of polling the backend: a recording may be active or being stored.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 enum Event {
     Listed(Result<RecordingList, BackendError>),
     /// Progress of a transfer: its number, bytes so far, total bytes.
-    Moved(PartId, u64, u64, u64),
+    Progress(PartId, u64, u64, u64),
     /// End of a transfer, with its number.
     Ended(PartId, u64, Result<Transfer, FetchError>),
     Deleted(String, Result<(), BackendError>),
@@ -40,7 +40,7 @@ struct Task {
     asking: bool,
     /// Running transfers with their numbers, which tell events of cancelled ones apart.
     transfers: HashMap<PartId, (u64, AbortHandle)>,
-    begun: u64,
+    transfer_count: u64,
 }
 
 pub(super) async fn run(
@@ -50,12 +50,12 @@ pub(super) async fn run(
     shown: watch::Sender<Arc<RecordingsState>>,
     wake: Wake,
 ) {
-    let _following = Following { shown: shown.clone(), wake: wake.clone() };
+    let _guard = PanicGuard { shown: shown.clone(), wake: wake.clone() };
     let (events, mut inbox) = mpsc::unbounded_channel();
     let (jobs, transfers) = Default::default();
-    let mut task = Task { options, state, events, jobs, asking: false, transfers, begun: 0 };
-    let mut look = interval(ASK_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut task = Task { options, state, events, jobs, asking: false, transfers, transfer_count: 0 };
+    let mut poll = interval(POLL_INTERVAL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
@@ -65,7 +65,7 @@ pub(super) async fn run(
             },
             // Never ends, because the task has a sender itself.
             Some(event) = inbox.recv() => task.on_event(event),
-            _ = look.tick() => task.list(),
+            _ = poll.tick() => task.list(),
         }
         while task.jobs.try_join_next().is_some() {}
         if **shown.borrow() != task.state {
@@ -76,18 +76,18 @@ pub(super) async fn run(
 }
 
 /// Shows after a panic of the task that the state is no longer updated.
-struct Following {
+struct PanicGuard {
     shown: watch::Sender<Arc<RecordingsState>>,
     wake: Wake,
 }
 
-impl Drop for Following {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.shown.send_modify(|shown| {
                 let mut state = RecordingsState::clone(shown);
-                state.list = next(state.list, Err(BackendError::BrokeOff));
-                for transfer in state.transfers.values_mut().filter(|it| matches!(it, Transfer::Moving { .. })) {
+                state.list = next(state.list, Err(BackendError::TaskFailed));
+                for transfer in state.transfers.values_mut().filter(|it| matches!(it, Transfer::InProgress { .. })) {
                     *transfer = Transfer::Failed(FetchProblem::Unreachable);
                 }
                 *shown = Arc::new(state);
@@ -119,9 +119,9 @@ impl Task {
                 let known = std::mem::replace(&mut self.state.list, Listed::Asking);
                 self.state.list = next(known, answer);
             }
-            Event::Moved(part, number, here, whole) => {
+            Event::Progress(part, number, here, whole) => {
                 let is_current = self.transfers.get(&part).is_some_and(|(current, _)| *current == number);
-                if let Some(Transfer::Moving { bytes, of, .. }) = self.state.transfers.get_mut(&part)
+                if let Some(Transfer::InProgress { bytes, of, .. }) = self.state.transfers.get_mut(&part)
                     && is_current
                 {
                     (*bytes, *of) = (here, whole);
@@ -132,12 +132,12 @@ impl Task {
                     return;
                 }
                 self.transfers.remove(&part);
-                let came = result.unwrap_or_else(|error| {
+                let outcome = result.unwrap_or_else(|error| {
                     // Without path and link: the path may name a person, the link is secret.
                     tracing::warn!(%error, cause = ?std::error::Error::source(&error), "recording not fetched");
                     Transfer::Failed(error.problem())
                 });
-                self.state.transfers.insert(part, came);
+                self.state.transfers.insert(part, outcome);
             }
             Event::Deleted(recording, result) => {
                 self.state.deleting.retain(|it| *it != recording);
@@ -161,43 +161,43 @@ impl Task {
         let work = async move {
             Event::Listed(entrance.backend.recordings(&entrance.server, &id, entrance.key.as_ref()).await)
         };
-        self.jobs.spawn(ends_in_event(Event::Listed(Err(BackendError::BrokeOff)), report(events), work));
+        self.jobs.spawn(ends_in_event(Event::Listed(Err(BackendError::TaskFailed)), report(events), work));
     }
 
     fn play(&mut self, part: PartId) {
         let (copies, player) = (self.options.copies.clone(), self.options.player.clone());
-        self.transfer(part, Purpose::Play, |source, tell| play(source, copies, player, tell));
+        self.transfer(part, Purpose::Play, |source, on_progress| play(source, copies, player, on_progress));
     }
 
     fn save(&mut self, part: PartId, to: PathBuf) {
-        self.transfer(part, Purpose::Save, |source, tell| async move {
-            let saved = fetch(&source, move |_| Ok(to), tell).await?;
+        self.transfer(part, Purpose::Save, |source, on_progress| async move {
+            let saved = fetch(&source, move |_| Ok(to), on_progress).await?;
             Ok(Transfer::Saved(saved))
         });
     }
 
     /// Starts to fetch a part, unless a transfer of it is running.
-    fn transfer<F>(&mut self, part: PartId, purpose: Purpose, work: impl FnOnce(Source, Tell) -> F)
+    fn transfer<F>(&mut self, part: PartId, purpose: Purpose, work: impl FnOnce(Source, OnProgress) -> F)
     where
         F: Future<Output = Result<Transfer, FetchError>> + Send + 'static,
     {
         if self.transfers.contains_key(&part) {
             return;
         }
-        self.begun += 1;
-        let (number, events, tells) = (self.begun, self.events.clone(), self.events.clone());
+        self.transfer_count += 1;
+        let (number, events, progress_events) = (self.transfer_count, self.events.clone(), self.events.clone());
         let (entrance, consultation) = (self.options.entrance.clone(), self.options.consultation.clone());
-        let told = part.clone();
-        let tell: Tell = Box::new(move |bytes, of| {
-            let _ = tells.send(Event::Moved(told.clone(), number, bytes, of));
+        let progress_part = part.clone();
+        let on_progress: OnProgress = Box::new(move |bytes, of| {
+            let _ = progress_events.send(Event::Progress(progress_part.clone(), number, bytes, of));
         });
-        let fetching = work(Source { entrance, consultation, part: part.clone() }, tell);
+        let fetching = work(Source { entrance, consultation, part: part.clone() }, on_progress);
         let ended = part.clone();
-        let broke_off = std::io::Error::other("the transfer broke off inside this program");
-        let if_panics = Event::Ended(part.clone(), number, Err(FetchError::Disk(broke_off)));
+        let task_failed = std::io::Error::other("the transfer broke off inside this program");
+        let if_panics = Event::Ended(part.clone(), number, Err(FetchError::Disk(task_failed)));
         let work = async move { Event::Ended(ended, number, fetching.await) };
         let job = self.jobs.spawn(ends_in_event(if_panics, report(events), work));
-        self.state.transfers.insert(part.clone(), Transfer::Moving { purpose, bytes: 0, of: 0 });
+        self.state.transfers.insert(part.clone(), Transfer::InProgress { purpose, bytes: 0, of: 0 });
         self.transfers.insert(part, (number, job));
     }
 
@@ -214,7 +214,7 @@ impl Task {
         self.state.transfers.retain(|part, _| part.recording != recording);
         let (entrance, id) = (self.options.entrance.clone(), self.options.consultation.clone());
         let (copies, events) = (self.options.copies.clone(), self.events.clone());
-        let if_panics = Event::Deleted(recording.clone(), Err(BackendError::BrokeOff));
+        let if_panics = Event::Deleted(recording.clone(), Err(BackendError::TaskFailed));
         let work = async move {
             let key = entrance.key.as_ref();
             let result = entrance.backend.delete_recording(&entrance.server, &id, &recording, key).await;
@@ -240,17 +240,17 @@ fn report(events: mpsc::UnboundedSender<Event>) -> impl FnOnce(Event) + Send {
 }
 
 /// Callback with the bytes so far and the total bytes.
-type Tell = Box<dyn Fn(u64, u64) + Send + Sync>;
+type OnProgress = Box<dyn Fn(u64, u64) + Send + Sync>;
 
 /// Plays a part from a copy, which is fetched if needed.
-async fn play(source: Source, copies: Copies, player: Player, tell: Tell) -> Result<Transfer, FetchError> {
+async fn play(source: Source, copies: Copies, player: Player, on_progress: OnProgress) -> Result<Transfer, FetchError> {
     let (known, part) = (copies.clone(), source.part.clone());
     let file = match blocking(move || Ok(known.get(&part))).await? {
         Some(file) => file,
         None => {
-            let places = copies.clone();
-            let file = fetch(&source, move |kind| places.place(kind), tell).await?;
-            copies.keep(source.part.clone(), file.clone());
+            let destination = copies.clone();
+            let file = fetch(&source, move |kind| destination.new_path(kind), on_progress).await?;
+            copies.insert(source.part.clone(), file.clone());
             file
         }
     };
@@ -279,6 +279,8 @@ fn delete_problem(error: &BackendError) -> DeleteProblem {
             ErrorCode::RecordingActive => DeleteProblem::Unfinished,
             _ => DeleteProblem::Unreachable,
         },
-        BackendError::Unreachable(_) | BackendError::NotOurs | BackendError::BrokeOff => DeleteProblem::Unreachable,
+        BackendError::Unreachable(_) | BackendError::InvalidResponse | BackendError::TaskFailed => {
+            DeleteProblem::Unreachable
+        }
     }
 }

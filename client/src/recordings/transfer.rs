@@ -16,9 +16,9 @@ use crate::backend::BackendError;
 use crate::call::Entrance;
 
 /// Interval of progress reports.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes collected before writing.
-const PIECE: usize = 1 << 20;
+const WRITE_BUFFER_SIZE: usize = 1 << 20;
 
 /// Reason for which a download failed.
 #[derive(Debug, thiserror::Error)]
@@ -69,21 +69,21 @@ pub(super) struct Source {
     pub part: PartId,
 }
 
-/// Fetches a part to the path that `place` returns for its extension, and returns the path. Until the part is complete
+/// Fetches a part to the path that `destination` returns for its extension, and returns the path. Until the part is complete
 /// and verified, it is in a private `.part` file beside the path, which is deleted when this future is dropped. Calls
-/// `tell` with the bytes so far and the total bytes.
+/// `on_progress` with the bytes so far and the total bytes.
 pub(super) async fn fetch(
     source: &Source,
-    place: impl FnOnce(&str) -> io::Result<PathBuf> + Send + 'static,
-    tell: impl Fn(u64, u64),
+    destination: impl FnOnce(&str) -> io::Result<PathBuf> + Send + 'static,
+    on_progress: impl Fn(u64, u64),
 ) -> Result<PathBuf, FetchError> {
     let part = ask(source).await?;
     let (Some(link), Some(sha256)) = (&part.download_url, &part.sha256) else { return Err(FetchError::Gone) };
-    tell(0, part.size_bytes);
+    on_progress(0, part.size_bytes);
     let kind = kind(&part);
     // Checked first: no download without a writable destination.
     let (new, to) = blocking(move || {
-        let to = place(kind)?;
+        let to = destination(kind)?;
         Ok((part_file(&to)?, to))
     })
     .await?;
@@ -91,8 +91,8 @@ pub(super) async fn fetch(
     if !answer.status().is_success() {
         return Err(FetchError::Status(answer.status()));
     }
-    let mut file = BufWriter::with_capacity(PIECE, File::from_std(new.reopen()?));
-    let (mut digest, mut bytes, mut told) = (Context::new(&SHA256), 0, Instant::now());
+    let mut file = BufWriter::with_capacity(WRITE_BUFFER_SIZE, File::from_std(new.reopen()?));
+    let (mut digest, mut bytes, mut reported_at) = (Context::new(&SHA256), 0, Instant::now());
     loop {
         let chunk = answer.chunk().await.map_err(|error| FetchError::Link(error.without_url()))?;
         let Some(chunk) = chunk else { break };
@@ -102,9 +102,9 @@ pub(super) async fn fetch(
         }
         digest.update(&chunk);
         file.write_all(&chunk).await?;
-        if told.elapsed() >= TELL_EVERY {
-            told = Instant::now();
-            tell(bytes, part.size_bytes);
+        if reported_at.elapsed() >= PROGRESS_INTERVAL {
+            reported_at = Instant::now();
+            on_progress(bytes, part.size_bytes);
         }
     }
     file.flush().await?;
@@ -112,8 +112,8 @@ pub(super) async fn fetch(
     if bytes != part.size_bytes || hex(digest.finish().as_ref()) != *sha256 {
         return Err(FetchError::Differs);
     }
-    let place = to.clone();
-    blocking(move || new.persist(place).map(drop).map_err(|error| error.error)).await?;
+    let target = to.clone();
+    blocking(move || new.persist(target).map(drop).map_err(|error| error.error)).await?;
     Ok(to)
 }
 

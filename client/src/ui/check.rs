@@ -10,7 +10,7 @@ use lucide_icons::Icon;
 use super::controls::switch;
 use super::controls::{along_meter, caption, choice, meter, note, remark};
 use super::page::{header, wide_with_footer};
-use super::video::{Fit, Look, PictureId, PictureKind, Videos};
+use super::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use super::widgets::{TextButton, Tone, announce_picture};
 use super::{Action, Cx, wording};
 use crate::call::DeviceKind;
@@ -20,7 +20,7 @@ use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
 use crate::theme::{Palette, corner, icon_font, regular_font, space};
 
 /// Redraw interval of the level meter, with or without a video.
-const METER_EVERY: Duration = Duration::from_millis(66);
+const METER_INTERVAL: Duration = Duration::from_millis(66);
 /// Width in points from which the picture stands beside the rest.
 const SIDE_BY_SIDE: f32 = 720.0;
 
@@ -55,7 +55,7 @@ impl CheckScreen {
         if is_free && ui.input(|input| input.events.iter().any(is_enter)) {
             cx.actions.push(Action::Enter);
         }
-        ui.ctx().request_repaint_after(METER_EVERY);
+        ui.ctx().request_repaint_after(METER_INTERVAL);
     }
 
     fn body(&self, ui: &mut Ui, cx: &mut Cx, state: &CheckState, videos: &mut Videos) {
@@ -140,8 +140,8 @@ pub(super) fn own_picture(ui: &Ui, cx: &Cx, place: Rect, slot: &autamedica_engin
     let palette = Palette::of(ui);
     ui.painter().rect_filled(place, corner::VIDEO, palette.raised);
     let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
-    let look = Look { fit: Fit::Cover, mirrored: true, corner: corner::VIDEO, brightness: 1.0, drives: true };
-    if videos.show(ui, place, &id, slot, look).is_some() {
+    let style = PictureStyle { fit: Fit::Cover, mirrored: true, corner: corner::VIDEO, brightness: 1.0, drives: true };
+    if videos.show(ui, place, &id, slot, style).is_some() {
         announce_picture(ui, ui.scope_id().with("own picture"), place, &cx.texts.t("self-view"));
     } else {
         let font = icon_font(space::XXL);
@@ -233,16 +233,16 @@ fn sound(ui: &mut Ui, cx: &mut Cx, state: &CheckState) {
         TestSound::NotHeard => {
             verdict(ui, cx, Sign::Warn, &texts.t("check-sound-not-heard"), Some(&texts.t("check-speaker-advice")));
         }
-        TestSound::Silent | TestSound::Asked => {}
+        TestSound::Silent | TestSound::Unanswered => {}
     }
-    if state.sound == TestSound::Asked {
+    if state.sound == TestSound::Unanswered {
         let ink = Palette::of(ui).text;
         note(ui, &sizes, &texts.t("check-sound-asked"), ink);
     }
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = Vec2::splat(space::XS);
         match state.sound {
-            TestSound::Asked => {
+            TestSound::Unanswered => {
                 if TextButton::new(texts.t("check-yes"), Tone::Neutral).show(ui, &sizes).clicked() {
                     ask(cx, CheckCommand::Heard(true));
                 }
@@ -335,6 +335,6 @@ fn skip_next_time(ui: &mut Ui, cx: &mut Cx) {
     }
     if switch(ui, &cx.sizes, &cx.texts.t("settings-skip-check"), cx.settings.skip_check) {
         let settings = crate::settings::Settings { skip_check: !cx.settings.skip_check, ..cx.settings.clone() };
-        cx.actions.push(Action::Change(Box::new(settings)));
+        cx.actions.push(Action::ApplySettings(Box::new(settings)));
     }
 }

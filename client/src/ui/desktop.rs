@@ -1,6 +1,6 @@
 //! Access to the desktop around the window: file dialogs, screens to share, sounds.
 //!
-//! These calls may block, so [`Errand`] runs them on threads of their own.
+//! These calls may block, so [`BackgroundTask`] runs them on threads of their own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::device::{DeviceProblem, DeviceState, Screen, ScreenOptions, ScreenSou
 use crate::sound::{self, Sound};
 
 /// Shortest time in which a person can cancel a dialog. A faster "cancelled" means that there is no dialog.
-const NOBODY_IS_SO_FAST: Duration = Duration::from_millis(400);
+const MIN_DIALOG_TIME: Duration = Duration::from_millis(400);
 /// Frame rate and size of the thumbnails in the share picker.
 const THUMBNAIL_FPS: u32 = 2;
 const THUMBNAIL_SIZE: (u32, u32) = (480, 300);
 
 /// Maximum number of windows offered: each is captured while the picker is open.
-const MOST_WINDOWS: usize = 12;
+const MAX_WINDOWS: usize = 12;
 
 /// Desktop around the window. Its methods may block, so the UI thread never calls them.
 pub trait Desktop: Send + Sync {
@@ -115,7 +115,7 @@ impl Desktop for SystemDesktop {
             Shareable::captured(ScreenSource::Monitor(screen.name.clone()), screen.name, size)
         });
         // Minimised windows have no picture.
-        let windows = list_windows().into_iter().filter(|window| !window.minimized).take(MOST_WINDOWS).map(|window| {
+        let windows = list_windows().into_iter().filter(|window| !window.minimized).take(MAX_WINDOWS).map(|window| {
             let size = (window.width, window.height);
             let source = ScreenSource::Window { id: window.id, name: window.name.clone() };
             Shareable::captured(source, window.name, size)
@@ -129,25 +129,25 @@ impl Desktop for SystemDesktop {
 }
 
 fn ask(dialog: impl FnOnce() -> Option<PathBuf>) -> Picked {
-    let asked = Instant::now();
+    let opened = Instant::now();
     match dialog() {
         Some(path) => Picked::File(path),
-        None if asked.elapsed() < NOBODY_IS_SO_FAST => Picked::Unavailable,
+        None if opened.elapsed() < MIN_DIALOG_TIME => Picked::Unavailable,
         None => Picked::Cancelled,
     }
 }
 
 /// Work on its own thread; the UI polls its result in each pass.
-pub struct Errand<T> {
+pub struct BackgroundTask<T> {
     result: Receiver<T>,
 }
 
-impl<T: Send + 'static> Errand<T> {
+impl<T: Send + 'static> BackgroundTask<T> {
     /// Starts `work` and requests a repaint when it is done.
     pub fn start(ctx: &egui::Context, work: impl FnOnce() -> T + Send + 'static) -> Self {
         let (sender, result) = channel();
         let ctx = ctx.clone();
-        let spawned = std::thread::Builder::new().name("errand".into()).spawn(move || {
+        let spawned = std::thread::Builder::new().name("background".into()).spawn(move || {
             // The screen may have been closed; then nobody receives the result.
             let _ = sender.send(work());
             ctx.request_repaint();

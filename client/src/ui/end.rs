@@ -17,7 +17,7 @@ use crate::call::{EndReason, JoinTarget};
 use crate::theme::{Palette, bold_font, regular_font, space};
 
 /// Highest rating that asks for reasons.
-const ASK_WHY_UP_TO: u32 = 3;
+const MAX_STARS_WITH_REASONS: u32 = 3;
 
 /// State of the end screen.
 pub struct EndScreen {
@@ -27,13 +27,13 @@ pub struct EndScreen {
     admission: Option<Arc<Admission>>,
     stars: u32,
     reasons: Vec<FeedbackReason>,
-    told: Option<Answer<bool>>,
+    feedback_answer: Option<Answer<bool>>,
 }
 
 impl EndScreen {
     /// Creates the screen for a call to `target`; `admission` is `None` if the call was never entered.
     pub fn new(reason: EndReason, lasted: Duration, target: JoinTarget, admission: Option<Arc<Admission>>) -> Self {
-        Self { reason, lasted, target, admission, stars: 0, reasons: Vec::new(), told: None }
+        Self { reason, lasted, target, admission, stars: 0, reasons: Vec::new(), feedback_answer: None }
     }
 
     /// Returns the admission with which the call was entered.
@@ -42,12 +42,12 @@ impl EndScreen {
     }
 
     /// Sets the pending answer of the backend to the feedback.
-    pub fn telling(&mut self, answer: Answer<bool>) {
-        self.told = Some(answer);
+    pub fn feedback_sent(&mut self, answer: Answer<bool>) {
+        self.feedback_answer = Some(answer);
     }
 
     /// Returns the label of the button that leads back; `None` where returning can't work.
-    fn way_back(&self) -> Option<&'static str> {
+    fn return_label(&self) -> Option<&'static str> {
         match self.reason {
             EndReason::HungUp | EndReason::ConnectionLost | EndReason::JoinedElsewhere => Some("end-rejoin"),
             EndReason::ServerUnreachable
@@ -124,7 +124,7 @@ impl EndScreen {
 
     fn feedback(&mut self, ui: &mut Ui, cx: &mut Cx) {
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
-        match self.told.as_ref().map(Answer::get) {
+        match self.feedback_answer.as_ref().map(Answer::get) {
             Some(None) => return remark(ui, &sizes, Icon::Info, palette.muted, &texts.t("end-telling")),
             Some(Some(true)) => return remark(ui, &sizes, Icon::CircleCheck, palette.ok, &texts.t("end-told")),
             Some(Some(false)) => {
@@ -141,7 +141,7 @@ impl EndScreen {
         if self.stars == 0 {
             return;
         }
-        if self.stars <= ASK_WHY_UP_TO {
+        if self.stars <= MAX_STARS_WITH_REASONS {
             ui.add_space(space::XS);
             note(ui, &sizes, &texts.t("end-why"), palette.muted);
             self.ask_why(ui, cx);
@@ -150,7 +150,7 @@ impl EndScreen {
         }
         ui.add_space(space::S);
         if TextButton::new(texts.t("end-tell"), Tone::Primary).show(ui, &sizes).clicked() {
-            cx.actions.push(Action::Tell(Feedback { stars: self.stars, reasons: self.reasons.clone() }));
+            cx.actions.push(Action::SendFeedback(Feedback { stars: self.stars, reasons: self.reasons.clone() }));
         }
     }
 
@@ -175,13 +175,13 @@ impl EndScreen {
         let (texts, sizes) = (cx.texts, cx.sizes);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = Vec2::splat(space::M);
-            let back = self.way_back();
+            let back = self.return_label();
             if let Some(back) = back
                 && TextButton::new(texts.t(back), self.back_tone()).show(ui, &sizes).clicked()
             {
                 cx.actions.push(Action::Join(self.target.clone()));
             }
-            let is_answering = self.stars > 0 && self.told.is_none();
+            let is_answering = self.stars > 0 && self.feedback_answer.is_none();
             let done_tone = if is_answering || back.is_some() && self.back_tone() == Tone::Primary {
                 Tone::Neutral
             } else {

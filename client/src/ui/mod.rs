@@ -11,10 +11,10 @@ pub mod end;
 pub mod joining;
 pub mod keypad;
 pub mod operator;
-pub mod pace;
 mod page;
 #[cfg(not(feature = "kiosk"))]
 pub mod recordings;
+pub mod repaint;
 pub mod server;
 #[cfg(not(feature = "kiosk"))]
 pub mod settings;
@@ -66,15 +66,15 @@ pub enum Action {
     #[cfg(not(feature = "kiosk"))]
     Recordings(Id),
     /// Switch the language.
-    Speak(Language),
+    SetLanguage(Language),
     /// Send feedback about the call to the backend.
-    Tell(Feedback),
+    SendFeedback(Feedback),
     /// Open the settings.
     Settings,
     /// Close the settings.
     CloseSettings,
     /// Apply and store these settings.
-    Change(Box<Settings>),
+    ApplySettings(Box<Settings>),
     /// Clear the list of recent consultations.
     ForgetRecent,
     /// Request of a kiosk's operator.

@@ -56,7 +56,7 @@ fn language_button(ui: &mut Ui, cx: &mut Cx, language: Language) {
     ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, code, bold_font(cx.sizes.body), ink);
     focus_ring(ui, &response, corner::CARD.into());
     if response.clicked() && !current {
-        cx.actions.push(Action::Speak(language));
+        cx.actions.push(Action::SetLanguage(language));
     }
 }
 

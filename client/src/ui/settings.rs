@@ -40,26 +40,26 @@ impl SettingsScreen {
         Self { devices }
     }
 
-    /// Draws the screen. `not_kept`: the settings can't be written to disk; `broken`: copy of a file that couldn't be
+    /// Draws the screen. `save_failed`: the settings can't be written to disk; `broken`: copy of a file that couldn't be
     /// parsed.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, in_call: bool, not_kept: bool, broken: Option<&Path>) {
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, in_call: bool, save_failed: bool, broken: Option<&Path>) {
         header(ui, cx);
         let mut settings = cx.settings.clone();
         let body = |ui: &mut Ui, cx: &mut Cx| {
             ui.heading(cx.texts.t("settings-title").as_ref());
             ui.add_space(space::XS);
-            told(ui, cx, not_kept, broken);
+            save_problems(ui, cx, save_failed, broken);
             let width = ui.available_width();
             if width < SIDE_BY_SIDE {
                 self.devices(ui, cx, &mut settings);
-                look(ui, cx, &mut settings);
+                appearance(ui, cx, &mut settings);
                 return;
             }
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = space::XL;
                 let half = (width - space::XL) / 2.0;
                 column(ui, half, |ui| self.devices(ui, cx, &mut settings));
-                column(ui, half, |ui| look(ui, cx, &mut settings));
+                column(ui, half, |ui| appearance(ui, cx, &mut settings));
             });
         };
         wide_with_footer(ui, cx, body, |ui, cx| {
@@ -74,7 +74,7 @@ impl SettingsScreen {
             cx.actions.push(Action::CloseSettings);
         }
         if settings != *cx.settings {
-            cx.actions.push(Action::Change(Box::new(settings)));
+            cx.actions.push(Action::ApplySettings(Box::new(settings)));
         }
     }
 
@@ -114,7 +114,7 @@ impl SettingsScreen {
     }
 }
 
-fn look(ui: &mut Ui, cx: &Cx, settings: &mut Settings) {
+fn appearance(ui: &mut Ui, cx: &Cx, settings: &mut Settings) {
     let (texts, sizes) = (cx.texts, cx.sizes);
     group(ui, cx, "settings-language");
     let names = Language::ALL.map(|language| language.own_name().to_owned());
@@ -156,9 +156,9 @@ fn look(ui: &mut Ui, cx: &Cx, settings: &mut Settings) {
     });
 }
 
-fn told(ui: &mut Ui, cx: &Cx, not_kept: bool, broken: Option<&Path>) {
+fn save_problems(ui: &mut Ui, cx: &Cx, save_failed: bool, broken: Option<&Path>) {
     let (texts, sizes, warning) = (cx.texts, cx.sizes, Palette::of(ui).warning);
-    if not_kept {
+    if save_failed {
         remark(ui, &sizes, Icon::TriangleAlert, warning, &texts.t("settings-not-kept"));
     }
     if let Some(file) = broken {

@@ -10,7 +10,7 @@ use autamedica_engine::TrackSource;
 use autamedica_lab::Sfu;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 
-use crate::harness::{Clinic, Person, test_devices};
+use crate::harness::{Clinic, SimulatedUser, test_devices};
 
 fn low(video_codec: VideoCodecChoice) -> CallSettings {
     CallSettings { picture: PictureQuality::Low, video_codec, ..CallSettings::default() }
@@ -26,7 +26,7 @@ fn cameras(state: &CallState) -> Option<[TrackStatistics; 2]> {
     Some([camera(true).filter(|own| !own.encoder.is_empty())?, camera(false)?])
 }
 
-fn meet(clinic: &Clinic, id: &str, e2ee: bool, settings: [CallSettings; 2]) -> [Person; 2] {
+fn start_call(clinic: &Clinic, id: &str, e2ee: bool, settings: [CallSettings; 2]) -> [SimulatedUser; 2] {
     let consultation = clinic.consultation(id, |body| body.e2ee = Some(e2ee));
     let [patient, doctor] = settings;
     [
@@ -36,7 +36,7 @@ fn meet(clinic: &Clinic, id: &str, e2ee: bool, settings: [CallSettings; 2]) -> [
 }
 
 /// Checks that pictures flow both ways in the codecs (sent, received) that the doctor's statistics show.
-fn assert_codecs([patient, doctor]: &[Person; 2], sent: (&str, &str), received: &str) {
+fn assert_codecs([patient, doctor]: &[SimulatedUser; 2], sent: (&str, &str), received: &str) {
     patient.wait("the doctor's picture", |state| state.participants.first()?.camera.as_ref()?.newest());
     doctor.wait("the patient's picture", |state| state.participants.first()?.camera.as_ref()?.newest());
     let [own, theirs] = doctor.wait("both cameras' statistics", cameras);
@@ -53,7 +53,7 @@ fn an_sfu_that_allows_one_codec_gets_it_encrypted_or_not() {
         for e2ee in [true, false] {
             // Each setting requests a codec that the SFU forbids.
             let settings = [low(VideoCodecChoice::Vp8), low(VideoCodecChoice::Auto)];
-            let both = meet(&clinic, &format!("only-{mime}-{e2ee}"), e2ee, settings);
+            let both = start_call(&clinic, &format!("only-{mime}-{e2ee}"), e2ee, settings);
             assert_codecs(&both, (codec, encoder), codec);
         }
     }
@@ -63,7 +63,7 @@ fn an_sfu_that_allows_one_codec_gets_it_encrypted_or_not() {
 fn the_camera_is_sent_in_h264_unless_it_is_set_otherwise() {
     let clinic = Clinic::open();
     let settings = [low(VideoCodecChoice::Vp8), low(VideoCodecChoice::Auto)];
-    let both = meet(&clinic, "codecs", true, settings);
+    let both = start_call(&clinic, "codecs", true, settings);
     assert_codecs(&both, ("H264", "OpenH264"), "VP8");
 }
 
@@ -71,14 +71,14 @@ fn the_camera_is_sent_in_h264_unless_it_is_set_otherwise() {
 fn layers_are_sent_from_when_a_third_person_receives() {
     let sfu = Sfu::start().unwrap();
     let clinic = Clinic::open_beside(&sfu);
-    let [_patient, doctor] = clinic.meet("three", false);
+    let [_patient, doctor] = clinic.start_call("three", false);
     let width = || {
         let state = doctor.state();
         Some(state.participants.iter().find(|other| other.identity == "patient-1")?.camera.as_ref()?.newest()?.width())
     };
     let show = |width: u32, height: u32| {
         let tile = Tile { identity: "patient-1".into(), screen: false, width, height };
-        doctor.ask(CallCommand::Show(vec![tile]));
+        doctor.send(CallCommand::Show(vec![tile]));
     };
     show(200, 112);
     doctor.wait_for("the one size that a call of two has", |_| width() == Some(1280));
@@ -87,7 +87,7 @@ fn layers_are_sent_from_when_a_third_person_receives() {
     let token = AccessToken::with_api_key(Sfu::API_KEY, Sfu::API_SECRET).with_identity("third").with_grants(grants);
     let target = JoinTarget::Room { url: sfu.url(), token: Secret::new(token.to_jwt().unwrap()), role: Role::Patient };
     let devices = DeviceChoices { camera: DeviceChoice::None, microphone: DeviceChoice::None, ..test_devices() };
-    let _third = Person::enter(clinic.url.clone(), target, devices, CallSettings::default());
+    let _third = SimulatedUser::enter(clinic.url.clone(), target, devices, CallSettings::default());
     doctor.wait_for("a small picture for a small tile", |_| width().is_some_and(|width| width <= 320));
     show(1280, 720);
     doctor.wait_for("the full picture again", |_| width() == Some(1280));
@@ -96,13 +96,13 @@ fn layers_are_sent_from_when_a_third_person_receives() {
 #[test]
 fn settings_take_effect_in_the_running_call() {
     let clinic = Clinic::open();
-    let [patient, doctor] = clinic.meet("settings", true);
+    let [patient, doctor] = clinic.start_call("settings", true);
     let height = |state: &CallState| Some(state.participants.first()?.camera.as_ref()?.newest()?.height());
     doctor.wait("the standard picture", |state| height(state).filter(|height| *height == 720));
     let changed = CallSettings { echo_cancellation: false, picture: PictureQuality::Low, ..CallSettings::default() };
-    patient.ask(CallCommand::UseSettings(changed));
+    patient.send(CallCommand::UseSettings(changed));
     doctor.wait("the smaller picture", |state| height(state).filter(|height| *height == 360));
     doctor.wait_for_other("sound and picture", |other| other.camera.is_some() && !other.microphone_muted);
-    patient.ask(CallCommand::UseSettings(CallSettings::default()));
+    patient.send(CallCommand::UseSettings(CallSettings::default()));
     doctor.wait("the standard picture again", |state| height(state).filter(|height| *height == 720));
 }

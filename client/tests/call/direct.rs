@@ -3,10 +3,10 @@
 use autamedica_api::Transport;
 use autamedica_client::call::{CallCommand, CallPhase, CallState, EndReason};
 
-use crate::harness::{Clinic, Person};
+use crate::harness::{Clinic, SimulatedUser};
 
 /// Waits until somebody sees a new picture of the other.
-fn wait_for_picture(person: &Person) {
+fn wait_for_picture(person: &SimulatedUser) {
     let count = |state: &CallState| Some(state.participants.first()?.camera.as_ref()?.count());
     let before = count(&person.state());
     person.wait("a new picture", |state| count(state).filter(|now| *now > 0 && Some(*now) != before));
@@ -31,13 +31,13 @@ fn two_apps_call_each_other_without_an_sfu() {
         clinic.kill_sfu();
         [&patient, &doctor].into_iter().for_each(wait_for_picture);
 
-        doctor.ask(CallCommand::SendChat("500 mg".into()));
-        assert_eq!(patient.wait_for_line("500 mg").from, "doctor-1");
-        patient.ask(CallCommand::MuteMicrophone(true));
+        doctor.send(CallCommand::SendChat("500 mg".into()));
+        assert_eq!(patient.wait_for_message("500 mg").from, "doctor-1");
+        patient.send(CallCommand::MuteMicrophone(true));
         doctor.wait_for_other("the muted patient", |other| other.microphone_muted);
 
         // The patient leaves and returns; the doctor stays.
-        patient.ask(CallCommand::HangUp);
+        patient.send(CallCommand::HangUp);
         patient.wait_for("the patient's end", |state| {
             matches!(state.phase, CallPhase::Ended { reason: EndReason::HungUp, .. })
         });
@@ -54,7 +54,7 @@ fn a_direct_call_moves_over_to_the_sfu() {
     let consultation = clinic.consultation("direct-moved", |body| body.transport = Some(Transport::P2p));
     let [patient, doctor] = [clinic.enter(&consultation.patient_link), clinic.enter(&consultation.doctor_link)];
     [&patient, &doctor].into_iter().for_each(wait_for_picture);
-    doctor.ask(CallCommand::MoveToSfu);
+    doctor.send(CallCommand::MoveToSfu);
     for person in [&patient, &doctor] {
         person.wait_for("the SFU", |state| !state.direct && state.phase == CallPhase::InCall);
         wait_for_picture(person);
@@ -73,8 +73,8 @@ fn a_call_goes_on_without_the_backend() {
     for _ in 0..50 {
         both.iter().for_each(wait_for_picture);
     }
-    both[0].ask(CallCommand::SendChat("still here".into()));
-    both[1].wait_for_line("still here");
+    both[0].send(CallCommand::SendChat("still here".into()));
+    both[1].wait_for_message("still here");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn the_doctor_ends_a_direct_call_for_both() {
     [&patient, &doctor].into_iter().for_each(wait_for_picture);
     let details: serde_json::Value = clinic.get("/api/consultations/direct-end");
     assert_eq!((&details["state"], &details["transport"]), (&"live".into(), &"p2p".into()));
-    doctor.ask(CallCommand::EndForAll);
+    doctor.send(CallCommand::EndForAll);
     for person in [&patient, &doctor] {
         person
             .wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::RoomClosed, .. }));

@@ -13,12 +13,12 @@ use autamedica_client::check::{self, CheckOptions, NetworkProblem, NetworkState}
 use autamedica_lab::{HANG_GUARD, Sfu, free_port, wait_until};
 use url::Url;
 
-use crate::door::Door;
-use crate::harness::{Clinic, Person, runtime, test_devices};
+use crate::harness::{Clinic, SimulatedUser, runtime, test_devices};
+use crate::sfu_proxy::SfuProxy;
 
-fn enter(clinic: &Clinic, id: &str, role: Role) -> Person {
+fn enter(clinic: &Clinic, id: &str, role: Role) -> SimulatedUser {
     let target = JoinTarget::Consultation { id: Id::new(id).unwrap(), role };
-    Person::enter(clinic.url.clone(), target, test_devices(), CallSettings::default())
+    SimulatedUser::enter(clinic.url.clone(), target, test_devices(), CallSettings::default())
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn a_consultation_made_by_others_is_entered_in_its_own_peoples_places() {
 #[test]
 fn a_consultation_that_nobody_made_is_made() {
     let clinic = Clinic::open();
-    let people = [Role::Patient, Role::Doctor].map(|role| (role, enter(&clinic, "ours", role)));
-    for (role, person) in &people {
+    let participants = [Role::Patient, Role::Doctor].map(|role| (role, enter(&clinic, "ours", role)));
+    for (role, person) in &participants {
         person.wait_for_phase(&CallPhase::InCall);
         assert_eq!(person.state().identity, format!("{role}-ours"));
     }
@@ -67,9 +67,9 @@ fn a_join_that_panics_ends_the_call_in_words() {
         settings: CallSettings::default(),
         measurements: None,
         role: Role::Doctor,
-        say: None,
+        initial_message: None,
     };
-    let person = Person { call: call::start(runtime().handle(), options, Arc::new(|| {})) };
+    let person = SimulatedUser { call: call::start(runtime().handle(), options, Arc::new(|| {})) };
     person.wait_for_phase(&CallPhase::Ended { reason: EndReason::JoinFailed, lasted: Duration::ZERO });
 }
 
@@ -96,20 +96,20 @@ fn ended(reason: EndReason) -> CallPhase {
 #[test]
 fn an_sfu_that_isnt_ready_is_tried_until_it_is_and_the_person_is_told() {
     let sfu = Sfu::start().unwrap();
-    let door = Door::before(Url::parse(&sfu.url()).unwrap().port().unwrap());
-    let clinic = Clinic::open_beside_url(&format!("ws://127.0.0.1:{}", door.port));
+    let proxy = SfuProxy::before(Url::parse(&sfu.url()).unwrap().port().unwrap());
+    let clinic = Clinic::open_beside_url(&format!("ws://127.0.0.1:{}", proxy.port));
     let consultation = clinic.consultation("not-ready", |_| {});
-    door.shut(true);
+    proxy.set_down(true);
     let patient = clinic.enter(&consultation.patient_link);
-    patient.wait_for("that it is tried again", |state| state.joining_again_since.is_some());
-    let before = door.refused();
+    patient.wait_for("that it is tried again", |state| state.first_join_failure.is_some());
+    let before = proxy.refused();
     patient.wait_for("more attempts", |state| {
         assert_eq!(state.phase, CallPhase::Joining);
-        door.refused() > before
+        proxy.refused() > before
     });
-    door.shut(false);
+    proxy.set_down(false);
     patient.wait_for_phase(&CallPhase::InCall);
-    assert_eq!(patient.state().joining_again_since, None);
+    assert_eq!(patient.state().first_join_failure, None);
 }
 
 /// Unknown digits must never create a room.
@@ -132,9 +132,9 @@ fn eight_digits_that_no_clinic_knows_open_no_room() {
             settings: CallSettings::default(),
             measurements: None,
             role: Role::Patient,
-            say: None,
+            initial_message: None,
         };
-        Person { call: call::start(runtime().handle(), options, Arc::new(|| {})) }
+        SimulatedUser { call: call::start(runtime().handle(), options, Arc::new(|| {})) }
     };
     let _guard = runtime().enter();
     let nobody = format!("http://127.0.0.1:{}", free_port().unwrap()).parse().unwrap();
@@ -143,7 +143,7 @@ fn eight_digits_that_no_clinic_knows_open_no_room() {
     typed(clinic.url.clone(), None).wait_for_phase(&ended(EndReason::NoAppointment));
     let consultation = clinic.consultation("typed", |_| {});
     let known = JoinTarget::Digits(Secret::new(&consultation.kiosk_code));
-    let patient = Person::enter(clinic.url.clone(), known, test_devices(), CallSettings::default());
+    let patient = SimulatedUser::enter(clinic.url.clone(), known, test_devices(), CallSettings::default());
     patient.wait_for_phase(&CallPhase::InCall);
     // A backend that requires an API key, which this app lacks.
     clinic.desk_key();

@@ -140,16 +140,16 @@ impl Clinic {
     }
 
     /// Joins by a link with test devices.
-    pub fn enter(&self, link: &str) -> Person {
+    pub fn enter(&self, link: &str) -> SimulatedUser {
         self.enter_with(link, test_devices(), CallSettings::default())
     }
 
-    pub fn enter_with(&self, link: &str, devices: DeviceChoices, settings: CallSettings) -> Person {
-        Person::enter(self.url.clone(), JoinTarget::Link(JoinLink::parse(link).unwrap()), devices, settings)
+    pub fn enter_with(&self, link: &str, devices: DeviceChoices, settings: CallSettings) -> SimulatedUser {
+        SimulatedUser::enter(self.url.clone(), JoinTarget::Link(JoinLink::parse(link).unwrap()), devices, settings)
     }
 
     /// Joins both sides of a consultation and waits until they hear and see each other.
-    pub fn meet(&self, id: &str, e2ee: bool) -> [Person; 2] {
+    pub fn start_call(&self, id: &str, e2ee: bool) -> [SimulatedUser; 2] {
         let consultation = self.consultation(id, |body| body.e2ee = Some(e2ee));
         let both = [self.enter(&consultation.patient_link), self.enter(&consultation.doctor_link)];
         for person in &both {
@@ -165,11 +165,11 @@ pub fn test_devices() -> DeviceChoices {
     DeviceChoices { camera: DeviceChoice::Test, microphone: DeviceChoice::Test, speaker: DeviceChoice::None }
 }
 
-pub struct Person {
+pub struct SimulatedUser {
     pub call: CallHandle,
 }
 
-impl Person {
+impl SimulatedUser {
     pub fn enter(server: Url, target: JoinTarget, devices: DeviceChoices, settings: CallSettings) -> Self {
         let _guard = runtime().enter();
         let role = target.role().unwrap_or(Role::Patient);
@@ -186,7 +186,7 @@ impl Person {
             settings,
             role,
             measurements: None,
-            say: None,
+            initial_message: None,
         };
         Self { call: call::start(runtime().handle(), options, Arc::new(|| {})) }
     }
@@ -195,16 +195,16 @@ impl Person {
         self.call.state()
     }
 
-    pub fn ask(&self, command: CallCommand) {
+    pub fn send(&self, command: CallCommand) {
         self.call.send(command);
     }
 
-    /// Polls the state until `look` returns a value: pictures change without a new state.
-    pub fn wait<T>(&self, what: &str, mut look: impl FnMut(&CallState) -> Option<T>) -> T {
+    /// Polls the state until `find` returns a value: pictures change without a new state.
+    pub fn wait<T>(&self, what: &str, mut find: impl FnMut(&CallState) -> Option<T>) -> T {
         let started = Instant::now();
         loop {
             let state = self.call.state();
-            if let Some(found) = look(&state) {
+            if let Some(found) = find(&state) {
                 return found;
             }
             assert!(started.elapsed() < HANG_GUARD, "{what}: not within {HANG_GUARD:?}: {}", in_short(&state));
@@ -225,7 +225,7 @@ impl Person {
         self.wait(what, |state| state.participants.iter().find(|other| is(other)).cloned())
     }
 
-    pub fn wait_for_line(&self, text: &str) -> ChatMessage {
+    pub fn wait_for_message(&self, text: &str) -> ChatMessage {
         self.wait(text, |state| state.chat.iter().find(|line| line.text == text).map(|line| ChatMessage::clone(line)))
     }
 }

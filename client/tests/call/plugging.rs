@@ -8,7 +8,7 @@ use autamedica_engine::TrackSource;
 use autamedica_lab::{CameraMode, SoundCard, VirtualCamera, set_camera_mode};
 
 use crate::child::{Child, is_child};
-use crate::harness::{Clinic, Person, is_on, test_devices};
+use crate::harness::{Clinic, SimulatedUser, is_on, test_devices};
 
 const CAMERA: &str = "Lab Camera";
 
@@ -31,7 +31,7 @@ fn name(state: &DeviceState) -> Option<String> {
 }
 
 /// Returns the sids of a participant's publications, as the other side sees them.
-fn sids(seen_by: &Person, of: &str) -> Vec<String> {
+fn sids(seen_by: &SimulatedUser, of: &str) -> Vec<String> {
     seen_by.wait("their tracks", |state| {
         let tracks = &state.statistics.samples.back()?.tracks;
         let theirs = tracks.iter().filter(|track| track.identity.as_deref() == Some(of));
@@ -78,11 +78,11 @@ fn a_headset_is_offered_used_and_given_up_when_it_is_pulled_out() {
         let choice = DeviceChoice::Named(offer.name.clone());
         match offer.kind {
             DeviceKind::Speaker => {
-                patient.ask(CallCommand::UseSpeaker(choice));
+                patient.send(CallCommand::UseSpeaker(choice));
                 patient.wait_for("the headset's ears", |state| name(&state.speaker).as_ref() == Some(&offer.name));
             }
             DeviceKind::Microphone => {
-                patient.ask(CallCommand::UseMicrophone(choice));
+                patient.send(CallCommand::UseMicrophone(choice));
                 patient.wait_for("its mouth", |state| name(&state.microphone.device).as_ref() == Some(&offer.name));
             }
             DeviceKind::Camera => panic!("{offer:?}"),
@@ -106,7 +106,7 @@ fn a_headset_is_offered_used_and_given_up_when_it_is_pulled_out() {
     // A declined device isn't offered again.
     let sink = plug(&["module-null-sink", "sink_name=other", "sink_properties=device.description=Other"]);
     patient.wait_for("an offer", |state| state.offer.is_some());
-    patient.ask(CallCommand::DismissOffer);
+    patient.send(CallCommand::DismissOffer);
     patient.wait_for("no offer", |state| state.offer.is_none());
     unplug(&sink);
 }
@@ -127,7 +127,7 @@ fn another_camera_takes_over_without_a_new_publication() {
     doctor.wait_for("the small test card", |_| slot.newest().is_some_and(|frame| frame.height() == 360));
     let before = sids(&doctor, "patient-1");
 
-    patient.ask(CallCommand::UseCamera(DeviceChoice::Named(CAMERA.into())));
+    patient.send(CallCommand::UseCamera(DeviceChoice::Named(CAMERA.into())));
     patient.wait_for("the camera", |state| name(&state.camera.device).as_deref() == Some(CAMERA));
     // This camera has another aspect ratio: 4:3.
     let is_camera = |slot: &autamedica_engine::LatestFrame| {
@@ -145,7 +145,7 @@ fn another_camera_takes_over_without_a_new_publication() {
     patient.wait_for("the camera again", |state| is_on(&state.camera.device));
     doctor.wait_for_other("the picture again", |other| other.camera.is_some());
 
-    patient.ask(CallCommand::UseCamera(DeviceChoice::Test));
+    patient.send(CallCommand::UseCamera(DeviceChoice::Test));
     doctor.wait_for("the test card again", |_| {
         slot.newest().is_some_and(|frame| frame.width() * 9 == frame.height() * 16)
     });

@@ -7,19 +7,19 @@ use autamedica_client::call::{CallCommand, CallPhase, Tile};
 use autamedica_engine::{LatestFrame, TrackSource};
 use autamedica_lab::{HANG_GUARD, wait_until};
 
-use crate::harness::{Clinic, Person};
+use crate::harness::{Clinic, SimulatedUser};
 
-fn show(person: &Person, tiles: &[(u32, u32)]) {
+fn show(person: &SimulatedUser, tiles: &[(u32, u32)]) {
     let tile = |(width, height): &(u32, u32)| Tile {
         identity: "patient-1".into(),
         screen: false,
         width: *width,
         height: *height,
     };
-    person.ask(CallCommand::Show(tiles.iter().map(tile).collect()));
+    person.send(CallCommand::Show(tiles.iter().map(tile).collect()));
 }
 
-fn picture(person: &Person) -> LatestFrame {
+fn picture(person: &SimulatedUser) -> LatestFrame {
     person.wait("the patient's picture", |state| state.participants.first()?.camera.clone())
 }
 
@@ -49,7 +49,7 @@ fn wait_for_rest(slot: &LatestFrame) {
 #[test]
 fn hidden_pictures_are_paused() {
     let mut clinic = Clinic::open();
-    let [patient, doctor] = clinic.meet("tiles", true);
+    let [patient, doctor] = clinic.start_call("tiles", true);
     let slot = picture(&doctor);
     show(&doctor, &[(1280, 720)]);
     wait_for_width(&slot, "the full picture", |width| width == 1280);
@@ -79,7 +79,7 @@ fn hidden_pictures_are_paused() {
 #[test]
 fn a_call_is_measured_each_second_and_the_backend_is_told() {
     let clinic = Clinic::open();
-    let [_patient, doctor] = clinic.meet("measured", false);
+    let [_patient, doctor] = clinic.start_call("measured", false);
     let sample = doctor.wait("a sample with everything", |state| {
         let last = state.statistics.samples.back()?;
         let whole = |own: bool, source: TrackSource| {

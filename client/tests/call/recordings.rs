@@ -85,8 +85,8 @@ impl Desk {
         Self { handle: recordings::follow(runtime().handle(), options, Arc::new(|| {})) }
     }
 
-    fn wait<T>(&self, what: &str, mut look: impl FnMut(&RecordingsState) -> Option<T>) -> T {
-        let found = wait_until(what, HANG_GUARD, || look(&self.handle.now()));
+    fn wait<T>(&self, what: &str, mut find: impl FnMut(&RecordingsState) -> Option<T>) -> T {
+        let found = wait_until(what, HANG_GUARD, || find(&self.handle.now()));
         found.unwrap_or_else(|error| panic!("{error}: {:?}", self.handle.now()))
     }
 
@@ -101,7 +101,7 @@ impl Desk {
     fn does(&self, part: &PartId, command: RecordingsCommand) -> Transfer {
         self.handle.send(command);
         self.wait("the outcome", |state| match state.transfers.get(part) {
-            Some(Transfer::Moving { .. }) | None => None,
+            Some(Transfer::InProgress { .. }) | None => None,
             Some(came) => Some(came.clone()),
         })
     }
@@ -146,18 +146,18 @@ fn player(folder: &Path) -> (Player, PathBuf) {
 
 /// Records a short call of both sides with the patient's consent.
 fn film(clinic: &Clinic, desk: impl FnOnce() -> Desk) -> (Desk, Recording) {
-    let [patient, doctor] = clinic.meet("filmed", true);
+    let [patient, doctor] = clinic.start_call("filmed", true);
     let desk = desk();
-    doctor.ask(CallCommand::Record(true));
+    doctor.send(CallCommand::Record(true));
     desk.wait_for_recording("the question", |it| it.state == RecordingState::Asking);
     patient.wait_for("the question", |state| state.recording_question);
-    patient.ask(CallCommand::AnswerRecording { accept: true, language: "es" });
+    patient.send(CallCommand::AnswerRecording { accept: true, language: "es" });
     doctor.wait_for("the recording", |state| matches!(state.recording, Shown::On(_)));
     desk.wait_for_recording("a second of it", |it| it.duration_seconds >= 1.0);
-    doctor.ask(CallCommand::Record(false));
+    doctor.send(CallCommand::Record(false));
     let ready = desk.wait_for_recording("the file", |it| it.state == RecordingState::Ready);
     for person in [&doctor, &patient] {
-        person.ask(CallCommand::HangUp);
+        person.send(CallCommand::HangUp);
     }
     (desk, ready)
 }
@@ -204,7 +204,7 @@ fn a_recording_is_played_saved_checked_cancelled_and_deleted() {
     network.allow(16 * 1024);
     desk.handle.send(RecordingsCommand::Save { part: part.clone(), to: saved.join("second.mp4") });
     desk.wait("some of it", |state| match state.transfers.get(&part) {
-        Some(Transfer::Moving { of, .. }) => (*of == ready.size_bytes && names(&saved).len() == 2).then_some(()),
+        Some(Transfer::InProgress { of, .. }) => (*of == ready.size_bytes && names(&saved).len() == 2).then_some(()),
         _ => None,
     });
     let half = names(&saved).into_iter().find(|name| name != "first.mp4").unwrap();

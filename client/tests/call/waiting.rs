@@ -8,7 +8,7 @@ use autamedica_client::call::{
 };
 use autamedica_engine::{Room, RoomEvent, RoomOptions};
 
-use crate::harness::{Clinic, Person, is_on, runtime};
+use crate::harness::{Clinic, SimulatedUser, is_on, runtime};
 
 fn is_waiting(phase: &CallPhase) -> bool {
     matches!(phase, CallPhase::Waiting { .. })
@@ -45,7 +45,7 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
     }
 
     // Both are connected and the doctor sends: nothing reaches the patient, and nothing of theirs the room.
-    doctor.ask(CallCommand::SendChat("for later".into()));
+    doctor.send(CallCommand::SendChat("for later".into()));
     doctor.wait_for("the doctor's call", |state| state.phase == CallPhase::InCall && state.joined_at.is_some());
     let stats: RoomStats = clinic.get("/api/rooms/consultation-waiting/stats");
     let tracks = |identity: &str| {
@@ -60,7 +60,7 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
     assert!(admission.e2ee && admission.e2ee_key.is_none(), "{admission:?}");
     assert_eq!(state.comparison_code, None);
 
-    doctor.ask(CallCommand::Admit("patient-1".into()));
+    doctor.send(CallCommand::Admit("patient-1".into()));
     patient.wait_for("the call", |state| state.phase == CallPhase::InCall && state.joined_at.is_some());
     for (person, other) in [(&doctor, "patient-1"), (&patient, "doctor-1")] {
         let seen = person.wait_for_other("the other's picture and sound", |one| {
@@ -71,9 +71,9 @@ fn a_patient_waits_seen_by_nobody_until_the_doctor_admits_them() {
         assert_eq!(person.state().comparison_code, doctor.state().comparison_code);
     }
     // The patient gets the earlier messages on admission.
-    patient.wait_for_line("for later");
-    patient.ask(CallCommand::SendChat("here".into()));
-    doctor.wait_for_line("here");
+    patient.wait_for_message("for later");
+    patient.send(CallCommand::SendChat("here".into()));
+    doctor.wait_for_message("here");
     assert_eq!(doctor.state().control_failure, None);
 }
 
@@ -84,7 +84,7 @@ fn a_refused_patient_is_told_so() {
     let patient = clinic.enter(&consultation.patient_link);
     let doctor = clinic.enter(&consultation.doctor_link);
     doctor.wait_for_other("who waits", |other| other.waiting_since.is_some());
-    doctor.ask(CallCommand::Refuse("patient-1".into()));
+    doctor.send(CallCommand::Refuse("patient-1".into()));
     let end = CallPhase::Ended { reason: EndReason::Refused, lasted: Duration::ZERO };
     patient.wait_for_phase(&end);
     doctor.wait_for("nobody", |state| state.participants.is_empty());
@@ -93,49 +93,49 @@ fn a_refused_patient_is_told_so() {
 #[test]
 fn a_doctor_mutes_removes_and_ends_and_hears_what_did_not_work() {
     let clinic = Clinic::open();
-    let [patient, doctor] = clinic.meet("controls", true);
+    let [patient, doctor] = clinic.start_call("controls", true);
 
-    doctor.ask(CallCommand::MuteOther("patient-1".into()));
+    doctor.send(CallCommand::MuteOther("patient-1".into()));
     patient.wait_for("being muted", |state| state.microphone.muted);
     doctor.wait_for_other("the mark", |other| other.microphone_muted);
     // The patient can unmute repeatedly, which doesn't count as being muted by somebody else.
     for _ in 0..3 {
-        patient.ask(CallCommand::MuteMicrophone(false));
+        patient.send(CallCommand::MuteMicrophone(false));
         doctor.wait_for_other("sound again", |other| !other.microphone_muted);
-        patient.ask(CallCommand::MuteMicrophone(true));
+        patient.send(CallCommand::MuteMicrophone(true));
         doctor.wait_for_other("the mark", |other| other.microphone_muted);
     }
-    patient.ask(CallCommand::MuteMicrophone(false));
+    patient.send(CallCommand::MuteMicrophone(false));
     doctor.wait_for_other("sound again", |other| !other.microphone_muted);
     assert!(!patient.state().microphone.muted);
 
     // A patient may request none of this, and the doctor nothing about absent participants: each failure is reported.
-    patient.ask(CallCommand::EndForAll);
-    let failure = |asked, number| Some(ControlFailure { asked, number });
+    patient.send(CallCommand::EndForAll);
+    let failure = |request, number| Some(ControlFailure { request, number });
     patient.wait_for("the refusal", |state| state.control_failure == failure(ControlRequest::End, 1));
-    patient.ask(CallCommand::Remove("doctor-1".into()));
+    patient.send(CallCommand::Remove("doctor-1".into()));
     patient.wait_for("the refusal", |state| state.control_failure == failure(ControlRequest::Remove, 2));
-    doctor.ask(CallCommand::MuteOther("nobody".into()));
+    doctor.send(CallCommand::MuteOther("nobody".into()));
     doctor.wait_for("the refusal", |state| state.control_failure == failure(ControlRequest::Mute, 1));
 
-    doctor.ask(CallCommand::Remove("patient-1".into()));
+    doctor.send(CallCommand::Remove("patient-1".into()));
     patient.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::Removed, .. }));
-    doctor.ask(CallCommand::EndForAll);
+    doctor.send(CallCommand::EndForAll);
     doctor.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::RoomClosed, .. }));
     let details: ConsultationDetails = clinic.get("/api/consultations/controls");
     assert_eq!(details.state, ConsultationState::Ended);
 }
 
-fn pictures(person: &Person) -> u64 {
+fn pictures(person: &SimulatedUser) -> u64 {
     person.state().participants.iter().find_map(|other| Some(other.camera.as_ref()?.count())).unwrap_or_default()
 }
 
 #[test]
 fn renewed_links_change_the_key_and_the_call_goes_on() {
     let clinic = Clinic::open();
-    let [patient, doctor] = clinic.meet("renewed", true);
+    let [patient, doctor] = clinic.start_call("renewed", true);
     let both = [&patient, &doctor];
-    let code = |person: &Person| person.state().comparison_code.clone().unwrap();
+    let code = |person: &SimulatedUser| person.state().comparison_code.clone().unwrap();
     let before = code(&patient);
     let asked = clinic.post("/api/consultations/renewed/links");
     assert!(asked.get("patientLink").is_some(), "{asked}");
@@ -152,8 +152,8 @@ fn renewed_links_change_the_key_and_the_call_goes_on() {
         });
     }
     for (person, other, text) in [(&patient, &doctor, "one"), (&doctor, &patient, "two")] {
-        person.ask(CallCommand::SendChat(text.into()));
-        other.wait_for_line(text);
+        person.send(CallCommand::SendChat(text.into()));
+        other.wait_for_message(text);
     }
 }
 
@@ -164,9 +164,9 @@ fn a_stranger_with_a_dead_token_puts_nobody_out_for_long() {
     let stranger = clinic.enter(&consultation.patient_link);
     let doctor = clinic.enter(&consultation.doctor_link);
     doctor.wait_for_other("the stranger", |other| other.identity == "patient-1");
-    doctor.ask(CallCommand::Remove("patient-1".into()));
+    doctor.send(CallCommand::Remove("patient-1".into()));
     stranger.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::Removed, .. }));
-    doctor.ask(CallCommand::Admit("patient-1".into()));
+    doctor.send(CallCommand::Admit("patient-1".into()));
     // The backend may not know yet.
     let patient = loop {
         let patient = clinic.enter(&consultation.patient_link);

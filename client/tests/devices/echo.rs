@@ -23,7 +23,7 @@ const FAR: &str = "Buenos días, doctora. Desde el lunes tengo un dolor fuerte e
 const NEAR: &str = "Muéstreme por favor dónde le duele exactamente. Respire hondo, levante el brazo derecho y dígame si \
     el dolor aumenta. Vamos a pedir un análisis de sangre y una radiografía de la columna.";
 /// Minimum attenuation of the echo in decibels.
-const LEAST_DECIBELS: f64 = 30.0;
+const MIN_DECIBELS: f64 = 30.0;
 /// Minimum intelligibility of the near voice beside the far one; 1 is that of the near voice alone.
 const UNDERSTOOD: f64 = 0.6;
 /// Minimum intelligibility of the near voice with a quieter echo, before the canceller: a lower one means that the
@@ -163,7 +163,7 @@ fn a_far_voice_does_not_come_back_and_a_near_one_is_understood_beside_it() {
             "{echo_ms} ms: the echo comes back {decibels:.1} dB lower; the near voice is understood {without:.2} of 1, \
              {with_echo:.2} with the echo"
         );
-        assert!(decibels >= LEAST_DECIBELS, "{echo_ms} ms: the echo comes back only {decibels:.1} dB lower");
+        assert!(decibels >= MIN_DECIBELS, "{echo_ms} ms: the echo comes back only {decibels:.1} dB lower");
         assert!(with_echo > WHOLE, "{echo_ms} ms: with the echo it is understood {with_echo:.2} of 1 only");
         assert!(without > UNDERSTOOD, "{echo_ms} ms: the near voice is understood {without:.2} of 1 only");
     }
@@ -208,7 +208,7 @@ fn an_echo_in_a_room_does_not_come_back() {
             lower_by(&raw.part(from[0], from[0] + MEASURE * second), &clean.part(from[1], from[1] + MEASURE * second));
         eprintln!("the echo comes back {measured:.1} dB lower, at a delay of {} ms", processing.delay_ms());
         decibels = decibels.max(measured);
-        if decibels >= LEAST_DECIBELS {
+        if decibels >= MIN_DECIBELS {
             return;
         }
     }

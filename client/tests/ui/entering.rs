@@ -10,14 +10,14 @@ use autamedica_client::i18n::Language;
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use super::harness::Stand;
+use super::harness::TestApp;
 
 const LINK: &str = "https://clinic.example/join#abcdefghijklmnopqrstuvwxyzABCDEFGHIJ-_01234";
 
-fn at_home(language: Language) -> Stand {
+fn at_home(language: Language) -> TestApp {
     let own_servers = vec!["https://clinic.example/".parse().unwrap()];
     let options = AppOptions { language, own_servers, ..AppOptions::default() };
-    Stand::with(options, CallState::joining(Role::Patient))
+    TestApp::with(options, CallState::joining(Role::Patient))
 }
 
 fn enter() -> Event {
@@ -36,21 +36,21 @@ fn a_whole_invitation_may_be_pasted() {
         // A single-line field replaces line ends by spaces.
         format!("{first}\n{second}"),
     ] {
-        let mut stand = at_home(Language::Spanish);
-        stand.harness.input_mut().events.extend([Event::Paste(text.clone()), enter()]);
-        stand.settle();
-        assert_eq!(stand.checked(), std::slice::from_ref(&link), "{text}");
+        let mut app = at_home(Language::Spanish);
+        app.harness.input_mut().events.extend([Event::Paste(text.clone()), enter()]);
+        app.settle();
+        assert_eq!(app.checked(), std::slice::from_ref(&link), "{text}");
     }
 }
 
 #[test]
 fn a_scanner_types_a_code_into_the_field_at_once() {
-    let mut stand = at_home(Language::English);
+    let mut app = at_home(Language::English);
     let digits = "31836728".chars().map(|digit| Event::Text(digit.to_string()));
     // All events arrive in one pass, faster than a screen is drawn.
-    stand.harness.input_mut().events.extend(digits.chain([enter()]));
-    stand.settle();
-    assert_eq!(stand.checked(), [JoinTarget::Digits(Secret::new("31836728"))]);
+    app.harness.input_mut().events.extend(digits.chain([enter()]));
+    app.settle();
+    assert_eq!(app.checked(), [JoinTarget::Digits(Secret::new("31836728"))]);
 }
 
 #[test]
@@ -59,14 +59,14 @@ fn a_link_that_cannot_be_used_opens_the_window_and_says_why() {
         for (text, key) in [("https://elsewhere.example/", "start-link-wrong"), ("hola", "start-code-wrong")] {
             let start = Start::Unusable(text.to_owned());
             let options = AppOptions { language, start, ..AppOptions::default() };
-            let mut stand = Stand::with(options, CallState::joining(Role::Patient));
-            stand.assert_shows("start-title-patient");
-            stand.assert_shows(key);
+            let mut app = TestApp::with(options, CallState::joining(Role::Patient));
+            app.assert_shows("start-title-patient");
+            app.assert_shows(key);
             // The field keeps the text for correction.
-            assert!(stand.harness.query_all_by_value(text).next().is_some(), "{text}");
-            assert_eq!(stand.checked(), []);
-            stand.click("start-enter");
-            stand.assert_shows(key);
+            assert!(app.harness.query_all_by_value(text).next().is_some(), "{text}");
+            assert_eq!(app.checked(), []);
+            app.click("start-enter");
+            app.assert_shows(key);
         }
     }
 }
@@ -83,15 +83,15 @@ fn a_dead_link_is_told_before_anybody_adjusts_a_camera() {
         ] {
             let start = Start::Check(JoinTarget::Digits(Secret::new("31836728")));
             let options = AppOptions { language, start, ..AppOptions::default() };
-            let mut stand = Stand::with(options, CallState::joining(Role::Patient));
-            stand.assert_shows("check-title");
-            stand.change_check(|check| check.network = NetworkState::Failed(NetworkProblem::DeadEnd(reason)));
-            stand.assert_shows(key);
-            stand.assert_shows(&format!("{key}-next"));
-            assert!(!stand.shows("check-enter"));
-            assert_eq!(stand.joined(), []);
-            stand.click("end-done");
-            stand.assert_shows("start-title-patient");
+            let mut app = TestApp::with(options, CallState::joining(Role::Patient));
+            app.assert_shows("check-title");
+            app.change_check(|check| check.network = NetworkState::Failed(NetworkProblem::DeadEnd(reason)));
+            app.assert_shows(key);
+            app.assert_shows(&format!("{key}-next"));
+            assert!(!app.shows("check-enter"));
+            assert_eq!(app.joined(), []);
+            app.click("end-done");
+            app.assert_shows("start-title-patient");
         }
     }
 }
@@ -100,26 +100,26 @@ fn a_dead_link_is_told_before_anybody_adjusts_a_camera() {
 fn enter_goes_in_from_the_check_and_is_a_controls_own_where_one_has_the_keyboard() {
     let start = Start::Check(JoinTarget::Digits(Secret::new("31836728")));
     let options = AppOptions { start, ..AppOptions::default() };
-    let mut stand = Stand::with(options, CallState::joining(Role::Patient));
-    let back = stand.text("check-sound-play");
-    stand.harness.get_by_label(&back).focus();
-    stand.settle();
-    stand.press(Modifiers::NONE, Key::Enter);
-    stand.assert_shows("check-title");
-    stand.harness.ctx.memory_mut(|memory| memory.focused().map(|id| memory.surrender_focus(id)));
-    stand.press(Modifiers::NONE, Key::Enter);
-    stand.assert_shows("joining-title");
+    let mut app = TestApp::with(options, CallState::joining(Role::Patient));
+    let back = app.text("check-sound-play");
+    app.harness.get_by_label(&back).focus();
+    app.settle();
+    app.press(Modifiers::NONE, Key::Enter);
+    app.assert_shows("check-title");
+    app.harness.ctx.memory_mut(|memory| memory.focused().map(|id| memory.surrender_focus(id)));
+    app.press(Modifiers::NONE, Key::Enter);
+    app.assert_shows("joining-title");
 }
 
 #[test]
 fn a_clinic_that_isnt_ready_is_told_while_joining_is_tried_again() {
     for language in Language::ALL {
-        let mut stand = Stand::in_call(language, CallState::joining(Role::Patient));
-        stand.assert_shows("joining-lead");
-        stand.change(|state| state.joining_again_since = Some(Instant::now() - Duration::from_secs(3)));
-        stand.assert_shows("joining-again");
-        assert!(!stand.shows("joining-lead"));
-        stand.assert_shows("joining-cancel");
+        let mut app = TestApp::in_call(language, CallState::joining(Role::Patient));
+        app.assert_shows("joining-lead");
+        app.change(|state| state.first_join_failure = Some(Instant::now() - Duration::from_secs(3)));
+        app.assert_shows("joining-again");
+        assert!(!app.shows("joining-lead"));
+        app.assert_shows("joining-cancel");
     }
 }
 
@@ -132,32 +132,32 @@ fn a_link_clicked_while_the_window_is_open_is_followed_there_and_asked_about_in_
         on_ready: Some(Box::new(move |window| *ready.lock() = Some(window))),
         ..AppOptions::default()
     };
-    let mut stand = Stand::with(options, CallState::joining(Role::Patient));
+    let mut app = TestApp::with(options, CallState::joining(Role::Patient));
     let window = handle.lock().take().expect("the window is there");
     let link = JoinTarget::Link(JoinLink::parse(LINK).unwrap());
     // Opening the same link twice gives one check and one call.
     for _ in 0..2 {
         window.open(LINK.to_owned());
-        stand.settle();
-        stand.assert_shows("check-title");
+        app.settle();
+        app.assert_shows("check-title");
     }
-    assert_eq!(stand.checked(), std::slice::from_ref(&link));
-    stand.go_in();
+    assert_eq!(app.checked(), std::slice::from_ref(&link));
+    app.finish_check();
     let in_call = super::harness::call(Role::Patient);
-    stand.change(move |state| *state = in_call);
+    app.change(move |state| *state = in_call);
     window.open(LINK.to_owned());
     window.open(String::new());
-    stand.settle();
-    assert!(!stand.shows("other-link-title") && stand.sent().is_empty(), "it is this call");
+    app.settle();
+    assert!(!app.shows("other-link-title") && app.sent().is_empty(), "it is this call");
     let other = LINK.replace("abc", "xyz");
     for answer in ["dialog-cancel", "other-link-yes"] {
         window.open(other.clone());
-        stand.settle();
-        stand.assert_shows("other-link-title");
-        assert_eq!((stand.sent(), stand.checked().len()), (vec![], 1), "nothing happens yet");
-        stand.click(answer);
-        assert!(!stand.shows("other-link-title"));
+        app.settle();
+        app.assert_shows("other-link-title");
+        assert_eq!((app.sent(), app.checked().len()), (vec![], 1), "nothing happens yet");
+        app.click(answer);
+        assert!(!app.shows("other-link-title"));
     }
-    assert_eq!(stand.sent(), [autamedica_client::call::CallCommand::HangUp]);
-    assert_eq!(stand.checked()[1..], [JoinTarget::Link(JoinLink::parse(&other).unwrap())]);
+    assert_eq!(app.sent(), [autamedica_client::call::CallCommand::HangUp]);
+    assert_eq!(app.checked()[1..], [JoinTarget::Link(JoinLink::parse(&other).unwrap())]);
 }

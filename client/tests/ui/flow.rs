@@ -12,78 +12,78 @@ use autamedica_client::settings::Settings;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use super::harness::{Stand, call};
+use super::harness::{TestApp, call};
 
 #[test]
 fn a_code_is_joined_as_who_the_app_is_for() {
     for (language, role) in [(Language::Spanish, Role::Doctor), (Language::English, Role::Patient)] {
-        let mut stand = Stand::at_home(language, role);
-        let field = stand.text("start-code");
-        assert!(stand.harness.get_by_label(&field).is_focused(), "one can type at once");
-        stand.harness.get_by_label(&field).type_text("31836728");
-        stand.settle();
-        stand.press(Modifiers::NONE, Key::Enter);
+        let mut app = TestApp::at_home(language, role);
+        let field = app.text("start-code");
+        assert!(app.harness.get_by_label(&field).is_focused(), "one can type at once");
+        app.harness.get_by_label(&field).type_text("31836728");
+        app.settle();
+        app.press(Modifiers::NONE, Key::Enter);
         let target = match role {
             Role::Doctor => JoinTarget::Consultation { id: Id::new("31836728").unwrap(), role },
             Role::Patient | Role::Observer => JoinTarget::Digits(Secret::new("31836728")),
         };
-        assert_eq!(stand.checked(), std::slice::from_ref(&target));
-        stand.go_in();
-        assert_eq!(stand.joined(), [target]);
-        stand.assert_shows("joining-title");
-        stand.assert_shows("joining-lead");
+        assert_eq!(app.checked(), std::slice::from_ref(&target));
+        app.finish_check();
+        assert_eq!(app.joined(), [target]);
+        app.assert_shows("joining-title");
+        app.assert_shows("joining-lead");
     }
 }
 
 const LINK: &str = "https://clinic.example/join#a-secret-code-of-enough-letters";
 
-fn type_link(stand: &mut Stand, link: &str) {
-    let field = stand.text("start-code");
-    stand.harness.get_by_label(&field).focus();
-    stand.harness.get_by_label(&field).type_text(link);
-    stand.settle();
-    stand.click("start-enter");
+fn type_link(app: &mut TestApp, link: &str) {
+    let field = app.text("start-code");
+    app.harness.get_by_label(&field).focus();
+    app.harness.get_by_label(&field).type_text(link);
+    app.settle();
+    app.click("start-enter");
 }
 
 #[test]
 fn a_link_to_an_own_server_is_followed() {
     let own_servers = vec!["https://clinic.example/".parse().unwrap()];
-    let mut stand = Stand::with(AppOptions { own_servers, ..AppOptions::default() }, CallState::joining(Role::Patient));
-    type_link(&mut stand, LINK);
-    stand.go_in();
-    assert_eq!(stand.joined(), [JoinTarget::Link(JoinLink::parse(LINK).unwrap())]);
-    assert!(!format!("{:?}", stand.joined()).contains("secret"));
+    let mut app = TestApp::with(AppOptions { own_servers, ..AppOptions::default() }, CallState::joining(Role::Patient));
+    type_link(&mut app, LINK);
+    app.finish_check();
+    assert_eq!(app.joined(), [JoinTarget::Link(JoinLink::parse(LINK).unwrap())]);
+    assert!(!format!("{:?}", app.joined()).contains("secret"));
 }
 
 #[test]
 fn a_link_to_a_new_server_is_asked_about_once() {
     for language in Language::ALL {
-        let mut stand = Stand::at_home(language, Role::Patient);
-        type_link(&mut stand, LINK);
-        stand.assert_shows("server-title");
-        stand.assert_shows("server-warning");
-        assert!(stand.shows_text("clinic.example"), "whose server it is");
-        assert_eq!((stand.checked(), stand.joined()), (vec![], vec![]), "nothing goes there yet");
-        let no = stand.text("server-no");
-        assert!(stand.harness.get_by_label(&no).is_focused(), "the safe answer has the keyboard");
-        stand.press(Modifiers::NONE, Key::Escape);
-        stand.assert_shows("start-code");
-        type_link(&mut stand, LINK);
-        stand.click("server-no");
-        assert_eq!(stand.kept(), []);
-        type_link(&mut stand, LINK);
-        let yes = stand.text_with("server-yes-named", &[("server", "clinic.example".into())]);
-        stand.click_text(&yes);
+        let mut app = TestApp::at_home(language, Role::Patient);
+        type_link(&mut app, LINK);
+        app.assert_shows("server-title");
+        app.assert_shows("server-warning");
+        assert!(app.shows_text("clinic.example"), "whose server it is");
+        assert_eq!((app.checked(), app.joined()), (vec![], vec![]), "nothing goes there yet");
+        let no = app.text("server-no");
+        assert!(app.harness.get_by_label(&no).is_focused(), "the safe answer has the keyboard");
+        app.press(Modifiers::NONE, Key::Escape);
+        app.assert_shows("start-code");
+        type_link(&mut app, LINK);
+        app.click("server-no");
+        assert_eq!(app.saved(), []);
+        type_link(&mut app, LINK);
+        let yes = app.text_with("server-yes-named", &[("server", "clinic.example".into())]);
+        app.click_text(&yes);
         let target = JoinTarget::Link(JoinLink::parse(LINK).unwrap());
-        assert_eq!(stand.checked(), std::slice::from_ref(&target));
-        let kept = stand.kept().pop().map(|settings| settings.approved_servers);
+        assert_eq!(app.checked(), std::slice::from_ref(&target));
+        let kept = app.saved().pop().map(|settings| settings.approved_servers);
         assert_eq!(kept.as_deref(), Some(&["https://clinic.example".to_owned()][..]));
-        stand.click("check-back");
-        type_link(&mut stand, LINK);
-        assert_eq!(stand.checked().len(), 2, "asked once only");
-        stand.click("check-back");
-        type_link(&mut stand, "https://clinic.example.evil.example:8443/join#a-secret-code-of-enough-letters");
-        assert!(stand.shows_text("clinic.example.evil.example:8443"), "another name is another server");
+        app.click("check-back");
+        type_link(&mut app, LINK);
+        assert_eq!(app.checked().len(), 2, "asked once only");
+        app.click("check-back");
+        type_link(&mut app, "https://clinic.example.evil.example:8443/join#a-secret-code-of-enough-letters");
+        assert!(app.shows_text("clinic.example.evil.example:8443"), "another name is another server");
     }
 }
 
@@ -94,55 +94,55 @@ fn nobody_is_published_to_a_new_server_without_a_yes() {
     // A doctor who skips the check: by a link on the command line, and by one that joins at once.
     for start in [Start::Check(target.clone()), Start::Join(target.clone())] {
         let options = AppOptions { role: Role::Doctor, settings: settings.clone(), start, ..AppOptions::default() };
-        let mut stand = Stand::with(options, CallState::joining(Role::Doctor));
-        stand.assert_shows("server-title");
-        assert_eq!(stand.joined(), []);
-        let yes = stand.text_with("server-yes-named", &[("server", "clinic.example".into())]);
-        stand.click_text(&yes);
-        assert_eq!(stand.joined(), std::slice::from_ref(&target));
+        let mut app = TestApp::with(options, CallState::joining(Role::Doctor));
+        app.assert_shows("server-title");
+        assert_eq!(app.joined(), []);
+        let yes = app.text_with("server-yes-named", &[("server", "clinic.example".into())]);
+        app.click_text(&yes);
+        assert_eq!(app.joined(), std::slice::from_ref(&target));
     }
 }
 
 #[test]
 fn a_slip_is_explained_and_nothing_is_joined() {
     for language in Language::ALL {
-        let mut stand = Stand::at_home(language, Role::Patient);
-        stand.click("start-enter");
-        stand.assert_shows("start-code-missing");
-        let field = stand.text("start-code");
-        stand.harness.get_by_label(&field).focus();
-        stand.harness.get_by_label(&field).type_text("48 21");
-        stand.settle();
-        assert!(!stand.shows("start-code-missing"), "typing takes the complaint away");
-        stand.click("start-enter");
-        stand.assert_shows("start-code-wrong");
-        stand.harness.get_by_label(&field).focus();
-        stand.harness.get_by_label(&field).type_text("https://clinic.example/elsewhere");
-        stand.settle();
-        stand.click("start-enter");
-        stand.assert_shows("start-link-wrong");
-        assert_eq!(stand.joined(), []);
+        let mut app = TestApp::at_home(language, Role::Patient);
+        app.click("start-enter");
+        app.assert_shows("start-code-missing");
+        let field = app.text("start-code");
+        app.harness.get_by_label(&field).focus();
+        app.harness.get_by_label(&field).type_text("48 21");
+        app.settle();
+        assert!(!app.shows("start-code-missing"), "typing takes the complaint away");
+        app.click("start-enter");
+        app.assert_shows("start-code-wrong");
+        app.harness.get_by_label(&field).focus();
+        app.harness.get_by_label(&field).type_text("https://clinic.example/elsewhere");
+        app.settle();
+        app.click("start-enter");
+        app.assert_shows("start-link-wrong");
+        assert_eq!(app.joined(), []);
     }
 }
 
 #[test]
 fn the_language_can_be_switched() {
-    let mut stand = Stand::at_home(Language::Spanish, Role::Patient);
-    let english = format!("{}: English", stand.text("language-switch"));
-    stand.harness.get_by_label(&english).click();
-    stand.settle();
-    assert!(stand.shows_text("Welcome"));
-    assert!(stand.shows_text("Language: Español"));
+    let mut app = TestApp::at_home(Language::Spanish, Role::Patient);
+    let english = format!("{}: English", app.text("language-switch"));
+    app.harness.get_by_label(&english).click();
+    app.settle();
+    assert!(app.shows_text("Welcome"));
+    assert!(app.shows_text("Language: Español"));
 }
 
 #[test]
 fn joining_can_be_cancelled() {
     for language in Language::ALL {
-        let mut stand = Stand::in_call(language, CallState::joining(Role::Doctor));
-        stand.assert_shows("joining-title");
-        stand.click("joining-cancel");
-        assert_eq!(stand.sent(), [CallCommand::HangUp]);
-        stand.assert_shows("start-title-doctor");
+        let mut app = TestApp::in_call(language, CallState::joining(Role::Doctor));
+        app.assert_shows("joining-title");
+        app.click("joining-cancel");
+        assert_eq!(app.sent(), [CallCommand::HangUp]);
+        app.assert_shows("start-title-doctor");
     }
 }
 
@@ -168,15 +168,15 @@ fn every_end_says_why_and_what_next() {
         ] {
             let mut state = call(Role::Patient);
             state.phase = CallPhase::Ended { reason, lasted: Duration::from_secs(30) };
-            let mut stand = Stand::in_call(language, state);
-            stand.assert_shows(key);
-            stand.assert_shows(&format!("{key}-next"));
-            stand.assert_shows("end-lasted-less");
+            let mut app = TestApp::in_call(language, state);
+            app.assert_shows(key);
+            app.assert_shows(&format!("{key}-next"));
+            app.assert_shows("end-lasted-less");
             for back in ["end-rejoin", "end-retry"] {
-                assert_eq!(stand.shows(back), way_back == Some(back), "{key}: {back}");
+                assert_eq!(app.shows(back), way_back == Some(back), "{key}: {back}");
             }
-            stand.click("end-done");
-            stand.assert_shows("start-title-patient");
+            app.click("end-done");
+            app.assert_shows("start-title-patient");
         }
     }
 }
@@ -185,22 +185,22 @@ fn every_end_says_why_and_what_next() {
 fn joining_again_goes_to_the_same_consultation() {
     let mut state = call(Role::Patient);
     state.phase = CallPhase::Ended { reason: EndReason::ConnectionLost, lasted: Duration::from_secs(90) };
-    let mut stand = Stand::in_call(Language::Spanish, state);
-    stand.change(|state| state.phase = CallPhase::Joining);
-    stand.assert_shows("end-connection-lost");
-    stand.click("end-rejoin");
-    let joined = stand.joined();
+    let mut app = TestApp::in_call(Language::Spanish, state);
+    app.change(|state| state.phase = CallPhase::Joining);
+    app.assert_shows("end-connection-lost");
+    app.click("end-rejoin");
+    let joined = app.joined();
     assert_eq!(joined.len(), 2);
     assert_eq!(joined[0], joined[1]);
-    stand.assert_shows("joining-title");
+    app.assert_shows("joining-title");
 }
 
 #[test]
 fn a_call_that_ends_by_itself_shows_its_end() {
-    let mut stand = Stand::in_call(Language::English, call(Role::Doctor));
-    stand.change(|state| {
+    let mut app = TestApp::in_call(Language::English, call(Role::Doctor));
+    app.change(|state| {
         state.phase = CallPhase::Ended { reason: EndReason::RoomClosed, lasted: Duration::from_secs(600) };
     });
-    stand.assert_shows("end-room-closed-next");
-    assert_eq!(stand.sent(), []);
+    app.assert_shows("end-room-closed-next");
+    assert_eq!(app.sent(), []);
 }

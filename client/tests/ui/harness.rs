@@ -37,8 +37,8 @@ struct Log {
     checked: Vec<JoinTarget>,
     check_first: Option<CheckState>,
     check: Option<Arc<CheckState>>,
-    asked: Vec<CheckCommand>,
-    told: Vec<Feedback>,
+    commands: Vec<CheckCommand>,
+    feedback: Vec<Feedback>,
     reply: Option<Reply<bool>>,
     /// PINs since the last right one.
     pins: u32,
@@ -46,11 +46,11 @@ struct Log {
     holds_pins: bool,
     held_pin: Option<(Reply<PinAnswer>, PinAnswer)>,
     agenda: Option<Arc<Agenda>>,
-    kept: Vec<Settings>,
+    saved: Vec<Settings>,
     disk_is_full: bool,
     recent: Option<Vec<Id>>,
     recordings: Option<Arc<RecordingsState>>,
-    asked_recordings: Vec<RecordingsCommand>,
+    recording_commands: Vec<RecordingsCommand>,
 }
 
 #[derive(Clone, Default)]
@@ -73,10 +73,10 @@ impl Calls for Fake {
         Box::new(FakeCheck(self.clone()))
     }
 
-    fn tell(&mut self, _: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
+    fn send_feedback(&mut self, _: &Admission, feedback: Feedback, wake: Wake) -> Answer<bool> {
         let (answer, reply) = pending(wake, false);
         let mut log = self.0.lock();
-        log.told.push(feedback);
+        log.feedback.push(feedback);
         log.reply = Some(reply);
         answer
     }
@@ -117,13 +117,13 @@ impl Calls for Fake {
         Answer::ready(devices())
     }
 
-    fn keep(&mut self, settings: &Settings, _: Wake) -> Answer<bool> {
+    fn save_settings(&mut self, settings: &Settings, _: Wake) -> Answer<bool> {
         let mut log = self.0.lock();
-        log.kept.push(settings.clone());
+        log.saved.push(settings.clone());
         Answer::ready(!log.disk_is_full)
     }
 
-    fn keep_recent(&mut self, ids: &[Id], _: Wake) -> Answer<bool> {
+    fn save_recent(&mut self, ids: &[Id], _: Wake) -> Answer<bool> {
         self.0.lock().recent = Some(ids.to_vec());
         Answer::ready(true)
     }
@@ -167,7 +167,7 @@ impl Check for FakeCheck {
     }
 
     fn send(&self, command: CheckCommand) {
-        self.0.0.lock().asked.push(command);
+        self.0.0.lock().commands.push(command);
     }
 }
 
@@ -185,7 +185,7 @@ impl DoctorsRecordings for FakeRecordings {
     }
 
     fn send(&self, command: RecordingsCommand) {
-        self.0.0.lock().asked_recordings.push(command);
+        self.0.0.lock().recording_commands.push(command);
     }
 }
 
@@ -204,14 +204,14 @@ impl Call for Fake {
 }
 
 /// App in front of a fake call.
-pub struct Stand {
+pub struct TestApp {
     pub harness: Harness<'static, App>,
     pub texts: Texts,
     pub desktop: Arc<FakeDesktop>,
     log: Fake,
 }
 
-impl Stand {
+impl TestApp {
     /// Starts in a call with this state.
     pub fn in_call(language: Language, state: CallState) -> Self {
         Self::with(Self::options(language, state.role), state)
@@ -240,9 +240,9 @@ impl Stand {
             .with_size([1280.0, 720.0])
             .with_max_steps(8)
             .build_eframe(|cc| App::new(&cc.egui_ctx, options, Box::new(calls)));
-        let mut stand = Self { harness, texts, desktop, log };
-        stand.settle();
-        stand
+        let mut app = Self { harness, texts, desktop, log };
+        app.settle();
+        app
     }
 
     /// Draws a few passes. Waiting for rest is no option: a screen with a meter or a picture never rests.
@@ -386,16 +386,16 @@ impl Stand {
 
     /// Enters the call from the check screen.
     #[track_caller]
-    pub fn go_in(&mut self) {
+    pub fn finish_check(&mut self) {
         self.click("check-enter");
-        assert_eq!(self.asked().last(), Some(&CheckCommand::Finish));
+        assert_eq!(self.commands().last(), Some(&CheckCommand::Finish));
         self.assert_shows("joining-title");
         self.change_check(|check| check.finished = true);
     }
 
     /// Returns the commands sent to the check since the last call of this function.
-    pub fn asked(&self) -> Vec<CheckCommand> {
-        std::mem::take(&mut self.log.0.lock().asked)
+    pub fn commands(&self) -> Vec<CheckCommand> {
+        std::mem::take(&mut self.log.0.lock().commands)
     }
 
     pub fn change_check(&mut self, change: impl FnOnce(&mut CheckState)) {
@@ -422,12 +422,12 @@ impl Stand {
     }
 
     /// Returns the commands about recordings since the last call of this function.
-    pub fn asked_recordings(&self) -> Vec<RecordingsCommand> {
-        std::mem::take(&mut self.log.0.lock().asked_recordings)
+    pub fn recording_commands(&self) -> Vec<RecordingsCommand> {
+        std::mem::take(&mut self.log.0.lock().recording_commands)
     }
 
-    pub fn told(&self) -> Vec<Feedback> {
-        self.log.0.lock().told.clone()
+    pub fn feedback(&self) -> Vec<Feedback> {
+        self.log.0.lock().feedback.clone()
     }
 
     /// Accepts or rejects the feedback as the backend.
@@ -437,7 +437,7 @@ impl Stand {
     }
 
     /// Delays PIN checks: each waits for [`answer_pin`](Self::answer_pin).
-    pub fn hold_pins(&mut self) {
+    pub fn defer_pin_answers(&mut self) {
         self.log.0.lock().holds_pins = true;
     }
 
@@ -455,17 +455,17 @@ impl Stand {
     }
 
     /// Returns all stored settings, the newest last.
-    pub fn kept(&self) -> Vec<Settings> {
-        self.log.0.lock().kept.clone()
+    pub fn saved(&self) -> Vec<Settings> {
+        self.log.0.lock().saved.clone()
     }
 
     /// Makes writes to the disk fail from now on.
-    pub fn fill_the_disk(&mut self) {
+    pub fn fail_saving(&mut self) {
         self.log.0.lock().disk_is_full = true;
     }
 
     /// Returns the recent consultations as last stored.
-    pub fn kept_recent(&self) -> Option<Vec<Id>> {
+    pub fn saved_recent(&self) -> Option<Vec<Id>> {
         self.log.0.lock().recent.clone()
     }
 }

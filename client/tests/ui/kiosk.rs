@@ -10,41 +10,41 @@ use autamedica_client::i18n::Language;
 use egui::{Key, Modifiers, OutputCommand};
 use egui_kittest::kittest::{NodeT, Queryable};
 
-use super::harness::{PIN, Stand, call};
+use super::harness::{PIN, TestApp, call};
 
-fn kiosk(language: Language) -> Stand {
+fn kiosk(language: Language) -> TestApp {
     let options = AppOptions { language, kiosk: true, ..AppOptions::default() };
-    Stand::with(options, CallState::joining(Role::Patient))
+    TestApp::with(options, CallState::joining(Role::Patient))
 }
 
-fn type_digits(stand: &mut Stand, digits: &str) {
+fn type_digits(app: &mut TestApp, digits: &str) {
     for digit in digits.chars() {
-        stand.harness.get_by_label(&digit.to_string()).click();
-        stand.settle();
+        app.harness.get_by_label(&digit.to_string()).click();
+        app.settle();
     }
 }
 
-fn typed(stand: &Stand, count: u64) -> bool {
-    stand.shows_text(&stand.text_with("keypad-typed", &[("count", count.into())]))
+fn typed(app: &TestApp, count: u64) -> bool {
+    app.shows_text(&app.text_with("keypad-typed", &[("count", count.into())]))
 }
 
 #[test]
 fn eight_digits_lead_to_the_check_and_into_the_call() {
     for language in Language::ALL {
-        let mut stand = kiosk(language);
-        stand.assert_shows("keypad-title");
-        type_digits(&mut stand, "4821");
-        stand.click("keypad-continue");
-        stand.assert_shows("keypad-incomplete");
-        stand.click("keypad-back");
-        assert!(typed(&stand, 3) && !stand.shows("keypad-incomplete"));
-        type_digits(&mut stand, "190000");
-        assert!(typed(&stand, 8), "a ninth digit isn't taken");
-        stand.click("keypad-continue");
+        let mut app = kiosk(language);
+        app.assert_shows("keypad-title");
+        type_digits(&mut app, "4821");
+        app.click("keypad-continue");
+        app.assert_shows("keypad-incomplete");
+        app.click("keypad-back");
+        assert!(typed(&app, 3) && !app.shows("keypad-incomplete"));
+        type_digits(&mut app, "190000");
+        assert!(typed(&app, 8), "a ninth digit isn't taken");
+        app.click("keypad-continue");
         let target = JoinTarget::Digits(Secret::new("48219000"));
-        assert_eq!(stand.checked(), std::slice::from_ref(&target));
-        stand.go_in();
-        assert_eq!(stand.joined(), [target]);
+        assert_eq!(app.checked(), std::slice::from_ref(&target));
+        app.finish_check();
+        assert_eq!(app.joined(), [target]);
     }
 }
 
@@ -53,20 +53,20 @@ fn the_first_screen_has_the_clinics_name_and_says_where_the_code_is() {
     for language in Language::ALL {
         let clinic = Some("Clínica San Martín".to_owned());
         let options = AppOptions { language, kiosk: true, clinic, ..AppOptions::default() };
-        let stand = Stand::with(options, CallState::joining(Role::Patient));
-        assert!(stand.shows_text("Clínica San Martín"));
-        stand.assert_shows("keypad-help-text");
+        let app = TestApp::with(options, CallState::joining(Role::Patient));
+        assert!(app.shows_text("Clínica San Martín"));
+        app.assert_shows("keypad-help-text");
         // A word can't be mistaken for a digit.
-        stand.assert_shows("keypad-help");
-        assert!(!stand.shows_text("?"));
+        app.assert_shows("keypad-help");
+        assert!(!app.shows_text("?"));
     }
 }
 
 #[test]
 fn keys_are_large_enough_for_any_finger() {
-    let mut stand = kiosk(Language::Spanish);
-    stand.click("keypad-help");
-    for button in stand.harness.query_all_by_role(egui::Role::Button) {
+    let mut app = kiosk(Language::Spanish);
+    app.click("keypad-help");
+    for button in app.harness.query_all_by_role(egui::Role::Button) {
         let size = button.rect().size();
         let label = button.accesskit_node().label();
         assert!(size.x >= 64.0 && size.y >= 64.0, "{label:?} is {size:?}");
@@ -75,14 +75,14 @@ fn keys_are_large_enough_for_any_finger() {
 
 #[test]
 fn a_keyboard_may_type_the_code_too() {
-    let mut stand = kiosk(Language::Spanish);
+    let mut app = kiosk(Language::Spanish);
     for digit in "12345678".chars() {
-        stand.harness.event(egui::Event::Text(digit.to_string()));
-        stand.settle();
+        app.harness.event(egui::Event::Text(digit.to_string()));
+        app.settle();
     }
-    assert!(typed(&stand, 8));
-    stand.press(Modifiers::NONE, Key::Enter);
-    assert_eq!(stand.checked(), [JoinTarget::Digits(Secret::new("12345678"))]);
+    assert!(typed(&app, 8));
+    app.press(Modifiers::NONE, Key::Enter);
+    assert_eq!(app.checked(), [JoinTarget::Digits(Secret::new("12345678"))]);
 }
 
 /// All digits arrive in one pass, as from a barcode scanner, whatever control has the focus.
@@ -104,99 +104,99 @@ fn a_whole_code_may_be_typed_or_pasted_at_once() {
         ("pasted with words", pasted("Su cita es a las 10:30. Código: 3183-6728.")),
     ] {
         for (key_has_keyboard, one_pass) in [(false, false), (false, true), (true, false), (true, true)] {
-            let mut stand = kiosk(Language::Spanish);
+            let mut app = kiosk(Language::Spanish);
             if key_has_keyboard {
-                stand.harness.get_by_label("1").focus();
-                stand.settle();
+                app.harness.get_by_label("1").focus();
+                app.settle();
             }
             let events = typed.iter().cloned().chain([enter(true), enter(false)]);
             if one_pass {
-                stand.harness.input_mut().events.extend(events);
+                app.harness.input_mut().events.extend(events);
             } else {
-                events.for_each(|event| stand.harness.event(event));
+                events.for_each(|event| app.harness.event(event));
             }
-            stand.settle();
+            app.settle();
             let case = format!("{what}, a key has the keyboard: {key_has_keyboard}, in one pass: {one_pass}");
-            assert_eq!(stand.checked(), [JoinTarget::Digits(Secret::new("31836728"))], "{case}");
+            assert_eq!(app.checked(), [JoinTarget::Digits(Secret::new("31836728"))], "{case}");
         }
     }
 }
 
 #[test]
 fn nothing_of_the_last_patient_is_left() {
-    let mut stand = in_a_call();
-    stand.change(|state| {
+    let mut app = in_a_call();
+    app.change(|state| {
         state.phase = CallPhase::Ended { reason: EndReason::HungUp, lasted: Duration::from_secs(600) };
     });
-    stand.assert_shows("end-kiosk-next");
-    let english = format!("{}: English", stand.text("language-switch"));
-    stand.harness.get_by_label(&english).click();
-    stand.settle();
-    stand.harness.get_by_label("Done").click();
+    app.assert_shows("end-kiosk-next");
+    let english = format!("{}: English", app.text("language-switch"));
+    app.harness.get_by_label(&english).click();
+    app.settle();
+    app.harness.get_by_label("Done").click();
     let mut copied = Vec::new();
     for _ in 0..6 {
-        stand.harness.step();
-        copied.extend(stand.harness.output().platform_output.commands.clone());
+        app.harness.step();
+        copied.extend(app.harness.output().platform_output.commands.clone());
     }
-    stand.assert_shows("keypad-title");
-    assert!(typed(&stand, 0), "in the clinic's own language again");
+    app.assert_shows("keypad-title");
+    assert!(typed(&app, 0), "in the clinic's own language again");
     assert!(copied.contains(&OutputCommand::CopyText(String::new())), "the clipboard is empty: {copied:?}");
     assert!(copied.contains(&OutputCommand::TextSelectionSettled(String::new())));
 }
 
 #[test]
 fn the_next_patient_finds_devices_and_sizes_as_the_operator_set_them() {
-    let mut stand = kiosk(Language::Spanish);
-    let zoom = stand.harness.ctx.zoom_factor();
+    let mut app = kiosk(Language::Spanish);
+    let zoom = app.harness.ctx.zoom_factor();
     for key in [Key::Minus, Key::Plus, Key::Equals, Key::Num0] {
-        stand.press(Modifiers::COMMAND, key);
-        assert_eq!(stand.harness.ctx.zoom_factor(), zoom, "{key:?}");
+        app.press(Modifiers::COMMAND, key);
+        assert_eq!(app.harness.ctx.zoom_factor(), zoom, "{key:?}");
     }
     // One person leaves from the check screen, one while joining.
     for leaves in ["check-back", "joining-cancel"] {
-        type_digits(&mut stand, "48219000");
-        stand.click("keypad-continue");
-        stand.click("camera-caption");
-        stand.click("camera-none");
-        stand.click("microphone-caption");
-        stand.click_text("USB");
+        type_digits(&mut app, "48219000");
+        app.click("keypad-continue");
+        app.click("camera-caption");
+        app.click("camera-none");
+        app.click("microphone-caption");
+        app.click_text("USB");
         if leaves == "joining-cancel" {
-            stand.go_in();
-            assert_eq!(stand.joined_with().map(|chosen| chosen.camera), Some(DeviceChoice::None));
+            app.finish_check();
+            assert_eq!(app.joined_with().map(|chosen| chosen.camera), Some(DeviceChoice::None));
         }
-        stand.click(leaves);
-        stand.assert_shows("keypad-title");
-        type_digits(&mut stand, "48219000");
-        stand.click("keypad-continue");
-        stand.go_in();
-        assert_eq!(stand.joined_with(), Some(DeviceChoices::default()), "after {leaves}");
-        stand.click("joining-cancel");
+        app.click(leaves);
+        app.assert_shows("keypad-title");
+        type_digits(&mut app, "48219000");
+        app.click("keypad-continue");
+        app.finish_check();
+        assert_eq!(app.joined_with(), Some(DeviceChoices::default()), "after {leaves}");
+        app.click("joining-cancel");
     }
 }
 
-fn in_a_call() -> Stand {
-    let mut stand = kiosk(Language::Spanish);
-    type_digits(&mut stand, "48219000");
-    stand.click("keypad-continue");
-    stand.go_in();
+fn in_a_call() -> TestApp {
+    let mut app = kiosk(Language::Spanish);
+    type_digits(&mut app, "48219000");
+    app.click("keypad-continue");
+    app.finish_check();
     let in_call = call(Role::Patient);
-    stand.change(move |state| *state = in_call);
-    stand
+    app.change(move |state| *state = in_call);
+    app
 }
 
 #[test]
 fn no_key_and_no_link_leads_out_or_to_a_doctors_function() {
     let mut stands = [kiosk(Language::Spanish), in_a_call()];
-    for stand in &mut stands {
+    for app in &mut stands {
         for modifiers in [Modifiers::NONE, Modifiers::COMMAND, Modifiers::ALT, Modifiers::COMMAND | Modifiers::SHIFT] {
             for key in Key::ALL {
                 // These keys belong to the page and move between controls.
                 if matches!(key, Key::Enter | Key::Space | Key::Tab) {
                     continue;
                 }
-                stand.harness.key_press_modifiers(modifiers, *key);
-                stand.harness.step();
-                let output = stand.harness.output();
+                app.harness.key_press_modifiers(modifiers, *key);
+                app.harness.step();
+                let output = app.harness.output();
                 let commands = &output.viewport_output.values().next().expect("a window").commands;
                 let leads_out = commands.iter().any(|command| {
                     use egui::ViewportCommand::{Close, Decorations, Fullscreen, Minimized};
@@ -207,7 +207,7 @@ fn no_key_and_no_link_leads_out_or_to_a_doctors_function() {
                 assert!(!opened, "{modifiers:?} {key:?}");
             }
         }
-        let asked = stand.sent();
+        let asked = app.sent();
         let harmless = |command: &CallCommand| {
             matches!(
                 command,
@@ -219,34 +219,34 @@ fn no_key_and_no_link_leads_out_or_to_a_doctors_function() {
         };
         assert!(asked.iter().all(harmless), "{asked:?}");
         for key in ["settings-open", "start-paste", "start-title-doctor", "share-start", "record-start"] {
-            assert!(!stand.shows(key), "{key}");
+            assert!(!app.shows(key), "{key}");
         }
     }
 }
 
 #[test]
 fn a_link_in_the_chat_opens_nothing() {
-    let mut stand = in_a_call();
-    stand.harness.ctx.open_url(egui::OpenUrl::new_tab("https://elsewhere.example/"));
-    stand.harness.step();
-    let commands = &stand.harness.output().platform_output.commands;
+    let mut app = in_a_call();
+    app.harness.ctx.open_url(egui::OpenUrl::new_tab("https://elsewhere.example/"));
+    app.harness.step();
+    let commands = &app.harness.output().platform_output.commands;
     assert!(!commands.iter().any(|command| matches!(command, OutputCommand::OpenUrl(_))), "{commands:?}");
 }
 
-fn asks_to_close(stand: &Stand) -> bool {
-    let output = stand.harness.output();
+fn asks_to_close(app: &TestApp) -> bool {
+    let output = app.harness.output();
     let commands = output.viewport_output.values().flat_map(|viewport| &viewport.commands);
     commands.into_iter().any(|command| matches!(command, egui::ViewportCommand::Close))
 }
 
-fn give_pin(stand: &mut Stand, pin: &str) -> bool {
-    type_digits(stand, pin);
-    let leave = stand.text("operator-leave");
-    stand.harness.get_by_label(&leave).click();
+fn give_pin(app: &mut TestApp, pin: &str) -> bool {
+    type_digits(app, pin);
+    let leave = app.text("operator-leave");
+    app.harness.get_by_label(&leave).click();
     let mut closes = false;
     for _ in 0..4 {
-        stand.harness.step();
-        closes |= asks_to_close(stand);
+        app.harness.step();
+        closes |= asks_to_close(app);
     }
     closes
 }
@@ -254,59 +254,59 @@ fn give_pin(stand: &mut Stand, pin: &str) -> bool {
 #[test]
 fn only_the_operators_pin_ends_it() {
     for language in Language::ALL {
-        let mut stand = kiosk(language);
-        stand.click("keypad-help");
-        stand.assert_shows("keypad-help-text");
-        stand.click("keypad-staff");
-        stand.assert_shows("operator-title");
-        assert!(!give_pin(&mut stand, "111111"));
-        stand.assert_shows("operator-wrong");
-        stand.click("operator-back");
-        stand.assert_shows("keypad-title");
-        stand.click("keypad-staff");
-        assert!(give_pin(&mut stand, PIN));
+        let mut app = kiosk(language);
+        app.click("keypad-help");
+        app.assert_shows("keypad-help-text");
+        app.click("keypad-staff");
+        app.assert_shows("operator-title");
+        assert!(!give_pin(&mut app, "111111"));
+        app.assert_shows("operator-wrong");
+        app.click("operator-back");
+        app.assert_shows("keypad-title");
+        app.click("keypad-staff");
+        assert!(give_pin(&mut app, PIN));
     }
 }
 
 #[test]
 fn escape_drops_no_attempt() {
-    let mut stand = kiosk(Language::Spanish);
-    stand.hold_pins();
-    stand.click("keypad-help");
-    stand.click("keypad-staff");
-    assert!(!give_pin(&mut stand, "222222"));
+    let mut app = kiosk(Language::Spanish);
+    app.defer_pin_answers();
+    app.click("keypad-help");
+    app.click("keypad-staff");
+    assert!(!give_pin(&mut app, "222222"));
     for _ in 0..3 {
-        stand.press(Modifiers::NONE, Key::Escape);
-        stand.assert_shows("keypad-title");
-        stand.click("keypad-staff");
-        stand.assert_shows("operator-trying");
-        assert!(!give_pin(&mut stand, PIN), "none is taken while the first is compared");
+        app.press(Modifiers::NONE, Key::Escape);
+        app.assert_shows("keypad-title");
+        app.click("keypad-staff");
+        app.assert_shows("operator-trying");
+        assert!(!give_pin(&mut app, PIN), "none is taken while the first is compared");
     }
-    assert_eq!(stand.pins(), 1);
-    stand.answer_pin();
-    stand.assert_shows("operator-wrong");
+    assert_eq!(app.pins(), 1);
+    app.answer_pin();
+    app.assert_shows("operator-wrong");
     // A right PIN whose screen has been closed doesn't end the kiosk.
-    stand.click("operator-back");
-    stand.click("keypad-staff");
-    give_pin(&mut stand, PIN);
-    stand.press(Modifiers::NONE, Key::Escape);
-    stand.answer_pin();
-    stand.harness.step();
-    assert!(!asks_to_close(&stand));
-    stand.assert_shows("keypad-title");
+    app.click("operator-back");
+    app.click("keypad-staff");
+    give_pin(&mut app, PIN);
+    app.press(Modifiers::NONE, Key::Escape);
+    app.answer_pin();
+    app.harness.step();
+    assert!(!asks_to_close(&app));
+    app.assert_shows("keypad-title");
 }
 
 #[test]
 fn guessing_is_stopped() {
-    let mut stand = kiosk(Language::Spanish);
-    stand.click("keypad-help");
-    stand.click("keypad-staff");
+    let mut app = kiosk(Language::Spanish);
+    app.click("keypad-help");
+    app.click("keypad-staff");
     for _ in 0..5 {
-        assert!(!give_pin(&mut stand, "222222"));
+        assert!(!give_pin(&mut app, "222222"));
     }
-    stand.assert_shows("operator-locked");
-    assert!(!give_pin(&mut stand, PIN), "not even the right one, for a minute");
-    stand.click("operator-back");
-    stand.click("keypad-staff");
-    stand.assert_shows("operator-locked");
+    app.assert_shows("operator-locked");
+    assert!(!give_pin(&mut app, PIN), "not even the right one, for a minute");
+    app.click("operator-back");
+    app.click("keypad-staff");
+    app.assert_shows("operator-locked");
 }

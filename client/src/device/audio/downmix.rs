@@ -5,30 +5,30 @@
 //! lost a channel, that channel is used alone.
 
 /// Maximum number of channels used; others are ignored.
-const MOST: usize = 32;
+const MAX_CHANNELS: usize = 32;
 /// The mean has lost a channel if its energy is below this fraction of the loudest channel's (8 dB down).
-const LOST: f32 = 0.16;
+const LOST_BELOW: f32 = 0.16;
 /// The mean is used again above this fraction (4 dB down).
-const FOUND: f32 = 0.4;
+const FOUND_ABOVE: f32 = 0.4;
 /// Factor in energy by which another channel must be louder to replace the current one.
-const LOUDER: f32 = 8.0;
+const SWITCH_FACTOR: f32 = 8.0;
 /// Mean square of noise (−70 dBFS). Quieter audio changes nothing.
-const SILENCE: f32 = 1e-7;
+const SILENCE_LEVEL: f32 = 1e-7;
 /// Weight of earlier blocks in the measured energy, and frames per block.
-const KEPT: f32 = 0.8;
+const DECAY: f32 = 0.8;
 const BLOCK: usize = 480;
 
 /// Mixes frame by frame. Never allocates after construction.
 #[derive(Debug)]
 pub(super) struct Downmix {
     channels: usize,
-    energies: [f32; MOST],
+    energies: [f32; MAX_CHANNELS],
     mean_energy: f32,
     /// Channel that is used alone.
     alone: Option<usize>,
     /// Current weights of the channels.
-    weights: [f32; MOST],
-    sums: [f32; MOST],
+    weights: [f32; MAX_CHANNELS],
+    sums: [f32; MAX_CHANNELS],
     mean_sum: f32,
     frames: usize,
 }
@@ -36,14 +36,14 @@ pub(super) struct Downmix {
 impl Downmix {
     /// Creates a mixer for this number of channels.
     pub fn new(channels: usize) -> Self {
-        let channels = channels.clamp(1, MOST);
+        let channels = channels.clamp(1, MAX_CHANNELS);
         Self {
             channels,
-            energies: [0.0; MOST],
+            energies: [0.0; MAX_CHANNELS],
             mean_energy: 0.0,
             alone: None,
-            weights: [1.0 / channels as f32; MOST],
-            sums: [0.0; MOST],
+            weights: [1.0 / channels as f32; MAX_CHANNELS],
+            sums: [0.0; MAX_CHANNELS],
             mean_sum: 0.0,
             frames: 0,
         }
@@ -76,7 +76,7 @@ impl Downmix {
 
     fn choose(&mut self) {
         let smooth = |energy: &mut f32, sum: &mut f32| {
-            *energy = *energy * KEPT + std::mem::take(sum) / BLOCK as f32 * (1.0 - KEPT);
+            *energy = *energy * DECAY + std::mem::take(sum) / BLOCK as f32 * (1.0 - DECAY);
         };
         smooth(&mut self.mean_energy, &mut self.mean_sum);
         for (energy, sum) in self.energies.iter_mut().zip(&mut self.sums).take(self.channels) {
@@ -87,13 +87,13 @@ impl Downmix {
         let Some((loudest, most)) = energies.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)) else {
             return;
         };
-        if most < SILENCE {
+        if most < SILENCE_LEVEL {
             return;
         }
         match self.alone {
-            None if self.mean_energy < most * LOST => self.alone = Some(loudest),
-            Some(_) if self.mean_energy > most * FOUND => self.alone = None,
-            Some(alone) if most > energies[alone] * LOUDER => self.alone = Some(loudest),
+            None if self.mean_energy < most * LOST_BELOW => self.alone = Some(loudest),
+            Some(_) if self.mean_energy > most * FOUND_ABOVE => self.alone = None,
+            Some(alone) if most > energies[alone] * SWITCH_FACTOR => self.alone = Some(loudest),
             None | Some(_) => {}
         }
     }

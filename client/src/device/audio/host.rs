@@ -33,7 +33,7 @@ pub(super) use channels::has_numbered_channels;
 struct System {
     host: Option<cpal::Host>,
     #[cfg(all(unix, not(target_os = "macos")))]
-    pulse: pulse::Standing,
+    pulse: pulse::PulseState,
 }
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
@@ -59,20 +59,20 @@ mod pulse {
 
     /// Time without an answer after which ALSA replaces PulseAudio: a busy machine needs seconds after booting. The two
     /// name devices differently, so that switching loses the person's selection.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// State of PulseAudio, or of PipeWire in its place.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(super) enum Standing {
+    pub(super) enum PulseState {
         /// Not asked yet.
         Unknown,
         /// Has a socket and has not answered since this time.
         Silent(Instant),
         /// Has answered: ALSA is never used, even while PulseAudio restarts.
-        Met,
+        Answered,
     }
 
-    impl Standing {
+    impl PulseState {
         /// Records that PulseAudio did not answer at `now`. Returns whether to use ALSA.
         pub(super) fn silent(&mut self, now: Instant) -> bool {
             match *self {
@@ -80,20 +80,20 @@ mod pulse {
                     *self = Self::Silent(now);
                     false
                 }
-                Self::Silent(since) => now.duration_since(since) >= PATIENCE,
-                Self::Met => false,
+                Self::Silent(since) => now.duration_since(since) >= ANSWER_TIMEOUT,
+                Self::Answered => false,
             }
         }
     }
 
     impl System {
         pub(super) const fn new() -> Self {
-            Self { host: None, pulse: Standing::Unknown }
+            Self { host: None, pulse: PulseState::Unknown }
         }
 
         /// Connects to PulseAudio where there is one, else to ALSA.
         pub(super) fn connect(&mut self) -> Option<cpal::Host> {
-            if self.pulse == Standing::Unknown
+            if self.pulse == PulseState::Unknown
                 && let Some(home) = std::env::home_dir()
                 && let Err(error) = cookie::ensure(&home)
             {
@@ -102,7 +102,7 @@ mod pulse {
             if cpal::available_hosts().contains(&cpal::HostId::PulseAudio) {
                 match cpal::host_from_id(cpal::HostId::PulseAudio) {
                     Ok(host) => {
-                        self.pulse = Standing::Met;
+                        self.pulse = PulseState::Answered;
                         return Some(host);
                     }
                     Err(error) => {
@@ -112,7 +112,7 @@ mod pulse {
                         }
                     }
                 }
-            } else if self.pulse == Standing::Met {
+            } else if self.pulse == PulseState::Answered {
                 return None;
             }
             cpal::host_from_id(cpal::HostId::Alsa).ok()
@@ -132,12 +132,12 @@ mod pulse {
 
         #[test]
         fn alsa_is_asked_once_pulseaudio_was_silent_for_long_and_never_after_it_answered() {
-            let (mut standing, start) = (Standing::Unknown, Instant::now());
+            let (mut standing, start) = (PulseState::Unknown, Instant::now());
             assert!(!standing.silent(start));
-            assert!(!standing.silent(start + PATIENCE / 2));
-            assert!(standing.silent(start + PATIENCE));
-            standing = Standing::Met;
-            assert!(!standing.silent(start + PATIENCE * 9));
+            assert!(!standing.silent(start + ANSWER_TIMEOUT / 2));
+            assert!(standing.silent(start + ANSWER_TIMEOUT));
+            standing = PulseState::Answered;
+            assert!(!standing.silent(start + ANSWER_TIMEOUT * 9));
         }
     }
 }
@@ -193,7 +193,7 @@ mod channels {
     use pulseaudio::Client;
     use pulseaudio::protocol::ChannelPosition;
 
-    const PATIENCE: Duration = Duration::from_secs(2);
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// Returns whether PulseAudio numbers the channels of this source, as with sound cards of many inputs. cpal does
     /// not expose that.
@@ -213,7 +213,7 @@ mod channels {
     fn ask(client: &Client, source: &str) -> Option<pulseaudio::protocol::SourceInfo> {
         let source = CString::new(source).ok()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
-        let answer = async { tokio::time::timeout(PATIENCE, client.source_info_by_name(source)).await };
+        let answer = async { tokio::time::timeout(ANSWER_TIMEOUT, client.source_info_by_name(source)).await };
         let answer = runtime.block_on(answer).ok()?;
         answer.inspect_err(|error| tracing::debug!(%error, "channels of the source not reported by PulseAudio")).ok()
     }

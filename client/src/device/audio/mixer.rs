@@ -13,7 +13,7 @@ const CAPACITY: usize = 50 * CHUNK_LEN;
 /// scheduling.
 const START_AT: usize = 2 * CHUNK_LEN;
 /// Maximum of the start threshold, which each gap raises by 10 ms.
-const START_AT_MOST: usize = 8 * CHUNK_LEN;
+const MAX_START_AT: usize = 8 * CHUNK_LEN;
 /// Queued samples above which the oldest are dropped, because they would delay everything after them.
 const LATE_AT: usize = 12 * CHUNK_LEN;
 /// Number of chunks (2 s) after which samples that were never needed are dropped.
@@ -113,7 +113,7 @@ impl Stream {
                 *sample = (i32::from(self.last) * (FADE - i) as i32 / FADE as i32) as i16;
             }
             self.last = 0;
-            self.start_at = (self.start_at + CHUNK_LEN).min(START_AT_MOST);
+            self.start_at = (self.start_at + CHUNK_LEN).min(MAX_START_AT);
             (self.lowest, self.chunks) = (usize::MAX, 0);
         }
         self.drop_surplus();

@@ -10,7 +10,7 @@ use super::cpal_stream::{OpenDevice, open_output};
 use super::microphone::every_10_ms;
 use super::resample::{Resampler, to_f32};
 use super::{AudioProcessing, CHUNK_LEN, Chunk, Mixer, SAMPLE_RATE, ToneMeter};
-use crate::device::thread::{DeviceThread, RETRY_EVERY, Session};
+use crate::device::thread::{DeviceThread, RETRY_INTERVAL, Session};
 use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
 
 /// Requested period of the device. Two of them lie between us and the air.
@@ -92,7 +92,7 @@ impl Speaker {
                 DeviceThread::start("speaker", on_state, move |session| {
                     let problem = play(&choice, &audible, session);
                     session.failed(problem);
-                    let end = Instant::now() + RETRY_EVERY;
+                    let end = Instant::now() + RETRY_INTERVAL;
                     every_10_ms(session, || {
                         silent.next();
                         Instant::now() < end

@@ -13,13 +13,13 @@ use super::{CameraStream, Open};
 use crate::device::{DeviceProblem, DeviceState};
 
 /// Time without a frame after which a camera counts as silent. Some need two seconds for the first one.
-const SILENT_AFTER: Duration = Duration::from_secs(3);
+const FRAME_TIMEOUT: Duration = Duration::from_secs(3);
 /// Interval of attempts to open a camera that is missing, busy or denied.
-const RETRY_EVERY: Duration = Duration::from_secs(2);
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Interval of attempts to open a camera that stays silent after a restart: each blocks the device for a while.
-const RETRY_SILENT_EVERY: Duration = Duration::from_secs(10);
+const SILENT_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 /// Interval of checks of the frame counter.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) enum Event {
     /// The attempt has opened the device and waits for frames.
@@ -109,8 +109,8 @@ impl Supervisor {
             let pause = match (silent_in_a_row, unplugged_in_a_row) {
                 // Retried at once: another camera may replace it.
                 (1, _) | (_, 1) => Duration::ZERO,
-                (0, _) => RETRY_EVERY,
-                _ => RETRY_SILENT_EVERY,
+                (0, _) => RETRY_INTERVAL,
+                _ => SILENT_RETRY_INTERVAL,
             };
             if self.stopped_within(pause) {
                 return;
@@ -142,7 +142,7 @@ impl Supervisor {
         let (mut opened, mut seen) = (None, self.shared.frames.load(Ordering::Acquire));
         let mut last_frame = Instant::now();
         loop {
-            match self.inbox.recv_timeout(LOOK_EVERY) {
+            match self.inbox.recv_timeout(POLL_INTERVAL) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.give_up(attempt, &thread);
                     return Outcome::Stopped;
@@ -161,7 +161,7 @@ impl Supervisor {
                 if let Some(name) = &opened {
                     self.report(DeviceState::On { name: name.clone() });
                 }
-            } else if last_frame.elapsed() > SILENT_AFTER {
+            } else if last_frame.elapsed() > FRAME_TIMEOUT {
                 self.give_up(attempt, &thread);
                 return Outcome::Failed(DeviceProblem::Silent);
             }

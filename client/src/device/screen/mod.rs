@@ -17,7 +17,7 @@ use super::thread::{DeviceThread, Session};
 use super::{DeviceProblem, DeviceState};
 
 /// Interval at which an unchanged picture is sent again, for participants who join.
-const REPEAT_EVERY: Duration = Duration::from_secs(1);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Interval of wake-ups of a capture thread that has ended, until it is dropped.
 const PAUSE_WHEN_ENDED: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ impl Default for ScreenOptions {
 }
 
 /// Result of capturing a picture.
-enum Look {
+enum Captured {
     /// New picture in full size.
     Frame(VideoFrame),
     /// Same picture as before.
@@ -98,7 +98,7 @@ trait ScreenStream {
     fn name(&self) -> String;
 
     /// Captures a picture. `repeat` requests it even if it is unchanged.
-    fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem>;
+    fn capture(&mut self, repeat: bool) -> Result<Captured, DeviceProblem>;
 }
 
 /// Running screen capture. Dropping it stops it at once.
@@ -163,12 +163,12 @@ pub fn list_windows() -> Vec<WindowInfo> {
 
 /// Captures one picture within `max` (width and height in pixels); `None` if that fails or would ask the person.
 fn thumbnail(source: &ScreenSource, max: (u32, u32)) -> Option<VideoFrame> {
-    if !can_look_unasked() {
+    if !can_capture_unprompted() {
         return None;
     }
-    match open(source).ok()?.look(true).ok()? {
-        Look::Frame(frame) => Some(scale::fit(frame, max)),
-        Look::Unchanged => None,
+    match open(source).ok()?.capture(true).ok()? {
+        Captured::Frame(frame) => Some(scale::fit(frame, max)),
+        Captured::Unchanged => None,
     }
 }
 
@@ -178,7 +178,7 @@ pub(crate) fn capture_needs_permission() -> bool {
 }
 
 /// Returns whether a capture starts without asking the person, unlike on Wayland.
-fn can_look_unasked() -> bool {
+fn can_capture_unprompted() -> bool {
     #[cfg(all(unix, not(target_os = "macos")))]
     return x11::is_here();
     #[cfg(not(all(unix, not(target_os = "macos"))))]
@@ -204,14 +204,14 @@ fn capture(
     let mut last_frame: Option<Instant> = None;
     while !session.stopped() {
         let started = Instant::now();
-        let repeat = last_frame.is_none_or(|last| last.elapsed() >= REPEAT_EVERY);
-        match stream.look(repeat) {
-            Ok(Look::Frame(frame)) => {
+        let repeat = last_frame.is_none_or(|last| last.elapsed() >= REPEAT_INTERVAL);
+        match stream.capture(repeat) {
+            Ok(Captured::Frame(frame)) => {
                 session.on(&stream.name());
                 on_frame(Arc::new(scale::fit(frame, options.max_size)));
                 last_frame = Some(started);
             }
-            Ok(Look::Unchanged) => {}
+            Ok(Captured::Unchanged) => {}
             Err(problem) => return problem,
         }
         session.wait_until(started + interval);

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::{ScreenSource, list_screens, list_windows, thumbnail};
 
 /// Interval of updates.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum size of thumbnails in pixels.
 const SMALL: (u32, u32) = (320, 200);
 
@@ -47,7 +47,7 @@ impl Screens {
         let (stop, stopped) = mpsc::channel::<()>();
         let list = Arc::<Mutex<Arc<Vec<Shareable>>>>::default();
         let shared = Arc::clone(&list);
-        let look = move || {
+        let watch = move || {
             let mut slots = HashMap::new();
             loop {
                 // Driver bindings may panic; the list is empty then.
@@ -66,12 +66,12 @@ impl Screens {
                     }
                 }
                 wake();
-                if stopped.recv_timeout(LOOK_EVERY) != Err(mpsc::RecvTimeoutError::Timeout) {
+                if stopped.recv_timeout(POLL_INTERVAL) != Err(mpsc::RecvTimeoutError::Timeout) {
                     return;
                 }
             }
         };
-        if let Err(error) = std::thread::Builder::new().name("screens".into()).spawn(look) {
+        if let Err(error) = std::thread::Builder::new().name("screens".into()).spawn(watch) {
             tracing::error!(%error, "screen list thread not started");
         }
         Self { list, _stop: stop }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xcap::{Frame, Monitor, VideoRecorder, Window};
 
-use super::{Look, ScreenInfo, ScreenSource, ScreenStream, WindowInfo};
+use super::{Captured, ScreenInfo, ScreenSource, ScreenStream, WindowInfo};
 use crate::device::DeviceProblem;
 use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
@@ -96,7 +96,7 @@ impl ScreenStream for Pictures {
         name_of(&self.monitor)
     }
 
-    fn look(&mut self, _repeat: bool) -> Result<Look, DeviceProblem> {
+    fn capture(&mut self, _repeat: bool) -> Result<Captured, DeviceProblem> {
         let captured = now_us();
         let image = self.monitor.capture_image().map_err(|error| refused(&error))?;
         let frame = Frame::new(image.width(), image.height(), image.into_raw());
@@ -114,9 +114,9 @@ impl ScreenStream for WindowPictures {
         self.window.title().unwrap_or_default()
     }
 
-    fn look(&mut self, _repeat: bool) -> Result<Look, DeviceProblem> {
+    fn capture(&mut self, _repeat: bool) -> Result<Captured, DeviceProblem> {
         if self.window.is_minimized().unwrap_or_default() {
-            return Ok(Look::Unchanged);
+            return Ok(Captured::Unchanged);
         }
         let captured = now_us();
         let image = self.window.capture_image().map_err(|error| refused(&error))?;
@@ -138,16 +138,16 @@ impl ScreenStream for Recorded {
         self.name.clone()
     }
 
-    fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem> {
+    fn capture(&mut self, repeat: bool) -> Result<Captured, DeviceProblem> {
         if self.last.is_none() {
             self.last = Some(self.frames.recv_timeout(FIRST_FRAME).map_err(|error| match error {
                 RecvTimeoutError::Timeout => DeviceProblem::Silent,
                 RecvTimeoutError::Disconnected => DeviceProblem::Failed,
             })?);
         } else if !self.take_newest()? && !repeat {
-            return Ok(Look::Unchanged);
+            return Ok(Captured::Unchanged);
         }
-        self.last.as_ref().map_or(Ok(Look::Unchanged), |frame| converted(frame, now_us()))
+        self.last.as_ref().map_or(Ok(Captured::Unchanged), |frame| converted(frame, now_us()))
     }
 }
 
@@ -173,9 +173,9 @@ impl Drop for Recorded {
     }
 }
 
-fn converted(frame: &Frame, captured_us: i64) -> Result<Look, DeviceProblem> {
+fn converted(frame: &Frame, captured_us: i64) -> Result<Captured, DeviceProblem> {
     let stride = frame.width as usize * 4;
     to_i420(PixelFormat::Rgbx, &frame.raw, stride, frame.width, frame.height, captured_us)
-        .map(Look::Frame)
+        .map(Captured::Frame)
         .ok_or(DeviceProblem::Unsupported)
 }

@@ -9,7 +9,7 @@ use x11rb::protocol::xfixes::{ConnectionExt as _, GetCursorImageReply};
 use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Pixmap, Window};
 use x11rb::rust_connection::RustConnection;
 
-use super::{Look, ScreenInfo, ScreenSource, ScreenStream};
+use super::{Captured, ScreenInfo, ScreenSource, ScreenStream};
 use crate::device::DeviceProblem;
 use crate::device::clock::now_us;
 use crate::device::i420::{PixelFormat, to_i420};
@@ -22,7 +22,7 @@ use memory::{Memory, SharedMemory};
 pub use windows::list as list_windows;
 
 /// Number of captures between two checks of the monitor's size and position.
-const CHECK_EVERY: u32 = 15;
+const CHECK_INTERVAL: u32 = 15;
 
 /// Returns whether this session uses X11: on Wayland an X11 client sees only other X11 clients.
 pub fn is_here() -> bool {
@@ -147,13 +147,13 @@ impl X11Screen {
             current: 0,
             seen_before: false,
             cursor: None,
-            until_check: CHECK_EVERY,
+            until_check: CHECK_INTERVAL,
         })
     }
 
     /// Follows a monitor or window that was resized, moved or removed. Returns whether it is visible.
     fn check_area(&mut self) -> Result<bool, DeviceProblem> {
-        self.until_check = CHECK_EVERY;
+        self.until_check = CHECK_INTERVAL;
         let (name, area, visible) = match &self.target {
             Target::Monitor(source) => {
                 let (name, area) = locate(&self.connection, self.root, source)?;
@@ -255,13 +255,13 @@ impl ScreenStream for X11Screen {
         self.name.clone()
     }
 
-    fn look(&mut self, repeat: bool) -> Result<Look, DeviceProblem> {
+    fn capture(&mut self, repeat: bool) -> Result<Captured, DeviceProblem> {
         self.until_check = self.until_check.saturating_sub(1);
         let is_window = matches!(self.target, Target::Window { .. });
         let captured = now_us();
         if (is_window || self.until_check == 0) && !self.check_area()? {
             // A minimised window has no new picture; participants who join get the last one.
-            return if repeat && self.seen_before { self.picture(captured) } else { Ok(Look::Unchanged) };
+            return if repeat && self.seen_before { self.picture(captured) } else { Ok(Captured::Unchanged) };
         }
         self.current = 1 - self.current;
         if let Err(problem) = self.fetch() {
@@ -270,7 +270,7 @@ impl ScreenStream for X11Screen {
                 return Err(problem);
             }
             if !self.check_area()? {
-                return Ok(Look::Unchanged);
+                return Ok(Captured::Unchanged);
             }
             self.fetch()?;
         }
@@ -286,7 +286,7 @@ impl ScreenStream for X11Screen {
         let same = self.seen_before && !moved && now == before;
         self.seen_before = true;
         if same && !repeat {
-            return Ok(Look::Unchanged);
+            return Ok(Captured::Unchanged);
         }
         self.picture(captured)
     }
@@ -294,7 +294,7 @@ impl ScreenStream for X11Screen {
 
 impl X11Screen {
     /// Converts the last picture, with the cursor.
-    fn picture(&self, captured: i64) -> Result<Look, DeviceProblem> {
+    fn picture(&self, captured: i64) -> Result<Captured, DeviceProblem> {
         let Area { x, y, width, height } = self.area;
         let stride = usize::from(width) * 4;
         let bytes = self.memory[self.current].bytes();
@@ -303,6 +303,6 @@ impl X11Screen {
         if let Some(image) = &self.cursor {
             frame = cursor::draw(frame, image, (x, y));
         }
-        Ok(Look::Frame(frame))
+        Ok(Captured::Frame(frame))
     }
 }

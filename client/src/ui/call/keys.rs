@@ -44,13 +44,13 @@ impl CallScreen {
         if pressed(Modifiers::COMMAND, Key::D) {
             let mute = !state.microphone.muted;
             cx.command(CallCommand::MuteMicrophone(mute));
-            self.toasts.say(cx.texts.t(if mute { "toast-muted" } else { "toast-unmuted" }).into_owned(), cx.now);
+            self.toasts.push(cx.texts.t(if mute { "toast-muted" } else { "toast-unmuted" }).into_owned(), cx.now);
         }
         if pressed(Modifiers::COMMAND, Key::E) {
             let mute = !state.camera.muted;
             cx.command(CallCommand::MuteCamera(mute));
             let text = cx.texts.t(if mute { "toast-camera-stopped" } else { "toast-camera-started" });
-            self.toasts.say(text.into_owned(), cx.now);
+            self.toasts.push(text.into_owned(), cx.now);
         }
         let full_screen = is_full_screen(ui);
         if pressed(Modifiers::NONE, Key::F11) {

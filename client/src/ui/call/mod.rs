@@ -3,16 +3,16 @@
 mod bar;
 mod consent;
 mod keys;
+mod layout;
 mod menu;
 mod notices;
 mod offer;
 mod panel;
 mod pip;
-mod places;
-mod shown;
 mod stage;
 mod toasts;
 mod top;
+mod visible_tiles;
 
 // Doctor-only controls are one module, which kiosk builds leave out.
 #[cfg(not(feature = "kiosk"))]
@@ -32,13 +32,13 @@ use crate::theme::{FADE_SECONDS, space};
 use doctor::Doctor;
 pub use doctor::Unsaved;
 use keys::Keys;
+use layout::Layout;
 use notices::Notices;
 use panel::{Panel, Tab};
 use pip::Floating;
-use places::Places;
-use shown::Shown;
-use stage::{StageView, TileAsk};
+use stage::{StageView, TileRequest};
 use toasts::Toasts;
+use visible_tiles::VisibleTiles;
 
 /// Seconds without input after which the bar hides.
 const BAR_STAYS_SECONDS: f64 = 4.0;
@@ -49,7 +49,7 @@ pub struct CallScreen {
     notices: Notices,
     toasts: Toasts,
     stage: StageView,
-    shown: Shown,
+    visible_tiles: VisibleTiles,
     floating: Floating,
     keys: Keys,
     doctor: Doctor,
@@ -65,7 +65,7 @@ impl CallScreen {
             notices: Notices::default(),
             toasts: Toasts::new(state.clone()),
             stage: StageView::default(),
-            shown: Shown::default(),
+            visible_tiles: VisibleTiles::default(),
             floating: Floating::new(float_when_minimised),
             keys: Keys::default(),
             doctor: Doctor::default(),
@@ -82,34 +82,34 @@ impl CallScreen {
 
         let open = fade(ui, cx, "panel fade", self.panel.tab.is_some());
         let panel_width = self.panel.width(cx);
-        let places = Places::new(ui, cx, state, open, panel_width);
+        let layout = Layout::new(ui, cx, state, open, panel_width);
         let bar_visible = self.bar_is_visible(ui, state);
 
-        let drawn = self.stage.show(ui, cx, state, videos, &places);
-        let below = top::show(ui, cx, state, places.stage, self.keys.talking);
+        let drawn = self.stage.show(ui, cx, state, videos, &layout);
+        let below = top::show(ui, cx, state, layout.stage, self.keys.talking);
         // Cards end above the bar, which would cover them.
-        let below = below.with_max_y(below.bottom().min(places.bar.top() - space::XS));
+        let below = below.with_max_y(below.bottom().min(layout.bar.top() - space::XS));
         let below = self.doctor.waiting(ui, cx, state, below);
         let below = offer::show(ui, cx, state, below);
         let below = self.doctor.failure(ui, cx, state, below);
         self.notices.show(ui, cx, state, below);
-        let own = self.stage.own_is_in_corner(state).then(|| self.stage.own.place(&places)).flatten();
-        self.toasts.show(ui, cx, &places, own);
+        let own = self.stage.own_is_in_corner(state).then(|| self.stage.own.place(&layout)).flatten();
+        self.toasts.show(ui, cx, &layout, own);
         let bar = fade(ui, cx, "bar fade", bar_visible);
-        ui.scope_builder(UiBuilder::new().max_rect(places.bar), |ui| {
+        ui.scope_builder(UiBuilder::new().max_rect(layout.bar), |ui| {
             ui.set_opacity(bar);
-            self.bar(ui, cx, state, &places, !bar_visible);
+            self.bar(ui, cx, state, &layout, !bar_visible);
         });
         if self.stage.own_is_in_corner(state) {
-            self.stage.own.corner(ui, cx, state, videos, &places);
+            self.stage.own.corner(ui, cx, state, videos, &layout);
         }
         if open > 0.0 {
-            ui.scope_builder(UiBuilder::new().max_rect(places.panel), |ui| {
+            ui.scope_builder(UiBuilder::new().max_rect(layout.panel), |ui| {
                 ui.set_opacity(open);
-                self.panel.show(ui, cx, state, &mut self.doctor, places.panel);
+                self.panel.show(ui, cx, state, &mut self.doctor, layout.panel);
             });
         }
-        self.panel.dropped(ui, cx, places.stage);
+        self.panel.dropped(ui, cx, layout.stage);
         self.doctor.dialogs(ui, cx, state);
         consent::show(ui, cx, state);
         self.sheet(ui, cx, state);
@@ -118,24 +118,24 @@ impl CallScreen {
         self.floating.follow_window(minimised);
         let floating = self.floating.show(ui, cx, state, videos, self.stage.pin.as_ref());
         let on_screen = drawn.tiles.into_iter().filter(|_| !minimised);
-        self.tell_shown(ui.ctx(), cx, state, on_screen.chain(floating).collect());
-        let asked = drawn.asked.into_iter().chain(self.panel.asked.drain(..));
-        for ask in asked {
-            match ask {
-                TileAsk::Pin(pin) => self.stage.pin = pin,
-                ask => self.doctor.asked(cx, ask),
+        self.report_visible_tiles(ui.ctx(), cx, state, on_screen.chain(floating).collect());
+        let requests = drawn.requests.into_iter().chain(self.panel.requests.drain(..));
+        for request in requests {
+            match request {
+                TileRequest::Pin(pin) => self.stage.pin = pin,
+                request => self.doctor.on_tile_request(cx, request),
             }
         }
         tick(ui, state);
     }
 
     /// Replaces [`show`](Self::show) while the window is minimised and nothing is drawn.
-    pub fn unseen(&mut self, cx: &mut Cx, state: &CallState) {
+    pub fn update_hidden(&mut self, cx: &mut Cx, state: &CallState) {
         self.floating.follow_window(true);
         if self.floating.open {
             // The floating window is drawn in a pass of the main window, so one is needed for it to appear.
             cx.actions.push(Action::DrawHidden);
-        } else if let (Some(command), _) = self.shown.follow(state, Vec::new(), cx.now) {
+        } else if let (Some(command), _) = self.visible_tiles.follow(state, Vec::new(), cx.now) {
             cx.command(command);
         }
     }
@@ -145,15 +145,21 @@ impl CallScreen {
         self.doctor.unsaved()
     }
 
-    fn tell_shown(&mut self, ctx: &egui::Context, cx: &mut Cx, state: &CallState, mut tiles: Vec<crate::call::Tile>) {
+    fn report_visible_tiles(
+        &mut self,
+        ctx: &egui::Context,
+        cx: &mut Cx,
+        state: &CallState,
+        mut tiles: Vec<crate::call::Tile>,
+    ) {
         // A picture on both the stage and the floating window is reported once, with the larger size.
         tiles.sort_by(|a, b| (&a.identity, a.screen, b.width).cmp(&(&b.identity, b.screen, a.width)));
         tiles.dedup_by(|a, b| (&a.identity, a.screen) == (&b.identity, b.screen));
-        let (command, look_again) = self.shown.follow(state, tiles, cx.now);
+        let (command, next_check) = self.visible_tiles.follow(state, tiles, cx.now);
         if let Some(command) = command {
             cx.command(command);
         }
-        if let Some(after) = look_again {
+        if let Some(after) = next_check {
             ctx.request_repaint_after(after);
         }
     }

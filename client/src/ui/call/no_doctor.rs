@@ -4,7 +4,7 @@ use egui::{Rect, Ui};
 
 use super::bar::{Form, Row};
 use super::panel::Panel;
-use super::stage::TileAsk;
+use super::stage::TileRequest;
 use crate::call::CallState;
 use crate::ui::{Action, Cx};
 
@@ -53,7 +53,7 @@ impl Doctor {
 
     pub fn dialogs(&mut self, _: &mut Ui, _: &mut Cx, _: &CallState) {}
 
-    pub fn asked(&mut self, _: &mut Cx, _: TileAsk) {}
+    pub fn on_tile_request(&mut self, _: &mut Cx, _: TileRequest) {}
 
     pub fn unsaved(self) -> Option<Unsaved> {
         None

@@ -15,8 +15,8 @@ use crate::ui::{Cx, wording};
 
 const WIDTH: f32 = 440.0;
 /// Maximum number of notices, which would otherwise cover the other person. Low windows show one fewer.
-const MOST: usize = 2;
-const LOW: f32 = 440.0;
+const MAX_NOTICES: usize = 2;
+const LOW_HEIGHT: f32 = 440.0;
 
 /// Dismissed notices, by their advice: the same problem may return for another reason.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Notices {
         self.dismissed.retain(|advice| all.iter().any(|notice| notice.advice == *advice));
         let mut top = within.top();
         let waiting: Vec<_> = all.into_iter().filter(|notice| !self.dismissed.contains(&notice.advice)).collect();
-        let most = if within.height() < LOW { MOST - 1 } else { MOST };
+        let most = if within.height() < LOW_HEIGHT { MAX_NOTICES - 1 } else { MAX_NOTICES };
         for notice in waiting.into_iter().take(most) {
             let (bottom, dismissed) = card(ui, cx, &notice, within.with_min_y(top));
             if dismissed {
@@ -80,7 +80,7 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
         add(Icon::ScreenShareOff, ("share-problem", advice), false);
     }
     // Held-back video has a notice of its own.
-    if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_held_back {
+    if state.quality == ConnectionQuality::Poor && state.phase == CallPhase::InCall && !state.video_reduced {
         add(Icon::Wifi, ("quality-problem", "quality-advice"), false);
     }
     if state.recording == RecordingState::Declined && state.role == Role::Doctor {

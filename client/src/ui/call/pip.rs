@@ -7,12 +7,12 @@ use super::present;
 use super::stage::{Pin, pixels};
 use crate::call::{CallCommand, CallState, ParticipantState, Tile};
 use crate::theme::{Palette, corner, regular_font, space};
-use crate::ui::video::{Fit, Look, PictureId, PictureKind, Videos};
+use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use crate::ui::widgets::{Tone, announce_picture, icon_button, words};
 use crate::ui::{Action, Cx, wording};
 
 const SIZE: Vec2 = vec2(336.0, 256.0);
-const LEAST: Vec2 = vec2(240.0, 180.0);
+const MIN_SIZE: Vec2 = vec2(240.0, 180.0);
 
 pub(super) struct Floating {
     pub open: bool,
@@ -56,7 +56,7 @@ impl Floating {
         let builder = ViewportBuilder::default()
             .with_title(title)
             .with_inner_size(SIZE)
-            .with_min_inner_size(LEAST)
+            .with_min_inner_size(MIN_SIZE)
             .with_always_on_top()
             .with_minimize_button(false);
         let id = ViewportId::from_hash_of("floating call");
@@ -118,8 +118,8 @@ fn content(
         let (width, height) = pixels(ui, picture.size());
         tile = Some(Tile { identity: who.identity.clone(), screen, width, height });
         let fit = if screen { Fit::Contain } else { Fit::Balanced };
-        let look = Look { fit, mirrored: false, corner: corner::THUMB, brightness: 1.0, drives: true };
-        videos.show(ui, picture, &PictureId { identity: who.identity.clone(), kind }, slot, look)
+        let style = PictureStyle { fit, mirrored: false, corner: corner::THUMB, brightness: 1.0, drives: true };
+        videos.show(ui, picture, &PictureId { identity: who.identity.clone(), kind }, slot, style)
     });
     match shown {
         Some(seen) => {

@@ -7,7 +7,7 @@ use egui::{Align2, Color32, Pos2, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
 use super::present;
-use super::toasts::SOON;
+use super::toasts::END_WARNING_TIME;
 use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::announce;
@@ -125,7 +125,7 @@ fn planned_end(cx: &Cx, state: &CallState, palette: &Palette) -> Option<Part> {
     let (texts, end) = (cx.texts, state.planned_end?);
     let minutes = |duration: Duration| duration.as_secs().div_ceil(60);
     let (text, color) = match end.duration_since(SystemTime::now()) {
-        Ok(left) if left > SOON => {
+        Ok(left) if left > END_WARNING_TIME => {
             let time = wording::clock_time(texts, end);
             (texts.with("planned-until", &[("time", time.as_str().into())]), palette.muted)
         }

@@ -36,7 +36,7 @@ enum Question {
 }
 
 /// Request of the person about a recording.
-enum Asked {
+enum Request {
     /// Command to send at once.
     Command(RecordingsCommand),
     /// Save a part, suggesting this file name.
@@ -55,26 +55,26 @@ impl RecordingsScreen {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         let state = self.recordings.now();
-        let (mut asked, mut back) = (Vec::new(), false);
-        let body = |ui: &mut Ui, cx: &mut Cx| body(ui, cx, &state, &mut asked);
+        let (mut requests, mut back) = (Vec::new(), false);
+        let body = |ui: &mut Ui, cx: &mut Cx| body(ui, cx, &state, &mut requests);
         wide_with_footer(ui, cx, body, |ui, cx| {
             let text = cx.texts.t("recordings-back");
             back = TextButton::new(text, Tone::Neutral).icon(Icon::ArrowLeft).show(ui, &cx.sizes).clicked();
         });
         let free = !dialog::is_open(ui.ctx());
         back |= free && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
-        for asked in asked {
-            match asked {
-                Asked::Command(command) => self.recordings.send(command),
-                Asked::Save(part, name) => self.saving.ask(ui, cx, part, name),
-                Asked::Delete(recording) => self.question = Some(Question::Delete(recording)),
+        for request in requests {
+            match request {
+                Request::Command(command) => self.recordings.send(command),
+                Request::Save(part, name) => self.saving.ask(ui, cx, part, name),
+                Request::Delete(recording) => self.question = Some(Question::Delete(recording)),
             }
         }
         if let Some(command) = self.saving.show(ui, cx) {
             self.recordings.send(command);
         }
         self.ask(ui, cx, &state);
-        if back && state.is_moving() {
+        if back && state.is_transferring() {
             self.question = Some(Question::Leave);
         } else if back {
             cx.actions.push(Action::Home);
@@ -124,7 +124,7 @@ fn known(state: &RecordingsState) -> &[Recording] {
     }
 }
 
-fn body(ui: &mut Ui, cx: &Cx, state: &RecordingsState, asked: &mut Vec<Asked>) {
+fn body(ui: &mut Ui, cx: &Cx, state: &RecordingsState, requests: &mut Vec<Request>) {
     let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
     ui.heading(texts.t("recordings-title").as_ref());
     let name = texts.with("day-consultation", &[("id", state.consultation.as_str().into())]);
@@ -148,6 +148,6 @@ fn body(ui: &mut Ui, cx: &Cx, state: &RecordingsState, asked: &mut Vec<Asked>) {
         Listed::Known(_) => {}
     }
     for recording in known(state) {
-        row::show(ui, cx, state, recording, asked);
+        row::show(ui, cx, state, recording, requests);
     }
 }

@@ -4,7 +4,7 @@ use autamedica_api::{Recording, RecordingPart, RecordingState};
 use egui::{Align, Color32, Frame, Layout, RichText, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::{Asked, wording};
+use super::{Request, wording};
 use crate::recordings::{PartId, Purpose, RecordingsCommand, RecordingsState, Transfer};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 use crate::ui::Cx;
@@ -16,7 +16,7 @@ use crate::ui::wording::file_size;
 const ONE_LINE: f32 = 640.0;
 const BAR_HEIGHT: f32 = 8.0;
 
-pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &RecordingsState, recording: &Recording, asked: &mut Vec<Asked>) {
+pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &RecordingsState, recording: &Recording, requests: &mut Vec<Request>) {
     let palette = Palette::of(ui);
     let frame = Frame::new()
         .fill(palette.background)
@@ -29,9 +29,9 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx, state: &RecordingsState, recording: &Re
         frame.show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing = Vec2::splat(space::XS);
-            row.head(ui, asked);
+            row.head(ui, requests);
             row.troubles(ui);
-            row.parts(ui, asked);
+            row.parts(ui, requests);
         });
     });
 }
@@ -45,13 +45,13 @@ struct Row<'a> {
 
 impl Row<'_> {
     /// Draws time, state, length and size, with the buttons of a recording that is one file.
-    fn head(&self, ui: &mut Ui, asked: &mut Vec<Asked>) {
+    fn head(&self, ui: &mut Ui, requests: &mut Vec<Request>) {
         let mut buttons = Vec::new();
         if let [only] = &self.recording.parts[..] {
             buttons.extend(self.part_buttons(only));
         }
         buttons.extend(self.delete_button());
-        line(ui, self.cx, buttons, asked, |ui| {
+        line(ui, self.cx, buttons, requests, |ui| {
             ui.label(RichText::new(self.when).font(bold_font(self.cx.sizes.body)));
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing.x = space::XXS;
@@ -62,7 +62,7 @@ impl Row<'_> {
 
     fn facts(&self, ui: &mut Ui) {
         let (texts, sizes, palette) = (self.cx.texts, self.cx.sizes, Palette::of(ui));
-        let (icon, color) = look(self.recording.state, palette);
+        let (icon, color) = state_icon(self.recording.state, palette);
         fact(ui, self.cx, icon, color, &texts.t(wording::state(self.recording.state)));
         let has_files = self.recording.size_bytes > 0 && self.recording.state != RecordingState::Deleted;
         if has_files {
@@ -104,7 +104,7 @@ impl Row<'_> {
     }
 
     /// Draws each of several parts, and the transfers in progress.
-    fn parts(&self, ui: &mut Ui, asked: &mut Vec<Asked>) {
+    fn parts(&self, ui: &mut Ui, requests: &mut Vec<Request>) {
         if self.recording.state == RecordingState::Deleted {
             return;
         }
@@ -112,7 +112,7 @@ impl Row<'_> {
         for part in &self.recording.parts {
             if several {
                 ui.separator();
-                line(ui, self.cx, self.part_buttons(part), asked, |ui| {
+                line(ui, self.cx, self.part_buttons(part), requests, |ui| {
                     let texts = self.cx.texts;
                     let name = texts.with("recording-part", &[("part", u64::from(part.number).into())]);
                     ui.label(RichText::new(name).font(bold_font(self.cx.sizes.body)));
@@ -122,7 +122,7 @@ impl Row<'_> {
                 });
             }
             if let Some(transfer) = self.state.transfers.get(&self.id(part)) {
-                ui.push_id(part.number, |ui| self.transfer(ui, part, transfer, asked));
+                ui.push_id(part.number, |ui| self.transfer(ui, part, transfer, requests));
             }
         }
     }
@@ -141,13 +141,13 @@ impl Row<'_> {
         }
     }
 
-    fn part_buttons(&self, part: &RecordingPart) -> Vec<(TextButton<'_>, Asked)> {
+    fn part_buttons(&self, part: &RecordingPart) -> Vec<(TextButton<'_>, Request)> {
         let id = self.id(part);
-        let is_moving = matches!(self.state.transfers.get(&id), Some(Transfer::Moving { .. }));
+        let is_transferring = matches!(self.state.transfers.get(&id), Some(Transfer::InProgress { .. }));
         let is_there = matches!(self.recording.state, RecordingState::Storing | RecordingState::Ready)
             || self.recording.state == RecordingState::Failed;
         // A part that is still being written has no checksum yet and can't be downloaded.
-        if is_moving || !is_there || part.sha256.is_none() || self.is_being_deleted() {
+        if is_transferring || !is_there || part.sha256.is_none() || self.is_being_deleted() {
             return Vec::new();
         }
         let texts = self.cx.texts;
@@ -156,14 +156,14 @@ impl Row<'_> {
         let save = TextButton::new(texts.t("recording-save"), Tone::Neutral).icon(Icon::Download);
         let save = save.label(self.which(part, "recording-save-which", "recording-save-part"));
         let name = wording::file_name(texts, self.recording, part);
-        vec![(play, Asked::Command(RecordingsCommand::Play(id.clone()))), (save, Asked::Save(id, name))]
+        vec![(play, Request::Command(RecordingsCommand::Play(id.clone()))), (save, Request::Save(id, name))]
     }
 
     fn is_being_deleted(&self) -> bool {
         self.state.deleting.contains(&self.recording.recording_id)
     }
 
-    fn delete_button(&self) -> Option<(TextButton<'_>, Asked)> {
+    fn delete_button(&self) -> Option<(TextButton<'_>, Request)> {
         let is_over = matches!(self.recording.state, RecordingState::Ready | RecordingState::Failed);
         if !is_over || self.recording.parts.is_empty() || self.is_being_deleted() {
             return None;
@@ -171,39 +171,45 @@ impl Row<'_> {
         let texts = self.cx.texts;
         let button = TextButton::new(texts.t("recording-delete"), Tone::Plain).icon(Icon::Trash2);
         let button = button.label(texts.with("recording-delete-which", &[("when", self.when.into())]));
-        Some((button, Asked::Delete(self.recording.recording_id.clone())))
+        Some((button, Request::Delete(self.recording.recording_id.clone())))
     }
 
-    fn transfer(&self, ui: &mut Ui, part: &RecordingPart, transfer: &Transfer, asked: &mut Vec<Asked>) {
+    fn transfer(&self, ui: &mut Ui, part: &RecordingPart, transfer: &Transfer, requests: &mut Vec<Request>) {
         let (texts, palette) = (self.cx.texts, Palette::of(ui));
         match transfer {
-            Transfer::Moving { purpose, bytes, of } => {
+            Transfer::InProgress { purpose, bytes, of } => {
                 let stop = TextButton::new(texts.t("dialog-cancel"), Tone::Neutral).icon(Icon::X);
                 let stop = stop.label(self.which(part, "recording-cancel-which", "recording-cancel-part"));
-                let buttons = vec![(stop, Asked::Command(RecordingsCommand::Cancel(self.id(part))))];
-                line(ui, self.cx, buttons, asked, |ui| moving(ui, self.cx, *purpose, *bytes, *of));
+                let buttons = vec![(stop, Request::Command(RecordingsCommand::Cancel(self.id(part))))];
+                line(ui, self.cx, buttons, requests, |ui| moving(ui, self.cx, *purpose, *bytes, *of));
             }
-            Transfer::Playing => news(ui, self.cx, Icon::CircleCheck, palette.ok, &texts.t("recording-playing")),
+            Transfer::Playing => outcome(ui, self.cx, Icon::CircleCheck, palette.ok, &texts.t("recording-playing")),
             Transfer::Saved(path) => {
                 let text = texts.with("recording-saved", &[("path", path.to_string_lossy().as_ref().into())]);
-                news(ui, self.cx, Icon::CircleCheck, palette.ok, &text);
+                outcome(ui, self.cx, Icon::CircleCheck, palette.ok, &text);
             }
             Transfer::Failed(problem) => {
                 let text = texts.t(wording::fetch_problem(*problem));
-                news(ui, self.cx, Icon::TriangleAlert, palette.danger, &text);
+                outcome(ui, self.cx, Icon::TriangleAlert, palette.danger, &text);
             }
         }
     }
 }
 
 /// Draws text with buttons beside it, or below where space is scarce.
-fn line(ui: &mut Ui, cx: &Cx, buttons: Vec<(TextButton, Asked)>, asked: &mut Vec<Asked>, words: impl FnOnce(&mut Ui)) {
+fn line(
+    ui: &mut Ui,
+    cx: &Cx,
+    buttons: Vec<(TextButton, Request)>,
+    requests: &mut Vec<Request>,
+    words: impl FnOnce(&mut Ui),
+) {
     let sizes = cx.sizes;
     let taken: f32 = buttons.iter().map(|(button, _)| button.width(ui, &sizes) + space::XS).sum();
     let show = |ui: &mut Ui| {
         for (button, action) in buttons {
             if button.show(ui, &sizes).clicked() {
-                asked.push(action);
+                requests.push(action);
             }
         }
     };
@@ -237,7 +243,7 @@ fn fact(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
 }
 
 /// Draws a result; screen readers read it when idle.
-fn news(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
+fn outcome(ui: &mut Ui, cx: &Cx, icon: Icon, color: Color32, text: &str) {
     ui.horizontal_top(|ui| {
         sign(ui, icon, cx.sizes.body * 1.25, color);
         let words = ui.label(RichText::new(text).font(regular_font(cx.sizes.body)));
@@ -276,7 +282,7 @@ fn moving(ui: &mut Ui, cx: &Cx, purpose: Purpose, bytes: u64, of: u64) {
     ui.painter().rect_filled(filled, corner::FULL, palette.primary);
 }
 
-fn look(state: RecordingState, palette: &Palette) -> (Icon, Color32) {
+fn state_icon(state: RecordingState, palette: &Palette) -> (Icon, Color32) {
     match state {
         RecordingState::Asking | RecordingState::Starting => (Icon::Hourglass, palette.warning),
         RecordingState::Recording => (Icon::CircleDot, palette.danger),

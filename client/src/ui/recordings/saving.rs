@@ -9,7 +9,7 @@ use crate::recordings::{PartId, RecordingsCommand};
 use crate::theme::{Palette, regular_font, space};
 use crate::ui::Cx;
 use crate::ui::controls::remark;
-use crate::ui::desktop::{Errand, Picked};
+use crate::ui::desktop::{BackgroundTask, Picked};
 use crate::ui::dialog::{dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone};
 
@@ -17,7 +17,7 @@ use crate::ui::widgets::{TextButton, Tone};
 #[derive(Default)]
 pub(super) struct Saving {
     part: Option<PartId>,
-    work: Option<Errand<Outcome>>,
+    work: Option<BackgroundTask<Outcome>>,
     /// Path in the text field.
     typed: Option<String>,
     /// The typed path exists already.
@@ -39,7 +39,7 @@ impl Saving {
         }
         let (desktop, title) = (cx.desktop.clone(), cx.texts.t("recording-save-title").into_owned());
         *self = Self { part: Some(part), ..Self::default() };
-        self.work = Some(Errand::start(ui.ctx(), move || match desktop.pick_place(&title, &name) {
+        self.work = Some(BackgroundTask::start(ui.ctx(), move || match desktop.pick_place(&title, &name) {
             Picked::File(path) => Outcome::Place(path),
             Picked::Cancelled => Outcome::Cancelled,
             Picked::Unavailable => Outcome::NoDialog,
@@ -48,7 +48,7 @@ impl Saving {
 
     /// Draws the text field where there is no dialog. Returns the command once the person has decided.
     pub fn show(&mut self, ui: &Ui, cx: &Cx) -> Option<RecordingsCommand> {
-        let done = self.hear();
+        let done = self.poll_result();
         let Some(path) = &mut self.typed else { return done };
         let (texts, sizes) = (cx.texts, cx.sizes);
         let taken = self.taken && self.work.is_none();
@@ -91,12 +91,12 @@ impl Saving {
     fn take_typed(&mut self, ui: &Ui) {
         let typed = self.typed.as_deref().map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from);
         let Some(path) = typed.filter(|_| self.work.is_none()) else { return };
-        self.work = Some(Errand::start(ui.ctx(), move || {
+        self.work = Some(BackgroundTask::start(ui.ctx(), move || {
             if path.try_exists().unwrap_or(false) { Outcome::Taken } else { Outcome::Place(path) }
         }));
     }
 
-    fn hear(&mut self) -> Option<RecordingsCommand> {
+    fn poll_result(&mut self) -> Option<RecordingsCommand> {
         let outcome = match self.work.as_ref()?.poll() {
             Ok(None) => return None,
             Ok(Some(outcome)) => outcome,

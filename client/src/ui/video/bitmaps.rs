@@ -8,7 +8,7 @@ use eframe::egui_glow::{ShaderVersion, glow};
 use egui::{PaintCallbackInfo, Pos2, Rect, pos2, vec2};
 use glow::{HasContext, PixelUnpackData};
 
-use super::Look;
+use super::PictureStyle;
 use super::canvas::{Canvas, Quad, Sampling, bands};
 use super::fit::Placed;
 use super::worker::{Bitmap, Shape, Spot};
@@ -54,7 +54,7 @@ impl Bitmaps {
         spot: &Spot,
         bitmap: &Bitmap,
         placed: &Placed,
-        look: &Look,
+        style: &PictureStyle,
         opacity: f32,
     ) -> bool {
         // SAFETY: egui_glow calls us with its context current on this thread, and restores its own state after.
@@ -88,8 +88,8 @@ impl Bitmaps {
             texture.bind(gl, !exact);
             let is_new = texture.upload(gl, canvas.version().is_embedded(), bitmap);
             let uv = [part.left_top(), part.right_top(), part.left_bottom(), part.right_bottom()];
-            let quad = Quad { size, uv, look, opacity, pixels_per_point, sampling: Sampling::Bitmap };
-            let plain = exact && opacity >= 1.0 && look.brightness >= 1.0;
+            let quad = Quad { size, uv, style, opacity, pixels_per_point, sampling: Sampling::Bitmap };
+            let plain = exact && opacity >= 1.0 && style.brightness >= 1.0;
             let copied = plain && self.copying.copy(gl, canvas.version(), info, texture, part, &quad);
             if let Err(error) = canvas.draw(gl, &quad, !copied) {
                 tracing::error!(%error, "video not drawn");

@@ -7,7 +7,7 @@ use eframe::egui_glow::{ShaderVersion, glow};
 use egui::{Pos2, Vec2};
 use glow::HasContext;
 
-use super::Look;
+use super::PictureStyle;
 use super::shader::{POS, Program, UV, Variant};
 
 /// A vertex is a position and a texture coordinate, two floats each.
@@ -36,7 +36,7 @@ pub(super) struct Quad<'a> {
     /// Texture coordinates at the four corners: left top, right top, left bottom, right bottom.
     pub uv: [Pos2; 4],
     /// Corners and brightness.
-    pub look: &'a Look,
+    pub style: &'a PictureStyle,
     /// Opacity from 0.0 to 1.0.
     pub opacity: f32,
     /// Pixels per point.
@@ -80,7 +80,7 @@ impl Canvas {
 
     /// Returns the radius of the corners in screen pixels.
     pub fn radius(quad: &Quad) -> f32 {
-        (quad.look.corner * quad.pixels_per_point).min(quad.size.min_elem() / 2.0).round()
+        (quad.style.corner * quad.pixels_per_point).min(quad.size.min_elem() / 2.0).round()
     }
 
     /// Draws a rectangle from the bound textures over egui's viewport; without `inside`, only its corners.
@@ -97,7 +97,7 @@ impl Canvas {
         let minified = matches!(quad.sampling, Sampling::MinifiedPlanes { .. });
         let bitmap = quad.sampling == Sampling::Bitmap;
         let whole =
-            Variant { bitmap, minified, rounded: false, plain: bitmap && !blends && quad.look.brightness >= 1.0 };
+            Variant { bitmap, minified, rounded: false, plain: bitmap && !blends && quad.style.brightness >= 1.0 };
         let corner = Variant { rounded: true, plain: false, ..whole };
         mesh(&mut self.vertices, size, radius, &quad.uv);
         // SAFETY: floats are plain bytes.
@@ -178,7 +178,7 @@ impl Program {
         unsafe {
             gl.use_program(Some(self.id));
             gl.uniform_2_f32(self.size.as_ref(), quad.size.x, quad.size.y);
-            gl.uniform_1_f32(self.brightness.as_ref(), quad.look.brightness);
+            gl.uniform_1_f32(self.brightness.as_ref(), quad.style.brightness);
             gl.uniform_1_f32(self.opacity.as_ref(), quad.opacity);
             if let Sampling::MinifiedPlanes { tap } = quad.sampling {
                 gl.uniform_2_f32(self.tap.as_ref(), tap.x, tap.y);

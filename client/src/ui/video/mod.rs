@@ -20,12 +20,12 @@ use eframe::egui_glow::{self, glow};
 use egui::{PaintCallback, PaintCallbackInfo, Rect, Ui};
 use parking_lot::Mutex;
 
-use super::pace::Pace;
+use super::repaint::RepaintScheduler;
 use super::stats::UiStats;
 use bitmaps::Bitmaps;
 pub use fit::Fit;
 use planes::Planes;
-use worker::{Spot, Wanted, Worker};
+use worker::{BitmapRequest, Spot, Worker};
 
 /// Identity and kind of a picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ pub type FrameShown = Arc<dyn Fn(&VideoFrame, &PictureId) + Send + Sync>;
 
 /// Appearance of a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
+pub struct PictureStyle {
     /// Fit into its area.
     pub fit: Fit,
     /// Left and right are swapped.
@@ -94,10 +94,10 @@ enum Painter {
 }
 
 impl Painter {
-    fn new(on_cpu: bool, pace: &Arc<Pace>) -> Self {
+    fn new(on_cpu: bool, repaints: &Arc<RepaintScheduler>) -> Self {
         if on_cpu {
-            let pace = pace.clone();
-            match Worker::start(Arc::new(move || pace.wake())) {
+            let repaints = repaints.clone();
+            match Worker::start(Arc::new(move || repaints.wake())) {
                 Ok(worker) => return Self::Cpu(Arc::new(worker), Arc::default()),
                 Err(error) => tracing::error!(%error, "video worker not started, OpenGL converts instead"),
             }
@@ -111,7 +111,7 @@ pub struct Videos {
     painter: Painter,
     on_shown: Option<FrameShown>,
     stats: Option<Arc<UiStats>>,
-    pace: Arc<Pace>,
+    repaints: Arc<RepaintScheduler>,
     wired: HashMap<PictureId, Wired>,
 }
 
@@ -124,8 +124,13 @@ struct Wired {
 
 impl Videos {
     /// Creates an empty set, without touching the GPU. `on_cpu`: OpenGL draws in software.
-    pub fn new(pace: Arc<Pace>, on_cpu: bool, stats: Option<Arc<UiStats>>, on_shown: Option<FrameShown>) -> Self {
-        Self { painter: Painter::new(on_cpu, &pace), on_shown, stats, pace, wired: HashMap::new() }
+    pub fn new(
+        repaints: Arc<RepaintScheduler>,
+        on_cpu: bool,
+        stats: Option<Arc<UiStats>>,
+        on_shown: Option<FrameShown>,
+    ) -> Self {
+        Self { painter: Painter::new(on_cpu, &repaints), on_shown, stats, repaints, wired: HashMap::new() }
     }
 
     /// Begins a pass: marks all pictures as unused.
@@ -149,33 +154,41 @@ impl Videos {
             let mut bitmaps = bitmaps.lock();
             gone.iter().for_each(|spot| bitmaps.forget(spot));
         }
-        self.pace.set_videos(self.wired.values().filter(|wired| wired.drives.load(Ordering::Relaxed)).count());
+        self.repaints.set_videos(self.wired.values().filter(|wired| wired.drives.load(Ordering::Relaxed)).count());
     }
 
     /// Draws the newest frame of `slot` in `place`. Returns the area it covers; `None` while there is no frame.
-    pub fn show(&mut self, ui: &Ui, place: Rect, id: &PictureId, slot: &LatestFrame, look: Look) -> Option<Rect> {
-        self.wire(id, slot, look.drives);
+    pub fn show(
+        &mut self,
+        ui: &Ui,
+        place: Rect,
+        id: &PictureId,
+        slot: &LatestFrame,
+        style: PictureStyle,
+    ) -> Option<Rect> {
+        self.wire(id, slot, style.drives);
         let newest = slot.newest()?;
-        let wanted = Wanted { place, fit: look.fit, mirrored: look.mirrored, pixels_per_point: ui.pixels_per_point() };
+        let request =
+            BitmapRequest { place, fit: style.fit, mirrored: style.mirrored, pixels_per_point: ui.pixels_per_point() };
         let (id, opacity) = (id.clone(), ui.opacity());
         match &self.painter {
             Painter::Gpu(planes) => {
                 let planes = planes.clone();
-                let placed = wanted.placed(&newest);
+                let placed = request.placed(&newest);
                 let (counted, frame) = (id.clone(), newest.clone());
                 let paint = move |info: &PaintCallbackInfo, gl: &glow::Context| {
-                    planes.lock().paint(gl, info, &id, &frame, &placed, &look, opacity)
+                    planes.lock().paint(gl, info, &id, &frame, &placed, &style, opacity)
                 };
                 Some(self.add(ui, placed.rect, counted, newest, paint))
             }
             Painter::Cpu(worker, bitmaps) => {
                 let spot = Spot { id: id.clone(), viewport: ui.ctx().viewport_id() };
-                let bitmap = worker.take(&spot, slot, wanted, look.drives)?;
+                let bitmap = worker.take(&spot, slot, request, style.drives)?;
                 let bitmaps = bitmaps.clone();
-                let placed = wanted.placed(&bitmap.frame);
+                let placed = request.placed(&bitmap.frame);
                 let frame = bitmap.frame.clone();
                 let paint = move |info: &PaintCallbackInfo, gl: &glow::Context| {
-                    bitmaps.lock().paint(gl, info, &spot, &bitmap, &placed, &look, opacity)
+                    bitmaps.lock().paint(gl, info, &spot, &bitmap, &placed, &style, opacity)
                 };
                 Some(self.add(ui, placed.rect, id, frame, paint))
             }
@@ -219,10 +232,10 @@ impl Videos {
         let flag = Arc::new(AtomicBool::new(drives));
         match &self.painter {
             Painter::Gpu(_) => {
-                let (pace, wakes) = (self.pace.clone(), flag.clone());
+                let (repaints, wakes) = (self.repaints.clone(), flag.clone());
                 slot.on_frame(move || {
                     if wakes.load(Ordering::Relaxed) {
-                        pace.wake();
+                        repaints.wake();
                     }
                 });
             }

@@ -12,7 +12,7 @@ use glow::{HasContext, PixelUnpackData};
 
 use super::canvas::{Canvas, Quad, Sampling};
 use super::fit::{MINIFIED_FROM, Placed};
-use super::{Look, PictureId};
+use super::{PictureId, PictureStyle};
 
 /// GPU resources of all pictures.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl Planes {
         id: &PictureId,
         frame: &Arc<VideoFrame>,
         placed: &Placed,
-        look: &Look,
+        style: &PictureStyle,
         opacity: f32,
     ) -> bool {
         // SAFETY: egui_glow calls us with its context current on this thread, and restores its own state after.
@@ -79,7 +79,7 @@ impl Planes {
             };
             let pixels_per_point = info.pixels_per_point;
             let size = placed.rect.size() * pixels_per_point;
-            let quad = Quad { size, uv: placed.uv, look, opacity, pixels_per_point, sampling };
+            let quad = Quad { size, uv: placed.uv, style, opacity, pixels_per_point, sampling };
             if let Err(error) = ready.canvas.draw(gl, &quad, true) {
                 tracing::error!(%error, "video not drawn");
                 self.ready = Some(Err(()));

@@ -94,8 +94,8 @@ fn spot() -> Spot {
     Spot { id: PictureId { identity: "ana".to_owned(), kind: PictureKind::Camera }, viewport: ViewportId::ROOT }
 }
 
-fn wanted(size: Vec2, fit: Fit, mirrored: bool) -> Wanted {
-    Wanted { place: Rect::from_min_size(pos2(20.0, 10.0), size), fit, mirrored, pixels_per_point: 1.0 }
+fn request(size: Vec2, fit: Fit, mirrored: bool) -> BitmapRequest {
+    BitmapRequest { place: Rect::from_min_size(pos2(20.0, 10.0), size), fit, mirrored, pixels_per_point: 1.0 }
 }
 
 /// Starts a worker. The receiver gets a message for each repaint request.
@@ -108,44 +108,45 @@ fn worker() -> (Worker, mpsc::Receiver<()>) {
     (Worker::start(Arc::new(wake)).expect("a thread"), woken)
 }
 
-fn first_bitmap(wanted: Wanted, frame: &Arc<VideoFrame>) -> Arc<Bitmap> {
+fn first_bitmap(request: BitmapRequest, frame: &Arc<VideoFrame>) -> Arc<Bitmap> {
     let (worker, woken) = worker();
     let slot = LatestFrame::new();
     slot.put(frame.clone());
-    assert!(worker.take(&spot(), &slot, wanted, true).is_none());
+    assert!(worker.take(&spot(), &slot, request, true).is_none());
     woken.recv_timeout(HANG_GUARD).expect("a bitmap");
-    worker.take(&spot(), &slot, wanted, true).expect("the first bitmap")
+    worker.take(&spot(), &slot, request, true).expect("the first bitmap")
 }
 
 #[test]
 fn the_cpu_and_the_shader_draw_the_same_picture() {
     use VideoRotation::{Rotation0, Rotation90, Rotation180, Rotation270};
     let offscreen = Offscreen::new();
-    let look = |corner, brightness| Look { fit: Fit::Cover, mirrored: false, corner, brightness, drives: true };
-    let upright = look(24.0, 1.0);
+    let style =
+        |corner, brightness| PictureStyle { fit: Fit::Cover, mirrored: false, corner, brightness, drives: true };
+    let upright = style(24.0, 1.0);
     // Frame size and rotation, area, look, opacity, and tolerance. The tolerance exceeds rounding where one renderer
     // interpolates, and where the shader uses a neighbour's chroma.
-    for (size, rotation, wanted, look, opacity, tolerance) in [
-        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, false), look(0.0, 1.0), 1.0, 2),
-        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, true), upright, 1.0, 2),
-        ((320, 180), Rotation180, wanted(vec2(311.0, 173.0), Fit::Cover, true), upright, 1.0, 2),
-        ((320, 180), Rotation90, wanted(vec2(180.0, 300.0), Fit::Cover, false), upright, 1.0, 6),
-        ((320, 180), Rotation270, wanted(vec2(180.0, 320.0), Fit::Cover, true), upright, 1.0, 4),
-        ((321, 183), Rotation0, wanted(vec2(250.0, 270.0), Fit::Contain, false), upright, 1.0, 6),
-        ((320, 180), Rotation0, wanted(vec2(433.0, 290.0), Fit::Balanced, true), upright, 1.0, 6),
-        ((640, 360), Rotation0, wanted(vec2(120.0, 100.0), Fit::Cover, true), look(16.0, 1.0), 1.0, 6),
-        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, false), look(24.0, 0.35), 1.0, 2),
-        ((320, 180), Rotation0, wanted(vec2(320.0, 180.0), Fit::Cover, false), upright, 0.5, 2),
+    for (size, rotation, request, style, opacity, tolerance) in [
+        ((320, 180), Rotation0, request(vec2(320.0, 180.0), Fit::Cover, false), style(0.0, 1.0), 1.0, 2),
+        ((320, 180), Rotation0, request(vec2(320.0, 180.0), Fit::Cover, true), upright, 1.0, 2),
+        ((320, 180), Rotation180, request(vec2(311.0, 173.0), Fit::Cover, true), upright, 1.0, 2),
+        ((320, 180), Rotation90, request(vec2(180.0, 300.0), Fit::Cover, false), upright, 1.0, 6),
+        ((320, 180), Rotation270, request(vec2(180.0, 320.0), Fit::Cover, true), upright, 1.0, 4),
+        ((321, 183), Rotation0, request(vec2(250.0, 270.0), Fit::Contain, false), upright, 1.0, 6),
+        ((320, 180), Rotation0, request(vec2(433.0, 290.0), Fit::Balanced, true), upright, 1.0, 6),
+        ((640, 360), Rotation0, request(vec2(120.0, 100.0), Fit::Cover, true), style(16.0, 1.0), 1.0, 6),
+        ((320, 180), Rotation0, request(vec2(320.0, 180.0), Fit::Cover, false), style(24.0, 0.35), 1.0, 2),
+        ((320, 180), Rotation0, request(vec2(320.0, 180.0), Fit::Cover, false), upright, 0.5, 2),
     ] {
-        let case = format!("{size:?} {rotation:?} in {wanted:?}");
+        let case = format!("{size:?} {rotation:?} in {request:?}");
         let frame = frame(size.0, size.1, rotation);
-        let placed = wanted.placed(&frame);
+        let placed = request.placed(&frame);
         let (mut planes, mut bitmaps) = (Planes::default(), Bitmaps::default());
         let id = spot().id;
-        let shader = offscreen.draw(&placed, |info, gl| planes.paint(gl, info, &id, &frame, &placed, &look, opacity));
-        let bitmap = first_bitmap(wanted, &frame);
+        let shader = offscreen.draw(&placed, |info, gl| planes.paint(gl, info, &id, &frame, &placed, &style, opacity));
+        let bitmap = first_bitmap(request, &frame);
         let cpu =
-            offscreen.draw(&placed, |info, gl| bitmaps.paint(gl, info, &spot(), &bitmap, &placed, &look, opacity));
+            offscreen.draw(&placed, |info, gl| bitmaps.paint(gl, info, &spot(), &bitmap, &placed, &style, opacity));
         let differs = |(a, b): (&u8, &u8)| a.abs_diff(*b) > tolerance;
         if let Some(at) = shader.iter().zip(&cpu).position(differs) {
             let (pixel, row) = (at / 4 % SCREEN[0] as usize, at / 4 / SCREEN[0] as usize);
@@ -163,14 +164,14 @@ fn the_cpu_and_the_shader_draw_the_same_picture() {
 #[test]
 fn a_frame_is_uploaded_once_and_stretched_until_the_worker_follows() {
     let offscreen = Offscreen::new();
-    let look = Look { fit: Fit::Cover, mirrored: false, corner: 8.0, brightness: 1.0, drives: true };
+    let style = PictureStyle { fit: Fit::Cover, mirrored: false, corner: 8.0, brightness: 1.0, drives: true };
     let frame = frame(640, 360, VideoRotation::Rotation0);
-    let bitmap = first_bitmap(wanted(vec2(160.0, 90.0), Fit::Cover, false), &frame);
+    let bitmap = first_bitmap(request(vec2(160.0, 90.0), Fit::Cover, false), &frame);
     assert_eq!(bitmap.shape.size(), [160, 90]);
-    let larger = wanted(vec2(320.0, 180.0), Fit::Cover, false).placed(&frame);
+    let larger = request(vec2(320.0, 180.0), Fit::Cover, false).placed(&frame);
     let mut bitmaps = Bitmaps::default();
     let mut paint =
-        |info: &PaintCallbackInfo, gl: &glow::Context| bitmaps.paint(gl, info, &spot(), &bitmap, &larger, &look, 1.0);
+        |info: &PaintCallbackInfo, gl: &glow::Context| bitmaps.paint(gl, info, &spot(), &bitmap, &larger, &style, 1.0);
     let pixels = offscreen.draw(&larger, &mut paint);
     let painted = pixels.chunks(4).filter(|pixel| pixel[1] > 0 || pixel[2] > 0).count();
     assert!(painted as f32 > larger.rect.area() * 0.9, "{painted}");
@@ -183,7 +184,7 @@ fn frames_of_any_size_are_followed_and_none_is_queued() {
     let (worker, woken) = worker();
     let slot = LatestFrame::new();
     slot.on_frame(worker.notifier());
-    let place = wanted(vec2(97.0, 55.0), Fit::Cover, true);
+    let place = request(vec2(97.0, 55.0), Fit::Cover, true);
     assert!(worker.take(&spot(), &slot, place, true).is_none());
     for (width, height) in [(1, 1), (1280, 720), (3, 700), (65, 2), (640, 481), (2, 3)] {
         let newest = frame(width, height, VideoRotation::Rotation90);
@@ -206,7 +207,7 @@ fn a_place_without_pixels_has_no_bitmap_until_it_grows() {
     let slot = LatestFrame::new();
     slot.on_frame(worker.notifier());
     slot.put(frame(1000, 1, VideoRotation::Rotation0));
-    let place = |side: f32| wanted(Vec2::splat(side), Fit::Contain, false);
+    let place = |side: f32| request(Vec2::splat(side), Fit::Contain, false);
     for side in [0.0, 1.0, 0.0] {
         assert!(worker.take(&spot(), &slot, place(side), true).is_none());
         assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "nothing to convert");

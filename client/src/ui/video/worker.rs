@@ -29,14 +29,14 @@ pub(super) struct Spot {
 
 /// Area and appearance that the UI requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Wanted {
+pub(super) struct BitmapRequest {
     pub place: Rect,
     pub fit: Fit,
     pub mirrored: bool,
     pub pixels_per_point: f32,
 }
 
-impl Wanted {
+impl BitmapRequest {
     /// Places `frame` as wanted.
     pub fn placed(&self, frame: &VideoFrame) -> Placed {
         fit::place(frame, self.place, self.fit, self.mirrored, self.pixels_per_point)
@@ -63,13 +63,13 @@ pub(super) enum Shape {
 
 impl Shape {
     /// Returns the shape of `frame` for this place, which is empty when its size has a zero.
-    fn new(frame: &VideoFrame, placed: &Placed, wanted: &Wanted) -> Self {
+    fn new(frame: &VideoFrame, placed: &Placed, request: &BitmapRequest) -> Self {
         let [width, height] = [frame.width(), frame.height()];
-        let turn = turn(frame.rotation, wanted.mirrored);
+        let turn = turn(frame.rotation, request.mirrored);
         if placed.minified < MINIFIED_FROM && width.max(height) <= MAX_WHOLE_SIDE {
             return Self::Whole { size: if turn.swapped { [height, width] } else { [width, height] }, turn };
         }
-        let tile = placed.rect.size() * wanted.pixels_per_point;
+        let tile = placed.rect.size() * request.pixels_per_point;
         let [start, end] = [placed.uv[0], placed.uv[3]];
         let side = |from: f32, to: f32, size: u32| {
             let (size, from, to) = (f64::from(size), f64::from(from.min(to)), f64::from(from.max(to)));
@@ -135,7 +135,7 @@ struct State {
 
 struct Picture {
     slot: LatestFrame,
-    wanted: Wanted,
+    request: BitmapRequest,
     /// Each bitmap requests a repaint.
     drives: bool,
     bitmap: Option<Arc<Bitmap>>,
@@ -172,19 +172,19 @@ impl Worker {
         move || shared.notify()
     }
 
-    /// Returns the newest bitmap of a picture, and requests the next one as `wanted`.
-    pub fn take(&self, spot: &Spot, slot: &LatestFrame, wanted: Wanted, drives: bool) -> Option<Arc<Bitmap>> {
+    /// Returns the newest bitmap of a picture, and requests the next one as `request`.
+    pub fn take(&self, spot: &Spot, slot: &LatestFrame, request: BitmapRequest, drives: bool) -> Option<Arc<Bitmap>> {
         let mut state = self.shared.state.lock();
         let same = state.pictures.get_mut(spot).filter(|picture| picture.slot == *slot);
         let bitmap = match same {
             Some(picture) => {
-                (picture.wanted, picture.drives, picture.taken) = (wanted, drives, true);
+                (picture.request, picture.drives, picture.taken) = (request, drives, true);
                 picture.bitmap.clone()
             }
             None => {
                 let slot = slot.clone();
                 let picture =
-                    Picture { slot, wanted, drives, bitmap: None, taken: true, tried: None, spare: Vec::new() };
+                    Picture { slot, request, drives, bitmap: None, taken: true, tried: None, spare: Vec::new() };
                 state.pictures.insert(spot.clone(), picture);
                 None
             }
@@ -282,7 +282,7 @@ impl Picture {
             return None;
         }
         let frame = self.slot.newest()?;
-        let shape = Shape::new(&frame, &self.wanted.placed(&frame), &self.wanted);
+        let shape = Shape::new(&frame, &self.request.placed(&frame), &self.request);
         // A picture of extreme proportions has no pixel in a small place.
         if shape.size().contains(&0) {
             return None;

@@ -11,14 +11,15 @@ use crate::device::DeviceProblem;
 use crate::device::screen::WindowInfo;
 
 /// Maximum length of titles and lists, in units of four bytes.
-const MOST: u32 = 4096;
+const MAX_PROPERTY_LENGTH: u32 = 4096;
 
 /// Lists the windows in the window manager's order. Omits our own, which would show itself recursively.
 pub fn list() -> Option<Vec<WindowInfo>> {
     let (connection, screen) = RustConnection::connect(None).ok()?;
     let root = connection.setup().roots.get(screen)?.root;
     let clients = atom(&connection, "_NET_CLIENT_LIST").ok()?;
-    let windows = connection.get_property(false, root, clients, AtomEnum::WINDOW, 0, MOST).ok()?.reply().ok()?;
+    let windows =
+        connection.get_property(false, root, clients, AtomEnum::WINDOW, 0, MAX_PROPERTY_LENGTH).ok()?.reply().ok()?;
     let windows: Vec<Window> = windows.value32().into_iter().flatten().collect();
     // A window may close in between.
     Some(windows.into_iter().filter_map(|id| describe(&connection, root, id).ok().flatten()).collect())
@@ -38,7 +39,7 @@ fn atom(connection: &RustConnection, name: &str) -> Result<u32, ReplyError> {
 }
 
 fn property(connection: &RustConnection, id: Window, name: u32, kind: u32) -> Result<Vec<u8>, DeviceProblem> {
-    let cookie = connection.get_property(false, id, name, kind, 0, MOST).map_err(super::lost)?;
+    let cookie = connection.get_property(false, id, name, kind, 0, MAX_PROPERTY_LENGTH).map_err(super::lost)?;
     Ok(cookie.reply().map_err(gone)?.value)
 }
 

@@ -29,7 +29,7 @@ pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec
         on: Some(!muted),
         badge: 0,
     };
-    let mut asked = Vec::new();
+    let mut actions = Vec::new();
     let pressed = if row.cx.kiosk {
         row.add("microphone", button)
     } else {
@@ -37,16 +37,16 @@ pub(super) fn microphone(row: &mut Row, state: &CallState, talking: bool) -> Vec
         let cx = row.cx;
         menu(cx, &arrow, |ui| {
             let (names, current) = (&state.devices.microphones, name(&state.microphone.device));
-            asked.extend(choices(ui, cx, DeviceKind::Microphone, names, current, CallCommand::UseMicrophone));
+            actions.extend(choices(ui, cx, DeviceKind::Microphone, names, current, CallCommand::UseMicrophone));
             let (names, current) = (&state.devices.speakers, name(&state.speaker));
-            asked.extend(choices(ui, cx, DeviceKind::Speaker, names, current, CallCommand::UseSpeaker));
+            actions.extend(choices(ui, cx, DeviceKind::Speaker, names, current, CallCommand::UseSpeaker));
         });
         pressed
     };
     if pressed.clicked() {
-        asked.push(mute(CallCommand::MuteMicrophone, muted));
+        actions.push(mute(CallCommand::MuteMicrophone, muted));
     }
-    asked
+    actions
 }
 
 /// Draws the camera button with the menu of cameras.
@@ -62,7 +62,7 @@ pub(super) fn camera(row: &mut Row, state: &CallState) -> Vec<Action> {
         on: Some(!muted),
         badge: 0,
     };
-    let mut asked = Vec::new();
+    let mut actions = Vec::new();
     let pressed = if row.cx.kiosk {
         row.add("camera", button)
     } else {
@@ -70,14 +70,14 @@ pub(super) fn camera(row: &mut Row, state: &CallState) -> Vec<Action> {
         let cx = row.cx;
         menu(cx, &arrow, |ui| {
             let (names, current) = (&state.devices.cameras, name(&state.camera.device));
-            asked.extend(choices(ui, cx, DeviceKind::Camera, names, current, CallCommand::UseCamera));
+            actions.extend(choices(ui, cx, DeviceKind::Camera, names, current, CallCommand::UseCamera));
         });
         pressed
     };
     if pressed.clicked() {
-        asked.push(mute(CallCommand::MuteCamera, muted));
+        actions.push(mute(CallCommand::MuteCamera, muted));
     }
-    asked
+    actions
 }
 
 fn menu(cx: &Cx, arrow: &Response, content: impl FnOnce(&mut Ui)) {
@@ -93,7 +93,7 @@ fn choices(
     current: Option<&str>,
     use_it: fn(DeviceChoice) -> CallCommand,
 ) -> Option<Action> {
-    let mut asked = None;
+    let mut action = None;
     let known = current.is_some_and(|current| names.iter().any(|name| name == current));
     // A device in use that isn't listed, such as a test source, is shown as well.
     let unlisted = current.filter(|_| !known);
@@ -106,14 +106,14 @@ fn choices(
         for name in names {
             let chosen = current == Some(name.as_str());
             if menu_choice(ui, cx, chosen, &heading, name).clicked() && !chosen {
-                asked = Some(Action::Command(use_it(DeviceChoice::Named(name.clone()))));
+                action = Some(Action::Command(use_it(DeviceChoice::Named(name.clone()))));
             }
         }
         if menu_choice(ui, cx, false, &heading, &cx.texts.t(wording::device_default(kind))).clicked() {
-            asked = Some(Action::Command(use_it(DeviceChoice::Default)));
+            action = Some(Action::Command(use_it(DeviceChoice::Default)));
         }
     });
-    asked
+    action
 }
 
 fn name(device: &DeviceState) -> Option<&str> {

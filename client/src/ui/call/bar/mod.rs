@@ -8,7 +8,7 @@ use egui::{Rect, Response, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::panel::Tab;
-use super::{CallScreen, Places};
+use super::{CallScreen, Layout};
 use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, corner, space};
 use crate::ui::widgets::{CallButton, Tone};
@@ -145,19 +145,19 @@ fn arrow_button(ui: &Ui, id: egui::Id, rect: Rect, label: &str, hidden: bool) ->
 }
 
 impl CallScreen {
-    pub(super) fn bar(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState, places: &Places, hidden: bool) {
-        let (place, form) = (places.bar, places.bar_form);
+    pub(super) fn bar(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState, layout: &Layout, hidden: bool) {
+        let (place, form) = (layout.bar, layout.bar_form);
         let palette = Palette::of(ui);
         ui.painter().rect_filled(place, corner::VIDEO, palette.overlay());
-        let mut asked = Vec::new();
+        let mut actions = Vec::new();
         let mut row = Row { ui, cx, form, next: place.min + Vec2::new(space::XS, space::S), hidden };
         let buttons = Buttons::of(row.cx, state);
         if buttons.sources {
-            asked.extend(devices::microphone(&mut row, state, self.keys.talking));
-            asked.extend(devices::camera(&mut row, state));
+            actions.extend(devices::microphone(&mut row, state, self.keys.talking));
+            actions.extend(devices::camera(&mut row, state));
         }
         if buttons.doctors && form.has_doctors() {
-            asked.extend(self.doctor.buttons(&mut row, state));
+            actions.extend(self.doctor.buttons(&mut row, state));
         }
         self.chat_button(&mut row, state);
         let texts = row.cx.texts;
@@ -186,7 +186,7 @@ impl CallScreen {
                 badge: 0,
             },
         );
-        cx.actions.extend(asked);
+        cx.actions.extend(actions);
         if hang_up.clicked() {
             cx.actions.extend(self.doctor.hang_up(cx, state));
         }

@@ -98,7 +98,7 @@ fn hang_up(ui: &Ui, cx: &mut Cx) -> bool {
     let Some(choice) = chosen.unwrap_or(Some(HangUp::Ask)) else { return false };
     if let Some(action) = hang_up_action(choice) {
         let settings = Settings { hang_up: choice, ..cx.settings.clone() };
-        cx.actions.extend([Action::Change(Box::new(settings)), action]);
+        cx.actions.extend([Action::ApplySettings(Box::new(settings)), action]);
     }
     true
 }

@@ -16,7 +16,7 @@ use super::bar::{Form, Row};
 use super::menu::menu_item;
 use super::panel::{Panel, Tab};
 use super::present;
-use super::stage::TileAsk;
+use super::stage::TileRequest;
 use crate::call::{CallCommand, CallPhase, CallState, ControlRequest, ShareState};
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx};
@@ -70,7 +70,7 @@ impl Doctor {
             self.share(ui.ctx(), cx, state);
         }
         if pressed(Key::A)
-            && let Some(first) = waiting::those_who_wait(state).next()
+            && let Some(first) = waiting::waiting_participants(state).next()
         {
             cx.command(CallCommand::Admit(first.identity.clone()));
         }
@@ -93,7 +93,7 @@ impl Doctor {
         let Some(failure) = state.control_failure.as_ref().filter(|failure| failure.number != self.failure_read) else {
             return within;
         };
-        let title = match failure.asked {
+        let title = match failure.request {
             ControlRequest::Admit => "control-failed-admit",
             ControlRequest::Refuse => "control-failed-refuse",
             ControlRequest::Remove => "control-failed-remove",
@@ -120,7 +120,7 @@ impl Doctor {
     /// Draws share and record on the bar.
     pub fn buttons(&mut self, row: &mut Row, state: &CallState) -> Vec<Action> {
         let texts = row.cx.texts;
-        let mut asked = Vec::new();
+        let mut actions = Vec::new();
         let sharing = is_sharing(state);
         let button = CallButton {
             icon: if sharing { Icon::ScreenShareOff } else { Icon::ScreenShare },
@@ -133,15 +133,15 @@ impl Doctor {
         };
         if row.add("share", button).clicked() {
             if sharing {
-                asked.push(Action::Command(CallCommand::StopSharing));
+                actions.push(Action::Command(CallCommand::StopSharing));
             } else {
                 self.picker = Some(Picker::open(row.ui.ctx(), row.cx));
             }
         }
         if !state.direct {
-            asked.extend(record::button(row, state));
+            actions.extend(record::button(row, state));
         }
-        asked
+        actions
     }
 
     pub fn menu(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, panel: &mut Panel, form: Form) {
@@ -207,12 +207,12 @@ impl Doctor {
     }
 
     /// Handles a request made on a tile.
-    pub fn asked(&mut self, cx: &mut Cx, ask: TileAsk) {
-        match ask {
-            TileAsk::Mute(identity) => cx.command(CallCommand::MuteOther(identity)),
-            TileAsk::Permit(identity, publish) => cx.command(CallCommand::PermitOther { identity, publish }),
-            TileAsk::Remove(identity) => self.question = Some(Question::Remove(identity)),
-            TileAsk::Pin(_) => {}
+    pub fn on_tile_request(&mut self, cx: &mut Cx, request: TileRequest) {
+        match request {
+            TileRequest::Mute(identity) => cx.command(CallCommand::MuteOther(identity)),
+            TileRequest::Permit(identity, publish) => cx.command(CallCommand::PermitOther { identity, publish }),
+            TileRequest::Remove(identity) => self.question = Some(Question::Remove(identity)),
+            TileRequest::Pin(_) => {}
         }
     }
 

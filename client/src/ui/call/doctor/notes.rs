@@ -8,12 +8,12 @@ use lucide_icons::Icon;
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::Cx;
 use crate::ui::call::panel::chat::text_field;
-use crate::ui::desktop::{Errand, Picked};
+use crate::ui::desktop::{BackgroundTask, Picked};
 use crate::ui::dialog::dialog;
 use crate::ui::widgets::{TextButton, Tone, announce};
 
 /// Maximum length of the notes in characters.
-const LONGEST: usize = 50_000;
+const MAX_NOTES_CHARS: usize = 50_000;
 
 #[derive(Default)]
 pub(super) struct Notes {
@@ -25,11 +25,11 @@ pub(super) struct Notes {
 struct Saving {
     saved: String,
     /// Dialog and write in progress.
-    work: Option<Errand<Outcome>>,
+    work: Option<BackgroundTask<Outcome>>,
     /// Path in the text field, where there is no dialog.
     typed: Option<String>,
     /// Result of the last attempt.
-    told: Option<Result<PathBuf, ()>>,
+    result: Option<Result<PathBuf, ()>>,
 }
 
 enum Outcome {
@@ -41,7 +41,7 @@ enum Outcome {
 
 impl Notes {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) {
-        self.saving.hear();
+        self.saving.poll_result();
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         let lead = texts.t("notes-lead");
         let room = place.width();
@@ -61,7 +61,7 @@ impl Notes {
                 let hint = RichText::new(texts.t("notes-hint").into_owned()).color(palette.muted);
                 let edit = TextEdit::multiline(&mut self.text)
                     .id(id)
-                    .char_limit(LONGEST)
+                    .char_limit(MAX_NOTES_CHARS)
                     .hint_text(hint)
                     .frame(egui::Frame::new().inner_margin(space::XS))
                     .font(regular_font(sizes.body))
@@ -81,9 +81,9 @@ impl Notes {
     }
 
     pub fn unsaved(mut self) -> Option<Unsaved> {
-        self.saving.hear();
+        self.saving.poll_result();
         let changed = !self.text.trim().is_empty() && self.text != self.saving.saved;
-        changed.then(|| Unsaved { text: self.text, saving: Saving { told: None, ..self.saving } })
+        changed.then(|| Unsaved { text: self.text, saving: Saving { result: None, ..self.saving } })
     }
 }
 
@@ -91,8 +91,8 @@ impl Saving {
     /// Returns the height of [`show`](Self::show).
     fn height(&self, cx: &Cx) -> f32 {
         let lines = 1.0 + if self.typed.is_some() { 1.0 } else { 0.0 };
-        let told = if self.told.is_some() { 3.0 * cx.sizes.caption * 1.4 } else { 0.0 };
-        lines * (cx.sizes.control + space::XS) + told
+        let result = if self.result.is_some() { 3.0 * cx.sizes.caption * 1.4 } else { 0.0 };
+        lines * (cx.sizes.control + space::XS) + result
     }
 
     /// Draws the button, the path field where there is no dialog, and the result.
@@ -111,7 +111,7 @@ impl Saving {
         if pressed && !nothing && self.work.is_none() {
             self.start(ui, cx, text.to_owned());
         }
-        match &self.told {
+        match &self.result {
             Some(Ok(path)) => {
                 let text = texts.with("notes-saved", &[("path", path.to_string_lossy().as_ref().into())]);
                 ui.label(RichText::new(text).font(regular_font(sizes.caption)).color(palette.ok));
@@ -125,11 +125,11 @@ impl Saving {
     }
 
     fn start(&mut self, ui: &Ui, cx: &Cx, text: String) {
-        self.told = None;
+        self.result = None;
         let typed = self.typed.as_deref().map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from);
         let (desktop, title) = (cx.desktop.clone(), cx.texts.t("notes-save-title").into_owned());
         let name = cx.texts.t("notes-file").into_owned();
-        self.work = Some(Errand::start(ui.ctx(), move || {
+        self.work = Some(BackgroundTask::start(ui.ctx(), move || {
             let picked = match typed {
                 Some(path) => Picked::File(path),
                 None => desktop.pick_place(&title, &name),
@@ -142,17 +142,17 @@ impl Saving {
         }));
     }
 
-    fn hear(&mut self) {
+    fn poll_result(&mut self) {
         let Some(work) = &self.work else { return };
         match work.poll() {
             Ok(None) => return,
             Ok(Some(Outcome::Saved { text, path })) => {
                 (self.saved, self.typed) = (text, None);
-                self.told = Some(Ok(path));
+                self.result = Some(Ok(path));
             }
             Ok(Some(Outcome::Cancelled)) => {}
             Ok(Some(Outcome::NoDialog)) => self.typed = Some(String::new()),
-            Ok(Some(Outcome::Failed)) | Err(_) => self.told = Some(Err(())),
+            Ok(Some(Outcome::Failed)) | Err(_) => self.result = Some(Err(())),
         }
         self.work = None;
     }
@@ -190,7 +190,7 @@ pub struct Unsaved {
 impl Unsaved {
     /// Asks whether to save or discard the notes. Returns whether that is decided.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) -> bool {
-        self.saving.hear();
+        self.saving.poll_result();
         if self.saving.saved == self.text {
             return true;
         }

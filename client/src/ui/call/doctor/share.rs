@@ -11,7 +11,7 @@ use autamedica_engine::VideoFrame;
 use crate::device::ScreenSource;
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::Cx;
-use crate::ui::desktop::{Errand, Shareable};
+use crate::ui::desktop::{BackgroundTask, Shareable};
 use crate::ui::dialog::{dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone, focus_ring};
 
@@ -31,7 +31,7 @@ pub(super) enum Choice {
 }
 
 pub(super) struct Picker {
-    listing: Option<Errand<Vec<Shareable>>>,
+    listing: Option<BackgroundTask<Vec<Shareable>>>,
     found: Vec<Found>,
     chosen: Option<usize>,
 }
@@ -46,12 +46,12 @@ impl Picker {
     /// Starts listing screens and windows.
     pub fn open(ctx: &egui::Context, cx: &Cx) -> Self {
         let desktop = cx.desktop.clone();
-        let listing = Some(Errand::start(ctx, move || desktop.shareables()));
+        let listing = Some(BackgroundTask::start(ctx, move || desktop.shareables()));
         Self { listing, found: Vec::new(), chosen: Some(0) }
     }
 
     pub fn show(&mut self, ui: &mut Ui, cx: &Cx) -> Choice {
-        self.hear();
+        self.poll_result();
         self.drop_gone();
         let (texts, sizes) = (cx.texts, cx.sizes);
         let choice = dialog(ui, "share", &texts.t("share-title"), WIDTH, |ui| {
@@ -93,7 +93,7 @@ impl Picker {
         choice.unwrap_or(Choice::None)
     }
 
-    fn hear(&mut self) {
+    fn poll_result(&mut self) {
         let Some(listing) = &self.listing else { return };
         let found = match listing.poll() {
             Ok(None) => return,

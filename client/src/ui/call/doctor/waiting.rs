@@ -14,10 +14,10 @@ use crate::ui::{Action, Cx, wording};
 
 const WIDTH: f32 = 440.0;
 /// Maximum number of cards; the list of people has the rest.
-const MOST: usize = 2;
+const MAX_CARDS: usize = 2;
 
 /// Returns the participants in the waiting room, in order of arrival.
-pub(super) fn those_who_wait(state: &CallState) -> impl Iterator<Item = &ParticipantState> {
+pub(super) fn waiting_participants(state: &CallState) -> impl Iterator<Item = &ParticipantState> {
     state.participants.iter().filter(|person| person.waiting_since.is_some())
 }
 
@@ -30,9 +30,9 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Plays a soft sound for each new participant.
     pub fn follow(&mut self, cx: &mut Cx, state: &CallState) {
-        self.known.retain(|identity| those_who_wait(state).any(|person| person.identity == *identity));
+        self.known.retain(|identity| waiting_participants(state).any(|person| person.identity == *identity));
         let before = self.known.len();
-        self.known.extend(those_who_wait(state).map(|person| person.identity.clone()));
+        self.known.extend(waiting_participants(state).map(|person| person.identity.clone()));
         if self.known.len() > before {
             cx.actions.push(Action::Play(Sound::Waiting));
         }
@@ -43,7 +43,7 @@ impl Waiting {
 pub(super) fn banner(ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> (Rect, Option<String>) {
     let (mut left, mut refused) = (within, None);
     let mut shown = 0;
-    for person in those_who_wait(state).take(MOST) {
+    for person in waiting_participants(state).take(MAX_CARDS) {
         let size = Vec2::new(WIDTH.min(left.width()), left.height());
         if shown > 0 && size.y < 2.0 * cx.sizes.control + space::XXL {
             break;
@@ -53,7 +53,7 @@ pub(super) fn banner(ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) 
         refused = no.then(|| person.identity.clone()).or(refused);
         left.min.y = bottom + space::XS;
     }
-    let more = those_who_wait(state).count() - shown;
+    let more = waiting_participants(state).count() - shown;
     if more > 0 && left.height() > cx.sizes.body * 1.4 + space::M {
         let palette = Palette::of(ui);
         let text = cx.texts.with("waiting-more", &[("count", (more as u64).into())]);
@@ -72,7 +72,7 @@ pub(in crate::ui::call) fn waiting_list(ui: &mut Ui, cx: &mut Cx, state: &CallSt
     if !super::is_here(state, cx) {
         return;
     }
-    for person in those_who_wait(state) {
+    for person in waiting_participants(state) {
         let name = wording::name(cx.texts, person);
         let palette = Palette::of(ui);
         let text = since(cx, &name, person);

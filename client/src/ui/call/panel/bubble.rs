@@ -15,10 +15,10 @@ use crate::ui::widgets::{TextButton, Tone, announce, focus_ring};
 use crate::ui::{Cx, wording};
 
 /// Maximum width of a bubble relative to the panel.
-pub(super) const WIDEST: f32 = 0.86;
+pub(super) const MAX_WIDTH: f32 = 0.86;
 
 #[derive(Default)]
-pub(super) struct Asked {
+pub(super) struct Request {
     /// Address to open.
     pub open: Option<String>,
     /// File to save: id and name.
@@ -27,7 +27,13 @@ pub(super) struct Asked {
     pub again: Option<u64>,
 }
 
-pub(super) fn bubble(ui: &mut Ui, cx: &Cx, state: &CallState, message: &ChatMessage, previews: &mut Previews) -> Asked {
+pub(super) fn bubble(
+    ui: &mut Ui,
+    cx: &Cx,
+    state: &CallState,
+    message: &ChatMessage,
+    previews: &mut Previews,
+) -> Request {
     let index = message.number;
     let (palette, sizes) = (Palette::of(ui), cx.sizes);
     let room = ui.available_width() - space::S;
@@ -42,26 +48,26 @@ pub(super) fn bubble(ui: &mut Ui, cx: &Cx, state: &CallState, message: &ChatMess
     ui.painter().galley(about_at, about_galley, about_color);
     let fill = if message.own { palette.tinted(palette.primary) } else { palette.raised };
     ui.spacing_mut().item_spacing.y = 0.0;
-    let asked = match &message.file {
+    let request = match &message.file {
         Some(file) => {
             let save = file_line(ui, cx, index, message, file, previews, fill);
-            Asked { save, ..Asked::default() }
+            Request { save, ..Request::default() }
         }
         None => text_line(ui, cx, index, message, fill),
     };
     ui.add_space(space::S);
-    asked
+    request
 }
 
 /// Draws selectable text with links, and "send again" for a failed message.
-fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Color32) -> Asked {
+fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Color32) -> Request {
     let palette = Palette::of(ui);
     let room = ui.available_width() - space::S;
     // Kiosks must not lead to other sites.
     let links = if cx.kiosk { &[][..] } else { &message.links[..] };
     let font = regular_font(cx.sizes.body);
     let mut job = LayoutJob::default();
-    job.wrap.max_width = room * WIDEST - 2.0 * space::S;
+    job.wrap.max_width = room * MAX_WIDTH - 2.0 * space::S;
     let plain = TextFormat::simple(font.clone(), palette.text);
     let link = TextFormat { underline: Stroke::new(1.0, palette.primary), ..TextFormat::simple(font, palette.primary) };
     let mut at = 0;
@@ -78,11 +84,11 @@ fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Colo
     let bubble = Rect::from_min_size(pos2(left, rect.top()), size);
     let text_at = bubble.min + vec2(space::S, space::XS);
     ui.painter().rect_filled(bubble, corner::CARD, fill);
-    let mut asked = Asked::default();
+    let mut request = Request::default();
     let line = ui.interact(bubble, ui.scope_id().with(("line", index)), Sense::click_and_drag());
     line.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &message.text));
     focus_ring(ui, &line, corner::CARD.into());
-    copying(ui, cx, message, &line, &mut asked);
+    copying(ui, cx, message, &line, &mut request);
     for (number, range) in links.iter().enumerate() {
         let address = &message.text[range.clone()];
         let chars = |bytes: usize| egui::text::CCursor::new(message.text[..bytes].chars().count());
@@ -99,7 +105,7 @@ fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Colo
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Link, true, address));
         focus_ring(ui, &response, corner::CARD.into());
         if response.clicked() {
-            asked.open = Some(address.to_owned());
+            request.open = Some(address.to_owned());
         }
         response.on_hover_text(address).on_hover_cursor(egui::CursorIcon::PointingHand);
     }
@@ -111,15 +117,15 @@ fn text_line(ui: &mut Ui, cx: &Cx, index: u64, message: &ChatMessage, fill: Colo
             let label = cx.texts.with("chat-again-named", &[("text", message.text.as_str().into())]);
             let again = TextButton::new(cx.texts.t("chat-again"), Tone::Neutral).icon(Icon::RefreshCw).label(label);
             if again.show(ui, &cx.sizes).clicked() {
-                asked.again = Some(index);
+                request.again = Some(index);
             }
         });
     }
-    asked
+    request
 }
 
 /// Copies the whole message, by menu or by Ctrl+C while it has the focus. The mouse selects parts.
-fn copying(ui: &Ui, cx: &Cx, message: &ChatMessage, line: &Response, asked: &mut Asked) {
+fn copying(ui: &Ui, cx: &Cx, message: &ChatMessage, line: &Response, request: &mut Request) {
     let has_selection = || ui.ctx().plugin::<LabelSelectionState>().lock().has_selection();
     if line.has_focus() && !has_selection() && ui.input(|input| input.events.contains(&Event::Copy)) {
         ui.ctx().copy_text(message.text.clone());
@@ -130,7 +136,7 @@ fn copying(ui: &Ui, cx: &Cx, message: &ChatMessage, line: &Response, asked: &mut
             ui.close();
         }
         if message.failed && menu_item(ui, cx, Icon::RefreshCw, &cx.texts.t("chat-again")).clicked() {
-            asked.again = Some(message.number);
+            request.again = Some(message.number);
             ui.close();
         }
     });
@@ -142,11 +148,11 @@ fn writer_and_time(cx: &Cx, state: &CallState, message: &ChatMessage) -> String 
         return cx.texts.with("chat-from-you", &[("time", time.as_str().into())]);
     }
     let name = wording::name_of(cx.texts, state, &message.from, message.role);
-    if let Some(teller) = &message.told_by {
+    if let Some(relayer) = &message.relayed_by {
         // Only a doctor's client may forward the chat history.
-        let teller = wording::name_of(cx.texts, state, teller, Some(Role::Doctor));
+        let relayer = wording::name_of(cx.texts, state, relayer, Some(Role::Doctor));
         let values =
-            [("name", name.as_str().into()), ("teller", teller.as_str().into()), ("time", time.as_str().into())];
+            [("name", name.as_str().into()), ("teller", relayer.as_str().into()), ("time", time.as_str().into())];
         return cx.texts.with("chat-told", &values);
     }
     cx.texts.with("chat-from", &[("name", name.as_str().into()), ("time", time.as_str().into())])

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use egui::{Align2, Key, Layout, Rect, ScrollArea, Stroke, TextEdit, Ui, UiBuilder, Vec2, pos2, vec2};
 use lucide_icons::Icon;
 
-use super::bubble::Asked;
+use super::bubble::Request;
 use super::previews::Previews;
 use super::rows::Rows;
 use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
-use crate::ui::desktop::{Errand, Picked};
+use crate::ui::desktop::{BackgroundTask, Picked};
 use crate::ui::widgets::{TextButton, Tone, focus_ring, icon_button, words};
 use crate::ui::{Action, Cx};
 
 /// Maximum length of a message in characters.
-const LONGEST: usize = 2000;
+const MAX_INPUT_CHARS: usize = 2000;
 
 #[derive(Default)]
 pub(in crate::ui::call) struct Chat {
@@ -27,21 +27,21 @@ pub(in crate::ui::call) struct Chat {
     previews: Previews,
     rows: Rows,
     /// Open file dialog and its purpose.
-    dialog: Option<(For, Errand<Picked>)>,
+    dialog: Option<(DialogPurpose, BackgroundTask<Picked>)>,
     /// Path in the text field and its purpose, where there is no dialog.
-    typed: Option<(For, String)>,
+    typed: Option<(DialogPurpose, String)>,
     /// The path field gets the focus in the next pass.
     path_wants_keyboard: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum For {
+enum DialogPurpose {
     Sending,
     /// Save the file with this id.
     Saving(String),
 }
 
-impl For {
+impl DialogPurpose {
     fn command(&self, path: PathBuf) -> CallCommand {
         match self {
             Self::Sending => CallCommand::SendFile(path),
@@ -52,15 +52,15 @@ impl For {
 
 impl Chat {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect) {
-        self.hear_dialog(cx);
+        self.poll_dialog(cx);
         let mut bottom = place.bottom();
         let input = place.with_min_y(bottom - cx.sizes.control - space::XS);
         bottom = input.top() - space::XS;
         if self.typed.is_some() {
             bottom = self.path_field(ui, cx, place.with_max_y(bottom)) - space::XS;
         }
-        if state.chat_left_out > 0 {
-            bottom = left_out(ui, cx, state.chat_left_out, place.with_max_y(bottom));
+        if state.dropped_messages > 0 {
+            bottom = left_out(ui, cx, state.dropped_messages, place.with_max_y(bottom));
         }
         let list = place.with_max_y(bottom);
         ui.scope_builder(UiBuilder::new().max_rect(list).id_salt("messages"), |ui| {
@@ -72,8 +72,9 @@ impl Chat {
                 return;
             }
             let scrolled = ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true);
-            let asked = scrolled.show_viewport(ui, |ui, seen| self.rows.show(ui, cx, state, seen, &mut self.previews));
-            let Asked { open, save, again } = asked.inner;
+            let request =
+                scrolled.show_viewport(ui, |ui, seen| self.rows.show(ui, cx, state, seen, &mut self.previews));
+            let Request { open, save, again } = request.inner;
             cx.actions.extend(open.map(Action::OpenLink));
             cx.actions.extend(again.map(|line| Action::Command(CallCommand::SendAgain(line))));
             if let Some((id, name)) = save {
@@ -134,12 +135,12 @@ impl Chat {
             let pressed = icon_button(ui, id, attach, Icon::Paperclip, &label, Tone::Plain, &sizes).clicked();
             if pressed && self.dialog.is_none() {
                 let (desktop, title) = (cx.desktop.clone(), texts.t("file-attach-title").into_owned());
-                let errand = Errand::start(ui.ctx(), move || desktop.pick_file(&title));
-                self.dialog = Some((For::Sending, errand));
+                let task = BackgroundTask::start(ui.ctx(), move || desktop.pick_file(&title));
+                self.dialog = Some((DialogPurpose::Sending, task));
             }
         }
         let field = Rect::from_min_max(pos2(left, row.top()), pos2(button.left() - space::XS, row.bottom()));
-        let edit = TextEdit::singleline(&mut self.draft).id(ui.scope_id().with("draft")).char_limit(LONGEST);
+        let edit = TextEdit::singleline(&mut self.draft).id(ui.scope_id().with("draft")).char_limit(MAX_INPUT_CHARS);
         let response = text_field(ui, cx, field, edit, &texts.t("chat-hint")).accessible_name(texts.t("chat-input"));
         let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let ready = !self.draft.trim().is_empty();
@@ -160,13 +161,13 @@ impl Chat {
             return;
         }
         let (desktop, title) = (cx.desktop.clone(), cx.texts.t("file-save-title").into_owned());
-        let errand = Errand::start(ui.ctx(), move || desktop.pick_place(&title, &name));
-        self.dialog = Some((For::Saving(id), errand));
+        let task = BackgroundTask::start(ui.ctx(), move || desktop.pick_place(&title, &name));
+        self.dialog = Some((DialogPurpose::Saving(id), task));
     }
 
-    fn hear_dialog(&mut self, cx: &mut Cx) {
-        let Some((what, errand)) = &self.dialog else { return };
-        match errand.poll() {
+    fn poll_dialog(&mut self, cx: &mut Cx) {
+        let Some((what, task)) = &self.dialog else { return };
+        match task.poll() {
             Ok(None) => return,
             Ok(Some(Picked::File(path))) => cx.command(what.command(path)),
             Ok(Some(Picked::Cancelled)) => {}
@@ -182,7 +183,7 @@ impl Chat {
     fn path_field(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) -> f32 {
         let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
         let Some((what, path)) = &mut self.typed else { return place.bottom() };
-        let key = if *what == For::Sending { "file-path-send" } else { "file-path-save" };
+        let key = if *what == DialogPurpose::Sending { "file-path-send" } else { "file-path-save" };
         let title = texts.t(key);
         let galley = ui.painter().layout(title.to_string(), regular_font(sizes.caption), palette.muted, place.width());
         let height = galley.size().y + 2.0 * sizes.control + 3.0 * space::XS;
@@ -201,7 +202,7 @@ impl Chat {
         let buttons = Rect::from_min_size(pos2(place.left(), field.bottom() + space::XS), field.size());
         let mut done = None;
         ui.scope_builder(UiBuilder::new().max_rect(buttons).layout(Layout::left_to_right(egui::Align::Center)), |ui| {
-            let key = if *what == For::Sending { "chat-send" } else { "file-save" };
+            let key = if *what == DialogPurpose::Sending { "chat-send" } else { "file-save" };
             let go = TextButton::new(texts.t(key), Tone::Primary).show(ui, &sizes).clicked();
             if (go || entered) && !path.trim().is_empty() {
                 done = Some(Some(what.command(PathBuf::from(path.trim()))));

@@ -3,7 +3,7 @@
 use egui::{Color32, Frame, Layout, RichText, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::bubble::WIDEST;
+use super::bubble::MAX_WIDTH;
 use super::previews::{Preview, Previews};
 use crate::call::{ChatMessage, FileProgress, SharedFile};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
@@ -29,9 +29,9 @@ pub(super) fn file_line(
     let mut save = None;
     ui.allocate_ui_with_layout(Vec2::new(room, 0.0), Layout::top_down(side), |ui| {
         Frame::new().fill(fill).corner_radius(corner::CARD).inner_margin(space::S).show(ui, |ui| {
-            ui.set_max_width(room * WIDEST - 2.0 * space::S);
+            ui.set_max_width(room * MAX_WIDTH - 2.0 * space::S);
             ui.with_layout(Layout::top_down(egui::Align::Min), |ui| {
-                ui.set_min_width(200.0_f32.min(room * WIDEST - 2.0 * space::S));
+                ui.set_min_width(200.0_f32.min(room * MAX_WIDTH - 2.0 * space::S));
                 ui.spacing_mut().item_spacing.y = space::XS;
                 if let Some(photo) = &file.preview {
                     picture(ui, cx, index, &message.text, previews.get(ui.ctx(), index, photo));
@@ -93,7 +93,7 @@ fn heading(ui: &mut Ui, cx: &Cx, name: &str, size: u64) {
 fn progress(ui: &mut Ui, cx: &Cx, index: u64, file: &SharedFile) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
     let (text, color) = match &file.progress {
-        FileProgress::Moving(bytes) => {
+        FileProgress::InProgress(bytes) => {
             let part = (*bytes as f32 / file.size.max(1) as f32).clamp(0.0, 1.0);
             let percent = (part * 100.0).floor() as u64;
             let text = texts.with("file-moving", &[("percent", percent.into())]);
@@ -120,7 +120,7 @@ fn progress(ui: &mut Ui, cx: &Cx, index: u64, file: &SharedFile) {
     let galley = ui.painter().layout(text.clone(), regular_font(sizes.caption), color, ui.available_width());
     let (rect, _) = ui.allocate_exact_size(galley.size(), egui::Sense::hover());
     ui.painter().galley(rect.min, galley, color);
-    if !matches!(file.progress, FileProgress::Moving(_)) {
+    if !matches!(file.progress, FileProgress::InProgress(_)) {
         announce(ui, ui.scope_id().with(("file state", index)), rect, &text);
     }
 }

@@ -13,7 +13,7 @@ use lucide_icons::Icon;
 
 use super::doctor::{self, Doctor};
 use super::present;
-use super::stage::TileAsk;
+use super::stage::TileRequest;
 use crate::call::CallState;
 use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, space};
 use crate::ui::Cx;
@@ -58,7 +58,7 @@ pub(super) struct Panel {
     /// Open tab; `None` while closed.
     pub tab: Option<Tab>,
     /// Requests made on participants in the panel.
-    pub asked: Vec<TileAsk>,
+    pub requests: Vec<TileRequest>,
     /// Last open tab, drawn while the panel fades out.
     last: Option<Tab>,
     chat: Chat,
@@ -109,7 +109,7 @@ impl Panel {
         ui.painter().hline(inner.x_range(), line, Stroke::new(1.0, palette.divider()));
         let body = inner.with_min_y(line + space::XS);
         match self.last {
-            Some(Tab::People) => people::show(ui, cx, state, body, &mut self.asked),
+            Some(Tab::People) => people::show(ui, cx, state, body, &mut self.requests),
             Some(Tab::Statistics) => statistics::show(ui, cx, state, body),
             Some(Tab::Notes) => doctor.notes(ui, cx, state, body),
             Some(Tab::Chat) | None => self.chat.show(ui, cx, state, body),

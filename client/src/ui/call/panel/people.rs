@@ -8,14 +8,14 @@ use lucide_icons::Icon;
 use crate::call::{CallState, ParticipantState};
 use crate::theme::{Palette, bold_font, icon_font, regular_font, space};
 use crate::ui::call::menu::{menu_body, menu_item, menu_width};
-use crate::ui::call::stage::{Pin, TileAsk};
+use crate::ui::call::stage::{Pin, TileRequest};
 use crate::ui::call::top::bars;
 use crate::ui::call::{doctor, present};
 use crate::ui::widgets::{Tone, icon_button, initials};
 use crate::ui::{Cx, wording};
 
-/// Draws the list. Requests made on participants are added to `asked`.
-pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, asked: &mut Vec<TileAsk>) {
+/// Draws the list. Requests made on participants are added to `requests`.
+pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, requests: &mut Vec<TileRequest>) {
     let texts = cx.texts;
     ui.scope_builder(UiBuilder::new().max_rect(place).id_salt("people"), |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -25,7 +25,7 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, ask
             let (muted, quality) = (state.microphone.muted, state.quality);
             row(ui, cx, &Line { name: &role, shown: &own, role: &role, muted, quality }, 0.0);
             for other in present(state) {
-                person(ui, cx, state, other, asked);
+                person(ui, cx, state, other, requests);
             }
             if let Some(code) = &state.comparison_code {
                 ui.add_space(space::L);
@@ -39,7 +39,7 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, ask
     });
 }
 
-fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, asked: &mut Vec<TileAsk>) {
+fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, requests: &mut Vec<TileRequest>) {
     let texts = cx.texts;
     let name = wording::name(texts, other);
     let role = texts.t(wording::role(other.role));
@@ -58,20 +58,20 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, ask
     Popup::menu(&button).width(menu_width(cx)).show(|ui| {
         menu_body(ui, |ui| {
             if can_pin && menu_item(ui, cx, Icon::Pin, &texts.t("tile-pin")).clicked() {
-                asked.push(TileAsk::Pin(Some(Pin { identity: other.identity.clone(), screen: false })));
+                requests.push(TileRequest::Pin(Some(Pin { identity: other.identity.clone(), screen: false })));
             }
             if doctor && !other.microphone_muted && menu_item(ui, cx, Icon::MicOff, &texts.t("person-mute")).clicked() {
-                asked.push(TileAsk::Mute(other.identity.clone()));
+                requests.push(TileRequest::Mute(other.identity.clone()));
             }
             if doctor && other.role == Some(Role::Observer) {
                 let (icon, text) =
                     if other.may_send { (Icon::Ear, "person-forbid") } else { (Icon::Mic, "person-permit") };
                 if menu_item(ui, cx, icon, &texts.t(text)).clicked() {
-                    asked.push(TileAsk::Permit(other.identity.clone(), !other.may_send));
+                    requests.push(TileRequest::Permit(other.identity.clone(), !other.may_send));
                 }
             }
             if doctor && menu_item(ui, cx, Icon::UserX, &texts.t("person-remove")).clicked() {
-                asked.push(TileAsk::Remove(other.identity.clone()));
+                requests.push(TileRequest::Remove(other.identity.clone()));
             }
         });
     });

@@ -9,19 +9,19 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::call::{LARGEST_PREVIEW, Photo};
-use crate::ui::desktop::Errand;
+use crate::call::{MAX_PREVIEW_BYTES, Photo};
+use crate::ui::desktop::BackgroundTask;
 
 /// Maximum side of a photo, in pixels.
-const LONGEST_SIDE: u32 = 8192;
+const MAX_SIDE: u32 = 8192;
 /// Maximum number of a photo's pixels.
-const MOST_PIXELS: u64 = 14_000_000;
+const MAX_PIXELS: u64 = 14_000_000;
 /// Maximum memory for decoding a photo, in bytes.
-const MOST_MEMORY: u64 = 48 << 20;
+const MAX_BYTES: u64 = 48 << 20;
 /// Maximum side of a texture.
-const SHOWN_SIDE: usize = 640;
+const PREVIEW_SIDE: usize = 640;
 /// Maximum number of cached previews that are not visible.
-const MOST_OUT_OF_SIGHT: usize = 4;
+const MAX_HIDDEN: usize = 4;
 
 pub(super) enum Preview {
     Ready(TextureHandle),
@@ -39,7 +39,7 @@ struct Entry {
 enum State {
     /// Another photo is being decoded.
     Waiting,
-    Decoding(Errand<Option<ColorImage>>),
+    Decoding(BackgroundTask<Option<ColorImage>>),
     Ready(TextureHandle),
     Broken,
 }
@@ -64,7 +64,8 @@ impl Previews {
         entry.shown = self.pass;
         if matches!(entry.state, State::Waiting) && idle {
             let photo = photo.clone();
-            entry.state = State::Decoding(Errand::start(ctx, move || decode(&photo.read(LARGEST_PREVIEW).ok()?)));
+            entry.state =
+                State::Decoding(BackgroundTask::start(ctx, move || decode(&photo.read(MAX_PREVIEW_BYTES).ok()?)));
         }
         entry.follow(ctx, line);
         match &entry.state {
@@ -79,7 +80,7 @@ impl Previews {
         let pass = self.pass;
         // Collects finished work on invisible photos, which the next photo waits for.
         self.entries.retain(|_, entry| match &entry.state {
-            State::Decoding(errand) => entry.shown == pass || matches!(errand.poll(), Ok(None)),
+            State::Decoding(task) => entry.shown == pass || matches!(task.poll(), Ok(None)),
             State::Waiting => entry.shown == pass,
             State::Ready(_) | State::Broken => true,
         });
@@ -91,7 +92,7 @@ impl Previews {
             .map(|(line, entry)| (entry.shown, *line))
             .collect();
         hidden.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, line) in hidden.into_iter().skip(MOST_OUT_OF_SIGHT) {
+        for (_, line) in hidden.into_iter().skip(MAX_HIDDEN) {
             self.entries.remove(&line);
         }
     }
@@ -99,8 +100,8 @@ impl Previews {
 
 impl Entry {
     fn follow(&mut self, ctx: &egui::Context, line: u64) {
-        let State::Decoding(errand) = &self.state else { return };
-        self.state = match errand.poll() {
+        let State::Decoding(task) = &self.state else { return };
+        self.state = match task.poll() {
             Ok(None) => return,
             Ok(Some(Some(image))) => {
                 State::Ready(ctx.load_texture(format!("photo {line}"), image, TextureOptions::LINEAR))
@@ -121,14 +122,14 @@ fn decode(bytes: &[u8]) -> Option<ColorImage> {
 /// Returns whether a photo of this size may be decoded at this number of bytes per pixel.
 fn is_allowed(width: u64, height: u64, bytes_per_pixel: u64) -> bool {
     let pixels = width * height;
-    let side = u64::from(LONGEST_SIDE);
-    width <= side && height <= side && pixels <= MOST_PIXELS && pixels * bytes_per_pixel <= MOST_MEMORY
+    let side = u64::from(MAX_SIDE);
+    width <= side && height <= side && pixels <= MAX_PIXELS && pixels * bytes_per_pixel <= MAX_BYTES
 }
 
 fn jpeg(bytes: &[u8]) -> Option<ColorImage> {
     let options = DecoderOptions::default()
-        .set_max_width(LONGEST_SIDE as usize)
-        .set_max_height(LONGEST_SIDE as usize)
+        .set_max_width(MAX_SIDE as usize)
+        .set_max_height(MAX_SIDE as usize)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().ok()?;
@@ -145,8 +146,8 @@ fn jpeg(bytes: &[u8]) -> Option<ColorImage> {
 
 fn png(bytes: &[u8]) -> Option<ColorImage> {
     let mut limits = image::Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(LONGEST_SIDE), Some(LONGEST_SIDE));
-    limits.max_alloc = Some(MOST_MEMORY);
+    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+    limits.max_alloc = Some(MAX_BYTES);
     let decoder = image::codecs::png::PngDecoder::with_limits(std::io::Cursor::new(bytes), limits).ok()?;
     let ((width, height), color) = (decoder.dimensions(), decoder.color_type());
     // Other formats are converted to four bytes per pixel.
@@ -180,7 +181,7 @@ fn rgba(pixel: &[u8]) -> [u8; 4] {
 
 /// Shrinks a picture: each pixel is the mean of those that it replaces.
 fn small(width: usize, height: usize, pixel: impl Fn(usize) -> [u8; 4]) -> ColorImage {
-    let step = width.max(height).div_ceil(SHOWN_SIDE).max(1);
+    let step = width.max(height).div_ceil(PREVIEW_SIDE).max(1);
     let (w, h) = ((width / step).max(1), (height / step).max(1));
     let mut out = Vec::with_capacity(w * h * 4);
     for y in 0..h {
@@ -268,6 +269,6 @@ mod tests {
         previews.begin();
         assert!(matches!(previews.get(&ctx, 0, &photos[0]), Preview::Ready(_)));
         previews.end();
-        assert_eq!(ready(&previews), 1 + MOST_OUT_OF_SIGHT);
+        assert_eq!(ready(&previews), 1 + MAX_HIDDEN);
     }
 }

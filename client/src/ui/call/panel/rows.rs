@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use egui::{Rect, Ui, UiBuilder, pos2, vec2};
 
-use super::bubble::{Asked, WIDEST, bubble};
+use super::bubble::{MAX_WIDTH, Request, bubble};
 use super::previews::Previews;
 use crate::call::{CallState, ChatMessage};
 use crate::theme::space;
@@ -28,7 +28,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Draws the rows within `seen`, which is relative to the first row's upper edge.
-    pub fn show(&mut self, ui: &mut Ui, cx: &Cx, state: &CallState, seen: Rect, previews: &mut Previews) -> Asked {
+    pub fn show(&mut self, ui: &mut Ui, cx: &Cx, state: &CallState, seen: Rect, previews: &mut Previews) -> Request {
         let layout = (ui.available_width(), cx.sizes.body);
         if self.layout != layout {
             self.layout = layout;
@@ -39,14 +39,14 @@ impl Rows {
         }
         let origin = ui.max_rect().left_top();
         let (from, to) = (seen.top() - MARGIN, seen.bottom() + MARGIN);
-        let mut asked = Asked::default();
+        let mut request = Request::default();
         let mut changed = false;
         let mut top = 0.0;
         previews.begin();
         for message in state.chat.iter() {
             let mut height = self.height(message);
             if top + height >= from && top <= to {
-                let drawn = draw(ui, cx, state, message, (origin.y + top, height), previews, &mut asked);
+                let drawn = draw(ui, cx, state, message, (origin.y + top, height), previews, &mut request);
                 changed |= (drawn - height).abs() > 0.5;
                 self.heights.insert(message.number, drawn);
                 height = drawn;
@@ -60,7 +60,7 @@ impl Rows {
             ui.ctx().request_discard("heights of chat lines");
             ui.ctx().request_repaint();
         }
-        asked
+        request
     }
 
     /// Returns a row's height, estimated until it is drawn.
@@ -75,7 +75,7 @@ impl Rows {
             Some(file) if file.preview.is_some() => PHOTO_HEIGHT,
             Some(_) => FILE_HEIGHT,
             None => {
-                let of_line = (width * WIDEST / (body * 0.5)).max(1.0);
+                let of_line = (width * MAX_WIDTH / (body * 0.5)).max(1.0);
                 let lines = |text: &str| (text.chars().count() as f32 / of_line).ceil().max(1.0);
                 frame + line * message.text.lines().map(lines).sum::<f32>().max(1.0)
             }
@@ -91,15 +91,15 @@ fn draw(
     message: &ChatMessage,
     (top, height): (f32, f32),
     previews: &mut Previews,
-    asked: &mut Asked,
+    request: &mut Request,
 ) -> f32 {
     let left = ui.max_rect().left();
     let place = Rect::from_min_size(pos2(left, top), vec2(ui.available_width(), height));
     let mut row = ui.new_child(UiBuilder::new().max_rect(place));
     row.spacing_mut().item_spacing.y = 0.0;
     let of_row = bubble(&mut row, cx, state, message, previews);
-    asked.open = of_row.open.or(asked.open.take());
-    asked.save = of_row.save.or(asked.save.take());
-    asked.again = of_row.again.or(asked.again);
+    request.open = of_row.open.or(request.open.take());
+    request.save = of_row.save.or(request.save.take());
+    request.again = of_row.again.or(request.again);
     (row.min_rect().bottom() - top).max(1.0)
 }

@@ -6,9 +6,9 @@ use crate::theme::space;
 
 pub(super) const WIDESCREEN: f32 = 16.0 / 9.0;
 /// Maximum number of tiles on a page; more faces are hard to recognise.
-const MOST_TILES: usize = 12;
+const MAX_TILES: usize = 12;
 /// Minimum size of a tile; more participants are split into pages.
-const LEAST_TILE: Vec2 = vec2(176.0, 99.0);
+const MIN_TILE: Vec2 = vec2(176.0, 99.0);
 const STRIP_WIDTH: std::ops::RangeInclusive<f32> = 144.0..=288.0;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) struct Page {
 /// Lays out page `wanted` (or the last one) of `people` others, with the self-view on each if `own`.
 pub(super) fn page(place: Rect, people: usize, own: bool, wanted: usize) -> Page {
     let own = usize::from(own);
-    let most = (1..=MOST_TILES).rev().find(|count| fits(place, *count)).unwrap_or(1);
+    let most = (1..=MAX_TILES).rev().find(|count| fits(place, *count)).unwrap_or(1);
     let each = most.saturating_sub(own).max(1);
     let count = people.div_ceil(each).max(1);
     let number = wanted.min(count - 1);
@@ -43,7 +43,7 @@ pub(super) fn page(place: Rect, people: usize, own: bool, wanted: usize) -> Page
 
 fn fits(place: Rect, count: usize) -> bool {
     let size = grid(place, count)[0].size();
-    size.x >= LEAST_TILE.x && size.y >= LEAST_TILE.y
+    size.x >= MIN_TILE.x && size.y >= MIN_TILE.y
 }
 
 /// Fills `place` with `count` tiles of about 16:9. An incomplete last row is centred.
@@ -171,7 +171,7 @@ mod tests {
             let mut seen = 0;
             for number in 0..page(place, people, own, 0).count {
                 let page = page(place, people, own, number);
-                prop_assert!(page.tiles.len() <= MOST_TILES.max(2));
+                prop_assert!(page.tiles.len() <= MAX_TILES.max(2));
                 prop_assert_eq!(page.people.start, seen);
                 prop_assert_eq!(page.tiles.len(), page.people.len() + usize::from(own));
                 seen = page.people.end;

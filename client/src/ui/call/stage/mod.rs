@@ -11,14 +11,14 @@ use egui::{Align2, Key, Modifiers, Rect, Ui, Vec2, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::toasts::is_late;
-use super::{Places, present};
+use super::{Layout, present};
 use crate::call::{CallPhase, CallState, ParticipantState, Tile};
 use crate::theme::{DIMMED, Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::video::{Fit, Videos};
 use crate::ui::widgets::{Tone, announce, icon_button, words};
 use crate::ui::{Cx, wording};
 pub(super) use own::OwnView;
-pub(super) use tile::{TileAsk, pixels};
+pub(super) use tile::{TileRequest, pixels};
 
 /// Width in points from which there is space between the labels at the left and right.
 const ROOMY: f32 = 900.0;
@@ -46,12 +46,12 @@ pub(super) struct StageView {
 pub(super) struct Drawn {
     /// Visible pictures of others.
     pub tiles: Vec<Tile>,
-    pub asked: Vec<TileAsk>,
+    pub requests: Vec<TileRequest>,
 }
 
 impl StageView {
     /// Draws all pictures except a self-view in the corner, which [`OwnView::corner`] draws.
-    pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, places: &Places) -> Drawn {
+    pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, layout: &Layout) -> Drawn {
         let brightness = if state.phase == CallPhase::InCall { 1.0 } else { DIMMED };
         let people: Vec<&ParticipantState> = present(state).collect();
         self.forget_who_left(&people);
@@ -66,12 +66,12 @@ impl StageView {
         };
         let mut stage = Stage { ui, cx, state, videos, brightness, pin: self.pin.clone(), drawn: Drawn::default() };
         // Essential content keeps clear of the labels above and of the bar below.
-        let clear = places.stage.with_min_y(places.stage.top() + places.label_height);
-        let clear = clear.with_max_y(places.bar.top() - space::S);
+        let clear = layout.stage.with_min_y(layout.stage.top() + layout.label_height);
+        let clear = clear.with_max_y(layout.bar.top() - space::S);
         match (&people[..], self.main(&people)) {
-            ([], _) => stage.alone(places.stage, who),
+            ([], _) => stage.alone(layout.stage, who),
             (_, Some(main)) => stage.spotlight(clear, &people, main, !self.own.hidden),
-            ([only], None) => stage.person(places.stage, only, Fit::Balanced, corner::VIDEO, false),
+            ([only], None) => stage.person(layout.stage, only, Fit::Balanced, corner::VIDEO, false),
             (_, None) => {
                 let page = layout::page(clear, people.len(), !self.own.hidden, self.page);
                 self.page = page.number;
@@ -81,8 +81,8 @@ impl StageView {
                 }
             }
         }
-        for asked in &stage.drawn.asked {
-            if let TileAsk::Pin(pin) = asked {
+        for request in &stage.drawn.requests {
+            if let TileRequest::Pin(pin) = request {
                 self.pin.clone_from(pin);
             }
         }

@@ -10,8 +10,8 @@ use crate::call::{CallPhase, CallState};
 use crate::device::DeviceState;
 use crate::theme::{DIMMED, FADE_SECONDS, Palette, corner, icon_font, space};
 use crate::ui::Cx;
-use crate::ui::call::{Places, present};
-use crate::ui::video::{Fit, Look, PictureId, PictureKind, Videos};
+use crate::ui::call::{Layout, present};
+use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use crate::ui::widgets::{Tone, announce_picture, focus_ring, icon_button};
 
 const WIDTH: std::ops::RangeInclusive<f32> = 128.0..=288.0;
@@ -36,33 +36,33 @@ impl OwnView {
     }
 
     /// Returns its area in the corner; `None` while hidden.
-    pub fn place(&self, places: &Places) -> Option<Rect> {
-        (!self.hidden).then(|| self.home(places))
+    pub fn place(&self, layout: &Layout) -> Option<Rect> {
+        (!self.hidden).then(|| self.home(layout))
     }
 
     /// Returns its area in the corner: below the labels, and beside the bar if there is space, else above it.
-    fn home(&self, places: &Places) -> Rect {
-        let width = (places.stage.width() * 0.2).clamp(*WIDTH.start(), *WIDTH.end()).round();
+    fn home(&self, layout: &Layout) -> Rect {
+        let width = (layout.stage.width() * 0.2).clamp(*WIDTH.start(), *WIDTH.end()).round();
         let size = vec2(width, (width / WIDESCREEN).round());
-        let within = places.stage.shrink(space::S);
+        let within = layout.stage.shrink(space::S);
         let left = if self.is_right() { within.right() - size.x } else { within.left() };
         let beside_bar = if self.is_right() {
-            left >= places.bar.right() + space::S
+            left >= layout.bar.right() + space::S
         } else {
-            left + size.x + space::S <= places.bar.left()
+            left + size.x + space::S <= layout.bar.left()
         };
-        let lowest = if beside_bar { within.bottom() } else { within.bottom().min(places.bar.top() - space::S) };
-        let top = if self.is_low() { lowest - size.y } else { places.stage.top() + places.label_height };
+        let lowest = if beside_bar { within.bottom() } else { within.bottom().min(layout.bar.top() - space::S) };
+        let top = if self.is_low() { lowest - size.y } else { layout.stage.top() + layout.label_height };
         Rect::from_min_size(pos2(left, top), size)
     }
 
     /// Draws it in its corner. It can be dragged or moved with the arrow keys, and snaps to the nearest corner.
-    pub fn corner(&mut self, ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, places: &Places) {
+    pub fn corner(&mut self, ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, layout: &Layout) {
         if self.hidden {
             return;
         }
         let texts = cx.texts;
-        let home = self.home(places);
+        let home = self.home(layout);
         let id = ui.scope_id().with("self view");
         let seconds = if cx.reduced_motion || self.dragged != Vec2::ZERO { 0.0 } else { FADE_SECONDS };
         let target = home.min + self.dragged;
@@ -80,7 +80,7 @@ impl OwnView {
             ui.ctx().set_cursor_icon(egui::CursorIcon::Grabbing);
         }
         if response.drag_stopped() {
-            let center = (home.min + self.dragged + home.size() / 2.0) - places.stage.center();
+            let center = (home.min + self.dragged + home.size() / 2.0) - layout.stage.center();
             (self.right_half, self.lower_half) = (Some(center.x > 0.0), Some(center.y > 0.0));
             self.dragged = Vec2::ZERO;
             ui.ctx().request_repaint();
@@ -138,14 +138,14 @@ fn draw(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, place: Rect) {
     let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
     // The self-view is redrawn together with other pictures; it requests repaints only without them.
     let others = present(state).any(|person| person.camera.is_some() || person.screen.is_some());
-    let look = Look {
+    let style = PictureStyle {
         fit: Fit::Cover,
         mirrored: true,
         corner: corner::THUMB,
         brightness: if state.phase == CallPhase::InCall { 1.0 } else { DIMMED },
         drives: !others,
     };
-    let shown = sends.then(|| videos.show(ui, place, &id, &state.self_view, look)).flatten();
+    let shown = sends.then(|| videos.show(ui, place, &id, &state.self_view, style)).flatten();
     if shown.is_none() {
         let painter = ui.painter();
         painter.rect_filled(place, corner::THUMB, palette.raised);

@@ -9,13 +9,13 @@ use crate::call::{ParticipantState, Tile};
 use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::call::menu::{menu_item, menu_width};
 use crate::ui::call::top::bars;
-use crate::ui::video::{Fit, Look, PictureId, PictureKind};
+use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle};
 use crate::ui::widgets::{announce, announce_picture, focus_ring, initials, words};
 use crate::ui::wording;
 
 /// Request made on a tile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ui::call) enum TileAsk {
+pub(in crate::ui::call) enum TileRequest {
     /// Pin this picture, or unpin.
     Pin(Option<Pin>),
     /// Mute this participant (doctors only).
@@ -50,8 +50,8 @@ impl Stage<'_> {
         let (width, height) = pixels(self.ui, place.size());
         self.drawn.tiles.push(Tile { identity: person.identity.clone(), screen, width, height });
         let id = PictureId { identity: person.identity.clone(), kind };
-        let look = Look { fit, mirrored: false, corner: radius, brightness: self.brightness, drives: true };
-        self.videos.show(self.ui, place, &id, slot, look)
+        let style = PictureStyle { fit, mirrored: false, corner: radius, brightness: self.brightness, drives: true };
+        self.videos.show(self.ui, place, &id, slot, style)
     }
 
     /// Draws another participant. `labelled` tiles have a name and can be pinned.
@@ -62,7 +62,7 @@ impl Stage<'_> {
         let label = self.cx.texts.with("video-of", &[("name", name.as_str().into())]);
         let id = self.ui.scope_id().with(("picture", &person.identity));
         if shown.is_none() {
-            let key = match (&person.camera, self.state.video_held_back) {
+            let key = match (&person.camera, self.state.video_reduced) {
                 (Some(_), true) => "person-held-back",
                 (Some(_), false) => "person-waiting-picture",
                 (None, _) => "person-camera-off",
@@ -101,24 +101,24 @@ impl Stage<'_> {
         let toggled = if pinned { None } else { Some(this) };
         let by_key = response.has_focus() && self.ui.input(|input| input.key_pressed(egui::Key::Enter));
         if response.double_clicked() || by_key {
-            self.drawn.asked.push(TileAsk::Pin(toggled));
+            self.drawn.requests.push(TileRequest::Pin(toggled));
             return;
         }
         let doctor = self.state.role == Role::Doctor && !self.cx.kiosk;
         let cx = self.cx;
-        let asked = &mut self.drawn.asked;
+        let requests = &mut self.drawn.requests;
         Popup::context_menu(&response).width(menu_width(cx)).show(|ui| {
             ui.spacing_mut().item_spacing.y = space::XXS;
             let (icon, key) = if pinned { (Icon::PinOff, "tile-unpin") } else { (Icon::Pin, "tile-pin") };
             if menu_item(ui, cx, icon, &texts.t(key)).clicked() {
-                asked.push(TileAsk::Pin(toggled));
+                requests.push(TileRequest::Pin(toggled));
             }
             if doctor && !person.microphone_muted && menu_item(ui, cx, Icon::MicOff, &texts.t("person-mute")).clicked()
             {
-                asked.push(TileAsk::Mute(person.identity.clone()));
+                requests.push(TileRequest::Mute(person.identity.clone()));
             }
             if doctor && menu_item(ui, cx, Icon::UserX, &texts.t("person-remove")).clicked() {
-                asked.push(TileAsk::Remove(person.identity.clone()));
+                requests.push(TileRequest::Remove(person.identity.clone()));
             }
         });
     }

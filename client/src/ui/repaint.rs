@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Shortest repaint interval with several videos, each of which requests repaints.
-const SEVERAL_VIDEOS: Duration = Duration::from_millis(28);
+const MIN_INTERVAL_SEVERAL_VIDEOS: Duration = Duration::from_millis(28);
 /// Shortest repaint interval with one video: each of its frames is drawn on arrival.
-const ONE_VIDEO: Duration = Duration::from_millis(8);
+const MIN_INTERVAL_ONE_VIDEO: Duration = Duration::from_millis(8);
 /// Delay of an immediate repaint. egui draws *twice* for a request without delay, to let widgets settle; a video needs
 /// one pass a frame, which any delay above zero gives.
-const AT_ONCE: Duration = Duration::from_micros(1);
+const IMMEDIATE: Duration = Duration::from_micros(1);
 
 /// Converts wake-ups from other threads to repaints.
-pub struct Pace {
+pub struct RepaintScheduler {
     ctx: egui::Context,
     started: Instant,
     /// Start of the last pass, in microseconds after `started`.
@@ -21,14 +21,14 @@ pub struct Pace {
     interval: AtomicU64,
 }
 
-impl Pace {
+impl RepaintScheduler {
     /// Creates the scheduler of this window.
     pub fn new(ctx: egui::Context) -> Self {
         Self {
             ctx,
             started: Instant::now(),
             last_pass: AtomicU64::new(0),
-            interval: AtomicU64::new(ONE_VIDEO.as_micros() as u64),
+            interval: AtomicU64::new(MIN_INTERVAL_ONE_VIDEO.as_micros() as u64),
         }
     }
 
@@ -36,7 +36,7 @@ impl Pace {
     pub fn wake(&self) {
         let since_last = self.micros().saturating_sub(self.last_pass.load(Ordering::Relaxed));
         let wait = Duration::from_micros(self.interval.load(Ordering::Relaxed).saturating_sub(since_last));
-        self.ctx.request_repaint_after(wait.max(AT_ONCE));
+        self.ctx.request_repaint_after(wait.max(IMMEDIATE));
     }
 
     /// Records the start of a pass.
@@ -46,7 +46,7 @@ impl Pace {
 
     /// Sets the number of videos that request repaints.
     pub fn set_videos(&self, count: usize) {
-        let interval = if count > 1 { SEVERAL_VIDEOS } else { ONE_VIDEO };
+        let interval = if count > 1 { MIN_INTERVAL_SEVERAL_VIDEOS } else { MIN_INTERVAL_ONE_VIDEO };
         self.interval.store(interval.as_micros() as u64, Ordering::Relaxed);
     }
 

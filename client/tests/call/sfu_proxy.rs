@@ -7,22 +7,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// Proxy that forwards connections to a local port, or answers them with 503.
-pub struct Door {
+pub struct SfuProxy {
     pub port: u16,
-    shut: Arc<AtomicBool>,
+    down: Arc<AtomicBool>,
     refused: Arc<AtomicUsize>,
 }
 
-impl Door {
+impl SfuProxy {
     pub fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();
-        let (shut, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (is_shut, count) = (shut.clone(), refused.clone());
+        let (down, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (is_down, count) = (down.clone(), refused.clone());
         // The thread ends with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                if is_shut.load(Ordering::Acquire) {
+                if is_down.load(Ordering::Acquire) {
                     count.fetch_add(1, Ordering::AcqRel);
                     thread::spawn(move || refuse(client));
                 } else if let Ok(server) = TcpStream::connect(("127.0.0.1", port)) {
@@ -31,11 +31,11 @@ impl Door {
                 }
             }
         });
-        Self { port: own, shut, refused }
+        Self { port: own, down, refused }
     }
 
-    pub fn shut(&self, shut: bool) {
-        self.shut.store(shut, Ordering::Release);
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Release);
     }
 
     /// Returns the number of connections answered with 503.

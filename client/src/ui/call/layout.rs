@@ -8,9 +8,9 @@ use crate::theme::space;
 use crate::ui::Cx;
 
 /// Width in points below which the stage isn't shrunk for the panel: the panel covers it.
-const LEAST_STAGE: f32 = 420.0;
+const MIN_STAGE_WIDTH: f32 = 420.0;
 
-pub(super) struct Places {
+pub(super) struct Layout {
     /// Area of the pictures.
     pub stage: Rect,
     pub bar: Rect,
@@ -21,14 +21,14 @@ pub(super) struct Places {
     pub label_height: f32,
 }
 
-impl Places {
+impl Layout {
     /// Computes the layout. `open`: how far the panel is open, 0 to 1.
     pub fn new(ui: &Ui, cx: &Cx, state: &CallState, open: f32, panel_width: f32) -> Self {
         let window = ui.max_rect().shrink(space::S);
         let buttons = bar::Buttons::of(cx, state);
         let (panel_width, gap) = if open > 0.0 { (panel_width.min(window.width()), space::S) } else { (0.0, 0.0) };
         let beside = window.width() - panel_width - gap;
-        let stage = if beside >= LEAST_STAGE { window.with_max_x(window.left() + beside) } else { window };
+        let stage = if beside >= MIN_STAGE_WIDTH { window.with_max_x(window.left() + beside) } else { window };
         // In a small window the bar has an area of its own, and the panel ends above it.
         let own_room = bar::Form::that_fits(cx, buttons, stage.width() - 2.0 * space::S);
         let narrow = stage == window || !own_room.has_captions();
