@@ -174,7 +174,7 @@ impl Task {
                 self.on_room(admission, room, events);
                 // Each side finds the other in the room, so nobody's arrival is an event.
                 let others = self.session.as_ref().map(|session| session.room.remote_participants());
-                others.into_iter().flatten().for_each(|participant| self.tell_history(&participant));
+                others.into_iter().flatten().for_each(|participant| self.offer_history(&participant));
             }
             _ => {
                 self.on_connection_lost();

@@ -44,7 +44,7 @@ fn two_apps_call_each_other_without_an_sfu() {
         doctor.wait_for("nobody else", |state| state.participants.is_empty() && state.phase == CallPhase::InCall);
         let patient = clinic.enter(&consultation.patient_link);
         [&patient, &doctor].into_iter().for_each(wait_for_picture);
-        assert_eq!(patient.wait_for_line("500 mg").from, "doctor-1", "what was written before");
+        assert_eq!(patient.wait_for_message("500 mg").from, "doctor-1", "what was written before");
     }
 }
 
