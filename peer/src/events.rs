@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::sdp::{Description, SdpError};
 use crate::session::Client;
 use crate::state::ConnectionStats;
-use crate::text::{is_plain, shorten};
+use crate::text::is_plain;
 
 /// Kind of client that native apps name when they join.
 const NATIVE: &str = "native";
@@ -40,9 +40,7 @@ pub(crate) enum ServerEvent {
         tells_clients: bool,
     },
     /// The server put this side out of the room.
-    RoomLeft {
-        reason: String,
-    },
+    RoomLeft(Reason),
     UserJoined(User),
     UserLeft {
         from: String,
@@ -105,7 +103,7 @@ impl ServerEvent {
                 let users = users.iter().take(8).map(user).collect::<Result<_, _>>()?;
                 Self::RoomJoined { users, tells_clients: data["client"] == NATIVE }
             }
-            "room-left" => Self::RoomLeft { reason: shorten(data["reason"].as_str().unwrap_or_default()) },
+            "room-left" => Self::RoomLeft(Reason::of_removal(data)),
             "user-joined" => Self::UserJoined(user(data)?),
             "user-left" => Self::UserLeft { from: from()? },
             "call-init" => Self::CallInit { from: from()? },

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::state::Refusal;
 use crate::text::shorten;
 
 /// Codes of refusals that another attempt with the same token doesn't change.
@@ -15,6 +16,11 @@ const FINAL: [&str; 8] = [
     "consultation_ended",
     "consultation_cancelled",
 ];
+
+/// Reason in `room-left` when another connection of the same user took the place of this one.
+const REPLACED: &str = "replaced";
+/// Codes of consultations that are over.
+const OVER: [&str; 2] = ["consultation_ended", "consultation_cancelled"];
 
 /// Reason of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +38,12 @@ impl Reason {
         Self { code, message: shorten(data["message"].as_str().unwrap_or_default()) }
     }
 
+    /// Reads the payload of a `room-left` event, which has only a code.
+    pub(crate) fn of_removal(data: &Value) -> Self {
+        let reason = data["reason"].as_str().unwrap_or_default();
+        Self { code: Some(reason).filter(|code| is_code(code)).map(str::to_owned), message: shorten(reason) }
+    }
+
     /// Reads the text of a `connect_error`, in which our server puts a code and `: ` first.
     pub(crate) fn of_text(text: &str) -> Self {
         match text.split_once(": ") {
@@ -43,6 +55,15 @@ impl Reason {
     /// Returns `true` if another attempt with the same token will be refused as well.
     pub(crate) fn is_final(&self) -> bool {
         self.code.as_deref().is_some_and(|code| FINAL.contains(&code))
+    }
+
+    /// Refusal that ends the call.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self.code.as_deref() {
+            Some(REPLACED) => Refusal::Replaced,
+            Some(code) if OVER.contains(&code) => Refusal::Over,
+            _ => Refusal::Room(self.message),
+        }
     }
 
     pub(crate) fn has_code(&self) -> bool {

@@ -99,8 +99,10 @@ pub enum Departure {
 pub enum Refusal {
     /// The token is not valid here.
     Token(String),
-    /// The room was not opened or is closed to the user, for example because the consultation is over.
+    /// The room is closed to the user.
     Room(String),
+    /// The consultation is over.
+    Over,
     /// Another connection of the same user took the place of this one.
     Replaced,
 }

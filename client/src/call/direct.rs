@@ -226,8 +226,8 @@ fn end_reason(refusal: &Refusal, was_in: bool) -> EndReason {
     tracing::info!(?refusal, "signaling refuses us");
     match refusal {
         Refusal::Replaced => EndReason::JoinedElsewhere,
-        // In the room, the server names the code of the reason.
-        Refusal::Room(code) if was_in && code == "consultation_ended" => EndReason::RoomClosed,
+        Refusal::Over if was_in => EndReason::RoomClosed,
+        Refusal::Over => EndReason::Over,
         _ if was_in => EndReason::Removed,
         Refusal::Token(_) | Refusal::Room(_) => EndReason::NotAllowed,
     }

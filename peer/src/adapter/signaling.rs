@@ -9,9 +9,6 @@ use crate::session::{Client, Connection, Session};
 use crate::socketio::Incoming;
 use crate::state::{Departure, Phase, Refusal, Signaling};
 
-/// Reason in `room-left` when another connection of the same user took the place of this one.
-const REPLACED: &str = "replaced";
-
 impl Adapter {
     pub(crate) fn on_incoming(&mut self, incoming: Incoming) {
         match incoming {
@@ -43,8 +40,7 @@ impl Adapter {
                 self.tells_clients = tells_clients;
                 self.on_room_joined(users);
             }
-            ServerEvent::RoomLeft { reason } if reason == REPLACED => self.refuse(Refusal::Replaced),
-            ServerEvent::RoomLeft { reason } => self.refuse(Refusal::Room(reason)),
+            ServerEvent::RoomLeft(reason) => self.refuse(reason.into_refusal()),
             ServerEvent::UserJoined(user) => self.on_user(user),
             ServerEvent::Error(reason) => self.on_error(reason),
             ServerEvent::Moved => self.finish(Phase::Moved),
@@ -143,7 +139,7 @@ impl Adapter {
         let next = is_passing.then(|| self.rejoins.get_or_insert_with(Backoff::default).next()).flatten();
         match next {
             Some(wait) => self.timers.start(wait, Timer::Rejoin),
-            None => self.refuse(Refusal::Room(reason.message)),
+            None => self.refuse(reason.into_refusal()),
         }
     }
 

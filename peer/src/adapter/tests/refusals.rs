@@ -4,9 +4,11 @@ use super::*;
 
 #[tokio::test]
 async fn a_user_whom_the_server_puts_out_is_refused() {
-    for (reason, refusal) in
-        [("consultation_ended", Refusal::Room("consultation_ended".into())), ("replaced", Refusal::Replaced)]
-    {
+    for (reason, refusal) in [
+        ("forbidden", Refusal::Room("forbidden".into())),
+        ("consultation_ended", Refusal::Over),
+        ("replaced", Refusal::Replaced),
+    ] {
         let (mut ana, _luis) = call();
         ana.hear("error", json!({ "message": "this consultation is over", "code": "consultation_ended" }));
         assert_eq!(ana.presence().number, 1);
