@@ -13,7 +13,7 @@ pub(super) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for a peer to return that lost its signaling without ending the call. Media may go on meanwhile.
 pub(super) const ABSENCE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the answer to an attempt to join.
-pub(super) const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const JOIN_TIMEOUT: Duration = Duration::from_secs(4);
 /// First and longest wait between attempts to join.
 const REJOIN_WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// Maximum number of attempts to join after a passing refusal.
