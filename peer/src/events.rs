@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::candidate::Candidate;
+use crate::client::Client;
 use crate::extension::{Extension, KEY};
 use crate::reason::Reason;
 use crate::sdp::{Description, SdpError};
-use crate::session::Client;
 use crate::state::ConnectionStats;
 use crate::text::is_plain;
 

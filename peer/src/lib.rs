@@ -6,6 +6,7 @@
 mod access;
 mod adapter;
 mod candidate;
+mod client;
 mod error;
 mod events;
 mod extension;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::access::Access;
+use crate::client::Client;
 use crate::events::{ClientEvent, User};
 use crate::extension::Extension;
 use crate::livekit;
@@ -20,7 +21,7 @@ use crate::loopback::Link;
 use crate::options::{PeerOptions, Secret};
 use crate::outbox::Outbox;
 use crate::random;
-use crate::session::{Client, Session};
+use crate::session::Session;
 use crate::socketio;
 use crate::state::{Capabilities, ConnectionStats, Departure, PeerState, Phase, Presence, Refusal, Signaling};
 

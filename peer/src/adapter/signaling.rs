@@ -2,10 +2,11 @@
 
 use super::timers::{ABSENCE_TIMEOUT, Backoff, CONFIRM_TIMEOUT, Timer};
 use super::{Acquaintance, Adapter};
+use crate::client::Client;
 use crate::events::{EventError, ServerEvent, User};
 use crate::extension::Extension;
 use crate::reason::Reason;
-use crate::session::{Client, Connection, Session};
+use crate::session::{Connection, Session};
 use crate::socketio::Incoming;
 use crate::state::{Departure, Phase, Refusal, Signaling};
 

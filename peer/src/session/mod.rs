@@ -12,20 +12,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use candidates::{LocalCandidates, RemoteCandidates};
 use livekit_protocol as lk;
 
+use crate::client::Client;
 use crate::events::{ClientEvent, User};
 use crate::extension::{Extension, Track};
 use crate::livekit::Identity;
 use crate::options::Secret;
 use crate::sdp::Description;
-
-/// Client of the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Client {
-    /// One PeerConnection, in which the engine offers.
-    Browser,
-    /// Two PeerConnections, each with an offering publisher.
-    Native,
-}
 
 /// Result of a description from a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
