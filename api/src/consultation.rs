@@ -78,7 +78,7 @@ pub struct CreateConsultation {
     /// Language of the texts in the recorded picture. Default: the server's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// The path of its media. Default: as the operator set it.
+    /// Path of the media. Default: the server's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
 }
@@ -109,7 +109,7 @@ pub struct Consultation {
     pub consultation_id: Id,
     /// The room at the SFU: `consultation-` and the id.
     pub room_name: String,
-    /// The SFU's own id of the room, new each time the room opens again; `p2p` where media goes from peer to peer.
+    /// The SFU's id of the room; changes each time the room opens again. `p2p` for a peer-to-peer consultation.
     pub room_sid: String,
     /// The patient's id, as in the request.
     pub patient_id: Id,
@@ -149,7 +149,7 @@ pub struct Consultation {
     /// Planned duration in minutes.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
-    /// The path of its media.
+    /// Path of the media.
     #[serde(default)]
     pub transport: Transport,
 }
@@ -214,7 +214,7 @@ pub struct ConsultationDetails {
     /// Number of recordings, including failed and deleted ones, without refused and cancelled ones.
     #[serde(default)]
     pub recordings: u32,
-    /// The path of its media.
+    /// Path of the media.
     #[serde(default)]
     pub transport: Transport,
 }
@@ -231,12 +231,20 @@ pub struct MoveConsultation {
     pub duration_minutes: Option<u32>,
 }
 
-/// The body of `POST /api/consultations/{id}/transport`.
+/// Body of `POST /api/consultations/{id}/transport`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeTransport {
-    /// The new path of its media: the SFU.
-    pub transport: Transport,
+    /// New path of the media.
+    pub transport: NewTransport,
+}
+
+/// Path to which a call can move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NewTransport {
+    /// Through the SFU.
+    Sfu,
 }
 
 /// Answer of `GET /api/consultations?day=2026-11-24&zone=America/Argentina/Buenos_Aires`: the consultations of a day.

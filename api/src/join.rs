@@ -53,7 +53,7 @@ pub struct Joined {
     /// Index of that key.
     #[serde(default, deserialize_with = "crate::whole::or_zero", skip_serializing_if = "crate::whole::is_zero")]
     pub e2ee_key_index: u32,
-    /// The path of its media.
+    /// Path of the media.
     #[serde(default)]
     pub transport: Transport,
 }

@@ -1,6 +1,6 @@
 //! Requests of a doctor about participants, with the doctor's token.
 
-use autamedica_api::{ChangeTransport, Id, MuteParticipant, PermitObserver, Transport};
+use autamedica_api::{ChangeTransport, Id, MuteParticipant, NewTransport, PermitObserver};
 
 use super::{Backend, BackendError, ConsultationRef};
 use crate::call::Secret;
@@ -57,7 +57,7 @@ impl Backend {
     /// # Errors
     /// As [`admit`](Self::admit).
     pub async fn move_to_sfu(&self, consultation: &ConsultationRef, token: &Secret) -> Result<(), BackendError> {
-        let body = ChangeTransport { transport: Transport::Sfu };
+        let body = ChangeTransport { transport: NewTransport::Sfu };
         self.control(consultation, token, &["transport"], &body).await
     }
 

@@ -48,7 +48,7 @@ pub(super) async fn create(
     let of_new = request.transport.unwrap_or(state.transport_default);
     let transport = stored.as_ref().map_or(of_new, |stored| stored.transport);
     if transport == Transport::P2p && request.waiting_room == Some(true) {
-        return Err(Error::refused(ErrorCode::InvalidRequest, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
+        return Err(Error::refused(ErrorCode::PeerToPeer, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
     }
     let by = caller.audit_event("consultation.create");
     // Refused requests must not open a room.

@@ -1,11 +1,11 @@
-use autamedica_api::{ChangeTransport, ConsultationDetails, ErrorCode, Failure, Id, Success, Transport};
+use autamedica_api::{ChangeTransport, ConsultationDetails, Failure, Id, NewTransport, Success, Transport};
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
 use super::consultations::{check_not_over, find, open_room, to_details};
 use crate::caller::{Caller, Permission};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::extract::{self, PathId};
 use crate::signaling;
 use crate::state::AppState;
@@ -26,16 +26,14 @@ pub(super) async fn change(
     extract::Json(ChangeTransport { transport }): extract::Json<ChangeTransport>,
 ) -> Result<Json<Success<ConsultationDetails>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
-    if transport != Transport::Sfu {
-        return Err(Error::refused(ErrorCode::InvalidRequest, "a consultation can only be moved to `sfu`"));
-    }
+    let NewTransport::Sfu = transport;
     let stored = find(&state, &id).await?;
     check_not_over(&stored)?;
-    if stored.transport == transport {
+    if stored.transport == Transport::Sfu {
         return Ok(Json(Success::new(to_details(stored))));
     }
     // The room is there before anybody is sent to it.
-    let room_sid = open_room(&state, &id, transport).await?;
+    let room_sid = open_room(&state, &id, Transport::Sfu).await?;
     let moved = state.store.move_to_sfu(&id, &room_sid, caller.audit_event("consultation.transport")).await?;
     signaling::leave_for_sfu(&state, &id);
     Ok(Json(Success::new(to_details(moved.unwrap_or(stored)))))
