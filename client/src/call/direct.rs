@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use autamedica_api::Role;
 use autamedica_engine::{ConnectionQuality as Quality, DisconnectReason, Room, RoomEvent};
 use autamedica_peer::{
     ConnectionQuality, ConnectionStats, Departure, IceServer, Peer, PeerOptions, PeerState, Phase, Presence, Refusal,
@@ -172,9 +173,10 @@ impl Task {
         match (result, self.admission.clone()) {
             (Ok((room, events)), Some(admission)) => {
                 self.on_room(admission, room, events);
-                // Each side finds the other in the room, so nobody's arrival is an event.
-                let others = self.session.as_ref().map(|session| session.room.remote_participants());
-                others.into_iter().flatten().for_each(|participant| self.offer_history(&participant));
+                // Each side finds the other in the room, so no arrival makes the doctor offer it.
+                if self.state().role != Role::Doctor {
+                    self.request_history(0);
+                }
             }
             _ => {
                 self.on_connection_lost();
