@@ -336,11 +336,9 @@ async fn one_connection_does_not_begin_again_for_ever() {
     let created = backend.create("again").await;
     let mut socket = raw(&backend, &created).await;
     for attempt in 1..=6 {
-        socket.send(Message::text("40")).await.unwrap();
-        let answer = heard(&mut socket).await.unwrap();
-        assert_eq!(answer.starts_with("40"), attempt <= 5, "{attempt}: {answer}");
-        // The namespace alone; the connection stays.
-        socket.send(Message::text("41")).await.unwrap();
+        socket.send(Message::text(r#"40{"token":"wrong"}"#)).await.unwrap();
+        let answer = heard(&mut socket).await.expect("an answer");
+        assert_eq!(answer.contains("connect anew"), attempt > 5, "{attempt}: {answer}");
     }
 }
 
