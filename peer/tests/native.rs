@@ -26,6 +26,16 @@ struct Both {
 }
 
 impl Both {
+    /// Connects new rooms, for presences after those with these numbers.
+    async fn meet_again(self, numbers: (u64, u64)) -> Result<Self> {
+        let Self { mut ana, mut luis, cable, calls, media } = self;
+        let (of_luis, of_ana) = (ana.presence(numbers.0).await?, luis.presence(numbers.1).await?);
+        drop((calls, media));
+        let (mut a, mut b) = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
+        let media = tokio::try_join!(a.media(), b.media())?;
+        Ok(Self { ana, luis, cable, calls: (a, b), media })
+    }
+
     async fn meet(server: &Signaling, room: &str) -> Result<Self> {
         let mut ana = Caller::start(server, room, "ana").await?;
         ana.wait("waiting", |state| matches!(state.phase, Phase::Waiting { .. }).then_some(())).await?;
@@ -171,13 +181,8 @@ async fn an_engine_resumes_and_reconnects_fully() -> Result<()> {
     assert_eq!((both.ana.presence(0).await?.number, both.luis.presence(0).await?.number), numbers);
 
     both.calls.0.room.simulate_scenario(SimulateScenario::FullReconnect).await?;
-    let Both { mut ana, mut luis, cable, calls, media } = both;
     // A new PeerConnection on one side needs one on the other.
-    let (of_luis, of_ana) = (ana.presence(numbers.0).await?, luis.presence(numbers.1).await?);
-    drop((calls, media));
-    let (mut a, mut b) = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
-    let media = tokio::try_join!(a.media(), b.media())?;
-    Both { ana, luis, cable, calls: (a, b), media }.see_and_hear().await
+    both.meet_again(numbers).await?.see_and_hear().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,7 +197,7 @@ async fn an_engine_that_is_cut_off_while_it_negotiates_recovers() -> Result<()> 
     let subscribed = |event| matches!(event, RoomEvent::TrackSubscribed { .. }).then_some(());
     both.calls.1.wait("the screen", subscribed).await?;
     both.cable.cut();
-    let Both { mut ana, mut luis, cable, mut calls, media } = both;
+    let Both { mut ana, luis, cable, mut calls, media } = both;
     let is_resumed = tokio::select! {
         biased;
         presence = ana.presence(numbers.0) => presence.map(|_| false),
@@ -202,11 +207,7 @@ async fn an_engine_that_is_cut_off_while_it_negotiates_recovers() -> Result<()> 
         return Both { ana, luis, cable, calls, media }.see_and_hear().await;
     }
     // This engine sets its previous answer then, which doesn't fit the new offer, and reconnects fully.
-    let (of_luis, of_ana) = (ana.presence(numbers.0).await?, luis.presence(numbers.1).await?);
-    drop((calls, media));
-    let (mut a, mut b) = tokio::try_join!(ana.connect(&of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
-    let media = tokio::try_join!(a.media(), b.media())?;
-    Both { ana, luis, cable, calls: (a, b), media }.see_and_hear().await
+    Both { ana, luis, cable, calls, media }.meet_again(numbers).await?.see_and_hear().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,11 +111,7 @@ impl Task {
         if is_alone && peer.signaling == Signaling::Lost && self.state().phase == CallPhase::InCall {
             self.on_connection_lost();
         }
-        let quality = peer.peer_stats.map(|stats| match stats.quality {
-            ConnectionQuality::Excellent => Quality::Excellent,
-            ConnectionQuality::Good => Quality::Good,
-            ConnectionQuality::Fair | ConnectionQuality::Poor => Quality::Poor,
-        });
+        let quality = peer.peer_stats.map(|stats| shown_quality(stats.quality));
         self.remotes.set_quality(quality);
     }
 
@@ -205,11 +201,16 @@ impl Task {
             packet_loss: sample.loss_percent,
             quality,
         });
-        self.state().quality = match quality {
-            ConnectionQuality::Excellent => Quality::Excellent,
-            ConnectionQuality::Good => Quality::Good,
-            ConnectionQuality::Fair | ConnectionQuality::Poor => Quality::Poor,
-        };
+        self.state().quality = shown_quality(quality);
+    }
+}
+
+/// Converts the protocol's four grades into the engine's three.
+fn shown_quality(quality: ConnectionQuality) -> Quality {
+    match quality {
+        ConnectionQuality::Excellent => Quality::Excellent,
+        ConnectionQuality::Good => Quality::Good,
+        ConnectionQuality::Fair | ConnectionQuality::Poor => Quality::Poor,
     }
 }
 

@@ -9,7 +9,7 @@ use egui::{PaintCallbackInfo, Pos2, Rect, pos2, vec2};
 use glow::{HasContext, PixelUnpackData};
 
 use super::PictureStyle;
-use super::canvas::{Canvas, Quad, Sampling, bands};
+use super::canvas::{Canvas, Quad, Sampling, bands, delete_textures};
 use super::fit::Placed;
 use super::worker::{Bitmap, Shape, Spot};
 
@@ -59,9 +59,7 @@ impl Bitmaps {
     ) -> bool {
         // SAFETY: egui_glow calls us with its context current on this thread, and restores its own state after.
         unsafe {
-            for texture in self.orphans.drain(..) {
-                gl.delete_texture(texture);
-            }
+            delete_textures(gl, &mut self.orphans);
             let canvas = self.canvas.get_or_insert_with(|| {
                 Canvas::new(gl).map_err(|error| tracing::error!(%error, "video can't be drawn"))
             });
@@ -112,9 +110,7 @@ impl Bitmaps {
         self.orphans.extend(std::mem::take(&mut self.textures).into_values().map(|texture| texture.texture));
         // SAFETY: eframe calls `on_exit` with the context current.
         unsafe {
-            for texture in self.orphans.drain(..) {
-                gl.delete_texture(texture);
-            }
+            delete_textures(gl, &mut self.orphans);
             if let Some(Ok(canvas)) = self.canvas.take() {
                 canvas.destroy(gl);
             }

@@ -15,6 +15,17 @@ const VERTEX_BYTES: i32 = 16;
 const CORNERS: i32 = 24;
 const INSIDE: i32 = 18;
 
+/// Deletes textures that no picture uses any more.
+///
+/// # Safety
+/// The textures belong to the GL context, which is current.
+pub(super) unsafe fn delete_textures(gl: &glow::Context, textures: &mut Vec<glow::Texture>) {
+    for texture in textures.drain(..) {
+        // SAFETY: as this function's.
+        unsafe { gl.delete_texture(texture) };
+    }
+}
+
 /// Source of the pixels that a program reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sampling {

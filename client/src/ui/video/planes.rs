@@ -10,7 +10,7 @@ use eframe::egui_glow::{ShaderVersion, glow};
 use egui::{PaintCallbackInfo, Vec2};
 use glow::{HasContext, PixelUnpackData};
 
-use super::canvas::{Canvas, Quad, Sampling};
+use super::canvas::{Canvas, Quad, Sampling, delete_textures};
 use super::fit::{MINIFIED_FROM, Placed};
 use super::{PictureId, PictureStyle};
 
@@ -54,9 +54,7 @@ impl Planes {
     ) -> bool {
         // SAFETY: egui_glow calls us with its context current on this thread, and restores its own state after.
         unsafe {
-            for texture in self.orphans.drain(..) {
-                gl.delete_texture(texture);
-            }
+            delete_textures(gl, &mut self.orphans);
             let ready = self
                 .ready
                 .get_or_insert_with(|| Ready::new(gl).map_err(|error| tracing::error!(%error, "video can't be drawn")));
@@ -102,9 +100,7 @@ impl Planes {
         self.orphans.extend(pictures.into_values().flat_map(|picture| picture.textures));
         // SAFETY: eframe calls `on_exit` with the context current.
         unsafe {
-            for texture in self.orphans.drain(..) {
-                gl.delete_texture(texture);
-            }
+            delete_textures(gl, &mut self.orphans);
             if let Some(Ok(ready)) = self.ready.take() {
                 ready.canvas.destroy(gl);
             }
