@@ -46,8 +46,6 @@ pub const FADE_SECONDS: f32 = 0.15;
 pub const DIMMED: f32 = 0.4;
 /// Width of the keyboard focus ring in points.
 pub const FOCUS_WIDTH: f32 = 3.0;
-/// Opacity of bars and labels on a video.
-const OVERLAY_ALPHA: f32 = 0.94;
 
 /// Sizes in points, larger on a kiosk.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -161,9 +159,9 @@ impl Palette {
         if ui.visuals().dark_mode { &Self::DARK } else { &Self::LIGHT }
     }
 
-    /// Returns the fill of an element on a video.
+    /// Returns the fill of an element on a video. Opaque, so that its pixels can be copied.
     pub fn overlay(&self) -> Color32 {
-        self.surface.gamma_multiply(OVERLAY_ALPHA)
+        self.surface
     }
 
     /// Returns a control's fill under the pointer.

@@ -1,5 +1,6 @@
 //! Layout of the call screen for windows of any size.
 
+use egui::emath::GuiRounding;
 use egui::{Rect, Ui, pos2};
 
 use super::{bar, top};
@@ -36,7 +37,8 @@ impl Layout {
         let form = bar::Form::that_fits(cx, buttons, around.width() - 2.0 * space::XS);
         let size = form.size(cx, buttons);
         let center = pos2(around.center().x, around.bottom() - space::S - size.y / 2.0);
-        let bar = Rect::from_center_size(center, size);
+        // On whole pixels, so that the bar's pixels can be copied.
+        let bar = Rect::from_center_size(center, size).round_to_pixels(ui.pixels_per_point());
         let panel = window.with_min_x(window.right() - panel_width);
         let panel = if narrow { panel.with_max_y(bar.top() - space::S) } else { panel };
         Self { stage, bar, bar_form: form, panel, label_height: top::label_height(cx) + space::S + space::XS }

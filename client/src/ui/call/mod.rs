@@ -28,7 +28,7 @@ use egui::{Ui, UiBuilder};
 use super::video::Videos;
 use super::{Action, Cx};
 use crate::call::{CallCommand, CallPhase, CallState, ParticipantState};
-use crate::theme::{FADE_SECONDS, space};
+use crate::theme::{FADE_SECONDS, corner, space};
 use doctor::Doctor;
 pub use doctor::Unsaved;
 use keys::Keys;
@@ -98,7 +98,7 @@ impl CallScreen {
         let bar = fade(ui, cx, "bar fade", bar_visible);
         ui.scope_builder(UiBuilder::new().max_rect(layout.bar), |ui| {
             ui.set_opacity(bar);
-            self.bar(ui, cx, state, &layout, !bar_visible);
+            videos.controls(ui, layout.bar, corner::VIDEO, || self.bar(ui, cx, state, &layout, !bar_visible));
         });
         if self.stage.own_is_in_corner(state) {
             self.stage.own.corner(ui, cx, state, videos, &layout);

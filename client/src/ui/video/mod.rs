@@ -6,6 +6,7 @@
 
 mod bitmaps;
 mod canvas;
+mod controls;
 mod fit;
 mod planes;
 mod shader;
@@ -23,6 +24,7 @@ use parking_lot::Mutex;
 use super::repaint::RepaintScheduler;
 use super::stats::UiStats;
 use bitmaps::Bitmaps;
+use controls::Controls;
 pub use fit::Fit;
 use planes::Planes;
 use worker::{BitmapRequest, Spot, Worker};
@@ -113,6 +115,7 @@ pub struct Videos {
     stats: Option<Arc<UiStats>>,
     repaints: Arc<RepaintScheduler>,
     wired: HashMap<PictureId, Wired>,
+    controls: Controls,
 }
 
 /// Slot that requests repaints.
@@ -130,7 +133,14 @@ impl Videos {
         stats: Option<Arc<UiStats>>,
         on_shown: Option<FrameShown>,
     ) -> Self {
-        Self { painter: Painter::new(on_cpu, &repaints), on_shown, stats, repaints, wired: HashMap::new() }
+        Self {
+            painter: Painter::new(on_cpu, &repaints),
+            on_shown,
+            stats,
+            repaints,
+            wired: HashMap::new(),
+            controls: Controls::default(),
+        }
     }
 
     /// Begins a pass: marks all pictures as unused.
@@ -195,6 +205,15 @@ impl Videos {
         }
     }
 
+    /// Draws opaque controls over a video. Without a GPU they are pasted while they don't change. `place` lies on whole
+    /// pixels; `corner` is the radius of its corners in points.
+    pub fn controls(&mut self, ui: &Ui, place: Rect, corner: f32, draw: impl FnOnce()) {
+        match &self.painter {
+            Painter::Gpu(_) => draw(),
+            Painter::Cpu(..) => self.controls.show(ui, place, corner, draw),
+        }
+    }
+
     /// Adds a paint callback, which returns whether its frame was new.
     fn add(
         &self,
@@ -253,6 +272,7 @@ impl Videos {
             Painter::Gpu(planes) => planes.lock().destroy(gl),
             Painter::Cpu(_, bitmaps) => bitmaps.lock().destroy(gl),
         }
+        self.controls.destroy(gl);
     }
 }
 

@@ -22,7 +22,7 @@ const HANG_GUARD: Duration = Duration::from_secs(30);
 
 /// OpenGL context without a window.
 struct Offscreen {
-    gl: glow::Context,
+    gl: Arc<glow::Context>,
     /// Keeps the context current.
     _context: Box<dyn std::any::Any>,
 }
@@ -45,7 +45,7 @@ impl Offscreen {
             (gl, context, surface)
         };
         assert!(context.is_current());
-        Self { gl, _context: Box::new((context, surface, display)) }
+        Self { gl: Arc::new(gl), _context: Box::new((context, surface, display)) }
     }
 
     /// Draws with egui's state on red, and returns RGBA rows from the bottom up.
@@ -57,8 +57,7 @@ impl Offscreen {
             pixels_per_point: 1.0,
             screen_size_px: SCREEN,
         };
-        let (gl, viewport) = (&self.gl, info.viewport_in_pixels());
-        let mut pixels = vec![0; (SCREEN[0] * SCREEN[1] * 4) as usize];
+        let (gl, viewport) = (&*self.gl, info.viewport_in_pixels());
         // SAFETY: the context is current on this thread.
         unsafe {
             gl.clear_color(0.5, 0.0, 0.0, 1.0);
@@ -67,9 +66,17 @@ impl Offscreen {
             gl.blend_func_separate(glow::ONE, glow::ONE_MINUS_SRC_ALPHA, glow::ONE_MINUS_DST_ALPHA, glow::ONE);
             gl.viewport(viewport.left_px, viewport.from_bottom_px, viewport.width_px, viewport.height_px);
             assert!(paint(&info, gl), "the frame is new");
-            let target = glow::PixelPackData::Slice(Some(&mut pixels));
-            gl.read_pixels(0, 0, SCREEN[0] as i32, SCREEN[1] as i32, glow::RGBA, glow::UNSIGNED_BYTE, target);
-            assert_eq!(gl.get_error(), glow::NO_ERROR);
+        }
+        self.pixels()
+    }
+
+    fn pixels(&self) -> Vec<u8> {
+        let mut pixels = vec![0; (SCREEN[0] * SCREEN[1] * 4) as usize];
+        let target = glow::PixelPackData::Slice(Some(&mut pixels));
+        // SAFETY: the context is current on this thread.
+        unsafe {
+            self.gl.read_pixels(0, 0, SCREEN[0] as i32, SCREEN[1] as i32, glow::RGBA, glow::UNSIGNED_BYTE, target);
+            assert_eq!(self.gl.get_error(), glow::NO_ERROR);
         }
         pixels
     }
@@ -219,6 +226,73 @@ fn a_place_without_pixels_has_no_bitmap_until_it_grows() {
     // Another track of the same participant begins without the old picture.
     assert!(worker.take(&spot(), &LatestFrame::new(), place(900.0), true).is_none());
     assert_eq!(worker.retain(|_| false), [spot()]);
+}
+
+/// Draws a bar with a disc and a word in one pass over a background, as copied controls or directly. Returns the pixels
+/// and the number of triangles.
+fn bar(
+    offscreen: &Offscreen,
+    ctx: &egui::Context,
+    painter: &mut egui_glow::Painter,
+    controls: Option<&mut Controls>,
+    (background, word): ([f32; 4], &str),
+) -> (Vec<u8>, usize) {
+    let screen = vec2(SCREEN[0] as f32, SCREEN[1] as f32);
+    let input =
+        egui::RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, screen)), ..egui::RawInput::default() };
+    let place = Rect::from_min_size(pos2(40.0, 200.0), vec2(400.0, 90.0));
+    let mut controls = controls;
+    let mut output = ctx.run_ui(input, |ui| {
+        let draw = || {
+            let painter = ui.painter();
+            painter.rect_filled(place, 24.0, egui::Color32::from_rgb(24, 32, 40));
+            painter.circle_filled(place.left_center() + vec2(30.0, 0.0), 28.5, egui::Color32::from_rgb(200, 60, 50));
+            let font = egui::FontId::proportional(30.0);
+            painter.text(place.center(), egui::Align2::CENTER_CENTER, word, font, egui::Color32::WHITE);
+        };
+        match &mut controls {
+            Some(controls) => controls.show(ui, place, 24.0, draw),
+            None => draw(),
+        }
+    });
+    let primitives = ctx.tessellate(std::mem::take(&mut output.shapes), output.pixels_per_point);
+    let triangles = primitives.iter().map(|clipped| match &clipped.primitive {
+        egui::epaint::Primitive::Mesh(mesh) => mesh.indices.len() / 3,
+        egui::epaint::Primitive::Callback(_) => 0,
+    });
+    let triangles = triangles.sum();
+    painter.clear(SCREEN, background);
+    painter.paint_and_update_textures(SCREEN, output.pixels_per_point, &primitives, &mut output.textures_delta);
+    (offscreen.pixels(), triangles)
+}
+
+#[test]
+fn controls_are_pasted_while_they_do_not_change_and_look_the_same() {
+    const RED: [f32; 4] = [1.0, 0.0, 0.0, 1.0];
+    const BLUE: [f32; 4] = [0.0, 0.0, 1.0, 1.0];
+    let offscreen = Offscreen::new();
+    let mut painter = egui_glow::Painter::new(offscreen.gl.clone(), "", None, false).expect("a painter");
+    let ctx = egui::Context::default();
+    let mut controls = Controls::default();
+    let mut draw = |controls: Option<&mut Controls>, look| bar(&offscreen, &ctx, &mut painter, controls, look);
+    let (on_blue, triangles) = draw(None, (BLUE, "mute"));
+    // Drawn, drawn once more and copied, and then pasted on another background.
+    for look in [(RED, "mute"), (RED, "mute")] {
+        assert_eq!(draw(Some(&mut controls), look).1, triangles);
+    }
+    for _ in 0..2 {
+        let (pasted, fewer) = draw(Some(&mut controls), (BLUE, "mute"));
+        assert!(pasted == on_blue, "{} bytes differ", pasted.iter().zip(&on_blue).filter(|(a, b)| a != b).count());
+        assert!(!pasted.iter().eq(&draw(None, (RED, "mute")).0), "the background shows");
+        assert!(fewer < triangles, "{fewer} of {triangles} triangles");
+    }
+    // A change shows at once, and is copied anew.
+    let (changed, _) = draw(None, (BLUE, "unmute"));
+    for _ in 0..4 {
+        assert!(draw(Some(&mut controls), (BLUE, "unmute")).0 == changed);
+    }
+    controls.destroy(&offscreen.gl);
+    painter.destroy();
 }
 
 #[test]

@@ -45,23 +45,44 @@ pub fn run(options: &Options) -> Result<()> {
             built_program("autamedica")?
         }
     };
-    let (display, browser) = (Display::start(1280, 720)?, setup::browser()?);
-    say(format_args!("Starting each {} times", options.runs));
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..options.runs {
-        ours.push(start_app(&display, &app)?);
-        theirs.push(start_browser(&display, &browser)?);
-    }
+    let (ours, theirs) = starts(options.runs, &app)?;
     println!("\n{:24}{:>12}{:>14}", "", "start ms", "idle CPU %");
-    for (name, figures) in [("start screen", ours), ("browser, empty window", theirs)] {
-        let median = |figure: fn(&Figures) -> f64| {
-            let mut all: Vec<f64> = figures.iter().map(figure).collect();
-            all.sort_by(f64::total_cmp);
-            all[all.len() / 2]
-        };
-        println!("{name:24}{:12.0}{:14.2}", median(|it| it.start_ms), median(|it| it.idle_percent));
+    for (name, figures) in [("start screen", ours), ("browser, empty page", theirs)] {
+        println!("{name:24}{:12.0}{:14.2}", median(&figures, |it| it.start_ms), median(&figures, |it| it.idle_percent));
     }
     Ok(())
+}
+
+/// Medians of the times to the first picture.
+pub struct StartTimes {
+    pub app_ms: f64,
+    pub browser_ms: f64,
+}
+
+/// Starts the app and a browser `runs` times each, in turn.
+///
+/// # Errors
+/// A program doesn't start or shows no window.
+pub fn measure(runs: u32, app: &Path) -> Result<StartTimes> {
+    let (ours, theirs) = starts(runs, app)?;
+    Ok(StartTimes { app_ms: median(&ours, |it| it.start_ms), browser_ms: median(&theirs, |it| it.start_ms) })
+}
+
+fn starts(runs: u32, app: &Path) -> Result<(Vec<Figures>, Vec<Figures>)> {
+    let (display, browser) = (Display::start(1280, 720)?, setup::browser()?);
+    say(format_args!("Starting each {runs} times"));
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        ours.push(start_app(&display, app)?);
+        theirs.push(start_browser(&display, &browser)?);
+    }
+    Ok((ours, theirs))
+}
+
+fn median(all: &[Figures], figure: fn(&Figures) -> f64) -> f64 {
+    let mut all: Vec<f64> = all.iter().map(figure).collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }
 
 /// Starts the app, which reports when it first drew its start screen.
@@ -85,14 +106,16 @@ fn start_app(display: &Display, program: &Path) -> Result<Figures> {
     Ok(Figures { start_ms, idle_percent })
 }
 
-/// Starts the browser. Its window counts from when it is mapped, before it has content.
+/// Starts the browser with an empty page, which counts from when its first frame was drawn.
 fn start_browser(display: &Display, program: &Path) -> Result<Figures> {
     const TITLE: &str = "rival-window";
     let folder = tempfile::tempdir()?;
     let mut command = display.command(program);
     command.args(["--no-sandbox", "--no-first-run", "--disable-gpu", "--window-size=1280,720"]);
     command.arg(format!("--user-data-dir={}", folder.path().display()));
-    command.arg(format!("--app=data:text/html,<title>{TITLE}</title>"));
+    // A frame's callbacks run before it is drawn, so that in the second one the first has been drawn.
+    let script = format!("requestAnimationFrame(()=>requestAnimationFrame(()=>document.title='{TITLE}'))");
+    command.arg(format!("--app=data:text/html,<title>empty</title><script>{script}</script>"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let started = Instant::now();
     let process = Process::spawn("the browser", command)?;
