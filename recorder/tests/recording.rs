@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use autamedica_api::{RecorderCommand, RecorderEvent, RecorderProblem};
-use autamedica_engine::TrackSource;
+use autamedica_engine::{TrackSource, VideoCodec};
 use autamedica_lab::Sfu;
 use common::film::{Film, IN_STEP, LEFT, RIGHT, STAGE, WHOLE, median};
 use common::{PEOPLE, Person, Recorder, order, person_token};
@@ -227,5 +227,29 @@ async fn an_encrypted_room_is_recorded_with_its_key_and_as_silence_without() -> 
     assert!(silent.delays(0).iter().all(Option::is_none));
     let loudest = silent.sound.iter().fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()));
     assert!(loudest < 0.01, "noise of {loudest}");
+    Ok(())
+}
+
+/// Browsers may send these codecs; the app doesn't.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_in_vp9_and_av1_are_recorded_encrypted_or_not() -> Result<()> {
+    let sfu = Sfu::start()?;
+    for (room, key) in [("open", None), ("encrypted", Some("una clave"))] {
+        let folder = tempfile::tempdir()?;
+        let mut doctor = Person::join_encrypted(&sfu, room, "doctor-luis", key).await?;
+        let mut patient = Person::join_encrypted(&sfu, room, "patient-ana", key).await?;
+        doctor.film_in(VideoCodec::Vp9, TrackSource::Camera, 640, 360).await?;
+        patient.film_in(VideoCodec::Av1, TrackSource::Camera, 640, 360).await?;
+        let mut order = order(&sfu, room, folder.path())?;
+        order.e2ee_key = key.map(str::to_owned);
+        let mut recorder = Recorder::start(&order)?;
+        recorder.wait_for_length(Duration::from_secs(8))?;
+        recorder.send(RecorderCommand::Stop)?;
+        let film = Film::open(&recorder.finished()?.file, &[LEFT, RIGHT])?;
+        for place in 0..2 {
+            let delays = film.delays(place);
+            assert!(delays[4..7].iter().all(Option::is_some), "{room}, place {place}: {delays:?}");
+        }
+    }
     Ok(())
 }

@@ -128,11 +128,11 @@ fn call_in(codec: &str, e2ee: bool) -> Result<()> {
 }
 
 #[test]
-fn a_browser_that_sends_vp9_and_the_app_see_each_other_encrypted() -> Result<()> {
-    call_in("vp9", true)
+fn a_browser_that_sends_vp9_and_the_app_see_each_other_encrypted_or_not() -> Result<()> {
+    [true, false].into_iter().try_for_each(|e2ee| call_in("vp9", e2ee))
 }
 
 #[test]
-fn a_browser_that_sends_av1_and_the_app_see_each_other() -> Result<()> {
-    call_in("av1", false)
+fn a_browser_that_sends_av1_and_the_app_see_each_other_encrypted_or_not() -> Result<()> {
+    [true, false].into_iter().try_for_each(|e2ee| call_in("av1", e2ee))
 }

@@ -92,14 +92,25 @@ impl Person {
 
     /// Publishes a test card with a time code in the top rows of each frame.
     pub async fn film(&mut self, source: TrackSource, width: u32, height: u32) -> Result<LocalTrackPublication> {
+        // The roles use different codecs, to cover both that the app sends.
+        let is_doctor = self.room.local_participant().identity().starts_with("doctor");
+        let codec = if is_doctor { VideoCodec::H264 } else { VideoCodec::Vp8 };
+        self.film_in(codec, source, width, height).await
+    }
+
+    /// Publishes a test card as [`film`](Self::film) does, in this codec.
+    pub async fn film_in(
+        &mut self,
+        video_codec: VideoCodec,
+        source: TrackSource,
+        width: u32,
+        height: u32,
+    ) -> Result<LocalTrackPublication> {
         let is_screen = source == TrackSource::Screenshare;
         let video = NativeVideoSource::new(VideoResolution { width, height }, is_screen)?;
         let track = LocalVideoTrack::create_video_track("video", video.clone())?;
         let seed = self.room.local_participant().identity().len() as u8;
         let style = CardStyle::new(&self.room.local_participant().identity(), seed);
-        // The roles use different codecs, to cover both that the app sends.
-        let is_doctor = self.room.local_participant().identity().starts_with("doctor");
-        let video_codec = if is_doctor { VideoCodec::H264 } else { VideoCodec::Vp8 };
         let options = TrackPublishOptions { source, video_codec, simulcast: !is_screen, ..Default::default() };
         let publication = self.publish(LocalTrack::Video(track), options).await?;
         let card = TestCard::new(CameraFormat { width, height, fps: 30 }, &style);
