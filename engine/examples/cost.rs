@@ -1,7 +1,7 @@
 //! Measures the cost of a call: one process sends 1280x720 at 30 fps and a tone, another receives both, over a local SFU.
-//! Prints CPU, memory, frames and delay of each over ten seconds.
+//! Prints CPU, memory, frames and delay of each over ten seconds as a line of JSON.
 //!
-//! `cargo run --example cost [WIDTH HEIGHT]`
+//! `cargo run --example cost [-- --codec vp8|h264|vp9|av1]`
 
 use std::process::Command;
 use std::sync::Arc;
@@ -11,33 +11,47 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use autamedica_engine::{
     AudioStream, LocalAudioTrack, LocalTrack, LocalVideoTrack, NativeAudioSource, NativeVideoSource, RemoteTrack, Room,
-    RoomEvent, RoomOptions, TrackPublishOptions, TrackSource, VideoEncoding, VideoFrame, VideoResolution, VideoStream,
+    RoomEvent, RoomOptions, TrackPublishOptions, TrackSource, VideoCodec, VideoEncoding, VideoFrame, VideoResolution,
+    VideoStream,
 };
 use autamedica_lab::Sfu;
 use livekit_api::access_token::{AccessToken, VideoGrants};
+use serde_json::{Value, json};
 
 const SECONDS: u64 = 10;
 /// Side of a block of the time code in the top rows: each block is one bit of the clock in milliseconds.
 const BLOCK: usize = 16;
 const BITS: usize = 20;
 
+const SIZE: (u32, u32) = (1280, 720);
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["send", url, width, height] => send(url, width.parse()?, height.parse()?).await,
+        ["send", url, codec] => send(url, codec_named(codec)?).await,
         ["receive", url] => receive(url).await,
-        [] => run("1280", "720"),
-        [width, height] => run(width, height),
-        _ => bail!("usage: cost [WIDTH HEIGHT]"),
+        [] => run("h264"),
+        ["--codec", codec] => run(codec),
+        _ => bail!("usage: cost [--codec vp8|h264|vp9|av1]"),
     }
 }
 
-fn run(width: &str, height: &str) -> Result<()> {
+fn codec_named(name: &str) -> Result<VideoCodec> {
+    Ok(match name {
+        "vp8" => VideoCodec::Vp8,
+        "h264" => VideoCodec::H264,
+        "vp9" => VideoCodec::Vp9,
+        "av1" => VideoCodec::Av1,
+        _ => bail!("no codec {name:?}: vp8, h264, vp9 or av1"),
+    })
+}
+
+fn run(codec: &str) -> Result<()> {
     let sfu = Sfu::start()?;
     let program = std::env::current_exe()?;
     let mut receiver = Command::new(&program).args(["receive", &sfu.url()]).spawn()?;
-    let mut sender = Command::new(&program).args(["send", &sfu.url(), width, height]).spawn()?;
+    let mut sender = Command::new(&program).args(["send", &sfu.url(), codec]).spawn()?;
     ensure!(receiver.wait()?.success() && sender.wait()?.success(), "the sender or the receiver failed");
     Ok(())
 }
@@ -48,7 +62,8 @@ async fn join(url: &str, identity: &str) -> Result<(Room, tokio::sync::mpsc::Rec
     Ok(Room::connect(url, &token.to_jwt()?, RoomOptions::default()).await?)
 }
 
-async fn send(url: &str, width: u32, height: u32) -> Result<()> {
+async fn send(url: &str, video_codec: VideoCodec) -> Result<()> {
+    let (width, height) = SIZE;
     let (room, mut events) = join(url, "sender").await?;
     let me = room.local_participant();
     let video = NativeVideoSource::new(VideoResolution { width, height }, false)?;
@@ -57,6 +72,7 @@ async fn send(url: &str, width: u32, height: u32) -> Result<()> {
     let options = TrackPublishOptions {
         source: TrackSource::Camera,
         simulcast: false,
+        video_codec,
         video_encoding: Some(encoding),
         ..Default::default()
     };
@@ -80,7 +96,7 @@ async fn send(url: &str, width: u32, height: u32) -> Result<()> {
             }
             if number == 90 + 30 * SECONDS as u32 {
                 let each = captured / (30 * SECONDS as u32);
-                usage.report("sender", &format!("capture_frame takes {each:?}"))?;
+                usage.report("sender", json!({ "capture_frame_ms": each.as_secs_f64() * 1000.0 }))?;
             }
             let frame = paint(width, height, number);
             let before = Instant::now();
@@ -135,14 +151,13 @@ async fn receive(url: &str) -> Result<()> {
     }
     delays.sort_unstable();
     let percentile = |part: usize| delays.get(delays.len() * part / 100).copied().unwrap_or_default();
-    let (frames, audio_frames) =
-        (delays.len() as u64 / SECONDS, (audio_frames.load(Ordering::Relaxed) - audio_before) / SECONDS);
-    let text = format!(
-        "{frames} fps, {audio_frames} audio frames a second, delay p50 {} p95 {} ms",
-        percentile(50),
-        percentile(95)
-    );
-    usage.report("receiver", &text)?;
+    let figures = json!({
+        "video_fps": delays.len() as f64 / SECONDS as f64,
+        "audio_frames": (audio_frames.load(Ordering::Relaxed) - audio_before) / SECONDS,
+        "latency_p50_ms": percentile(50),
+        "latency_p95_ms": percentile(95),
+    });
+    usage.report("receiver", figures)?;
     Ok(room.close().await?)
 }
 
@@ -192,14 +207,16 @@ impl Usage {
         Ok(Self { at: Instant::now(), ticks: fields[11].parse::<u64>()? + fields[12].parse::<u64>()? })
     }
 
-    fn report(&self, process: &str, details: &str) -> Result<()> {
+    fn report(&self, process: &str, mut figures: Value) -> Result<()> {
         let now = Self::now()?;
         // Linux counts 100 ticks per second, so that ticks per second are percent.
         let percent = (now.ticks - self.ticks) as f64 / self.at.elapsed().as_secs_f64();
-        let status = std::fs::read_to_string("/proc/self/status")?;
-        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("?").trim();
-        let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")).unwrap_or("?").trim();
-        println!("{process}: {percent:.1} % of a core, {memory}, {threads} threads; {details}");
+        let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
+        let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
+        figures["process"] = process.into();
+        figures["cpu_percent"] = percent.into();
+        figures["pss_mib"] = (pss.context("no Pss in smaps_rollup")?.parse::<f64>()? / 1024.0).into();
+        println!("{figures}");
         Ok(())
     }
 }

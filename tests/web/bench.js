@@ -32,7 +32,7 @@ function testCard() {
     }
     writer.write(new VideoFrame(canvas, { timestamp: performance.now() * 1000 }));
   }, 4);
-  return new LocalVideoTrack(generator);
+  return generator;
 }
 
 function tone() {
@@ -64,14 +64,25 @@ const latencies = [];
 let joinMs;
 let size;
 
+/** Encoding of the native client; without it, that of the SDK's defaults. */
+const TUNED = { simulcast: false, videoCodec: 'h264', videoEncoding: { maxBitrate: 2_500_000, maxFramerate: FPS } };
+
+/** Adds a video that fills the window, or our own in its corner. */
+function show(element, isOwn) {
+  element.style = isOwn
+    ? 'position: fixed; right: 16px; bottom: 16px; width: 240px; z-index: 1'
+    : 'position: fixed; inset: 0; width: 100%; height: 100%; object-fit: contain; background: #000';
+  document.body.append(element);
+}
+
 /** Joins and publishes. */
-export async function join(url, token) {
+export async function join(url, token, isTuned) {
   const asked = performance.now();
-  const room = new Room({ adaptiveStream: false, dynacast: false });
+  const room = new Room();
   room.on(RoomEvent.TrackSubscribed, (track) => {
     const element = track.attach();
-    document.body.append(element);
     if (track.kind !== Track.Kind.Video) return;
+    show(element, false);
     const onFrame = (_, metadata) => {
       joinMs ??= Math.round(performance.now() - asked);
       size = [element.videoWidth, element.videoHeight];
@@ -84,11 +95,13 @@ export async function join(url, token) {
     element.requestVideoFrameCallback(onFrame);
   });
   await room.connect(url, token);
-  await room.localParticipant.publishTrack(testCard(), {
+  const card = testCard();
+  const own = Object.assign(document.createElement('video'), { srcObject: new MediaStream([card]), muted: true });
+  show(own, true);
+  await own.play();
+  await room.localParticipant.publishTrack(new LocalVideoTrack(card), {
     source: Track.Source.Camera,
-    simulcast: false,
-    videoCodec: 'vp8',
-    videoEncoding: { maxBitrate: 2_500_000, maxFramerate: FPS },
+    ...(isTuned ? TUNED : {}),
   });
   await room.localParticipant.publishTrack(tone(), { source: Track.Source.Microphone, dtx: false });
 }

@@ -1,5 +1,5 @@
-// Measures one web client in one call. Reads { url, token, browser, seconds } as JSON from standard input; prints its
-// figures and the cost of the whole browser as JSON.
+// Measures one web client in one call. Reads { url, token, tuned, browser, window, seconds } as JSON from standard input;
+// prints its figures and the cost of the whole browser as JSON.
 
 import { readFile, readdir } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
@@ -36,10 +36,8 @@ async function cost() {
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
 const options = JSON.parse(await text(process.stdin));
-const launched = performance.now();
-const figures = await withPage(options.browser, '/bench.js', async (run) => {
-  const launchMs = Math.round(performance.now() - launched);
-  await run('join', options.url, options.token);
+const measure = async (run) => {
+  await run('join', options.url, options.token, options.tuned);
   await sleep(options.seconds - WINDOW_SECONDS);
   await run('reset');
   const [before, started] = [await cost(), performance.now()];
@@ -48,9 +46,8 @@ const figures = await withPage(options.browser, '/bench.js', async (run) => {
   const seconds = (performance.now() - started) / 1000;
   return {
     ...figures,
-    launch_ms: launchMs,
     cpu_percent: (100 * (after.seconds - before.seconds)) / seconds,
     pss_mib: after.mib,
   };
-});
-console.log(JSON.stringify(figures));
+};
+console.log(JSON.stringify(await withPage(options.browser, '/bench.js', measure, { window: options.window })));

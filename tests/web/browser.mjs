@@ -14,6 +14,7 @@ const FILES = {
   '/direct.js': here('direct.js'),
   '/peer.js': here('peer.js'),
   '/bench.js': here('bench.js'),
+  '/picture.js': here('picture.js'),
   '/socket.io-client.js': here('node_modules/socket.io-client/dist/socket.io.min.js'),
   '/p2p.js': here('p2p.js'),
 };
@@ -36,20 +37,34 @@ async function serve(script) {
   return server;
 }
 
+/** A window without tabs and address, and the cheapest way to draw where there is no GPU. */
+const windowFlags = ({ left, top, width, height }) => [
+  '--app=about:blank',
+  '--disable-gpu',
+  `--window-position=${left},${top}`,
+  `--window-size=${width},${height}`,
+];
+
 /** Like `withPages` for one page; `use` gets its function. */
-export function withPage(executable, script, use) {
-  return withPages(executable, script, 1, ([run]) => use(run));
+export function withPage(executable, script, use, settings) {
+  return withPages(executable, script, 1, ([run]) => use(run), settings);
 }
 
-/** Opens `number` pages in `executable`, calls `use` with a list of functions that call each page's, and closes everything. */
-export async function withPages(executable, script, number, use) {
+/**
+ * Opens `number` pages in `executable`, calls `use` with a list of functions that call each page's, and closes
+ * everything. With a `window` ({ left, top, width, height }) the browser shows itself there; `flags` are added.
+ */
+export async function withPages(executable, script, number, use, { window, flags = [] } = {}) {
   const server = await serve(script);
   const profile = await mkdtemp(join(tmpdir(), 'browser-peer-'));
   try {
     const browser = await chromium.launchPersistentContext(profile, {
       executablePath: executable,
-      headless: true,
+      headless: !window,
+      viewport: window ? null : undefined,
       args: [
+        ...(window ? windowFlags(window) : []),
+        ...flags,
         '--no-sandbox', // CI runs as root
         '--use-fake-device-for-media-stream=fps=30',
         '--use-fake-ui-for-media-stream',

@@ -5,10 +5,6 @@ mod backend;
 #[cfg(target_os = "linux")]
 mod bench;
 #[cfg(target_os = "linux")]
-mod bench_server;
-#[cfg(target_os = "linux")]
-mod bench_start;
-#[cfg(target_os = "linux")]
 mod demo;
 mod failed;
 mod lint;

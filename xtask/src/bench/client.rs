@@ -13,10 +13,11 @@ use autamedica_lab::{Display, HANG_GUARD, Process, built_program, cpu_time, work
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::start;
 use crate::backend::Backend;
 use crate::step::{self, say};
 use crate::workspace::{cargo, root};
-use crate::{bench_start, demo, setup};
+use crate::{demo, setup};
 
 /// Measured time at the end of each call.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -107,20 +108,31 @@ pub fn run(options: &Options) -> Result<()> {
             clients.entry(kind).or_default().extend(measured);
         }
     }
-    let start = bench_start::measure(options.runs, &built_program("autamedica")?)?;
+    let start = start::measure(options.runs, &built_program("autamedica")?)?;
     let medians: BTreeMap<Kind, Figures> = clients.iter().map(|(kind, figures)| (*kind, medians(figures))).collect();
     print(&medians);
     let ratios = ratios(&medians, start.app_ms / start.browser_ms);
     println!("\nnative to:{}", RATIOS.map(|(name, _)| format!("{name:>16}")).concat() + "      cold_start");
     for (kind, ratios) in &ratios {
         let names = RATIOS.iter().map(|(name, _)| *name).chain(["cold_start"]);
-        let cells: String = names.map(|name| ratios.get(name).map_or_else(|| " ".repeat(16), |it| format!("{it:16.2}"))).collect();
+        let cells: String =
+            names.map(|name| ratios.get(name).map_or_else(|| " ".repeat(16), |it| format!("{it:16.2}"))).collect();
         println!("{kind:10}{cells}");
     }
-    println!("the start screen is drawn after {:.0} ms, a browser's empty page after {:.0} ms", start.app_ms, start.browser_ms);
+    println!(
+        "the start screen is drawn after {:.0} ms, a browser's empty page after {:.0} ms",
+        start.app_ms, start.browser_ms
+    );
     if let Some(file) = &options.json {
-        let named = |values: &BTreeMap<Kind, Figures>| -> Value { values.iter().map(|(kind, figures)| (kind.name().to_owned(), json!(figures))).collect::<serde_json::Map<_, _>>().into() };
-        let all: serde_json::Map<String, Value> = clients.iter().map(|(kind, all)| (kind.name().to_owned(), json!(all))).collect();
+        let named = |values: &BTreeMap<Kind, Figures>| -> Value {
+            values
+                .iter()
+                .map(|(kind, figures)| (kind.name().to_owned(), json!(figures)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        let all: serde_json::Map<String, Value> =
+            clients.iter().map(|(kind, all)| (kind.name().to_owned(), json!(all))).collect();
         let text = serde_json::to_string_pretty(&json!({
             "clients": all, "medians": named(&medians),
             "start_ms": { "native": start.app_ms, "web": start.browser_ms },
@@ -161,7 +173,8 @@ fn print(medians: &BTreeMap<Kind, Figures>) {
     println!("\n1280x720 at 30 frames a second both ways, per client; CPU in percent of one core; medians");
     println!("{:10}{}", "", COLUMNS.map(|(_, heading)| format!("{heading:>10}")).concat());
     for (kind, figures) in medians {
-        let cells = COLUMNS.map(|(name, _)| figures.get(name).map_or_else(|| " ".repeat(10), |it| format!("{it:10.1}")));
+        let cells =
+            COLUMNS.map(|(name, _)| figures.get(name).map_or_else(|| " ".repeat(10), |it| format!("{it:10.1}")));
         println!("{:10}{}", kind.name(), cells.concat());
     }
 }

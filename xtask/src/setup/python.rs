@@ -59,16 +59,27 @@ impl Python {
     }
 
     /// Downloads the wheel of `requirement` (`name==version`) for the platform that pip calls `tag` into `folder`,
-    /// unpacks it there, and returns the unpacked folder. pip refuses a file with another SHA-256.
+    /// unpacks it there, and returns the unpacked folder. pip refuses a file with another SHA-256. `version` is that of
+    /// Python which the wheel is for, where it isn't for all.
     ///
     /// # Errors
     /// The download or the unpacking fails.
-    pub fn fetch_wheel(&self, requirement: &str, tag: &str, sha256: &str, folder: &Path) -> Result<PathBuf> {
+    pub fn fetch_wheel(
+        &self,
+        requirement: &str,
+        tag: &str,
+        version: Option<&str>,
+        sha256: &str,
+        folder: &Path,
+    ) -> Result<PathBuf> {
         let pins = folder.join("requirements.txt");
         std::fs::write(&pins, format!("{requirement} --hash=sha256:{sha256}\n"))
             .with_context(|| format!("writing {}", pins.display()))?;
         let mut pip = self.command(&["-m", "pip", "download", "--disable-pip-version-check", "--no-input"]);
         pip.args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--progress-bar=off", "--platform", tag]);
+        if let Some(version) = version {
+            pip.args(["--implementation=cp", "--python-version", version]);
+        }
         pip.arg("--dest").arg(folder).arg("--requirement").arg(&pins);
         let fix = "Check the network, or where pip looks for packages: `python3 -m pip config list`.";
         step::run(&format!("Downloading {requirement} ({tag})"), pip, fix)?;
