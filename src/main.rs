@@ -217,6 +217,7 @@ fn run(cli: Cli, window: Window) -> Result<()> {
             transport: cli.target.transport,
             #[cfg(feature = "kiosk")]
             transport: None,
+            refuses_doctors: cfg!(feature = "kiosk"),
         },
         role: setup.role,
         measurements: measurements.clone(),

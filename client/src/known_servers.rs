@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::pairing::is_this_machine;
+use crate::call::local_key::is_this_machine;
 
 /// Maximum number of approved servers.
 const MAX_APPROVED: usize = 100;

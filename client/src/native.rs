@@ -16,8 +16,8 @@ use crate::app::{Call, Calls, Check, PinAnswer};
 use crate::app::{DoctorsAgenda, DoctorsRecordings};
 use crate::backend::Admission;
 use crate::call::{
-    self, CallCommand, CallHandle, CallOptions, CallSettings, CallState, DeviceChoices, Entrance, JoinTarget, Secret,
-    VideoCodecChoice, Wake,
+    self, CallCommand, CallHandle, CallObserver, CallOptions, CallSettings, CallState, DeviceChoices, Entrance,
+    JoinTarget, Secret, VideoCodecChoice, Wake,
 };
 use crate::check::{self, CheckCommand, CheckHandle, CheckOptions, CheckState};
 use crate::device::audio::Level;
@@ -84,7 +84,7 @@ impl Calls for NativeCalls {
             devices: devices.clone(),
             settings: CallSettings { video_codec: self.video_codec.unwrap_or(settings.video_codec), ..settings },
             role: self.role,
-            measurements: self.measurements.clone(),
+            observer: self.measurements.clone().map(|measurements| Arc::new(measurements) as Arc<dyn CallObserver>),
             initial_message: self.initial_message.take(),
         };
         Box::new(call::start(&self.runtime, options, wake))
