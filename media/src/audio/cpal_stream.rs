@@ -12,7 +12,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::downmix::Downmix;
 use super::host;
-use crate::{DeviceChoice, DeviceProblem, by_name, named};
+use crate::device::{DeviceChoice, DeviceProblem, by_name, named};
 
 /// Timeout of opening a device.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);

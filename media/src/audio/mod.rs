@@ -7,6 +7,7 @@
 //!
 //! The sound system's callbacks only move samples between its buffer and a lock-free ring.
 
+mod chunk;
 mod cpal_stream;
 mod downmix;
 mod host;
@@ -18,6 +19,7 @@ mod resample;
 mod speaker;
 mod tone;
 
+pub use chunk::{CHUNK_LEN, Chunk, SAMPLE_RATE};
 pub use cpal_stream::{list_microphones, list_speakers};
 pub use level::{Level, LevelMeter};
 pub use microphone::{Microphone, MicrophoneOptions};
@@ -25,10 +27,3 @@ pub use mixer::{Mixer, MixerInput};
 pub use processing::AudioProcessing;
 pub use speaker::{PlayoutMeter, Speaker};
 pub use tone::{Tone, ToneMeter};
-
-/// Sample rate everywhere but at the devices.
-pub const SAMPLE_RATE: u32 = 48_000;
-/// Number of samples in 10 ms.
-pub const CHUNK_LEN: usize = SAMPLE_RATE as usize / 100;
-/// 10 ms of mono audio.
-pub type Chunk = [i16; CHUNK_LEN];

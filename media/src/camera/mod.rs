@@ -11,6 +11,7 @@
 mod format;
 mod interrupt;
 mod native;
+mod stream;
 mod supervisor;
 #[cfg(target_os = "linux")]
 mod v4l2;
@@ -23,24 +24,12 @@ use autamedica_engine::VideoFrame;
 
 pub use format::CameraFormat;
 pub use native::list_cameras;
+pub use stream::CameraStream;
+
+use stream::Open;
 
 use super::test_card::{CardStyle, TestCard};
-use super::{DeviceChoice, DeviceProblem, DeviceState};
-
-/// Open camera. Abstracts from nokhwa.
-pub trait CameraStream {
-    /// Returns the name to display.
-    fn name(&self) -> &str;
-
-    /// Waits for the next frame, for as long as the driver blocks.
-    ///
-    /// # Errors
-    /// [`DeviceProblem`] that ended the stream.
-    fn next_frame(&mut self) -> Result<VideoFrame, DeviceProblem>;
-}
-
-/// Opens a camera on the thread that reads from it.
-type Open = Arc<dyn Fn() -> Result<Box<dyn CameraStream>, DeviceProblem> + Send + Sync>;
+use super::{DeviceChoice, DeviceState};
 
 /// Running camera. Dropping it stops it at once.
 #[derive(Debug)]

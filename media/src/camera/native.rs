@@ -6,13 +6,14 @@ use autamedica_engine::VideoFrame;
 use nokhwa::utils::{ApiBackend, CameraIndex, CameraInfo, FrameFormat, RequestedFormat, RequestedFormatType};
 use nokhwa::{Buffer, NokhwaError};
 
-use super::format::ranked;
 #[cfg(target_os = "linux")]
 use super::v4l2;
-use super::{CameraFormat, CameraStream};
+use super::format::{CameraFormat, ranked};
+use super::stream::{CameraStream, MAX_DAMAGED, problem_of_number};
 use crate::clock::now_us;
 use crate::i420::{PixelFormat, to_i420};
-use crate::{DeviceChoice, DeviceProblem, by_name, mjpeg, named};
+use crate::device::{DeviceChoice, DeviceProblem, by_name, named};
+use crate::mjpeg;
 
 /// Formats that can be converted.
 const FORMATS: [FrameFormat; 6] = [
@@ -23,9 +24,6 @@ const FORMATS: [FrameFormat; 6] = [
     FrameFormat::RAWBGR,
     FrameFormat::GRAY,
 ];
-
-/// Maximum number of damaged frames in a row. Single ones are common with USB cameras.
-pub(super) const MAX_DAMAGED: u32 = 60;
 
 /// Camera of this machine.
 struct Found {
@@ -162,17 +160,6 @@ fn problem_of(error: &NokhwaError) -> DeviceProblem {
 fn os_error(text: &str) -> Option<i32> {
     let (_, after) = text.rsplit_once("(os error ")?;
     after.split_once(')')?.0.parse().ok()
-}
-
-/// Returns the problem of a V4L2 error number.
-pub(super) fn problem_of_number(number: i32) -> DeviceProblem {
-    match number {
-        libc::EBUSY => DeviceProblem::Busy,
-        libc::EACCES | libc::EPERM => DeviceProblem::Denied,
-        libc::ENODEV | libc::ENXIO | libc::ENOENT => DeviceProblem::NotFound,
-        libc::EINVAL | libc::ENOTTY => DeviceProblem::Unsupported,
-        _ => DeviceProblem::Failed,
-    }
 }
 
 struct NativeCamera {

@@ -9,7 +9,7 @@ use autamedica_engine::VideoFrame;
 use parking_lot::Mutex;
 
 use super::interrupt::{self, ThreadId};
-use super::{CameraStream, Open};
+use super::stream::{CameraStream, Open};
 use crate::{DeviceProblem, DeviceState};
 
 /// Time without a frame after which a camera counts as silent. Some need two seconds for the first one.

@@ -13,9 +13,8 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Format, FourCC, Fraction};
 
-use super::format::{cost, rank};
-use super::native::{MAX_DAMAGED, problem_of_number};
-use super::{CameraFormat, CameraStream};
+use super::format::{CameraFormat, cost, rank};
+use super::stream::{CameraStream, MAX_DAMAGED, problem_of_number};
 use crate::clock::now_us;
 use crate::colours::Colours;
 use crate::i420::{PixelFormat, to_i420_from};

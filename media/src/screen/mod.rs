@@ -2,15 +2,19 @@
 
 mod picker;
 mod portable;
+mod stream;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod x11;
 
 pub use picker::{Screens, Shareable};
+pub use stream::{ScreenInfo, ScreenSource, WindowInfo};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_engine::VideoFrame;
+
+use stream::{Captured, ScreenStream};
 
 use super::scale;
 use super::thread::{DeviceThread, Session};
@@ -21,51 +25,6 @@ const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Interval of wake-ups of a capture thread that has ended, until it is dropped.
 const PAUSE_WHEN_ENDED: Duration = Duration::from_secs(60);
-
-/// Screen or window to share.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ScreenSource {
-    /// The system's primary monitor; on Wayland the one that the person selects.
-    #[default]
-    Primary,
-    /// Monitor of this name, from [`list_screens`].
-    Monitor(String),
-    /// Window from [`list_windows`], including parts covered by others. A minimised window keeps its last picture.
-    Window {
-        /// [`WindowInfo::id`].
-        id: u32,
-        /// [`WindowInfo::name`].
-        name: String,
-    },
-}
-
-/// Monitor of this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScreenInfo {
-    /// The system's name, such as `HDMI-1`.
-    pub name: String,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// The system's primary monitor.
-    pub primary: bool,
-}
-
-/// Window of another program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WindowInfo {
-    /// The system's id.
-    pub id: u32,
-    /// Title.
-    pub name: String,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// The window is minimised.
-    pub minimized: bool,
-}
 
 /// Options of a screen capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,22 +42,6 @@ impl Default for ScreenOptions {
     fn default() -> Self {
         Self { source: ScreenSource::Primary, max_fps: 15, max_size: (1920, 1080) }
     }
-}
-
-/// Result of capturing a picture.
-enum Captured {
-    /// New picture in full size.
-    Frame(VideoFrame),
-    /// Same picture as before.
-    Unchanged,
-}
-
-/// Monitor or window that is open for capturing.
-trait ScreenStream {
-    fn name(&self) -> String;
-
-    /// Captures a picture. `repeat` requests it even if it is unchanged.
-    fn capture(&mut self, repeat: bool) -> Result<Captured, DeviceProblem>;
 }
 
 /// Running screen capture. Dropping it stops it at once.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xcap::{Frame, Monitor, VideoRecorder, Window};
 
-use super::{Captured, ScreenInfo, ScreenSource, ScreenStream, WindowInfo};
+use super::stream::{Captured, ScreenInfo, ScreenSource, ScreenStream, WindowInfo};
 use crate::DeviceProblem;
 use crate::clock::now_us;
 use crate::i420::{PixelFormat, to_i420};

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use x11rb::connection::Connection;
-use x11rb::errors::{ConnectionError, ReplyError};
+use x11rb::errors::ReplyError;
 use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xfixes::{ConnectionExt as _, GetCursorImageReply};
 use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Pixmap, Window};
 use x11rb::rust_connection::RustConnection;
 
-use super::{Captured, ScreenInfo, ScreenSource, ScreenStream};
+use super::stream::{Captured, ScreenInfo, ScreenSource, ScreenStream};
 use crate::DeviceProblem;
 use crate::clock::now_us;
 use crate::i420::{PixelFormat, to_i420};
 
 mod cursor;
 mod memory;
+mod reply;
 mod windows;
 
 use memory::{Memory, SharedMemory};
+use reply::{Area, failed, lost};
 pub use windows::list as list_windows;
 
 /// Number of captures between two checks of the monitor's size and position.
@@ -36,14 +38,6 @@ pub fn list() -> Option<Vec<ScreenInfo>> {
     let root = connection.setup().roots.get(screen)?.root;
     let monitors = monitors(&connection, root).ok()?;
     Some(monitors.into_iter().map(|(info, _)| info).collect())
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Area {
-    x: i16,
-    y: i16,
-    width: u16,
-    height: u16,
 }
 
 fn monitors(connection: &RustConnection, root: Window) -> Result<Vec<(ScreenInfo, Area)>, ReplyError> {
@@ -235,18 +229,6 @@ fn memory_for(connection: &Arc<RustConnection>, area: Area) -> [Memory; 2] {
             tracing::info!(%error, "no shared memory with the X server; copying pictures");
             [Memory::Own(Vec::new()), Memory::Own(Vec::new())]
         }
-    }
-}
-
-fn lost(error: ConnectionError) -> DeviceProblem {
-    failed(error.into())
-}
-
-fn failed(error: ReplyError) -> DeviceProblem {
-    tracing::info!(%error, "request to the X server failed");
-    match error {
-        ReplyError::ConnectionError(_) => DeviceProblem::Unplugged,
-        ReplyError::X11Error(_) => DeviceProblem::Failed,
     }
 }
 

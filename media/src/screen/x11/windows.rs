@@ -6,7 +6,7 @@ use x11rb::protocol::composite::{ConnectionExt as _, Redirect};
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, MapState, Pixmap, Visualid, Window};
 use x11rb::rust_connection::RustConnection;
 
-use super::{Area, failed};
+use super::reply::{Area, failed, lost};
 use crate::DeviceProblem;
 use crate::screen::WindowInfo;
 
@@ -39,15 +39,15 @@ fn atom(connection: &RustConnection, name: &str) -> Result<u32, ReplyError> {
 }
 
 fn property(connection: &RustConnection, id: Window, name: u32, kind: u32) -> Result<Vec<u8>, DeviceProblem> {
-    let cookie = connection.get_property(false, id, name, kind, 0, MAX_PROPERTY_LENGTH).map_err(super::lost)?;
+    let cookie = connection.get_property(false, id, name, kind, 0, MAX_PROPERTY_LENGTH).map_err(lost)?;
     Ok(cookie.reply().map_err(gone)?.value)
 }
 
 /// Returns title, position and visibility of a window.
 pub fn locate(connection: &RustConnection, root: Window, id: Window) -> Result<(String, Area, bool), DeviceProblem> {
-    let attributes = connection.get_window_attributes(id).map_err(super::lost)?;
-    let geometry = connection.get_geometry(id).map_err(super::lost)?;
-    let place = connection.translate_coordinates(id, root, 0, 0).map_err(super::lost)?;
+    let attributes = connection.get_window_attributes(id).map_err(lost)?;
+    let geometry = connection.get_geometry(id).map_err(lost)?;
+    let place = connection.translate_coordinates(id, root, 0, 0).map_err(lost)?;
     let visible = attributes.reply().map_err(gone)?.map_state == MapState::VIEWABLE;
     let (geometry, place) = (geometry.reply().map_err(gone)?, place.reply().map_err(gone)?);
     let area = Area { x: place.dst_x, y: place.dst_y, width: geometry.width, height: geometry.height };
@@ -63,8 +63,8 @@ pub fn locate(connection: &RustConnection, root: Window, id: Window) -> Result<(
 
 /// Returns visual and depth of a window.
 pub fn visual_and_depth(connection: &RustConnection, id: Window) -> Result<(Visualid, u8), DeviceProblem> {
-    let attributes = connection.get_window_attributes(id).map_err(super::lost)?;
-    let geometry = connection.get_geometry(id).map_err(super::lost)?;
+    let attributes = connection.get_window_attributes(id).map_err(lost)?;
+    let geometry = connection.get_geometry(id).map_err(lost)?;
     Ok((attributes.reply().map_err(gone)?.visual, geometry.reply().map_err(gone)?.depth))
 }
 
