@@ -16,7 +16,3 @@ pub mod storage;
 pub mod theme;
 pub mod ui;
 mod usage;
-
-pub use autamedica_call as call;
-pub use autamedica_call::{agenda, backend, check, recordings};
-pub use autamedica_media as device;

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use autamedica_call::Secret;
+use autamedica_call::file_access::is_open_to_others;
+use autamedica_call::local_key::is_this_machine;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::call::Secret;
-use crate::call::file_access::is_open_to_others;
-use crate::call::local_key::is_this_machine;
 use crate::storage::{self, Loaded};
 
 /// Backend and API key.

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use autamedica_api::Role;
+use autamedica_call::CallObserver;
 use autamedica_engine::VideoFrame;
+use autamedica_media::audio::PlayoutMeter;
+use autamedica_media::timecode;
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::app::ScreenName;
-use crate::call::CallObserver;
-use crate::device::audio::PlayoutMeter;
-use crate::device::timecode;
 use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
 

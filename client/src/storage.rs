@@ -84,8 +84,9 @@ pub fn save(file: &Path, value: &impl Serialize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use autamedica_call::file_access::is_open_to_others;
+
     use super::*;
-    use crate::call::file_access::is_open_to_others;
 
     #[test]
     fn what_is_saved_is_loaded_and_for_nobody_else() {
