@@ -17,12 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use autamedica_client::device::{CameraFormat, CardStyle, TestCard, now_us};
 use autamedica_engine::{
     LocalTrack, LocalVideoTrack, NativeVideoSource, Room, RoomEvent, RoomOptions, TrackKind, TrackPublishOptions,
     TrackSource, VideoEncoding, VideoResolution,
 };
 use autamedica_lab::{Display, Process, Sfu, built_program};
+use autamedica_media::{CameraFormat, CardStyle, TestCard, now_us};
 use clap::Parser;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use serde_json::{Value, json};

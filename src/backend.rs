@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use autamedica_client::call::StartBackend;
+use autamedica_call::StartBackend;
 use autamedica_server::{Config, RunningServer, Server, data_folder};
 use tokio::sync::Mutex;
 use url::{Host, Url};

@@ -7,13 +7,13 @@ use anyhow::{Result, bail};
 use autamedica_api::Role;
 #[cfg(not(feature = "kiosk"))]
 use autamedica_api::{Id, Pasted, Transport, read_pasted};
+use autamedica_call::{DeviceChoices, VideoCodecChoice};
+#[cfg(not(feature = "kiosk"))]
+use autamedica_call::{JoinTarget, Secret};
 #[cfg(not(feature = "kiosk"))]
 use autamedica_client::app::Start;
-use autamedica_client::call::{DeviceChoices, VideoCodecChoice};
-#[cfg(not(feature = "kiosk"))]
-use autamedica_client::call::{JoinTarget, Secret};
-use autamedica_client::device::DeviceChoice;
 use autamedica_client::i18n::Language;
+use autamedica_media::DeviceChoice;
 use clap::Parser;
 use url::Url;
 

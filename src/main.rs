@@ -18,11 +18,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use autamedica_api::Role;
+use autamedica_call::backend::Backend;
+use autamedica_call::{Entrance, Secret};
 use autamedica_client::app::{AppOptions, OnScreen, Start, UiHandle};
-use autamedica_client::backend::Backend;
-use autamedica_client::call::{Entrance, Secret};
-use autamedica_client::device::audio::{list_microphones, list_speakers};
-use autamedica_client::device::{list_cameras, list_screens};
 use autamedica_client::i18n::Language;
 use autamedica_client::native::NativeCalls;
 use autamedica_client::pairing::Pairing;
@@ -31,6 +29,8 @@ use autamedica_client::report::Measurements;
 use autamedica_client::settings::{self, Settings};
 use autamedica_client::storage::{Loaded, config_folder};
 use autamedica_client::ui::video::{FrameShown, PictureKind};
+use autamedica_media::audio::{list_microphones, list_speakers};
+use autamedica_media::{list_cameras, list_screens};
 use clap::Parser;
 use tokio::runtime::Handle;
 use tracing_subscriber::EnvFilter;
@@ -217,6 +217,7 @@ fn run(cli: Cli, window: Window) -> Result<()> {
             transport: cli.target.transport,
             #[cfg(feature = "kiosk")]
             transport: None,
+            refuses_doctors: cfg!(feature = "kiosk"),
         },
         role: setup.role,
         measurements: measurements.clone(),
@@ -225,7 +226,7 @@ fn run(cli: Cli, window: Window) -> Result<()> {
         folder: setup.folder.clone(),
         pin: Arc::new(PinLock::load(setup.folder.clone())),
         #[cfg(not(feature = "kiosk"))]
-        copies: autamedica_client::recordings::Copies::of_user(),
+        copies: autamedica_call::recordings::Copies::of_user(),
     };
     let options = app_options(&cli, setup, measurements.as_ref(), runtime.handle(), window);
     let window = autamedica_client::ui::run(options, Box::new(calls));

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use autamedica_client::call::Secret;
+use autamedica_call::Secret;
 use autamedica_client::pairing::Pairing;
 use autamedica_client::pin::PinHash;
 use url::Url;

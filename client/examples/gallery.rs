@@ -15,22 +15,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use autamedica_api::{Feedback, Id, Role};
-use autamedica_client::answer::Answer;
-use autamedica_client::app::{
-    AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start, UiHandle,
-};
-use autamedica_client::backend::{Admission, ConsultationRef};
-use autamedica_client::call::{
+use autamedica_call::backend::{Admission, ConsultationRef};
+use autamedica_call::{
     CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatLog, ChatMessage, ControlFailure,
     ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress,
     JoinTarget, ParticipantState, Photo, RecordingProblem, RecordingState, Secret, ShareState, SharedFile,
     StatisticsSample, TrackStatistics, Wake,
 };
-use autamedica_client::device::{DeviceProblem, DeviceState};
+use autamedica_client::answer::Answer;
+use autamedica_client::app::{
+    AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start, UiHandle,
+};
 use autamedica_client::i18n::Language;
 use autamedica_client::settings::Settings;
 use autamedica_client::ui::stats::UiStats;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
+use autamedica_media::{DeviceProblem, DeviceState};
 use parking_lot::Mutex;
 
 use crate::picture::moving_picture;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::call::Wake;
+use autamedica_call::Wake;
 
 /// Receiver of an answer.
 #[derive(Clone, Debug)]

@@ -19,13 +19,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use autamedica_api::{Id, Role};
+use autamedica_call::check::{CheckCommand, NetworkProblem, NetworkState};
+use autamedica_call::{CallPhase, DeviceChoices, JoinTarget, Wake};
 use eframe::egui_glow;
 use egui::{Theme, ViewportCommand};
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::call::{CallPhase, DeviceChoices, JoinTarget, Wake};
-use crate::check::{CheckCommand, NetworkProblem, NetworkState};
 use crate::i18n::{Language, Texts};
 pub use crate::pin::PinAnswer;
 use crate::settings::Settings;

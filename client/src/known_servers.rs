@@ -1,8 +1,7 @@
 //! Servers that join links may lead to without confirmation: this app's own, and those that the person approved.
 
+use autamedica_call::local_key::is_this_machine;
 use url::Url;
-
-use crate::pairing::is_this_machine;
 
 /// Maximum number of approved servers.
 const MAX_APPROVED: usize = 100;

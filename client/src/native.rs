@@ -6,29 +6,31 @@ use std::sync::Arc;
 #[cfg(not(feature = "kiosk"))]
 use autamedica_api::Id;
 use autamedica_api::{Feedback, Role};
+#[cfg(not(feature = "kiosk"))]
+use autamedica_call::agenda::{self, Agenda, AgendaHandle};
+use autamedica_call::backend::Admission;
+use autamedica_call::check::{self, CheckCommand, CheckHandle, CheckOptions, CheckState};
+#[cfg(not(feature = "kiosk"))]
+use autamedica_call::recordings::{
+    self, Copies, Player, RecordingsCommand, RecordingsHandle, RecordingsOptions, RecordingsState,
+};
+use autamedica_call::{
+    CallCommand, CallHandle, CallObserver, CallOptions, CallSettings, CallState, DeviceChoices, Entrance, JoinTarget,
+    Secret, VideoCodecChoice, Wake,
+};
+#[cfg(not(feature = "kiosk"))]
+use autamedica_media::DeviceLists;
+use autamedica_media::audio::Level;
 use tokio::runtime::Handle;
 
-#[cfg(not(feature = "kiosk"))]
-use crate::agenda::{self, Agenda, AgendaHandle};
 use crate::answer::{Answer, pending};
 use crate::app::{Call, Calls, Check, PinAnswer};
 #[cfg(not(feature = "kiosk"))]
 use crate::app::{DoctorsAgenda, DoctorsRecordings};
-use crate::backend::Admission;
-use crate::call::{
-    self, CallCommand, CallHandle, CallOptions, CallSettings, CallState, DeviceChoices, Entrance, JoinTarget, Secret,
-    VideoCodecChoice, Wake,
-};
-use crate::check::{self, CheckCommand, CheckHandle, CheckOptions, CheckState};
-use crate::device::audio::Level;
 use crate::pin::PinLock;
-#[cfg(not(feature = "kiosk"))]
-use crate::recordings::{
-    self, Copies, Player, RecordingsCommand, RecordingsHandle, RecordingsOptions, RecordingsState,
-};
 use crate::report::Measurements;
 #[cfg(not(feature = "kiosk"))]
-use crate::{call::DeviceLists, recent, settings, settings::Settings};
+use crate::{recent, settings, settings::Settings};
 
 /// Joins rooms with real devices and stores files.
 pub struct NativeCalls {
@@ -84,10 +86,10 @@ impl Calls for NativeCalls {
             devices: devices.clone(),
             settings: CallSettings { video_codec: self.video_codec.unwrap_or(settings.video_codec), ..settings },
             role: self.role,
-            measurements: self.measurements.clone(),
+            observer: self.measurements.clone().map(|measurements| Arc::new(measurements) as Arc<dyn CallObserver>),
             initial_message: self.initial_message.take(),
         };
-        Box::new(call::start(&self.runtime, options, wake))
+        Box::new(autamedica_call::start(&self.runtime, options, wake))
     }
 
     fn check(

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use autamedica_call::Secret;
+use autamedica_call::file_access::is_open_to_others;
+use autamedica_call::local_key::is_this_machine;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::call::Secret;
 use crate::storage::{self, Loaded};
 
 /// Backend and API key.
@@ -69,7 +71,7 @@ impl Pairing {
             Loaded::Broken(aside) => return Err(PairingError::Broken(aside)),
             Loaded::Value(stored) => stored,
         };
-        if storage::is_open_to_others(&file) {
+        if is_open_to_others(&file) {
             return Err(PairingError::Open(file));
         }
         let server = Url::parse(&stored.server).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -83,16 +85,6 @@ impl Pairing {
 /// Returns whether a key can be sent there without being intercepted.
 fn is_safe(server: &Url) -> bool {
     server.scheme() == "https" || (server.scheme() == "http" && is_this_machine(server))
-}
-
-/// Returns whether an address is on this machine.
-pub fn is_this_machine(server: &Url) -> bool {
-    match server.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -109,7 +101,7 @@ mod tests {
         assert_eq!(Pairing::load(folder.path()).unwrap(), None);
         let pairing = pairing("https://clinic.example/");
         pairing.save(folder.path()).unwrap();
-        assert!(!storage::is_open_to_others(&folder.path().join(Pairing::FILE)));
+        assert!(!is_open_to_others(&folder.path().join(Pairing::FILE)));
         assert!(!format!("{pairing:?}").contains("very-secret"));
         assert_eq!(Pairing::load(folder.path()).unwrap(), Some(pairing));
     }

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use autamedica_api::Role;
+use autamedica_call::CallObserver;
 use autamedica_engine::VideoFrame;
+use autamedica_media::audio::PlayoutMeter;
+use autamedica_media::timecode;
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::app::ScreenName;
-use crate::device::audio::PlayoutMeter;
-use crate::device::timecode;
 use crate::ui::stats::UiStats;
 use crate::usage::{self, CpuTime};
 
@@ -103,19 +104,9 @@ impl Measurements {
         Self { inner: Arc::new(Mutex::new(inner)), ui: Arc::default(), playout: PlayoutMeter::default() }
     }
 
-    /// Records the start of joining, from which `join_ms` counts.
-    pub fn join_asked(&self) {
-        self.inner.lock().asked_at.get_or_insert_with(Instant::now);
-    }
-
     /// Returns the counter of drawn passes.
     pub fn ui(&self) -> &Arc<UiStats> {
         &self.ui
-    }
-
-    /// Returns the meter of playout.
-    pub fn playout(&self) -> &PlayoutMeter {
-        &self.playout
     }
 
     /// Records that another screen was drawn.
@@ -146,39 +137,6 @@ impl Measurements {
             let latency_us = i64::try_from(clock.as_micros()).unwrap_or(i64::MAX).saturating_sub(captured_us);
             inner.latencies_ms.push(latency_us as f64 / 1000.0);
         }
-    }
-
-    /// Detects a tone in the recent playout.
-    pub fn find_tone(&self) {
-        let tone_hz = self.playout.tone_hz();
-        let mut inner = self.inner.lock();
-        inner.audio_tone_hz = tone_hz.or(inner.audio_tone_hz);
-    }
-
-    /// Records codec and encoder of our camera.
-    pub fn camera_encoded(&self, codec: &str, encoder: &str) {
-        let mut inner = self.inner.lock();
-        if inner.camera.as_ref().is_none_or(|(before, by)| before != codec || by != encoder) {
-            inner.camera = Some((codec.to_owned(), encoder.to_owned()));
-        }
-    }
-
-    /// Records that a chat message of another participant arrived.
-    pub fn chat_received(&self) {
-        self.inner.lock().chat_received = true;
-    }
-
-    /// Records that the room was entered, with or without end-to-end encryption.
-    pub fn entered(&self, encrypted: bool) {
-        self.inner.lock().encrypted = encrypted;
-    }
-
-    /// Records the end of the call and its reason.
-    pub fn ended(&self, reason: &str) {
-        let used = usage::cpu_time();
-        let mut inner = self.inner.lock();
-        reason.clone_into(&mut inner.end);
-        inner.at_end = used.map(|used| (Instant::now(), used));
     }
 
     /// Returns the current measurements.
@@ -238,6 +196,44 @@ impl Measurements {
         let json = serde_json::json!({ "clients": [self.report()] });
         let text = serde_json::to_string_pretty(&json).context("making the report")?;
         std::fs::write(file, text).with_context(|| format!("writing the report to {}", file.display()))
+    }
+}
+
+impl CallObserver for Measurements {
+    fn playout(&self) -> &PlayoutMeter {
+        &self.playout
+    }
+
+    fn join_asked(&self) {
+        self.inner.lock().asked_at.get_or_insert_with(Instant::now);
+    }
+
+    fn entered(&self, encrypted: bool) {
+        self.inner.lock().encrypted = encrypted;
+    }
+
+    fn camera_encoded(&self, codec: &str, encoder: &str) {
+        let mut inner = self.inner.lock();
+        if inner.camera.as_ref().is_none_or(|(before, by)| before != codec || by != encoder) {
+            inner.camera = Some((codec.to_owned(), encoder.to_owned()));
+        }
+    }
+
+    fn chat_received(&self) {
+        self.inner.lock().chat_received = true;
+    }
+
+    fn find_tone(&self) {
+        let tone_hz = self.playout.tone_hz();
+        let mut inner = self.inner.lock();
+        inner.audio_tone_hz = tone_hz.or(inner.audio_tone_hz);
+    }
+
+    fn ended(&self, reason: &str) {
+        let used = usage::cpu_time();
+        let mut inner = self.inner.lock();
+        reason.clone_into(&mut inner.end);
+        inner.at_end = used.map(|used| (Instant::now(), used));
     }
 }
 

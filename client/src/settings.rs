@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use autamedica_call::{CallSettings, DeviceChoices};
+use autamedica_media::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{CallSettings, DeviceChoices};
-use crate::device::DeviceChoice;
 use crate::i18n::Language;
 use crate::storage::{self, Loaded};
 
@@ -145,8 +145,9 @@ pub fn save(folder: &Path, settings: &Settings) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use autamedica_call::PictureQuality;
+
     use super::*;
-    use crate::call::PictureQuality;
 
     #[test]
     fn settings_come_back_as_they_were() {

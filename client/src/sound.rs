@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::device::DeviceChoice;
-use crate::device::audio::{CHUNK_LEN, Mixer, SAMPLE_RATE, Speaker};
+use autamedica_media::DeviceChoice;
+use autamedica_media::audio::{CHUNK_LEN, Mixer, SAMPLE_RATE, Speaker};
 
 /// Short sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +40,8 @@ fn play_here(sound: Sound) {
     let deadline = Instant::now() + OPEN_TIMEOUT;
     loop {
         match is_open.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(crate::device::DeviceState::On { .. }) => break,
-            Ok(crate::device::DeviceState::Failed(_)) | Err(_) => return,
+            Ok(autamedica_media::DeviceState::On { .. }) => break,
+            Ok(autamedica_media::DeviceState::Failed(_)) | Err(_) => return,
             Ok(_) => {}
         }
     }

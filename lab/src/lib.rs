@@ -5,6 +5,7 @@
 
 mod browser;
 mod camera;
+pub mod child;
 mod descendants;
 mod display;
 mod process;

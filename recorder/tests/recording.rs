@@ -15,7 +15,7 @@ use common::{PEOPLE, Person, Recorder, order, person_token};
 
 /// Returns the time in seconds since 1970 by the clock of the time codes.
 fn now() -> f64 {
-    autamedica_client::device::now_us() as f64 / 1e6
+    autamedica_media::now_us() as f64 / 1e6
 }
 
 fn assert_in_sync(film: &Film, index: usize, hz: f64, at_least: usize) {

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use autamedica_api::{Id, JoinLink, Role};
-use autamedica_client::backend::Backend as Client;
-use autamedica_client::call::{DeviceChoices, EndReason, Entrance, JoinTarget, PictureQuality, Secret};
-use autamedica_client::check::{
+use autamedica_call::backend::Backend as Client;
+use autamedica_call::check::{
     CheckCommand, CheckOptions, CheckState, NetworkProblem, NetworkState, NetworkStep, NetworkVerdict, TestSound,
     Voice, start, test_network,
 };
-use autamedica_client::device::{DeviceChoice, DeviceState};
+use autamedica_call::{DeviceChoices, EndReason, Entrance, JoinTarget, PictureQuality, Secret};
 use autamedica_lab::HANG_GUARD;
+use autamedica_media::{DeviceChoice, DeviceState};
 
 use crate::support::Backend;
 
@@ -24,7 +24,14 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 fn entrance(server: &str) -> Result<Entrance> {
-    Ok(Entrance { backend: Client::new()?, server: server.parse()?, start_backend: None, key: None, transport: None })
+    Ok(Entrance {
+        backend: Client::new()?,
+        server: server.parse()?,
+        start_backend: None,
+        key: None,
+        transport: None,
+        refuses_doctors: false,
+    })
 }
 
 fn consultation() -> Result<JoinTarget> {

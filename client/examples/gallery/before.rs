@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autamedica_api::{ConsultationDetails, ConsultationState, Id, JoinLink, Timestamp};
-use autamedica_client::agenda::Agenda;
-use autamedica_client::app::{Check, DoctorsAgenda};
-use autamedica_client::call::{DeviceChoices, DeviceLists, JoinTarget};
-use autamedica_client::check::{
+use autamedica_call::agenda::Agenda;
+use autamedica_call::check::{
     CheckCommand, CheckState, NetworkProblem, NetworkReport, NetworkState, NetworkStep, TestSound, Voice,
 };
-use autamedica_client::device::audio::Level;
-use autamedica_client::device::{DeviceProblem, DeviceState};
+use autamedica_call::{DeviceChoices, DeviceLists, JoinTarget};
+use autamedica_client::app::{Check, DoctorsAgenda};
 use autamedica_engine::LatestFrame;
+use autamedica_media::audio::Level;
+use autamedica_media::{DeviceProblem, DeviceState};
 use parking_lot::Mutex;
 
 pub const SCENES: &[&str] = &[

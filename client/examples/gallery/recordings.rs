@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use autamedica_api::{Id, Recording, RecordingPart, RecordingState, Timestamp};
-use autamedica_client::app::DoctorsRecordings;
-use autamedica_client::call::Wake;
-use autamedica_client::recordings::{
+use autamedica_call::Wake;
+use autamedica_call::recordings::{
     DeleteProblem, FetchProblem, Listed, PartId, Purpose, RecordingsCommand, RecordingsState, Transfer,
 };
+use autamedica_client::app::DoctorsRecordings;
 use parking_lot::Mutex;
 
 /// Each is behind the button of the day's first consultation.

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use autamedica_api::Feedback;
+use autamedica_call::backend::Admission;
+use autamedica_call::check::{CheckCommand, CheckState};
+use autamedica_call::{CallCommand, CallSettings, CallState, DeviceChoices, JoinTarget, Secret, Wake};
+#[cfg(not(feature = "kiosk"))]
+use autamedica_call::{
+    agenda::Agenda,
+    recordings::{RecordingsCommand, RecordingsState},
+};
+#[cfg(not(feature = "kiosk"))]
+use autamedica_media::DeviceLists;
+use autamedica_media::audio::Level;
 
 use crate::answer::Answer;
-use crate::backend::Admission;
-use crate::call::{CallCommand, CallSettings, CallState, DeviceChoices, JoinTarget, Secret, Wake};
-use crate::check::{CheckCommand, CheckState};
-use crate::device::audio::Level;
 use crate::pin::PinAnswer;
 #[cfg(not(feature = "kiosk"))]
-use crate::{
-    agenda::Agenda,
-    call::DeviceLists,
-    recordings::{RecordingsCommand, RecordingsState},
-    settings::Settings,
-};
+use crate::settings::Settings;
 
 /// Starts calls and checks, and sends requests of the screens to the backend and the disk. `wake` is called when there
 /// is something new to show.

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use autamedica_call::{CallCommand, CallPhase, DeviceChoices};
 use egui::{OutputCommand, ViewportCommand};
 
 use super::{App, PinAnswer, Screen};
 use crate::answer::Answer;
-use crate::call::{CallCommand, CallPhase, DeviceChoices};
 use crate::i18n::Texts;
 use crate::settings::Settings;
 use crate::ui::OperatorRequest;

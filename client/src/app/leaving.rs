@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use autamedica_call::{CallCommand, CallPhase, EndReason};
 use egui::ViewportCommand;
 
 use super::{App, Ongoing, Screen};
-use crate::call::{CallCommand, CallPhase, EndReason};
 use crate::ui::Cx;
 use crate::ui::call::is_minimised;
 use crate::ui::end::EndScreen;

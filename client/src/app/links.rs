@@ -1,9 +1,9 @@
 //! Join links that arrive while the window is open, passed on by another start of this program.
 
+use autamedica_call::JoinTarget;
 use egui::{UserAttentionType, ViewportCommand, ViewportId};
 
 use super::{App, Screen};
-use crate::call::JoinTarget;
 use crate::ui::Cx;
 use crate::ui::dialog::{self, Answer};
 use crate::ui::start::target;

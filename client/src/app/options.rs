@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use autamedica_api::{Id, Role};
+use autamedica_call::{DeviceChoices, JoinTarget};
 use egui::ViewportCommand;
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::call::{DeviceChoices, JoinTarget};
 use crate::i18n::Language;
 use crate::settings::Settings;
 use crate::ui::desktop::{self, Desktop};

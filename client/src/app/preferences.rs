@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use autamedica_api::Role;
+use autamedica_call::{CallCommand, CallState};
 
 use super::{App, Screen};
 use crate::answer::Answer;
-use crate::call::{CallCommand, CallState};
 use crate::i18n::Texts;
 use crate::recent;
 use crate::settings::Settings;

@@ -1,9 +1,9 @@
 //! Current screen and theme.
 
+use autamedica_call::CallPhase;
 use egui::Theme;
 
 use super::{App, Screen, ScreenName};
-use crate::call::CallPhase;
 use crate::settings::ThemeSetting;
 
 impl App {

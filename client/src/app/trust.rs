@@ -1,7 +1,8 @@
 //! Confirmation of unknown servers.
 
+use autamedica_call::JoinTarget;
+
 use super::{App, Screen};
-use crate::call::JoinTarget;
 use crate::known_servers::{approve, is_known};
 use crate::ui::server::ServerScreen;
 

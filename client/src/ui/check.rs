@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use autamedica_api::Role;
+use autamedica_call::DeviceKind;
+use autamedica_call::check::{CheckCommand, CheckState, NetworkState, NetworkVerdict, TestSound, Voice};
+use autamedica_media::audio::Level;
+use autamedica_media::{DeviceChoice, DeviceProblem, DeviceState};
 use egui::{Align, Layout, Rect, RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
@@ -13,10 +17,6 @@ use super::page::{header, wide_with_footer};
 use super::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use super::widgets::{TextButton, Tone, announce_picture};
 use super::{Action, Cx, wording};
-use crate::call::DeviceKind;
-use crate::check::{CheckCommand, CheckState, NetworkState, NetworkVerdict, TestSound, Voice};
-use crate::device::audio::Level;
-use crate::device::{DeviceChoice, DeviceProblem, DeviceState};
 use crate::theme::{Palette, corner, icon_font, regular_font, space};
 
 /// Redraw interval of the level meter, with or without a video.

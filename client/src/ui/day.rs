@@ -3,14 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::{ConsultationDetails, ConsultationState, Id, Role, Timestamp};
+use autamedica_call::JoinTarget;
+use autamedica_call::agenda::Agenda;
 use egui::{Align, Layout, RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::controls::{note, remark};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, wording};
-use crate::agenda::Agenda;
-use crate::call::JoinTarget;
 use crate::theme::{Palette, bold_font, regular_font, space};
 
 /// Width in points below which a row's button stands below its text.

@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use autamedica_engine::LatestFrame;
+use autamedica_media::{DeviceProblem, DeviceState, Screen, ScreenOptions, ScreenSource, list_screens, list_windows};
 
-use crate::device::{DeviceProblem, DeviceState, Screen, ScreenOptions, ScreenSource, list_screens, list_windows};
 use crate::sound::{self, Sound};
 
 /// Shortest time in which a person can cancel a dialog. A faster "cancelled" means that there is no dialog.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autamedica_api::{Feedback, FeedbackReason};
+use autamedica_call::backend::Admission;
+use autamedica_call::{EndReason, JoinTarget};
 use egui::{RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
@@ -12,8 +14,6 @@ use super::page::{centered, header};
 use super::widgets::{TextButton, Tone, sign};
 use super::{Action, Cx, wording};
 use crate::answer::Answer;
-use crate::backend::Admission;
-use crate::call::{EndReason, JoinTarget};
 use crate::theme::{Palette, bold_font, regular_font, space};
 
 /// Highest rating that asks for reasons.

@@ -1,6 +1,7 @@
 //! Keypad screen of a kiosk, which takes the eight-digit kiosk code of an appointment.
 
 use autamedica_api::{DIGITS, Pasted, read_pasted};
+use autamedica_call::{JoinTarget, Secret};
 use egui::{Align2, CornerRadius, Key, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
@@ -9,7 +10,6 @@ use super::controls::note;
 use super::page::{header, wide};
 use super::widgets::{TextButton, Tone, focus_ring};
 use super::{Action, Cx, OperatorRequest};
-use crate::call::{JoinTarget, Secret};
 use crate::theme::{Palette, Sizes, bold_font, corner, regular_font, space};
 
 /// Width in points from which the rest stands beside the keys.

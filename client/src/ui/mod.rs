@@ -33,8 +33,9 @@ use std::time::Instant;
 use autamedica_api::{Feedback, Id, Role};
 
 pub use crate::app::{App, AppOptions, Call, Calls, Start, UiHandle};
-use crate::call::{CallCommand, JoinTarget, Secret};
-use crate::check::CheckCommand;
+use autamedica_call::check::CheckCommand;
+use autamedica_call::{CallCommand, JoinTarget, Secret};
+
 use crate::i18n::{Language, Texts};
 use crate::settings::Settings;
 use crate::sound::Sound;

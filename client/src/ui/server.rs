@@ -1,5 +1,6 @@
 //! Server screen: asks before a join link to an unknown server is used.
 
+use autamedica_call::JoinTarget;
 use egui::{Key, Label, Modifiers, RichText, Ui, Vec2};
 use lucide_icons::Icon;
 use url::Url;
@@ -9,7 +10,6 @@ use super::dialog::focus_once;
 use super::page::{centered, header};
 use super::widgets::{TextButton, Tone, sign};
 use super::{Action, Cx};
-use crate::call::JoinTarget;
 use crate::known_servers::shown_name;
 use crate::theme::{Palette, bold_font, regular_font, space};
 

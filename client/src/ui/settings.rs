@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use autamedica_call::{DeviceKind, DeviceLists, PictureQuality};
 use egui::{Grid, Key, Modifiers, RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
@@ -11,7 +12,6 @@ use super::page::{header, wide_with_footer};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, wording};
 use crate::answer::Answer;
-use crate::call::{DeviceKind, DeviceLists, PictureQuality};
 use crate::i18n::Language;
 use crate::settings::{HangUp, Settings, ThemeSetting};
 use crate::theme::{Palette, bold_font, regular_font, space};

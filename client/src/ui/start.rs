@@ -1,6 +1,7 @@
 //! Start screen: asks for a consultation.
 
 use autamedica_api::{Id, Pasted, Role, Unusable, read_pasted};
+use autamedica_call::{JoinTarget, Secret};
 use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
 use lucide_icons::Icon;
 
@@ -11,7 +12,6 @@ use super::page::{centered, header, wide};
 use super::widgets::{TextButton, Tone, focus_ring};
 use super::{Action, Cx};
 use crate::app::DoctorsAgenda;
-use crate::call::{JoinTarget, Secret};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 
 /// Width in points from which the doctor's day stands beside the field.

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use autamedica_api::Role;
+use autamedica_call::CallState;
+use autamedica_media::DeviceState;
 use egui::{RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
@@ -12,8 +14,6 @@ use super::page::{header, wide};
 use super::video::Videos;
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, wording};
-use crate::call::CallState;
-use crate::device::DeviceState;
 use crate::theme::{Palette, regular_font, space};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::{FeedbackReason, Role};
+use autamedica_call::check::{NetworkProblem, NetworkStep, NetworkVerdict};
+use autamedica_call::{CallState, DeviceKind, EndReason, ParticipantState, RecordingProblem};
 use autamedica_engine::ConnectionQuality;
+use autamedica_media::DeviceProblem;
 
-use crate::call::{CallState, DeviceKind, EndReason, ParticipantState, RecordingProblem};
-use crate::check::{NetworkProblem, NetworkStep, NetworkVerdict};
-use crate::device::DeviceProblem;
 use crate::i18n::{Language, Texts};
 
 /// Returns the text keys of a camera problem and of the advice for it.

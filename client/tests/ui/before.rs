@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_api::{ConsultationDetails, ConsultationState, FeedbackReason, Id, Role, Timestamp};
-use autamedica_client::agenda::Agenda;
-use autamedica_client::app::{AppOptions, Start};
-use autamedica_client::backend::{Admission, ConsultationRef};
-use autamedica_client::call::{CallCommand, CallPhase, CallState, DeviceChoices, EndReason, JoinTarget, Secret};
-use autamedica_client::check::{
+use autamedica_call::agenda::Agenda;
+use autamedica_call::backend::{Admission, ConsultationRef};
+use autamedica_call::check::{
     CheckCommand, CheckState, NetworkProblem, NetworkReport, NetworkState, NetworkStep, TestSound, Voice,
 };
-use autamedica_client::device::{DeviceChoice, DeviceProblem, DeviceState};
+use autamedica_call::{CallCommand, CallPhase, CallState, DeviceChoices, EndReason, JoinTarget, Secret};
+use autamedica_client::app::{AppOptions, Start};
 use autamedica_client::i18n::Language;
+use autamedica_media::{DeviceChoice, DeviceProblem, DeviceState};
 use egui_kittest::kittest::Queryable;
 
 use super::harness::{TestApp, call};

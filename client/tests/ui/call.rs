@@ -1,7 +1,7 @@
 //! Controls of the call: which exist, their texts, and their commands.
 
 use autamedica_api::Role;
-use autamedica_client::call::{CallCommand, CallPhase, RecordingState, ShareState};
+use autamedica_call::{CallCommand, CallPhase, RecordingState, ShareState};
 use autamedica_client::i18n::Language;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;

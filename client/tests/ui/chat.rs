@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use autamedica_api::Role;
+use autamedica_call::{CallCommand, CallState, ChatMessage, FileProgress, SharedFile};
 use autamedica_client::app::AppOptions;
-use autamedica_client::call::{CallCommand, CallState, ChatMessage, FileProgress, SharedFile};
 use autamedica_client::i18n::Language;
 use autamedica_client::ui::desktop::Picked;
 use egui::{Key, Modifiers};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use autamedica_client::device::ScreenSource;
 use autamedica_client::sound::Sound;
 use autamedica_client::ui::desktop::{Desktop, Picked, Shareable};
+use autamedica_media::ScreenSource;
 use parking_lot::Mutex;
 
 use super::harness::picture;

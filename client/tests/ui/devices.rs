@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use autamedica_api::Role;
-use autamedica_client::call::{
+use autamedica_call::{
     CallCommand, CallState, CallStatistics, DeviceKind, DeviceLists, DeviceOffer, StatisticsSample, TrackStatistics,
 };
-use autamedica_client::device::{DeviceChoice, DeviceState};
 use autamedica_client::i18n::Language;
 use autamedica_engine::TrackSource;
+use autamedica_media::{DeviceChoice, DeviceState};
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 

@@ -4,15 +4,13 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::Role;
+use autamedica_call::{CallCommand, CallPhase, CallState, ControlFailure, ControlRequest, EndReason, ShareState};
 use autamedica_client::app::AppOptions;
-use autamedica_client::call::{
-    CallCommand, CallPhase, CallState, ControlFailure, ControlRequest, EndReason, ShareState,
-};
-use autamedica_client::device::ScreenSource;
 use autamedica_client::i18n::Language;
 use autamedica_client::settings::HangUp;
 use autamedica_client::sound::Sound;
 use autamedica_client::ui::desktop::Picked;
+use autamedica_media::ScreenSource;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 

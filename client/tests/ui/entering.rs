@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use autamedica_api::{JoinLink, Role};
+use autamedica_call::check::{NetworkProblem, NetworkState};
+use autamedica_call::{CallState, EndReason, JoinTarget, Secret};
 use autamedica_client::app::{AppOptions, Start};
-use autamedica_client::call::{CallState, EndReason, JoinTarget, Secret};
-use autamedica_client::check::{NetworkProblem, NetworkState};
 use autamedica_client::i18n::Language;
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
@@ -158,6 +158,6 @@ fn a_link_clicked_while_the_window_is_open_is_followed_there_and_asked_about_in_
         app.click(answer);
         assert!(!app.shows("other-link-title"));
     }
-    assert_eq!(app.sent(), [autamedica_client::call::CallCommand::HangUp]);
+    assert_eq!(app.sent(), [autamedica_call::CallCommand::HangUp]);
     assert_eq!(app.checked()[1..], [JoinTarget::Link(JoinLink::parse(&other).unwrap())]);
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use autamedica_api::{JoinLink, Role};
-use autamedica_client::app::{AppOptions, Start};
-use autamedica_client::call::{
+use autamedica_call::check::{NetworkProblem, NetworkState, TestSound};
+use autamedica_call::{
     CallPhase, CallState, DeviceKind, DeviceLists, DeviceOffer, EndReason, JoinTarget, RecordingState, Secret,
 };
-use autamedica_client::check::{NetworkProblem, NetworkState, TestSound};
-use autamedica_client::device::{DeviceProblem, DeviceState};
+use autamedica_client::app::{AppOptions, Start};
 use autamedica_client::i18n::Language;
+use autamedica_media::{DeviceProblem, DeviceState};
 use egui::accesskit::Role as Is;
 use egui::{Pos2, Rect, Vec2};
 use egui_kittest::kittest::NodeT;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use autamedica_api::Role;
 use autamedica_api::{Id, JoinLink};
+use autamedica_call::{CallCommand, CallPhase, EndReason};
+use autamedica_call::{CallState, JoinTarget, Secret};
 use autamedica_client::app::{AppOptions, Start};
-use autamedica_client::call::{CallCommand, CallPhase, EndReason};
-use autamedica_client::call::{CallState, JoinTarget, Secret};
 use autamedica_client::i18n::Language;
 use autamedica_client::settings::Settings;
 use egui::{Key, Modifiers};

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_api::{Feedback, Id, Role};
-use autamedica_client::agenda::Agenda;
-use autamedica_client::answer::{Answer, Reply, pending};
-use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start};
-use autamedica_client::backend::Admission;
-use autamedica_client::call::{
+use autamedica_call::agenda::Agenda;
+use autamedica_call::backend::Admission;
+use autamedica_call::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
+use autamedica_call::recordings::{Listed, RecordingsCommand, RecordingsState};
+use autamedica_call::{
     CallCommand, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, Secret, Tile, Wake,
 };
-use autamedica_client::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
-use autamedica_client::device::DeviceState;
-use autamedica_client::device::audio::Level;
+use autamedica_client::answer::{Answer, Reply, pending};
+use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start};
 use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_client::pin::{LOCKED_FOR, MAX_ATTEMPTS};
-use autamedica_client::recordings::{Listed, RecordingsCommand, RecordingsState};
 use autamedica_client::settings::Settings;
+use autamedica_media::DeviceState;
+use autamedica_media::audio::Level;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};

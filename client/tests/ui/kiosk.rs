@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use autamedica_api::Role;
+use autamedica_call::{CallCommand, CallPhase, CallState, DeviceChoices, EndReason, JoinTarget, Secret};
 use autamedica_client::app::AppOptions;
-use autamedica_client::call::{CallCommand, CallPhase, CallState, DeviceChoices, EndReason, JoinTarget, Secret};
-use autamedica_client::device::DeviceChoice;
 use autamedica_client::i18n::Language;
+use autamedica_media::DeviceChoice;
 use egui::{Key, Modifiers, OutputCommand};
 use egui_kittest::kittest::{NodeT, Queryable};
 

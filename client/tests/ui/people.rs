@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_api::Role;
-use autamedica_client::call::{CallPhase, CallState, ParticipantState};
-use autamedica_client::device::DeviceState;
+use autamedica_call::{CallPhase, CallState, ParticipantState};
 use autamedica_engine::{ConnectionQuality, LatestFrame, VideoFrame};
+use autamedica_media::DeviceState;
 
 /// Returns a call of `role` with another participant, both with pictures.
 pub fn call(role: Role) -> CallState {

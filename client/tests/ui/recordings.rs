@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use autamedica_api::{ConsultationState, Id, Recording, RecordingPart, RecordingState, Role, Timestamp};
-use autamedica_client::agenda::Agenda;
+use autamedica_call::CallState;
+use autamedica_call::agenda::Agenda;
+use autamedica_call::recordings::{DeleteProblem, FetchProblem, Listed, PartId, Purpose, RecordingsCommand, Transfer};
 use autamedica_client::app::AppOptions;
-use autamedica_client::call::CallState;
 use autamedica_client::i18n::Language;
-use autamedica_client::recordings::{
-    DeleteProblem, FetchProblem, Listed, PartId, Purpose, RecordingsCommand, Transfer,
-};
 use autamedica_client::ui::desktop::Picked;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};

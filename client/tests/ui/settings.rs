@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use autamedica_api::Role;
+use autamedica_call::{CallCommand, CallState, PictureQuality};
 use autamedica_client::app::AppOptions;
-use autamedica_client::call::{CallCommand, CallState, PictureQuality};
-use autamedica_client::device::DeviceChoice;
 use autamedica_client::i18n::Language;
 use autamedica_client::settings::{Settings, ThemeSetting};
+use autamedica_media::DeviceChoice;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 

@@ -1,8 +1,8 @@
 //! Stage: tiles, their sizes, and the sizes reported to the call.
 
 use autamedica_api::Role;
+use autamedica_call::{CallPhase, CallState};
 use autamedica_client::app::AppOptions;
-use autamedica_client::call::{CallPhase, CallState};
 use autamedica_client::i18n::Language;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;

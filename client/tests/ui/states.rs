@@ -1,12 +1,12 @@
 //! Texts about a call in each of its states.
 
 use autamedica_api::Role;
-use autamedica_client::call::{
+use autamedica_call::{
     CallCommand, CallPhase, CallState, EncryptionState, RecordingProblem, RecordingState, ShareState,
 };
-use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;
 use autamedica_engine::ConnectionQuality;
+use autamedica_media::{DeviceProblem, DeviceState};
 use egui::{Key, Modifiers};
 
 use super::harness::{TestApp, call, person, picture};
@@ -353,10 +353,9 @@ fn a_message_keeps_clear_of_our_own_picture() {
         app.harness.set_size(size);
         app.settle();
         app.change(|state| {
-            let line =
-                autamedica_client::call::ChatMessage::written("doctor", false, LONG, std::time::SystemTime::now());
+            let line = autamedica_call::ChatMessage::written("doctor", false, LONG, std::time::SystemTime::now());
             let number = state.chat.newest() + 1;
-            state.chat.push(autamedica_client::call::ChatMessage { number, ..line });
+            state.chat.push(autamedica_call::ChatMessage { number, ..line });
         });
         let own = app.rect(&app.text("self-view"));
         let name = app.text("role-guest");

@@ -4,8 +4,8 @@ use std::f64::consts::TAU;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use autamedica_client::device::timecode;
 use autamedica_engine::VideoFrame;
+use autamedica_media::timecode;
 use gstreamer::prelude::*;
 use gstreamer::{Caps, ClockTime, MessageView, Pipeline, State};
 use gstreamer_app::AppSink;

@@ -7,12 +7,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use autamedica_client::device::{CameraFormat, CardStyle, TestCard, now_us};
 use autamedica_engine::{
     E2eeOptions, LocalAudioTrack, LocalTrack, LocalTrackPublication, LocalVideoTrack, NativeAudioSource,
     NativeVideoSource, Room, RoomEvent, RoomOptions, TrackPublishOptions, TrackSource, VideoCodec, VideoResolution,
 };
 use autamedica_lab::{HANG_GUARD, Sfu};
+use autamedica_media::{CameraFormat, CardStyle, TestCard, now_us};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use tokio::sync::mpsc::Receiver;
 

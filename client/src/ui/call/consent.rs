@@ -1,8 +1,8 @@
 //! Question for consent to being recorded. Nothing is recorded before the answer.
 
+use autamedica_call::{CallCommand, CallState};
 use egui::{RichText, Ui};
 
-use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, regular_font, space};
 use crate::ui::dialog::{dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone};

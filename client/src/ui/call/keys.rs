@@ -1,10 +1,10 @@
 //! Keyboard shortcuts of the call, and the sheet that lists them.
 
+use autamedica_call::{CallCommand, CallState};
 use egui::{Event, Key, Modifiers, RichText, Ui, Vec2};
 
 use super::panel::Tab;
 use super::{CallScreen, is_full_screen};
-use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 use crate::ui::dialog::{self, dialog, focus_once};
 use crate::ui::widgets::{TextButton, Tone, announce};

@@ -1,10 +1,10 @@
 //! Layout of the call screen for windows of any size.
 
+use autamedica_call::CallState;
 use egui::emath::GuiRounding;
 use egui::{Rect, Ui, pos2};
 
 use super::{bar, top};
-use crate::call::CallState;
 use crate::theme::space;
 use crate::ui::Cx;
 

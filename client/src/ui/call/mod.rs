@@ -23,11 +23,11 @@ mod doctor;
 
 use std::sync::Arc;
 
+use autamedica_call::{CallCommand, CallPhase, CallState, ParticipantState};
 use egui::{Ui, UiBuilder};
 
 use super::video::Videos;
 use super::{Action, Cx};
-use crate::call::{CallCommand, CallPhase, CallState, ParticipantState};
 use crate::theme::{FADE_SECONDS, corner, space};
 use doctor::Doctor;
 pub use doctor::Unsaved;
@@ -150,7 +150,7 @@ impl CallScreen {
         ctx: &egui::Context,
         cx: &mut Cx,
         state: &CallState,
-        mut tiles: Vec<crate::call::Tile>,
+        mut tiles: Vec<autamedica_call::Tile>,
     ) {
         // A picture on both the stage and the floating window is reported once, with the larger size.
         tiles.sort_by(|a, b| (&a.identity, a.screen, b.width).cmp(&(&b.identity, b.screen, a.width)));

@@ -1,11 +1,11 @@
 //! Empty stand-in for the doctor's controls in kiosk builds.
 
+use autamedica_call::CallState;
 use egui::{Rect, Ui};
 
 use super::bar::{Form, Row};
 use super::panel::Panel;
 use super::stage::TileRequest;
-use crate::call::CallState;
 use crate::ui::{Action, Cx};
 
 /// Text key of the notes' tab, which is never shown.

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use autamedica_api::Role;
+use autamedica_call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
 use autamedica_engine::ConnectionQuality;
+use autamedica_media::{DeviceState, capture_needs_permission};
 use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
-use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
-use crate::device::{DeviceState, capture_needs_permission};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::{Tone, announce, icon_button};
 use crate::ui::{Cx, wording};

@@ -1,10 +1,10 @@
 //! Offer to switch to a newly found headset.
 
+use autamedica_call::{CallCommand, CallState, DeviceKind, DeviceOffer};
+use autamedica_media::DeviceChoice;
 use egui::{Align2, Rect, Ui, UiBuilder, Vec2, pos2};
 use lucide_icons::Icon;
 
-use crate::call::{CallCommand, CallState, DeviceKind, DeviceOffer};
-use crate::device::DeviceChoice;
 use crate::theme::{Palette, bold_font, corner, icon_font, space};
 use crate::ui::Cx;
 use crate::ui::widgets::{TextButton, Tone, announce};

@@ -1,11 +1,11 @@
 //! Floating window that stays above other programs: the other side, mute and hang-up.
 
+use autamedica_call::{CallCommand, CallState, ParticipantState, Tile};
 use egui::{Rect, Ui, Vec2, ViewportBuilder, ViewportClass, ViewportId, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::present;
 use super::stage::{Pin, pixels};
-use crate::call::{CallCommand, CallState, ParticipantState, Tile};
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use crate::ui::widgets::{Tone, announce_picture, icon_button, words};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use autamedica_call::{CallPhase, CallState, ParticipantState, RecordingState};
 use egui::{Rect, Ui, Vec2, pos2};
 
 use super::{Layout, present};
-use crate::call::{CallPhase, CallState, ParticipantState, RecordingState};
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::widgets::announce_live;
 use crate::ui::{Cx, wording};

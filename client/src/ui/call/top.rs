@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use autamedica_call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
 use autamedica_engine::ConnectionQuality;
 use egui::{Align2, Color32, Pos2, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
 use super::present;
 use super::toasts::END_WARNING_TIME;
-use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::announce;
 use crate::ui::{Cx, wording};

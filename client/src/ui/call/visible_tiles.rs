@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::call::{CallCommand, CallPhase, CallState, Tile};
+use autamedica_call::{CallCommand, CallPhase, CallState, Tile};
 
 /// Time for which sizes must stay unchanged before they are reported: a window being resized would switch layers all
 /// the time.

@@ -5,6 +5,7 @@ mod saving;
 mod wording;
 
 use autamedica_api::Recording;
+use autamedica_call::recordings::{Listed, RecordingsCommand, RecordingsState};
 use egui::{Key, Modifiers, RichText, Ui};
 use lucide_icons::Icon;
 
@@ -14,7 +15,6 @@ use super::page::{header, wide_with_footer};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx};
 use crate::app::DoctorsRecordings;
-use crate::recordings::{Listed, RecordingsCommand, RecordingsState};
 use crate::theme::{Palette, regular_font, space};
 use saving::Saving;
 pub(in crate::ui) use wording::trouble;
@@ -40,7 +40,7 @@ enum Request {
     /// Command to send at once.
     Command(RecordingsCommand),
     /// Save a part, suggesting this file name.
-    Save(crate::recordings::PartId, String),
+    Save(autamedica_call::recordings::PartId, String),
     /// Delete the recording of this id after confirmation.
     Delete(String),
 }

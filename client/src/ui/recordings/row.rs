@@ -1,11 +1,11 @@
 //! Row of one recording: its state, length, size, parts and buttons.
 
 use autamedica_api::{Recording, RecordingPart, RecordingState};
+use autamedica_call::recordings::{PartId, Purpose, RecordingsCommand, RecordingsState, Transfer};
 use egui::{Align, Color32, Frame, Layout, RichText, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
 use super::{Request, wording};
-use crate::recordings::{PartId, Purpose, RecordingsCommand, RecordingsState, Transfer};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 use crate::ui::Cx;
 use crate::ui::controls::{caption, remark};

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use autamedica_call::recordings::{PartId, RecordingsCommand};
 use egui::{RichText, TextEdit, Ui, Vec2};
 use lucide_icons::Icon;
 
-use crate::recordings::{PartId, RecordingsCommand};
 use crate::theme::{Palette, regular_font, space};
 use crate::ui::Cx;
 use crate::ui::controls::remark;

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::{Recording, RecordingPart, RecordingState, Timestamp};
+use autamedica_call::recordings::{DeleteProblem, FetchProblem};
 
 use crate::i18n::Texts;
-use crate::recordings::{DeleteProblem, FetchProblem};
 use crate::ui::wording::{clock, file_size, time_of_day};
 
 /// Returns the text key of a recording state.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use autamedica_call::Wake;
 use autamedica_engine::{LatestFrame, VideoFrame, VideoRotation};
 use autamedica_pixels::{ConvertError, Converter, Crop, I420, Plane, Turn};
 use egui::{Rect, ViewportId};
@@ -14,7 +15,6 @@ use parking_lot::{Condvar, Mutex};
 
 use super::PictureId;
 use super::fit::{self, Fit, MINIFIED_FROM, Placed};
-use crate::call::Wake;
 
 /// Side of a frame from which it is always shrunk to its tile: software renderers support textures of 8192 pixels at
 /// least.

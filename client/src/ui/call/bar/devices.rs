@@ -1,11 +1,11 @@
 //! Microphone and camera buttons, each with its device menu.
 
+use autamedica_call::{CallCommand, CallState, DeviceKind};
+use autamedica_media::{DeviceChoice, DeviceState};
 use egui::{Popup, RectAlign, Response, Ui};
 use lucide_icons::Icon;
 
 use super::{Row, mute};
-use crate::call::{CallCommand, CallState, DeviceKind};
-use crate::device::{DeviceChoice, DeviceState};
 use crate::theme::space;
 use crate::ui::call::menu::{menu_body, menu_choice, menu_heading, menu_width};
 use crate::ui::widgets::{CallButton, Tone};

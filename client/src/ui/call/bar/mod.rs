@@ -4,12 +4,12 @@ mod devices;
 mod more;
 
 use autamedica_api::Role;
+use autamedica_call::{CallCommand, CallState};
 use egui::{Rect, Response, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::panel::Tab;
 use super::{CallScreen, Layout};
-use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, corner, space};
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx};

@@ -1,11 +1,11 @@
 //! Menu of less frequent actions.
 
 use autamedica_api::Role;
+use autamedica_call::CallState;
 use egui::{Popup, RectAlign, Response};
 use lucide_icons::Icon;
 
 use super::Form;
-use crate::call::CallState;
 use crate::theme::space;
 use crate::ui::call::menu::{menu_body, menu_item, menu_switch, menu_width};
 use crate::ui::call::panel::Tab;

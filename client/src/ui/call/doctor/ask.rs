@@ -1,8 +1,8 @@
 //! Confirmation dialogs of a doctor's irreversible actions.
 
+use autamedica_call::{CallCommand, CallState};
 use egui::{RichText, Ui};
 
-use crate::call::{CallCommand, CallState};
 use crate::settings::{HangUp, Settings};
 use crate::theme::{Palette, regular_font, space};
 use crate::ui::dialog::{Answer, ask, dialog, focus_once};

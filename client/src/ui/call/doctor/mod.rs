@@ -9,6 +9,7 @@ mod share;
 mod waiting;
 
 use autamedica_api::Role;
+use autamedica_call::{CallCommand, CallPhase, CallState, ControlRequest, ShareState};
 use egui::{Key, Modifiers, Rect, Ui};
 use lucide_icons::Icon;
 
@@ -17,7 +18,6 @@ use super::menu::menu_item;
 use super::panel::{Panel, Tab};
 use super::present;
 use super::stage::TileRequest;
-use crate::call::{CallCommand, CallPhase, CallState, ControlRequest, ShareState};
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx};
 use ask::Question;

@@ -1,8 +1,8 @@
 //! Record button.
 
+use autamedica_call::{CallCommand, CallState, RecordingState};
 use lucide_icons::Icon;
 
-use crate::call::{CallCommand, CallState, RecordingState};
 use crate::ui::Action;
 use crate::ui::call::bar::Row;
 use crate::ui::widgets::{CallButton, Tone};

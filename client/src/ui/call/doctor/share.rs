@@ -7,8 +7,8 @@ use egui::{
 use lucide_icons::Icon;
 
 use autamedica_engine::VideoFrame;
+use autamedica_media::ScreenSource;
 
-use crate::device::ScreenSource;
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::Cx;
 use crate::ui::desktop::{BackgroundTask, Shareable};

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::time::SystemTime;
 
+use autamedica_call::{CallCommand, CallState, ParticipantState};
 use egui::{Align, Align2, Layout, Rect, Ui, UiBuilder, Vec2, pos2};
 use lucide_icons::Icon;
 
-use crate::call::{CallCommand, CallState, ParticipantState};
 use crate::sound::Sound;
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::{TextButton, Tone, announce};

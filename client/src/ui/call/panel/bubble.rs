@@ -1,6 +1,7 @@
 //! Chat message: own messages at the right, others at the left.
 
 use autamedica_api::Role;
+use autamedica_call::{CallState, ChatMessage};
 use egui::text::{LayoutJob, TextFormat};
 use egui::text_selection::LabelSelectionState;
 use egui::{Align, Color32, Event, Layout, Rect, Response, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
@@ -8,7 +9,6 @@ use lucide_icons::Icon;
 
 use super::file_line::file_line;
 use super::previews::Previews;
-use crate::call::{CallState, ChatMessage};
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::call::menu::menu_item;
 use crate::ui::widgets::{TextButton, Tone, announce, focus_ring};

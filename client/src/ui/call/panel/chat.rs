@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use autamedica_call::{CallCommand, CallState};
 use egui::{Align2, Key, Layout, Rect, ScrollArea, Stroke, TextEdit, Ui, UiBuilder, Vec2, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::bubble::Request;
 use super::previews::Previews;
 use super::rows::Rows;
-use crate::call::{CallCommand, CallState};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::desktop::{BackgroundTask, Picked};
 use crate::ui::widgets::{TextButton, Tone, focus_ring, icon_button, words};

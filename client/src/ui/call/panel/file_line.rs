@@ -1,11 +1,11 @@
 //! File or photo in the chat, with its progress and a save button.
 
+use autamedica_call::{ChatMessage, FileProgress, SharedFile};
 use egui::{Color32, Frame, Layout, RichText, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
 use super::bubble::MAX_WIDTH;
 use super::previews::{Preview, Previews};
-use crate::call::{ChatMessage, FileProgress, SharedFile};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 use crate::ui::widgets::{TextButton, Tone, announce, announce_picture, sign};
 use crate::ui::{Cx, wording};

@@ -8,13 +8,13 @@ mod previews;
 mod rows;
 mod statistics;
 
+use autamedica_call::CallState;
 use egui::{Align2, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::doctor::{self, Doctor};
 use super::present;
 use super::stage::TileRequest;
-use crate::call::CallState;
 use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, space};
 use crate::ui::Cx;
 use crate::ui::widgets::{Tone, focus_ring, icon_button};

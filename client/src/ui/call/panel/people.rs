@@ -1,11 +1,11 @@
 //! List of people: the local participant first, then the others and the waiting room.
 
 use autamedica_api::Role;
+use autamedica_call::{CallState, ParticipantState};
 use autamedica_engine::ConnectionQuality;
 use egui::{Align2, Popup, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
 
-use crate::call::{CallState, ParticipantState};
 use crate::theme::{Palette, bold_font, icon_font, regular_font, space};
 use crate::ui::call::menu::{menu_body, menu_item, menu_width};
 use crate::ui::call::stage::{Pin, TileRequest};

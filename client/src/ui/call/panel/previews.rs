@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use autamedica_call::{MAX_PREVIEW_BYTES, Photo};
 use egui::{ColorImage, TextureHandle, TextureOptions};
 use image::{DynamicImage, ImageDecoder as _};
 use zune_jpeg::JpegDecoder;
@@ -9,7 +10,6 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::call::{MAX_PREVIEW_BYTES, Photo};
 use crate::ui::desktop::BackgroundTask;
 
 /// Maximum side of a photo, in pixels.

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use autamedica_call::{CallState, ChatMessage};
 use egui::{Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::bubble::{MAX_WIDTH, Request, bubble};
 use super::previews::Previews;
-use crate::call::{CallState, ChatMessage};
 use crate::theme::space;
 use crate::ui::Cx;
 

@@ -3,9 +3,9 @@
 use egui::{Color32, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 use egui_plot::{Line, Plot, PlotPoints};
 
+use autamedica_call::{CallState, StatisticsSample, TrackStatistics};
 use autamedica_engine::TrackSource;
 
-use crate::call::{CallState, StatisticsSample, TrackStatistics};
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
 use crate::ui::widgets::announce;
 use crate::ui::{Cx, wording};

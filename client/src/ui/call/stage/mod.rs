@@ -7,12 +7,12 @@ mod tile;
 use std::time::Instant;
 
 use autamedica_api::Role;
+use autamedica_call::{CallPhase, CallState, ParticipantState, Tile};
 use egui::{Align2, Key, Modifiers, Rect, Ui, Vec2, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::toasts::is_late;
 use super::{Layout, present};
-use crate::call::{CallPhase, CallState, ParticipantState, Tile};
 use crate::theme::{DIMMED, Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::video::{Fit, Videos};
 use crate::ui::widgets::{Tone, announce, icon_button, words};

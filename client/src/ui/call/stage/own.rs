@@ -1,13 +1,13 @@
 //! Self-view: a picture in a corner or in a tile; can be moved and hidden.
 
+use autamedica_call::{CallPhase, CallState};
+use autamedica_media::DeviceState;
 use egui::{Align2, Event, EventFilter, Key, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::Stage;
 use super::layout::WIDESCREEN;
 use super::tile::name_tag;
-use crate::call::{CallPhase, CallState};
-use crate::device::DeviceState;
 use crate::theme::{DIMMED, FADE_SECONDS, Palette, corner, icon_font, space};
 use crate::ui::Cx;
 use crate::ui::call::{Layout, present};

@@ -1,11 +1,11 @@
 //! Tile of a participant: picture or placeholder, name, and actions.
 
 use autamedica_api::Role;
+use autamedica_call::{ParticipantState, Tile};
 use egui::{Align2, Id, Popup, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::{Pin, Stage};
-use crate::call::{ParticipantState, Tile};
 use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::call::menu::{menu_item, menu_width};
 use crate::ui::call::top::bars;

@@ -1,0 +1,14 @@
+//! Calls without a window, against a real backend and SFU.
+
+#![allow(clippy::unwrap_used)]
+
+mod chatting;
+mod codecs;
+mod direct;
+mod entering;
+mod harness;
+mod plugging;
+mod receiving;
+mod recordings;
+mod sfu_proxy;
+mod waiting;
