@@ -44,8 +44,8 @@ pub use join::{ConsultationKey, Join, Joined, Presence};
 pub use join_link::{InvalidJoinLink, JoinCode, JoinLink};
 pub use language::Language;
 pub use local_key::local_key_file;
-pub use observer::{AddObserver, MOST_OBSERVERS, ObserverAdded, PermitObserver};
-pub use pasted::{DIGITS, Pasted, Unusable, read as read_pasted};
+pub use observer::{AddObserver, MAX_OBSERVERS, ObserverAdded, PermitObserver};
+pub use pasted::{KIOSK_CODE_DIGITS, PasteError, Pasted, read as read_pasted};
 pub use quality::{LatestQuality, QualityFigures, QualitySample, QualitySummary, TrackQuality};
 pub use recorder::{RecordedPart, RecorderCommand, RecorderEvent, RecorderOrder, RecorderProblem};
 pub use recording::{

@@ -1,6 +1,6 @@
 //! Observers of consultations.
 
-use autamedica_api::{Id, MOST_OBSERVERS, Timestamp};
+use autamedica_api::{Id, MAX_OBSERVERS, Timestamp};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -51,7 +51,7 @@ impl Store {
         .bind(user.as_str())
         .fetch_one(&mut *transaction)
         .await?;
-        if others.try_get::<i64, _>("number")? >= MOST_OBSERVERS as i64 {
+        if others.try_get::<i64, _>("number")? >= MAX_OBSERVERS as i64 {
             transaction.rollback().await?;
             return Ok(Err(TooManyObservers));
         }
