@@ -338,7 +338,7 @@ async fn one_connection_does_not_begin_again_for_ever() {
     for attempt in 1..=6 {
         socket.send(Message::text(r#"40{"token":"wrong"}"#)).await.unwrap();
         let answer = heard(&mut socket).await.expect("an answer");
-        assert_eq!(answer.contains("connect anew"), attempt > 5, "{attempt}: {answer}");
+        assert_eq!(answer.contains("open a new connection"), attempt > 5, "{attempt}: {answer}");
     }
 }
 

@@ -5,7 +5,7 @@ use axum::{Json, Router};
 
 use super::consultations::{check_not_over, find, over_error};
 use super::join::{audit_event, find_code};
-use crate::caller::{Caller, Origin, Permission};
+use crate::caller::{Caller, CallerAddress, Permission};
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::secret::Secret;
@@ -27,7 +27,7 @@ pub fn router() -> Router<AppState> {
     security((), ("key" = [])))]
 pub(super) async fn check(
     State(state): State<AppState>,
-    Origin(origin): Origin,
+    CallerAddress(address): CallerAddress,
     caller: Result<Caller>,
     extract::Json(Check { code }): extract::Json<Check>,
 ) -> Result<Json<Success<CheckRoom>>> {
@@ -35,11 +35,11 @@ pub(super) async fn check(
         None => caller?.require(&state, Permission::Check).await?,
         Some(code) => {
             let (kind, code) = CodeKind::parse(&code);
-            let event = audit_event(&state, kind, caller, origin, "network.check").await?;
+            let event = audit_event(&state, kind, caller, address, "network.check").await?;
             let found = find_code(&state, kind, &code, &event).await?;
             let stored = find(&state, &found.consultation).await?;
             check_not_over(&stored)?;
-            if found.role == Role::Patient && stored.is_left() {
+            if found.role == Role::Patient && stored.is_vacated() {
                 return Err(over_error(&stored));
             }
             if found.revoked || Timestamp::now() >= found.expires_at {

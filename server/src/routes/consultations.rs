@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::links;
 use crate::presence_sync;
-use crate::signaling::{self, PEER_ROOM};
+use crate::signaling::{self, PEER_ROOM_SID};
 use crate::state::AppState;
 use crate::store::{
     Creation, DEFAULT_DURATION_MINUTES, Finish, NewConsultation, PresentParticipants, Refusal, Standing,
@@ -45,23 +45,23 @@ pub(super) async fn create(
     }
     check_duration(request.duration_minutes)?;
     let stored = state.store.consultation(&request.consultation_id).await?;
-    let of_new = request.transport.unwrap_or(state.transport_default);
-    let transport = stored.as_ref().map_or(of_new, |stored| stored.transport);
+    let requested = request.transport.unwrap_or(state.transport_default);
+    let transport = stored.as_ref().map_or(requested, |stored| stored.transport);
     if transport == Transport::P2p && request.waiting_room == Some(true) {
         return Err(Error::refused(ErrorCode::PeerToPeer, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
     }
-    let by = caller.audit_event("consultation.create");
+    let event = caller.audit_event("consultation.create");
     // Refused requests must not open a room.
     if let Some(stored) = stored
         && let Some(refusal) = stored.refusal(&request)
     {
-        state.store.audit(by.consultation(&stored.id).outcome(refusal.as_str())).await?;
+        state.store.audit(event.consultation(&stored.id).outcome(refusal.as_str())).await?;
         return Err(refusal_error(&stored, refusal));
     }
     let room_sid = open_room(&state, &request.consultation_id, transport).await?;
     let e2ee = request.e2ee.unwrap_or(state.e2ee_default);
     let language = request.language.unwrap_or(state.language_default);
-    let new = NewConsultation { request, e2ee, language, transport, room_sid: room_sid.clone(), by };
+    let new = NewConsultation { request, e2ee, language, transport, room_sid: room_sid.clone(), event };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
     let links = links::with_codes(&state, &codes.map_err(|refusal| refusal_error(&stored, refusal))?)?;
     // A removed participant's token has no grants until the doctor admits them again. A new consultation has no
@@ -211,26 +211,27 @@ pub(super) async fn finish(
     Ok(Json(Success::new(to_details(finished))))
 }
 
-/// Opens a consultation's room at the SFU, where its media goes there. Returns the room's sid.
+/// Opens a consultation's room at the SFU and returns its sid. A peer-to-peer consultation has no room there, only a
+/// constant sid.
 ///
 /// # Errors
-/// When the SFU doesn't answer.
+/// [`Error::Sfu`] if the SFU doesn't answer.
 pub(super) async fn open_room(state: &AppState, id: &Id, transport: Transport) -> Result<String> {
     match transport {
         Transport::Sfu => Ok(state.sfu.open_room(&room_name(id)).await?.sid),
-        Transport::P2p => Ok(PEER_ROOM.to_owned()),
+        Transport::P2p => Ok(PEER_ROOM_SID.to_owned()),
     }
 }
 
-/// Refuses what only the SFU can do where media goes from peer to peer.
+/// Checks that a consultation's media goes through the SFU.
 ///
 /// # Errors
-/// With 409.
+/// [`Error::Refused`] with [`ErrorCode::PeerToPeer`].
 pub(super) fn check_uses_sfu(stored: &StoredConsultation) -> Result<()> {
     if stored.transport == Transport::Sfu {
         return Ok(());
     }
-    Err(Error::refused(ErrorCode::PeerToPeer, "this consultation goes from peer to peer, where this can't be done"))
+    Err(Error::refused(ErrorCode::PeerToPeer, "a peer-to-peer consultation doesn't support this"))
 }
 
 /// Returns a consultation.

@@ -16,7 +16,7 @@ use crate::extract::{self, PathId};
 use crate::presence_sync;
 use crate::signaling;
 use crate::state::AppState;
-use crate::store::{Event, Finish};
+use crate::store::{AuditEvent, Finish};
 use crate::token::Grant;
 
 pub fn router() -> Router<AppState> {
@@ -112,7 +112,7 @@ pub(super) async fn mute(
     if !state.sfu.mute(&room_name(&id), identity.as_str(), source).await? {
         return Err(Error::refused(
             ErrorCode::ParticipantNotFound,
-            "nobody of that identity publishes that in the room",
+            "no participant with this identity publishes this source",
         ));
     }
     state.store.audit(caller.audit_event("participant.mute").consultation(&id).subject(&identity)).await?;
@@ -137,9 +137,9 @@ async fn remove_participant(
     state: &AppState,
     id: &Id,
     identity: Id,
-    by: Event,
+    event: AuditEvent,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    state.store.remove(id, identity.as_str(), by).await?;
+    state.store.remove(id, identity.as_str(), event).await?;
     signaling::check_room(state, id).await;
     let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
     // Announces the new key to the others at once.

@@ -44,8 +44,8 @@ pub(super) async fn add(
         return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));
     }
     check_label(label.as_deref())?;
-    let by = caller.audit_event("observer.add");
-    let code = state.store.add_observer(&stored, &user, label.as_deref(), by).await?;
+    let event = caller.audit_event("observer.add");
+    let code = state.store.add_observer(&stored, &user, label.as_deref(), event).await?;
     let code = code.map_err(|_| {
         Error::refused(ErrorCode::TooManyObservers, "there are two observers already; remove one of them first")
     })?;

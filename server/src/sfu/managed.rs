@@ -32,14 +32,14 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum SfuStartError {
     /// The program is missing.
     #[error(
-        "`livekit-server` isn't installed: run `cargo xtask setup`, put it beside this program, set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to one that runs elsewhere"
+        "`livekit-server` isn't installed: run `cargo xtask setup`, put it into this program's folder, set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to an external one"
     )]
     NotFound,
     /// Starting the process failed.
     #[error("`livekit-server` can't be started")]
     Spawn(#[from] std::io::Error),
     /// The process exited or didn't answer.
-    #[error("`livekit-server` doesn't come up; its log says why")]
+    #[error("`livekit-server` doesn't start; see its log")]
     NotReady,
 }
 

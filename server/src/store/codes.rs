@@ -277,7 +277,7 @@ mod tests {
 
     use super::*;
     use crate::config::Database;
-    use crate::store::{Event, NewConsultation};
+    use crate::store::{AuditEvent, NewConsultation};
     use crate::vault::Vault;
 
     #[test]
@@ -292,19 +292,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn eight_digits_of_another_consultation_are_exchanged_and_ones_own_stay() {
+    async fn a_kiosk_code_of_another_consultation_is_replaced() {
         let store = Store::open(&Database::Memory, Arc::new(Vault::ephemeral())).await.unwrap();
         let create = async |id: &str| {
             let request = json!({"consultationId": id, "patientId": "p", "doctorId": "d"});
             let request = serde_json::from_value(request).unwrap();
-            let by = Event::ok("local", "consultation.create");
+            let event = AuditEvent::ok("local", "consultation.create");
             let new = NewConsultation {
                 request,
                 e2ee: false,
                 language: autamedica_api::Language::Es,
                 transport: autamedica_api::Transport::Sfu,
                 room_sid: "RM_a".to_owned(),
-                by,
+                event,
             };
             store.create_consultation(new).await.unwrap()
         };
@@ -318,11 +318,11 @@ mod tests {
         let mut connection = store.pool.begin().await.unwrap();
         store.ensure_kiosk_code(&mut connection, &other.stored, &mut codes, now).await.unwrap();
         assert!(codes.kiosk != taken);
-        let exchanged = Secret::new(codes.kiosk.expose().to_owned());
+        let replaced = Secret::new(codes.kiosk.expose().to_owned());
         store.ensure_kiosk_code(&mut connection, &other.stored, &mut codes, now).await.unwrap();
         connection.commit().await.unwrap();
-        assert!(codes.kiosk == exchanged);
-        assert_eq!((leads_to(&taken).await, leads_to(&exchanged).await), ("one".to_owned(), "other".to_owned()));
+        assert!(codes.kiosk == replaced);
+        assert_eq!((leads_to(&taken).await, leads_to(&replaced).await), ("one".to_owned(), "other".to_owned()));
     }
 
     #[test]

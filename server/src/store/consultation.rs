@@ -48,12 +48,12 @@ pub struct StoredConsultation {
     pub ended_at: Option<Timestamp>,
     /// Number of recordings, including failed and deleted ones, without refused and cancelled ones.
     pub recordings: u32,
-    /// The path of its media.
+    /// Path of the media.
     pub transport: Transport,
 }
 
 impl StoredConsultation {
-    /// Returns `true` if it was ended by the doctor or cancelled. A consultation that ended empty can be reopened.
+    /// Returns `true` if it is over permanently: ended by the doctor, or cancelled. One that ended empty can be reopened.
     pub fn is_over(&self) -> bool {
         match self.state {
             ConsultationState::Cancelled => true,
@@ -62,15 +62,15 @@ impl StoredConsultation {
         }
     }
 
-    /// Returns `true` if it took place and all participants have left. Only its doctor, or creating it again, reopens
-    /// it.
-    pub fn is_left(&self) -> bool {
+    /// Returns `true` if it took place and all participants have left. It is reopened by its doctor joining, or by
+    /// creating it again.
+    pub fn is_vacated(&self) -> bool {
         self.state == ConsultationState::Ended && !self.is_over() && self.live_at.is_some()
     }
 
     /// Returns `true` if its room is currently open to this identity.
     pub fn is_open_to(&self, identity: &str) -> bool {
-        !self.is_over() && (!self.is_left() || identity == self.doctor_id.as_str())
+        !self.is_over() && (!self.is_vacated() || identity == self.doctor_id.as_str())
     }
 
     /// Returns `true` if people and settings match a create request.

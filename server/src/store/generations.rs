@@ -3,7 +3,7 @@
 use autamedica_api::{Id, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::codes::revoke_all;
 use super::{Store, to_u32};
 use crate::secret::Secret;
@@ -70,7 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn revoke_codes(&self, id: &Id, present: PresentParticipants, by: Event) -> sqlx::Result<()> {
+    pub async fn revoke_codes(&self, id: &Id, present: PresentParticipants, event: AuditEvent) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         if present == PresentParticipants::Keep {
             raise_session_generations(&mut transaction, id).await?;
@@ -78,7 +78,7 @@ impl Store {
         change_key(&mut transaction, &self.vault, id).await?;
         raise_all_generations(&mut transaction, id).await?;
         revoke_all(&mut transaction, id, Timestamp::now()).await?;
-        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id)).await?;
         transaction.commit().await
     }
 }
