@@ -1,9 +1,9 @@
 //! Extracts a join link or a kiosk code from pasted text, such as a whole message or a link that a mail program
 //! wrapped.
 
+use autamedica_text::is_invisible;
 use url::Url;
 
-use crate::invisible::is_invisible;
 use crate::join_link::{JoinCode, JoinLink, is_loopback};
 
 /// Number of digits of a kiosk code.

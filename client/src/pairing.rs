@@ -3,10 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use autamedica_text::Secret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::call::Secret;
 use crate::storage::{self, Loaded};
 
 /// Backend and API key.

@@ -6,11 +6,11 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use autamedica_text::Secret;
 use ring::pbkdf2::{self, PBKDF2_HMAC_SHA256};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use crate::call::Secret;
 use crate::storage::{self, Loaded};
 
 pub use lock::{LOCKED_FOR, MAX_ATTEMPTS, PinAnswer, PinLock};

@@ -7,7 +7,7 @@ use autamedica_api::local_key_file;
 use ring::digest::{SHA256, digest};
 
 use crate::files::create_private_folder;
-use crate::secret::Secret;
+use crate::secret::{Secret, random_secret};
 
 /// Prefix of local keys, so that leaked ones are recognized.
 const PREFIX: &str = "aml_";
@@ -26,7 +26,7 @@ impl LocalKey {
     /// If the folder or the file can't be written.
     pub fn create(folder: &Path, port: u16) -> io::Result<Self> {
         create_private_folder(folder)?;
-        let secret = Secret::new(format!("{PREFIX}{}", Secret::random::<32>().expose()));
+        let secret = Secret::new(format!("{PREFIX}{}", random_secret::<32>().expose()));
         // Temporary files are only readable by this user, and stay so after the rename.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(secret.expose().as_bytes())?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac::{self, HMAC_SHA256};
 
-use crate::secret::{Secret, hex, random_bytes, unhex};
+use crate::secret::{Secret, hex, random_bytes, random_secret, unhex};
 
 /// Length of the master key in bytes.
 const KEY_LEN: usize = 32;
@@ -60,7 +60,7 @@ impl Vault {
     /// key.
     pub fn from_file(path: &Path) -> Result<Self, VaultError> {
         if !path.try_exists()? {
-            crate::files::write_atomically(path, Secret::random::<KEY_LEN>().expose())?;
+            crate::files::write_atomically(path, random_secret::<KEY_LEN>().expose())?;
         }
         // Reads the file even after writing it, because another process may have created it first.
         Self::from_hex(&Secret::new(std::fs::read_to_string(path)?))

@@ -37,6 +37,7 @@ use std::path::PathBuf;
 use crate::device::{DeviceChoice, ScreenSource};
 
 pub use crate::device::DeviceLists;
+pub use autamedica_text::Secret;
 pub use chat_log::{ChatLog, ChatMessage, Photo};
 pub use codec::{UnknownVideoCodec, VideoCodecChoice};
 pub use files::MAX_FILE_BYTES;
@@ -50,7 +51,7 @@ pub use state::{
     EndReason, FileProgress, MediaState, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
     StatisticsSample, TrackStatistics,
 };
-pub use target::{JoinTarget, Secret};
+pub use target::JoinTarget;
 pub use task::{CallOptions, start};
 
 /// Command of the UI to the call task. Results show in the next snapshot.

@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use autamedica_text::Secret;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::PinHash;
-use crate::call::Secret;
 use crate::storage::{self, Loaded};
 
 const FILE: &str = "pin-attempts.json";

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use autamedica_text::Secret;
 use egui::Ui;
 use lucide_icons::Icon;
 
@@ -11,7 +12,6 @@ use super::page::{header, wide};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, OperatorRequest};
 use crate::app::PinAnswer;
-use crate::call::Secret;
 use crate::pin;
 use crate::theme::{Palette, space};
 

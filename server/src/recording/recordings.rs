@@ -12,7 +12,7 @@ use super::storage::Storage;
 use super::storage_error::StorageError;
 use crate::files::{create_private_folder, write_atomically};
 use crate::programs;
-use crate::secret::Secret;
+use crate::secret::random_secret;
 
 /// Interval for polling the database for changes made through other servers.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -124,7 +124,7 @@ pub(super) const SERVER_ID_FILE: &str = "server-id";
 fn server_id(folder: &Path) -> std::io::Result<String> {
     let name = folder.join(SERVER_ID_FILE);
     if !name.try_exists()? {
-        write_atomically(&name, Secret::random::<8>().expose())?;
+        write_atomically(&name, random_secret::<8>().expose())?;
     }
     Ok(std::fs::read_to_string(&name)?.trim().to_owned())
 }

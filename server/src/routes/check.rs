@@ -8,7 +8,7 @@ use super::join::{audit_event, find_code};
 use crate::caller::{Caller, CallerAddress, Permission};
 use crate::error::{Error, Result};
 use crate::extract;
-use crate::secret::Secret;
+use crate::secret::random_secret;
 use crate::sfu::CHECK_ROOM_PREFIX;
 use crate::state::AppState;
 use crate::store::CodeKind;
@@ -47,7 +47,7 @@ pub(super) async fn check(
             }
         }
     }
-    let room_name = format!("{CHECK_ROOM_PREFIX}{}", Secret::random::<16>().expose());
+    let room_name = format!("{CHECK_ROOM_PREFIX}{}", random_secret::<16>().expose());
     state.sfu.open_check_room(&room_name).await?;
     let token = |side| state.sfu.check_token(&room_name, side);
     Ok(Json(Success::new(CheckRoom {

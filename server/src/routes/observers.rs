@@ -96,7 +96,7 @@ fn check_label(label: Option<&str>) -> Result<()> {
     let is_valid = |label: &str| {
         (1..=MAX_LABEL_LENGTH).contains(&label.chars().count())
             && label.trim() == label
-            && !label.chars().any(autamedica_api::is_invisible)
+            && !label.chars().any(autamedica_text::is_invisible)
     };
     if label.is_none_or(is_valid) {
         return Ok(());

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::Store;
 use super::consultation::StoredConsultation;
-use crate::secret::{Secret, random_bytes};
+use crate::secret::{Secret, random_bytes, random_secret};
 
 /// Time before the appointment from which codes work.
 const VALID_BEFORE: i64 = 15 * MINUTE;
@@ -112,7 +112,7 @@ impl Store {
     ) -> sqlx::Result<NewCodes> {
         let now = Timestamp::now();
         let mut codes =
-            NewCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk: random_kiosk_code() };
+            NewCodes { patient: random_secret::<32>(), doctor: random_secret::<32>(), kiosk: random_kiosk_code() };
         let (link_from, link_until) = validity_of(CodeKind::Link, now, stored);
         let (kiosk_from, kiosk_until) = validity_of(CodeKind::Kiosk, now, stored);
         let sql = format!("{INSERT} {NEW_CODE_ROWS} {REUSE_EXPIRED}");
@@ -134,7 +134,7 @@ impl Store {
         stored: &StoredConsultation,
         user: &Id,
     ) -> sqlx::Result<Secret> {
-        let (now, code) = (Timestamp::now(), Secret::random::<32>());
+        let (now, code) = (Timestamp::now(), random_secret::<32>());
         let (from, until) = validity_of(CodeKind::Link, now, stored);
         sqlx::query(
             "INSERT INTO join_codes (hash, kind, consultation_id, role, user_id, valid_from, expires_at, created_at) \
@@ -313,7 +313,7 @@ mod tests {
         let leads_to = async |code: &Secret| {
             store.find_code(CodeKind::Kiosk, code.expose()).await.unwrap().unwrap().consultation.to_string()
         };
-        let link = || Secret::random::<32>();
+        let link = || random_secret::<32>();
         let mut codes = NewCodes { patient: link(), doctor: link(), kiosk: Secret::new(taken.expose().to_owned()) };
         let mut connection = store.pool.begin().await.unwrap();
         store.ensure_kiosk_code(&mut connection, &other.stored, &mut codes, now).await.unwrap();

@@ -9,7 +9,7 @@ use super::codes::NewCodes;
 use super::consultation::{Refusal, StoredConsultation, get};
 use super::consultations::record_room;
 use super::outbox::IntegratorEvent;
-use crate::secret::Secret;
+use crate::secret::{Secret, random_secret};
 
 /// Create request with resolved defaults.
 pub struct NewConsultation {
@@ -69,7 +69,7 @@ impl Store {
         &self,
         NewConsultation { request, e2ee, language, transport, room_sid, event: _ }: &NewConsultation,
     ) -> StoredConsultation {
-        let key = || self.vault.seal(request.consultation_id.as_str(), Secret::random::<32>().expose());
+        let key = || self.vault.seal(request.consultation_id.as_str(), random_secret::<32>().expose());
         StoredConsultation {
             id: request.consultation_id.clone(),
             patient_id: request.patient_id.clone(),

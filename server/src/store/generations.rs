@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Row};
 use super::audit::{AuditEvent, append};
 use super::codes::revoke_all;
 use super::{Store, to_u32};
-use crate::secret::Secret;
+use crate::secret::random_secret;
 use crate::vault::Vault;
 
 /// Standing of an identity in a consultation.
@@ -139,7 +139,7 @@ async fn raise_session_generations(connection: &mut AnyConnection, id: &Id) -> s
 
 /// Replaces the key of an encrypted consultation. The old key isn't kept.
 pub(super) async fn change_key(connection: &mut AnyConnection, vault: &Vault, id: &Id) -> sqlx::Result<()> {
-    let sealed = vault.seal(id.as_str(), Secret::random::<32>().expose());
+    let sealed = vault.seal(id.as_str(), random_secret::<32>().expose());
     sqlx::query(
         "UPDATE consultations SET e2ee_key = $1, e2ee_key_index = e2ee_key_index + 1 \
          WHERE id = $2 AND e2ee_key IS NOT NULL",
