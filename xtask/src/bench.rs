@@ -16,7 +16,7 @@ use crate::workspace::{cargo, root};
 use crate::{bench_server, bench_start, demo, setup};
 
 /// Time for the browser to start and stop, in addition to the call.
-const GRACE: Duration = Duration::from_secs(60);
+const BROWSER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Benchmark to run.
 #[derive(Subcommand)]
@@ -30,7 +30,7 @@ pub enum Bench {
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
     },
-    /// Measure the doctor's window with twelve participants, and the streams paused while nobody looks.
+    /// Measure the doctor's window with twelve participants, and the streams paused while the window is minimised.
     Crowd {
         /// Duration of the call.
         #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(30..=36_000))]
@@ -128,7 +128,7 @@ fn web(seconds: u64, folder: &Path) -> Result<Vec<Value>> {
         stdin.write_all(instructions.to_string().as_bytes()).context("instructing the web client")?;
         clients.push(process);
     }
-    clients.iter_mut().map(|client| figures(client, Duration::from_secs(seconds) + GRACE)).collect()
+    clients.iter_mut().map(|client| figures(client, Duration::from_secs(seconds) + BROWSER_TIMEOUT)).collect()
 }
 
 fn figures(client: &mut Process, guard: Duration) -> Result<Value> {

@@ -28,7 +28,7 @@ const FIGURES: [&str; 11] = [
 pub fn merge(parts: &[PathBuf], file: &Path) -> Result<()> {
     let mut clients = Vec::new();
     for part in parts {
-        let text = fs::read_to_string(part).with_context(|| format!("a window left no report: {}", part.display()))?;
+        let text = fs::read_to_string(part).with_context(|| format!("a window wrote no report: {}", part.display()))?;
         let report: Value = serde_json::from_str(&text).with_context(|| format!("reading {}", part.display()))?;
         clients.extend(report["clients"].as_array().context("a report without clients")?.iter().cloned());
     }
@@ -61,7 +61,7 @@ fn gaps(client: &Value) -> Vec<String> {
         gaps.push(format!("{role} got no chat message"));
     }
     if client["end"].as_str().is_none_or(str::is_empty) {
-        gaps.push(format!("{role} doesn't say how it ended"));
+        gaps.push(format!("{role} has no end reason"));
     }
     gaps
 }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_named_and_the_file_still_written() {
+    fn a_missing_figure_is_named_and_the_file_still_written() {
         let folder = tempfile::tempdir().unwrap();
         let mut deaf = client("patient");
         deaf["audio_tone_hz"] = Value::Null;
