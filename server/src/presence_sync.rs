@@ -62,7 +62,7 @@ pub async fn process_webhook(state: &AppState, event: &WebhookEvent) -> Result<(
             state.store.record_left(&id, &room_session(&room.sid, participant), at).await?;
             Ok(())
         }
-        ("room_started", _) if stored.is_over() => {
+        ("room_started", _) if stored.is_finished() => {
             state.sfu.close_room(&room.name).await?;
             Ok(())
         }
@@ -104,7 +104,7 @@ async fn enforce_admission(
     room: &Room,
     participant: &ParticipantInfo,
 ) -> Result<bool> {
-    if stored.is_over() {
+    if stored.is_finished() {
         state.sfu.close_room(&room.name).await?;
         return Ok(false);
     }
@@ -220,7 +220,9 @@ async fn permit_observer(
 /// Updates the patient's permissions until they match the database, because the doctor may admit the patient meanwhile.
 async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultation, mut admitted: bool) -> Result<()> {
     loop {
-        let Some(now) = state.store.consultation(&stored.id).await?.filter(|now| !now.is_over()) else { return Ok(()) };
+        let Some(now) = state.store.consultation(&stored.id).await?.filter(|now| !now.is_finished()) else {
+            return Ok(());
+        };
         if now.is_admitted() == admitted {
             return Ok(());
         }
@@ -305,7 +307,7 @@ async fn reconcile_room(state: &AppState, room: &Room, id: &Id, recorded: &[Room
         return Ok(());
     }
     let Some(stored) = state.store.consultation(id).await? else { return Ok(()) };
-    if stored.is_over() {
+    if stored.is_finished() {
         state.sfu.close_room(&room.name).await?;
         return Ok(());
     }

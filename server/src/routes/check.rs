@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, find, over_error};
+use super::consultations::{check_not_finished, find, finished_error};
 use super::join::{audit_event, find_code};
 use crate::caller::{Caller, CallerAddress, Permission};
 use crate::error::{Error, Result};
@@ -38,9 +38,9 @@ pub(super) async fn check(
             let event = audit_event(&state, kind, caller, address, "network.check").await?;
             let found = find_code(&state, kind, &code, &event).await?;
             let stored = find(&state, &found.consultation).await?;
-            check_not_over(&stored)?;
+            check_not_finished(&stored)?;
             if found.role == Role::Patient && stored.is_vacated() {
-                return Err(over_error(&stored));
+                return Err(finished_error(&stored));
             }
             if found.revoked || Timestamp::now() >= found.expires_at {
                 return Err(Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more"));

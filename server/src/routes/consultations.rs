@@ -161,7 +161,7 @@ pub(super) async fn fresh_links(
 ) -> Result<Json<Success<ConsultationLinks>>> {
     caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     // Stores participants who joined since the last comparison, so that they may stay.
     presence_sync::reconcile_now(&state, &id).await;
     state.store.revoke_codes(&id, PresentParticipants::Keep, caller.audit_event("links.renew")).await?;
@@ -202,7 +202,7 @@ pub(super) async fn finish(
         Finish::EndedByDoctor => "consultation.end",
     };
     let finished = state.store.finish(id, how, caller.audit_event(action)).await?;
-    let Some(finished) = finished else { return Err(over_error(&stored)) };
+    let Some(finished) = finished else { return Err(finished_error(&stored)) };
     signaling::check_room(state, id).await;
     // A failure of the SFU isn't an error here, because participants who join later are removed.
     if let Err(error) = state.sfu.close_room(&room_name(id)).await {
@@ -254,12 +254,12 @@ fn check_duration(minutes: Option<u32>) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Refused`] with [`ErrorCode::ConsultationEnded`] or [`ErrorCode::ConsultationCancelled`].
-pub(super) fn check_not_over(stored: &StoredConsultation) -> Result<()> {
-    if stored.is_over() { Err(over_error(stored)) } else { Ok(()) }
+pub(super) fn check_not_finished(stored: &StoredConsultation) -> Result<()> {
+    if stored.is_finished() { Err(finished_error(stored)) } else { Ok(()) }
 }
 
 /// Returns the error for a finished consultation.
-pub(super) fn over_error(stored: &StoredConsultation) -> Error {
+pub(super) fn finished_error(stored: &StoredConsultation) -> Error {
     match stored.state {
         autamedica_api::ConsultationState::Cancelled => {
             Error::refused(ErrorCode::ConsultationCancelled, "this consultation was cancelled")
@@ -271,7 +271,7 @@ pub(super) fn over_error(stored: &StoredConsultation) -> Error {
 /// Returns the error for a create request that can't reuse the existing consultation.
 fn refusal_error(stored: &StoredConsultation, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Over => over_error(stored),
+        Refusal::Finished => finished_error(stored),
         Refusal::Conflict => {
             let message = "this consultation exists with other people or other settings";
             Error::refused(ErrorCode::ConsultationConflict, message)
@@ -280,8 +280,8 @@ fn refusal_error(stored: &StoredConsultation, refusal: Refusal) -> Error {
 }
 
 fn reschedule_error(stored: &StoredConsultation) -> Error {
-    if stored.is_over() {
-        return over_error(stored);
+    if stored.is_finished() {
+        return finished_error(stored);
     }
     Error::refused(ErrorCode::ConsultationConflict, "this consultation has begun already")
 }

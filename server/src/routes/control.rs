@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 
-use super::consultations::{find, finish, over_error};
+use super::consultations::{find, finish, finished_error};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -41,7 +41,7 @@ pub(super) async fn admit(
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let Some(admitted) = state.store.admit(&id, caller.audit_event("participant.admit")).await? else {
         let stored = find(&state, &id).await?;
-        return Err(over_error(&stored));
+        return Err(finished_error(&stored));
     };
     let patient = admitted.patient_id;
     let present = state.sfu.permit(&room_name(&id), patient.as_str(), Grant::Publish(Role::Patient)).await?;

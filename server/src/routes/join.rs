@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, find, open_room, over_error};
+use super::consultations::{check_not_finished, find, finished_error, open_room};
 use crate::caller::{Caller, CallerAddress, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
@@ -82,7 +82,7 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
     let expired = || Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more");
     let stored = find(state, &found.consultation).await?;
     let now = Timestamp::now();
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     if found.revoked || now >= found.expires_at {
         return Err(expired());
     }
@@ -106,7 +106,7 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
 /// Creates a token for a consultation's room.
 async fn admit(state: &AppState, stored: StoredConsultation, user: Id, role: Role) -> Result<Joined> {
     if !stored.is_open_to(user.as_str()) {
-        return Err(over_error(&stored));
+        return Err(finished_error(&stored));
     }
     let standing = state.store.standing(&stored.id, user.as_str()).await?;
     if standing.removed {
@@ -160,7 +160,7 @@ pub(super) async fn enter(
 ) -> Result<Json<Success<Joined>>> {
     caller.require(&state, Permission::Enter).await?;
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     let doctor = stored.doctor_id.clone();
     let joined = admit(&state, stored, doctor, Role::Doctor).await?;
     let event = caller.audit_event("consultation.enter").consultation(&id).subject(&joined.user_id);

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, check_uses_sfu, find};
+use super::consultations::{check_not_finished, check_uses_sfu, find};
 use super::control::PathParticipant;
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ pub(super) async fn add(
 ) -> Result<Json<Success<ObserverAdded>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     check_uses_sfu(&stored)?;
     let AddObserver { observer_id: user, label } = request;
     if user == stored.patient_id || user == stored.doctor_id {

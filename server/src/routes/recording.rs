@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
-use super::consultations::{check_not_over, check_uses_sfu, find};
+use super::consultations::{check_not_finished, check_uses_sfu, find};
 use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{Json, OptionalJson, PathId, Query};
@@ -48,7 +48,7 @@ pub(super) async fn start(
     }
     let stored = find(&state, &id).await?;
     let recordings = recordings(&state)?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     check_uses_sfu(&stored)?;
     if stored.sealed_key.is_some() && !recordings.supports_e2ee() {
         let message =
@@ -73,7 +73,7 @@ pub(super) async fn start(
             let message = "the patient doesn't want to be recorded; they can be asked again in a minute";
             Err(Error::refused(ErrorCode::ConsentRefused, message))
         }
-        RequestOutcome::Over => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
+        RequestOutcome::Finished => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
     }
 }
 

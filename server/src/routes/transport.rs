@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, find, open_room, to_details};
+use super::consultations::{check_not_finished, find, open_room, to_details};
 use crate::caller::{Caller, Permission};
 use crate::error::Result;
 use crate::extract::{self, PathId};
@@ -28,7 +28,7 @@ pub(super) async fn change(
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let NewTransport::Sfu = transport;
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     if stored.transport == Transport::Sfu {
         return Ok(Json(Success::new(to_details(stored))));
     }

@@ -190,7 +190,7 @@ pub async fn authorize(
         return Err(Refusal::new(ErrorCode::Forbidden, "the doctor has to let you in again"));
     }
     if !stored.is_open_to(admitted.user.as_str()) {
-        return Err(Refusal::new(ErrorCode::ConsultationEnded, "this consultation is over"));
+        return Err(Refusal::new(ErrorCode::ConsultationEnded, "this consultation has ended"));
     }
     if role == Role::Patient && !stored.is_admitted() {
         return Err(Refusal::new(ErrorCode::Forbidden, "the doctor hasn't let you in yet"));

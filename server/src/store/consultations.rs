@@ -129,7 +129,7 @@ impl Store {
         Ok(stored)
     }
 
-    /// Reschedules an appointment and its links' validity. Returns `None` if the consultation has begun, is over or
+    /// Reschedules an appointment and its links' validity. Returns `None` if the consultation has begun, is finished or
     /// doesn't exist.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl Store {
         Ok(stored)
     }
 
-    /// Ends or cancels a consultation and revokes its links. Returns `None` if it is over or doesn't exist.
+    /// Ends or cancels a consultation and revokes its links. Returns `None` if it is finished or doesn't exist.
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.

@@ -190,13 +190,13 @@ impl Store {
     }
 
     /// Admits the patient (again). Tokens from before a removal stay revoked. Returns `None` if the consultation is
-    /// over or doesn't exist.
+    /// finished or doesn't exist.
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
     pub async fn admit(&self, id: &Id, event: AuditEvent) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
-        let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_over()) else {
+        let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_finished()) else {
             transaction.rollback().await?;
             return Ok(None);
         };
@@ -251,7 +251,7 @@ impl Store {
             .execute(&mut *connection)
             .await?;
         let Some(stored) = get(connection, id).await? else { return Ok(()) };
-        if stored.is_over() {
+        if stored.is_finished() {
             return Ok(());
         }
         let rows = sqlx::query("SELECT DISTINCT identity FROM stays WHERE consultation_id = $1 AND left_at IS NULL")

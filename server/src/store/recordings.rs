@@ -51,8 +51,8 @@ pub enum RequestOutcome {
     Active,
     /// The patient has refused recently.
     Refused,
-    /// The consultation is over or doesn't exist.
-    Over,
+    /// The consultation is finished or doesn't exist.
+    Finished,
 }
 
 const COLUMNS: &str = "id, consultation_id, state, problem, storage_problem, requested_at, started_at, stopped_at";
@@ -65,10 +65,10 @@ impl Store {
     pub async fn request_recording(&self, id: &Id, owner: &str, event: AuditEvent) -> sqlx::Result<RequestOutcome> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, id).await?;
-        let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_over());
+        let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_finished());
         let Some(stored) = stored else {
             transaction.rollback().await?;
-            return Ok(RequestOutcome::Over);
+            return Ok(RequestOutcome::Finished);
         };
         let now = Timestamp::now();
         let patient = sqlx::query("SELECT answer, at FROM consents WHERE consultation_id = $1 AND identity = $2")
