@@ -19,9 +19,9 @@ pub fn consultation_of(room_name: &str) -> Option<Id> {
 pub enum ConsultationState {
     /// Nobody has joined yet.
     Created,
-    /// One side is in the room, or the patient waits to be admitted.
+    /// The patient or the doctor is in the room, or the patient waits to be admitted.
     Waiting,
-    /// Both sides have met.
+    /// The patient and the doctor have been in the room together.
     Live,
     /// Ended.
     Ended,
@@ -202,7 +202,7 @@ pub struct ConsultationDetails {
     /// Time at which the first participant joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_at: Option<Timestamp>,
-    /// Time at which both sides were first in the room.
+    /// Time at which the patient and the doctor were first in the room together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_at: Option<Timestamp>,
     /// Time at which it ended or was cancelled.
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_callers_sent_before_still_reads() {
+    fn a_body_without_the_optional_fields_parses() {
         let old = r#"{"consultationId": "c", "patientId": "p", "doctorId": "d", "someday": 1}"#;
         let id = |text| Id::new(text).unwrap();
         let expected = CreateConsultation::new(id("c"), id("p"), id("d"));

@@ -97,14 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_the_contract_shows() {
+    fn allowed_ids_are_accepted() {
         for text in ["...", ".a", "uuid-consultation-001", "patient-maria-123", "a", "A.b_c-9", &"x".repeat(128)] {
             assert_eq!(Id::new(text).unwrap().as_str(), text);
         }
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn other_texts_are_rejected() {
         for text in ["", " ", "a b", "a/b", "á", "a\n", "<script>", "a?b", "a#b", "%41", ".", "..", &"x".repeat(129)] {
             assert_eq!(Id::new(text), Err(InvalidId), "{text:?}");
         }

@@ -51,11 +51,11 @@ pub enum InvalidJoinLink {
     /// Not a URL.
     #[error("this isn't a link")]
     NotALink,
-    /// Another URL.
+    /// A URL that isn't a join link.
     #[error("this link doesn't lead to a consultation")]
     NotAJoinLink,
     /// The server is missing or not allowed. Plain `http` is only allowed for this machine.
-    #[error("this link names no server that may be used")]
+    #[error("this link names no server, or one without encryption")]
     Server,
     /// The code is missing or incomplete.
     #[error("this link is incomplete: its code is missing")]
@@ -80,8 +80,8 @@ impl JoinLink {
         let server = match url.scheme() {
             "autamedica" => {
                 // `autamedica://join` has the host `join`; `autamedica:join` and `autamedica:///join` a path.
-                let place = url.host_str().unwrap_or_else(|| url.path().trim_matches('/'));
-                if place != "join" {
+                let target = url.host_str().unwrap_or_else(|| url.path().trim_matches('/'));
+                if target != "join" {
                     return Err(InvalidJoinLink::NotAJoinLink);
                 }
                 let (_, server) =
@@ -130,7 +130,7 @@ impl std::str::FromStr for JoinLink {
     }
 }
 
-/// Returns scheme, host and port. Codes are only sent unencrypted within this machine.
+/// Returns scheme, host and port. Requires `https`, except for this machine, so that no code is sent unencrypted.
 fn origin(url: &Url) -> Result<Url, InvalidJoinLink> {
     let is_safe = url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && is_loopback(url));
     if !is_safe {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_leads_elsewhere() {
+    fn other_links_are_rejected() {
         use InvalidJoinLink::{Code, NotAJoinLink, NotALink, Server};
         for (text, why) in [
             ("hello", NotALink),

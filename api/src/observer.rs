@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 use crate::Id;
 
 /// Maximum number of observers of a consultation. With the patient and the doctor they fill its room.
-pub const MOST_OBSERVERS: usize = 2;
+pub const MAX_OBSERVERS: usize = 2;
 
 /// Body of `POST /api/consultations/{id}/observers`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

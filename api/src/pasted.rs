@@ -1,18 +1,18 @@
 //! Extracts a join link or a kiosk code from pasted text, such as a whole message or a link that a mail program
 //! wrapped.
 
+use autamedica_text::is_invisible;
 use url::Url;
 
-use crate::invisible::is_invisible;
 use crate::join_link::{JoinCode, JoinLink, is_loopback};
 
 /// Number of digits of a kiosk code.
-pub const DIGITS: usize = 8;
+pub const KIOSK_CODE_DIGITS: usize = 8;
 /// Length of the codes that a backend creates: 32 bytes in base64. Distinguishes a wrapped code from one that a word
 /// follows.
 const CODE_LEN: usize = 43;
-/// Maximum length of the text that is searched, in bytes.
-const LONGEST: usize = 100_000;
+/// Maximum length of the searched text.
+const MAX_SEARCHED_BYTES: usize = 100_000;
 
 /// Result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,59 +23,59 @@ pub enum Pasted {
     Digits(String),
 }
 
-/// Reason why a text contains neither.
+/// Reason why a text contains neither a join link nor a kiosk code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub enum PasteError {
     /// The text is empty.
-    Nothing,
+    Empty,
     /// The text contains a link that isn't a join link, is incomplete, or names an unsafe server.
-    Link,
+    InvalidLink,
     /// The text contains neither a link nor a kiosk code.
-    Code,
+    NotFound,
 }
 
 /// Extracts the join link of a text or, without one, the kiosk code.
 ///
 /// # Errors
-/// [`Unusable`] with the reason, if there is neither.
-pub fn read(text: &str) -> Result<Pasted, Unusable> {
-    let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
-    let text = tidied(text);
+/// [`PasteError`] with the reason, if there is neither.
+pub fn read(text: &str) -> Result<Pasted, PasteError> {
+    let text = text.get(..text.floor_char_boundary(MAX_SEARCHED_BYTES)).unwrap_or_default();
+    let text = normalized(text);
     if text.trim().is_empty() {
-        return Err(Unusable::Nothing);
+        return Err(PasteError::Empty);
     }
     if let Some(link) = link_in(&text) {
         return Ok(Pasted::Link(link));
     }
     match digits_in(&text) {
         Some(digits) => Ok(Pasted::Digits(digits)),
-        None if looks_like_link(&text) => Err(Unusable::Link),
-        None => Err(Unusable::Code),
+        None if looks_like_link(&text) => Err(PasteError::InvalidLink),
+        None => Err(PasteError::NotFound),
     }
 }
 
 /// Normalizes line ends and spaces, and removes invisible characters, quote marks of mail replies and the percent
 /// encoding of a link's delimiters.
-fn tidied(text: &str) -> String {
+fn normalized(text: &str) -> String {
     let text = text.replace("=\r\n", "").replace("=\n", "").replace("\r\n", "\n").replace('\r', "\n");
     let lines = text.split('\n').map(|line| line.trim_start_matches(['>', ' ', '\t']).trim_end());
     let text = lines.collect::<Vec<_>>().join("\n");
-    let mut tidied = String::with_capacity(text.len());
+    let mut normalized = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
         if let Some((decoded, length)) = percent(rest) {
-            tidied.push(decoded);
+            normalized.push(decoded);
             rest = &rest[length..];
             continue;
         }
         rest = &rest[c.len_utf8()..];
         match c {
             c if is_invisible(c) => {}
-            c if c != '\n' && c.is_whitespace() => tidied.push(' '),
-            c => tidied.push(c),
+            c if c != '\n' && c.is_whitespace() => normalized.push(' '),
+            c => normalized.push(c),
         }
     }
-    tidied
+    normalized
 }
 
 /// Decodes a percent encoding at the start of `text`, if it is one of a link's delimiters. Returns the character and
@@ -102,46 +102,46 @@ fn looks_like_link(text: &str) -> bool {
 fn link_in(text: &str) -> Option<JoinLink> {
     let hashes = || text.match_indices('#').map(|(at, _)| at);
     let found = hashes().find_map(|at| {
-        let place = text[..at].rsplit(is_around).next().unwrap_or_default();
-        let before = &text[..at - place.len()];
+        let address = text[..at].rsplit(is_delimiter).next().unwrap_or_default();
+        let before = &text[..at - address.len()];
         // The previous line ends within a name or a path, so the text before `#` is only the rest of an address.
         let is_rest = before.ends_with(['\n', ' ']) && before.trim_end().ends_with(['.', '-', '/']) && {
-            let last = before.trim_end().rsplit(is_around).next().unwrap_or_default();
+            let last = before.trim_end().rsplit(is_delimiter).next().unwrap_or_default();
             last.contains("://")
         };
-        if is_rest { None } else { link(place, &text[at + 1..], false) }
+        if is_rest { None } else { link(address, &text[at + 1..], false) }
     });
     // A mail program can wrap a link at any character.
     found.or_else(|| {
         hashes().find_map(|at| {
             let whole = text[..at].replace(['\n', ' '], "");
-            let place = whole.rsplit(is_around).next().unwrap_or_default();
-            link(place, text[at + 1..].trim_start(), true)
+            let address = whole.rsplit(is_delimiter).next().unwrap_or_default();
+            link(address, text[at + 1..].trim_start(), true)
         })
     })
 }
 
 /// Returns `true` if the character delimits an address.
-fn is_around(c: char) -> bool {
+fn is_delimiter(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '<' | '>' | '"' | '\'' | '«' | '»' | '“' | '”' | '‘' | '’' | '(' | ')' | '{' | '}')
         || matches!(c, '|' | ',' | ';' | '`' | '*' | '\\' | '#')
 }
 
 /// Creates a link from an address such as `https://clinic.example/join` and the text after its `#`.
-fn link(place: &str, rest: &str, needs_scheme: bool) -> Option<JoinLink> {
-    let lower = place.to_ascii_lowercase();
+fn link(address: &str, rest: &str, needs_scheme: bool) -> Option<JoinLink> {
+    let lower = address.to_ascii_lowercase();
     let start = match lower.find("autamedica:") {
         Some(at) => Some(at),
         None => lower.rfind("https://").or_else(|| lower.rfind("http://")),
     };
-    let place = match start {
-        Some(at) => with_plain_path(&place[at..])?,
-        None if needs_scheme || place.contains("://") => return None,
-        None => with_plain_path(&with_scheme(place.trim_start_matches('/')))?,
+    let address = match start {
+        Some(at) => with_plain_path(&address[at..])?,
+        None if needs_scheme || address.contains("://") => return None,
+        None => with_plain_path(&with_scheme(address.trim_start_matches('/')))?,
     };
     let code = code_at(rest)?;
-    JoinLink::parse(&format!("{place}#{}", code.expose())).ok()
+    JoinLink::parse(&format!("{address}#{}", code.expose())).ok()
 }
 
 /// Adds the missing scheme to an address.
@@ -161,8 +161,8 @@ fn with_scheme(address: &str) -> String {
 }
 
 /// Replaces variants of the path, such as `/JOIN/`, by `/join`.
-fn with_plain_path(place: &str) -> Option<String> {
-    let mut url = Url::parse(place).ok()?;
+fn with_plain_path(address: &str) -> Option<String> {
+    let mut url = Url::parse(address).ok()?;
     if matches!(url.scheme(), "http" | "https") {
         if !url.path().trim_matches('/').eq_ignore_ascii_case("join") {
             return None;
@@ -171,7 +171,7 @@ fn with_plain_path(place: &str) -> Option<String> {
         return Some(url.into());
     }
     // Browsers add the slash in `autamedica://join/?server=…`.
-    let (scheme, rest) = place.split_once(':')?;
+    let (scheme, rest) = address.split_once(':')?;
     let (path, query) = rest.split_once('?')?;
     path.trim_matches('/')
         .eq_ignore_ascii_case("join")
@@ -220,13 +220,13 @@ fn digits_in(text: &str) -> Option<String> {
         let is_apart =
             |place: Option<char>| place.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '/' | ':' | '+'));
         let is_apart = is_apart(text[..begin].chars().next_back()) && is_apart(text[end..].chars().next());
-        let alone = groups.iter().filter(|group| group.len() == DIGITS).map(|group| (*group).to_owned());
+        let alone = groups.iter().filter(|group| group.len() == KIOSK_CODE_DIGITS).map(|group| (*group).to_owned());
         found.extend(alone.map(|code| (code, is_called_code)));
         let lengths: Vec<_> = groups.iter().map(|group| group.len()).collect();
         let is_everything = text[..begin].trim().is_empty() && text[end..].trim().is_empty();
         // `24-11-2026` in a message is a date.
         let is_date = matches!(*lengths, [2, 2, 4] | [4, 2, 2]) && !is_everything && !is_called_code;
-        if groups.len() > 1 && is_apart && lengths.iter().sum::<usize>() == DIGITS && !is_date {
+        if groups.len() > 1 && is_apart && lengths.iter().sum::<usize>() == KIOSK_CODE_DIGITS && !is_date {
             found.push((groups.concat(), is_called_code));
         }
         at = end;
@@ -352,14 +352,14 @@ mod tests {
             "tel. 11 5555 1234",
             "a/b",
         ] {
-            assert_eq!(read(text), Err(Unusable::Code), "{text}");
+            assert_eq!(read(text), Err(PasteError::NotFound), "{text}");
         }
     }
 
     #[test]
-    fn what_leads_nowhere_says_why() {
+    fn an_unusable_text_returns_its_reason() {
         for text in ["", " \n", "\u{200b}"] {
-            assert_eq!(read(text), Err(Unusable::Nothing), "{text:?}");
+            assert_eq!(read(text), Err(PasteError::Empty), "{text:?}");
         }
         for text in [
             "https://clinic.example/".to_owned(),
@@ -371,14 +371,14 @@ mod tests {
             format!("autamedica://join#{CODE}"),
             format!("autamedica://join?server=javascript:alert(1)#{CODE}"),
         ] {
-            assert_eq!(read(&text), Err(Unusable::Link), "{text}");
+            assert_eq!(read(&text), Err(PasteError::InvalidLink), "{text}");
         }
-        assert_eq!(read("hola"), Err(Unusable::Code));
+        assert_eq!(read("hola"), Err(PasteError::NotFound));
     }
 
     proptest! {
         #[test]
-        fn a_link_survives_what_is_around_it(
+        fn a_link_survives_what_is_delimiter_it(
             host in "[a-z][a-z0-9]{0,9}\\.[a-z]{2,5}",
             code in "[A-Za-z0-9_-]{43}",
             before in "([A-Za-zñáé]{1,8}[ :,.]? ){0,4}",

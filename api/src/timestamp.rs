@@ -22,8 +22,7 @@ impl Timestamp {
 
     /// Start of the year 0, the earliest time in RFC 3339.
     const FIRST: i64 = -62_167_219_200_000;
-    /// Last second of 9999-12-29. Calendar libraries don't support all of the two days until the end of RFC 3339's
-    /// range.
+    /// End of 9999-12-29 in UTC. Later times are valid in RFC 3339, but not in all calendar libraries.
     const LAST: i64 = 253_402_127_999_999;
 
     /// Creates a time from milliseconds since 1970, clamped to the supported range.
@@ -80,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_written_as_the_contract_shows() {
+    fn the_format_is_fixed() {
         let text = "2025-10-05T12:07:46.209Z";
         let moment = Timestamp::try_from(text.to_owned()).unwrap();
         assert_eq!(moment.to_string(), text);

@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_whole_numbers_however_they_are_written() {
+    fn whole_numbers_are_accepted_in_every_notation() {
         let read = |text: &str| serde_json::from_str::<Holder>(text).map(|holder| holder.number).ok();
         assert_eq!(read("{}"), Some(None));
         assert_eq!(read(r#"{"number": null}"#), Some(None));

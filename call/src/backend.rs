@@ -10,11 +10,11 @@ use autamedica_api::{
     ErrorCode, Failure, Feedback, GiveConsent, IceServer, IceServers, Id, Join, Joined, Presence, QualitySample,
     Recording, RecordingList, Role, StartRecording, Success, Timestamp, Transport,
 };
+use autamedica_text::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::Secret;
 use crate::local_key;
 
 /// Timeout of a request.

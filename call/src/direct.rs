@@ -34,7 +34,7 @@ pub(super) async fn start(backend: &Backend, admission: &Admission) -> Result<Pe
         servers.inspect_err(|error| tracing::warn!(%error, "no STUN and TURN servers")).unwrap_or_default();
     let options = PeerOptions {
         signaling_url: consultation.server.to_string(),
-        token: autamedica_peer::Secret::new(admission.token.expose()),
+        token: admission.token.clone(),
         user_id: user.to_string(),
         room_id: consultation.id.to_string(),
         display_name: user.to_string(),
@@ -51,7 +51,7 @@ fn ice_server(server: autamedica_api::IceServer) -> IceServer {
     IceServer {
         urls: server.urls,
         username: server.username.unwrap_or_default(),
-        credential: autamedica_peer::Secret::new(server.credential.unwrap_or_default()),
+        credential: autamedica_text::Secret::new(server.credential.unwrap_or_default()),
     }
 }
 

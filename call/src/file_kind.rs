@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek};
 
-use autamedica_engine::is_disruptive;
+use autamedica_text::is_invisible;
 
 /// Bytes needed to recognize every type but plain text.
 const HEAD_BYTES: u64 = 132;
@@ -76,7 +76,7 @@ pub(super) fn is_picture(mime_type: &str) -> bool {
 pub(super) fn safe_name(name: &str, mime_type: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     // With characters that change the direction of text, `jpg.exe` looks like `exe.gpj`.
-    let odd = |c: char| c.is_control() || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*') || is_disruptive(c);
+    let odd = |c: char| c.is_control() || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*') || is_invisible(c);
     let clean: String = last.chars().filter(|c| !odd(*c)).collect();
     let clean = clean.trim().trim_matches('.');
     let (stem, ending) = match clean.rsplit_once('.') {

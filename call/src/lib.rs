@@ -46,6 +46,7 @@ use std::path::PathBuf;
 use autamedica_media::{DeviceChoice, ScreenSource};
 
 pub use autamedica_media::DeviceLists;
+pub use autamedica_text::Secret;
 pub use chat_log::{ChatLog, ChatMessage, Photo};
 pub use codec::{UnknownVideoCodec, VideoCodecChoice};
 pub use files::{MAX_FILE_BYTES, MAX_PREVIEW_BYTES};
@@ -59,7 +60,7 @@ pub use state::{
     EndReason, FileProgress, MediaState, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
     StatisticsSample, TrackStatistics,
 };
-pub use target::{JoinTarget, Secret};
+pub use target::JoinTarget;
 pub use task::{CallOptions, start};
 
 /// Command of the UI to the call task. Results show in the next snapshot.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use autamedica_engine::{ReceiveLimits, is_disruptive};
+use autamedica_engine::ReceiveLimits;
+use autamedica_text::is_invisible;
 
 use super::MAX_FILE_BYTES;
 
@@ -44,7 +45,7 @@ const MAX_PARTICIPANTS: usize = 256;
 pub(super) fn displayable_text(text: &str) -> String {
     let mut breaks = 0;
     let mut shown = String::new();
-    let mut all = text.chars().filter(|c| !is_disruptive(*c) || matches!(c, '\u{200c}' | '\u{200d}'));
+    let mut all = text.chars().filter(|c| !is_invisible(*c) || matches!(c, '\u{200c}' | '\u{200d}'));
     for character in all.by_ref().take(MAX_MESSAGE_CHARS) {
         let is_break = matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}');
         breaks += usize::from(is_break);

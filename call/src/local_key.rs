@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use autamedica_api::local_key_file;
+use autamedica_text::Secret;
 use url::{Host, Url};
 
-use crate::Secret;
 use crate::file_access;
 
 /// Returns whether an address is on this machine.

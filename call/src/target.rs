@@ -1,6 +1,7 @@
 //! Target of a call.
 
 use autamedica_api::{Id, JoinLink, Role};
+use autamedica_text::Secret;
 
 /// Consultation or room to join.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,28 +31,6 @@ pub enum JoinTarget {
         /// Our role, unless the token's metadata names another.
         role: Role,
     },
-}
-
-/// Token or key, hidden in debug output.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a token or key.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the token or key itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// Returns six digits derived from the key, by which two people can verify that they have the same key. They do not

@@ -61,7 +61,7 @@ pub use e2ee::{E2eeManager, E2eeOptions, EncryptionKey, EncryptionState, Encrypt
 pub use error::{ApmError, CaptureError, DataStreamError, E2eeError, EngineError, RoomError, StreamError};
 pub use event::{ChatMessage, Once, RoomEvent, Token};
 pub use frame::{LatestFrame, Plane, VideoFrame, VideoRotation};
-pub use limits::{ReceiveLimits, is_disruptive};
+pub use limits::ReceiveLimits;
 pub use local_participant::LocalParticipant;
 pub use options::{
     AudioEncoding, DegradationPreference, IceServer, IceTransportsType, RoomOptions, RtcConfiguration,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use autamedica_text::is_invisible;
 use parking_lot::Mutex;
 
 /// Maximum length of a participant's name in characters. The rest is cut off.
@@ -200,19 +201,10 @@ impl Drop for StreamReservation {
 /// Sanitizes a name for display: one short line without invisible characters and controls of text direction.
 pub(crate) fn displayable_name(name: &str) -> String {
     let mut shown = String::new();
-    for character in name.chars().filter(|character| !is_disruptive(*character)).take(NAME_CHARS) {
+    for character in name.chars().filter(|character| !is_invisible(*character)).take(NAME_CHARS) {
         shown.push(if character.is_whitespace() { ' ' } else { character });
     }
     shown.trim().to_owned()
-}
-
-/// Returns `true` for control characters, direction controls and invisible characters.
-pub fn is_disruptive(character: char) -> bool {
-    (character.is_control() && !character.is_whitespace())
-        || matches!(character,
-            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Replaces metadata that is too long with an empty text.

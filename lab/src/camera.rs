@@ -68,8 +68,8 @@ impl VirtualCamera {
         self.setting("VIRTUAL_CAMERA_FPS", &format!("{frames}/{seconds}"))
     }
 
-    /// Lists another format (V4L2 code) before the own one.
-    pub fn before(self, code: &str) -> Self {
+    /// Lists another format (V4L2 code) before the one of [`format`](Self::format).
+    pub fn preceding_format(self, code: &str) -> Self {
         self.setting("VIRTUAL_CAMERA_BEFORE", code)
     }
 

@@ -49,7 +49,7 @@ impl Display {
         BufReader::new(stdout).read_line(&mut number).context("reading the display's number")?;
         let number = number.trim();
         if number.is_empty() {
-            bail!("Xvfb gave no display");
+            bail!("Xvfb reported no display number");
         }
         let name = format!(":{number}");
 
@@ -76,7 +76,7 @@ impl Display {
         command
     }
 
-    /// Returns the command of a window tool with a timeout: some wait for ever for a window that is gone.
+    /// Returns the command of a window tool with a timeout: some wait forever for a window that is closed.
     fn tool(&self, name: &str) -> Command {
         let mut command = self.command("timeout");
         command.arg(HANG_GUARD.as_secs().to_string()).arg(name);

@@ -63,7 +63,7 @@ impl Process {
         &mut self.child
     }
 
-    /// Returns whether the process still runs.
+    /// Returns `true` if the process still runs.
     ///
     /// # Errors
     /// The system call fails.

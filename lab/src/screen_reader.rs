@@ -45,7 +45,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Returns whether a state is active.
+    /// Returns `true` if a state is active.
     pub fn is(&self, state: &str) -> bool {
         self.states.iter().any(|name| name == state)
     }
@@ -77,7 +77,7 @@ impl ScreenReader {
         BufReader::new(stdout).read_line(&mut address).context("reading the bus's address")?;
         let address = address.trim().to_owned();
         if address.is_empty() {
-            bail!("dbus-daemon gave no address");
+            bail!("dbus-daemon reported no address");
         }
 
         let mut command = Command::new(python()?);
@@ -131,10 +131,10 @@ impl ScreenReader {
     }
 
     fn ask<T: for<'de> Deserialize<'de>>(&mut self, question: serde_json::Value) -> Result<Option<T>> {
-        writeln!(self.stdin, "{question}").context("asking the screen reader")?;
+        writeln!(self.stdin, "{question}").context("writing to the screen reader")?;
         let mut line = String::new();
-        self.stdout.read_line(&mut line).context("hearing the screen reader")?;
-        match serde_json::from_str(&line).with_context(|| format!("understanding the screen reader's {line:?}"))? {
+        self.stdout.read_line(&mut line).context("reading the screen reader's answer")?;
+        match serde_json::from_str(&line).with_context(|| format!("parsing the screen reader's {line:?}"))? {
             Reply::Answer(answer) => Ok(Some(answer)),
             Reply::Gone(_) => Ok(None),
         }

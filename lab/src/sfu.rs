@@ -20,7 +20,7 @@ impl Sfu {
     /// API key.
     pub const API_KEY: &'static str = "labkey";
     /// API secret.
-    pub const API_SECRET: &'static str = "a secret of the lab, of no worth elsewhere";
+    pub const API_SECRET: &'static str = "a secret of the lab without value elsewhere";
 
     /// Starts an SFU on free ports and waits until it answers.
     ///

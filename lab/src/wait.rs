@@ -17,7 +17,7 @@ pub fn wait_until<T>(what: &str, guard: Duration, mut check: impl FnMut() -> Opt
             return Ok(value);
         }
         if started.elapsed() > guard {
-            bail!("{what}: nothing within {guard:?}");
+            bail!("{what}: timeout after {guard:?}");
         }
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::options::Secret;
+use autamedica_text::Secret;
 
 /// Who may connect at present. Shared by the adapter and the listener.
 #[derive(Debug, Default)]

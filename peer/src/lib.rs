@@ -25,7 +25,7 @@ mod state;
 mod text;
 
 pub use error::StartError;
-pub use options::{IceServer, PeerOptions, Secret};
+pub use options::{IceServer, PeerOptions};
 pub use peer::Peer;
 pub use state::{
     Capabilities, ConnectionQuality, ConnectionStats, Departure, PeerState, Phase, Presence, Refusal, Signaling,

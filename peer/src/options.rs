@@ -1,6 +1,6 @@
 //! Options of a peer-to-peer call.
 
-use std::fmt;
+use autamedica_text::Secret;
 
 /// Options of a peer-to-peer call.
 #[derive(Clone, Debug)]
@@ -32,34 +32,6 @@ pub struct IceServer {
     pub credential: Secret,
 }
 
-/// A token or password. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret text.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Compares in a time that depends on the lengths alone.
-    pub(crate) fn matches(&self, other: &str) -> bool {
-        let differences = self.0.bytes().zip(other.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-        self.0.len() == other.len() && differences == 0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,14 +49,5 @@ mod tests {
             ice_servers: vec![server],
         };
         assert!(!format!("{options:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn only_equal_secrets_match() {
-        let secret = Secret::new("abc");
-        assert!(secret.matches("abc"));
-        for other in ["", "ab", "abd", "abcd"] {
-            assert!(!secret.matches(other), "{other}");
-        }
     }
 }

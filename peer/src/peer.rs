@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use autamedica_text::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
@@ -12,7 +13,7 @@ use crate::access::Access;
 use crate::adapter::Adapter;
 use crate::error::StartError;
 use crate::loopback::{self, EngineInput};
-use crate::options::{PeerOptions, Secret};
+use crate::options::PeerOptions;
 use crate::socketio::{self, Client, Credentials, Incoming};
 use crate::state::{ConnectionStats, PeerState, Phase, Signaling};
 use crate::{random, text};

@@ -1,9 +1,7 @@
 //! State of a peer-to-peer call as the call layer sees it.
 
+use autamedica_text::Secret;
 use serde::{Deserialize, Serialize};
-
-use crate::options::Secret;
-
 /// Snapshot of a peer-to-peer call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerState {

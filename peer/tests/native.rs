@@ -131,7 +131,7 @@ async fn a_third_user_and_a_bad_token_are_refused() -> Result<()> {
     let _luis = Caller::start(&server, ROOM, "luis").await?;
     ana.presence(0).await?;
     let mut eva = Caller::start(&server, ROOM, "eva").await?;
-    let refusal = Phase::Refused(Refusal::Room("there is no such room for you".into()));
+    let refusal = Phase::Refused(Refusal::Room("there is no such room, or you may not join it".into()));
     eva.wait("the refusal", |state| (state.phase == refusal).then_some(())).await?;
 
     let mut options = options(&server, ROOM, "ana");

@@ -12,7 +12,7 @@ use crate::remux;
 /// One part of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Matroska file, which exists until it is remuxed to an MP4 file beside it.
+    /// Matroska file, which exists until it is remuxed to an MP4 file in the same folder.
     pub matroska: PathBuf,
 }
 

@@ -115,16 +115,16 @@ enum Phase {
     /// Media is written.
     Recording,
     /// Media is written until this time, [`PLAYOUT_DELAY`] after the command, to include everything received before it.
-    Draining(Instant, Next),
+    Draining(Instant, AfterDrain),
     /// Media is dropped.
     Paused,
-    /// Media is dropped until this time.
+    /// Media is dropped until this time, then written.
     Resuming(Instant),
 }
 
 /// Action after [`Phase::Draining`].
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum AfterDrain {
     Stop,
     Pause,
     /// Pause and resume at once: the resume command came while draining.
@@ -201,11 +201,11 @@ impl<'a> Recording<'a> {
                     self.write_until(now.min(end), now)?;
                     if now >= end {
                         match next {
-                            Next::Stop => return Ok(()),
-                            Next::Pause | Next::Resume => (self.report)(RecorderEvent::Paused),
+                            AfterDrain::Stop => return Ok(()),
+                            AfterDrain::Pause | AfterDrain::Resume => (self.report)(RecorderEvent::Paused),
                         }
                         self.phase = Phase::Paused;
-                        if next == Next::Resume {
+                        if next == AfterDrain::Resume {
                             self.handle(&RecorderCommand::Resume, now);
                         }
                     }
@@ -227,13 +227,13 @@ impl<'a> Recording<'a> {
     fn handle(&mut self, command: &RecorderCommand, now: Instant) -> bool {
         use RecorderCommand::{Key, Only, Pause, Resume, Stop};
         self.phase = match (command, self.phase) {
-            (Stop, Phase::Recording) => Phase::Draining(now + PLAYOUT_DELAY, Next::Stop),
-            (Stop, Phase::Draining(end, _)) => Phase::Draining(end, Next::Stop),
+            (Stop, Phase::Recording) => Phase::Draining(now + PLAYOUT_DELAY, AfterDrain::Stop),
+            (Stop, Phase::Draining(end, _)) => Phase::Draining(end, AfterDrain::Stop),
             (Stop, Phase::Paused | Phase::Resuming(_)) => return true,
-            (Pause, Phase::Recording) => Phase::Draining(now + PLAYOUT_DELAY, Next::Pause),
-            (Pause, Phase::Draining(end, Next::Resume)) => Phase::Draining(end, Next::Pause),
+            (Pause, Phase::Recording) => Phase::Draining(now + PLAYOUT_DELAY, AfterDrain::Pause),
+            (Pause, Phase::Draining(end, AfterDrain::Resume)) => Phase::Draining(end, AfterDrain::Pause),
             (Pause, Phase::Resuming(_)) => Phase::Paused,
-            (Resume, Phase::Draining(end, Next::Pause)) => Phase::Draining(end, Next::Resume),
+            (Resume, Phase::Draining(end, AfterDrain::Pause)) => Phase::Draining(end, AfterDrain::Resume),
             (Resume, Phase::Paused) => Phase::Resuming(now + RESUME_DELAY),
             (Pause | Resume | Only { .. } | Key { .. }, phase) => phase,
         };

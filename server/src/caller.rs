@@ -10,7 +10,7 @@ use url::Host;
 
 use crate::error::{Error, Result};
 use crate::state::AppState;
-use crate::store::{ApiKey, Event, KEY_PREFIX, Scope};
+use crate::store::{ApiKey, AuditEvent, KEY_PREFIX, Scope};
 use crate::token;
 
 /// Participant, authenticated by their LiveKit token.
@@ -43,7 +43,7 @@ pub struct Caller {
     /// Authenticated identity.
     pub identity: Identity,
     /// IP address of the caller.
-    pub origin: IpAddr,
+    pub address: IpAddr,
 }
 
 /// Permission that a route requires.
@@ -82,11 +82,11 @@ impl Caller {
         if let Permission::ControlCall(id) | Permission::ReadConsultation(id) = permission {
             event = event.consultation(id);
         }
-        state.refusals.note(self.origin)?;
+        state.refusals.count(self.address)?;
         state.store.audit(event).await?;
         let message = match permission {
             Permission::ControlCall(_) => "only the doctor of this consultation may do this",
-            Permission::Enter => "only a doctor's desk may do this",
+            Permission::Enter => "only a key with the scope `desk` may do this",
             Permission::Kiosk => "only a paired kiosk may use these codes",
             _ => "this key or token may not do this",
         };
@@ -110,13 +110,13 @@ impl Caller {
     }
 
     /// Creates an audit entry with this caller as actor.
-    pub fn audit_event(&self, action: &'static str) -> Event {
+    pub fn audit_event(&self, action: &'static str) -> AuditEvent {
         let actor = match &self.identity {
             Identity::Local => "local".to_owned(),
             Identity::Key(key) => format!("key:{}", key.name),
             Identity::Participant(participant) => format!("{}:{}", participant.role, participant.user),
         };
-        Event { origin: Some(self.origin.to_string()), ..Event::ok(actor, action) }
+        AuditEvent { origin: Some(self.address.to_string()), ..AuditEvent::ok(actor, action) }
     }
 }
 
@@ -124,22 +124,23 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let origin = state.proxies.origin(&parts.headers, &parts.extensions);
+        let address = state.proxies.caller_address(&parts.headers, &parts.extensions);
         let Some(token) = bearer(parts) else {
             if parts.headers.contains_key(header::AUTHORIZATION) || state.local_key.is_some() {
                 return Err(unauthorized());
             }
-            return local(parts, origin, state).await;
+            return local(parts, address, state).await;
         };
         if state.local_key.as_ref().is_some_and(|key| key.is(token)) {
-            return local(parts, origin, state).await;
+            return local(parts, address, state).await;
         }
         let identity = if token.starts_with(KEY_PREFIX) {
             match state.store.find_key(token).await? {
                 Some(key) => Identity::Key(key),
                 None => {
-                    state.refusals.note(origin)?;
-                    let event = Event { origin: Some(origin.to_string()), ..Event::ok("unknown", "key.use") };
+                    state.refusals.count(address)?;
+                    let event =
+                        AuditEvent { origin: Some(address.to_string()), ..AuditEvent::ok("unknown", "key.use") };
                     state.store.audit(event.outcome("unknown key")).await?;
                     return Err(unauthorized());
                 }
@@ -147,7 +148,7 @@ impl FromRequestParts<AppState> for Caller {
         } else {
             Identity::Participant(participant(token, state).await?)
         };
-        Ok(Self { identity, origin })
+        Ok(Self { identity, address })
     }
 }
 
@@ -160,13 +161,13 @@ impl FromRequestParts<AppState> for Participant {
 }
 
 /// IP address of a caller who needs no credentials.
-pub struct Origin(pub IpAddr);
+pub struct CallerAddress(pub IpAddr);
 
-impl FromRequestParts<AppState> for Origin {
+impl FromRequestParts<AppState> for CallerAddress {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        Ok(Self(state.proxies.origin(&parts.headers, &parts.extensions)))
+        Ok(Self(state.proxies.caller_address(&parts.headers, &parts.extensions)))
     }
 }
 
@@ -174,11 +175,10 @@ impl FromRequestParts<AppState> for Origin {
 ///
 /// # Errors
 /// [`Error::Refused`] with [`ErrorCode::Unauthorized`] for all others; [`Error::Database`].
-pub async fn local(parts: &Parts, origin: IpAddr, state: &AppState) -> Result<Caller> {
-    let is_local =
-        origin.is_loopback() && is_addressed_locally(parts) && is_asked_locally(parts) && !is_forwarded(parts);
+pub async fn local(parts: &Parts, address: IpAddr, state: &AppState) -> Result<Caller> {
+    let is_local = address.is_loopback() && has_local_host(parts) && has_local_origin(parts) && !is_forwarded(parts);
     if is_local && !state.store.has_keys().await? {
-        return Ok(Caller { identity: Identity::Local, origin });
+        return Ok(Caller { identity: Identity::Local, address });
     }
     Err(unauthorized())
 }
@@ -200,13 +200,13 @@ pub async fn participant(bearer: &str, state: &AppState) -> Result<Participant> 
         && claims.video.room == room_name(&metadata.consultation_id)
         && claims.sub == metadata.user_id.as_str()
         && is_valid_room_record(metadata.role, claims.video.room_record, state.sfu.doctor_room_record());
-    // A removal and a renewal of the links revoke earlier tokens for this API, too.
+    // A removal or a renewal of the links also revokes earlier tokens for this API.
     let generation = token::generation(&claims.attributes);
-    let is_good = async || {
+    let is_accepted = async || {
         let standing = state.store.standing(&metadata.consultation_id, &claims.sub).await?;
         Ok::<_, Error>(standing.accepts(generation))
     };
-    if !consistent || !is_good().await? {
+    if !consistent || !is_accepted().await? {
         return Err(unauthorized());
     }
     Ok(Participant { user: metadata.user_id, role: metadata.role, consultation: metadata.consultation_id, generation })
@@ -229,14 +229,14 @@ pub fn bearer(parts: &Parts) -> Option<&str> {
 }
 
 /// Returns `true` if the `Host` header names this machine, which a web page using DNS rebinding doesn't.
-fn is_addressed_locally(parts: &Parts) -> bool {
+fn has_local_host(parts: &Parts) -> bool {
     let authority = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     authority.is_some_and(|authority| is_local_url(&format!("http://{authority}")))
 }
 
 /// Returns `true` unless a web page of another origin sent the request. Browsers send `Origin` with every modifying
 /// request, and send some cross-origin requests without a preflight.
-fn is_asked_locally(parts: &Parts) -> bool {
+fn has_local_origin(parts: &Parts) -> bool {
     parts.headers.get(header::ORIGIN).is_none_or(|origin| origin.to_str().is_ok_and(is_local_url))
 }
 

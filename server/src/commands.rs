@@ -81,7 +81,7 @@ impl KeyCommand {
             Self::Create { name, scope } => {
                 // The name is part of audit entries, as `key:NAME`.
                 autamedica_api::Id::new(&name).context("the key's name")?;
-                let key = store.create_key(&name, scope).await.context("making the key (is the name taken?)")?;
+                let key = store.create_key(&name, scope).await.context("creating the key (the name may be taken)")?;
                 println!("{}", key.expose());
             }
             Self::List => {
@@ -100,14 +100,14 @@ impl KeyCommand {
     }
 }
 
-async fn verify(store: &Store, noted: Option<&AuditHead>) -> Result<ExitCode> {
-    let verdict = match noted {
-        Some(noted) => store.verify_audit_since(noted).await?,
+async fn verify(store: &Store, earlier: Option<&AuditHead>) -> Result<ExitCode> {
+    let verdict = match earlier {
+        Some(earlier) => store.verify_audit_since(earlier).await?,
         None => store.verify_audit().await?,
     };
     match verdict {
         Ok(entries) => {
-            println!("all {entries} entries are as they were written");
+            println!("all {entries} entries are unchanged");
             Ok(ExitCode::SUCCESS)
         }
         Err(tampering) => {
@@ -153,7 +153,7 @@ pub async fn check(config: &Config) -> Result<()> {
         }
         SfuConfig::External { url, .. } => url.signaling().to_owned(),
     };
-    println!("the configuration is right\n  address   {}:{}\n  SFU       {sfu}", config.host, config.port);
+    println!("the configuration is valid\n  address   {}:{}\n  SFU       {sfu}", config.host, config.port);
     if !config.existing.used.is_empty() {
         println!("  used from the replaced deployment: {}", config.existing.used.join(", "));
     }

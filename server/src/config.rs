@@ -59,7 +59,7 @@ pub struct Config {
     pub e2ee_default: bool,
     /// Default language of new consultations.
     pub language_default: Language,
-    /// The path of new consultations' media when nobody says.
+    /// Default path of the media of new consultations.
     pub transport_default: Transport,
     /// Grants LiveKit's `roomRecord` in doctors' tokens, which allows starting an egress at the SFU. Recording through
     /// this server doesn't need it.
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_means_everything_embedded() {
+    fn the_default_is_everything_embedded() {
         let config = read(&[("HOME", "/home/qa"), ("LIVEKIT_URL", " ")]).unwrap();
         assert!(matches!(config.sfu, SfuConfig::Managed { program: None }));
         assert_eq!((config.host.to_string(), config.port), ("127.0.0.1".to_owned(), 8888));
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_its_databases() {
+    fn database_urls_are_parsed() {
         let database = |url: &str| Database::parse(url);
         assert_eq!(database("sqlite::memory:").unwrap(), Database::Memory);
         assert_eq!(database("sqlite:///var/a.db").unwrap(), Database::File("/var/a.db".into()));
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn an_sfu_beside_the_server_may_have_another_address_for_its_api() {
+    fn the_sfus_api_may_have_another_address() {
         let sfu = [
             ("HOME", "/"),
             ("LIVEKIT_URL", "wss://clinic.example"),

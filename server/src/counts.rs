@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_takes_all_and_what_was_taken_is_given_back() {
+    fn counters_are_limited_and_decremented_on_drop() {
         let counts = Arc::<Counts<&str>>::default();
         let open: Vec<_> = (0..2).filter_map(|_| counts.open("a", 3, 2)).collect();
         assert!(open.len() == 2 && counts.open("a", 3, 2).is_none());

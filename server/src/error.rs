@@ -24,16 +24,16 @@ pub enum Error {
         detail: String,
     },
     /// A call of the SFU's API failed.
-    #[error("the SFU failed")]
+    #[error("the SFU's API failed")]
     Sfu(#[from] ServiceError),
     /// Creating a token failed.
-    #[error("a token couldn't be made")]
+    #[error("creating a token failed")]
     Token(#[from] livekit_api::access_token::AccessTokenError),
     /// A database query failed.
-    #[error("the database failed")]
+    #[error("a database query failed")]
     Database(#[from] sqlx::Error),
     /// A sealed value was sealed with another master key.
-    #[error("an end-to-end key can't be opened")]
+    #[error("a sealed end-to-end key can't be opened")]
     Sealed(#[from] crate::vault::CannotOpen),
     /// An internal invariant is violated.
     #[error("{0}")]
@@ -97,7 +97,7 @@ fn status(code: ErrorCode) -> StatusCode {
 
 /// Returns `true` if the SFU rejects this server's tokens, because the API key differs or because a wrong clock makes
 /// them invalid.
-fn refuses_us(error: &ServiceError) -> bool {
+fn rejects_our_tokens(error: &ServiceError) -> bool {
     let code = match error {
         ServiceError::Twirp(ServerError::Twirp(answer)) => answer.code.as_str(),
         _ => return false,
@@ -110,7 +110,7 @@ impl IntoResponse for Error {
         let code = self.code();
         match &self {
             Self::Refused { .. } | Self::MissingFields { .. } => {}
-            Self::Sfu(cause) if refuses_us(cause) => tracing::error!(
+            Self::Sfu(cause) if rejects_our_tokens(cause) => tracing::error!(
                 error = %cause,
                 "the SFU rejects this server's tokens: the API keys or the clocks of the two machines differ"
             ),
@@ -123,15 +123,13 @@ impl IntoResponse for Error {
         let failure = match self {
             Self::Refused { message, .. } => Failure::new(code, message),
             Self::MissingFields { summary, detail } => Failure { error: summary, ..Failure::new(code, detail) },
-            Self::Sfu(cause) if refuses_us(&cause) => Failure::new(
+            Self::Sfu(cause) if rejects_our_tokens(&cause) => Failure::new(
                 code,
-                "the media server refuses this server's tokens: check the key, and that the clocks of both machines agree",
+                "the media server rejects this server's tokens: check the API key and the clocks of both machines",
             ),
             Self::Sfu(_) => Failure::new(code, "the media server doesn't answer; try again in a moment"),
             Self::Database(_) => Failure::new(code, "the database doesn't answer; try again in a moment"),
-            Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => {
-                Failure::new(code, "something went wrong on our side")
-            }
+            Self::Token(_) | Self::Sealed(_) | Self::Internal(_) => Failure::new(code, "internal error of the server"),
         };
         let wait = (code == ErrorCode::RateLimited).then(|| HeaderValue::from_static("5"));
         let mut response = (status(code), Json(failure)).into_response();

@@ -19,7 +19,7 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// If the file can't be written.
-pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Temporary files are only readable by this user.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -39,7 +39,7 @@ pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// If the folder can't be created.
-pub fn private_folder(folder: &Path) -> io::Result<()> {
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::store::Store;
 /// Lifetime of a cached result. The route has no rate limit, because it must not delay a proxy's probes.
 const CACHE_DURATION: Duration = Duration::from_secs(1);
 
-/// Latest result. The holder of the lock checks for everybody who waits for it.
+/// Latest result. Requests that wait for the lock share the result of its holder.
 #[derive(Debug, Default)]
 pub struct CachedHealth {
     latest: Mutex<Option<HealthCheck>>,

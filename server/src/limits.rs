@@ -55,7 +55,8 @@ impl KeyExtractor for Extractor {
     type Key = RateKey;
 
     fn extract<T>(&self, request: &Request<T>) -> Result<RateKey, GovernorError> {
-        let address = || RateKey::Address(network(self.proxies.origin(request.headers(), request.extensions())));
+        let address =
+            || RateKey::Address(network(self.proxies.caller_address(request.headers(), request.extensions())));
         Ok(match self.by {
             LimitedBy::Address => address(),
             LimitedBy::ApiKey => {
@@ -98,9 +99,9 @@ where
 }
 
 /// Limits the refusals per address in the audit log, so that nobody can flood it.
-pub struct Refusals(DefaultKeyedRateLimiter<IpAddr>);
+pub struct RefusalLimit(DefaultKeyedRateLimiter<IpAddr>);
 
-impl Refusals {
+impl RefusalLimit {
     /// Creates a limit.
     pub fn new(limit: RateLimit) -> Self {
         let quota = Quota::with_period(limit.period.max(Duration::from_nanos(1)));
@@ -112,7 +113,7 @@ impl Refusals {
     ///
     /// # Errors
     /// [`Error::Refused`] with [`ErrorCode::RateLimited`] after too many of them.
-    pub fn note(&self, address: IpAddr) -> Result<(), Error> {
+    pub fn count(&self, address: IpAddr) -> Result<(), Error> {
         // Bounds the memory in an attack from many addresses.
         if self.0.len() > 1000 {
             self.0.retain_recent();
@@ -122,9 +123,9 @@ impl Refusals {
     }
 }
 
-impl std::fmt::Debug for Refusals {
+impl std::fmt::Debug for RefusalLimit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Refusals(…)")
+        f.write_str("RefusalLimit(…)")
     }
 }
 
@@ -159,7 +160,7 @@ fn too_many_requests(error: GovernorError) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn an_ipv6_line_counts_as_one() {
+    fn an_ipv6_network_counts_as_one_address() {
         let network = |text: &str| super::network(text.parse().unwrap()).to_string();
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));

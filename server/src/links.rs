@@ -12,8 +12,8 @@ use crate::store::NewCodes;
 /// # Errors
 /// [`Error::Internal`] if the code or the server's public URL can't be part of a link.
 pub fn with_code(state: &AppState, code: &Secret) -> Result<JoinLink> {
-    let code = JoinCode::new(code.expose()).map_err(|_| Error::Internal("a fresh code isn't a code"))?;
-    JoinLink::new(&state.public_url, code).map_err(|_| Error::Internal("the public address isn't fit for links"))
+    let code = JoinCode::new(code.expose()).map_err(|_| Error::Internal("a new join code has the wrong format"))?;
+    JoinLink::new(&state.public_url, code).map_err(|_| Error::Internal("the public URL can't be part of a join link"))
 }
 
 /// Returns the links with these codes.

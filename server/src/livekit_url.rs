@@ -27,13 +27,13 @@ impl LiveKitUrl {
             _ => return Err(InvalidLiveKitUrl("its scheme must be one of wss, ws, https, http")),
         };
         let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
-            return Err(InvalidLiveKitUrl("it names no host"));
+            return Err(InvalidLiveKitUrl("it has no host"));
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(InvalidLiveKitUrl("it must hold no user or password"));
+            return Err(InvalidLiveKitUrl("it must not contain a user or password"));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(InvalidLiveKitUrl("it must hold no query and no fragment"));
+            return Err(InvalidLiveKitUrl("it must not contain a query or a fragment"));
         }
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let path = url.path().trim_end_matches('/');
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_either_form() {
+    fn both_forms_are_accepted() {
         for text in ["wss://x.livekit.cloud", "https://x.livekit.cloud/", " wss://x.livekit.cloud:443/ "] {
             let url = LiveKitUrl::parse(text).unwrap();
             assert_eq!(url.signaling(), "wss://x.livekit.cloud", "{text}");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn the_error_names_the_cause() {
         for (text, why) in [
             ("x.livekit.cloud", "isn't a URL"),
             ("ftp://x", "scheme"),
@@ -87,7 +87,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn converts_either_way(
+        fn both_forms_convert(
             secure in proptest::bool::ANY,
             web in proptest::bool::ANY,
             host in "[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5})?(\\.[a-z]{2,5}){0,2}",

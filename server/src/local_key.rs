@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use autamedica_api::local_key_file;
 use ring::digest::{SHA256, digest};
 
-use crate::files::private_folder;
-use crate::secret::Secret;
+use crate::files::create_private_folder;
+use crate::secret::{Secret, random_secret};
 
 /// Prefix of local keys, so that leaked ones are recognized.
 const PREFIX: &str = "aml_";
@@ -25,8 +25,8 @@ impl LocalKey {
     /// # Errors
     /// If the folder or the file can't be written.
     pub fn create(folder: &Path, port: u16) -> io::Result<Self> {
-        private_folder(folder)?;
-        let secret = Secret::new(format!("{PREFIX}{}", Secret::random::<32>().expose()));
+        create_private_folder(folder)?;
+        let secret = Secret::new(format!("{PREFIX}{}", random_secret::<32>().expose()));
         // Temporary files are only readable by this user, and stay so after the rename.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(secret.expose().as_bytes())?;
@@ -63,7 +63,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn each_start_has_a_fresh_key_for_this_user_alone() {
+    fn each_start_has_a_new_key_readable_by_this_user_only() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");

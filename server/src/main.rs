@@ -34,7 +34,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    few_heaps();
+    limit_malloc_arenas();
     // Loads `.env` before anything else reads the environment: the log filter, tokio, and the configuration.
     let config = Config::from_env();
     tracing_subscriber::fmt()
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 /// Limits glibc's malloc arenas. By default nearly each thread has its own, and memory freed in one isn't available to
 /// others.
-fn few_heaps() {
+fn limit_malloc_arenas() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: sets a parameter of the allocator before other threads exist.
     unsafe {

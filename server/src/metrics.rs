@@ -30,13 +30,13 @@ impl Metrics {
     /// Appends the metrics in Prometheus' text format.
     // Writing to a string doesn't fail.
     pub fn write(&self, text: &mut String) {
-        text.push_str("# HELP autamedica_http_requests_total Requests answered, by class of status.\n");
+        text.push_str("# HELP autamedica_http_requests_total Answered requests, event status class.\n");
         text.push_str("# TYPE autamedica_http_requests_total counter\n");
         for (class, number) in (1..).zip(&self.by_class) {
             let number = number.load(Ordering::Relaxed);
             let _ = writeln!(text, "autamedica_http_requests_total{{status=\"{class}xx\"}} {number}");
         }
-        text.push_str("# HELP autamedica_http_request_duration_seconds How long answers took.\n");
+        text.push_str("# HELP autamedica_http_request_duration_seconds Time to answer a request, in seconds.\n");
         text.push_str("# TYPE autamedica_http_request_duration_seconds histogram\n");
         let mut total = 0;
         for (bound, number) in BOUNDS.iter().zip(&self.by_latency) {

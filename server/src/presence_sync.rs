@@ -15,7 +15,7 @@ use crate::recording::{self, announce_key};
 use crate::sfu::is_check_room;
 use crate::signaling;
 use crate::state::AppState;
-use crate::store::{Stay, StoredConsultation};
+use crate::store::{RoomSession, StoredConsultation};
 use crate::token::{self, Grant, RECORDER_PREFIX};
 
 /// Interval of the reconciler.
@@ -51,23 +51,23 @@ pub async fn process_webhook(state: &AppState, event: &WebhookEvent) -> Result<(
     match (event.event.as_str(), &event.participant) {
         ("participant_joined", Some(participant)) => {
             if enforce_admission(state, &stored, room, participant).await? {
-                if stored.is_left() && is_open(state, room).await? {
+                if stored.is_vacated() && is_open(state, room).await? {
                     state.store.record_room_opened(&id, &room.sid).await?;
                 }
-                state.store.record_joined(&id, &stay(&room.sid, participant)).await?;
+                state.store.record_joined(&id, &room_session(&room.sid, participant)).await?;
             }
             Ok(())
         }
         ("participant_left" | "participant_connection_aborted", Some(participant)) => {
-            state.store.record_left(&id, &stay(&room.sid, participant), at).await?;
+            state.store.record_left(&id, &room_session(&room.sid, participant), at).await?;
             Ok(())
         }
-        ("room_started", _) if stored.is_over() => {
+        ("room_started", _) if stored.is_finished() => {
             state.sfu.close_room(&room.name).await?;
             Ok(())
         }
         // An ended consultation is reopened by its doctor joining, not by a room.
-        ("room_started", _) if stored.is_left() => Ok(()),
+        ("room_started", _) if stored.is_vacated() => Ok(()),
         ("room_started", _) => {
             // The event can arrive after the room's end, so the current state is queried.
             if is_open(state, room).await? {
@@ -104,11 +104,11 @@ async fn enforce_admission(
     room: &Room,
     participant: &ParticipantInfo,
 ) -> Result<bool> {
-    if stored.is_over() {
+    if stored.is_finished() {
         state.sfu.close_room(&room.name).await?;
         return Ok(false);
     }
-    if !stored.is_open_to(&participant.identity) && !is_open_now(state, stored, &participant.identity).await? {
+    if !stored.is_open_to(&participant.identity) && !is_still_open(state, stored, &participant.identity).await? {
         tracing::info!(consultation = %stored.id, "removing a participant: the consultation has ended");
         remove_session(state, room, participant).await?;
         return Ok(false);
@@ -135,7 +135,7 @@ async fn enforce_admission(
 }
 
 /// Returns `true` if, according to the database, the consultation is open to this identity now.
-async fn is_open_now(state: &AppState, stored: &StoredConsultation, identity: &str) -> Result<bool> {
+async fn is_still_open(state: &AppState, stored: &StoredConsultation, identity: &str) -> Result<bool> {
     Ok(state.store.consultation(&stored.id).await?.is_some_and(|now| now.is_open_to(identity)))
 }
 
@@ -220,7 +220,9 @@ async fn permit_observer(
 /// Updates the patient's permissions until they match the database, because the doctor may admit the patient meanwhile.
 async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultation, mut admitted: bool) -> Result<()> {
     loop {
-        let Some(now) = state.store.consultation(&stored.id).await?.filter(|now| !now.is_over()) else { return Ok(()) };
+        let Some(now) = state.store.consultation(&stored.id).await?.filter(|now| !now.is_finished()) else {
+            return Ok(());
+        };
         if now.is_admitted() == admitted {
             return Ok(());
         }
@@ -230,8 +232,8 @@ async fn permit_patient(state: &AppState, room: &Room, stored: &StoredConsultati
     }
 }
 
-fn stay(room_sid: &str, participant: &ParticipantInfo) -> Stay {
-    Stay {
+fn room_session(room_sid: &str, participant: &ParticipantInfo) -> RoomSession {
+    RoomSession {
         participant_sid: participant.sid.clone(),
         room_sid: room_sid.to_owned(),
         identity: participant.identity.clone(),
@@ -258,24 +260,24 @@ pub async fn reconcile(state: AppState, mut ended: watch::Receiver<bool>) {
 async fn reconcile_all(state: &AppState) -> Result<()> {
     // The database is read first: a stored participant who isn't at the SFU afterwards has left.
     let open = state.store.open_consultations().await?;
-    let mut recorded: HashMap<Id, Vec<Stay>> = HashMap::new();
-    for (id, stay) in state.store.all_present().await? {
-        recorded.entry(id).or_default().push(stay);
+    let mut recorded: HashMap<Id, Vec<RoomSession>> = HashMap::new();
+    for (id, session) in state.store.all_present().await? {
+        recorded.entry(id).or_default().push(session);
     }
     let (peer_to_peer, open): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|stored| stored.transport == Transport::P2p);
     for stored in &peer_to_peer {
-        signaling::note_presence(state, stored, sessions_in(&recorded, &stored.id)).await?;
+        signaling::record_presence(state, stored, sessions_in(&recorded, &stored.id)).await?;
     }
     let rooms = state.sfu.open_rooms(Vec::new()).await?;
     state.health.set_rooms(rooms.iter().filter(|room| consultation_of(&room.name).is_some()).count());
     // No token is valid for longer, so older rooms aren't reopened.
     let since = Timestamp::from_millis(Timestamp::now().as_millis() - CLOSE_AGAIN_PERIOD);
-    let over = state.store.over_since(since).await?;
+    let finished = state.store.finished_since(since).await?;
     for room in &rooms {
         let done = match consultation_of(&room.name) {
             // Closed even if empty, because the SFU doesn't count participants who are still connecting.
-            Some(id) if over.contains(&id) => state.sfu.close_room(&room.name).await.map(drop).map_err(Into::into),
+            Some(id) if finished.contains(&id) => state.sfu.close_room(&room.name).await.map(drop).map_err(Into::into),
             Some(id) => reconcile_room(state, room, &id, sessions_in(&recorded, &id)).await,
             None => close_expired_check(state, room).await,
         };
@@ -295,17 +297,17 @@ async fn reconcile_all(state: &AppState) -> Result<()> {
     Ok(())
 }
 
-fn sessions_in<'a>(recorded: &'a HashMap<Id, Vec<Stay>>, id: &Id) -> &'a [Stay] {
+fn sessions_in<'a>(recorded: &'a HashMap<Id, Vec<RoomSession>>, id: &Id) -> &'a [RoomSession] {
     recorded.get(id).map(Vec::as_slice).unwrap_or_default()
 }
 
-async fn reconcile_room(state: &AppState, room: &Room, id: &Id, recorded: &[Stay]) -> Result<()> {
+async fn reconcile_room(state: &AppState, room: &Room, id: &Id, recorded: &[RoomSession]) -> Result<()> {
     // The SFU closes empty rooms.
     if room.num_participants == 0 && recorded.is_empty() {
         return Ok(());
     }
     let Some(stored) = state.store.consultation(id).await? else { return Ok(()) };
-    if stored.is_over() {
+    if stored.is_finished() {
         state.sfu.close_room(&room.name).await?;
         return Ok(());
     }
@@ -317,25 +319,25 @@ async fn reconcile_room(state: &AppState, room: &Room, id: &Id, recorded: &[Stay
     // The doctor comes first, because their presence reopens an ended consultation for the others.
     present.sort_by_key(|participant| participant.identity != stored.doctor_id.as_str());
     let has_doctor = present.first().is_some_and(|first| first.identity == stored.doctor_id.as_str());
-    if stored.room_sid.as_deref() != Some(&room.sid) && (has_doctor || !stored.is_left()) {
+    if stored.room_sid.as_deref() != Some(&room.sid) && (has_doctor || !stored.is_vacated()) {
         state.store.record_room_opened(id, &room.sid).await?;
     }
     for participant in &present {
         if enforce_admission(state, &stored, room, participant).await? {
-            state.store.record_present(id, &stay(&room.sid, participant), queried_at).await?;
+            state.store.record_present(id, &room_session(&room.sid, participant), queried_at).await?;
         }
     }
-    for absent in recorded.iter().filter(|stay| present.iter().all(|info| info.sid != stay.participant_sid)) {
+    for absent in recorded.iter().filter(|session| present.iter().all(|info| info.sid != session.participant_sid)) {
         state.store.record_left(id, absent, Timestamp::now()).await?;
     }
     // The remaining participants have valid tokens by now, with which they can fetch the key.
     announce_key(state, &stored, room).await
 }
 
-async fn end_missing_room(state: &AppState, stored: &StoredConsultation, recorded: &[Stay]) -> Result<()> {
+async fn end_missing_room(state: &AppState, stored: &StoredConsultation, recorded: &[RoomSession]) -> Result<()> {
     let now = Timestamp::now();
-    for stay in recorded {
-        state.store.record_left(&stored.id, stay, now).await?;
+    for session in recorded {
+        state.store.record_left(&stored.id, session, now).await?;
     }
     let last_left = state.store.last_left(&stored.id).await?;
     if let (Some(room_sid), Some(left)) = (&stored.room_sid, last_left)

@@ -8,7 +8,7 @@ use crate::config::data_folder;
 /// Finds a program by its name without the platform's suffix.
 pub fn find(name: &str) -> Option<PathBuf> {
     let search_path = SearchPath {
-        named: env::var_os("AUTAMEDICA_PROGRAMS_DIR").filter(|value| !value.is_empty()).map(PathBuf::from),
+        configured: env::var_os("AUTAMEDICA_PROGRAMS_DIR").filter(|value| !value.is_empty()).map(PathBuf::from),
         program: env::current_exe().ok(),
         data: data_folder(),
         path: env::var_os("PATH").iter().flat_map(env::split_paths).collect(),
@@ -21,7 +21,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
 /// Folders and settings that determine the search.
 struct SearchPath {
     /// Folder from `AUTAMEDICA_PROGRAMS_DIR`.
-    named: Option<PathBuf>,
+    configured: Option<PathBuf>,
     /// Path of this program.
     program: Option<PathBuf>,
     data: Option<PathBuf>,
@@ -41,7 +41,7 @@ impl SearchPath {
             [folder.to_owned(), folder.join(".tools/bin")]
         });
         let development = above.chain(self.path.iter().cloned()).filter(|_| self.is_development);
-        let folders = self.named.iter().cloned().chain(own.map(Path::to_owned)).chain(data).chain(development);
+        let folders = self.configured.iter().cloned().chain(own.map(Path::to_owned)).chain(data).chain(development);
         folders.filter(|folder| folder.is_absolute())
     }
 }
@@ -52,7 +52,7 @@ mod tests {
 
     fn folders(is_development: bool) -> Vec<PathBuf> {
         let search_path = SearchPath {
-            named: Some("/named".into()),
+            configured: Some("/configured".into()),
             program: Some("/checkout/target/release/autamedica-server".into()),
             data: Some("/data".into()),
             path: vec!["/usr/bin".into(), ".".into()],
@@ -62,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn a_release_build_starts_nothing_from_above_or_the_search_path() {
-        let released = ["/named", "/checkout/target/release", "/data/bin"].map(PathBuf::from);
+    fn a_release_build_searches_neither_parent_folders_nor_path() {
+        let released = ["/configured", "/checkout/target/release", "/data/bin"].map(PathBuf::from);
         assert_eq!(folders(false), released);
         let development = folders(true);
         assert_eq!(development[..3], released);
         for folder in ["/checkout/.tools/bin", "/checkout/target", "/usr/bin"] {
             assert!(development.contains(&folder.into()), "{folder}");
         }
-        assert!(!development.contains(&".".into()), "whatever folder one happens to be in");
+        assert!(!development.contains(&".".into()), "relative folders are skipped");
     }
 }

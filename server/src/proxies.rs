@@ -31,7 +31,7 @@ impl Proxies {
 
     /// Returns the caller's address: the peer's, or, for trusted proxies, the last address in `X-Forwarded-For` that
     /// isn't a trusted proxy's.
-    pub fn origin(&self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
+    pub fn caller_address(&self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
         let peer = peer.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let forwarded = headers.get_all("x-forwarded-for").iter().rev().flat_map(|value| {
@@ -88,42 +88,42 @@ impl FromStr for Network {
 mod tests {
     use super::*;
 
-    fn origin(proxies: &Proxies, peer: &str, forwarded: &[&str]) -> String {
+    fn caller_address(proxies: &Proxies, peer: &str, forwarded: &[&str]) -> String {
         let mut extensions = Extensions::new();
         extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
-        proxies.origin(&headers, &extensions).to_string()
+        proxies.caller_address(&headers, &extensions).to_string()
     }
 
     #[test]
-    fn only_a_known_proxy_is_believed_and_only_what_it_saw() {
+    fn only_entries_of_trusted_proxies_count() {
         let local = Proxies::new(Network::LOOPBACK);
-        assert_eq!(origin(&local, "127.0.0.1", &["198.51.100.7, 192.0.2.1"]), "192.0.2.1");
-        assert_eq!(origin(&local, "::ffff:127.0.0.1", &["198.51.100.7", "192.0.2.1"]), "192.0.2.1");
-        assert_eq!(origin(&local, "::1", &["2001:db8::5"]), "2001:db8::5");
-        assert_eq!(origin(&local, "127.0.0.1", &["192.0.2.1, nonsense"]), "127.0.0.1");
-        assert_eq!(origin(&local, "127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(caller_address(&local, "127.0.0.1", &["198.51.100.7, 192.0.2.1"]), "192.0.2.1");
+        assert_eq!(caller_address(&local, "::ffff:127.0.0.1", &["198.51.100.7", "192.0.2.1"]), "192.0.2.1");
+        assert_eq!(caller_address(&local, "::1", &["2001:db8::5"]), "2001:db8::5");
+        assert_eq!(caller_address(&local, "127.0.0.1", &["192.0.2.1, nonsense"]), "127.0.0.1");
+        assert_eq!(caller_address(&local, "127.0.0.1", &[]), "127.0.0.1");
         // A peer that isn't a trusted proxy can claim anything.
-        assert_eq!(origin(&local, "203.0.113.9", &["192.0.2.1"]), "203.0.113.9");
-        assert_eq!(origin(&Proxies::default(), "127.0.0.1", &["192.0.2.1"]), "127.0.0.1");
+        assert_eq!(caller_address(&local, "203.0.113.9", &["192.0.2.1"]), "203.0.113.9");
+        assert_eq!(caller_address(&Proxies::default(), "127.0.0.1", &["192.0.2.1"]), "127.0.0.1");
         // A proxy behind a proxy.
         let two = Proxies::new(["127.0.0.1".parse().unwrap(), "10.1.0.0/16".parse().unwrap()]);
-        assert_eq!(origin(&two, "127.0.0.1", &["192.0.2.1, 10.1.2.3"]), "192.0.2.1");
-        assert_eq!(origin(&two, "127.0.0.1", &["192.0.2.1, 10.2.2.3"]), "10.2.2.3");
+        assert_eq!(caller_address(&two, "127.0.0.1", &["192.0.2.1, 10.1.2.3"]), "192.0.2.1");
+        assert_eq!(caller_address(&two, "127.0.0.1", &["192.0.2.1, 10.2.2.3"]), "10.2.2.3");
     }
 
     #[test]
-    fn networks_are_read_and_hold_what_they_say() {
-        let holds =
+    fn networks_are_parsed_and_contain_their_addresses() {
+        let contains =
             |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
-        assert!(holds("10.0.0.0/8", "10.255.1.1") && !holds("10.0.0.0/8", "11.0.0.1"));
-        assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "::1"));
-        assert!(holds("2001:db8::/32", "2001:db8:ffff::1") && !holds("2001:db8::/32", "2001:db9::1"));
-        assert!(holds("192.0.2.1", "192.0.2.1") && !holds("192.0.2.1", "192.0.2.2"));
-        assert!(holds("::/0", "2001:db8::1"));
+        assert!(contains("10.0.0.0/8", "10.255.1.1") && !contains("10.0.0.0/8", "11.0.0.1"));
+        assert!(contains("0.0.0.0/0", "8.8.8.8") && !contains("0.0.0.0/0", "::1"));
+        assert!(contains("2001:db8::/32", "2001:db8:ffff::1") && !contains("2001:db8::/32", "2001:db9::1"));
+        assert!(contains("192.0.2.1", "192.0.2.1") && !contains("192.0.2.1", "192.0.2.2"));
+        assert!(contains("::/0", "2001:db8::1"));
         for wrong in ["", "here", "10.0.0.0/33", "::1/129", "10.0.0.0/", "10.0.0.0/x"] {
             assert_eq!(wrong.parse::<Network>(), Err(InvalidNetwork), "{wrong}");
         }

@@ -9,8 +9,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::{Config, ConfigError, Database, SfuConfig};
 use crate::connections::Connections;
-use crate::files::private_folder;
-use crate::limits::Refusals;
+use crate::files::create_private_folder;
+use crate::limits::RefusalLimit;
 use crate::local_key::LocalKey;
 use crate::proxies::Proxies;
 use crate::recording::{self, RecordingError, Recordings, supervise};
@@ -27,7 +27,7 @@ const RECORDERS_TIMEOUT: Duration = Duration::from_secs(7);
 /// Maximum time that a shutdown waits for pending requests.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Backend; see [`Server::start`].
+/// Backend that isn't running; see [`Server::start`].
 #[derive(Debug)]
 pub struct Server;
 
@@ -35,7 +35,7 @@ pub struct Server;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Another server uses the address.
-    #[error("{0} is in use already: another server runs there, or choose another port with `--port`")]
+    #[error("{0} is in use: stop the other server, or choose another port with `--port`")]
     PortTaken(SocketAddr),
     /// Binding the address failed.
     #[error("can't serve on {address}")]
@@ -57,7 +57,9 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A server behind a proxy requires API keys, because everybody can reach it.
-    #[error("behind a proxy the API needs keys: make one with `autamedica-server key create NAME --scope integrator`")]
+    #[error(
+        "behind a proxy the API needs keys: create one with `autamedica-server key create NAME --scope integrator`"
+    )]
     NoKeys,
     /// The master key is missing or invalid.
     #[error(transparent)]
@@ -127,14 +129,14 @@ impl Server {
             }
             if local_key.is_none() {
                 tracing::warn!(
-                    "no API key was made yet: everybody on this machine may do everything, and nobody else gets in"
+                    "there is no API key: every caller on this machine is accepted, and all others are rejected"
                 );
             }
         }
-        let here = local_url(address);
+        let local_url = local_url(address);
         let (managed, sfu) = match config.sfu {
             SfuConfig::Managed { program } => {
-                let (managed, sfu) = ManagedSfu::start(program, Some(format!("{here}/webhooks/livekit"))).await?;
+                let (managed, sfu) = ManagedSfu::start(program, Some(format!("{local_url}/webhooks/livekit"))).await?;
                 (Some(managed), sfu)
             }
             SfuConfig::External { url, api_key, api_secret } => (None, Sfu::new(url, api_key, api_secret, false)),
@@ -145,13 +147,13 @@ impl Server {
             sfu: sfu.clone(),
             store: store.clone(),
             metrics: Arc::default(),
-            public_url: config.public_url.unwrap_or_else(|| here.parse().expect("an address makes a URL")),
+            public_url: config.public_url.unwrap_or_else(|| local_url.parse().expect("an address makes a URL")),
             e2ee_default: config.e2ee_default,
             language_default: config.language_default,
             transport_default: config.transport_default,
             proxies: if config.behind_proxy { Proxies::new(config.trusted_proxies) } else { Proxies::default() },
             local_key: local_key.clone(),
-            refusals: Arc::new(Refusals::new(config.refusal_limit)),
+            refusals: Arc::new(RefusalLimit::new(config.refusal_limit)),
             recordings: recordings.clone(),
             metadata_locks: Arc::default(),
             sockets: Arc::default(),
@@ -231,7 +233,7 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
         (None, Database::Memory) => Vault::ephemeral(),
         (None, Database::File(path)) => {
             let folder = path.parent().unwrap_or(Path::new(""));
-            private_folder(folder).map_err(VaultError::from)?;
+            create_private_folder(folder).map_err(VaultError::from)?;
             Vault::from_file(&folder.join("master.key"))?
         }
         (None, Database::Postgres(_)) => return Err(ConfigError::NoMasterKey.into()),

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::config::IceConfig;
 use crate::health::CachedHealth;
-use crate::limits::Refusals;
+use crate::limits::RefusalLimit;
 use crate::local_key::LocalKey;
 use crate::metadata_locks::MetadataLocks;
 use crate::metrics::Metrics;
@@ -31,14 +31,14 @@ pub struct AppState {
     pub e2ee_default: bool,
     /// Default language of new consultations.
     pub language_default: Language,
-    /// The path of new consultations' media when nobody says.
+    /// Default path of the media of new consultations.
     pub transport_default: Transport,
     /// Trusted proxies.
     pub proxies: Proxies,
     /// Key that callers on this machine must send, if there is one.
     pub local_key: Option<Arc<LocalKey>>,
-    /// Limiter of refusals in the audit log.
-    pub refusals: Arc<Refusals>,
+    /// Limit of refusals in the audit log.
+    pub refusals: Arc<RefusalLimit>,
     /// Recording settings, if this server records.
     pub recordings: Option<Arc<Recordings>>,
     /// Locks for changes of rooms' metadata.

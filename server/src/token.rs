@@ -58,7 +58,7 @@ impl Grant {
     }
 }
 
-/// Properties of a token.
+/// Holder of a token, with the permissions that it grants.
 pub struct Holder<'a> {
     /// The user's id; becomes the identity in the room.
     pub user: &'a Id,

@@ -7,7 +7,7 @@ use std::path::Path;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac::{self, HMAC_SHA256};
 
-use crate::secret::{Secret, hex, random_bytes, unhex};
+use crate::secret::{Secret, hex, random_bytes, random_secret, unhex};
 
 /// Length of the master key in bytes.
 const KEY_LEN: usize = 32;
@@ -26,10 +26,10 @@ pub struct Vault {
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The file can't be read or created.
-    #[error("the master key's file can't be read or made")]
+    #[error("the master key's file can't be read or created")]
     File(#[from] std::io::Error),
     /// The key has the wrong format.
-    #[error("the master key must be 64 hexadecimal digits (make one with `openssl rand -hex 32`)")]
+    #[error("the master key must be 64 hexadecimal digits (create one with `openssl rand -hex 32`)")]
     Format,
 }
 
@@ -60,7 +60,7 @@ impl Vault {
     /// key.
     pub fn from_file(path: &Path) -> Result<Self, VaultError> {
         if !path.try_exists()? {
-            crate::files::write_whole(path, Secret::random::<KEY_LEN>().expose())?;
+            crate::files::write_atomically(path, random_secret::<KEY_LEN>().expose())?;
         }
         // Reads the file even after writing it, because another process may have created it first.
         Self::from_hex(&Secret::new(std::fs::read_to_string(path)?))
@@ -117,7 +117,7 @@ impl Vault {
     }
 
     /// Returns `true` if the signature of a link's content is valid.
-    pub fn is_link(&self, text: &str, signature: &str) -> bool {
+    pub fn is_signed_link(&self, text: &str, signature: &str) -> bool {
         unhex(signature).is_some_and(|signature| hmac::verify(&self.links, text.as_bytes(), &signature).is_ok())
     }
 
@@ -143,7 +143,7 @@ impl Vault {
     }
 
     /// Returns `true` if the head was sealed with this master key.
-    pub fn is_head(&self, seq: i64, hash: &str, seal: &str) -> bool {
+    pub fn is_sealed_head(&self, seq: i64, hash: &str, seal: &str) -> bool {
         let text = format!("{seq}:{hash}");
         unhex(seal).is_some_and(|seal| hmac::verify(&self.audit_head, text.as_bytes(), &seal).is_ok())
     }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sealed_opens_only_here() {
+    fn a_sealed_text_opens_with_its_key_and_context_only() {
         let vault = Vault::ephemeral();
         let sealed = vault.seal("context", "a secret");
         assert!(!sealed.contains("secret") && sealed != vault.seal("context", "a secret"));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_is_made_once_and_private() {
+    fn a_key_file_is_created_once_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         let sealed = Vault::from_file(&path).unwrap().seal("context", "x");

@@ -174,7 +174,7 @@ async fn nobody_else_gets_a_signal_through() {
     // Nor does anybody into a consultation that has ended.
     let (status, _) = backend.call(Method::POST, "/api/consultations/ours/end", &token("doctorToken")).await;
     assert_eq!(status, StatusCode::OK);
-    let over = json!({"message": "this consultation is over", "code": "consultation_ended"});
+    let over = json!({"message": "this consultation has ended", "code": "consultation_ended"});
     assert_eq!(sockets.hear("doctor", "error").await, over);
     assert_eq!(sockets.hear("doctor", "room-left").await["reason"], "consultation_ended");
     sockets.emit("doctor", "join-room", room).await;
@@ -338,7 +338,7 @@ async fn one_connection_does_not_begin_again_for_ever() {
     for attempt in 1..=6 {
         socket.send(Message::text(r#"40{"token":"wrong"}"#)).await.unwrap();
         let answer = heard(&mut socket).await.expect("an answer");
-        assert_eq!(answer.contains("connect anew"), attempt > 5, "{attempt}: {answer}");
+        assert_eq!(answer.contains("open a new connection"), attempt > 5, "{attempt}: {answer}");
     }
 }
 

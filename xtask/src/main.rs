@@ -53,7 +53,7 @@ fn main() -> Result<()> {
         Task::Setup { tests: true } => setup::run(Needs::Tests),
         #[cfg(target_os = "linux")]
         Task::Demo(options) => {
-            setup::run_beside(Needs::Demo, demo::build)?;
+            setup::run_while(Needs::Demo, demo::build)?;
             demo::run(&options)
         }
         #[cfg(target_os = "linux")]
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
             bench::run(&bench)
         }
         Task::Test(options) => {
-            setup::run_beside(Needs::Tests, test::build)?;
+            setup::run_while(Needs::Tests, test::build)?;
             test::run(&options)
         }
         Task::Lint => {

@@ -1,4 +1,4 @@
-//! Steps of a task: a line each, and a sign of life while a long one runs.
+//! Steps of a task: prints a line for each, and the elapsed time of long ones.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::{Command, Stdio};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How many of a failed command's last lines are shown.
+/// Number of lines shown from the end of a failed command's output.
 const SHOWN_LINES: usize = 25;
-/// How often a step says that it still runs where its line can't be redrawn.
+/// Interval for printing the elapsed time if the output isn't a terminal.
 const LOG_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Says one line.
+/// Prints a line about the current step.
 pub fn say(text: impl std::fmt::Display) {
     println!("• {text}");
 }
 
-/// Runs a command with its output hidden, showing how long it has run, and returns that output.
+/// Runs a command with hidden output, shows the elapsed time, and returns the output.
 ///
 /// # Errors
-/// When it can't be started or fails: the message ends with its last lines, and with `fix`, what would help.
+/// The command can't be started or fails. The message contains its last lines and `fix`, advice for the user.
 pub fn run(what: &str, mut command: Command, fix: &str) -> Result<String> {
     say(format_args!("{what} …"));
     let program = command.get_program().to_string_lossy().into_owned();
@@ -37,7 +37,7 @@ pub fn run(what: &str, mut command: Command, fix: &str) -> Result<String> {
         match lines.recv_timeout(Duration::from_secs(1)) {
             Ok(line) => output.push(line),
             Err(RecvTimeoutError::Timeout) => {}
-            // Both pipes are closed: it has ended.
+            // Both pipes are closed, so the command has ended.
             Err(RecvTimeoutError::Disconnected) => break,
         }
         progress.show(output.last().map_or("", String::as_str));
@@ -51,13 +51,13 @@ pub fn run(what: &str, mut command: Command, fix: &str) -> Result<String> {
     Ok(output.join("\n"))
 }
 
-/// Runs a command that speaks for itself.
+/// Runs a command with visible output.
 ///
 /// # Errors
-/// When it can't be started or fails.
+/// The command can't be started or fails.
 pub fn show(what: &str, command: &mut Command) -> Result<()> {
     say(what);
-    // The line above must come before what the command prints.
+    // The line above must come before the command's output.
     std::io::stdout().flush().context("writing to the terminal")?;
     let status = command.status().with_context(|| format!("{what}: cannot run {:?}", command.get_program()))?;
     if !status.success() {
@@ -66,10 +66,10 @@ pub fn show(what: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command that speaks for itself, and shows each of its lines to `on_line` too.
+/// Runs a command with visible output, and calls `on_line` with each line.
 ///
 /// # Errors
-/// When it can't be started or fails.
+/// The command can't be started or fails.
 pub fn watch(what: &str, command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<()> {
     say(what);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -84,7 +84,7 @@ pub fn watch(what: &str, command: &mut Command, mut on_line: impl FnMut(&str)) -
                 println!("{line}");
                 on_line(&line);
             }
-            // What it left behind may hold the pipes open after its end.
+            // Its child processes may keep the pipes open after its end.
             Err(RecvTimeoutError::Timeout) if ended.is_some() => break,
             Err(RecvTimeoutError::Timeout) => ended = child.try_wait().with_context(|| format!("{what}: waiting"))?,
             Err(RecvTimeoutError::Disconnected) => break,
@@ -101,7 +101,7 @@ fn forward(pipe: Option<impl Read + Send + 'static>, lines: mpsc::Sender<String>
     let Some(pipe) = pipe else { return };
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            // Progress bars redraw a line with carriage returns: the last state is the line.
+            // Progress bars redraw a line with carriage returns. Only the last state is kept.
             let line = String::from_utf8_lossy(&line).trim_end().rsplit('\r').next().unwrap_or_default().to_owned();
             if lines.send(line).is_err() {
                 return;

@@ -1,9 +1,9 @@
 //! Requests of a doctor about participants, with the doctor's token.
 
 use autamedica_api::{ChangeTransport, Id, MuteParticipant, NewTransport, PermitObserver};
+use autamedica_text::Secret;
 
 use super::{Backend, BackendError, ConsultationRef};
-use crate::Secret;
 
 impl Backend {
     /// Admits the waiting patient.

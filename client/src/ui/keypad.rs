@@ -1,6 +1,6 @@
 //! Keypad screen of a kiosk, which takes the eight-digit kiosk code of an appointment.
 
-use autamedica_api::{DIGITS, Pasted, read_pasted};
+use autamedica_api::{KIOSK_CODE_DIGITS, Pasted, read_pasted};
 use autamedica_call::{JoinTarget, Secret};
 use egui::{Align2, CornerRadius, Key, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
@@ -50,7 +50,7 @@ impl KeypadScreen {
         ui.vertical_centered(|ui| ui.heading(texts.t("keypad-title").as_ref()));
         ui.add_space(space::XS);
         let spoken = texts.with("keypad-typed", &[("count", (self.digits.len() as u64).into())]);
-        boxes(ui, &sizes, &self.digits, DIGITS, false, &spoken);
+        boxes(ui, &sizes, &self.digits, KIOSK_CODE_DIGITS, false, &spoken);
         ui.add_space(space::M);
         let (keys, ()) = beside_keys(ui, cx, Some(Pressed::Help), |ui, cx| {
             let width = ui.available_width();
@@ -80,11 +80,11 @@ impl KeypadScreen {
     fn press(&mut self, pressed: Pressed, cx: &mut Cx) {
         self.problem = false;
         match pressed {
-            Pressed::Digit(digit) if self.digits.len() < DIGITS => self.digits.push(digit),
+            Pressed::Digit(digit) if self.digits.len() < KIOSK_CODE_DIGITS => self.digits.push(digit),
             Pressed::Digit(_) => {}
             Pressed::Back => drop(self.digits.pop()),
             Pressed::Help => self.help = !self.help,
-            Pressed::Enter if self.digits.len() == DIGITS => {
+            Pressed::Enter if self.digits.len() == KIOSK_CODE_DIGITS => {
                 cx.actions.push(Action::Begin(JoinTarget::Digits(Secret::new(std::mem::take(&mut self.digits)))));
             }
             Pressed::Enter => self.problem = true,

@@ -1,6 +1,6 @@
 //! Start screen: asks for a consultation.
 
-use autamedica_api::{Id, Pasted, Role, Unusable, read_pasted};
+use autamedica_api::{Id, PasteError, Pasted, Role, read_pasted};
 use autamedica_call::{JoinTarget, Secret};
 use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
 use lucide_icons::Icon;
@@ -150,10 +150,10 @@ pub fn target(text: &str, role: Role) -> Result<JoinTarget, &'static str> {
             Some(id) => Ok(JoinTarget::Consultation { id, role }),
             None => Ok(JoinTarget::Digits(Secret::new(digits))),
         },
-        (Err(Unusable::Nothing), None) => Err("start-code-missing"),
-        (Err(Unusable::Link), None) => Err("start-link-wrong"),
-        (Err(Unusable::Code), None) if role == Role::Doctor => Err("start-code-wrong-doctor"),
-        (Err(Unusable::Code), None) => Err("start-code-wrong"),
+        (Err(PasteError::Empty), None) => Err("start-code-missing"),
+        (Err(PasteError::InvalidLink), None) => Err("start-link-wrong"),
+        (Err(PasteError::NotFound), None) if role == Role::Doctor => Err("start-code-wrong-doctor"),
+        (Err(PasteError::NotFound), None) => Err("start-code-wrong"),
     }
 }
 

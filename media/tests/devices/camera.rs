@@ -156,7 +156,7 @@ fn what_real_cameras_give_arrives_with_straight_bars_of_the_right_colours() {
             ("YU12", with(camera("YU12"), &[luma, u, v].concat())),
             ("NV12", with(camera("NV12"), &bars("NV12"))),
             ("GREY", with(camera("GREY"), &bars("GRAY"))),
-            ("H264 before MJPG", with(camera("MJPG").before("H264"), &bars("MJPG"))),
+            ("H264 before MJPG", with(camera("MJPG").preceding_format("H264"), &bars("MJPG"))),
             ("padded YUYV", with(camera("YUYV").padding(64), &padded)),
             ("padded NV12", with(camera("NV12").padding(32), &padded_nv12)),
             ("no list of sizes", with(camera("YUYV").sizes("none"), &bars("YUYV"))),

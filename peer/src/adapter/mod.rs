@@ -8,6 +8,7 @@ mod timers;
 
 use std::sync::Arc;
 
+use autamedica_text::Secret;
 use timers::{Backoff, HELLO_TIMEOUT, JOIN_TIMEOUT, NATIVE_HELLO_TIMEOUT, Timer, Timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use crate::events::{ClientEvent, User};
 use crate::extension::Extension;
 use crate::livekit;
 use crate::loopback::Link;
-use crate::options::{PeerOptions, Secret};
+use crate::options::PeerOptions;
 use crate::outbox::Outbox;
 use crate::random;
 use crate::session::Session;

@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use autamedica_text::Secret;
 use candidates::{LocalCandidates, RemoteCandidates};
 use livekit_protocol as lk;
 
@@ -16,7 +17,6 @@ use crate::client::Client;
 use crate::events::{ClientEvent, User};
 use crate::extension::{Extension, Track};
 use crate::livekit::Identity;
-use crate::options::Secret;
 use crate::sdp::Description;
 
 /// Result of a description from a browser.

@@ -6,6 +6,7 @@ mod tests;
 
 use std::time::Duration;
 
+use autamedica_text::Secret;
 use futures_util::{SinkExt as _, StreamExt as _};
 use packet::Packet;
 use serde_json::{Value, json};
@@ -19,7 +20,6 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use url::Url;
 
 use crate::error::StartError;
-use crate::options::Secret;
 use crate::random;
 use crate::reason::Reason;
 

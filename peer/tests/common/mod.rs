@@ -19,7 +19,8 @@ use autamedica_engine::{
     LocalVideoTrack, NativeAudioSource, NativeVideoSource, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Room,
     RoomEvent, RoomOptions, TrackPublishOptions, TrackSource, VideoEncoding, VideoFrame, VideoResolution, VideoStream,
 };
-use autamedica_peer::{Peer, PeerOptions, PeerState, Phase, Presence, Secret};
+use autamedica_peer::{Peer, PeerOptions, PeerState, Phase, Presence};
+use autamedica_text::Secret;
 pub use browser::{Browser, PATIENCE};
 pub use cable::Cable;
 pub use card::{Camera, read_counter, sides_are_painted};

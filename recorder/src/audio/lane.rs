@@ -238,8 +238,8 @@ mod tests {
     }
 
     impl Source {
-        fn push(&mut self, moments: usize) {
-            for _ in 0..moments {
+        fn push(&mut self, samples: usize) {
+            for _ in 0..samples {
                 let value = (self.count / 16 % 30_000) as i16 + 1000;
                 self.input.push(&[value, 1000]);
                 self.count += 1;
@@ -302,8 +302,8 @@ mod tests {
                 if held == 0 && state >> 57 == 0 { held = (state >> 40) % 8; }
                 held = u64::saturating_sub(held, 1);
                 if held == 0 {
-                    let moments = due as usize - source.count;
-                    source.push(moments);
+                    let samples = due as usize - source.count;
+                    source.push(samples);
                 }
                 let heard = next(&mut lane, 0);
                 prop_assert!(block < 25 || heard[1] == 1000, "a hole in block {}", block);

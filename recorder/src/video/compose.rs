@@ -27,14 +27,14 @@ pub(crate) struct Composer {
     accent: Colour,
     /// Scene drawn last.
     scene: Scene,
-    tiles: Vec<Drawn>,
+    tiles: Vec<DrawnTile>,
     clock: (String, Label),
     scalers: Vec<Scaler>,
     /// Everything must be redrawn.
     redraw_all: bool,
 }
 
-struct Drawn {
+struct DrawnTile {
     tile: Tile,
     label: Label,
     shown: Shown,
@@ -122,14 +122,14 @@ impl Composer {
                 Content::Screen(person) => self.texts.with("recorder-screen", "name", &scene.people[person].name),
             };
             let (size, max_width) = (if small { 14.0 } else { 20.0 }, tile.area.width - 2 * MARGIN);
-            Drawn { tile, label: self.fonts.pill(&name, Face::Bold, size, max_width), shown: Shown::Nothing }
+            DrawnTile { tile, label: self.fonts.pill(&name, Face::Bold, size, max_width), shown: Shown::Nothing }
         });
         self.tiles = tiles.collect();
         self.scalers.clear();
     }
 
     /// Draws a tile if its content has changed or `redraw` is set. Returns `true` if it was drawn.
-    fn draw_tile(&mut self, drawn: &mut Drawn, moment: Instant, redraw: bool) -> bool {
+    fn draw_tile(&mut self, drawn: &mut DrawnTile, moment: Instant, redraw: bool) -> bool {
         let (frames, may_be_still) = match drawn.tile.content {
             Content::Camera(person) => (&self.scene.people[person].camera, false),
             Content::Screen(person) => (&self.scene.people[person].screen, true),

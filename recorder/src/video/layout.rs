@@ -42,7 +42,7 @@ pub(crate) struct Tile {
 
 /// Maximum number of tiles in a grid.
 const MAX_TILES: usize = 16;
-/// Height of the tiles beside a shared screen, whose aspect ratio is 16:9.
+/// Height of the tiles on the right of a shared screen; their aspect ratio is 16:9.
 const SIDE_HEIGHT: usize = HEIGHT / 5;
 const SIDE_WIDTH: usize = SIDE_HEIGHT * 16 / 9;
 
@@ -60,11 +60,11 @@ pub(crate) fn layout(scene: &Scene) -> Vec<Tile> {
     // Other screens take precedence over cameras.
     let side: Vec<_> = screens.chain(cameras).take(HEIGHT / SIDE_HEIGHT).collect();
     let top = (HEIGHT - side.len() * SIDE_HEIGHT) / 2;
-    let beside = side.into_iter().enumerate().map(|(i, content)| Tile {
+    let side_tiles = side.into_iter().enumerate().map(|(i, content)| Tile {
         content,
         area: Area::new(stage_width, top + i * SIDE_HEIGHT, SIDE_WIDTH, SIDE_HEIGHT),
     });
-    std::iter::once(stage).chain(beside).collect()
+    std::iter::once(stage).chain(side_tiles).collect()
 }
 
 /// Arranges tiles of 16:9 in a square grid, with the last row centred.

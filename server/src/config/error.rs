@@ -20,7 +20,7 @@ pub enum ConfigError {
         needed_by: &'static str,
     },
     /// `--no-sfu` without an external SFU.
-    #[error("`--no-sfu` needs an SFU elsewhere: set `LIVEKIT_URL`, `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`")]
+    #[error("`--no-sfu` needs an external SFU: set `LIVEKIT_URL`, `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`")]
     NoSfu,
     /// `DATABASE_URL` is invalid.
     #[error("`DATABASE_URL` must start with `postgres://` or `sqlite:`")]
@@ -59,21 +59,21 @@ pub enum ConfigError {
     )]
     NoMasterKey,
     /// The server would serve plain HTTP to the network.
-    #[error("{0} isn't loopback: serve there only behind a proxy that ends TLS, and say so with `--behind-proxy`")]
+    #[error("{0} isn't loopback: serve there only behind a proxy that terminates TLS, with `--behind-proxy`")]
     NoTls(IpAddr),
     /// Links need the proxy's public URL.
-    #[error("`--behind-proxy` needs `PUBLIC_URL`, where people reach the proxy, such as `https://clinic.example`")]
+    #[error("`--behind-proxy` needs `PUBLIC_URL`, the proxy's public URL, such as `https://clinic.example`")]
     NoPublicUrl,
     /// Clients behind the proxy can't connect to an SFU on this machine's loopback interface.
     #[error(
-        "behind a proxy people come from elsewhere, and the embedded SFU serves this machine only: set `LIVEKIT_URL`, \
+        "the embedded SFU serves only this machine, but clients behind a proxy are on other machines: set `LIVEKIT_URL`, \
          `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`"
     )]
     EmbeddedSfuBehindProxy,
     /// `.env` can't be used.
-    #[error("`.env` {0} (a value with spaces wants quotes)")]
+    #[error("`.env` {0} (values with spaces need quotes)")]
     DotEnv(&'static str),
     /// There is no folder for the database.
-    #[error("there is no home folder to keep the database in: set `AUTAMEDICA_DATA_DIR` or `DATABASE_URL`")]
+    #[error("there is no home folder for the database: set `AUTAMEDICA_DATA_DIR` or `DATABASE_URL`")]
     NoDataDir,
 }

@@ -18,11 +18,11 @@ const SAME_VALUE: [(&str, &str); 5] = [
 /// Known settings without effect, each with advice for the operator.
 const UNSUPPORTED: [(&str, &str); 1] = [(
     "SKIP_AUTH",
-    "the API is never open to everybody: without an API key only this machine may call it; make keys with \
+    "the API always authenticates callers: without an API key only this machine may call it; create keys with \
      `autamedica-server key create`",
 )];
 
-/// Names that are the same in both.
+/// Settings with the same name in both.
 const SAME_NAME: [&str; 1] = ["SUPABASE_JWT_SECRET"];
 
 /// Settings of the replaced deployment in this environment.
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn skipping_authentication_is_refused_with_a_word() {
+    fn skipping_authentication_has_no_effect() {
         let config = read(&[("SKIP_AUTH", "true")]).unwrap();
         assert_eq!(config.existing.unsupported[0].0, "SKIP_AUTH");
         assert!(config.existing.unsupported[0].1.contains("key create"));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_cannot_lead_elsewhere() {
+    fn an_account_cannot_change_the_host() {
         let error = read(&[("R2_ACCOUNT_ID", "evil.example/")]).unwrap_err().to_string();
         assert!(error.contains("R2_ACCOUNT_ID"), "{error}");
     }

@@ -39,22 +39,22 @@ impl IceConfig {
     pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let wrong = || ConfigError::Value {
             name: "ICE_SERVERS",
-            expected: "a JSON list as browsers take it, such as `[{\"urls\": \"stun:stun.example:3478\"}]`",
+            expected: "a JSON list in the format of `RTCPeerConnection`, such as `[{\"urls\": \"stun:stun.example:3478\"}]`",
         };
         let servers: Vec<IceServer> = match get("ICE_SERVERS") {
             Some(text) => serde_json::from_str(&text).map_err(|_| wrong())?,
             None => Vec::new(),
         };
-        let is_right =
+        let has_scheme =
             |url: &String| SCHEMES.iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-        if !servers.iter().all(|server| !server.urls.is_empty() && server.urls.iter().all(is_right)) {
+        if !servers.iter().all(|server| !server.urls.is_empty() && server.urls.iter().all(has_scheme)) {
             return Err(wrong());
         }
         let turn = match (get("TURN_URLS"), get("TURN_SECRET")) {
             (None, None) => None,
             (Some(urls), Some(secret)) => {
                 let urls: Vec<_> = urls.split(',').map(|url| url.trim().to_owned()).collect();
-                if !urls.iter().all(|url| is_right(url) && url.starts_with("turn")) {
+                if !urls.iter().all(|url| has_scheme(url) && url.starts_with("turn")) {
                     let expected = "addresses such as `turn:turn.example:3478`, with commas between them";
                     return Err(ConfigError::Value { name: "TURN_URLS", expected });
                 }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_as_browsers_take_them() {
+    fn servers_are_in_the_format_of_browsers() {
         let text = r#"[{"urls": "stun:a.example"}, {"urls": ["turn:b.example", "turns:b.example"], "username": "u", "credential": "p"}]"#;
         let config = read(&[("ICE_SERVERS", text)]).unwrap();
         assert_eq!(config.servers[0].urls, ["stun:a.example"]);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_server_wants_both() {
+    fn a_turn_server_needs_urls_and_secret() {
         let (urls, secret) = (("TURN_URLS", "turn:a.example:3478, turns:a.example"), ("TURN_SECRET", "s"));
         assert_eq!(read(&[urls, secret]).unwrap().turn.unwrap().urls.len(), 2);
         for (only, other) in [(urls, "TURN_SECRET"), (secret, "TURN_URLS")] {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_coturns() {
+    fn passwords_match_coturns() {
         // Computed with `printf '1700000000:doctor-1' | openssl dgst -sha1 -hmac north -binary | base64`.
         let turn = TurnConfig { urls: vec!["turn:a.example".to_owned()], secret: Secret::new("north") };
         let server = turn.server_for(&Id::new("doctor-1").unwrap(), Timestamp::from_millis(1_700_000_000_000));

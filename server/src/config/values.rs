@@ -12,14 +12,14 @@ use crate::proxies::Network;
 /// Parses an optional value.
 ///
 /// # Errors
-/// [`ConfigError::Value`] if it can't be parsed or `is_right` rejects it.
+/// [`ConfigError::Value`] if it can't be parsed or `is_valid` rejects it.
 pub fn value<T: FromStr>(
     name: &'static str,
     expected: &'static str,
     text: Option<String>,
-    is_right: impl Fn(&T) -> bool,
+    is_valid: impl Fn(&T) -> bool,
 ) -> Result<Option<T>, ConfigError> {
-    let read = |text: String| text.parse().ok().filter(|value| is_right(value));
+    let read = |text: String| text.parse().ok().filter(|value| is_valid(value));
     text.map(|text| read(text).ok_or(ConfigError::Value { name, expected })).transpose()
 }
 
@@ -44,10 +44,10 @@ pub fn language(name: &'static str, text: Option<String>) -> Result<Language, Co
     text.map_or(Ok(Language::default()), read)
 }
 
-/// A path of media.
+/// Parses a path of media; through the SFU if unset.
 ///
 /// # Errors
-/// When there is no such path.
+/// [`ConfigError::Value`] for other values.
 pub fn transport(name: &'static str, text: Option<String>) -> Result<Transport, ConfigError> {
     let read = |text: String| Transport::parse(&text).ok_or(ConfigError::Value { name, expected: "`sfu` or `p2p`" });
     text.map_or(Ok(Transport::default()), read)
@@ -88,7 +88,7 @@ pub fn public_address(text: &str) -> Result<Url, ConfigError> {
         None => false,
     };
     let expected = if url.scheme() != "https" && !is_local {
-        "`https://…`: links over plain HTTP would give tokens away"
+        "`https://…`, because links over plain HTTP would reveal tokens"
     } else if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
         "no more than `https://clinic.example`, without a path: links add their own"
     } else {

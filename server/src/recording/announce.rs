@@ -1,5 +1,5 @@
 //! Announcements in a room's metadata: recording state, problem, and index of the end-to-end key. Metadata also reaches
-//! foreign clients and participants who join later.
+//! other vendors' clients and participants who join later.
 
 use autamedica_api::{
     AnnouncedRecording, CONSENT_TEXT_VERSION, RecordingState, RoomAnnouncement, RoomProblem, room_name,
@@ -16,21 +16,21 @@ use crate::store::{StoredConsultation, StoredRecording};
 /// [`Error::Sfu`](crate::error::Error::Sfu) and [`Error::Database`](crate::error::Error::Database).
 pub async fn announce(state: &AppState, recording: &StoredRecording, asked: Vec<String>) -> Result<()> {
     // Participants wait for the outcome of a request, even a negative one.
-    let came_to_nothing = matches!(recording.state, RecordingState::Refused | RecordingState::Failed);
+    let is_negative = matches!(recording.state, RecordingState::Refused | RecordingState::Failed);
     let is_stuck = recording.state == RecordingState::Storing && recording.storage_problem.is_some();
     let e2ee_key_index = state.store.consultation(&recording.consultation).await?.map_or(0, |stored| stored.key_index);
     update(state, &room_name(&recording.consultation), |known| {
         // A finished recording must not replace the announcement of another one, and isn't announced to a room that
         // never saw it.
-        let is_others = known.recording.as_ref().map_or(!is_stuck, |known| known.recording_id != recording.id);
-        if !recording.state.is_active() && is_others {
+        let is_unannounced = known.recording.as_ref().map_or(!is_stuck, |known| known.recording_id != recording.id);
+        if !recording.state.is_active() && is_unannounced {
             return known;
         }
         RoomAnnouncement {
             problem: known.problem,
             // The consultation was read before the room, so the announced index can be newer.
             e2ee_key_index: e2ee_key_index.max(known.e2ee_key_index),
-            recording: (recording.state.is_active() || came_to_nothing || is_stuck).then(|| AnnouncedRecording {
+            recording: (recording.state.is_active() || is_negative || is_stuck).then(|| AnnouncedRecording {
                 recording_id: recording.id.clone(),
                 state: recording.state,
                 problem: recording.current_problem().map(str::to_owned),

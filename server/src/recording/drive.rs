@@ -178,15 +178,15 @@ impl<B: Backend> Drive<B> {
         // Recovery may have changed the state.
         let Some(recording) = query_with_timeout(store.recording(&job.id)).await? else { return Ok(false) };
         let consultation = query_with_timeout(store.consultation(&recording.consultation)).await?;
-        let over = consultation.as_ref().is_none_or(StoredConsultation::is_over);
+        let is_finished = consultation.as_ref().is_none_or(StoredConsultation::is_finished);
         // A recording also ends when both sides have left.
-        let ended = over || consultation.is_none_or(|stored| stored.state == ConsultationState::Ended);
+        let has_ended = is_finished || consultation.is_none_or(|stored| stored.state == ConsultationState::Ended);
         match recording.state {
-            RecordingState::Asking | RecordingState::Starting if over => {
+            RecordingState::Asking | RecordingState::Starting if is_finished => {
                 store.transition_recording(&job.id, &[recording.state], RecordingState::Cancelled).await?;
             }
             RecordingState::Asking => {}
-            RecordingState::Recording | RecordingState::Paused if ended => {
+            RecordingState::Recording | RecordingState::Paused if has_ended => {
                 store.transition_recording(&job.id, &[recording.state], RecordingState::Stopping).await?;
             }
             RecordingState::Starting | RecordingState::Recording | RecordingState::Paused => {

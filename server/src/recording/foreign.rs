@@ -8,7 +8,7 @@ use super::announce::announce_problem;
 use crate::error::Result;
 use crate::sfu::is_answer;
 use crate::state::AppState;
-use crate::store::Event;
+use crate::store::AuditEvent;
 
 /// Stops a foreign egress in one of our rooms, announces the problem and adds an audit entry. Each outcome is audited
 /// once, and retries repeat failed steps.
@@ -31,8 +31,9 @@ pub(super) async fn stop(state: &AppState, info: &EgressInfo) -> Result<()> {
     tracing::error!(consultation = %id, egress = info.egress_id, outcome, "foreign egress in a consultation's room");
     let problem = RoomProblem { what: RoomProblemKind::ForeignRecording, at: Timestamp::now() };
     let announced = announce_problem(state, &info.room_name, problem).await;
-    let by = Event::ok("unknown", "egress.foreign").consultation(&id).subject(format!("egress:{}", info.egress_id));
-    state.store.audit_once(&format!("foreign-egress:{}:{outcome}", info.egress_id), by.outcome(outcome)).await?;
+    let event =
+        AuditEvent::ok("unknown", "egress.foreign").consultation(&id).subject(format!("egress:{}", info.egress_id));
+    state.store.audit_once(&format!("foreign-egress:{}:{outcome}", info.egress_id), event.outcome(outcome)).await?;
     stopped.and(announced)
 }
 

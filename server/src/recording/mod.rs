@@ -79,8 +79,8 @@ pub async fn delete_expired(state: &AppState, recordings: &Recordings) {
     let before = autamedica_api::Timestamp::now().as_millis() - i64::from(days) * DAY;
     let old = state.store.recordings_before(&recordings.owner, autamedica_api::Timestamp::from_millis(before)).await;
     for recording in old.unwrap_or_default() {
-        let by = crate::store::Event::ok("server", "recording.expire");
-        if let Err(error) = upload::delete(state, recordings, &recording, by).await {
+        let event = crate::store::AuditEvent::ok("server", "recording.expire");
+        if let Err(error) = upload::delete(state, recordings, &recording, event).await {
             tracing::warn!(%error, recording = recording.id, "deleting an expired recording failed; retrying later");
         }
     }

@@ -15,7 +15,7 @@ use super::storage::{self, Storage};
 use super::{process, upload};
 use crate::error::{Error, Result};
 use crate::state::AppState;
-use crate::store::{Event, PartState, StoredPart, StoredRecording};
+use crate::store::{AuditEvent, PartState, StoredPart, StoredRecording};
 
 /// Interval of the reconciliation.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -51,7 +51,7 @@ impl Reconciler<'_> {
         let name = std::fs::read_to_string(self.folder.join(SERVER_ID_FILE));
         let is_ours = name.is_ok_and(|name| name.trim() == self.recordings.owner);
         if !is_ours {
-            return Err(Error::Internal("the folder of recordings isn't there"));
+            return Err(Error::Internal("the folder of recordings is missing or another server's"));
         }
         self.stop_orphans().await?;
         let on_disk = files::all(self.folder).map_err(|error| {
@@ -119,8 +119,8 @@ impl Reconciler<'_> {
             Some(PartState::Stored) => self.remove(file),
             None | Some(PartState::Gone) if is_unwanted(recording.state) => {
                 self.remove(file)?;
-                let by = Event::ok("server", "recording.discard").consultation(&recording.consultation);
-                Ok(store.audit(by.subject(format!("recording:{id}"))).await?)
+                let event = AuditEvent::ok("server", "recording.discard").consultation(&recording.consultation);
+                Ok(store.audit(event.subject(format!("recording:{id}"))).await?)
             }
             known => {
                 tracing::error!(recording = id, part = number, "row created for a recording's file without one");
@@ -169,8 +169,8 @@ impl Reconciler<'_> {
             let now = self.state.store.recording(&part.recording).await?;
             let Some(recording) = now.filter(|now| now.state == RecordingState::Ready) else { continue };
             tracing::error!(recording = part.recording, file = %file.display(), "stored file of a recording is missing");
-            let by = Event::ok("server", "recording.missing").consultation(&recording.consultation);
-            self.state.store.audit(by.subject(format!("recording:{}", recording.id))).await?;
+            let event = AuditEvent::ok("server", "recording.missing").consultation(&recording.consultation);
+            self.state.store.audit(event.subject(format!("recording:{}", recording.id))).await?;
             self.state.store.set_recording_problem(&part.recording, Some("part-missing")).await?;
         }
         Ok(())

@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 use super::bucket::{Bucket, S3Config};
 use super::storage::Storage;
 use super::storage_error::StorageError;
-use crate::files::{private_folder, write_whole};
+use crate::files::{create_private_folder, write_atomically};
 use crate::programs;
-use crate::secret::Secret;
+use crate::secret::random_secret;
 
 /// Interval for polling the database for changes made through other servers.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -82,7 +82,7 @@ impl Recordings {
         } else {
             let program = config.program.or_else(|| programs::find("autamedica-recorder"));
             let (Some(folder), Some(program)) = (config.folder, program) else { return Ok(None) };
-            private_folder(&folder)?;
+            create_private_folder(&folder)?;
             let folder = folder.canonicalize()?;
             let owner = server_id(&folder)?;
             let storage = Storage::open(&folder, config.s3)?;
@@ -124,7 +124,7 @@ pub(super) const SERVER_ID_FILE: &str = "server-id";
 fn server_id(folder: &Path) -> std::io::Result<String> {
     let name = folder.join(SERVER_ID_FILE);
     if !name.try_exists()? {
-        write_whole(&name, Secret::random::<8>().expose())?;
+        write_atomically(&name, random_secret::<8>().expose())?;
     }
     Ok(std::fs::read_to_string(&name)?.trim().to_owned())
 }

@@ -82,7 +82,7 @@ async fn mark_missing(job: &Job, part: StoredPart) -> sqlx::Result<()> {
 
 fn unreadable(error: StorageError) -> Error {
     tracing::error!(%error, cause = ?error, "reading an unfinished file failed; retrying");
-    Error::Internal("what a recorder left can't be read")
+    Error::Internal("an unfinished file of a recording can't be read")
 }
 
 fn size(file: &Path) -> u64 {

@@ -7,7 +7,7 @@ use ring::digest::{Context, SHA256};
 
 use super::bucket::{Bucket, Progress, S3Config, Upload};
 use super::storage_error::StorageError;
-use crate::files::private_folder;
+use crate::files::create_private_folder;
 use crate::secret::hex;
 
 /// A stored and verified file.
@@ -126,7 +126,7 @@ async fn store_in_folder(target: &Path, file: &Path, sha256: &str) -> Result<(),
     let (target, file, sha256) = (target.to_owned(), file.to_owned(), sha256.to_owned());
     let work = move || -> Result<(), StorageError> {
         if let Some(folder) = target.parent() {
-            private_folder(folder)?;
+            create_private_folder(folder)?;
         }
         // An earlier attempt may have created the link.
         if !target.try_exists()? && std::fs::hard_link(&file, &target).is_err() {

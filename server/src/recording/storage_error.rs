@@ -8,7 +8,7 @@ pub enum StorageError {
     #[error("the bucket can't be used")]
     S3(#[from] object_store::Error),
     /// A query for an object's properties failed.
-    #[error("the bucket doesn't say how an object is kept")]
+    #[error("the bucket doesn't report an object's properties")]
     Head(#[source] reqwest::Error),
     /// The CA certificates are invalid.
     #[error("the certificates for the bucket can't be read")]
@@ -17,7 +17,7 @@ pub enum StorageError {
     #[error("there is no such object")]
     Missing,
     /// The stored object differs from the file.
-    #[error("what is stored differs from what was recorded")]
+    #[error("the stored object differs from the recorded file")]
     Differs,
     /// The storage didn't encrypt the object as requested.
     #[error("the storage didn't encrypt the recording")]
@@ -40,7 +40,7 @@ impl StorageError {
     pub fn must_restart_upload(&self) -> bool {
         match self {
             Self::Differs | Self::NotEncrypted => true,
-            // The storage doesn't know the upload (any more).
+            // The storage has dropped the unfinished upload.
             Self::S3(cause) => {
                 matches!(cause, object_store::Error::NotFound { .. }) || cause.to_string().contains("NoSuchUpload")
             }

@@ -11,7 +11,7 @@ use super::storage::{Storage, remove};
 use super::storage_error::StorageError;
 use crate::error::{Error, Result};
 use crate::state::AppState;
-use crate::store::{Event, PartState, StoredPart, StoredRecording};
+use crate::store::{AuditEvent, PartState, StoredPart, StoredRecording};
 
 /// Returns the start time of a part for its name.
 fn start_time(part: &StoredPart, recording: &StoredRecording) -> Timestamp {
@@ -139,7 +139,12 @@ async fn check_egress(
 ///
 /// # Errors
 /// [`Error::Refused`] with `StorageUnavailable` if a file can't be deleted; [`Error::Database`].
-pub async fn delete(state: &AppState, recordings: &Recordings, recording: &StoredRecording, by: Event) -> Result<()> {
+pub async fn delete(
+    state: &AppState,
+    recordings: &Recordings,
+    recording: &StoredRecording,
+    event: AuditEvent,
+) -> Result<()> {
     for part in state.store.parts(&recording.id).await? {
         let Some(file) = &part.file else { continue };
         let deleted = match part.state {
@@ -151,7 +156,7 @@ pub async fn delete(state: &AppState, recordings: &Recordings, recording: &Store
         deleted.map_err(deletion_failed)?;
     }
     delete_local_files(recordings, &recording.id)?;
-    state.store.mark_recording_deleted(recording, by).await?;
+    state.store.mark_recording_deleted(recording, event).await?;
     for part in state.store.parts(&recording.id).await?.into_iter().filter(StoredPart::has_file) {
         // The reconciler repeats this after a failure.
         state.store.update_part(&StoredPart { state: PartState::Gone, ..part }).await?;
@@ -179,8 +184,8 @@ pub async fn discard(state: &AppState, recordings: &Recordings, recording: &Stor
         if let (Some(_), Some(file)) = (&part.egress, &part.file) {
             recordings.storage.delete(file).await.map_err(deletion_failed)?;
         }
-        let by = Event::ok("server", "recording.discard").consultation(&recording.consultation);
-        state.store.audit(by.subject(format!("recording:{}", recording.id))).await?;
+        let event = AuditEvent::ok("server", "recording.discard").consultation(&recording.consultation);
+        state.store.audit(event.subject(format!("recording:{}", recording.id))).await?;
         state.store.update_part(&part.without_file()).await?;
     }
     Ok(())

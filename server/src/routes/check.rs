@@ -3,12 +3,12 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, find, over_error};
+use super::consultations::{check_not_finished, find, finished_error};
 use super::join::{audit_event, find_code};
-use crate::caller::{Caller, Origin, Permission};
+use crate::caller::{Caller, CallerAddress, Permission};
 use crate::error::{Error, Result};
 use crate::extract;
-use crate::secret::Secret;
+use crate::secret::random_secret;
 use crate::sfu::CHECK_ROOM_PREFIX;
 use crate::state::AppState;
 use crate::store::CodeKind;
@@ -27,7 +27,7 @@ pub fn router() -> Router<AppState> {
     security((), ("key" = [])))]
 pub(super) async fn check(
     State(state): State<AppState>,
-    Origin(origin): Origin,
+    CallerAddress(address): CallerAddress,
     caller: Result<Caller>,
     extract::Json(Check { code }): extract::Json<Check>,
 ) -> Result<Json<Success<CheckRoom>>> {
@@ -35,19 +35,19 @@ pub(super) async fn check(
         None => caller?.require(&state, Permission::Check).await?,
         Some(code) => {
             let (kind, code) = CodeKind::parse(&code);
-            let event = audit_event(&state, kind, caller, origin, "network.check").await?;
+            let event = audit_event(&state, kind, caller, address, "network.check").await?;
             let found = find_code(&state, kind, &code, &event).await?;
             let stored = find(&state, &found.consultation).await?;
-            check_not_over(&stored)?;
-            if found.role == Role::Patient && stored.is_left() {
-                return Err(over_error(&stored));
+            check_not_finished(&stored)?;
+            if found.role == Role::Patient && stored.is_vacated() {
+                return Err(finished_error(&stored));
             }
             if found.revoked || Timestamp::now() >= found.expires_at {
                 return Err(Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more"));
             }
         }
     }
-    let room_name = format!("{CHECK_ROOM_PREFIX}{}", Secret::random::<16>().expose());
+    let room_name = format!("{CHECK_ROOM_PREFIX}{}", random_secret::<16>().expose());
     state.sfu.open_check_room(&room_name).await?;
     let token = |side| state.sfu.check_token(&room_name, side);
     Ok(Json(Success::new(CheckRoom {

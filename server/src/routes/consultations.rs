@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::links;
 use crate::presence_sync;
-use crate::signaling::{self, PEER_ROOM};
+use crate::signaling::{self, PEER_ROOM_SID};
 use crate::state::AppState;
 use crate::store::{
     Creation, DEFAULT_DURATION_MINUTES, Finish, NewConsultation, PresentParticipants, Refusal, Standing,
@@ -45,23 +45,23 @@ pub(super) async fn create(
     }
     check_duration(request.duration_minutes)?;
     let stored = state.store.consultation(&request.consultation_id).await?;
-    let of_new = request.transport.unwrap_or(state.transport_default);
-    let transport = stored.as_ref().map_or(of_new, |stored| stored.transport);
+    let requested = request.transport.unwrap_or(state.transport_default);
+    let transport = stored.as_ref().map_or(requested, |stored| stored.transport);
     if transport == Transport::P2p && request.waiting_room == Some(true) {
         return Err(Error::refused(ErrorCode::PeerToPeer, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
     }
-    let by = caller.audit_event("consultation.create");
+    let event = caller.audit_event("consultation.create");
     // Refused requests must not open a room.
     if let Some(stored) = stored
         && let Some(refusal) = stored.refusal(&request)
     {
-        state.store.audit(by.consultation(&stored.id).outcome(refusal.as_str())).await?;
+        state.store.audit(event.consultation(&stored.id).outcome(refusal.as_str())).await?;
         return Err(refusal_error(&stored, refusal));
     }
     let room_sid = open_room(&state, &request.consultation_id, transport).await?;
     let e2ee = request.e2ee.unwrap_or(state.e2ee_default);
     let language = request.language.unwrap_or(state.language_default);
-    let new = NewConsultation { request, e2ee, language, transport, room_sid: room_sid.clone(), by };
+    let new = NewConsultation { request, e2ee, language, transport, room_sid: room_sid.clone(), event };
     let Creation { stored, is_new, codes } = state.store.create_consultation(new).await?;
     let links = links::with_codes(&state, &codes.map_err(|refusal| refusal_error(&stored, refusal))?)?;
     // A removed participant's token has no grants until the doctor admits them again. A new consultation has no
@@ -161,7 +161,7 @@ pub(super) async fn fresh_links(
 ) -> Result<Json<Success<ConsultationLinks>>> {
     caller.require(&state, Permission::Manage).await?;
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     // Stores participants who joined since the last comparison, so that they may stay.
     presence_sync::reconcile_now(&state, &id).await;
     state.store.revoke_codes(&id, PresentParticipants::Keep, caller.audit_event("links.renew")).await?;
@@ -202,7 +202,7 @@ pub(super) async fn finish(
         Finish::EndedByDoctor => "consultation.end",
     };
     let finished = state.store.finish(id, how, caller.audit_event(action)).await?;
-    let Some(finished) = finished else { return Err(over_error(&stored)) };
+    let Some(finished) = finished else { return Err(finished_error(&stored)) };
     signaling::check_room(state, id).await;
     // A failure of the SFU isn't an error here, because participants who join later are removed.
     if let Err(error) = state.sfu.close_room(&room_name(id)).await {
@@ -211,26 +211,27 @@ pub(super) async fn finish(
     Ok(Json(Success::new(to_details(finished))))
 }
 
-/// Opens a consultation's room at the SFU, where its media goes there. Returns the room's sid.
+/// Opens a consultation's room at the SFU and returns its sid. A peer-to-peer consultation has no room there, only a
+/// constant sid.
 ///
 /// # Errors
-/// When the SFU doesn't answer.
+/// [`Error::Sfu`] if the SFU doesn't answer.
 pub(super) async fn open_room(state: &AppState, id: &Id, transport: Transport) -> Result<String> {
     match transport {
         Transport::Sfu => Ok(state.sfu.open_room(&room_name(id)).await?.sid),
-        Transport::P2p => Ok(PEER_ROOM.to_owned()),
+        Transport::P2p => Ok(PEER_ROOM_SID.to_owned()),
     }
 }
 
-/// Refuses what only the SFU can do where media goes from peer to peer.
+/// Checks that a consultation's media goes through the SFU.
 ///
 /// # Errors
-/// With 409.
+/// [`Error::Refused`] with [`ErrorCode::PeerToPeer`].
 pub(super) fn check_uses_sfu(stored: &StoredConsultation) -> Result<()> {
     if stored.transport == Transport::Sfu {
         return Ok(());
     }
-    Err(Error::refused(ErrorCode::PeerToPeer, "this consultation goes from peer to peer, where this can't be done"))
+    Err(Error::refused(ErrorCode::PeerToPeer, "a peer-to-peer consultation doesn't support this"))
 }
 
 /// Returns a consultation.
@@ -253,12 +254,12 @@ fn check_duration(minutes: Option<u32>) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Refused`] with [`ErrorCode::ConsultationEnded`] or [`ErrorCode::ConsultationCancelled`].
-pub(super) fn check_not_over(stored: &StoredConsultation) -> Result<()> {
-    if stored.is_over() { Err(over_error(stored)) } else { Ok(()) }
+pub(super) fn check_not_finished(stored: &StoredConsultation) -> Result<()> {
+    if stored.is_finished() { Err(finished_error(stored)) } else { Ok(()) }
 }
 
 /// Returns the error for a finished consultation.
-pub(super) fn over_error(stored: &StoredConsultation) -> Error {
+pub(super) fn finished_error(stored: &StoredConsultation) -> Error {
     match stored.state {
         autamedica_api::ConsultationState::Cancelled => {
             Error::refused(ErrorCode::ConsultationCancelled, "this consultation was cancelled")
@@ -270,7 +271,7 @@ pub(super) fn over_error(stored: &StoredConsultation) -> Error {
 /// Returns the error for a create request that can't reuse the existing consultation.
 fn refusal_error(stored: &StoredConsultation, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Over => over_error(stored),
+        Refusal::Finished => finished_error(stored),
         Refusal::Conflict => {
             let message = "this consultation exists with other people or other settings";
             Error::refused(ErrorCode::ConsultationConflict, message)
@@ -279,8 +280,8 @@ fn refusal_error(stored: &StoredConsultation, refusal: Refusal) -> Error {
 }
 
 fn reschedule_error(stored: &StoredConsultation) -> Error {
-    if stored.is_over() {
-        return over_error(stored);
+    if stored.is_finished() {
+        return finished_error(stored);
     }
     Error::refused(ErrorCode::ConsultationConflict, "this consultation has begun already")
 }

@@ -9,14 +9,14 @@ use axum::http::request::Parts;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 
-use super::consultations::{find, finish, over_error};
+use super::consultations::{find, finish, finished_error};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::presence_sync;
 use crate::signaling;
 use crate::state::AppState;
-use crate::store::{Event, Finish};
+use crate::store::{AuditEvent, Finish};
 use crate::token::Grant;
 
 pub fn router() -> Router<AppState> {
@@ -41,7 +41,7 @@ pub(super) async fn admit(
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let Some(admitted) = state.store.admit(&id, caller.audit_event("participant.admit")).await? else {
         let stored = find(&state, &id).await?;
-        return Err(over_error(&stored));
+        return Err(finished_error(&stored));
     };
     let patient = admitted.patient_id;
     let present = state.sfu.permit(&room_name(&id), patient.as_str(), Grant::Publish(Role::Patient)).await?;
@@ -112,7 +112,7 @@ pub(super) async fn mute(
     if !state.sfu.mute(&room_name(&id), identity.as_str(), source).await? {
         return Err(Error::refused(
             ErrorCode::ParticipantNotFound,
-            "nobody of that identity publishes that in the room",
+            "no participant with this identity publishes this source",
         ));
     }
     state.store.audit(caller.audit_event("participant.mute").consultation(&id).subject(&identity)).await?;
@@ -137,9 +137,9 @@ async fn remove_participant(
     state: &AppState,
     id: &Id,
     identity: Id,
-    by: Event,
+    event: AuditEvent,
 ) -> Result<Json<Success<ParticipantChanged>>> {
-    state.store.remove(id, identity.as_str(), by).await?;
+    state.store.remove(id, identity.as_str(), event).await?;
     signaling::check_room(state, id).await;
     let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
     // Announces the new key to the others at once.

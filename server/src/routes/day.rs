@@ -95,7 +95,7 @@ impl Day {
         let position = cursor
             .split_once('.')
             .and_then(|(at, id)| Some((Timestamp::from_millis(at.parse().ok()?), Id::new(id).ok()?)));
-        let message = "`cursor` must be `next` of the page before";
+        let message = "`cursor` must be `next` of the previous page";
         position.map(Some).ok_or_else(|| Error::refused(ErrorCode::InvalidRequest, message))
     }
 
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn two_moments_are_a_day_without_a_zones_name() {
+    fn a_period_needs_no_time_zone() {
         let day = |from: Option<&str>, until: Option<&str>| {
             let day = Day { from: from.map(str::to_owned), until: until.map(str::to_owned), ..Day::default() };
             day.bounds().ok().map(|(from, until)| (from.to_string(), until.to_string()))
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_its_zones() {
+    fn a_day_begins_and_ends_in_its_time_zone() {
         let argentina = bounds("2026-11-24", "America/Argentina/Buenos_Aires").unwrap();
         assert_eq!(argentina, ("2026-11-24T03:00:00.000Z".to_owned(), "2026-11-25T03:00:00.000Z".to_owned()));
         // The day on which daylight saving time begins has 23 hours.

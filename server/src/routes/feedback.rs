@@ -33,7 +33,10 @@ pub(super) async fn add(
         return Err(Error::refused(ErrorCode::InvalidRequest, "`stars` must be 1 to 5"));
     }
     if feedback.reasons.len() > MAX_REASONS {
-        return Err(Error::refused(ErrorCode::InvalidRequest, format!("`reasons` holds {MAX_REASONS} at most")));
+        return Err(Error::refused(
+            ErrorCode::InvalidRequest,
+            format!("`reasons` must have at most {MAX_REASONS} entries"),
+        ));
     }
     state.store.record_feedback(&id, &caller.user, caller.role, &feedback).await?;
     Ok(Json(Success::new(Done {})))

@@ -5,19 +5,19 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, find, open_room, over_error};
-use crate::caller::{Caller, Origin, Permission};
+use super::consultations::{check_not_finished, find, finished_error, open_room};
+use crate::caller::{Caller, CallerAddress, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::state::AppState;
-use crate::store::{CodeKind, Event, StoredCode, StoredConsultation};
+use crate::store::{AuditEvent, CodeKind, StoredCode, StoredConsultation};
 use crate::token::{Grant, Holder};
 
 pub fn router() -> Router<AppState> {
     Router::new().route("/api/join", post(join))
 }
 
-/// Routes that take no code, and therefore don't share the rate limit for codes.
+/// Creates the routes without a code, which don't share the rate limit for codes.
 pub fn enter_router() -> Router<AppState> {
     Router::new().route("/api/consultations/{id}/enter", post(enter))
 }
@@ -30,12 +30,12 @@ pub fn enter_router() -> Router<AppState> {
     security((), ("key" = [])))]
 pub(super) async fn join(
     State(state): State<AppState>,
-    Origin(origin): Origin,
+    CallerAddress(address): CallerAddress,
     caller: Result<Caller>,
     extract::Json(Join { code }): extract::Json<Join>,
 ) -> Result<Json<Success<Joined>>> {
     let (kind, code) = CodeKind::parse(&code);
-    let mut event = audit_event(&state, kind, caller, origin, "join").await?;
+    let mut event = audit_event(&state, kind, caller, address, "join").await?;
     let found = find_code(&state, kind, &code, &event).await?;
     event = event.consultation(&found.consultation);
     let answer = exchange(&state, kind, &code, &found).await;
@@ -49,7 +49,7 @@ pub(super) async fn join(
         Err(Error::Refused { .. }) => (None, "code expired"),
         Err(_) => (None, "failed"),
     };
-    state.store.audit(Event { subject: user, ..event.outcome(outcome) }).await?;
+    state.store.audit(AuditEvent { subject: user, ..event.outcome(outcome) }).await?;
     Ok(Json(Success::new(answer?)))
 }
 
@@ -58,11 +58,11 @@ pub(super) async fn audit_event(
     state: &AppState,
     kind: CodeKind,
     caller: Result<Caller>,
-    origin: IpAddr,
+    address: IpAddr,
     action: &'static str,
-) -> Result<Event> {
+) -> Result<AuditEvent> {
     if kind == CodeKind::Link {
-        return Ok(Event { origin: Some(origin.to_string()), ..Event::ok("link", action) });
+        return Ok(AuditEvent { origin: Some(address.to_string()), ..AuditEvent::ok("link", action) });
     }
     let caller = caller?;
     caller.require(state, Permission::Kiosk).await?;
@@ -70,7 +70,7 @@ pub(super) async fn audit_event(
 }
 
 /// Finds a code. An unknown one is added to the audit log.
-pub(super) async fn find_code(state: &AppState, kind: CodeKind, code: &str, event: &Event) -> Result<StoredCode> {
+pub(super) async fn find_code(state: &AppState, kind: CodeKind, code: &str, event: &AuditEvent) -> Result<StoredCode> {
     if let Some(found) = state.store.find_code(kind, code).await? {
         return Ok(found);
     }
@@ -82,7 +82,7 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
     let expired = || Error::refused(ErrorCode::CodeExpired, "this code doesn't work any more");
     let stored = find(state, &found.consultation).await?;
     let now = Timestamp::now();
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     if found.revoked || now >= found.expires_at {
         return Err(expired());
     }
@@ -106,7 +106,7 @@ async fn exchange(state: &AppState, kind: CodeKind, code: &str, found: &StoredCo
 /// Creates a token for a consultation's room.
 async fn admit(state: &AppState, stored: StoredConsultation, user: Id, role: Role) -> Result<Joined> {
     if !stored.is_open_to(user.as_str()) {
-        return Err(over_error(&stored));
+        return Err(finished_error(&stored));
     }
     let standing = state.store.standing(&stored.id, user.as_str()).await?;
     if standing.removed {
@@ -160,7 +160,7 @@ pub(super) async fn enter(
 ) -> Result<Json<Success<Joined>>> {
     caller.require(&state, Permission::Enter).await?;
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     let doctor = stored.doctor_id.clone();
     let joined = admit(&state, stored, doctor, Role::Doctor).await?;
     let event = caller.audit_event("consultation.enter").consultation(&id).subject(&joined.user_id);

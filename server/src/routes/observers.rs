@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, check_uses_sfu, find};
+use super::consultations::{check_not_finished, check_uses_sfu, find};
 use super::control::PathParticipant;
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
@@ -37,15 +37,15 @@ pub(super) async fn add(
 ) -> Result<Json<Success<ObserverAdded>>> {
     caller.require(&state, Permission::ControlCall(&id)).await?;
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     check_uses_sfu(&stored)?;
     let AddObserver { observer_id: user, label } = request;
     if user == stored.patient_id || user == stored.doctor_id {
         return Err(Error::refused(ErrorCode::SamePerson, "an observer is neither the patient nor the doctor"));
     }
     check_label(label.as_deref())?;
-    let by = caller.audit_event("observer.add");
-    let code = state.store.add_observer(&stored, &user, label.as_deref(), by).await?;
+    let event = caller.audit_event("observer.add");
+    let code = state.store.add_observer(&stored, &user, label.as_deref(), event).await?;
     let code = code.map_err(|_| {
         Error::refused(ErrorCode::TooManyObservers, "there are two observers already; remove one of them first")
     })?;
@@ -96,7 +96,7 @@ fn check_label(label: Option<&str>) -> Result<()> {
     let is_valid = |label: &str| {
         (1..=MAX_LABEL_LENGTH).contains(&label.chars().count())
             && label.trim() == label
-            && !label.chars().any(autamedica_api::is_invisible)
+            && !label.chars().any(autamedica_text::is_invisible)
     };
     if label.is_none_or(is_valid) {
         return Ok(());

@@ -17,9 +17,9 @@ pub fn router() -> Router<AppState> {
 /// General part of the API's description; the list of error codes is appended.
 const ABOUT: &str = r#"Video consultations between a patient and a doctor.
 
-Every answer is {"success": true, "data": …} or {"success": false, "error": …, "code": …, "message": …}. Programs decide by code; error is a sentence for people and message its detail, and both may change.
+Every answer is {"success": true, "data": …} or {"success": false, "error": …, "code": …, "message": …}. Programs decide by code; error is a summary for people and message its detail; both may change.
 
-While the operator has made no API key, callers on the server's own machine need none. Otherwise send Authorization: Bearer with an API key, or, in a consultation, with the participant's own token.
+Until the operator creates an API key, callers on the server's own machine need none. Otherwise send Authorization: Bearer with an API key, or, in a consultation, with the participant's own token.
 
 "#;
 
@@ -82,7 +82,7 @@ impl Modify for Security {
             )
         };
         let components = api.components.get_or_insert_default();
-        components.add_security_scheme("key", bearer("An API key of the operator's.", "amk_…"));
+        components.add_security_scheme("key", bearer("An API key from the operator.", "amk_…"));
         components.add_security_scheme("token", bearer("A participant's own LiveKit token.", "JWT"));
         let livekit = ApiKeyValue::with_description("Authorization", "LiveKit's signature over the body.");
         components.add_security_scheme("livekit", SecurityScheme::ApiKey(ApiKey::Header(livekit)));

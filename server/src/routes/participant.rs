@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 
-use super::consultations::{check_not_over, find};
+use super::consultations::{check_not_finished, find};
 use crate::caller::{Caller, Identity, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::PathId;
@@ -35,7 +35,7 @@ pub(super) async fn key(
         caller.require(&state, Permission::ControlCall(&id)).await?;
     }
     let stored = find(&state, &id).await?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     if role == Some(Role::Patient) && !stored.is_admitted() {
         return Err(Error::refused(ErrorCode::Forbidden, "the doctor hasn't let you in yet"));
     }

@@ -30,7 +30,7 @@ pub(super) async fn add(
         && sample.tracks.len() <= QualitySample::MAX_TRACKS
         && sample.tracks.iter().all(|track| track.sid.len() <= 64 && track.figures.is_plausible());
     if !plausible {
-        return Err(Error::refused(ErrorCode::InvalidRequest, "these figures can't be true"));
+        return Err(Error::refused(ErrorCode::InvalidRequest, "a figure is out of range"));
     }
     if !state.store.add_sample(&id, &caller.user, &sample).await? {
         return Err(Error::refused(ErrorCode::RateLimited, "one sample every five seconds is enough"));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
-use super::consultations::{check_not_over, check_uses_sfu, find};
+use super::consultations::{check_not_finished, check_uses_sfu, find};
 use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{Json, OptionalJson, PathId, Query};
@@ -48,7 +48,7 @@ pub(super) async fn start(
     }
     let stored = find(&state, &id).await?;
     let recordings = recordings(&state)?;
-    check_not_over(&stored)?;
+    check_not_finished(&stored)?;
     check_uses_sfu(&stored)?;
     if stored.sealed_key.is_some() && !recordings.supports_e2ee() {
         let message =
@@ -73,7 +73,7 @@ pub(super) async fn start(
             let message = "the patient doesn't want to be recorded; they can be asked again in a minute";
             Err(Error::refused(ErrorCode::ConsentRefused, message))
         }
-        RequestOutcome::Over => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
+        RequestOutcome::Finished => Err(Error::refused(ErrorCode::ConsultationEnded, "this consultation has ended")),
     }
 }
 
@@ -93,14 +93,14 @@ pub(super) async fn stop(
     let recordings = recordings(&state)?;
     if let Some(wanted) = body.0.egress_id {
         if wanted.is_empty() {
-            let detail = "`egressId` is empty; leave it out to stop the recording that goes on".to_owned();
+            let detail = "`egressId` is empty; omit it to stop the active recording".to_owned();
             return Err(Error::MissingFields { summary: "Missing egressId".to_owned(), detail });
         }
         let recordings = state.store.recordings_of(&id).await?;
         if !recordings.iter().any(|recording| recording.id == wanted && recording.state.is_active()) {
             return Err(Error::refused(
                 ErrorCode::RecordingNotActive,
-                "`egressId` isn't a recording that goes on here",
+                "`egressId` isn't an active recording of this consultation",
             ));
         }
     }
@@ -138,8 +138,8 @@ pub(super) async fn consent(
     if !is_language {
         return Err(Error::refused(ErrorCode::InvalidRequest, "`language` must be such as `es` or `en-GB`"));
     }
-    let by = crate::store::Event::ok(format!("{}:{}", caller.role, caller.user), "recording.consent");
-    state.store.record_consent(&id, &caller.user, &given, by).await?;
+    let event = crate::store::AuditEvent::ok(format!("{}:{}", caller.role, caller.user), "recording.consent");
+    state.store.record_consent(&id, &caller.user, &given, event).await?;
     if let Some(recordings) = &state.recordings {
         recordings.changed();
     }
@@ -228,7 +228,7 @@ async fn fetch(
     Query(SignedQuery { expires, signature }): Query<SignedQuery>,
     request: Request,
 ) -> Result<Response> {
-    if expires < Timestamp::now().as_millis() || !state.store.is_link(&id, number, expires, &signature) {
+    if expires < Timestamp::now().as_millis() || !state.store.is_signed_link(&id, number, expires, &signature) {
         return Err(Error::refused(ErrorCode::Forbidden, "this link doesn't work any more"));
     }
     let part = state.store.parts(&id).await?.into_iter().find(|part| part.number == number);

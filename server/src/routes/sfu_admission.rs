@@ -19,19 +19,19 @@ pub fn router() -> Router<AppState> {
 /// front of it asks here first (nginx's `auth_request`), so that holders of revoked tokens can't join even for a
 /// moment.
 #[utoipa::path(get, path = "/sfu/admission", tag = "livekit",
-    responses((status = 204, description = "It does."), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    responses((status = 204, description = "The token admits its holder."), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security(("token" = [])))]
 pub(super) async fn admission(State(state): State<AppState>, headers: HeaderMap) -> Result<StatusCode> {
-    let unknown = || Error::refused(ErrorCode::Unauthorized, "this isn't a token of this clinic's");
+    let unknown = || Error::refused(ErrorCode::Unauthorized, "this server didn't issue this token");
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
     let claims = state.sfu.verify(bearer.strip_prefix("Bearer ").unwrap_or(bearer)).map_err(|_| unknown())?;
     // Other rooms, such as a network check's, have no removals.
     let Some(id) = consultation_of(&claims.video.room) else { return Ok(StatusCode::NO_CONTENT) };
     let is_open = state.store.consultation(&id).await?.is_none_or(|stored| stored.is_open_to(&claims.sub));
     let standing = state.store.standing(&id, &claims.sub).await?;
-    let is_good = standing.accepts(token::generation(&claims.attributes));
-    if !is_open || is_second_connection(&claims.sub) || !is_good {
-        return Err(Error::refused(ErrorCode::Forbidden, "this token lets nobody in any more"));
+    let is_accepted = standing.accepts(token::generation(&claims.attributes));
+    if !is_open || is_second_connection(&claims.sub) || !is_accepted {
+        return Err(Error::refused(ErrorCode::Forbidden, "this token is no longer valid for this room"));
     }
     Ok(StatusCode::NO_CONTENT)
 }

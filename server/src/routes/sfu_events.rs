@@ -29,7 +29,7 @@ pub(super) async fn receive(
     let Body(body) = body;
     let body = str::from_utf8(&body).map_err(|_| refusal())?;
     let event = state.sfu.receive_event(body, token).map_err(|_| refusal())?;
-    // An event is marked as processed only at the end, so that LiveKit repeats it after a failure.
+    // Marked as processed only at the end, so that LiveKit repeats the event after a failure.
     if state.store.is_sfu_event_processed(&event.id).await? {
         return Ok(Json(Success::new(Done {})));
     }

@@ -13,7 +13,7 @@ use super::ports::Ports;
 use super::{Sfu, find_program};
 use crate::files::write_private;
 use crate::livekit_url::LiveKitUrl;
-use crate::secret::{Secret, without_secrets};
+use crate::secret::{Secret, random_secret, without_secrets};
 
 /// Timeout for startup, which takes 0.2 s on an idle machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,14 +32,14 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum SfuStartError {
     /// The program is missing.
     #[error(
-        "`livekit-server` isn't installed: run `cargo xtask setup`, put it beside this program, set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to one that runs elsewhere"
+        "`livekit-server` isn't installed: run `cargo xtask setup`, put it into this program's folder, set `LIVEKIT_SERVER_BIN`, or set `LIVEKIT_URL` to an external one"
     )]
     NotFound,
     /// Starting the process failed.
     #[error("`livekit-server` can't be started")]
     Spawn(#[from] std::io::Error),
     /// The process exited or didn't answer.
-    #[error("`livekit-server` doesn't come up; its log says why")]
+    #[error("`livekit-server` doesn't start; see its log")]
     NotReady,
 }
 
@@ -235,7 +235,7 @@ async fn supervise(
 }
 
 async fn first_start(program: PathBuf, webhook: Option<String>) -> Result<(Launch, Running), SfuStartError> {
-    let (api_key, api_secret) = (format!("AM{}", Secret::random::<6>().expose()), Secret::random::<32>());
+    let (api_key, api_secret) = (format!("AM{}", random_secret::<6>().expose()), random_secret::<32>());
     let mut launch = Launch { program, api_key, api_secret, ports: Ports::free()?, webhook };
     for _ in 0..START_ATTEMPTS {
         let mut running = launch.spawn()?;

@@ -13,6 +13,7 @@ use super::sessions::Session;
 use crate::caller::{self, Participant};
 use crate::error::Error;
 use crate::state::AppState;
+use crate::store::StoredConsultation;
 
 /// Credentials of a connecting client: from Socket.IO's `auth`, otherwise from the query.
 #[derive(Clone, Default, Deserialize)]
@@ -34,7 +35,7 @@ pub enum Refusal {
         message: String,
     },
     /// An internal error prevented the check.
-    #[error("the server can't do this now; try again")]
+    #[error("internal error of the server; try again")]
     Failed,
 }
 
@@ -49,7 +50,7 @@ impl Refusal {
         Self::new(ErrorCode::InvalidRequest, message)
     }
 
-    /// Code for programs.
+    /// Returns the code for programs.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Refused { code, .. } => *code,
@@ -57,12 +58,12 @@ impl Refusal {
         }
     }
 
-    /// Payload of an `error` event.
+    /// Returns the payload of an `error` event.
     pub fn event(&self) -> Value {
         json!({"message": self.to_string(), "code": self.code()})
     }
 
-    /// Text of a `connect_error`, which has no field for the code.
+    /// Returns the text of a `connect_error`, which has no field for the code.
     pub fn connect_error(&self) -> String {
         match serde_json::to_value(self.code()) {
             Ok(Value::String(code)) => format!("{code}: {self}"),
@@ -97,8 +98,8 @@ impl From<sqlx::Error> for Refusal {
 pub async fn admit(state: &AppState, parts: &Parts, mut handshake: Handshake) -> Result<Admitted, Refusal> {
     let session = parts.extensions.get::<Arc<Session>>().cloned();
     let session = session
-        .filter(|session| session.may_enter())
-        .ok_or_else(|| Refusal::new(ErrorCode::RateLimited, "connect anew"))?;
+        .filter(|session| session.may_authenticate())
+        .ok_or_else(|| Refusal::new(ErrorCode::RateLimited, "too many attempts; open a new connection"))?;
     let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
     for (name, value) in query {
         match &*name {
@@ -108,37 +109,37 @@ pub async fn admit(state: &AppState, parts: &Parts, mut handshake: Handshake) ->
         }
     }
     let Handshake { user_id, token } = handshake;
-    let origin = state.proxies.origin(&parts.headers, &parts.extensions);
+    let address = state.proxies.caller_address(&parts.headers, &parts.extensions);
     let claimed = match user_id.filter(|id| !id.is_empty()) {
         Some(id) => Some(Id::new(id).map_err(|_| Refusal::new(ErrorCode::InvalidId, "`userId` isn't an id"))?),
         None => None,
     };
     let token = token.filter(|token| !token.is_empty());
-    let (user, proof) = prove(state, parts, origin, token, claimed.as_ref()).await?;
+    let (user, proof) = authenticate(state, parts, address, token, claimed.as_ref()).await?;
     if claimed.is_some_and(|claimed| claimed != user) {
-        state.refusals.note(origin)?;
+        state.refusals.count(address)?;
         return Err(Refusal::new(ErrorCode::Unauthorized, "the token is another user's"));
     }
     let open = state.sockets.open(&user).ok_or_else(|| Refusal::new(ErrorCode::RateLimited, "too many connections"))?;
-    Ok(Admitted::new(user, proof, origin, session, open))
+    Ok(Admitted::new(user, proof, address, session, open))
 }
 
-async fn prove(
+async fn authenticate(
     state: &AppState,
     parts: &Parts,
-    origin: IpAddr,
+    address: IpAddr,
     token: Option<String>,
     claimed: Option<&Id>,
 ) -> Result<(Id, Proof), Refusal> {
-    let named = || claimed.cloned().ok_or_else(|| Refusal::invalid("`userId` is missing"));
+    let claimed_user = || claimed.cloned().ok_or_else(|| Refusal::invalid("`userId` is missing"));
     let has_local_key = match (&token, &state.local_key) {
         (None, None) => true,
         (Some(token), Some(key)) => key.is(token),
         _ => false,
     };
     if has_local_key {
-        return match caller::local(parts, origin, state).await {
-            Ok(_) => Ok((named()?, Proof::Local)),
+        return match caller::local(parts, address, state).await {
+            Ok(_) => Ok((claimed_user()?, Proof::Local)),
             Err(Error::Refused { .. }) => Err(Refusal::new(ErrorCode::Unauthorized, "`token` is missing")),
             Err(error) => Err(error.into()),
         };
@@ -152,17 +153,21 @@ async fn prove(
         Err(error) => return Err(error.into()),
     }
     let account = state.supabase.as_ref().and_then(|verifier| verifier.user(&token));
-    let bad = || Refusal::new(ErrorCode::Unauthorized, "this token isn't good, or not any more");
-    account.map(|user| (user, Proof::Account)).ok_or_else(bad)
+    let invalid = || Refusal::new(ErrorCode::Unauthorized, "this token is invalid or revoked");
+    account.map(|user| (user, Proof::Account)).ok_or_else(invalid)
 }
 
-/// Returns a user's role in a consultation, if they may be in its room now.
+/// Checks that a user may be in a consultation's room now. Returns their role and the consultation.
 ///
 /// # Errors
 /// [`Refusal::Refused`] if they may not; [`Refusal::Failed`].
-pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result<Role, Refusal> {
+pub async fn authorize(
+    state: &AppState,
+    admitted: &Admitted,
+    room: &Id,
+) -> Result<(Role, StoredConsultation), Refusal> {
     // Strangers must not learn whether the consultation exists.
-    let foreign = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room for you");
+    let foreign = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room, or you may not join it");
     let stored = state.store.consultation(room).await?.ok_or_else(foreign)?;
     let role = match &admitted.user {
         user if *user == stored.patient_id => Role::Patient,
@@ -170,7 +175,7 @@ pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result
         _ => return Err(foreign()),
     };
     let standing = state.store.standing(room, admitted.user.as_str()).await?;
-    let is_good = match &admitted.proof {
+    let is_accepted = match &admitted.proof {
         Proof::Token { consultation, role: proved, generation } => {
             if consultation != room || *proved != role {
                 return Err(foreign());
@@ -181,21 +186,21 @@ pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result
         // Once there is an API key, a local connection alone isn't sufficient.
         Proof::Local => !standing.removed && (state.local_key.is_some() || !state.store.has_keys().await?),
     };
-    if !is_good {
+    if !is_accepted {
         return Err(Refusal::new(ErrorCode::Forbidden, "the doctor has to let you in again"));
     }
     if !stored.is_open_to(admitted.user.as_str()) {
-        return Err(Refusal::new(ErrorCode::ConsultationEnded, "this consultation is over"));
+        return Err(Refusal::new(ErrorCode::ConsultationEnded, "this consultation has ended"));
     }
     if role == Role::Patient && !stored.is_admitted() {
         return Err(Refusal::new(ErrorCode::Forbidden, "the doctor hasn't let you in yet"));
     }
-    Ok(role)
+    Ok((role, stored))
 }
 
-/// Adds a refusal to the audit log.
-pub async fn note_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
-    if state.refusals.note(admitted.origin).is_err() {
+/// Adds a refusal to the audit log, unless the address has had too many.
+pub async fn audit_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
+    if state.refusals.count(admitted.address).is_err() {
         return;
     }
     let event = admitted.event(None, "signaling.join").consultation(room).outcome("forbidden");
@@ -207,17 +212,17 @@ pub async fn note_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
 /// Removes peers from a consultation's room who may not be in it any more.
 pub async fn check_room(state: &AppState, room: &Id) {
     for peer in state.peers.in_room(room) {
-        if let Err(refusal @ Refusal::Refused { .. }) = role_in(state, &peer.admitted, room).await {
-            peer.say("error", &refusal.event());
-            if let Some(gone) = state.peers.leave(room, peer.socket.id) {
-                gone.say_removed(&json!(refusal.code()));
+        if let Err(refusal @ Refusal::Refused { .. }) = authorize(state, &peer.admitted, room).await {
+            peer.send("error", &refusal.event());
+            if let Some(removed) = state.peers.leave(room, peer.socket.id) {
+                removed.send_removed(&json!(refusal.code()));
             }
         }
     }
 }
 
 /// Runs [`check_room`] for every room.
-pub async fn check_everybody(state: &AppState) {
+pub async fn check_all_rooms(state: &AppState) {
     for room in state.peers.rooms() {
         check_room(state, &room).await;
     }

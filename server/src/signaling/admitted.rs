@@ -7,7 +7,7 @@ use autamedica_api::{Id, Role};
 
 use super::sessions::Session;
 use super::sockets::OpenSocket;
-use crate::store::Event;
+use crate::store::AuditEvent;
 
 /// Authenticated identity of a socket.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Admitted {
     /// Credentials of the user.
     pub proof: Proof,
     /// IP address of the client.
-    pub origin: IpAddr,
+    pub address: IpAddr,
     /// Connection of the socket.
     pub session: Arc<Session>,
     /// Counts the socket as open.
@@ -44,16 +44,16 @@ pub enum Proof {
 
 impl Admitted {
     /// Creates the identity of a socket.
-    pub fn new(user: Id, proof: Proof, origin: IpAddr, session: Arc<Session>, open: OpenSocket) -> Self {
-        Self { user, proof, origin, session, _open: open }
+    pub fn new(user: Id, proof: Proof, address: IpAddr, session: Arc<Session>, open: OpenSocket) -> Self {
+        Self { user, proof, address, session, _open: open }
     }
 
     /// Creates an audit entry with this user as actor.
-    pub fn event(&self, role: Option<Role>, action: &'static str) -> Event {
+    pub fn event(&self, role: Option<Role>, action: &'static str) -> AuditEvent {
         let actor = match role {
             Some(role) => format!("{role}:{}", self.user),
             None => format!("user:{}", self.user),
         };
-        Event { origin: Some(self.origin.to_string()), ..Event::ok(actor, action) }
+        AuditEvent { origin: Some(self.address.to_string()), ..AuditEvent::ok(actor, action) }
     }
 }

@@ -10,12 +10,12 @@ use tokio::sync::{Notify, mpsc};
 use super::admission::{self, Refusal};
 use super::admitted::Admitted;
 use super::message::{Event, Message};
-use super::peers::{Peer, say};
+use super::peers::{Peer, send};
 use super::presence;
 use crate::state::AppState;
 
 /// Maximum number of rooms per socket.
-const MOST_ROOMS: usize = 4;
+const MAX_ROOMS: usize = 4;
 
 /// An open socket.
 pub struct Connection {
@@ -41,8 +41,8 @@ impl Connection {
                 message = messages.recv() => message,
             };
             let Some(message) = message else { break };
-            if let Err(refusal) = self.take(&message).await {
-                say(&self.socket, "error", &refusal.event());
+            if let Err(refusal) = self.process(&message).await {
+                send(&self.socket, "error", &refusal.event());
             }
         }
         for (room, _) in std::mem::take(&mut self.rooms) {
@@ -50,9 +50,9 @@ impl Connection {
         }
     }
 
-    async fn take(&mut self, message: &Message) -> Result<(), Refusal> {
+    async fn process(&mut self, message: &Message) -> Result<(), Refusal> {
         let name = message.room().map_err(Refusal::invalid)?;
-        let unknown = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room for you");
+        let unknown = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room, or you may not join it");
         let room = self.room(name).await?.ok_or_else(unknown)?;
         match message.event {
             Event::JoinRoom => self.join(room, message, name).await,
@@ -63,7 +63,7 @@ impl Connection {
             }
             event => {
                 let payload = message.payload().map_err(Refusal::invalid)?;
-                admission::role_in(&self.state, &self.admitted, &room).await?;
+                admission::authorize(&self.state, &self.admitted, &room).await?;
                 if self.state.peers.relay(&room, self.socket.id, event.relayed_name(), payload) {
                     return Ok(());
                 }
@@ -72,7 +72,7 @@ impl Connection {
         }
     }
 
-    /// Returns the consultation of a name, which is its id or its room's name. Ids can look like room names.
+    /// Returns the consultation of a name, which is its id or its room's name. A name that could be both counts as an id.
     async fn room(&self, name: &str) -> Result<Option<Id>, Refusal> {
         if let Some((room, _)) = self.rooms.iter().find(|(_, called)| called == name) {
             return Ok(Some(room.clone()));
@@ -86,18 +86,18 @@ impl Connection {
     }
 
     async fn join(&mut self, room: Id, message: &Message, name: &str) -> Result<(), Refusal> {
-        let role = match admission::role_in(&self.state, &self.admitted, &room).await {
-            Ok(role) => role,
+        let role = match admission::authorize(&self.state, &self.admitted, &room).await {
+            Ok((role, _)) => role,
             Err(refusal) => {
                 if matches!(refusal, Refusal::Refused { .. }) {
-                    admission::note_refusal(&self.state, &self.admitted, &room).await;
+                    admission::audit_refusal(&self.state, &self.admitted, &room).await;
                 }
                 return Err(refusal);
             }
         };
         // The socket may have been removed from some rooms.
         self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
-        if self.rooms.len() >= MOST_ROOMS && self.rooms.iter().all(|(own, _)| *own != room) {
+        if self.rooms.len() >= MAX_ROOMS && self.rooms.iter().all(|(own, _)| *own != room) {
             return Err(Refusal::new(ErrorCode::RateLimited, "leave another room first"));
         }
         let event = self.admitted.event(Some(role), "signaling.join").consultation(&room);
@@ -117,13 +117,17 @@ impl Connection {
         let full = |_| Refusal::new(ErrorCode::RateLimited, "the room is full");
         self.state.peers.join(&room, peer).map_err(full)?;
         // The user may have been removed while the audit entry was written.
-        if let Err(refusal @ Refusal::Refused { .. }) = admission::role_in(&self.state, &self.admitted, &room).await {
-            if let Some(peer) = self.leave(&room).await {
-                peer.say_removed(&json!(refusal.code()));
+        match admission::authorize(&self.state, &self.admitted, &room).await {
+            Ok((_, stored)) => presence::record_joined(&self.state, &stored).await,
+            Err(refusal @ Refusal::Refused { .. }) => {
+                if let Some(peer) = self.leave(&room).await {
+                    peer.send_removed(&json!(refusal.code()));
+                }
+                return Err(refusal);
             }
-            return Err(refusal);
+            // The periodic check repeats the authorization, and the reconciler stores the presence.
+            Err(Refusal::Failed) => {}
         }
-        presence::changed(&self.state, &room).await;
         self.rooms.retain(|(own, _)| *own != room);
         self.rooms.push((room, name.to_owned()));
         Ok(())
@@ -135,7 +139,7 @@ impl Connection {
         if let Err(error) = self.state.store.audit(event).await {
             tracing::warn!(%error, "auditing that a peer left failed");
         }
-        presence::changed(&self.state, room).await;
+        presence::record_left(&self.state, room).await;
         Some(peer)
     }
 }

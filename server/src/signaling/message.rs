@@ -128,16 +128,16 @@ impl Message {
             Event::ConnectionStats => serde_json::from_value::<ConnectionStats>(value).ok().map(|stats| json!(stats)),
             _ => Some(value),
         };
-        let value = value.ok_or_else(|| format!("`{}` needs a right `{field}`", self.event.name()))?;
+        let value = value.ok_or_else(|| format!("`{}` needs a valid `{field}`", self.event.name()))?;
         Ok(Map::from_iter([(field.to_owned(), value)]))
     }
 }
 
 /// Returns the number of JSON values in a value, including itself.
-pub fn values(value: &Value) -> usize {
+pub fn count_values(value: &Value) -> usize {
     1 + match value {
-        Value::Array(list) => list.iter().map(values).sum(),
-        Value::Object(fields) => fields.values().map(values).sum(),
+        Value::Array(list) => list.iter().map(count_values).sum(),
+        Value::Object(fields) => fields.values().map(count_values).sum(),
         _ => 0,
     }
 }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_and_candidates_go_on_as_they_are() {
+    fn descriptions_and_candidates_are_relayed_unchanged() {
         let offer = json!({"type": "offer", "sdp": "v=0", "more": [1]});
         let passed = payload(Event::Offer, json!({"roomId": "c", "offer": offer, "other": 1}));
         assert_eq!(passed, Ok(json!({"offer": offer})));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_the_protocol_has_it_is_refused() {
+    fn messages_that_violate_the_protocol_are_rejected() {
         for (event, data) in [
             (Event::Offer, json!({})),
             (Event::Answer, json!({"answer": "v=0"})),
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn values_count_at_every_depth() {
-        assert_eq!(values(&json!({"a": [1, [2, 3]], "b": null})), 7);
-        assert_eq!(values(&json!("text")), 1);
+    fn values_are_counted_at_every_depth() {
+        assert_eq!(count_values(&json!({"a": [1, [2, 3]], "b": null})), 7);
+        assert_eq!(count_values(&json!("text")), 1);
     }
 
     #[test]
-    fn statistics_hold_nothing_else() {
+    fn unknown_fields_of_statistics_are_dropped() {
         let stats = json!({"bitrate": 1.5e6, "latency": 40.0, "packetLoss": 0.1, "quality": "good"});
         let mut more = stats.clone();
         more["name"] = json!("somebody");

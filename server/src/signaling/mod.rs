@@ -41,43 +41,43 @@ use admitted::Admitted;
 use connection::Connection;
 use message::{Event, Message};
 pub use peers::Peers;
-use peers::say;
-pub use presence::{PEER_ROOM, leave_for_sfu, note as note_presence};
+use peers::send;
+pub use presence::{PEER_ROOM_SID, move_to_sfu, record as record_presence};
 use sessions::{Session, Sessions};
 pub use sockets::Sockets;
 pub use supabase::SupabaseVerifier;
 
 /// Interval of pings.
-const PING_EVERY: Duration = Duration::from_secs(25);
+const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// Timeout for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout for authentication of a connection.
-const ANONYMOUS: Duration = Duration::from_secs(10);
+const AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum size of a message in bytes. A session description with many tracks and codecs has about 20,000.
-const LARGEST_MESSAGE: usize = 64 * 1024;
+const MAX_MESSAGE_SIZE: usize = 64 * 1024;
 /// Maximum number of queued messages per socket. A socket that exceeds it is disconnected.
-const WAITING: usize = 128;
+const QUEUE_LENGTH: usize = 128;
 /// Timeout for receiving the body of a request.
-const SEND_WITHIN: Duration = Duration::from_secs(15);
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum number of JSON values in a message, because each takes more memory than its text.
-const MOST_VALUES: usize = 2000;
+const MAX_VALUES: usize = 2000;
 /// Interval for checking that all peers may still be in their rooms.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Creates the routes of Socket.IO. All sockets are closed when the server shuts down.
 pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
     let (service, io) = SocketIo::builder()
-        .ping_interval(PING_EVERY)
+        .ping_interval(PING_INTERVAL)
         .ping_timeout(PING_TIMEOUT)
-        .connect_timeout(ANONYMOUS)
-        .max_payload(LARGEST_MESSAGE as u64)
-        .ws_max_message_size(LARGEST_MESSAGE)
-        .ws_max_frame_size(LARGEST_MESSAGE)
-        .max_buffer_size(WAITING)
+        .connect_timeout(AUTHENTICATION_TIMEOUT)
+        .max_payload(MAX_MESSAGE_SIZE as u64)
+        .ws_max_message_size(MAX_MESSAGE_SIZE)
+        .ws_max_frame_size(MAX_MESSAGE_SIZE)
+        .max_buffer_size(QUEUE_LENGTH)
         // The protocol has no binary events, whose parts would be buffered.
         .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
         .build_svc();
-    io.ns("/", Entrance { state: state.clone() });
+    io.ns("/", ConnectionHandler { state: state.clone() });
     let (sessions, proxies) = (Arc::<Sessions>::default(), state.proxies.clone());
     let state = state.clone();
     tokio::spawn(async move {
@@ -85,11 +85,11 @@ pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
         let mut end = std::pin::pin!(async { drop(ended.wait_for(|end| *end).await) });
         loop {
             tokio::select! {
-                () = tokio::time::sleep(CHECK_EVERY) => {}
+                () = tokio::time::sleep(CHECK_INTERVAL) => {}
                 () = end.as_mut() => break,
             }
             tokio::select! {
-                () = admission::check_everybody(&state) => {}
+                () = admission::check_all_rooms(&state) => {}
                 () = end.as_mut() => break,
             }
         }
@@ -105,8 +105,8 @@ pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
 async fn guard(sessions: Arc<Sessions>, proxies: Proxies, mut request: Request, next: Next) -> Response {
     let query = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
     if !query.into_iter().any(|(name, _)| name == "sid") {
-        let origin = proxies.origin(request.headers(), request.extensions());
-        let Some(session) = sessions.open(origin) else {
+        let address = proxies.caller_address(request.headers(), request.extensions());
+        let Some(session) = sessions.open(address) else {
             return Error::refused(ErrorCode::RateLimited, "too many connections").into_response();
         };
         // socketioxide keeps the extension as long as the connection.
@@ -115,19 +115,19 @@ async fn guard(sessions: Arc<Sessions>, proxies: Proxies, mut request: Request, 
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    let answer = timeout(SEND_WITHIN, next.run(request)).await;
+    let answer = timeout(BODY_TIMEOUT, next.run(request)).await;
     answer.unwrap_or_else(|_| Error::refused(ErrorCode::Timeout, "the request took too long").into_response())
 }
 
-/// Handler of new sockets. It registers the handlers of messages before the client hears that it is connected: socketioxide
-/// connects sockets in a task of their own, and drops messages that arrive before their handlers.
+/// Handler of new sockets. It registers the handlers of messages before the client is connected, because socketioxide
+/// drops messages that arrive earlier.
 #[derive(Clone)]
-struct Entrance {
+struct ConnectionHandler {
     state: AppState,
 }
 
 /// A socket that is admitted, but not connected yet.
-struct Admittee {
+struct PendingSocket {
     admitted: Arc<Admitted>,
     messages: mpsc::Receiver<Message>,
     gone: Arc<Notify>,
@@ -135,7 +135,7 @@ struct Admittee {
 
 type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Display + Send>>> + Send + 'a>>;
 
-impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
+impl ConnectHandler<LocalAdapter, ConnectionHandler> for ConnectionHandler {
     fn call_middleware<'a>(&'a self, socket: Arc<Socket>, auth: &'a Option<Value>) -> Admission<'a> {
         let TryData(handshake) = match TryData::<Handshake>::from_connect_parts(&socket, auth) {
             Ok(data) => data,
@@ -147,15 +147,15 @@ impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
             match admission::admit(&self.state, socket.req_parts(), handshake).await {
                 Ok(admitted) => {
                     let admitted = Arc::new(admitted);
-                    let (queue, messages) = mpsc::channel(WAITING);
+                    let (queue, messages) = mpsc::channel(QUEUE_LENGTH);
                     let gone = Arc::new(Notify::new());
                     for event in Event::ALL {
                         let session = admitted.session.clone();
                         socket.on(event.name(), Queue { event, queue: queue.clone(), session, gone: gone.clone() });
                     }
-                    let tell = gone.clone();
-                    socket.on_disconnect(async move || tell.notify_one());
-                    socket.extensions.insert(Arc::new(Mutex::new(Some(Admittee { admitted, messages, gone }))));
+                    let disconnected = gone.clone();
+                    socket.on_disconnect(async move || disconnected.notify_one());
+                    socket.extensions.insert(Arc::new(Mutex::new(Some(PendingSocket { admitted, messages, gone }))));
                     Ok(())
                 }
                 Err(refusal) => Err(Box::new(refusal.connect_error()) as Box<_>),
@@ -164,9 +164,9 @@ impl ConnectHandler<LocalAdapter, Entrance> for Entrance {
     }
 
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
-        let Some(admittee) = socket.extensions.remove::<Arc<Mutex<Option<Admittee>>>>() else { return };
-        let admittee = admittee.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Admittee { admitted, messages, gone }) = admittee else { return };
+        let Some(pending) = socket.extensions.remove::<Arc<Mutex<Option<PendingSocket>>>>() else { return };
+        let pending = pending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(PendingSocket { admitted, messages, gone }) = pending else { return };
         let connection = Connection::new(self.state.clone(), socket.into(), admitted);
         tokio::spawn(connection.run(messages, gone));
     }
@@ -190,9 +190,9 @@ impl MessageHandler<LocalAdapter, Queue> for Queue {
             Ok(data) => data,
             Err(never) => match never {},
         };
-        let data = data.ok().filter(|data| message::values(data) <= MOST_VALUES).unwrap_or_default();
+        let data = data.ok().filter(|data| message::count_values(data) <= MAX_VALUES).unwrap_or_default();
         if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(Message { event: self.event, data }) {
-            self.end(&socket, "you send faster than you are read");
+            self.end(&socket, "messages arrive faster than they are processed");
         }
     }
 }
@@ -201,7 +201,7 @@ impl Queue {
     /// Disconnects the socket. Also ends its message loop, because socketioxide can't close a socket that doesn't read.
     fn end(&self, socket: &Arc<Socket>, why: &str) {
         tracing::debug!(why, "disconnecting a socket");
-        say(&socket.clone().into(), "error", &serde_json::json!({"message": why}));
+        send(&socket.clone().into(), "error", &serde_json::json!({"message": why}));
         // Fails if the socket is disconnected already.
         let _ = socket.clone().disconnect();
         self.gone.notify_one();

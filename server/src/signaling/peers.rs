@@ -12,7 +12,8 @@ use socketioxide::socket::Sid;
 use super::admitted::Admitted;
 
 /// Maximum number of users in a room.
-const PEOPLE: usize = 2;
+const MAX_USERS: usize = 2;
+
 /// Rooms of this server.
 #[derive(Debug, Default)]
 pub struct Peers {
@@ -64,26 +65,26 @@ impl Peers {
         let peers = rooms.get(room).map(Vec::as_slice).unwrap_or_default();
         let (own, others): (Vec<_>, Vec<_>) =
             peers.iter().cloned().partition(|other| other.admitted.user == peer.admitted.user);
-        if others.len() >= PEOPLE {
+        if others.len() >= MAX_USERS {
             return Err(Full);
         }
         for old in &own {
-            tell_left(old, &others);
+            notify_left(old, &others);
             if old.socket.id != peer.socket.id {
-                old.say("error", &json!({"message": "you came into this room with another socket"}));
-                old.say_removed(&json!("replaced"));
+                old.send("error", &json!({"message": "another socket of yours has joined this room"}));
+                old.send_removed(&json!("replaced"));
             }
         }
         let users: Vec<_> = others.iter().map(Peer::listed).collect();
         let mut joined = json!({"roomId": peer.room_id, "users": users});
         // Confirms that the server announces the kinds of clients.
         peer.add_client(&mut joined);
-        peer.say("room-joined", &joined);
+        peer.send("room-joined", &joined);
         for other in &others {
             let user = &peer.admitted.user;
             let mut joined = json!({"roomId": other.room_id, "userId": user, "role": peer.role});
             peer.add_client(&mut joined);
-            other.say("user-joined", &joined);
+            other.send("user-joined", &joined);
         }
         let peers = others.into_iter().chain([peer]).collect();
         rooms.insert(room.clone(), peers);
@@ -95,7 +96,7 @@ impl Peers {
         let mut rooms = lock(&self.rooms);
         let peers = rooms.get_mut(room)?;
         let gone = peers.remove(peers.iter().position(|peer| peer.socket.id == sid)?);
-        tell_left(&gone, peers);
+        notify_left(&gone, peers);
         if peers.is_empty() {
             rooms.remove(room);
         }
@@ -116,7 +117,7 @@ impl Peers {
             let mut message = payload.clone();
             message.insert("roomId".to_owned(), json!(other.room_id));
             message.insert("userId".to_owned(), json!(sender.admitted.user));
-            other.say(event, &message.into());
+            other.send(event, &message.into());
         }
         true
     }
@@ -148,19 +149,19 @@ impl Peer {
         }
     }
 
-    /// Tells this peer that the server removed it from the room.
-    pub fn say_removed(&self, reason: &serde_json::Value) {
-        self.say("room-left", &json!({"roomId": self.room_id, "reason": reason}));
+    /// Notifies this peer that the server removed it from the room.
+    pub fn send_removed(&self, reason: &serde_json::Value) {
+        self.send("room-left", &json!({"roomId": self.room_id, "reason": reason}));
     }
 
     /// Sends an event to this peer.
-    pub fn say(&self, event: &str, message: &serde_json::Value) {
-        say(&self.socket, event, message);
+    pub fn send(&self, event: &str, message: &serde_json::Value) {
+        send(&self.socket, event, message);
     }
 }
 
 /// Sends an event to a socket. Disconnects a socket whose buffer is full, because lost messages can't be repeated.
-pub fn say(socket: &SocketRef, event: &str, message: &serde_json::Value) {
+pub fn send(socket: &SocketRef, event: &str, message: &serde_json::Value) {
     if let Err(error) = socket.emit(event, message) {
         tracing::debug!(%error, event, "sending to a socket failed");
         if matches!(error, socketioxide::SendError::Socket(socketioxide::SocketError::InternalChannelFull)) {
@@ -169,9 +170,9 @@ pub fn say(socket: &SocketRef, event: &str, message: &serde_json::Value) {
     }
 }
 
-fn tell_left(gone: &Peer, others: &[Peer]) {
+fn notify_left(gone: &Peer, others: &[Peer]) {
     for other in others {
-        other.say("user-left", &json!({"roomId": other.room_id, "userId": gone.admitted.user}));
+        other.send("user-left", &json!({"roomId": other.room_id, "userId": gone.admitted.user}));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is in the rooms of consultations that go from peer to peer, noted as the SFU's participants are.
+//! Presence in the rooms of peer-to-peer consultations, stored like that of participants at the SFU.
 
 use autamedica_api::{Id, Timestamp, Transport};
 use serde_json::json;
@@ -6,62 +6,75 @@ use serde_json::json;
 use super::admitted::Proof;
 use super::peers::Peer;
 use crate::state::AppState;
-use crate::store::{Stay, StoredConsultation};
+use crate::store::{RoomSession, StoredConsultation};
 
-/// The sid of every room without an SFU.
-pub const PEER_ROOM: &str = "p2p";
-/// How long a room may be empty before its consultation counts as ended, in milliseconds: as long as the SFU keeps one.
-const EMPTY_FOR: i64 = 30 * 60_000;
+/// Room sid of every peer-to-peer consultation.
+pub const PEER_ROOM_SID: &str = "p2p";
+/// Time in milliseconds after which a consultation with an empty room counts as ended: as long as the SFU keeps an
+/// unused room.
+const EMPTY_TIMEOUT: i64 = 30 * 60_000;
 
-/// Notes who is in a consultation's room, if its media goes from peer to peer. `noted` is who is noted so far.
+/// Stores who joined or left a peer-to-peer consultation's room. `recorded` are its sessions in the database. No effect
+/// for consultations at the SFU.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn note(state: &AppState, stored: &StoredConsultation, noted: &[Stay]) -> sqlx::Result<()> {
+/// [`sqlx::Error`] if a query fails.
+pub async fn record(state: &AppState, stored: &StoredConsultation, recorded: &[RoomSession]) -> sqlx::Result<()> {
     if stored.transport != Transport::P2p {
         return Ok(());
     }
-    let (there, now) = (state.peers.in_room(&stored.id), Timestamp::now());
-    let stays: Vec<Stay> = there.iter().map(stay).collect();
-    let is_in = |stays: &[Stay], sid: &str| stays.iter().any(|stay| stay.participant_sid == sid);
-    for stay in stays.iter().filter(|stay| !is_in(noted, &stay.participant_sid)) {
-        state.store.record_present(&stored.id, stay, now).await?;
+    let now = Timestamp::now();
+    let current: Vec<RoomSession> = state.peers.in_room(&stored.id).iter().map(room_session).collect();
+    let contains = |sessions: &[RoomSession], sid: &str| sessions.iter().any(|session| session.participant_sid == sid);
+    for new in current.iter().filter(|session| !contains(recorded, &session.participant_sid)) {
+        state.store.record_present(&stored.id, new, now).await?;
     }
-    for gone in noted.iter().filter(|stay| !is_in(&stays, &stay.participant_sid)) {
-        state.store.record_left(&stored.id, gone, now).await?;
+    for ended in recorded.iter().filter(|session| !contains(&current, &session.participant_sid)) {
+        state.store.record_left(&stored.id, ended, now).await?;
     }
-    if stays.is_empty()
+    if current.is_empty()
         && let Some(left) = state.store.last_left(&stored.id).await?
-        && now.as_millis() - left.as_millis() > EMPTY_FOR
+        && now.as_millis() - left.as_millis() > EMPTY_TIMEOUT
     {
-        state.store.record_room_closed(&stored.id, PEER_ROOM, now).await?;
+        state.store.record_room_closed(&stored.id, PEER_ROOM_SID, now).await?;
     }
     Ok(())
 }
 
-/// Does [`note`] after somebody came or left. A failure is logged: the reconciler does the same within seconds.
-pub(super) async fn changed(state: &AppState, room: &Id) {
-    let noting = async {
+/// Stores the presence after a peer joined. Errors are only logged, because the reconciler repeats this within seconds.
+pub(super) async fn record_joined(state: &AppState, stored: &StoredConsultation) {
+    let record = async { record(state, stored, &state.store.present(&stored.id).await?).await };
+    log_error(record.await);
+}
+
+/// Stores the presence after a peer left. Reads the consultation, because it may be at the SFU by now. Errors are only
+/// logged, because the reconciler repeats this within seconds.
+pub(super) async fn record_left(state: &AppState, room: &Id) {
+    let record = async {
         let Some(stored) = state.store.consultation(room).await? else { return Ok(()) };
-        note(state, &stored, &state.store.present(room).await?).await
+        record(state, &stored, &state.store.present(room).await?).await
     };
-    if let Err::<(), sqlx::Error>(error) = noting.await {
-        tracing::warn!(%error, "who is in a room isn't noted yet");
+    log_error(record.await);
+}
+
+fn log_error(recorded: sqlx::Result<()>) {
+    if let Err(error) = recorded {
+        tracing::warn!(%error, "storing the presence in a room failed");
     }
 }
 
-/// Sends the participants of a room over to the SFU.
-pub fn leave_for_sfu(state: &AppState, room: &Id) {
+/// Tells the peers in a room to continue at the SFU, and removes them from the room.
+pub fn move_to_sfu(state: &AppState, room: &Id) {
     for peer in state.peers.in_room(room) {
-        peer.say("transport-changed", &json!({"roomId": peer.room_id, "transport": Transport::Sfu}));
+        peer.send("transport-changed", &json!({"roomId": peer.room_id, "transport": Transport::Sfu}));
         state.peers.leave(room, peer.socket.id);
     }
 }
 
-fn stay(peer: &Peer) -> Stay {
-    Stay {
+fn room_session(peer: &Peer) -> RoomSession {
+    RoomSession {
         participant_sid: format!("signaling-{}", peer.socket.id),
-        room_sid: PEER_ROOM.to_owned(),
+        room_sid: PEER_ROOM_SID.to_owned(),
         identity: peer.admitted.user.to_string(),
         joined_at: peer.joined_at,
         generation: match peer.admitted.proof {

@@ -13,11 +13,11 @@ use crate::counts::{Counted, Counts};
 use crate::limits::network;
 
 /// Maximum number of connections.
-const MOST: usize = 10_000;
+const MAX_CONNECTIONS: usize = 10_000;
 /// Maximum number of connections per address.
-const MOST_OF_ONE: usize = 512;
+const MAX_PER_ADDRESS: usize = 512;
 /// Maximum number of authentication attempts per connection. A refused client may retry with another token.
-const ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 /// Number of messages allowed at once: a call's first candidates arrive together.
 const BURST: u32 = 200;
 /// Time after which one more message is allowed.
@@ -38,7 +38,7 @@ pub struct Session {
 impl Sessions {
     /// Counts a connection. Returns `None` if there are too many.
     pub fn open(&self, address: IpAddr) -> Option<Session> {
-        let counted = self.0.open(network(address), MOST, MOST_OF_ONE)?;
+        let counted = self.0.open(network(address), MAX_CONNECTIONS, MAX_PER_ADDRESS)?;
         let quota = Quota::with_period(PERIOD).expect("the period isn't zero");
         let burst = NonZeroU32::new(BURST).expect("the burst isn't zero");
         let rate = DefaultDirectRateLimiter::direct(quota.allow_burst(burst));
@@ -48,8 +48,8 @@ impl Sessions {
 
 impl Session {
     /// Returns `true` if another authentication attempt is allowed.
-    pub fn may_enter(&self) -> bool {
-        self.attempts.fetch_add(1, Ordering::Relaxed) < ATTEMPTS
+    pub fn may_authenticate(&self) -> bool {
+        self.attempts.fetch_add(1, Ordering::Relaxed) < MAX_ATTEMPTS
     }
 
     /// Returns `true` if another message is allowed.
@@ -63,10 +63,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_cannot_take_all_and_gives_back_what_it_took() {
+    fn connections_per_address_are_limited() {
         let sessions = Sessions::default();
         let address = |last| IpAddr::from([192, 0, 2, last]);
-        let open: Vec<_> = (0..MOST_OF_ONE).map(|_| sessions.open(address(1)).unwrap()).collect();
+        let open: Vec<_> = (0..MAX_PER_ADDRESS).map(|_| sessions.open(address(1)).unwrap()).collect();
         assert!(sessions.open(address(1)).is_none());
         assert!(sessions.open(address(2)).is_some());
         drop(open);
@@ -74,9 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_says_five_times_whose_it_is_and_sends_so_much() {
+    fn attempts_and_messages_of_a_connection_are_limited() {
         let session = Sessions::default().open(IpAddr::from([192, 0, 2, 1])).unwrap();
-        assert_eq!((0..10).filter(|_| session.may_enter()).count(), ATTEMPTS as usize);
+        assert_eq!((0..10).filter(|_| session.may_authenticate()).count(), MAX_ATTEMPTS as usize);
         let sent = (0..2 * BURST).filter(|_| session.may_send()).count();
         assert!((BURST as usize..BURST as usize + 20).contains(&sent), "{sent}");
     }

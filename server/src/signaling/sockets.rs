@@ -7,9 +7,9 @@ use autamedica_api::Id;
 use crate::counts::{Counted, Counts};
 
 /// Maximum number of sockets.
-const MOST: usize = 10_000;
+const MAX_SOCKETS: usize = 10_000;
 /// Maximum number of sockets per user.
-const MOST_OF_ONE: usize = 8;
+const MAX_PER_USER: usize = 8;
 
 /// Counters of open sockets.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub type OpenSocket = Counted<Id>;
 impl Sockets {
     /// Counts a socket. Returns `None` if there are too many.
     pub fn open(&self, user: &Id) -> Option<OpenSocket> {
-        self.0.open(user.clone(), MOST, MOST_OF_ONE)
+        self.0.open(user.clone(), MAX_SOCKETS, MAX_PER_USER)
     }
 
     /// Returns the number of open sockets.
@@ -35,13 +35,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_person_cannot_take_all() {
+    fn sockets_per_user_are_limited() {
         let sockets = Sockets::default();
         let id = |text: &str| Id::new(text).unwrap();
-        let open: Vec<_> = (0..MOST_OF_ONE).map(|_| sockets.open(&id("a")).unwrap()).collect();
+        let open: Vec<_> = (0..MAX_PER_USER).map(|_| sockets.open(&id("a")).unwrap()).collect();
         assert!(sockets.open(&id("a")).is_none());
         let other = sockets.open(&id("b")).unwrap();
-        assert_eq!(sockets.count(), MOST_OF_ONE + 1);
+        assert_eq!(sockets.count(), MAX_PER_USER + 1);
         drop((open, other));
         assert_eq!(sockets.count(), 0);
         assert!(sockets.open(&id("a")).is_some());

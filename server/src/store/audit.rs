@@ -12,7 +12,7 @@ use crate::vault::Vault;
 /// An event for the audit log. Contains ids only: no names, tokens, codes or chat messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event {
+pub struct AuditEvent {
     /// Actor, such as `key:front-desk`, `doctor:d-1` or `server`.
     pub actor: String,
     /// Action, such as `consultation.create`.
@@ -27,7 +27,7 @@ pub struct Event {
     pub outcome: &'static str,
 }
 
-impl Event {
+impl AuditEvent {
     /// Creates a successful event.
     pub fn ok(actor: impl Into<String>, action: &'static str) -> Self {
         let actor = actor.into();
@@ -81,7 +81,7 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Tampering {
     /// An entry was changed or inserted.
-    #[error("entry {0} isn't what was written")]
+    #[error("entry {0} was changed or inserted")]
     Changed(i64),
     /// Entries are missing or out of order.
     #[error("entry {expected} is missing (entry {found} follows)")]
@@ -100,10 +100,10 @@ pub enum Tampering {
         found: i64,
     },
     /// The head doesn't match its seal: the log was truncated and the head changed accordingly.
-    #[error("the log's head, entry {0}, isn't what was written: entries after it may be missing")]
+    #[error("the log's head, entry {0}, was changed: entries after it may be missing")]
     Head(i64),
     /// Since the head was noted, the log was restored from an older state or replaced.
-    #[error("entry {0} isn't the one that was noted: the log was put back or replaced since")]
+    #[error("entry {0} differs from the noted one: the log was restored or replaced since")]
     Restored(i64),
     /// The noted head belongs to another log.
     #[error("the seal of the noted head, entry {0}, wasn't made with this master key")]
@@ -114,7 +114,7 @@ pub enum Tampering {
 ///
 /// # Errors
 /// [`sqlx::Error`] if a query fails.
-pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: Event) -> sqlx::Result<()> {
+pub async fn append(connection: &mut AnyConnection, vault: &Vault, event: AuditEvent) -> sqlx::Result<()> {
     // The update locks the head's row until the transaction ends, which serializes the entries.
     let row = sqlx::query("UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash, seal")
         .fetch_one(&mut *connection)
@@ -183,7 +183,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn audit(&self, event: Event) -> sqlx::Result<()> {
+    pub async fn audit(&self, event: AuditEvent) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         append(&mut transaction, &self.vault, event).await?;
         transaction.commit().await
@@ -270,7 +270,7 @@ mod tests {
     async fn log_of(entries: usize) -> Store {
         let store = Store::open(&Database::Memory, Arc::new(Vault::ephemeral())).await.unwrap();
         for number in 0..entries {
-            store.audit(Event::ok("server", "test").subject(number)).await.unwrap();
+            store.audit(AuditEvent::ok("server", "test").subject(number)).await.unwrap();
         }
         assert_eq!(store.verify_audit().await.unwrap(), Ok(i64::try_from(entries).unwrap()));
         store
@@ -316,16 +316,16 @@ mod tests {
         sqlx::raw_sql(cut).execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
         for _ in 0..2 {
-            store.audit(Event::ok("server", "test")).await.unwrap();
+            store.audit(AuditEvent::ok("server", "test")).await.unwrap();
         }
         assert_eq!(store.verify_audit().await.unwrap(), Err(Tampering::Head(5)));
     }
 
     #[tokio::test]
-    async fn a_noted_head_shows_that_the_log_was_put_back() {
+    async fn a_noted_head_reveals_a_restored_log() {
         let store = log_of(3).await;
         let old = store.audit_head().await.unwrap();
-        store.audit(Event::ok("server", "test")).await.unwrap();
+        store.audit(AuditEvent::ok("server", "test")).await.unwrap();
         let noted = store.audit_head().await.unwrap();
         let plain = AuditHead { seal: String::new(), ..noted.clone() };
         for head in [&old, &noted, &plain] {
@@ -342,13 +342,13 @@ mod tests {
         assert_eq!(store.verify_audit().await.unwrap(), Ok(3));
         assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::Restored(4)));
         // The log grows again, differently.
-        store.audit(Event::ok("server", "test").subject("other")).await.unwrap();
+        store.audit(AuditEvent::ok("server", "test").subject("other")).await.unwrap();
         assert_eq!(store.verify_audit_since(&noted).await.unwrap(), Err(Tampering::Restored(4)));
     }
 
-    /// A whole log from a version without seals is sealed and audited once; one with a broken chain isn't sealed.
+    /// A valid log from a version without seals is sealed and audited once; one with a broken chain isn't sealed.
     #[tokio::test]
-    async fn an_old_log_is_sealed_when_it_is_whole() {
+    async fn an_old_log_is_sealed_if_its_chain_is_valid() {
         let store = log_of(3).await;
         let run = async |sql: &'static str| {
             let mut transaction = store.pool.begin().await.unwrap();
@@ -373,11 +373,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn entries_made_at_once_make_one_chain() {
+    async fn concurrent_entries_form_one_chain() {
         let store = log_of(0).await;
         let appends = (0..50).map(|number| {
             let store = store.clone();
-            tokio::spawn(async move { store.audit(Event::ok("server", "test").subject(number)).await })
+            tokio::spawn(async move { store.audit(AuditEvent::ok("server", "test").subject(number)).await })
         });
         for append in appends.collect::<Vec<_>>() {
             append.await.unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! Publication of the audit log's head, and sealing of logs from versions without seals.
 
 use super::Store;
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::audit_head::AuditHead;
 use super::outbox::IntegratorEvent;
 
@@ -52,7 +52,7 @@ impl Store {
             .await?;
         // Audited, so that making a sealed log look unsealed leaves a trace. An empty log needs no entry.
         if head.seq > 0 {
-            append(&mut transaction, &self.vault, Event::ok("server", "audit.seal")).await?;
+            append(&mut transaction, &self.vault, AuditEvent::ok("server", "audit.seal")).await?;
         }
         transaction.commit().await
     }

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::Store;
 use super::consultation::StoredConsultation;
-use crate::secret::{Secret, random_bytes};
+use crate::secret::{Secret, random_bytes, random_secret};
 
 /// Time before the appointment from which codes work.
 const VALID_BEFORE: i64 = 15 * MINUTE;
@@ -112,7 +112,7 @@ impl Store {
     ) -> sqlx::Result<NewCodes> {
         let now = Timestamp::now();
         let mut codes =
-            NewCodes { patient: Secret::random::<32>(), doctor: Secret::random::<32>(), kiosk: random_kiosk_code() };
+            NewCodes { patient: random_secret::<32>(), doctor: random_secret::<32>(), kiosk: random_kiosk_code() };
         let (link_from, link_until) = validity_of(CodeKind::Link, now, stored);
         let (kiosk_from, kiosk_until) = validity_of(CodeKind::Kiosk, now, stored);
         let sql = format!("{INSERT} {NEW_CODE_ROWS} {REUSE_EXPIRED}");
@@ -134,7 +134,7 @@ impl Store {
         stored: &StoredConsultation,
         user: &Id,
     ) -> sqlx::Result<Secret> {
-        let (now, code) = (Timestamp::now(), Secret::random::<32>());
+        let (now, code) = (Timestamp::now(), random_secret::<32>());
         let (from, until) = validity_of(CodeKind::Link, now, stored);
         sqlx::query(
             "INSERT INTO join_codes (hash, kind, consultation_id, role, user_id, valid_from, expires_at, created_at) \
@@ -277,7 +277,7 @@ mod tests {
 
     use super::*;
     use crate::config::Database;
-    use crate::store::{Event, NewConsultation};
+    use crate::store::{AuditEvent, NewConsultation};
     use crate::vault::Vault;
 
     #[test]
@@ -292,19 +292,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn eight_digits_of_another_consultation_are_exchanged_and_ones_own_stay() {
+    async fn a_kiosk_code_of_another_consultation_is_replaced() {
         let store = Store::open(&Database::Memory, Arc::new(Vault::ephemeral())).await.unwrap();
         let create = async |id: &str| {
             let request = json!({"consultationId": id, "patientId": "p", "doctorId": "d"});
             let request = serde_json::from_value(request).unwrap();
-            let by = Event::ok("local", "consultation.create");
+            let event = AuditEvent::ok("local", "consultation.create");
             let new = NewConsultation {
                 request,
                 e2ee: false,
                 language: autamedica_api::Language::Es,
                 transport: autamedica_api::Transport::Sfu,
                 room_sid: "RM_a".to_owned(),
-                by,
+                event,
             };
             store.create_consultation(new).await.unwrap()
         };
@@ -313,16 +313,16 @@ mod tests {
         let leads_to = async |code: &Secret| {
             store.find_code(CodeKind::Kiosk, code.expose()).await.unwrap().unwrap().consultation.to_string()
         };
-        let link = || Secret::random::<32>();
+        let link = || random_secret::<32>();
         let mut codes = NewCodes { patient: link(), doctor: link(), kiosk: Secret::new(taken.expose().to_owned()) };
         let mut connection = store.pool.begin().await.unwrap();
         store.ensure_kiosk_code(&mut connection, &other.stored, &mut codes, now).await.unwrap();
         assert!(codes.kiosk != taken);
-        let exchanged = Secret::new(codes.kiosk.expose().to_owned());
+        let replaced = Secret::new(codes.kiosk.expose().to_owned());
         store.ensure_kiosk_code(&mut connection, &other.stored, &mut codes, now).await.unwrap();
         connection.commit().await.unwrap();
-        assert!(codes.kiosk == exchanged);
-        assert_eq!((leads_to(&taken).await, leads_to(&exchanged).await), ("one".to_owned(), "other".to_owned()));
+        assert!(codes.kiosk == replaced);
+        assert_eq!((leads_to(&taken).await, leads_to(&replaced).await), ("one".to_owned(), "other".to_owned()));
     }
 
     #[test]

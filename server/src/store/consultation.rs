@@ -48,13 +48,13 @@ pub struct StoredConsultation {
     pub ended_at: Option<Timestamp>,
     /// Number of recordings, including failed and deleted ones, without refused and cancelled ones.
     pub recordings: u32,
-    /// The path of its media.
+    /// Path of the media.
     pub transport: Transport,
 }
 
 impl StoredConsultation {
-    /// Returns `true` if it was ended by the doctor or cancelled. A consultation that ended empty can be reopened.
-    pub fn is_over(&self) -> bool {
+    /// Returns `true` if it can't be reopened: the doctor ended it, or it was cancelled.
+    pub fn is_finished(&self) -> bool {
         match self.state {
             ConsultationState::Cancelled => true,
             ConsultationState::Ended => self.cause.as_deref() != Some(CAUSE_EMPTY),
@@ -62,15 +62,15 @@ impl StoredConsultation {
         }
     }
 
-    /// Returns `true` if it took place and all participants have left. Only its doctor, or creating it again, reopens
-    /// it.
-    pub fn is_left(&self) -> bool {
-        self.state == ConsultationState::Ended && !self.is_over() && self.live_at.is_some()
+    /// Returns `true` if it took place and all participants have left. It is reopened by its doctor joining, or by
+    /// creating it again.
+    pub fn is_vacated(&self) -> bool {
+        self.state == ConsultationState::Ended && !self.is_finished() && self.live_at.is_some()
     }
 
     /// Returns `true` if its room is currently open to this identity.
     pub fn is_open_to(&self, identity: &str) -> bool {
-        !self.is_over() && (!self.is_left() || identity == self.doctor_id.as_str())
+        !self.is_finished() && (!self.is_vacated() || identity == self.doctor_id.as_str())
     }
 
     /// Returns `true` if people and settings match a create request.
@@ -90,7 +90,7 @@ impl StoredConsultation {
     pub fn refusal(&self, request: &CreateConsultation) -> Option<Refusal> {
         match () {
             () if !self.matches(request) => Some(Refusal::Conflict),
-            () if self.is_over() => Some(Refusal::Over),
+            () if self.is_finished() => Some(Refusal::Finished),
             () => None,
         }
     }
@@ -115,7 +115,7 @@ pub enum Refusal {
     /// People or settings differ.
     Conflict,
     /// The consultation has ended or was cancelled.
-    Over,
+    Finished,
 }
 
 impl Refusal {
@@ -123,7 +123,7 @@ impl Refusal {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Conflict => "conflict",
-            Self::Over => "over",
+            Self::Finished => "over",
         }
     }
 }

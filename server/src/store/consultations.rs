@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::Store;
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::codes::{move_validity, revoke_all};
 use super::consultation::{CAUSE_EMPTY, COLUMNS, StoredConsultation, get, read};
 use super::outbox::IntegratorEvent;
@@ -33,7 +33,7 @@ impl Store {
         get(&mut *self.reads.acquire().await?, id).await
     }
 
-    /// Returns up to `most` consultations of a period, after the one at `after`. The appointment decides or, without
+    /// Returns up to `limit` consultations of a period, after the one at `after`. The appointment decides or, without
     /// one, the creation.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn over_since(&self, since: Timestamp) -> sqlx::Result<HashSet<Id>> {
+    pub async fn finished_since(&self, since: Timestamp) -> sqlx::Result<HashSet<Id>> {
         let rows = sqlx::query(
             "SELECT id FROM consultations WHERE ended_at >= $1 AND (state = 'cancelled' OR (state = 'ended' AND cause <> $2))",
         )
@@ -107,24 +107,29 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Moves a consultation's media from peer to peer over to a room of the SFU. Returns `None` if there is no such consultation.
+    /// Moves a peer-to-peer consultation to a room of the SFU. Returns `None` if there is no such consultation.
     ///
     /// # Errors
-    /// Database errors.
-    pub async fn move_to_sfu(&self, id: &Id, room_sid: &str, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
+    /// [`sqlx::Error`] if a query fails.
+    pub async fn move_to_sfu(
+        &self,
+        id: &Id,
+        room_sid: &str,
+        event: AuditEvent,
+    ) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE consultations SET transport = 'sfu', room_sid = $1 WHERE id = $2")
             .bind(room_sid)
             .bind(id.as_str())
             .execute(&mut *transaction)
             .await?;
-        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(stored)
     }
 
-    /// Reschedules an appointment and its links' validity. Returns `None` if the consultation has begun, is over or
+    /// Reschedules an appointment and its links' validity. Returns `None` if the consultation has begun, is finished or
     /// doesn't exist.
     ///
     /// # Errors
@@ -134,7 +139,7 @@ impl Store {
         id: &Id,
         scheduled_at: Timestamp,
         duration_minutes: u32,
-        by: Event,
+        event: AuditEvent,
     ) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
         let updated = sqlx::query(
@@ -151,17 +156,17 @@ impl Store {
             return Ok(None);
         }
         move_validity(&mut transaction, id, scheduled_at, duration_minutes).await?;
-        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(stored)
     }
 
-    /// Ends or cancels a consultation and revokes its links. Returns `None` if it is over or doesn't exist.
+    /// Ends or cancels a consultation and revokes its links. Returns `None` if it is finished or doesn't exist.
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn finish(&self, id: &Id, how: Finish, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
+    pub async fn finish(&self, id: &Id, how: Finish, event: AuditEvent) -> sqlx::Result<Option<StoredConsultation>> {
         let (state, cause) = match how {
             Finish::Cancelled => (ConsultationState::Cancelled, None),
             Finish::EndedByDoctor => (ConsultationState::Ended, Some("doctor")),
@@ -183,7 +188,7 @@ impl Store {
             return Ok(None);
         }
         revoke_all(&mut transaction, id, now).await?;
-        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id)).await?;
         let stored = get(&mut transaction, id).await?.ok_or(sqlx::Error::RowNotFound)?;
         self.enqueue(&mut transaction, IntegratorEvent::state(&stored)).await?;
         transaction.commit().await?;
@@ -193,7 +198,7 @@ impl Store {
     /// Returns the end-to-end key, if the consultation is encrypted.
     ///
     /// # Errors
-    /// Fails if it was sealed with another master key.
+    /// [`CannotOpen`](crate::vault::CannotOpen) if it was sealed with another master key.
     pub fn e2ee_key(&self, consultation: &StoredConsultation) -> Result<Option<String>, crate::vault::CannotOpen> {
         let open = |sealed: &Secret| self.vault.open(consultation.id.as_str(), sealed.expose());
         consultation.sealed_key.as_ref().map(open).transpose()

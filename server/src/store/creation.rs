@@ -4,12 +4,12 @@ use autamedica_api::{ConsultationState, CreateConsultation, Language, Timestamp,
 use sqlx::AnyConnection;
 
 use super::Store;
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::codes::NewCodes;
 use super::consultation::{Refusal, StoredConsultation, get};
 use super::consultations::record_room;
 use super::outbox::IntegratorEvent;
-use crate::secret::Secret;
+use crate::secret::{Secret, random_secret};
 
 /// Create request with resolved defaults.
 pub struct NewConsultation {
@@ -19,12 +19,12 @@ pub struct NewConsultation {
     pub e2ee: bool,
     /// Language of a new consultation.
     pub language: Language,
-    /// The path of its media, if it is new.
+    /// Path of the media of a new consultation.
     pub transport: Transport,
     /// The SFU's id of the room.
     pub room_sid: String,
     /// Entry for the audit log.
-    pub by: Event,
+    pub event: AuditEvent,
 }
 
 /// Result of a create request.
@@ -56,7 +56,7 @@ impl Store {
             None => "exists",
             Some(refusal) => refusal.as_str(),
         };
-        append(&mut transaction, &self.vault, new.by.consultation(&stored.id).outcome(outcome)).await?;
+        append(&mut transaction, &self.vault, new.event.consultation(&stored.id).outcome(outcome)).await?;
         if is_new {
             self.enqueue(&mut transaction, IntegratorEvent::state(&stored)).await?;
         }
@@ -67,9 +67,9 @@ impl Store {
     /// Returns the initial state of a consultation.
     fn initial_state(
         &self,
-        NewConsultation { request, e2ee, language, transport, room_sid, by: _ }: &NewConsultation,
+        NewConsultation { request, e2ee, language, transport, room_sid, event: _ }: &NewConsultation,
     ) -> StoredConsultation {
-        let key = || self.vault.seal(request.consultation_id.as_str(), Secret::random::<32>().expose());
+        let key = || self.vault.seal(request.consultation_id.as_str(), random_secret::<32>().expose());
         StoredConsultation {
             id: request.consultation_id.clone(),
             patient_id: request.patient_id.clone(),

@@ -3,10 +3,10 @@
 use autamedica_api::{Id, Timestamp};
 use sqlx::{AnyConnection, Row};
 
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::codes::revoke_all;
 use super::{Store, to_u32};
-use crate::secret::Secret;
+use crate::secret::random_secret;
 use crate::vault::Vault;
 
 /// Standing of an identity in a consultation.
@@ -70,7 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn revoke_codes(&self, id: &Id, present: PresentParticipants, by: Event) -> sqlx::Result<()> {
+    pub async fn revoke_codes(&self, id: &Id, present: PresentParticipants, event: AuditEvent) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         if present == PresentParticipants::Keep {
             raise_session_generations(&mut transaction, id).await?;
@@ -78,7 +78,7 @@ impl Store {
         change_key(&mut transaction, &self.vault, id).await?;
         raise_all_generations(&mut transaction, id).await?;
         revoke_all(&mut transaction, id, Timestamp::now()).await?;
-        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id)).await?;
         transaction.commit().await
     }
 }
@@ -139,7 +139,7 @@ async fn raise_session_generations(connection: &mut AnyConnection, id: &Id) -> s
 
 /// Replaces the key of an encrypted consultation. The old key isn't kept.
 pub(super) async fn change_key(connection: &mut AnyConnection, vault: &Vault, id: &Id) -> sqlx::Result<()> {
-    let sealed = vault.seal(id.as_str(), Secret::random::<32>().expose());
+    let sealed = vault.seal(id.as_str(), random_secret::<32>().expose());
     sqlx::query(
         "UPDATE consultations SET e2ee_key = $1, e2ee_key_index = e2ee_key_index + 1 \
          WHERE id = $2 AND e2ee_key IS NOT NULL",

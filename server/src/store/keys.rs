@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::Store;
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use crate::secret::{Secret, hex, random_bytes};
 
 /// Scope of an API key.
@@ -78,7 +78,7 @@ impl Store {
             .bind(Timestamp::now().as_millis())
             .execute(&mut *transaction)
             .await?;
-        append(&mut transaction, &self.vault, Event::ok("operator", "key.create").subject(format!("key:{name}")))
+        append(&mut transaction, &self.vault, AuditEvent::ok("operator", "key.create").subject(format!("key:{name}")))
             .await?;
         transaction.commit().await?;
         Ok(Secret::new(key))
@@ -99,7 +99,7 @@ impl Store {
             transaction.rollback().await?;
             return Ok(false);
         }
-        append(&mut transaction, &self.vault, Event::ok("operator", "key.revoke").subject(format!("key:{name}")))
+        append(&mut transaction, &self.vault, AuditEvent::ok("operator", "key.revoke").subject(format!("key:{name}")))
             .await?;
         transaction.commit().await?;
         Ok(true)

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::config::Database;
-use crate::files::private_folder;
+use crate::files::create_private_folder;
 
 /// Lock of a database file. The operating system releases it when the process ends.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub enum LockError {
         holder: String,
     },
     /// The lock file can't be used.
-    #[error("the lock {path} can't be taken")]
+    #[error("the lock file {path} can't be used")]
     File {
         /// Path of the lock file.
         path: String,
@@ -46,7 +46,7 @@ impl DatabaseLock {
         let path = lock_path(database);
         let failed = |source| LockError::File { path: path.display().to_string(), source };
         if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            private_folder(folder).map_err(failed)?;
+            create_private_folder(folder).map_err(failed)?;
         }
         let mut file = open(&path).map_err(failed)?;
         match file.try_lock() {

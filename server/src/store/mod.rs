@@ -32,7 +32,7 @@ use crate::secret::{hex, random_bytes};
 use crate::vault::Vault;
 use writer::Writer;
 
-pub use audit::{AuditEntry, Event, Tampering};
+pub use audit::{AuditEntry, AuditEvent, Tampering};
 pub use audit_head::{AuditHead, InvalidHead};
 pub use codes::{CodeKind, DEFAULT_DURATION_MINUTES, NewCodes, StoredCode};
 pub use consultation::{Refusal, StoredConsultation};
@@ -41,10 +41,9 @@ pub use creation::{Creation, NewConsultation};
 pub use generations::{PresentParticipants, Standing};
 pub use keys::{ApiKey, PREFIX as KEY_PREFIX, Scope};
 pub use lock::{DatabaseLock, LockError};
-
 pub use open::OpenError;
 pub use outbox::Delivery;
-pub use presence::Stay;
+pub use presence::RoomSession;
 pub use quality::{StoredSample, summarize};
 pub use recording_parts::{PartState, StoredPart};
 pub use recordings::{RequestOutcome, StoredRecording};

@@ -1,11 +1,11 @@
 //! Observers of consultations.
 
-use autamedica_api::{Id, MOST_OBSERVERS, Timestamp};
+use autamedica_api::{Id, MAX_OBSERVERS, Timestamp};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::Store;
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::consultation::StoredConsultation;
 use crate::secret::Secret;
 
@@ -35,7 +35,7 @@ impl Store {
         stored: &StoredConsultation,
         user: &Id,
         label: Option<&str>,
-        by: Event,
+        event: AuditEvent,
     ) -> sqlx::Result<Result<Secret, TooManyObservers>> {
         let mut transaction = self.pool.begin().await?;
         // Locks the consultation's row, so that concurrent requests can't exceed the maximum.
@@ -51,7 +51,7 @@ impl Store {
         .bind(user.as_str())
         .fetch_one(&mut *transaction)
         .await?;
-        if others.try_get::<i64, _>("number")? >= MOST_OBSERVERS as i64 {
+        if others.try_get::<i64, _>("number")? >= MAX_OBSERVERS as i64 {
             transaction.rollback().await?;
             return Ok(Err(TooManyObservers));
         }
@@ -71,7 +71,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let code = self.insert_observer_code(&mut transaction, stored, user).await?;
-        append(&mut transaction, &self.vault, by.consultation(&stored.id).subject(user)).await?;
+        append(&mut transaction, &self.vault, event.consultation(&stored.id).subject(user)).await?;
         transaction.commit().await?;
         Ok(Ok(code))
     }
@@ -80,7 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn permit_observer(&self, id: &Id, user: &Id, publishes: bool, by: Event) -> sqlx::Result<bool> {
+    pub async fn permit_observer(&self, id: &Id, user: &Id, publishes: bool, event: AuditEvent) -> sqlx::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         let changed = sqlx::query("UPDATE observers SET publishes = $1 WHERE consultation_id = $2 AND user_id = $3")
             .bind(i32::from(publishes))
@@ -92,7 +92,7 @@ impl Store {
             transaction.rollback().await?;
             return Ok(false);
         }
-        append(&mut transaction, &self.vault, by.consultation(id).subject(user)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id).subject(user)).await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -11,14 +11,14 @@ use super::Store;
 use super::lock::LockError;
 use super::writer::Writer;
 use crate::config::Database;
-use crate::files::{private_folder, write_private};
+use crate::files::{create_private_folder, write_private};
 use crate::vault::Vault;
 
 /// Error of opening the database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder or the file can't be created.
-    #[error("the database's folder or file can't be made")]
+    #[error("the database's folder or file can't be created")]
     System(#[from] std::io::Error),
     /// Another server uses the database, or locking failed.
     #[error(transparent)]
@@ -35,12 +35,12 @@ pub enum OpenError {
     #[error("the database can't be used")]
     Query(#[from] sqlx::Error),
     /// Migrating the tables failed.
-    #[error("the database's tables can't be brought up to date")]
+    #[error("the database's tables can't be migrated")]
     Migrate(#[from] MigrateError),
     /// The master key is another one, so sealed values can't be opened and the audit log would become invalid.
     #[error(
-        "the database was begun with another master key: set `AUTAMEDICA_MASTER_KEY`, or put `master.key` back beside \
-         the database, as it was then"
+        "the database was created with another master key: set `AUTAMEDICA_MASTER_KEY`, or restore the original \
+         `master.key` in the database's folder"
     )]
     OtherMasterKey,
 }
@@ -121,14 +121,14 @@ async fn check_connection(database: &Database, url: &str, pragmas: Option<&'stat
 fn cause(error: &sqlx::Error, url: &str) -> String {
     match error {
         sqlx::Error::Database(error) if error.code().is_some_and(|code| code.starts_with("28")) => {
-            "it refuses the user or the password".to_owned()
+            "it rejects the user or the password".to_owned()
         }
         sqlx::Error::Database(error) => {
             // Messages contain the user as `role "name"`.
             let user = url::Url::parse(url).map(|url| format!("\"{}\"", url.username())).unwrap_or_default();
             if user.len() > 2 { error.message().replace(&user, "\"…\"") } else { error.message().to_owned() }
         }
-        sqlx::Error::Configuration(_) => "`DATABASE_URL` isn't understood".to_owned(),
+        sqlx::Error::Configuration(_) => "`DATABASE_URL` is invalid".to_owned(),
         error => error.to_string(),
     }
 }
@@ -174,7 +174,7 @@ fn sqlite(options: AnyPoolOptions, max_connections: u32, pragmas: &'static str) 
 fn file_url(path: &Path) -> std::io::Result<String> {
     let path = std::path::absolute(path)?;
     if let Some(folder) = path.parent() {
-        private_folder(folder)?;
+        create_private_folder(folder)?;
     }
     // SQLite creates its other files with the same permissions.
     if !path.exists() {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_reads_waits_for_no_writer_and_sees_what_was_committed() {
+    async fn readers_see_the_last_commit_without_waiting_for_writers() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&Database::File(folder.path().join("a.db"))).await.unwrap();
         let mut transaction = store.pool.begin().await.unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn databases_in_memory_are_apart() {
+    async fn databases_in_memory_are_separate() {
         let (one, other) = (open(&Database::Memory).await.unwrap(), open(&Database::Memory).await.unwrap());
         let insert = "INSERT INTO outbox VALUES ('a', '{}', 0, 0, NULL)";
         one.pool.execute(sqlx::query(insert)).await.unwrap();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_opened_is_named_without_secrets() {
+    async fn an_error_names_the_database_without_secrets() {
         let folder = tempfile::tempdir().unwrap();
         let damaged = folder.path().join("damaged.db");
         std::fs::write(&damaged, "no database ".repeat(1000)).unwrap();

@@ -7,7 +7,7 @@ use autamedica_api::{ConsultationState, Id, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::consultation::{CAUSE_EMPTY, StoredConsultation, get};
 use super::generations::{change_key, raise_generation};
 use super::outbox::IntegratorEvent;
@@ -15,7 +15,7 @@ use super::{Store, to_u32};
 
 /// A participant's session in a room, as reported by the SFU.
 #[derive(Clone, Debug)]
-pub struct Stay {
+pub struct RoomSession {
     /// The SFU's id of the session.
     pub participant_sid: String,
     /// The SFU's id of the room.
@@ -56,19 +56,19 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn record_joined(&self, id: &Id, stay: &Stay) -> sqlx::Result<()> {
+    pub async fn record_joined(&self, id: &Id, session: &RoomSession) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         // The end of the room may have been reported first.
         let closed =
             sqlx::query("SELECT ended_at FROM consultations WHERE id = $1 AND room_sid = $2 AND state = 'ended'")
                 .bind(id.as_str())
-                .bind(&stay.room_sid)
+                .bind(&session.room_sid)
                 .fetch_optional(&mut *transaction)
                 .await?;
         let left_at = closed.map(|row| row.try_get("ended_at").map(Timestamp::from_millis)).transpose()?;
-        if insert_stay(&mut transaction, id, stay, left_at).await? {
+        if insert_session(&mut transaction, id, session, left_at).await? {
             self.update_state(&mut transaction, id).await?;
-            append(&mut transaction, &self.vault, audit_event(id, stay, "room.join")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, session, "room.join")).await?;
         }
         transaction.commit().await
     }
@@ -78,17 +78,17 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn record_present(&self, id: &Id, stay: &Stay, queried_at: Timestamp) -> sqlx::Result<()> {
+    pub async fn record_present(&self, id: &Id, session: &RoomSession, queried_at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        let is_new = insert_stay(&mut transaction, id, stay, None).await?;
+        let is_new = insert_session(&mut transaction, id, session, None).await?;
         let back = sqlx::query("UPDATE stays SET left_at = NULL WHERE participant_sid = $1 AND left_at < $2")
-            .bind(&stay.participant_sid)
+            .bind(&session.participant_sid)
             .bind(queried_at.as_millis())
             .execute(&mut *transaction)
             .await?;
         self.update_state(&mut transaction, id).await?;
         if is_new || back.rows_affected() == 1 {
-            append(&mut transaction, &self.vault, audit_event(id, stay, "room.join")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, session, "room.join")).await?;
         }
         transaction.commit().await
     }
@@ -97,17 +97,17 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn record_left(&self, id: &Id, stay: &Stay, left_at: Timestamp) -> sqlx::Result<()> {
+    pub async fn record_left(&self, id: &Id, session: &RoomSession, left_at: Timestamp) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
-        let is_new = insert_stay(&mut transaction, id, stay, Some(left_at)).await?;
+        let is_new = insert_session(&mut transaction, id, session, Some(left_at)).await?;
         let ended = sqlx::query("UPDATE stays SET left_at = $1 WHERE participant_sid = $2 AND left_at IS NULL")
             .bind(left_at.as_millis())
-            .bind(&stay.participant_sid)
+            .bind(&session.participant_sid)
             .execute(&mut *transaction)
             .await?;
         self.update_state(&mut transaction, id).await?;
         if is_new || ended.rows_affected() == 1 {
-            append(&mut transaction, &self.vault, audit_event(id, stay, "room.leave")).await?;
+            append(&mut transaction, &self.vault, audit_event(id, session, "room.leave")).await?;
         }
         transaction.commit().await
     }
@@ -139,7 +139,7 @@ impl Store {
         if updated.rows_affected() == 1
             && let Some(stored) = get(&mut transaction, id).await?
         {
-            append(&mut transaction, &self.vault, Event::ok("sfu", "room.closed").consultation(id)).await?;
+            append(&mut transaction, &self.vault, AuditEvent::ok("sfu", "room.closed").consultation(id)).await?;
             self.enqueue(&mut transaction, IntegratorEvent::state(&stored)).await?;
         }
         transaction.commit().await
@@ -149,7 +149,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn all_present(&self) -> sqlx::Result<Vec<(Id, Stay)>> {
+    pub async fn all_present(&self) -> sqlx::Result<Vec<(Id, RoomSession)>> {
         let rows = sqlx::query(
             "SELECT consultation_id, participant_sid, room_sid, identity, joined_at, generation FROM stays WHERE left_at IS NULL",
         )
@@ -157,7 +157,7 @@ impl Store {
         .await?;
         let read = |row: &AnyRow| {
             let id = Id::new(row.try_get::<String, _>("consultation_id")?);
-            Ok((id.map_err(|error| sqlx::Error::Decode(error.into()))?, read_stay(row)?))
+            Ok((id.map_err(|error| sqlx::Error::Decode(error.into()))?, read_session(row)?))
         };
         rows.iter().map(read).collect()
     }
@@ -166,7 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn present(&self, id: &Id) -> sqlx::Result<Vec<Stay>> {
+    pub async fn present(&self, id: &Id) -> sqlx::Result<Vec<RoomSession>> {
         let rows = sqlx::query(
             "SELECT participant_sid, room_sid, identity, joined_at, generation FROM stays \
              WHERE consultation_id = $1 AND left_at IS NULL",
@@ -174,7 +174,7 @@ impl Store {
         .bind(id.as_str())
         .fetch_all(&self.reads)
         .await?;
-        rows.iter().map(read_stay).collect()
+        rows.iter().map(read_session).collect()
     }
 
     /// Returns the time at which the last participant left the consultation's room; `None` if nobody has left it.
@@ -190,13 +190,13 @@ impl Store {
     }
 
     /// Admits the patient (again). Tokens from before a removal stay revoked. Returns `None` if the consultation is
-    /// over or doesn't exist.
+    /// finished or doesn't exist.
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn admit(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredConsultation>> {
+    pub async fn admit(&self, id: &Id, event: AuditEvent) -> sqlx::Result<Option<StoredConsultation>> {
         let mut transaction = self.pool.begin().await?;
-        let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_over()) else {
+        let Some(stored) = get(&mut transaction, id).await?.filter(|stored| !stored.is_finished()) else {
             transaction.rollback().await?;
             return Ok(None);
         };
@@ -210,7 +210,7 @@ impl Store {
             .bind(stored.patient_id.as_str())
             .execute(&mut *transaction)
             .await?;
-        append(&mut transaction, &self.vault, by.consultation(id).subject(&stored.patient_id)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id).subject(&stored.patient_id)).await?;
         self.update_state(&mut transaction, id).await?;
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
@@ -221,7 +221,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn remove(&self, id: &Id, identity: &str, by: Event) -> sqlx::Result<()> {
+    pub async fn remove(&self, id: &Id, identity: &str, event: AuditEvent) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE consultations SET admitted_at = NULL WHERE id = $1 AND patient_id = $2")
             .bind(id.as_str())
@@ -239,7 +239,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         raise_generation(&mut transaction, id, identity).await?;
-        append(&mut transaction, &self.vault, by.consultation(id).subject(identity)).await?;
+        append(&mut transaction, &self.vault, event.consultation(id).subject(identity)).await?;
         transaction.commit().await
     }
 
@@ -251,7 +251,7 @@ impl Store {
             .execute(&mut *connection)
             .await?;
         let Some(stored) = get(connection, id).await? else { return Ok(()) };
-        if stored.is_over() {
+        if stored.is_finished() {
             return Ok(());
         }
         let rows = sqlx::query("SELECT DISTINCT identity FROM stays WHERE consultation_id = $1 AND left_at IS NULL")
@@ -287,12 +287,12 @@ impl Store {
     }
 }
 
-fn audit_event(id: &Id, stay: &Stay, action: &'static str) -> Event {
-    Event::ok(format!("participant:{}", stay.identity), action).consultation(id)
+fn audit_event(id: &Id, session: &RoomSession, action: &'static str) -> AuditEvent {
+    AuditEvent::ok(format!("participant:{}", session.identity), action).consultation(id)
 }
 
-fn read_stay(row: &AnyRow) -> sqlx::Result<Stay> {
-    Ok(Stay {
+fn read_session(row: &AnyRow) -> sqlx::Result<RoomSession> {
+    Ok(RoomSession {
         participant_sid: row.try_get("participant_sid")?,
         room_sid: row.try_get("room_sid")?,
         identity: row.try_get("identity")?,
@@ -301,23 +301,23 @@ fn read_stay(row: &AnyRow) -> sqlx::Result<Stay> {
     })
 }
 
-async fn insert_stay(
+async fn insert_session(
     connection: &mut AnyConnection,
     id: &Id,
-    stay: &Stay,
+    session: &RoomSession,
     left_at: Option<Timestamp>,
 ) -> sqlx::Result<bool> {
     let inserted = sqlx::query(
         "INSERT INTO stays (participant_sid, consultation_id, room_sid, identity, joined_at, left_at, generation) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (participant_sid) DO NOTHING",
     )
-    .bind(&stay.participant_sid)
+    .bind(&session.participant_sid)
     .bind(id.as_str())
-    .bind(&stay.room_sid)
-    .bind(&stay.identity)
-    .bind(stay.joined_at.as_millis())
+    .bind(&session.room_sid)
+    .bind(&session.identity)
+    .bind(session.joined_at.as_millis())
     .bind(left_at.map(Timestamp::as_millis))
-    .bind(i64::from(stay.generation))
+    .bind(i64::from(session.generation))
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected() == 1)

@@ -181,8 +181,8 @@ impl Store {
     }
 
     /// Returns `true` if the signature of a download URL is valid.
-    pub fn is_link(&self, recording: &str, number: u32, expires: i64, signature: &str) -> bool {
-        self.vault.is_link(&format!("{recording}/{number}/{expires}"), signature)
+    pub fn is_signed_link(&self, recording: &str, number: u32, expires: i64, signature: &str) -> bool {
+        self.vault.is_signed_link(&format!("{recording}/{number}/{expires}"), signature)
     }
 }
 

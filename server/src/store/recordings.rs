@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::Store;
-use super::audit::{Event, append};
+use super::audit::{AuditEvent, append};
 use super::consultation::get;
 use super::outbox::IntegratorEvent;
 
@@ -51,8 +51,8 @@ pub enum RequestOutcome {
     Active,
     /// The patient has refused recently.
     Refused,
-    /// The consultation is over or doesn't exist.
-    Over,
+    /// The consultation is finished or doesn't exist.
+    Finished,
 }
 
 const COLUMNS: &str = "id, consultation_id, state, problem, storage_problem, requested_at, started_at, stopped_at";
@@ -62,13 +62,13 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn request_recording(&self, id: &Id, owner: &str, by: Event) -> sqlx::Result<RequestOutcome> {
+    pub async fn request_recording(&self, id: &Id, owner: &str, event: AuditEvent) -> sqlx::Result<RequestOutcome> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, id).await?;
-        let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_over());
+        let stored = get(&mut transaction, id).await?.filter(|stored| !stored.is_finished());
         let Some(stored) = stored else {
             transaction.rollback().await?;
-            return Ok(RequestOutcome::Over);
+            return Ok(RequestOutcome::Finished);
         };
         let now = Timestamp::now();
         let patient = sqlx::query("SELECT answer, at FROM consents WHERE consultation_id = $1 AND identity = $2")
@@ -115,7 +115,7 @@ impl Store {
             transaction.rollback().await?;
             return Ok(RequestOutcome::Active);
         }
-        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
+        append(&mut transaction, &self.vault, event.consultation(id).subject(format!("recording:{}", recording.id)))
             .await?;
         transaction.commit().await?;
         Ok(RequestOutcome::New(recording))
@@ -125,7 +125,13 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn record_consent(&self, id: &Id, identity: &Id, given: &GiveConsent, by: Event) -> sqlx::Result<()> {
+    pub async fn record_consent(
+        &self,
+        id: &Id,
+        identity: &Id,
+        given: &GiveConsent,
+        event: AuditEvent,
+    ) -> sqlx::Result<()> {
         let accepted = given.answer == ConsentAnswer::Accepted;
         let answer = if accepted { "accepted" } else { "refused" };
         let mut transaction = self.pool.begin().await?;
@@ -143,7 +149,7 @@ impl Store {
         .bind(Timestamp::now().as_millis())
         .execute(&mut *transaction)
         .await?;
-        let (asking, going_on) = if accepted {
+        let (update_waiting, update_active) = if accepted {
             // A recording only waits for the patient's answer.
             (
                 "UPDATE recordings SET state = 'starting' WHERE consultation_id = $1 AND state = 'asking' \
@@ -160,12 +166,12 @@ impl Store {
                 ),
             )
         };
-        sqlx::query(asking).bind(id.as_str()).execute(&mut *transaction).await?;
-        if let Some(sql) = going_on {
+        sqlx::query(update_waiting).bind(id.as_str()).execute(&mut *transaction).await?;
+        if let Some(sql) = update_active {
             let now = Timestamp::now().as_millis();
             sqlx::query(sql).bind(id.as_str()).bind(now).execute(&mut *transaction).await?;
         }
-        let event = by.consultation(id).subject(format!("text:{}:{}", given.text_version, given.language));
+        let event = event.consultation(id).subject(format!("text:{}:{}", given.text_version, given.language));
         append(&mut transaction, &self.vault, event.outcome(answer)).await?;
         transaction.commit().await
     }
@@ -174,7 +180,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn stop_recording(&self, id: &Id, by: Event) -> sqlx::Result<Option<StoredRecording>> {
+    pub async fn stop_recording(&self, id: &Id, event: AuditEvent) -> sqlx::Result<Option<StoredRecording>> {
         let mut transaction = self.pool.begin().await?;
         let sql = format!(
             "UPDATE recordings SET stopped_at = $1, \
@@ -191,7 +197,7 @@ impl Store {
             return Ok(None);
         };
         let recording = read(&row)?;
-        append(&mut transaction, &self.vault, by.consultation(id).subject(format!("recording:{}", recording.id)))
+        append(&mut transaction, &self.vault, event.consultation(id).subject(format!("recording:{}", recording.id)))
             .await?;
         transaction.commit().await?;
         Ok(Some(recording))
@@ -230,7 +236,7 @@ impl Store {
             return Ok(false);
         };
         let moved = read(&row)?;
-        let event = Event::ok("server", "recording.state").outcome(to.as_str()).consultation(&moved.consultation);
+        let event = AuditEvent::ok("server", "recording.state").outcome(to.as_str()).consultation(&moved.consultation);
         append(&mut transaction, &self.vault, event.subject(format!("recording:{id}"))).await?;
         if to == RecordingState::Ready {
             self.enqueue(&mut transaction, IntegratorEvent::recording(&moved.consultation, &moved.id)).await?;
@@ -353,7 +359,7 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn audit_once(&self, id: &str, event: Event) -> sqlx::Result<()> {
+    pub async fn audit_once(&self, id: &str, event: AuditEvent) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         let inserted =
             sqlx::query("INSERT INTO sfu_events (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
@@ -384,14 +390,14 @@ impl Store {
     ///
     /// # Errors
     /// [`sqlx::Error`] if a query fails.
-    pub async fn mark_recording_deleted(&self, recording: &StoredRecording, by: Event) -> sqlx::Result<()> {
+    pub async fn mark_recording_deleted(&self, recording: &StoredRecording, event: AuditEvent) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE recordings SET state = 'deleted', ended_at = $1 WHERE id = $2")
             .bind(Timestamp::now().as_millis())
             .bind(&recording.id)
             .execute(&mut *transaction)
             .await?;
-        let event = by.consultation(&recording.consultation).subject(format!("recording:{}", recording.id));
+        let event = event.consultation(&recording.consultation).subject(format!("recording:{}", recording.id));
         append(&mut transaction, &self.vault, event).await?;
         transaction.commit().await
     }

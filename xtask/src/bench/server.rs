@@ -1,6 +1,5 @@
-//! Benchmark of the backend against the web stack's token server (`bench/web`), with the same load and the same SFU.
-//! The rival is measured twice: with a database like the backend's, and as it is common, with a `Map` that is lost at
-//! its end.
+//! Benchmark of the backend against the web stack's token server (Express, `bench/web`), with the same load and the same
+//! SFU. Express is measured twice: with the backend's tables in SQLite, and with a `Map` in memory, as is common.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -69,8 +68,8 @@ pub fn run(options: &Options) -> Result<()> {
         }
     };
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(rival());
-    step::run("Installing the rival's packages", npm, "Check the network: `npm ping`.")?;
+    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(express());
+    step::run("Installing the packages of bench/web", npm, "Check the network: `npm ping`.")?;
 
     let stub = stub_sfu()?;
     let mut rows = Vec::new();
@@ -81,9 +80,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
 
     println!(
-        "\nPOST /api/consultations/create: two tokens, a room, and (but with a Map) codes and an audit entry in SQLite"
+        "\nPOST /api/consultations/create: two tokens, a room, and (except with a Map) codes and an audit entry in SQLite"
     );
-    println!("the server's and the SFU's milliseconds of one core are for each request");
+    println!("CPU times of the server and the SFU are milliseconds of one core per request");
     println!(
         "{:20}{:>8}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}",
         "", "", "requests/s", "p50 ms", "p99 ms", "MiB", "CPU ms", "SFU's ms"
@@ -106,7 +105,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn rival() -> PathBuf {
+fn express() -> PathBuf {
     root().join("bench/web")
 }
 
@@ -127,7 +126,7 @@ fn measure(options: &Options, ours: &Path, server: &'static str, sfu: &'static s
         command
     } else {
         let mut command = Command::new("node");
-        command.arg(rival().join("server.mjs")).env("NODE_ENV", "production").env("PORT", port.to_string());
+        command.arg(express().join("server.mjs")).env("NODE_ENV", "production").env("PORT", port.to_string());
         command.env("LIVEKIT_URL", url.replace("ws:", "http:"));
         if server == EXPRESS {
             command.env("DATABASE", "bench.db");
@@ -177,7 +176,7 @@ fn load(port: u16, callers: u32, duration: Duration) -> Result<Vec<u64>> {
     for caller in callers {
         all.extend(caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))??);
     }
-    ensure!(!all.is_empty(), "no answer came");
+    ensure!(!all.is_empty(), "there was no answer");
     Ok(all)
 }
 

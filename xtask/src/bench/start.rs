@@ -13,9 +13,10 @@ use crate::setup;
 use crate::step::{self, say};
 use crate::workspace::cargo;
 
-/// Time for a window to settle, and time over which it is measured.
-const REST: Duration = Duration::from_secs(5);
-const IDLE: Duration = Duration::from_secs(10);
+/// Time for a window to settle before it is measured.
+const SETTLE_TIME: Duration = Duration::from_secs(5);
+/// Time over which the idle CPU usage is measured.
+const MEASURED_TIME: Duration = Duration::from_secs(10);
 
 /// Options of the benchmark.
 #[derive(Args)]
@@ -90,12 +91,14 @@ fn start_app(display: &Display, program: &Path) -> Result<Figures> {
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("report.json");
     let mut command = display.command(program);
-    command.args(["--role", "doctor"]).args(["--seconds", &(REST + IDLE + REST).as_secs().to_string()]);
+    command
+        .args(["--role", "doctor"])
+        .args(["--seconds", &(SETTLE_TIME + MEASURED_TIME + SETTLE_TIME).as_secs().to_string()]);
     command.arg("--report").arg(&report).env("XDG_CONFIG_HOME", folder.path());
     command.stdin(Stdio::null()).stderr(Stdio::null());
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let mut process = Process::spawn("autamedica", command)?;
-    std::thread::sleep(REST);
+    std::thread::sleep(SETTLE_TIME);
     let idle_percent = idle(process.id());
     process.wait(autamedica_lab::HANG_GUARD)?;
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
@@ -108,7 +111,7 @@ fn start_app(display: &Display, program: &Path) -> Result<Figures> {
 
 /// Starts the browser with an empty page, which counts from when its first frame was drawn.
 fn start_browser(display: &Display, program: &Path) -> Result<Figures> {
-    const TITLE: &str = "rival-window";
+    const TITLE: &str = "empty-window";
     let folder = tempfile::tempdir()?;
     let mut command = display.command(program);
     command.args(["--no-sandbox", "--no-first-run", "--disable-gpu", "--window-size=1280,720"]);
@@ -121,17 +124,17 @@ fn start_browser(display: &Display, program: &Path) -> Result<Figures> {
     let process = Process::spawn("the browser", command)?;
     display.window(TITLE)?;
     let start_ms = started.elapsed().as_secs_f64() * 1000.0;
-    std::thread::sleep(REST);
+    std::thread::sleep(SETTLE_TIME);
     Ok(Figures { start_ms, idle_percent: idle(process.id()) })
 }
 
 /// Returns the idle CPU usage of a process and its descendants in percent of a core.
 fn idle(id: u32) -> f64 {
-    let family = || std::iter::once(id).chain(descendants(id).into_keys());
-    let before: Duration = family().filter_map(cpu_time).sum();
+    let processes = || std::iter::once(id).chain(descendants(id).into_keys());
+    let before: Duration = processes().filter_map(cpu_time).sum();
     let started = Instant::now();
-    std::thread::sleep(IDLE);
-    let after: Duration = family().filter_map(cpu_time).sum();
+    std::thread::sleep(MEASURED_TIME);
+    let after: Duration = processes().filter_map(cpu_time).sum();
     let used = after.saturating_sub(before);
     100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64()
 }

@@ -20,7 +20,7 @@ use role::Role;
 use stage::Stage;
 
 /// Timeout for a window to hang up and close.
-const GRACE: Duration = Duration::from_secs(60);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of the demo.
 #[derive(Args)]
@@ -77,7 +77,7 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
         let ids = stage.arrange(&call.windows)?;
         call.stay_until(call.started + Duration::from_secs(seconds))?;
         if let Some(pictures) = &options.screenshots {
-            stage.photograph(&ids, pictures)?;
+            stage.save_screenshots(&ids, pictures)?;
         }
         // The app's own `--seconds` would not allow for the time that screenshots take.
         call.hang_up()?;
@@ -198,8 +198,8 @@ fn app(
     let mut app = stage.command(built_program("autamedica")?);
     app.args(["--role", role.name(), "--consultation", consultation, "--server", server]);
     app.args(["--transport", &options.transport]);
-    // A camera can't be opened twice, and two microphones beside two speakers cause feedback: the doctor gets the
-    // devices, the patient the test card.
+    // A camera can't be opened twice, and two microphones near two speakers cause feedback. So the doctor gets the
+    // devices, and the patient the test devices.
     if stage.is_virtual() || options.test_devices || role == Role::Patient {
         app.args(["--camera", "test", "--microphone", "test", "--speaker", "none"]);
     }
@@ -222,7 +222,7 @@ fn show_logs(folder: &Path) {
     for name in ["server", "doctor", "patient"] {
         let Ok(log) = std::fs::read_to_string(folder.join(format!("{name}.log"))) else { continue };
         let lines: Vec<_> = log.lines().collect();
-        eprintln!("--- the last the {name} said ---");
+        eprintln!("--- end of the {name}'s log ---");
         for line in &lines[lines.len().saturating_sub(LINES)..] {
             eprintln!("{line}");
         }

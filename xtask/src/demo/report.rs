@@ -78,7 +78,7 @@ fn gaps(client: &Value) -> Vec<String> {
         gaps.push(format!("{role} got no chat message"));
     }
     if client["end"].as_str().is_none_or(str::is_empty) {
-        gaps.push(format!("{role} doesn't say how it ended"));
+        gaps.push(format!("{role} has no end reason"));
     }
     gaps
 }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_named_and_the_file_still_written() {
+    fn a_missing_figure_is_named_and_the_file_still_written() {
         let folder = tempfile::tempdir().unwrap();
         let mut deaf = client("patient");
         deaf["audio_tone_hz"] = Value::Null;

@@ -1,4 +1,4 @@
-//! Place of the windows: this screen or a virtual display.
+//! Display of the windows: this screen or a virtual display.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -61,8 +61,8 @@ impl Stage {
     }
 
     /// Saves a screenshot of each window in a folder.
-    pub fn photograph(&self, windows: &[(Role, String)], folder: &Path) -> Result<()> {
-        let Some(display) = &self.display else { bail!("only a virtual display is photographed") };
+    pub fn save_screenshots(&self, windows: &[(Role, String)], folder: &Path) -> Result<()> {
+        let Some(display) = &self.display else { bail!("screenshots need a virtual display") };
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         for (role, id) in windows {
             // Moving the pointer shows the call's controls, which fade in.
@@ -72,7 +72,7 @@ impl Stage {
             std::thread::sleep(FADE);
             display.screenshot(id, &folder.join(format!("{}.png", role.name())))?;
         }
-        say(format_args!("Pictures of both windows in {}", folder.display()));
+        say(format_args!("Screenshots of both windows in {}", folder.display()));
         Ok(())
     }
 }

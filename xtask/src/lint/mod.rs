@@ -1,4 +1,4 @@
-//! Checks that need no reviewer.
+//! Automatic checks: format, file lengths, import cycles, warnings, documentation and licences.
 
 mod modules;
 

@@ -44,7 +44,7 @@ struct Crate {
 pub fn circles(src: &Path) -> Result<Vec<Vec<PathBuf>>> {
     let mut all = Crate::default();
     for root in ["lib.rs", "main.rs"] {
-        // A program beside a library is another crate, of one file.
+        // A `main.rs` next to a `lib.rs` is another crate, of one file.
         if src.join(root).exists() && all.modules.is_empty() {
             all.read(src, Path::new(root), Vec::new())?;
         }
@@ -253,7 +253,7 @@ fn attributes_of(item: &Item) -> Option<&[Attribute]> {
     })
 }
 
-/// Returns whether an item exists for tests only.
+/// Returns `true` if an item exists for tests only.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")

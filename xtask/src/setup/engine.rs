@@ -33,7 +33,7 @@ pub fn install() -> Result<()> {
         return Ok(());
     }
     let python = python::find_or_install()?;
-    // Prepared beside the target and renamed at the end, so that an interrupted installation is not mistaken for a complete
+    // Prepared in another folder and renamed at the end, so that an interrupted installation is not mistaken for a complete
     // one.
     let partial = partial_folder(&parent)?;
     let result = python

@@ -32,16 +32,16 @@ use crate::workspace::tools;
 /// # Errors
 /// A dependency can't be installed. The message names it and the command that would fix it.
 pub fn run(needs: Needs) -> Result<()> {
-    run_beside(needs, || Ok(()))
+    run_while(needs, || Ok(()))
 }
 
 /// Installs the missing dependencies of `needs`, and runs `build` in parallel once its dependencies are installed:
 /// installing mostly waits for the network.
 ///
 /// # Errors
-/// As [`run`], or those of `build`. A failed installation is reported at once; the build goes on, so that the next one
+/// As [`run`], or those of `build`. A failed installation is reported at once; the build continues, so that the next one
 /// is short.
-pub fn run_beside(needs: Needs, build: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+pub fn run_while(needs: Needs, build: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let _lock = lock()?;
     apt::install(needs)?;
     engine::install()?;

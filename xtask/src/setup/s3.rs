@@ -46,15 +46,11 @@ fn build(folder: &Path) -> Result<PathBuf> {
     let source: serde_json::Value =
         serde_json::from_str(&output[start..]).context("parsing the output of go mod download")?;
     ensure!(source["Sum"] == SUM, "the checksum of SeaweedFS is not {SUM}: {}", source["Sum"]);
-    let folder_of_source = source["Dir"].as_str().context("go mod download printed no Dir")?;
+    let source_folder = source["Dir"].as_str().context("go mod download printed no Dir")?;
     // Built in its source folder, because `go install` refuses a go.mod with replacements.
     let program = folder.join(format!("weed{}", std::env::consts::EXE_SUFFIX));
     let mut build = go.command(folder);
-    build
-        .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
-        .arg(&program)
-        .arg("./weed")
-        .current_dir(folder_of_source);
+    build.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]).arg(&program).arg("./weed").current_dir(source_folder);
     step::run("Building SeaweedFS (some minutes on two cores)", build, Go::FIX)?;
     Ok(program)
 }

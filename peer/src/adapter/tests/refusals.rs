@@ -10,7 +10,7 @@ async fn a_user_whom_the_server_puts_out_is_refused() {
         ("replaced", Refusal::Replaced),
     ] {
         let (mut ana, _luis) = call();
-        ana.hear("error", json!({ "message": "this consultation is over", "code": "consultation_ended" }));
+        ana.hear("error", json!({ "message": "this consultation has ended", "code": "consultation_ended" }));
         assert_eq!(ana.presence().number, 1);
         ana.hear("room-left", json!({ "roomId": "room", "reason": reason }));
         assert_eq!(ana.state.borrow().phase, Phase::Refused(refusal));
