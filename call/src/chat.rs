@@ -173,7 +173,7 @@ impl Task {
         if known.is_some() && !is_relayed || !self.accepts_message(&from) {
             return;
         }
-        let text = displayable_text(&message.text);
+        let text = displayable_text(&message.message);
         if text.trim().is_empty() {
             return;
         }
@@ -182,7 +182,7 @@ impl Task {
         }
         self.observe(|observer| observer.chat_received());
         let role = self.remotes.role(&from);
-        let received = ChatMessage::written(from, false, text, time_of(message.timestamp_ms));
+        let received = ChatMessage::written(from, false, text, time_of(message.timestamp));
         self.add_message(Some(message.id), ChatMessage { role, ..received });
     }
 }

@@ -229,7 +229,7 @@ pub(super) async fn enter_room(
         dynacast: true,
         connect_timeout: CONNECT_TIMEOUT,
         receive_limits: super::limits::RECEIVE_LIMITS,
-        e2ee: encryption(admission),
+        encryption: encryption(admission),
         ..RoomOptions::default()
     };
     match Room::connect(url, token, options).await {

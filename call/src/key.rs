@@ -90,7 +90,7 @@ impl Task {
                 return self.fetch_key(pause);
             }
         };
-        let manager = session.room.e2ee_manager();
+        let manager = session.room.e2ee_manager().clone();
         let has_none = self.lacks_key();
         let if_panics = Event::KeyInstalled { room, key: fetched.clone(), installed: Err(E2eeError::NotConfigured) };
         self.spawn_job(if_panics, async move {
@@ -127,7 +127,7 @@ impl Task {
         let (Some(session), Some(admission)) = (&self.session, &self.admission) else { return self.on_key_job_done() };
         let Some(key) = &admission.e2ee_key else { return self.on_key_job_done() };
         let next = ConsultationKey { key: key.expose().to_owned(), index: admission.e2ee_key_index };
-        let (manager, room) = (session.room.e2ee_manager(), self.room_count);
+        let (manager, room) = (session.room.e2ee_manager().clone(), self.room_count);
         let if_panics = Event::KeyChanged { room, result: Err(E2eeError::NotConfigured) };
         self.spawn_job(if_panics, async move {
             tokio::time::sleep(KEY_SWITCH_DELAY).await;

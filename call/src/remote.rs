@@ -220,7 +220,7 @@ impl Remote {
         };
         let permission = self.participant.permission();
         let waits = permission.as_ref().is_some_and(|may| !may.can_publish && !may.can_subscribe && !may.hidden);
-        let joined_at = Some(self.participant.joined_at_ms()).filter(|at| *at > 0).map(time_of);
+        let joined_at = Some(self.participant.joined_at()).filter(|at| *at > 0).map(time_of);
         let microphone = self.participant.get_track_publication_by_source(TrackSource::Microphone);
         ParticipantState {
             identity: self.participant.identity(),

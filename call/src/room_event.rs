@@ -19,7 +19,7 @@ impl Task {
                 self.offer_history(&participant);
                 self.remotes.joined(participant);
             }
-            RoomEvent::ParticipantDisconnected { participant, .. } => {
+            RoomEvent::ParticipantDisconnected(participant) => {
                 self.remotes.left(&participant.identity());
                 self.unreadable.remove(&participant.identity());
                 self.show_encryption();
@@ -48,18 +48,18 @@ impl Task {
             {
                 self.offer_history(&participant);
             }
-            RoomEvent::TextStreamOpened { reader, participant_identity } => {
+            RoomEvent::TextStreamOpened { reader, participant_identity, .. } => {
                 if let Some(reader) = reader.take().filter(|_| self.waiting_since.is_none()) {
                     self.on_text(&participant_identity, reader);
                 }
             }
-            RoomEvent::ByteStreamOpened { reader, participant_identity } => {
+            RoomEvent::ByteStreamOpened { reader, participant_identity, .. } => {
                 if let Some(reader) = reader.take().filter(|_| self.waiting_since.is_none()) {
                     self.on_bytes(participant_identity, reader);
                 }
             }
             RoomEvent::TrackMuted { participant: Participant::Local(_), .. } => self.detect_remote_mutes(),
-            RoomEvent::RoomUpdated { is_recording, .. } => self.on_recorder(is_recording),
+            RoomEvent::RoomUpdated { room } => self.on_recorder(room.active_recording),
             RoomEvent::RoomMetadataChanged { metadata, .. } => {
                 self.on_announcement(&metadata);
                 self.on_announced_key(&metadata);
@@ -159,7 +159,7 @@ impl Task {
     /// Shows and plays the tracks that arrived before the key.
     pub(super) fn take_tracks(&mut self) {
         let Some(session) = &self.session else { return };
-        for participant in session.room.remote_participants() {
+        for participant in session.room.remote_participants().into_values() {
             for publication in participant.track_publications().into_values() {
                 if let Some(track) = publication.track() {
                     self.take_track(participant.clone(), &publication, &track);

@@ -331,7 +331,7 @@ impl Task {
     pub(super) fn on_room(&mut self, admission: Admission, room: Room, events: mpsc::Receiver<RoomEvent>) {
         let me = room.local_participant();
         let token_role = role_of(&me.metadata());
-        let (recorded, announcement) = (room.is_recording(), room.metadata());
+        let (recorded, announcement) = (room.active_recording(), room.metadata());
         self.room_count += 1;
         self.local.room_left();
         self.remotes.clear();
@@ -340,7 +340,9 @@ impl Task {
         self.codec.room_entered();
         self.history_sync.room_entered();
         self.restart_statistics();
-        for participant in room.remote_participants() {
+        let mut present: Vec<_> = room.remote_participants().into_values().collect();
+        present.sort_by_cached_key(|participant| (participant.joined_at(), participant.identity()));
+        for participant in present {
             self.remotes.joined(participant);
         }
         let state = self.state();

@@ -94,7 +94,7 @@ fn send_request(
         publication.set_enabled(true)?;
     }
     match request {
-        LayerRequest::Size(width, height) => publication.set_video_dimension(TrackDimension(width, height)),
+        LayerRequest::Size(width, height) => publication.update_video_dimensions(TrackDimension(width, height)),
         LayerRequest::All | LayerRequest::Nothing => Ok(()),
     }
 }

@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-use crate::data::{ByteStreamReader, TextStreamReader};
-use crate::e2ee::EncryptionState;
-use crate::local_participant::LocalParticipant;
-use crate::participant::{Participant, ParticipantPermission, RemoteParticipant};
+use parking_lot::Mutex;
+
+use crate::data::ChatMessage;
+use crate::info::RoomInfo;
+use crate::participant::{LocalParticipant, Participant, RemoteParticipant};
 use crate::publication::{LocalTrackPublication, RemoteTrackPublication, TrackPublication};
+use crate::reader::{ByteStreamReader, TextStreamReader};
 use crate::track::{LocalTrack, RemoteTrack};
-use crate::types::{ConnectionQuality, ConnectionState, DisconnectReason};
+use crate::types::{
+    ConnectionQuality, ConnectionState, DataPacketKind, DisconnectReason, EncryptionState, ParticipantPermission,
+};
 
 /// Token that grants entry to a room. `Debug` omits it.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,30 +37,15 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A chat message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatMessage {
-    /// Id, unique among the messages of its sender.
-    pub id: String,
-    /// Time of sending in milliseconds since 1970, by the sender's clock.
-    pub timestamp_ms: i64,
-    /// Text of the message.
-    pub text: String,
-}
-
 /// Event of a room. Events arrive in order; the getters of participants and publications are updated before.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RoomEvent {
     /// A participant has joined.
     ParticipantConnected(RemoteParticipant),
-    /// A participant has left. The events about its tracks come before this one.
-    ParticipantDisconnected {
-        /// The participant.
-        participant: RemoteParticipant,
-        /// Reason.
-        reason: DisconnectReason,
-    },
+    /// A participant has left; its [`disconnect_reason`](RemoteParticipant::disconnect_reason) is known. The events about its
+    /// tracks come before this one.
+    ParticipantDisconnected(RemoteParticipant),
     /// A participant is ready to receive messages.
     ParticipantActive(RemoteParticipant),
     /// A local track is published.
@@ -76,15 +66,19 @@ pub enum RoomEvent {
     },
     /// A local track was republished with a new sid after a full reconnect.
     LocalTrackRepublished {
-        /// The publication, with the new sid.
-        publication: LocalTrackPublication,
         /// Sid before the reconnect.
         previous_sid: String,
+        /// The publication, with the new sid.
+        publication: LocalTrackPublication,
+        /// Its track.
+        track: LocalTrack,
+        /// The local participant.
+        participant: LocalParticipant,
     },
     /// A local track has its first subscriber.
     LocalTrackSubscribed {
-        /// The publication.
-        publication: LocalTrackPublication,
+        /// The track.
+        track: LocalTrack,
     },
     /// A remote participant has published a track.
     TrackPublished {
@@ -153,12 +147,10 @@ pub enum RoomEvent {
         /// New value.
         metadata: String,
     },
-    /// The room's properties have changed, such as its recording state; the getters of the room have them all.
+    /// The room's properties have changed, such as its recording state.
     RoomUpdated {
-        /// `true` while the room is recorded.
-        is_recording: bool,
-        /// Number of participants.
-        num_participants: u32,
+        /// All properties.
+        room: RoomInfo,
     },
     /// A participant's metadata has changed.
     ParticipantMetadataChanged {
@@ -227,11 +219,11 @@ pub enum RoomEvent {
     /// A data packet was received.
     DataReceived {
         /// Content.
-        payload: Vec<u8>,
+        payload: Arc<Vec<u8>>,
         /// Topic, as named by the sender.
         topic: Option<String>,
-        /// `true` for the reliable data channel.
-        reliable: bool,
+        /// Data channel.
+        kind: DataPacketKind,
         /// Sender; `None` for the server itself.
         participant: Option<RemoteParticipant>,
     },
@@ -245,14 +237,18 @@ pub enum RoomEvent {
     /// A participant has opened a text stream on a topic other than chat.
     TextStreamOpened {
         /// Reader of the stream; the first taker gets it.
-        reader: Once<TextStreamReader>,
+        reader: TakeCell<TextStreamReader>,
+        /// Topic, as named by the sender.
+        topic: String,
         /// Identity of the sender.
         participant_identity: String,
     },
     /// A participant has opened a byte stream, such as a file.
     ByteStreamOpened {
         /// Reader of the stream; the first taker gets it.
-        reader: Once<ByteStreamReader>,
+        reader: TakeCell<ByteStreamReader>,
+        /// Topic, as named by the sender.
+        topic: String,
         /// Identity of the sender.
         participant_identity: String,
     },
@@ -289,11 +285,11 @@ impl RoomEvent {
 }
 
 /// Value that can be taken once, for events that may be cloned.
-pub struct Once<T>(std::sync::Arc<parking_lot::Mutex<Option<T>>>);
+pub struct TakeCell<T>(Arc<Mutex<Option<T>>>);
 
-impl<T> Once<T> {
+impl<T> TakeCell<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(std::sync::Arc::new(parking_lot::Mutex::new(Some(value))))
+        Self(Arc::new(Mutex::new(Some(value))))
     }
 
     /// Takes the value; `None` if it was taken before.
@@ -302,14 +298,14 @@ impl<T> Once<T> {
     }
 }
 
-impl<T> Clone for Once<T> {
+impl<T> Clone for TakeCell<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T> fmt::Debug for Once<T> {
+impl<T> fmt::Debug for TakeCell<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.lock().is_some() { "Once(available)" } else { "Once(taken)" })
+        f.write_str(if self.0.lock().is_some() { "TakeCell(available)" } else { "TakeCell(taken)" })
     }
 }

@@ -1,23 +1,12 @@
-//! A video frame, and the slot that holds the newest one.
+//! Frames of video and audio, and the slot that holds the newest video frame.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-/// Clockwise rotation that turns a frame upright.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum VideoRotation {
-    /// 0 degrees.
-    #[default]
-    Rotation0,
-    /// 90 degrees.
-    Rotation90,
-    /// 180 degrees.
-    Rotation180,
-    /// 270 degrees.
-    Rotation270,
-}
+use crate::types::VideoRotation;
 
 /// One plane of a frame. Each row starts with its pixels; padding up to `stride` follows.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +123,26 @@ impl VideoFrame {
 impl std::fmt::Debug for VideoFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "VideoFrame({}x{} at {} us)", self.width, self.height, self.timestamp_us)
+    }
+}
+
+/// Frame of interleaved 16-bit samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioFrame<'a> {
+    /// `samples_per_channel * num_channels` interleaved samples.
+    pub data: Cow<'a, [i16]>,
+    /// Samples per second and channel.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub num_channels: u32,
+    /// Samples per channel.
+    pub samples_per_channel: u32,
+}
+
+impl AudioFrame<'_> {
+    /// Copies the samples if they are borrowed.
+    pub fn into_owned(self) -> AudioFrame<'static> {
+        AudioFrame { data: Cow::Owned(self.data.into_owned()), ..self }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Safe async Rust over LiveKit's prebuilt media engine.
 //!
-//! Names follow the `livekit` crate. [`Room::connect`] joins a [`Room`] and returns the receiver of its [`RoomEvent`]s.
-//! A [`LocalTrack`] publishes the frames of a [`NativeVideoSource`] or [`NativeAudioSource`]; a [`VideoStream`] or an
-//! [`AudioStream`] reads those of a [`RemoteTrack`].
+//! Names follow the `livekit` crate 0.10; the README lists the differences. [`Room::connect`] joins a [`Room`] and returns
+//! the receiver of its [`RoomEvent`]s. A [`LocalTrack`] publishes the frames of a [`NativeVideoSource`] or
+//! [`NativeAudioSource`]; a [`VideoStream`] or an [`AudioStream`] reads those of a [`RemoteTrack`].
 //!
 //! ```no_run
 //! # async fn join(url: &str, token: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -25,51 +25,55 @@
 //! that has loaded it must not fork.
 
 mod apm;
-mod audio;
+mod audio_source;
+mod audio_stream;
+mod chat;
 mod data;
-mod dispatch;
+mod delivery;
 mod e2ee;
 mod error;
 mod event;
-mod ffi;
 mod frame;
-mod library;
+mod info;
 mod limits;
-mod local_participant;
-mod log;
 mod options;
 mod participant;
-mod proto;
+mod prebuilt;
 mod publication;
+mod reader;
 mod room;
 mod start;
 mod stats;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod track;
 mod types;
-mod video;
+mod video_source;
+mod video_stream;
 mod writer;
 
-pub use apm::{AudioProcessingModule, AudioProcessingOptions};
-pub use audio::{AudioFrame, AudioStream, NativeAudioSource};
+pub use apm::AudioProcessingModule;
+pub use audio_source::NativeAudioSource;
+pub use audio_stream::AudioStream;
 pub use data::{
-    ByteStreamInfo, ByteStreamReader, CHAT_TOPIC, DataPacket, StreamByteOptions, StreamTextOptions, TextStreamInfo,
-    TextStreamReader,
+    ByteStreamInfo, CHAT_TOPIC, ChatMessage, DataPacket, StreamByteOptions, StreamTextOptions, TextStreamInfo,
 };
-pub use e2ee::{E2eeManager, E2eeOptions, EncryptionKey, EncryptionState, EncryptionType};
+pub use e2ee::E2eeManager;
 pub use error::{ApmError, CaptureError, DataStreamError, E2eeError, EngineError, RoomError, StreamError};
-pub use event::{ChatMessage, Once, RoomEvent, Token};
-pub use frame::{LatestFrame, Plane, VideoFrame, VideoRotation};
+pub use event::{RoomEvent, TakeCell, Token};
+pub use frame::{AudioFrame, LatestFrame, Plane, VideoFrame};
+pub use info::RoomInfo;
 pub use limits::ReceiveLimits;
-pub use local_participant::LocalParticipant;
 pub use options::{
-    AudioEncoding, DegradationPreference, IceServer, IceTransportsType, RoomOptions, RtcConfiguration,
-    TrackPublishOptions, VideoCodec, VideoEncoderBackend, VideoEncoding,
+    AudioEncoding, AudioProcessingOptions, DegradationPreference, E2eeOptions, EncryptionKey, IceServer,
+    IceTransportsType, RoomOptions, RtcConfiguration, TrackPublishOptions, VideoCodec, VideoEncoderBackend,
+    VideoEncoding,
 };
-pub use participant::{Participant, ParticipantKind, ParticipantPermission, RemoteParticipant};
+pub use participant::{LocalParticipant, Participant, RemoteParticipant};
 pub use publication::{LocalTrackPublication, RemoteTrackPublication, TrackPublication};
-pub use room::{Room, SimulateScenario};
+pub use reader::{ByteStreamReader, TextStreamReader};
+pub use room::Room;
 pub use start::FirstPicture;
 pub use stats::{
     CandidatePairStats, InboundRtpStats, OutboundRtpStats, PeerStats, QualityLimitationReason, RemoteInboundStats,
@@ -77,10 +81,16 @@ pub use stats::{
 };
 pub use track::{LocalAudioTrack, LocalTrack, LocalVideoTrack, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack};
 pub use types::{
-    ConnectionQuality, ConnectionState, DisconnectReason, TrackDimension, TrackKind, TrackSource, VideoQuality,
+    ConnectionQuality, ConnectionState, DataPacketKind, DisconnectReason, EncryptionState, EncryptionType,
+    ParticipantKind, ParticipantPermission, SimulateScenario, TrackDimension, TrackKind, TrackSource, VideoQuality,
+    VideoResolution, VideoRotation,
 };
-pub use video::{NativeVideoSource, VideoResolution, VideoStream};
+pub use video_source::NativeVideoSource;
+pub use video_stream::VideoStream;
 pub use writer::ByteStreamWriter;
+
+/// The backend that this build uses.
+use prebuilt as backend;
 
 /// Loads and starts the engine unless it runs already.
 ///
@@ -90,12 +100,12 @@ pub use writer::ByteStreamWriter;
 /// # Errors
 /// [`EngineError::Missing`], [`EngineError::Load`] or [`EngineError::Version`]; their texts name the remedy.
 pub fn load() -> Result<(), EngineError> {
-    dispatch::Engine::get().map(drop)
+    backend::load()
 }
 
 /// Build version of the engine; loading fails for any other.
 pub fn version() -> &'static str {
-    ffi::ENGINE_VERSION
+    backend::VERSION
 }
 
 /// Stops the engine before the program exits: waits until all rooms are left and its threads are idle.
@@ -103,5 +113,5 @@ pub fn version() -> &'static str {
 /// Every later request fails with [`EngineError::ShutDown`]; handles may still be dropped. Close rooms first and call
 /// this on a thread that may block: while the network is down, leaving a room takes long.
 pub fn shutdown() {
-    dispatch::Engine::shut_down();
+    backend::shut_down();
 }

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::e2ee::E2eeOptions;
 use crate::limits::ReceiveLimits;
-use crate::proto;
 use crate::types::TrackSource;
 
 /// Options for joining a room.
@@ -18,7 +16,7 @@ pub struct RoomOptions {
     /// Stops sending simulcast layers that have no subscriber. Off by default.
     pub dynacast: bool,
     /// End-to-end encryption of media and messages. With `None`, the default, it can't be switched on later.
-    pub e2ee: Option<E2eeOptions>,
+    pub encryption: Option<E2eeOptions>,
     /// ICE servers and transports.
     pub rtc_config: RtcConfiguration,
     /// Number of retries after a failed attempt to join. Three by default.
@@ -35,7 +33,7 @@ impl Default for RoomOptions {
             auto_subscribe: true,
             adaptive_stream: false,
             dynacast: false,
-            e2ee: None,
+            encryption: None,
             rtc_config: RtcConfiguration::default(),
             join_retries: 3,
             connect_timeout: Duration::from_secs(5),
@@ -79,42 +77,6 @@ pub struct IceServer {
 impl fmt::Debug for IceServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
-    }
-}
-
-impl RoomOptions {
-    pub(crate) fn to_proto(&self) -> proto::RoomOptions {
-        let transport = match self.rtc_config.ice_transport_type {
-            IceTransportsType::Relay => proto::IceTransportType::TransportRelay,
-            IceTransportsType::NoHost => proto::IceTransportType::TransportNohost,
-            IceTransportsType::All => proto::IceTransportType::TransportAll,
-        };
-        let some_text = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let ice_servers = self.rtc_config.ice_servers.iter().map(|server| proto::IceServer {
-            urls: server.urls.clone(),
-            username: some_text(&server.username),
-            password: some_text(&server.password),
-        });
-        proto::RoomOptions {
-            auto_subscribe: Some(self.auto_subscribe),
-            adaptive_stream: Some(self.adaptive_stream),
-            dynacast: Some(self.dynacast),
-            rtc_config: Some(proto::RtcConfig {
-                ice_transport_type: Some(transport.into()),
-                continual_gathering_policy: Some(proto::ContinualGatheringPolicy::GatherContinually.into()),
-                ice_servers: ice_servers.collect(),
-            }),
-            join_retries: Some(self.join_retries),
-            // The older field `e2ee` doesn't encrypt messages.
-            encryption: self.e2ee.as_ref().map(E2eeOptions::to_proto),
-            connect_timeout_ms: Some(self.connect_timeout.as_millis() as u64),
-            // The engine's default is 5 GB.
-            data_stream: Some(proto::RoomDataStreamOptions {
-                max_payload_byte_length: Some(self.receive_limits.stream_bytes as u64),
-                ..Default::default()
-            }),
-            ..Default::default()
-        }
     }
 }
 
@@ -216,44 +178,64 @@ impl Default for TrackPublishOptions {
     }
 }
 
-impl TrackPublishOptions {
-    pub(crate) fn to_proto(&self) -> proto::TrackPublishOptions {
-        let codec = match self.video_codec {
-            VideoCodec::Vp8 => proto::VideoCodec::Vp8,
-            VideoCodec::H264 => proto::VideoCodec::H264,
-            VideoCodec::Vp9 => proto::VideoCodec::Vp9,
-            VideoCodec::Av1 => proto::VideoCodec::Av1,
-            VideoCodec::H265 => proto::VideoCodec::H265,
-        };
-        let encoder = match self.video_encoder {
-            VideoEncoderBackend::Auto => proto::VideoEncoderBackend::EncoderBackendAuto,
-            VideoEncoderBackend::Software => proto::VideoEncoderBackend::EncoderBackendSoftware,
-        };
-        let degradation = self.degradation_preference.map(|preference| match preference {
-            DegradationPreference::Balanced => proto::DegradationPreference::Balanced,
-            DegradationPreference::MaintainFramerate => proto::DegradationPreference::MaintainFramerate,
-            DegradationPreference::MaintainResolution => proto::DegradationPreference::MaintainResolution,
-            DegradationPreference::MaintainFramerateAndResolution => {
-                proto::DegradationPreference::MaintainFramerateAndResolution
-            }
-        });
-        proto::TrackPublishOptions {
-            video_encoding: self.video_encoding.map(|encoding| proto::VideoEncoding {
-                max_bitrate: encoding.max_bitrate,
-                max_framerate: encoding.max_framerate,
-            }),
-            audio_encoding: self
-                .audio_encoding
-                .map(|encoding| proto::AudioEncoding { max_bitrate: encoding.max_bitrate }),
-            video_codec: Some(codec.into()),
-            video_encoder: Some(encoder.into()),
-            dtx: Some(self.dtx),
-            red: Some(self.red),
-            simulcast: Some(self.simulcast),
-            source: Some(proto::TrackSource::from(self.source).into()),
-            stream: Some(self.stream.clone()).filter(|stream| !stream.is_empty()),
-            degradation_preference: degradation.map(Into::into),
-            ..Default::default()
-        }
+/// Shared key. `Debug` omits its bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncryptionKey(Vec<u8>);
+
+impl EncryptionKey {
+    /// Creates a key from bytes of any length. LiveKit's clients use the UTF-8 of a text.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
     }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&str> for EncryptionKey {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for EncryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EncryptionKey(…)")
+    }
+}
+
+/// Options for end-to-end encryption with AES-GCM and a shared key.
+#[derive(Clone, Debug)]
+pub struct E2eeOptions {
+    /// Shared key.
+    pub key: EncryptionKey,
+    /// Index of the key. Frames and messages carry it modulo 16, so that the key can change during a call.
+    pub index: u32,
+}
+
+impl E2eeOptions {
+    /// Creates options with this key at index 0.
+    pub fn with_shared_key(key: impl Into<EncryptionKey>) -> Self {
+        Self { key: key.into(), index: 0 }
+    }
+
+    /// Sets the index of the key.
+    #[must_use]
+    pub fn at_index(self, index: u32) -> Self {
+        Self { index, ..self }
+    }
+}
+
+/// Processing steps for the captured audio. All off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AudioProcessingOptions {
+    /// Removes the audio of the speaker.
+    pub echo_cancellation: bool,
+    /// Removes steady noise.
+    pub noise_suppression: bool,
+    /// Levels loud and quiet voices.
+    pub auto_gain_control: bool,
+    /// Removes low-frequency rumble.
+    pub high_pass_filter: bool,
 }

@@ -5,58 +5,25 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::dispatch::Engine;
-use crate::e2ee::{E2eeState, EncryptionType};
+use crate::backend;
+use crate::e2ee::E2eeState;
 use crate::error::EngineError;
-use crate::ffi::Handle;
-use crate::proto;
-use crate::start::Subscription;
+use crate::info::PublicationInfo;
+use crate::subscription::Subscription;
 use crate::track::{LocalTrack, RemoteTrack};
-use crate::types::{TrackDimension, TrackKind, TrackSource, VideoQuality};
-
-/// Properties of a publication, updated by the room's events.
-pub(crate) struct PublicationInfo {
-    pub sid: String,
-    pub name: String,
-    pub kind: TrackKind,
-    pub source: TrackSource,
-    pub simulcasted: bool,
-    pub dimension: TrackDimension,
-    pub mime_type: String,
-    pub muted: bool,
-    pub encryption: EncryptionType,
-}
-
-impl From<proto::TrackPublicationInfo> for PublicationInfo {
-    fn from(info: proto::TrackPublicationInfo) -> Self {
-        Self {
-            kind: info.kind().into(),
-            source: info.source().into(),
-            encryption: info.encryption_type().into(),
-            sid: info.sid,
-            name: info.name,
-            simulcasted: info.simulcasted,
-            dimension: TrackDimension(info.width, info.height),
-            mime_type: info.mime_type,
-            muted: info.muted,
-        }
-    }
-}
+use crate::types::{EncryptionType, TrackDimension, TrackKind, TrackSource, VideoQuality};
 
 /// Common part of local and remote publications. `T` is the type of their track.
 pub(crate) struct PublicationCore<T> {
-    pub handle: Handle,
-    pub info: RwLock<PublicationInfo>,
+    object: backend::Publication,
+    /// Shared with the track.
+    pub info: Arc<RwLock<PublicationInfo>>,
     pub track: RwLock<Option<T>>,
 }
 
 impl<T> PublicationCore<T> {
-    fn new(owned: proto::OwnedTrackPublication, track: Option<T>) -> Self {
-        Self { handle: Handle::new(owned.handle), info: RwLock::new(owned.info.into()), track: RwLock::new(track) }
-    }
-
-    pub(crate) fn is_encrypted(&self) -> bool {
-        self.info.read().encryption != EncryptionType::None
+    fn new(object: backend::Publication, info: PublicationInfo, track: Option<T>) -> Self {
+        Self { object, info: Arc::new(RwLock::new(info)), track: RwLock::new(track) }
     }
 }
 
@@ -105,12 +72,12 @@ macro_rules! publication_getters {
 
         /// End-to-end encryption of the track.
         pub fn encryption_type(&self) -> EncryptionType {
-            self.core.info.read().encryption
+            self.core.info.read().encryption_type
         }
 
         /// Returns `true` if the track is end-to-end encrypted.
         pub fn is_encrypted(&self) -> bool {
-            self.core.is_encrypted()
+            self.core.info.read().is_encrypted()
         }
     };
 }
@@ -122,8 +89,8 @@ pub struct LocalTrackPublication {
 }
 
 impl LocalTrackPublication {
-    pub(crate) fn new(owned: proto::OwnedTrackPublication, track: LocalTrack) -> Self {
-        Self { core: Arc::new(PublicationCore::new(owned, Some(track))) }
+    pub(crate) fn new(object: backend::Publication, info: PublicationInfo, track: LocalTrack) -> Self {
+        Self { core: Arc::new(PublicationCore::new(object, info, Some(track))) }
     }
 
     publication_getters!();
@@ -167,8 +134,8 @@ pub struct RemoteTrackPublication {
 }
 
 impl RemoteTrackPublication {
-    pub(crate) fn new(owned: proto::OwnedTrackPublication, e2ee: Arc<E2eeState>) -> Self {
-        Self { core: Arc::new(PublicationCore::new(owned, None)), e2ee, subscription: Arc::default() }
+    pub(crate) fn new(object: backend::Publication, info: PublicationInfo, e2ee: Arc<E2eeState>) -> Self {
+        Self { core: Arc::new(PublicationCore::new(object, info, None)), e2ee, subscription: Arc::default() }
     }
 
     publication_getters!();
@@ -197,9 +164,13 @@ impl RemoteTrackPublication {
         self.subscription.supersede(|| self.request_subscribed(subscribe)).1
     }
 
+    /// Stops a running resubscription, because the room is left or the publication has ended.
+    pub(crate) fn cancel_resubscription(&self) {
+        self.subscription.supersede(|| ());
+    }
+
     pub(crate) fn request_subscribed(&self, subscribe: bool) -> Result<(), EngineError> {
-        let request = proto::SetSubscribedRequest { subscribe, publication_handle: self.core.handle.id() };
-        self.request("SetSubscribed", proto::ffi_request::Message::SetSubscribed(request))
+        self.core.object.set_subscribed(subscribe)
     }
 
     /// Pauses or resumes the media from the SFU without unsubscribing.
@@ -214,9 +185,7 @@ impl RemoteTrackPublication {
     }
 
     pub(crate) fn request_enabled(&self, enabled: bool) -> Result<(), EngineError> {
-        let track_publication_handle = self.core.handle.id();
-        let request = proto::EnableRemoteTrackPublicationRequest { track_publication_handle, enabled };
-        self.request("EnableTrack", proto::ffi_request::Message::EnableRemoteTrackPublication(request))
+        self.core.object.set_enabled(enabled)
     }
 
     /// Requests a simulcast layer.
@@ -231,18 +200,14 @@ impl RemoteTrackPublication {
     }
 
     pub(crate) fn request_quality(&self, quality: VideoQuality) -> Result<(), EngineError> {
-        let request = proto::SetRemoteTrackPublicationQualityRequest {
-            track_publication_handle: self.core.handle.id(),
-            quality: proto::VideoQuality::from(quality).into(),
-        };
-        self.request("SetQuality", proto::ffi_request::Message::SetRemoteTrackPublicationQuality(request))
+        self.core.object.set_video_quality(quality)
     }
 
     /// Requests the simulcast layer that fits the shown size.
     ///
     /// # Errors
     /// [`EngineError`] when the engine is not running or refuses the request.
-    pub fn set_video_dimension(&self, dimension: TrackDimension) -> Result<(), EngineError> {
+    pub fn update_video_dimensions(&self, dimension: TrackDimension) -> Result<(), EngineError> {
         if self.subscription.defer(|settings| settings.dimension = Some(dimension)) {
             return Ok(());
         }
@@ -250,16 +215,7 @@ impl RemoteTrackPublication {
     }
 
     pub(crate) fn request_dimension(&self, dimension: TrackDimension) -> Result<(), EngineError> {
-        let request = proto::UpdateRemoteTrackPublicationDimensionRequest {
-            track_publication_handle: self.core.handle.id(),
-            width: dimension.0,
-            height: dimension.1,
-        };
-        self.request("SetDimension", proto::ffi_request::Message::UpdateRemoteTrackPublicationDimension(request))
-    }
-
-    fn request(&self, name: &'static str, message: proto::ffi_request::Message) -> Result<(), EngineError> {
-        Engine::get()?.request(name, message).map(drop)
+        self.core.object.update_video_dimensions(dimension)
     }
 }
 

@@ -6,15 +6,14 @@
 //!   frames reference noise, and nobody sends a PLI because the decoder reports no error. Therefore every encrypted video is
 //!   paused on arrival and the frames received so far are dropped: the SFU resumes with a key frame.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::EngineError;
 use crate::frame::LatestFrame;
 use crate::publication::RemoteTrackPublication;
-use crate::types::{TrackDimension, TrackKind, VideoQuality};
+use crate::subscription::PendingSettings;
+use crate::types::TrackKind;
 
 /// Timeout for the first frame of a video, after which it is resubscribed.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(3);
@@ -25,75 +24,11 @@ const MAX_TIMEOUT_DOUBLINGS: u32 = 5;
 const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
 /// Timeout for the track of a new subscription.
 const TRACK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Interval at which a resubscription checks for its track.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Maximum number of subscribe requests of one resubscription.
 const MAX_SUBSCRIBE_ATTEMPTS: u32 = 10;
 /// Duration of the pause of a new encrypted video: the SFU debounces for 100 ms, and network jitter can bring the resume
 /// request closer to the pause request.
 const KEY_FRAME_PAUSE: Duration = Duration::from_millis(200);
-/// Frames received before this are dropped: none of them can have been sent after the pause.
-pub(crate) const KEY_FRAME_GUARD: Duration = Duration::from_millis(300);
-
-/// State of a remote publication's subscription.
-#[derive(Default)]
-pub(crate) struct Subscription {
-    restarts: AtomicU32,
-    /// Settings to apply after the pause; `None` when not paused.
-    paused: Mutex<Option<PendingSettings>>,
-    /// Number of the newest request to subscribe or unsubscribe. A resubscription with an older number stops.
-    newest: Mutex<u64>,
-    superseded: Condvar,
-}
-
-/// Settings of a paused video, sent to the SFU when it resumes.
-#[derive(Clone, Copy)]
-pub(crate) struct PendingSettings {
-    /// End of the pause.
-    until: Instant,
-    pub enabled: bool,
-    pub dimension: Option<TrackDimension>,
-    pub quality: Option<VideoQuality>,
-}
-
-impl Subscription {
-    /// Sends a request that supersedes any running resubscription. Returns the request's number and result.
-    pub(crate) fn supersede<T>(&self, request: impl FnOnce() -> T) -> (u64, T) {
-        let mut newest = self.newest.lock();
-        *newest += 1;
-        self.superseded.notify_all();
-        (*newest, request())
-    }
-
-    /// Sends a request of the resubscription with this number, unless that is superseded.
-    fn unless_superseded<T>(&self, number: u64, request: impl FnOnce() -> T) -> Option<T> {
-        let newest = self.newest.lock();
-        (*newest == number).then(request)
-    }
-
-    /// Waits until `done` returns `true`, for at most `limit`. Returns the last result of `done`, or `None` when the
-    /// resubscription with this number is superseded.
-    fn wait(&self, number: u64, limit: Duration, done: impl Fn() -> bool) -> Option<bool> {
-        let until = Instant::now() + limit;
-        let mut newest = self.newest.lock();
-        while *newest == number {
-            // Unlocked, because `done` takes locks that the events thread holds.
-            let is_done = MutexGuard::unlocked(&mut newest, &done);
-            let left = until.saturating_duration_since(Instant::now());
-            if is_done || left.is_zero() {
-                return (*newest == number).then_some(is_done);
-            }
-            self.superseded.wait_for(&mut newest, left.min(POLL_INTERVAL));
-        }
-        None
-    }
-
-    /// Stores a setting until the video resumes. Returns `false` when the video is not paused.
-    pub(crate) fn defer(&self, change: impl FnOnce(&mut PendingSettings)) -> bool {
-        self.paused.lock().as_mut().map(change).is_some()
-    }
-}
-
 impl RemoteTrackPublication {
     /// Timeout for the first frame of the video before [`restart`](Self::restart). Each restart doubles it, up to a limit.
     pub fn first_frame_timeout(&self) -> Duration {
@@ -111,11 +46,6 @@ impl RemoteTrackPublication {
         sent?;
         self.spawn(move |publication| publication.resubscribe(number));
         Ok(())
-    }
-
-    /// Stops a running resubscription, because the room is left or the publication has ended.
-    pub(crate) fn cancel_resubscription(&self) {
-        self.subscription.supersede(|| ());
     }
 
     /// Subscribes after a restart, repeatedly, until the track arrives or the resubscription is superseded.

@@ -1,7 +1,5 @@
 //! Tests against a real SFU that need the crate's internals: refusals, leaks, overflow and resubscription.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -9,8 +7,7 @@ use autamedica_lab::{HANG_GUARD, Sfu, wait_until};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use tokio::sync::mpsc::Receiver;
 
-use crate::dispatch::{Chunk, Engine, REQUEST_TIMEOUT};
-use crate::ffi::LIVE_HANDLES;
+use crate::backend::testing::{REQUEST_TIMEOUT, is_idle, live_handles};
 use crate::limits::MAX_QUEUED_EVENTS;
 use crate::{
     AudioStream, ConnectionState, LocalAudioTrack, LocalTrack, LocalVideoTrack, NativeAudioSource, NativeVideoSource,
@@ -33,27 +30,6 @@ async fn join(sfu: &Sfu, identity: &str, sources: &[&str]) -> Result<(Room, Rece
 fn video_track() -> Result<LocalVideoTrack> {
     let source = NativeVideoSource::new(VideoResolution { width: 320, height: 180 }, false)?;
     Ok(LocalVideoTrack::create_video_track("picture", source)?)
-}
-
-/// A reader of a room that is left while its sink runs must not wait for ever.
-#[test]
-fn a_reader_that_is_removed_while_its_sink_runs_is_dropped() -> Result<()> {
-    let (id, room) = (u64::MAX, u64::MAX - 1);
-    let (kept, counted) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
-    let (held, count) = (kept.clone(), counted.clone());
-    let sink = move |_| {
-        let _held = &held;
-        count.fetch_add(1, Ordering::SeqCst);
-        Engine::get().expect("the engine runs").end_readers(room);
-        true
-    };
-    let engine = Engine::get()?;
-    engine.add_reader(id, room, Box::new(sink));
-    engine.read(id, Chunk::Text("one".into()));
-    assert_eq!((counted.load(Ordering::SeqCst), Arc::strong_count(&kept)), (1, 1));
-    engine.read(id, Chunk::Text("two".into()));
-    assert_eq!(counted.load(Ordering::SeqCst), 1);
-    Ok(())
 }
 
 /// Publishes without the client's own check of grants, so that the SFU has to enforce them.
@@ -131,12 +107,9 @@ async fn all_handles_are_released_after_calls() -> Result<()> {
         call(&sfu).await?;
     }
     // Waits, because other tests of this process own handles, too.
-    let released = || {
-        let idle = Engine::get().is_ok_and(Engine::is_idle);
-        (LIVE_HANDLES.load(Ordering::SeqCst) == 0 && idle).then_some(())
-    };
+    let released = || (live_handles() == 0 && is_idle()).then_some(());
     let waiting = tokio::task::spawn_blocking(move || wait_until("all handles", HANG_GUARD, released));
-    waiting.await?.with_context(|| format!("{} handles are alive", LIVE_HANDLES.load(Ordering::SeqCst)))
+    waiting.await?.with_context(|| format!("{} handles are alive", live_handles()))
 }
 
 /// An overflow of the queue of events leaves the room.

@@ -4,44 +4,19 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-use proto::ffi_event::Message as Event;
-use proto::ffi_request::Message as Request;
-use proto::ffi_response::Message as Response;
+use parking_lot::{Mutex, RwLock};
 
-use crate::audio::NativeAudioSource;
-use crate::dispatch::{EndListener, Engine, REQUEST_TIMEOUT, take};
+use crate::audio_source::NativeAudioSource;
+use crate::backend;
+use crate::delivery::EndListener;
 use crate::e2ee::E2eeState;
 use crate::error::{EngineError, RoomError};
-use crate::ffi::Handle;
-use crate::proto;
-use crate::publication::PublicationCore;
-use crate::start::KEY_FRAME_GUARD;
+use crate::info::PublicationInfo;
 use crate::stats::PeerStats;
 use crate::types::TrackKind;
-use crate::video::NativeVideoSource;
+use crate::video_source::NativeVideoSource;
 
-async fn track_stats(track: Arc<Handle>) -> Result<PeerStats, RoomError> {
-    let id = track.id();
-    let build =
-        |async_id| Request::GetStats(proto::GetStatsRequest { track_handle: id, request_async_id: Some(async_id) });
-    let then = move |message| {
-        drop(track);
-        let callback = take!(message, Event::GetStats)?;
-        match callback.error {
-            Some(error) => Err(RoomError::classify(&error)),
-            None => Ok(PeerStats::from(callback.stats)),
-        }
-    };
-    Engine::get()?.call_within(REQUEST_TIMEOUT, "GetStats", build, then).await
-}
-
-fn mute(track: &Handle, mute: bool) -> Result<(), EngineError> {
-    let request = proto::LocalTrackMuteRequest { track_handle: track.id(), mute };
-    Engine::get()?.request("LocalTrackMute", Request::LocalTrackMute(request)).map(drop)
-}
-
-/// Methods of local audio and video tracks, over `self.handle`.
+/// Methods of local audio and video tracks, over `self.object`.
 macro_rules! local_track {
     () => {
         /// Mutes the track. Other participants are notified and receive silence or no video.
@@ -49,7 +24,7 @@ macro_rules! local_track {
         /// # Errors
         /// [`EngineError`] when the engine is not running or refuses the request.
         pub fn mute(&self) -> Result<(), EngineError> {
-            mute(&self.handle, true)
+            self.object.set_muted(true)
         }
 
         /// Unmutes the track.
@@ -57,7 +32,7 @@ macro_rules! local_track {
         /// # Errors
         /// [`EngineError`] when the engine is not running or refuses the request.
         pub fn unmute(&self) -> Result<(), EngineError> {
-            mute(&self.handle, false)
+            self.object.set_muted(false)
         }
 
         /// Returns the WebRTC statistics of the track.
@@ -65,7 +40,7 @@ macro_rules! local_track {
         /// # Errors
         /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
         pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
-            track_stats(self.handle.clone()).await
+            self.object.stats().await
         }
     };
 }
@@ -73,7 +48,7 @@ macro_rules! local_track {
 /// Local video track.
 #[derive(Clone)]
 pub struct LocalVideoTrack {
-    pub(crate) handle: Arc<Handle>,
+    object: backend::Track,
     source: NativeVideoSource,
 }
 
@@ -83,10 +58,7 @@ impl LocalVideoTrack {
     /// # Errors
     /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn create_video_track(name: &str, source: NativeVideoSource) -> Result<Self, EngineError> {
-        let request = proto::CreateVideoTrackRequest { name: name.into(), source_handle: source.handle.id() };
-        let response = Engine::get()?.request("CreateVideoTrack", Request::CreateVideoTrack(request))?;
-        let response = take!(response, Response::CreateVideoTrack)?;
-        Ok(Self { handle: Arc::new(Handle::new(response.track.handle)), source })
+        Ok(Self { object: backend::Track::video(name, source.object())?, source })
     }
 
     /// Source of the track.
@@ -100,7 +72,7 @@ impl LocalVideoTrack {
 /// Local audio track.
 #[derive(Clone)]
 pub struct LocalAudioTrack {
-    pub(crate) handle: Arc<Handle>,
+    object: backend::Track,
     source: NativeAudioSource,
 }
 
@@ -110,10 +82,7 @@ impl LocalAudioTrack {
     /// # Errors
     /// [`EngineError`] when the engine is not running or refuses the request.
     pub fn create_audio_track(name: &str, source: NativeAudioSource) -> Result<Self, EngineError> {
-        let request = proto::CreateAudioTrackRequest { name: name.into(), source_handle: source.handle_id() };
-        let response = Engine::get()?.request("CreateAudioTrack", Request::CreateAudioTrack(request))?;
-        let response = take!(response, Response::CreateAudioTrack)?;
-        Ok(Self { handle: Arc::new(Handle::new(response.track.handle)), source })
+        Ok(Self { object: backend::Track::audio(name, source.object())?, source })
     }
 
     /// Source of the track.
@@ -139,18 +108,18 @@ impl LocalTrack {
     /// # Errors
     /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
     pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
-        track_stats(self.handle().clone()).await
+        self.object().stats().await
     }
 
-    pub(crate) fn handle(&self) -> &Arc<Handle> {
+    pub(crate) fn object(&self) -> &backend::Track {
         match self {
-            Self::Audio(track) => &track.handle,
-            Self::Video(track) => &track.handle,
+            Self::Audio(track) => &track.object,
+            Self::Video(track) => &track.object,
         }
     }
 
     pub(crate) fn set_muted(&self, muted: bool) -> Result<(), EngineError> {
-        mute(self.handle(), muted)
+        self.object().set_muted(muted)
     }
 
     /// Kind of the track's media.
@@ -178,10 +147,14 @@ impl From<LocalVideoTrack> for LocalTrack {
 /// the engine gives up a key, and the contents of the jitter buffer.
 const CIPHERTEXT_TAIL: Duration = Duration::from_millis(500);
 
+/// Time after the start of decryption in which video frames may reference ciphertext; the module [`start`](crate::start)
+/// says why. None of the frames received before can have been sent after the pause.
+pub(crate) const KEY_FRAME_GUARD: Duration = Duration::from_millis(300);
+
 /// Common part of remote audio and video tracks.
 #[derive(Clone)]
 pub(crate) struct RemoteCore {
-    pub handle: Arc<Handle>,
+    pub object: backend::Track,
     pub gate: Arc<Gate>,
     sid: String,
 }
@@ -189,10 +162,8 @@ pub(crate) struct RemoteCore {
 /// Filter for the frames of a track's streams, and notifier of the track's end. Streams own it instead of the track, so
 /// that they don't keep the track's handle alive.
 pub(crate) struct Gate {
-    /// Source of the current encryption type. Weak, because the publication owns the track.
-    publication: Weak<PublicationCore<RemoteTrack>>,
-    /// Encryption at the time of subscription, for when the publication is gone.
-    encrypted: bool,
+    /// Current properties of the publication.
+    publication: Arc<RwLock<PublicationInfo>>,
     e2ee: Arc<E2eeState>,
     /// Time of subscription.
     subscribed_at: Instant,
@@ -202,7 +173,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     fn is_encrypted(&self) -> bool {
-        self.publication.upgrade().map_or(self.encrypted, |publication| publication.is_encrypted())
+        self.publication.read().is_encrypted()
     }
 
     /// Returns `true` if the frames are ciphertext that this client doesn't decrypt.
@@ -216,7 +187,7 @@ impl Gate {
         self.is_decrypted_for_less_than(CIPHERTEXT_TAIL)
     }
 
-    /// Returns `true` while video frames may reference ciphertext; see [`start`](crate::start).
+    /// Returns `true` while video frames may reference ciphertext.
     pub(crate) fn may_reference_ciphertext(&self) -> bool {
         self.is_decrypted_for_less_than(KEY_FRAME_GUARD)
     }
@@ -264,7 +235,7 @@ macro_rules! remote_track {
         /// # Errors
         /// [`RoomError::Timeout`] when the engine does not answer in time, [`RoomError::Engine`] when it is not running.
         pub async fn get_stats(&self) -> Result<PeerStats, RoomError> {
-            track_stats(self.core.handle.clone()).await
+            self.core.object.stats().await
         }
     };
 }
@@ -311,23 +282,18 @@ impl RemoteTrack {
     }
 
     pub(crate) fn new(
-        owned: proto::OwnedTrack,
-        publication: &Arc<PublicationCore<RemoteTrack>>,
+        object: backend::Track,
+        sid: String,
+        kind: TrackKind,
+        publication: Arc<RwLock<PublicationInfo>>,
         e2ee: Arc<E2eeState>,
     ) -> Self {
-        let kind = owned.info.kind();
-        let gate = Gate {
-            publication: Arc::downgrade(publication),
-            encrypted: publication.is_encrypted(),
-            e2ee,
-            subscribed_at: Instant::now(),
-            streams: Mutex::new(Some(Vec::new())),
-        };
-        let core =
-            RemoteCore { handle: Arc::new(Handle::new(owned.handle)), gate: Arc::new(gate), sid: owned.info.sid };
+        let subscribed_at = Instant::now();
+        let gate = Gate { publication, e2ee, subscribed_at, streams: Mutex::new(Some(Vec::new())) };
+        let core = RemoteCore { object, gate: Arc::new(gate), sid };
         match kind {
-            proto::TrackKind::KindVideo => Self::Video(RemoteVideoTrack { core }),
-            proto::TrackKind::KindAudio | proto::TrackKind::KindUnknown => Self::Audio(RemoteAudioTrack { core }),
+            TrackKind::Video => Self::Video(RemoteVideoTrack { core }),
+            TrackKind::Audio => Self::Audio(RemoteAudioTrack { core }),
         }
     }
 

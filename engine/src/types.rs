@@ -1,6 +1,4 @@
-//! Enums shared by rooms, participants and tracks, and their conversions from and to the protocol.
-
-use crate::proto;
+//! Plain values shared by rooms, participants and tracks.
 
 /// Quality of a participant's connection, as measured by the SFU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,91 +114,133 @@ pub struct TrackDimension(
     pub u32,
 );
 
-impl From<proto::ConnectionQuality> for ConnectionQuality {
-    fn from(quality: proto::ConnectionQuality) -> Self {
-        match quality {
-            proto::ConnectionQuality::QualityPoor => Self::Poor,
-            proto::ConnectionQuality::QualityGood => Self::Good,
-            proto::ConnectionQuality::QualityExcellent => Self::Excellent,
-            proto::ConnectionQuality::QualityLost => Self::Lost,
-        }
+/// The size of a video in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VideoResolution {
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+/// End-to-end encryption of a track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EncryptionType {
+    /// Not end-to-end encrypted.
+    #[default]
+    None,
+    /// AES-GCM.
+    Gcm,
+    /// An application's own encryption.
+    Custom,
+}
+
+/// State of the encryption of a participant's media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncryptionState {
+    /// Not started.
+    New,
+    /// Media is encrypted or decrypted.
+    Ok,
+    /// Local media could not be encrypted.
+    EncryptionFailed,
+    /// Remote media could not be decrypted, because its key differs.
+    DecryptionFailed,
+    /// No key is set.
+    MissingKey,
+    /// The key was ratcheted.
+    KeyRatcheted,
+    /// Internal error of the engine.
+    InternalError,
+}
+
+/// Kind of a participant's client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParticipantKind {
+    /// A person with an app or a browser.
+    #[default]
+    Standard,
+    /// An ingress stream.
+    Ingress,
+    /// A recorder or a broadcaster.
+    Egress,
+    /// A telephone.
+    Sip,
+    /// An agent program.
+    Agent,
+    /// A connector to another service.
+    Connector,
+    /// A bridge to another room or network.
+    Bridge,
+}
+
+/// Permissions of a participant, from its token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParticipantPermission {
+    /// May subscribe to tracks.
+    pub can_subscribe: bool,
+    /// May publish tracks.
+    pub can_publish: bool,
+    /// May send data and messages.
+    pub can_publish_data: bool,
+    /// Sources that may be published; empty for all.
+    pub can_publish_sources: Vec<TrackSource>,
+    /// Invisible to other participants.
+    pub hidden: bool,
+    /// May change its own name, metadata and attributes.
+    pub can_update_metadata: bool,
+}
+
+impl ParticipantPermission {
+    /// Returns `true` if a track with this source may be published.
+    pub fn may_publish(&self, source: TrackSource) -> bool {
+        self.can_publish && (self.can_publish_sources.is_empty() || self.can_publish_sources.contains(&source))
     }
 }
 
-impl From<proto::ConnectionState> for ConnectionState {
-    fn from(state: proto::ConnectionState) -> Self {
-        match state {
-            proto::ConnectionState::ConnDisconnected => Self::Disconnected,
-            proto::ConnectionState::ConnConnected => Self::Connected,
-            proto::ConnectionState::ConnReconnecting => Self::Reconnecting,
-        }
-    }
+/// Fault that a test can provoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimulateScenario {
+    /// The signaling connection breaks and is resumed.
+    SignalReconnect,
+    /// The server reports an active speaker.
+    Speaker,
+    /// The server fails.
+    NodeFailure,
+    /// The server asks this client to leave.
+    ServerLeave,
+    /// The server moves this client to another.
+    Migration,
+    /// Media is forced to TCP.
+    ForceTcp,
+    /// Media is forced to TLS.
+    ForceTls,
+    /// The client makes a full reconnect.
+    FullReconnect,
+    /// The signaling connection breaks while it is being resumed.
+    DisconnectSignalOnResume,
 }
 
-impl From<proto::DisconnectReason> for DisconnectReason {
-    fn from(reason: proto::DisconnectReason) -> Self {
-        use proto::DisconnectReason as P;
-        match reason {
-            P::UnknownReason => Self::UnknownReason,
-            P::ClientInitiated => Self::ClientInitiated,
-            P::DuplicateIdentity => Self::DuplicateIdentity,
-            P::ServerShutdown => Self::ServerShutdown,
-            P::ParticipantRemoved => Self::ParticipantRemoved,
-            P::RoomDeleted => Self::RoomDeleted,
-            P::StateMismatch => Self::StateMismatch,
-            P::JoinFailure => Self::JoinFailure,
-            P::Migration => Self::Migration,
-            P::SignalClose => Self::SignalClose,
-            P::RoomClosed => Self::RoomClosed,
-            P::UserUnavailable => Self::UserUnavailable,
-            P::UserRejected => Self::UserRejected,
-            P::SipTrunkFailure => Self::SipTrunkFailure,
-            P::ConnectionTimeout => Self::ConnectionTimeout,
-            P::MediaFailure => Self::MediaFailure,
-            P::AgentError => Self::AgentError,
-        }
-    }
+/// Clockwise rotation that turns a frame upright.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VideoRotation {
+    /// 0 degrees.
+    #[default]
+    Rotation0,
+    /// 90 degrees.
+    Rotation90,
+    /// 180 degrees.
+    Rotation180,
+    /// 270 degrees.
+    Rotation270,
 }
 
-impl From<proto::TrackKind> for TrackKind {
-    fn from(kind: proto::TrackKind) -> Self {
-        match kind {
-            proto::TrackKind::KindVideo => Self::Video,
-            proto::TrackKind::KindAudio | proto::TrackKind::KindUnknown => Self::Audio,
-        }
-    }
-}
-
-impl From<proto::TrackSource> for TrackSource {
-    fn from(source: proto::TrackSource) -> Self {
-        match source {
-            proto::TrackSource::SourceUnknown => Self::Unknown,
-            proto::TrackSource::SourceCamera => Self::Camera,
-            proto::TrackSource::SourceMicrophone => Self::Microphone,
-            proto::TrackSource::SourceScreenshare => Self::Screenshare,
-            proto::TrackSource::SourceScreenshareAudio => Self::ScreenshareAudio,
-        }
-    }
-}
-
-impl From<TrackSource> for proto::TrackSource {
-    fn from(source: TrackSource) -> Self {
-        match source {
-            TrackSource::Unknown => Self::SourceUnknown,
-            TrackSource::Camera => Self::SourceCamera,
-            TrackSource::Microphone => Self::SourceMicrophone,
-            TrackSource::Screenshare => Self::SourceScreenshare,
-            TrackSource::ScreenshareAudio => Self::SourceScreenshareAudio,
-        }
-    }
-}
-
-impl From<VideoQuality> for proto::VideoQuality {
-    fn from(quality: VideoQuality) -> Self {
-        match quality {
-            VideoQuality::Low => Self::Low,
-            VideoQuality::Medium => Self::Medium,
-            VideoQuality::High => Self::High,
-        }
-    }
+/// Data channel of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataPacketKind {
+    /// Lost packets are not retransmitted.
+    Lossy,
+    /// Lost packets are retransmitted.
+    Reliable,
 }

@@ -12,7 +12,7 @@ use autamedica_lab::Sfu;
 use common::{Peer, listen, soon, tone_level};
 
 fn with_key(key: &str) -> RoomOptions {
-    RoomOptions { e2ee: Some(E2eeOptions::with_shared_key(key)), ..Default::default() }
+    RoomOptions { encryption: Some(E2eeOptions::with_shared_key(key)), ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +23,7 @@ async fn the_right_key_decrypts_media_and_chat() -> Result<()> {
     assert!(luis.room.e2ee_manager().enabled());
     let (_tone, _published) = ana.publish_tone(440.0).await?;
     let track = luis.subscribed_audio().await?;
-    let publication = luis.room.remote_participants()[0].track_publications().into_values().next().context("one")?;
+    let publication = luis.other()?.track_publications().into_values().next().context("one")?;
     assert!(publication.is_encrypted());
     let mut stream = AudioStream::new(&track, 48_000, 1)?;
     let heard = async {
@@ -46,7 +46,7 @@ async fn the_right_key_decrypts_media_and_chat() -> Result<()> {
     ana.room.local_participant().send_chat_message("hola, doctor").await?;
     let text = luis
         .wait("chat", |event| match event {
-            RoomEvent::ChatMessage { message, .. } => Some(message.text),
+            RoomEvent::ChatMessage { message, .. } => Some(message.message),
             _ => None,
         })
         .await?;
@@ -106,7 +106,7 @@ async fn a_wrong_key_decrypts_nothing_and_is_reported() -> Result<()> {
     ana.room.local_participant().send_chat_message("ahora sí").await?;
     let text = luis
         .wait("chat", |event| match event {
-            RoomEvent::ChatMessage { message, .. } => Some(message.text),
+            RoomEvent::ChatMessage { message, .. } => Some(message.message),
             _ => None,
         })
         .await?;
@@ -227,7 +227,7 @@ fn is_decryption_failure(event: &RoomEvent) -> bool {
 
 async fn next_chat(peer: &mut Peer) -> Result<String> {
     let text = |event| match event {
-        RoomEvent::ChatMessage { message, .. } => Some(message.text),
+        RoomEvent::ChatMessage { message, .. } => Some(message.message),
         event => {
             assert!(!is_decryption_failure(&event), "{event:?}");
             None
@@ -290,7 +290,7 @@ async fn a_key_change_excludes_participants_with_the_old_key() -> Result<()> {
         &sfu,
         "room",
         "nora",
-        RoomOptions { e2ee: Some(E2eeOptions::with_shared_key("second").at_index(1)), ..Default::default() },
+        RoomOptions { encryption: Some(E2eeOptions::with_shared_key("second").at_index(1)), ..Default::default() },
     )
     .await?;
     let (_tone, _published) = nora.publish_tone(1000.0).await?;

@@ -235,11 +235,12 @@ async fn unpublishing_ends_the_stream() -> Result<()> {
     let stream = VideoStream::new(&luis.subscribed_video().await?)?;
     let track = published.track().context("its track")?;
     drop(track);
-    ana.room.local_participant().unpublish_track(&published.sid()).await?;
+    let unpublished = ana.room.local_participant().unpublish_track(&published.sid()).await?;
+    assert_eq!(unpublished, published);
     ana.wait("unpublishing", |event| matches!(event, RoomEvent::LocalTrackUnpublished { .. }).then_some(())).await?;
     assert!(ana.room.local_participant().track_publications().is_empty());
     luis.wait("the track's end", |event| matches!(event, RoomEvent::TrackUnpublished { .. }).then_some(())).await?;
-    assert!(luis.room.remote_participants()[0].track_publications().is_empty());
+    assert!(luis.other()?.track_publications().is_empty());
     let ended = tokio::task::spawn_blocking(move || {
         autamedica_lab::wait_until("the stream's end", GUARD, || stream.is_ended().then_some(()))
     });
@@ -254,7 +255,7 @@ async fn a_track_can_be_unsubscribed_and_resubscribed() -> Result<()> {
     let mut luis = Peer::join(&sfu, "room", "luis").await?;
     let (_camera, _published) = ana.publish_camera(320, 180).await?;
     luis.subscribed_video().await?;
-    let publication = luis.room.remote_participants()[0].track_publications().into_values().next().context("one")?;
+    let publication = luis.other()?.track_publications().into_values().next().context("one")?;
     publication.set_subscribed(false)?;
     luis.wait("the end", |event| matches!(event, RoomEvent::TrackUnsubscribed { .. }).then_some(())).await?;
     assert!(!publication.is_subscribed());

@@ -32,7 +32,7 @@ impl Call {
     /// Waits until luis receives frames of ana again, on the old track or a new one.
     async fn video_resumes(&mut self) -> Result<()> {
         loop {
-            let track = self.luis.room.remote_participants().into_iter().find_map(|participant| {
+            let track = self.luis.room.remote_participants().into_values().find_map(|participant| {
                 participant.track_publications().into_values().find_map(|publication| publication.track())
             });
             if let Some(RemoteTrack::Video(track)) = track {

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use autamedica_engine::{ConnectionState, DisconnectReason, Room, RoomEvent, RoomOptions, SimulateScenario};
 use autamedica_peer::{
     Capabilities, ConnectionQuality, ConnectionStats, Departure, Peer, Phase, Refusal, Secret, Signaling as Connection,
@@ -46,7 +46,7 @@ impl Both {
         let cable = Cable::start(&of_luis.url).await?;
         let (mut a, mut b) =
             tokio::try_join!(ana.connect_by(cable.url(), &of_luis, ANA_HZ), luis.connect(&of_ana, LUIS_HZ))?;
-        let metadata = a.room.remote_participants()[0].metadata();
+        let metadata = a.room.remote_participants().into_values().next().context("one")?.metadata();
         assert!(metadata.contains(r#""role":"patient""#) && metadata.contains(r#""userId":"luis""#), "{metadata}");
         let media = tokio::try_join!(a.media(), b.media())?;
         Ok(Self { ana, luis, cable, calls: (a, b), media })
@@ -67,7 +67,7 @@ async fn chat(from: &Call, to: &mut Call, text: &str) -> Result<()> {
     soon("sending", from.room.local_participant().send_chat_message(text)).await??;
     let (who, received) = to
         .wait("the chat message", |event| match event {
-            RoomEvent::ChatMessage { participant_identity, message } => Some((participant_identity, message.text)),
+            RoomEvent::ChatMessage { participant_identity, message } => Some((participant_identity, message.message)),
             _ => None,
         })
         .await?;

@@ -147,9 +147,9 @@ type Joined = (Room, mpsc::Receiver<RoomEvent>);
 
 impl JoinParameters {
     async fn join(&self) -> Result<Joined, RoomError> {
-        let e2ee = self.e2ee.clone();
+        let encryption = self.e2ee.clone();
         let receive_limits = ReceiveLimits::MEDIA_ONLY;
-        Room::connect(&self.url, &self.token, RoomOptions { e2ee, receive_limits, ..Default::default() }).await
+        Room::connect(&self.url, &self.token, RoomOptions { encryption, receive_limits, ..Default::default() }).await
     }
 }
 
@@ -245,7 +245,7 @@ impl SessionTask {
     /// Installs the newest key, and uses it for rejoining.
     async fn change_key(&mut self, room: &Room) {
         let Some(key) = self.newest_key.borrow_and_update().clone() else { return };
-        let manager = room.e2ee_manager();
+        let manager = room.e2ee_manager().clone();
         self.parameters.e2ee = Some(key.clone());
         // Deriving the key blocks for about 100 ms.
         let installed = tokio::task::spawn_blocking(move || manager.add_key(&key.key, key.index)).await;
@@ -291,10 +291,12 @@ impl SessionTask {
     /// Opens and closes streams and sets the scene, to match the current participants. It compares states instead of
     /// following events, so that it is correct after any reconnection.
     fn update(&mut self, room: &Room) {
-        let mut participants: Vec<_> = room.remote_participants().into_iter().filter(is_person).collect();
+        let mut participants: Vec<_> = room.remote_participants().into_values().filter(is_person).collect();
         participants.retain(|participant| self.people.borrow().contains(&participant.identity()));
-        // Doctors first, who are shown on the left.
-        participants.sort_by_key(|participant| role_of(participant) != Some(Role::Doctor));
+        // Doctors first, who are shown on the left, then in the order of joining.
+        participants.sort_by_cached_key(|participant| {
+            (role_of(participant) != Some(Role::Doctor), participant.joined_at(), participant.identity())
+        });
         let undecryptable = self.tracks.update(&participants, &self.media.mixer, &self.delays);
         if undecryptable.into_iter().any(|identity| self.undecryptable.insert(identity)) {
             self.problem(RecorderProblem::Undecryptable, "a participant's media is encrypted and no key is set");

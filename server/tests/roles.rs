@@ -130,7 +130,7 @@ async fn subscribing_and_chat_are_both_roles_once_they_are_admitted() {
             RoomEvent::DataReceived { payload, .. } => Some(payload),
             _ => None,
         });
-        assert_eq!(heard.await, b"hello");
+        assert_eq!(heard.await.as_slice(), b"hello");
         sender.room.close().await.unwrap();
         receiver.room.close().await.unwrap();
     }

@@ -232,8 +232,8 @@ async fn change_names(me: LocalParticipant, attack: Arc<Attack>) {
     let mut number = 0;
     while attack.is_on() {
         number += 1;
-        let _ = me.set_name(&format!("{ODD}{number}{}", "\u{202e}x".repeat(5000))).await;
-        let _ = me.set_metadata(&"x".repeat(30_000)).await;
+        let _ = me.set_name(format!("{ODD}{number}{}", "\u{202e}x".repeat(5000))).await;
+        let _ = me.set_metadata("x".repeat(30_000)).await;
         let _ = me.set_attributes(HashMap::from([(format!("{number}"), "x".repeat(10_000))])).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

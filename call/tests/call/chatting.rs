@@ -85,8 +85,8 @@ fn what_is_too_large_or_no_document_is_not_sent() {
 
 /// Joins with LiveKit's SDK and a patient's token instead of the app.
 async fn foreign_patient(consultation: &autamedica_api::Consultation) -> Room {
-    let e2ee = consultation.e2ee_key.as_deref().map(E2eeOptions::with_shared_key);
-    let options = RoomOptions { e2ee, ..RoomOptions::default() };
+    let encryption = consultation.e2ee_key.as_deref().map(E2eeOptions::with_shared_key);
+    let options = RoomOptions { encryption, ..RoomOptions::default() };
     let url = &consultation.livekit_url;
     let (room, mut events) = Room::connect(url, &consultation.patient_token, options).await.unwrap();
     tokio::spawn(async move { while let Some(RoomEvent::Disconnected { .. }) | Some(_) = events.recv().await {} });
@@ -185,7 +185,7 @@ fn whoever_waits_gets_neither_chat_nor_files() {
         loop {
             match events.recv().await.expect("the room is open") {
                 RoomEvent::ChatMessage { message, .. } => {
-                    told.push(message.text);
+                    told.push(message.message);
                     return told;
                 }
                 RoomEvent::ByteStreamOpened { .. } => told.push("a file".to_owned()),

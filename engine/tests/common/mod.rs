@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use autamedica_engine::{
     AudioStream, LocalAudioTrack, LocalTrack, LocalTrackPublication, LocalVideoTrack, NativeAudioSource,
-    NativeVideoSource, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Room, RoomEvent, RoomOptions,
-    TrackPublishOptions, TrackSource, VideoCodec, VideoEncoding, VideoResolution,
+    NativeVideoSource, RemoteAudioTrack, RemoteParticipant, RemoteTrack, RemoteVideoTrack, Room, RoomEvent,
+    RoomOptions, TrackPublishOptions, TrackSource, VideoCodec, VideoEncoding, VideoResolution,
 };
 use autamedica_lab::Sfu;
 use livekit_api::access_token::{AccessToken, VideoGrants};
@@ -70,6 +70,14 @@ impl Peer {
         log();
         let (room, events) = soon("joining", Room::connect(&sfu.url(), token, options)).await??;
         Ok(Self { room, events })
+    }
+
+    /// Returns the only other participant.
+    pub fn other(&self) -> Result<RemoteParticipant> {
+        let mut others = self.room.remote_participants().into_values();
+        let other = others.next().context("nobody else is in the room")?;
+        anyhow::ensure!(others.next().is_none(), "more than one other participant");
+        Ok(other)
     }
 
     /// Waits for the first event for which `pick` returns a value. Earlier events are dropped.

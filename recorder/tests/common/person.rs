@@ -83,7 +83,7 @@ impl Person {
     }
 
     pub async fn join_encrypted(sfu: &Sfu, room: &str, identity: &str, key: Option<&str>) -> Result<Self> {
-        let options = RoomOptions { e2ee: key.map(E2eeOptions::with_shared_key), ..Default::default() };
+        let options = RoomOptions { encryption: key.map(E2eeOptions::with_shared_key), ..Default::default() };
         let (url, token) = (sfu.url(), token(room, identity, false)?);
         let joining = Room::connect(&url, &token, options);
         let (room, events) = tokio::time::timeout(HANG_GUARD, joining).await.context("joining hangs")??;

@@ -8,8 +8,8 @@ mod incoming;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak, mpsc};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,13 @@ use parking_lot::Mutex;
 use proto::ffi_event::Message;
 use tokio::sync::oneshot;
 
+use crate::delivery::{AudioSink, ChunkSink, VideoSink};
 use crate::error::{EngineError, RoomError};
-use crate::ffi::Functions;
-use crate::proto;
-use crate::room::RoomInner;
+use crate::prebuilt::ffi::Functions;
+use crate::prebuilt::proto;
 
 /// Timeout of requests that have no timeout of their own.
-pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Unwraps one variant of a response or event; any other is an [`EngineError::Protocol`].
 macro_rules! take {
@@ -34,7 +34,7 @@ macro_rules! take {
         }
     };
 }
-pub(crate) use take;
+pub(super) use take;
 
 type Completion = Box<dyn FnOnce(Message) + Send>;
 
@@ -45,42 +45,12 @@ struct Pending {
     buffer: Option<Box<[i16]>>,
 }
 
-/// Listener for the end of a track. May be called more than once.
-pub(crate) trait EndListener: Send + Sync {
-    fn ended(&self);
+/// Receiver of a room's events, called on the events thread.
+pub(super) trait RoomSink: Send + Sync {
+    fn apply(&self, message: proto::room_event::Message);
+    /// Reports a panic of the engine.
+    fn panicked(&self, message: &str);
 }
-
-/// Receiver of a video stream's frames, called on the engine's thread.
-pub(crate) trait VideoSink: EndListener {
-    fn frame(&self, frame: proto::VideoFrameReceived);
-}
-
-/// Receiver of an audio stream's frames, called on the engine's thread.
-pub(crate) trait AudioSink: EndListener {
-    fn frame(&self, frame: proto::AudioFrameReceived);
-}
-
-/// Piece of a text or byte stream, or its end.
-pub(crate) enum Chunk {
-    Text(String),
-    Bytes(Vec<u8>),
-    /// End of the stream, with the error if it was aborted.
-    End(Option<String>),
-}
-
-impl Chunk {
-    /// Length in bytes.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Bytes(bytes) => bytes.len(),
-            Self::End(_) => 0,
-        }
-    }
-}
-
-/// Receiver of a text or byte stream's chunks; returns `false` to stop receiving.
-pub(crate) type ChunkSink = Box<dyn FnMut(Chunk) -> bool + Send>;
 
 struct Reader {
     room: u64,
@@ -88,19 +58,18 @@ struct Reader {
     sink: Option<ChunkSink>,
 }
 
-pub(crate) struct Engine {
-    functions: Functions,
+pub(super) struct Engine {
+    functions: &'static Functions,
     next_id: AtomicU64,
     events: Mutex<mpsc::Sender<Message>>,
     pending: Mutex<HashMap<u64, Pending>>,
-    rooms: Mutex<HashMap<u64, Weak<RoomInner>>>,
+    rooms: Mutex<HashMap<u64, Arc<dyn RoomSink>>>,
     videos: Mutex<Streams<dyn VideoSink>>,
     audios: Mutex<Streams<dyn AudioSink>>,
     readers: Mutex<HashMap<u64, Reader>>,
     /// Bytes of stream chunks queued for the events thread.
     chunk_bytes: AtomicUsize,
     panicked: Mutex<Option<String>>,
-    shut_down: AtomicBool,
 }
 
 /// Sinks of open streams, and ids of streams that ended before their sink was registered.
@@ -134,7 +103,7 @@ static READY: OnceLock<&'static Engine> = OnceLock::new();
 
 impl Engine {
     /// Returns the engine; the first call loads and starts it.
-    pub(crate) fn get() -> Result<&'static Self, EngineError> {
+    pub(super) fn get() -> Result<&'static Self, EngineError> {
         static STARTING: Mutex<()> = Mutex::new(());
         let engine = match READY.get() {
             Some(engine) => *engine,
@@ -146,30 +115,12 @@ impl Engine {
                 }
             }
         };
-        if engine.shut_down.load(Ordering::Acquire) { Err(EngineError::ShutDown) } else { Ok(engine) }
-    }
-
-    /// Returns the library's functions while the engine runs.
-    pub(crate) fn running() -> Option<&'static Functions> {
-        ENGINE.get().filter(|engine| !engine.shut_down.load(Ordering::Acquire)).map(|engine| &engine.functions)
+        if engine.functions.is_disposed() { Err(EngineError::ShutDown) } else { Ok(engine) }
     }
 
     fn start_engine() -> Result<&'static Self, EngineError> {
+        let functions = Functions::load()?;
         let (events, queue) = mpsc::channel();
-        let engine = Self {
-            functions: Functions::load()?,
-            // Above the ids that the engine assigns, so that they can be told apart in a log.
-            next_id: AtomicU64::new(1 << 32),
-            events: Mutex::new(events),
-            pending: Mutex::default(),
-            rooms: Mutex::default(),
-            videos: Mutex::default(),
-            audios: Mutex::default(),
-            readers: Mutex::default(),
-            chunk_bytes: AtomicUsize::new(0),
-            panicked: Mutex::default(),
-            shut_down: AtomicBool::new(false),
-        };
         let apply = move || {
             for message in queue {
                 let Some(engine) = ENGINE.get() else { continue };
@@ -183,23 +134,34 @@ impl Engine {
             .spawn(apply)
             .map_err(|error| EngineError::Load(format!("events thread not spawned: {error}")))?;
         // After the last failure, so that a later call can try again, and before the first callback.
-        let engine = ENGINE.get_or_init(|| engine);
+        let engine = ENGINE.get_or_init(|| Self {
+            functions: functions.install(),
+            // Above the ids that the engine assigns, so that they can be told apart in a log.
+            next_id: AtomicU64::new(1 << 32),
+            events: Mutex::new(events),
+            pending: Mutex::default(),
+            rooms: Mutex::default(),
+            videos: Mutex::default(),
+            audios: Mutex::default(),
+            readers: Mutex::default(),
+            chunk_bytes: AtomicUsize::new(0),
+            panicked: Mutex::default(),
+        });
         engine.functions.initialize(on_event);
         Ok(READY.get_or_init(|| engine))
     }
 
     /// Stops the engine; later requests fail.
-    pub(crate) fn shut_down() {
+    pub(super) fn shut_down() {
         if let Some(engine) = ENGINE.get()
-            && !engine.shut_down.swap(true, Ordering::AcqRel)
+            && engine.functions.dispose()
         {
-            engine.functions.dispose();
             drop(std::mem::take(&mut *engine.pending.lock()));
         }
     }
 
     /// Sends a request and returns its immediate response.
-    pub(crate) fn request(
+    pub(super) fn request(
         &self,
         name: &'static str,
         message: proto::ffi_request::Message,
@@ -209,7 +171,7 @@ impl Engine {
 
     /// Sends a request whose answer comes as an event. `then` runs on the events thread, in order with the room's events,
     /// and also after the caller gave up, so that handles in the answer are always released.
-    pub(crate) fn start(
+    pub(super) fn start(
         &self,
         name: &'static str,
         build: impl FnOnce(u64) -> proto::ffi_request::Message,
@@ -219,7 +181,7 @@ impl Engine {
     }
 
     /// [`start`](Self::start), with memory that the engine reads until it answers.
-    pub(crate) fn start_with_buffer(
+    pub(super) fn start_with_buffer(
         &self,
         name: &'static str,
         buffer: Option<Box<[i16]>>,
@@ -232,7 +194,7 @@ impl Engine {
     }
 
     /// Sends a request like [`start`](Self::start), and waits for the result of `then`.
-    pub(crate) async fn call<T: Send + 'static>(
+    pub(super) async fn call<T: Send + 'static>(
         &self,
         name: &'static str,
         build: impl FnOnce(u64) -> proto::ffi_request::Message,
@@ -244,7 +206,7 @@ impl Engine {
     }
 
     /// [`call`](Self::call) for no longer than `limit`.
-    pub(crate) async fn call_within<T: Send + 'static>(
+    pub(super) async fn call_within<T: Send + 'static>(
         &self,
         limit: Duration,
         name: &'static str,
@@ -270,30 +232,30 @@ impl Engine {
         }
     }
 
-    pub(crate) fn add_room(&self, room: u64, inner: Weak<RoomInner>) {
-        self.rooms.lock().insert(room, inner);
+    pub(super) fn add_room(&self, room: u64, sink: Arc<dyn RoomSink>) {
+        self.rooms.lock().insert(room, sink);
     }
 
     /// Removes a room, and aborts the streams that are being read from it.
-    pub(crate) fn remove_room(&self, room: u64) {
+    pub(super) fn remove_room(&self, room: u64) {
         self.rooms.lock().remove(&room);
         self.end_readers(room);
     }
 
     /// Aborts the streams that are being read from a room.
-    pub(crate) fn end_readers(&self, room: u64) {
+    pub(super) fn end_readers(&self, room: u64) {
         self.readers.lock().retain(|_, reader| reader.room != room);
     }
 
-    pub(crate) fn add_reader(&self, id: u64, room: u64, sink: ChunkSink) {
+    pub(super) fn add_reader(&self, id: u64, room: u64, sink: ChunkSink) {
         self.readers.lock().insert(id, Reader { room, sink: Some(sink) });
     }
 
-    pub(crate) fn remove_reader(&self, id: u64) {
+    pub(super) fn remove_reader(&self, id: u64) {
         self.readers.lock().remove(&id);
     }
 
-    pub(crate) fn add_video(&self, id: u64, sink: Arc<dyn VideoSink>) {
+    pub(super) fn add_video(&self, id: u64, sink: Arc<dyn VideoSink>) {
         let mut videos = self.videos.lock();
         if videos.ended.contains(&id) {
             drop(videos);
@@ -302,11 +264,11 @@ impl Engine {
         videos.sinks.insert(id, sink);
     }
 
-    pub(crate) fn remove_video(&self, id: u64) {
+    pub(super) fn remove_video(&self, id: u64) {
         self.videos.lock().sinks.remove(&id);
     }
 
-    pub(crate) fn add_audio(&self, id: u64, sink: Arc<dyn AudioSink>) {
+    pub(super) fn add_audio(&self, id: u64, sink: Arc<dyn AudioSink>) {
         let mut audios = self.audios.lock();
         if audios.ended.contains(&id) {
             drop(audios);
@@ -315,13 +277,13 @@ impl Engine {
         audios.sinks.insert(id, sink);
     }
 
-    pub(crate) fn remove_audio(&self, id: u64) {
+    pub(super) fn remove_audio(&self, id: u64) {
         self.audios.lock().sinks.remove(&id);
     }
 
     /// Returns `true` if no request is pending and no room, stream or reader is registered.
     #[cfg(test)]
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         let streams = self.videos.lock().sinks.len() + self.audios.lock().sinks.len();
         let rooms = self.rooms.lock().len();
         let waiting = self.pending.lock().len() + self.readers.lock().len();
@@ -338,5 +300,32 @@ unsafe extern "C" fn on_event(data: *const u8, len: usize) {
     });
     if received.is_err() {
         tracing::error!("panic while receiving an engine event");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Chunk;
+
+    /// A reader of a room that is left while its sink runs must not wait for ever.
+    #[test]
+    fn a_reader_that_is_removed_while_its_sink_runs_is_dropped() -> Result<(), EngineError> {
+        let (id, room) = (u64::MAX, u64::MAX - 1);
+        let (kept, counted) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+        let (held, count) = (kept.clone(), counted.clone());
+        let sink = move |_| {
+            let _held = &held;
+            count.fetch_add(1, Ordering::SeqCst);
+            Engine::get().expect("the engine runs").end_readers(room);
+            true
+        };
+        let engine = Engine::get()?;
+        engine.add_reader(id, room, Box::new(sink));
+        engine.read(id, Chunk::Text("one".into()));
+        assert_eq!((counted.load(Ordering::SeqCst), Arc::strong_count(&kept)), (1, 1));
+        engine.read(id, Chunk::Text("two".into()));
+        assert_eq!(counted.load(Ordering::SeqCst), 1);
+        Ok(())
     }
 }

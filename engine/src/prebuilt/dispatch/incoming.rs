@@ -1,14 +1,14 @@
 //! Dispatches the engine's events to their rooms, streams and pending requests.
 
-use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
 use prost::Message as _;
 use proto::ffi_event::Message;
 
-use crate::dispatch::{Chunk, Engine, Pending};
-use crate::ffi::Handle;
-use crate::proto;
+use crate::delivery::Chunk;
+use crate::prebuilt::dispatch::{Engine, Pending};
+use crate::prebuilt::handle::{self, Handle};
+use crate::prebuilt::{frames, log, proto};
 
 /// Limit on bytes of stream chunks queued for the events thread. A stream that exceeds it is aborted.
 const QUEUED_CHUNK_BYTES: usize = 64 << 20;
@@ -25,7 +25,7 @@ impl Engine {
             Some(Message::AudioStreamEvent(event)) => self.receive_audio(event),
             // The engine also delivers data streams to their readers, in assembled form.
             Some(Message::RoomEvent(proto::RoomEvent { message: Some(event), .. })) if is_raw_stream(&event) => {}
-            Some(Message::Logs(batch)) => crate::log::forward(batch),
+            Some(Message::Logs(batch)) => log::forward(batch),
             Some(message) => self.queue(message),
             None => {}
         }
@@ -52,7 +52,7 @@ impl Engine {
             Some(Message::FrameReceived(frame)) => {
                 let sink = self.videos.lock().sinks.get(&id).cloned();
                 match sink {
-                    Some(sink) => sink.frame(frame),
+                    Some(sink) => frames::deliver_video(frame, &*sink),
                     None => drop(Handle::new(frame.buffer.handle)),
                 }
             }
@@ -73,7 +73,7 @@ impl Engine {
             Some(Message::FrameReceived(frame)) => {
                 let sink = self.audios.lock().sinks.get(&id).cloned();
                 match sink {
-                    Some(sink) => sink.frame(frame),
+                    Some(sink) => frames::deliver_audio(frame, &*sink),
                     None => drop(Handle::new(frame.frame.handle)),
                 }
             }
@@ -125,14 +125,14 @@ impl Engine {
 
     fn apply_room_event(&self, event: proto::RoomEvent) {
         let Some(message) = event.message else { return };
-        let room = self.rooms.lock().get(&event.room_handle).and_then(Weak::upgrade);
+        let room = self.rooms.lock().get(&event.room_handle).cloned();
         match room {
             Some(room) => room.apply(message),
-            None => crate::room::release(message),
+            None => handle::release(message),
         }
     }
 
-    pub(crate) fn read(&self, id: u64, chunk: Chunk) {
+    pub(in crate::prebuilt) fn read(&self, id: u64, chunk: Chunk) {
         // The sink is taken out of the map while it runs, so that it may use the engine. If its reader is removed
         // meanwhile, the sink is dropped, which ends the stream.
         let sink = self.readers.lock().get_mut(&id).and_then(|reader| reader.sink.take());
@@ -152,7 +152,7 @@ impl Engine {
 
     /// Fails all pending requests after a panic in the engine, because their answers may never come.
     fn on_panic(&self, message: String) {
-        let message = crate::log::redact(&message);
+        let message = log::redact(&message);
         tracing::error!(message, "the media engine panicked");
         *self.panicked.lock() = Some(message.clone());
         let pending = std::mem::take(&mut *self.pending.lock());
@@ -161,9 +161,9 @@ impl Engine {
             // The engine's other threads may still read the buffer.
             std::mem::forget(buffer);
         }
-        let rooms: Vec<_> = self.rooms.lock().values().filter_map(Weak::upgrade).collect();
+        let rooms: Vec<_> = self.rooms.lock().values().cloned().collect();
         for room in rooms {
-            room.on_engine_panic(&message);
+            room.panicked(&message);
         }
     }
 }

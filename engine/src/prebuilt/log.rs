@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::proto;
+use crate::prebuilt::proto;
 
 /// The `tracing` target of forwarded records.
 const TARGET: &str = "livekit_engine";
@@ -11,7 +11,7 @@ const TARGET: &str = "livekit_engine";
 const NETWORK_TARGETS: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "h2", "reqwest"];
 
 /// Forwards a batch of records.
-pub(crate) fn forward(batch: proto::LogBatch) {
+pub(super) fn forward(batch: proto::LogBatch) {
     for record in batch.records {
         if NETWORK_TARGETS.iter().any(|target| record.target.starts_with(target)) {
             continue;
@@ -36,7 +36,7 @@ pub(crate) fn forward(batch: proto::LogBatch) {
 }
 
 /// Removes tokens, keys and the queries of URLs from a message.
-pub(crate) fn redact(message: &str) -> String {
+pub(super) fn redact(message: &str) -> String {
     // The engine logs refused requests whole, keys included.
     let message = match message.split_once("failed to handle request") {
         Some((before, request)) => {

@@ -1,20 +1,18 @@
-//! The library's C interface: exported functions, raw requests and owned handles.
+//! The library's C interface: exported functions and raw requests.
 
 use std::ffi::{c_char, c_void};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libloading::Library;
 use prost::Message as _;
 
-use crate::dispatch::Engine;
 use crate::error::EngineError;
-use crate::library;
-use crate::proto;
-
-/// Build of the engine that the protocol types belong to.
-pub(crate) const ENGINE_VERSION: &str = env!("AUTAMEDICA_ENGINE_VERSION");
+use crate::prebuilt::library::{self, ENGINE_VERSION};
+use crate::prebuilt::proto;
 
 /// Callback that the engine calls for each event, on its own threads.
-pub(crate) type Callback = unsafe extern "C" fn(*const u8, usize);
+pub(super) type Callback = unsafe extern "C" fn(*const u8, usize);
 
 /// UniFFI's buffer; the library exports only its build version that way.
 #[repr(C)]
@@ -37,16 +35,25 @@ impl RustCallStatus {
 }
 
 /// Functions of the loaded library, which is never unloaded: its threads live as long as the process.
-pub(crate) struct Functions {
+pub(super) struct Functions {
     initialize: unsafe extern "C" fn(Callback, bool, *const c_char, *const c_char),
     request: unsafe extern "C" fn(*const u8, usize, *mut *const u8, *mut usize) -> u64,
     drop_handle: unsafe extern "C" fn(u64) -> bool,
     dispose: unsafe extern "C" fn(),
+    disposed: AtomicBool,
+}
+
+/// Functions of the started library.
+static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+
+/// Returns the library's functions while the engine runs.
+pub(super) fn running() -> Option<&'static Functions> {
+    FUNCTIONS.get().filter(|functions| !functions.is_disposed())
 }
 
 impl Functions {
     /// Loads the library and checks that it is the build that the protocol types belong to.
-    pub(crate) fn load() -> Result<Self, EngineError> {
+    pub(super) fn load() -> Result<Self, EngineError> {
         let path = library::find()?;
         let failed = |error: libloading::Error| EngineError::Load(format!("{}: {error}", path.display()));
         // SAFETY: the library is LiveKit's own; its initialisers only set up its runtime.
@@ -61,19 +68,25 @@ impl Functions {
                 request: *library.get(b"livekit_ffi_request").map_err(failed)?,
                 drop_handle: *library.get(b"livekit_ffi_drop_handle").map_err(failed)?,
                 dispose: *library.get(b"livekit_ffi_dispose").map_err(failed)?,
+                disposed: AtomicBool::new(false),
             })
         }
     }
 
+    /// Makes these the functions of the process, unless it has some already.
+    pub(super) fn install(self) -> &'static Self {
+        FUNCTIONS.get_or_init(|| self)
+    }
+
     /// Starts the engine. To be called once; events may arrive before it returns.
-    pub(crate) fn initialize(&self, callback: Callback) {
+    pub(super) fn initialize(&self, callback: Callback) {
         let version = concat!(env!("CARGO_PKG_VERSION"), "\0");
         // SAFETY: both texts end in NUL and live for ever, and the callback never unwinds.
         unsafe { (self.initialize)(callback, true, c"rust".as_ptr(), version.as_ptr().cast()) }
     }
 
     /// Sends a request and returns its immediate response. Errors carry `name`.
-    pub(crate) fn request(
+    pub(super) fn request(
         &self,
         name: &'static str,
         message: proto::ffi_request::Message,
@@ -97,17 +110,25 @@ impl Functions {
         answer
     }
 
-    fn drop_handle(&self, id: u64) {
+    pub(super) fn drop_handle(&self, id: u64) {
         // SAFETY: the function accepts any number and returns `false` for an unknown handle.
         if !unsafe { (self.drop_handle)(id) } {
             tracing::debug!(id, "dropped handle unknown to the engine");
         }
     }
 
-    /// Stops the engine and waits until it has stopped.
-    pub(crate) fn dispose(&self) {
-        // SAFETY: the caller makes sure that no request follows.
-        unsafe { (self.dispose)() }
+    /// Stops the engine and waits until it has stopped. Returns `false` if it was stopped before.
+    pub(super) fn dispose(&self) -> bool {
+        let first = !self.disposed.swap(true, Ordering::AcqRel);
+        if first {
+            // SAFETY: no request follows, because `Engine::get` and `running` check the flag.
+            unsafe { (self.dispose)() }
+        }
+        first
+    }
+
+    pub(super) fn is_disposed(&self) -> bool {
+        self.disposed.load(Ordering::Acquire)
     }
 }
 
@@ -139,47 +160,7 @@ fn check_version(library: &'static Library) -> Result<(), EngineError> {
     if found == ENGINE_VERSION { Ok(()) } else { Err(other(found)) }
 }
 
-/// Owned handle to an object of the engine, released on drop.
-#[derive(Debug)]
-pub(crate) struct Handle(u64);
-
-/// Number of live handles, for the test of leaks.
-#[cfg(test)]
-pub(crate) static LIVE_HANDLES: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
-
-impl Handle {
-    /// Takes ownership of a handle from a message of the engine.
-    pub(crate) fn new(owned: proto::FfiOwnedHandle) -> Self {
-        #[cfg(test)]
-        LIVE_HANDLES.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Self(owned.id)
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.0
-    }
-
-    /// Gives up ownership, because the next request transfers it to the engine.
-    pub(crate) fn into_id(self) -> u64 {
-        let id = self.0;
-        #[cfg(test)]
-        LIVE_HANDLES.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-        std::mem::forget(self);
-        id
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        #[cfg(test)]
-        LIVE_HANDLES.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-        if let Some(functions) = Engine::running() {
-            functions.drop_handle(self.0);
-        }
-    }
-}
-
 /// Converts a pointer to the integer that the protocol carries.
-pub(crate) fn address<T>(data: *const T) -> u64 {
+pub(super) fn address<T>(data: *const T) -> u64 {
     data.cast::<c_void>() as usize as u64
 }

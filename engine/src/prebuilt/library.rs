@@ -4,7 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::error::EngineError;
-use crate::ffi::ENGINE_VERSION;
+
+/// Build of the engine that the protocol types belong to.
+pub(super) const ENGINE_VERSION: &str = env!("AUTAMEDICA_ENGINE_VERSION");
 
 #[cfg(target_os = "linux")]
 const LIBRARY: &str = "liblivekit_ffi.so";
@@ -17,7 +19,7 @@ const LIBRARY: &str = "livekit_ffi.dll";
 ///
 /// # Errors
 /// [`EngineError::Missing`] when none of the searched folders holds it.
-pub(crate) fn find() -> Result<PathBuf, EngineError> {
+pub(super) fn find() -> Result<PathBuf, EngineError> {
     let get = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let program = env::current_exe().unwrap_or_default();
     let folders = folders(get, &program, cfg!(debug_assertions));
