@@ -149,9 +149,13 @@ type Joined = (Room, mpsc::Receiver<RoomEvent>);
 
 impl JoinParameters {
     async fn join(&self) -> Result<Joined, RoomError> {
-        let e2ee = self.e2ee.clone();
+        Room::connect(&self.url, &self.token, self.options()).await
+    }
+
+    fn options(&self) -> RoomOptions {
+        // A recorder reads neither chat nor files.
         let receive_limits = ReceiveLimits::MEDIA_ONLY;
-        Room::connect(&self.url, &self.token, RoomOptions { e2ee, receive_limits, ..Default::default() }).await
+        RoomOptions { e2ee: self.e2ee.clone(), receive_limits, ..Default::default() }
     }
 }
 
@@ -341,4 +345,15 @@ fn is_final(reason: DisconnectReason) -> bool {
             | DisconnectReason::RoomDeleted
             | DisconnectReason::RoomClosed
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorder_receives_no_messages() {
+        let parameters = JoinParameters { url: String::new(), token: String::new(), e2ee: None };
+        assert_eq!(parameters.options().receive_limits, ReceiveLimits::MEDIA_ONLY);
+    }
 }
