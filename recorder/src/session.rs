@@ -1,5 +1,6 @@
 //! Session in the room: joins, rejoins after a lost connection, and keeps scene and mixer up to date.
 
+mod key;
 mod sync;
 mod tracks;
 
@@ -15,6 +16,7 @@ use autamedica_engine::{
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
+use self::key::NewestKey;
 use self::sync::AudioDelays;
 use self::tracks::Tracks;
 use crate::audio::Mixer;
@@ -94,7 +96,7 @@ impl Session {
             roles: order.roles.clone(),
             texts: Texts::new(&order.language),
             people: allowed,
-            newest_key,
+            newest_key: NewestKey::new(newest_key),
             media,
             report,
             tracks: Tracks::default(),
@@ -147,9 +149,13 @@ type Joined = (Room, mpsc::Receiver<RoomEvent>);
 
 impl JoinParameters {
     async fn join(&self) -> Result<Joined, RoomError> {
-        let encryption = self.e2ee.clone();
+        Room::connect(&self.url, &self.token, self.options()).await
+    }
+
+    fn options(&self) -> RoomOptions {
+        // A recorder reads neither chat nor files.
         let receive_limits = ReceiveLimits::MEDIA_ONLY;
-        Room::connect(&self.url, &self.token, RoomOptions { encryption, receive_limits, ..Default::default() }).await
+        RoomOptions { encryption: self.e2ee.clone(), receive_limits, ..Default::default() }
     }
 }
 
@@ -161,7 +167,7 @@ struct SessionTask {
     texts: Texts,
     /// Identities of the participants who may be recorded.
     people: watch::Receiver<BTreeSet<String>>,
-    newest_key: watch::Receiver<Option<E2eeOptions>>,
+    newest_key: NewestKey,
     media: Media,
     report: Report,
     tracks: Tracks,
@@ -236,23 +242,24 @@ impl SessionTask {
                 _ = left.changed() => return None,
                 // Closed only together with `left`, which ends the loop.
                 _ = self.people.changed() => {}
-                _ = self.newest_key.changed() => self.change_key(room).await,
+                () = self.newest_key.changed() => {}
             }
+            // After a failure it is tried again with the next event or tick.
+            self.install_key(room).await;
             self.update(room);
         }
     }
 
-    /// Installs the newest key, and uses it for rejoining.
-    async fn change_key(&mut self, room: &Room) {
-        let Some(key) = self.newest_key.borrow_and_update().clone() else { return };
-        let manager = room.e2ee_manager().clone();
+    /// Installs a key that the engine doesn't have yet, and uses it for rejoining.
+    async fn install_key(&mut self, room: &Room) {
+        let Some(key) = self.newest_key.pending() else { return };
         self.parameters.e2ee = Some(key.clone());
+        let manager = room.e2ee_manager();
         // Deriving the key blocks for about 100 ms.
         let installed = tokio::task::spawn_blocking(move || manager.add_key(&key.key, key.index)).await;
         match installed {
-            Ok(Ok(())) => tracing::info!("room key added"),
-            Ok(Err(error)) => tracing::error!(%error, "room key not added"),
-            Err(error) => tracing::error!(%error, "room key not added"),
+            Ok(result) => self.newest_key.on_installed(&result),
+            Err(error) => tracing::error!(%error, "room key not added; retrying"),
         }
     }
 
@@ -340,4 +347,15 @@ fn is_final(reason: DisconnectReason) -> bool {
             | DisconnectReason::RoomDeleted
             | DisconnectReason::RoomClosed
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorder_receives_no_messages() {
+        let parameters = JoinParameters { url: String::new(), token: String::new(), e2ee: None };
+        assert_eq!(parameters.options().receive_limits, ReceiveLimits::MEDIA_ONLY);
+    }
 }

@@ -7,6 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
+use autamedica_engine::RoomEvent;
 use autamedica_lab::Sfu;
 use autamedica_server::{Config, Database, LiveKitUrl, RecordingConfig, S3Config, Secret, open_store};
 use common::bucket::{ACCESS_KEY, S3Server, SECRET_KEY};
@@ -261,6 +262,33 @@ async fn an_egress_that_the_server_did_not_start_is_stopped_put_on_record_and_to
         outcomes.sort_unstable();
         assert!(matches!(outcomes[..], ["stopped"] | ["ended", "stopped"]), "{outcomes:?}");
     }
+}
+
+/// The SFU replaces a room's metadata as a whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn announcements_at_the_same_time_dont_erase_each_other() {
+    let mut stage = Stage::new(Config::default(), GOOD, true, json!({"e2ee": true})).await;
+    // Long enough for the second one to read the metadata before the first one has changed it.
+    stage.double.delay_metadata(Duration::from_secs(1));
+    let nothing = json!({});
+    let renew = stage.case.backend.post("/api/consultations/filmed/links", None, &nothing);
+    let record = record_without_the_server(&stage.api, stage.case.doctor());
+    let ((), (status, answer)) = tokio::join!(record, renew);
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let mut announced = json!({});
+    let [doctor, _] = &mut stage.case.people;
+    doctor
+        .wait("the problem and the key's number", |event| {
+            let RoomEvent::RoomMetadataChanged { metadata, .. } = event else { return None };
+            let now: Value = serde_json::from_str(&metadata).unwrap();
+            for field in ["problem", "e2eeKeyIndex"] {
+                assert!(announced[field].is_null() || announced[field] == now[field], "{announced} became {now}");
+            }
+            announced = now;
+            (!announced["problem"].is_null() && announced["e2eeKeyIndex"] == 1).then_some(())
+        })
+        .await;
+    stage.case.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -274,6 +274,25 @@ async fn a_flood_ends_its_own_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_socket_is_in_four_rooms_at_most() {
+    let backend = Backend::start().await;
+    let mut sockets = Sockets::start(&backend.server.url());
+    // On this machine, where there is no key, one socket may be the doctor of several consultations.
+    sockets.open("doctor", json!({"transports": ["websocket"], "query": {"userId": "doctor-1"}})).await;
+    sockets.hear("doctor", "connect").await;
+    for number in 0..5 {
+        let room = format!("room-{number}");
+        backend.create(&room).await;
+        sockets.emit("doctor", "join-room", json!({"roomId": room})).await;
+        if number < 4 {
+            assert_eq!(sockets.hear("doctor", "room-joined").await["roomId"], room.as_str());
+        } else {
+            assert_eq!(sockets.hear("doctor", "error").await["code"], "rate_limited");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ice_servers_come_with_passwords_for_who_asks() {
     let ice = |name: &str| match name {
         "ICE_SERVERS" => Some(r#"[{"urls": "stun:stun.example:3478"}]"#.to_owned()),

@@ -17,6 +17,7 @@ use common::tcp_proxy::{ProxyState, TcpProxy};
 use common::{Backend, Peer, client, program, read, serve_with, text};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::{AnyConnection, Connection as _};
 
 const MIB: u64 = 1024 * 1024;
 /// Five chunks.
@@ -137,6 +138,29 @@ async fn an_upload_that_broke_off_goes_on_where_it_was() {
     wait_for_announcement(&doctor, "the end of it", Value::is_null).await;
     assert!(!finished.file.exists());
     assert!(proxy.sent() < finished.bytes + ONCE_MORE, "{} bytes were sent", proxy.sent());
+    is_fetched(&bucket.client(), &backend.url(""), text(&data, "doctorToken"), &ready, &finished).await;
+    backend.server.shutdown().await;
+}
+
+/// A bucket forgets unfinished uploads after a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_bucket_forgot_begins_anew() {
+    let bucket = S3Server::shared();
+    let proxy = TcpProxy::to(bucket.port).await;
+    let folder = tempfile::tempdir().unwrap();
+    proxy.set_after(20 * MIB, ProxyState::Closed);
+    let recording = bucket.recording(folder.path(), proxy.port(), None);
+    let (backend, data, finished) = storing(folder.path(), recording, LARGE).await;
+    until(&backend, &data, has("storage-unreachable")).await;
+    let url = format!("sqlite://{}", places(folder.path()).0.display());
+    let mut database = AnyConnection::connect(&url).await.unwrap();
+    let forget = sqlx::query("UPDATE recording_parts SET upload = REPLACE(upload, '\"id\":\"', '\"id\":\"forgotten')");
+    assert_eq!(forget.execute(&mut database).await.unwrap().rows_affected(), 1);
+    database.close().await.unwrap();
+
+    proxy.set(ProxyState::Open);
+    let ready = until(&backend, &data, is_ready).await;
+    assert!(proxy.sent() > finished.bytes + 15 * MIB, "it was sent again from its beginning");
     is_fetched(&bucket.client(), &backend.url(""), text(&data, "doctorToken"), &ready, &finished).await;
     backend.server.shutdown().await;
 }

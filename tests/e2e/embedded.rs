@@ -16,6 +16,8 @@ const SECONDS: u64 = 90;
 #[test]
 fn two_apps_of_one_user_meet_and_another_account_gets_no_token() -> Result<()> {
     let (display, folder) = (Display::start(1400, 800)?, tempfile::tempdir()?);
+    // An app may be started in a folder in which others write: with this setting its backend would not start.
+    std::fs::write(folder.path().join(".env"), "LIVEKIT_URL=https://elsewhere.example\n")?;
     let port = free_port()?;
     let url = format!("http://localhost:{port}");
     let mut doctor = App::start_at(&display, &url, Role::Doctor, "own", SECONDS, "hello", folder.path())?;

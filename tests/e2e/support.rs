@@ -289,6 +289,7 @@ impl App {
         app.env("XDG_CONFIG_HOME", folder.join(format!("{role} config")));
         app.env("XDG_DATA_HOME", folder.join("data")).env_remove("AUTAMEDICA_DATA_DIR");
         app.env("DATABASE_URL", "sqlite::memory:").env("NO_COLOR", "1").env_remove("RUST_LOG");
+        app.current_dir(folder);
         app.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).context("making the app's log")?);
         Ok(Self { process: Process::spawn("autamedica", app)?, role, title, report, log })
     }

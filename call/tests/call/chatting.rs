@@ -85,10 +85,14 @@ fn what_is_too_large_or_no_document_is_not_sent() {
 
 /// Joins with LiveKit's SDK and a patient's token instead of the app.
 async fn foreign_patient(consultation: &autamedica_api::Consultation) -> Room {
+    foreign(consultation, &consultation.patient_token).await
+}
+
+/// Joins with LiveKit's SDK and this token instead of the app.
+async fn foreign(consultation: &autamedica_api::Consultation, token: &str) -> Room {
     let encryption = consultation.e2ee_key.as_deref().map(E2eeOptions::with_shared_key);
     let options = RoomOptions { encryption, ..RoomOptions::default() };
-    let url = &consultation.livekit_url;
-    let (room, mut events) = Room::connect(url, &consultation.patient_token, options).await.unwrap();
+    let (room, mut events) = Room::connect(&consultation.livekit_url, token, options).await.unwrap();
     tokio::spawn(async move { while let Some(RoomEvent::Disconnected { .. }) | Some(_) = events.recv().await {} });
     room
 }
@@ -159,6 +163,34 @@ fn a_flood_of_lines_is_cut_bounded_and_told() {
     let longest = state.chat.iter().map(|line| line.text.chars().count()).max();
     assert_eq!(longest, Some(4001), "cut, with an ellipsis");
     assert_eq!(state.chat.iter().map(|line| line.links.len()).max(), Some(20));
+    runtime().block_on(async { room.close().await }).unwrap();
+}
+
+#[test]
+fn a_flood_of_histories_is_bounded() {
+    let clinic = Clinic::open();
+    let consultation = clinic.consultation("histories", |body| body.e2ee = Some(true));
+    let patient = clinic.enter(&consultation.patient_link);
+    patient.wait_for_phase(&CallPhase::InCall);
+    let room = runtime().block_on(foreign(&consultation, &consultation.doctor_token));
+    patient.wait_for_other("the doctor", |other| other.identity == "doctor-1");
+    let me = room.local_participant();
+    runtime().block_on(async {
+        let options = || StreamTextOptions { topic: "chat-history".into(), ..StreamTextOptions::default() };
+        let of = |text: String| {
+            format!(r#"{{"lines":[{{"id":"{}","from":"doctor-1","text":"{text}","at":1}}]}}"#, text.len())
+        };
+        // The first is too long.
+        me.send_text(&of("x".repeat(600 * 1024)), options()).await.unwrap();
+        for number in 1..=15 {
+            me.send_text(&of(format!("told{}", "!".repeat(number))), options()).await.unwrap();
+        }
+        me.send_chat_message("eso es todo").await.unwrap();
+    });
+    patient.wait_for_message("eso es todo");
+    let told = |text: &str| text.starts_with("told");
+    patient.wait_for("nine histories", |state| state.chat.iter().filter(|line| told(&line.text)).count() == 9);
+    assert!(patient.state().chat.iter().all(|line| told(&line.text) || line.text == "eso es todo"));
     runtime().block_on(async { room.close().await }).unwrap();
 }
 

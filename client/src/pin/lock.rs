@@ -220,6 +220,24 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_counts_as_wrong_while_the_pin_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        // As slow to check as the real one.
+        PinHash::new(&Secret::new(PIN)).unwrap().save(folder.path()).unwrap();
+        let lock = open(&folder);
+        let checked = std::thread::spawn(move || attempt(&lock, PIN));
+        let mut counted = false;
+        // The right PIN's count is reset after the check.
+        while !checked.is_finished() {
+            let stored = storage::load::<Stored>(&folder.path().join(FILE));
+            counted |= matches!(stored, Ok(Loaded::Value(Stored { wrong: 1, .. })));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(counted, "switching the machine off during the check would be a free attempt");
+        assert_eq!(checked.join().unwrap(), PinAnswer::Right);
+    }
+
+    #[test]
     fn a_right_pin_takes_as_long_as_a_wrong_one() {
         let folder = folder();
         let lock = open(&folder);

@@ -48,6 +48,7 @@ struct Log {
     agenda: Option<Arc<Agenda>>,
     saved: Vec<Settings>,
     disk_is_full: bool,
+    next_save_panics: bool,
     recent: Option<Vec<Id>>,
     recordings: Option<Arc<RecordingsState>>,
     recording_commands: Vec<RecordingsCommand>,
@@ -117,9 +118,13 @@ impl Calls for Fake {
         Answer::ready(devices())
     }
 
-    fn save_settings(&mut self, settings: &Settings, _: Wake) -> Answer<bool> {
+    fn save_settings(&mut self, settings: &Settings, wake: Wake) -> Answer<bool> {
         let mut log = self.0.lock();
         log.saved.push(settings.clone());
+        if std::mem::take(&mut log.next_save_panics) {
+            // The worker's stack unwinds without an answer.
+            return pending(wake, false).0;
+        }
         Answer::ready(!log.disk_is_full)
     }
 
@@ -462,6 +467,11 @@ impl TestApp {
     /// Makes writes to the disk fail from now on.
     pub fn fail_saving(&mut self) {
         self.log.0.lock().disk_is_full = true;
+    }
+
+    /// Makes the next write of settings panic.
+    pub fn panic_next_save(&mut self) {
+        self.log.0.lock().next_save_panics = true;
     }
 
     /// Returns the recent consultations as last stored.

@@ -77,6 +77,20 @@ fn larger_text_makes_everything_larger_and_cuts_nothing() {
 }
 
 #[test]
+fn a_save_that_panics_is_told_and_later_changes_are_saved() {
+    let mut app = open(Language::English, Role::Patient);
+    app.panic_next_save();
+    app.click("settings-motion");
+    app.settle();
+    app.assert_shows("settings-not-kept");
+    let before = app.saved().len();
+    app.click("settings-motion");
+    app.settle();
+    assert_eq!(app.saved().len(), before + 1);
+    assert!(!app.shows("settings-not-kept"));
+}
+
+#[test]
 fn what_cannot_be_kept_is_told() {
     for language in Language::ALL {
         let mut app = open(language, Role::Patient);

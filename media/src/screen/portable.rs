@@ -78,12 +78,32 @@ pub fn open(source: &ScreenSource) -> Result<Box<dyn ScreenStream>, DeviceProble
 
 fn refused(error: &xcap::XCapError) -> DeviceProblem {
     tracing::info!(%error, "screen capture refused");
-    let text = error.to_string().to_lowercase();
-    if text.contains("denied") || text.contains("permission") || text.contains("cancel") {
-        DeviceProblem::Denied
-    } else {
-        DeviceProblem::Failed
+    if is_denied(error) { DeviceProblem::Denied } else { DeviceProblem::Failed }
+}
+
+/// Returns whether the person or the desktop refused. xcap has no code for the person's answer, only this very text, which
+/// it creates from the portal's response code. D-Bus errors begin with their name.
+#[cfg(target_os = "linux")]
+fn is_denied(error: &xcap::XCapError) -> bool {
+    const NAMES: [&str; 3] = [
+        "org.freedesktop.DBus.Error.AccessDenied",
+        "org.freedesktop.portal.Error.NotAllowed",
+        "org.freedesktop.portal.Error.Cancelled",
+    ];
+    match error {
+        xcap::XCapError::Error(text) => text == "Z-Bus canceled",
+        xcap::XCapError::ZbusError(error) => {
+            let text = error.to_string();
+            text.split(':').next().is_some_and(|name| NAMES.contains(&name))
+        }
+        _ => false,
     }
+}
+
+/// xcap reports no refusal on macOS and Windows.
+#[cfg(not(target_os = "linux"))]
+fn is_denied(_: &xcap::XCapError) -> bool {
+    false
 }
 
 /// Captures single pictures of a monitor.
@@ -178,4 +198,23 @@ fn converted(frame: &Frame, captured_us: i64) -> Result<Captured, DeviceProblem>
     to_i420(PixelFormat::Rgbx, &frame.raw, stride, frame.width, frame.height, captured_us)
         .map(Captured::Frame)
         .ok_or(DeviceProblem::Unsupported)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Words in a monitor's name or another quoted text don't count.
+    #[test]
+    fn only_a_refusal_is_one() {
+        for (text, problem) in [
+            ("Z-Bus canceled", DeviceProblem::Denied),
+            ("Response code is 2", DeviceProblem::Failed),
+            ("Not found monitor Permission Denied 24", DeviceProblem::Failed),
+        ] {
+            assert_eq!(refused(&xcap::XCapError::new(text)), problem, "{text}");
+        }
+        let refused_file = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        assert_eq!(refused(&xcap::XCapError::StdIOError(refused_file)), DeviceProblem::Failed);
+    }
 }

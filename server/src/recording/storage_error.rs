@@ -40,10 +40,8 @@ impl StorageError {
     pub fn must_restart_upload(&self) -> bool {
         match self {
             Self::Differs | Self::NotEncrypted => true,
-            // The storage has dropped the unfinished upload.
-            Self::S3(cause) => {
-                matches!(cause, object_store::Error::NotFound { .. }) || cause.to_string().contains("NoSuchUpload")
-            }
+            // Status 404: the storage doesn't know the upload (any more).
+            Self::S3(cause) => matches!(cause, object_store::Error::NotFound { .. }),
             Self::Disk(_) | Self::Head(_) | Self::Certificates | Self::Missing => false,
         }
     }

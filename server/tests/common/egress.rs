@@ -2,6 +2,7 @@
 //! call goes on to the real SFU.
 
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use autamedica_lab::Sfu;
 use axum::body::{Body, Bytes};
@@ -40,6 +41,7 @@ pub struct EgressDouble {
     backend: Arc<OnceLock<String>>,
     all: Arc<Mutex<Vec<EgressInfo>>>,
     requests: Arc<Mutex<Vec<RoomCompositeEgressRequest>>>,
+    metadata_delay: Arc<OnceLock<Duration>>,
 }
 
 impl EgressDouble {
@@ -54,6 +56,7 @@ impl EgressDouble {
             backend: Arc::default(),
             all: Arc::default(),
             requests: Arc::default(),
+            metadata_delay: Arc::default(),
         };
         let routes = axum::Router::new()
             .route("/twirp/livekit.Egress/{method}", post(egress))
@@ -68,6 +71,11 @@ impl EgressDouble {
     /// Whom it tells.
     pub fn set_backend(&self, backend: &str) {
         self.backend.set(backend.to_owned()).unwrap();
+    }
+
+    /// Delays changes of rooms' metadata from now on.
+    pub fn delay_metadata(&self, delay: Duration) {
+        self.metadata_delay.set(delay).unwrap();
     }
 
     /// What it was asked to record.
@@ -188,6 +196,9 @@ async fn egress(
 
 async fn forward(State(double): State<EgressDouble>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if let Some(delay) = double.metadata_delay.get().filter(|_| parts.uri.path().ends_with("/UpdateRoomMetadata")) {
+        tokio::time::sleep(*delay).await;
+    }
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let mut headers = parts.headers;
     headers.remove(header::HOST);
