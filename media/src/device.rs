@@ -76,7 +76,11 @@ fn number_duplicates(names: impl IntoIterator<Item = String>) -> Vec<String> {
 
 /// Pairs devices with unique names, in their order. Numbers equal names by `place`, which does not depend on the order
 /// in which the system lists them.
-pub(crate) fn named<T, P: Ord>(devices: Vec<T>, name: impl Fn(&T) -> String, place: impl Fn(&T) -> P) -> Vec<(String, T)> {
+pub(crate) fn named<T, P: Ord>(
+    devices: Vec<T>,
+    name: impl Fn(&T) -> String,
+    place: impl Fn(&T) -> P,
+) -> Vec<(String, T)> {
     let mut by_place: Vec<usize> = (0..devices.len()).collect();
     by_place.sort_by_cached_key(|at| place(&devices[*at]));
     let names = number_duplicates(by_place.iter().map(|at| name(&devices[*at])));

@@ -254,7 +254,7 @@ impl SessionTask {
     async fn install_key(&mut self, room: &Room) {
         let Some(key) = self.newest_key.pending() else { return };
         self.parameters.e2ee = Some(key.clone());
-        let manager = room.e2ee_manager();
+        let manager = room.e2ee_manager().clone();
         // Deriving the key blocks for about 100 ms.
         let installed = tokio::task::spawn_blocking(move || manager.add_key(&key.key, key.index)).await;
         match installed {

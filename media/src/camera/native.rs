@@ -6,13 +6,13 @@ use autamedica_engine::VideoFrame;
 use nokhwa::utils::{ApiBackend, CameraIndex, CameraInfo, FrameFormat, RequestedFormat, RequestedFormatType};
 use nokhwa::{Buffer, NokhwaError};
 
-#[cfg(target_os = "linux")]
-use super::v4l2;
 use super::format::{CameraFormat, ranked};
 use super::stream::{CameraStream, MAX_DAMAGED, problem_of_number};
+#[cfg(target_os = "linux")]
+use super::v4l2;
 use crate::clock::now_us;
-use crate::i420::{PixelFormat, to_i420};
 use crate::device::{DeviceChoice, DeviceProblem, by_name, named};
+use crate::i420::{PixelFormat, to_i420};
 use crate::mjpeg;
 
 /// Formats that can be converted.

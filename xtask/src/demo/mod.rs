@@ -84,7 +84,7 @@ fn run_call(options: &Options, folder: &Path) -> Result<()> {
     } else {
         say("Close both windows, or press Ctrl-C, to end");
     }
-    call.wait(if options.seconds.is_some() { GRACE } else { Duration::MAX })?;
+    call.wait(if options.seconds.is_some() { CLOSE_TIMEOUT } else { Duration::MAX })?;
     if let Some(file) = &options.report {
         let parts = Role::ALL.map(|role| report_file(folder, role));
         report::merge(&parts, file)?;
@@ -173,7 +173,7 @@ pub fn measure<T>(
         call.stay_until(Instant::now() + window)?;
         let last = ids.iter().map(|id| measure(*id)).collect::<Result<Vec<T>>>()?;
         call.hang_up()?;
-        call.wait(GRACE)?;
+        call.wait(CLOSE_TIMEOUT)?;
         let mut clients = Vec::new();
         for (role, (first, last)) in Role::ALL.into_iter().zip(first.into_iter().zip(last)) {
             clients.push((report::client(&report_file(folder, role))?, first, last));
