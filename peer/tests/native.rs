@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use autamedica_engine::{ConnectionState, DisconnectReason, Room, RoomEvent, RoomOptions, SimulateScenario};
 use autamedica_peer::{
-    Capabilities, ConnectionQuality, ConnectionStats, Departure, Peer, Phase, Refusal, Secret, Signaling as Connection,
+    Capabilities, ConnectionQuality, ConnectionStats, Departure, Peer, Phase, Refusal, Signaling as Connection,
 };
+use autamedica_text::Secret;
 use common::{BAD_TOKEN, Cable, Call, Caller, Media, ROOM, Signaling, options, rounds, soon};
 
 const ANA_HZ: f64 = 440.0;

@@ -34,7 +34,7 @@ async fn with_consent_it_is_recorded_kept_fetched_and_deleted() {
         case.answer("accepted").await;
         case.until(|recording| has_duration(recording, 2.0)).await;
         wait_for_announcement(patient, "the recording", |recording| recording["state"] == "recording").await;
-        assert!(patient.room.is_recording(), "LiveKit's own sign, which foreign clients know");
+        assert!(patient.room.active_recording(), "LiveKit's own sign, which foreign clients know");
         let (_, stats) = case.backend.get("/api/rooms/consultation-filmed/stats").await;
         assert_eq!(stats["data"]["numParticipants"], 2, "the recorder is nobody: {stats}");
 

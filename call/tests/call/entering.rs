@@ -65,7 +65,7 @@ fn a_join_that_panics_ends_the_call_in_words() {
         entrance: panicking_entrance(),
         devices: test_devices(),
         settings: CallSettings::default(),
-        measurements: None,
+        observer: None,
         role: Role::Doctor,
         initial_message: None,
     };
