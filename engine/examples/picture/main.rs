@@ -2,12 +2,12 @@
 //! arrives with what was captured. Prints a line of JSON.
 //!
 //! ```text
-//! picture FOLDER CODEC KBPS   sends from the engine: vp8, h264, vp9 or av1
-//! picture FOLDER write FILE   writes the pictures as a video (YUV4MPEG2), for another sender
-//! picture FOLDER receive URL  receives from another sender, with the token of AUTAMEDICA_TOKEN
+//! picture VIDEO render FOLDER  makes the video (YUV4MPEG2) from still pictures
+//! picture VIDEO send CODEC KBPS  sends it from the engine: vp8, h264, vp9 or av1
+//! picture VIDEO receive URL  receives it from another sender, with the token of AUTAMEDICA_TOKEN
 //! ```
 //!
-//! FOLDER has the still pictures: `astronaut.png`, `chelsea.png` and `coffee.png` of scikit-image.
+//! FOLDER has `astronaut.png`, `chelsea.png` and `coffee.png` of scikit-image.
 
 mod scenes;
 mod ssim;
@@ -39,23 +39,21 @@ const COMPARED: usize = 6;
 async fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let [folder, rest @ ..] = &args[..] else { bail!("usage: picture FOLDER CODEC KBPS | write FILE | receive URL") };
-    let scenes = Arc::new(Scenes::read(Path::new(folder))?);
-    match *rest {
-        ["write", file] => scenes.write(Path::new(file)),
-        ["receive", url] => {
+    match args[..] {
+        [video, "render", folder] => scenes::render(Path::new(folder), Path::new(video)),
+        [video, "receive", url] => {
             let token = std::env::var("AUTAMEDICA_TOKEN").context("AUTAMEDICA_TOKEN")?;
-            let room = Room::connect(url, &token, RoomOptions::default()).await?;
-            receive(room, &scenes).await
+            let scenes = Scenes::read(Path::new(video))?;
+            receive(Room::connect(url, &token, RoomOptions::default()).await?, &scenes).await
         }
-        [codec, kbps] => {
-            let sfu = Sfu::start()?;
+        [video, "send", codec, kbps] => {
+            let (sfu, scenes) = (Sfu::start()?, Arc::new(Scenes::read(Path::new(video))?));
             let (sender, _events) = join(&sfu, "sender").await?;
             let _sending = send(&sender, scenes.clone(), codec, kbps.parse()?).await?;
             receive(join(&sfu, "receiver").await?, &scenes).await?;
             Ok(sender.close().await?)
         }
-        _ => bail!("usage: picture FOLDER CODEC KBPS | write FILE | receive URL"),
+        _ => bail!("usage: picture VIDEO (render FOLDER | send CODEC KBPS | receive URL)"),
     }
 }
 
@@ -104,7 +102,7 @@ async fn send(room: &Room, scenes: Arc<Scenes>, codec: &str, kbps: u64) -> Resul
     Ok(sending)
 }
 
-async fn receive((room, mut events): (Room, mpsc::Receiver<RoomEvent>), scenes: &Arc<Scenes>) -> Result<()> {
+async fn receive((room, mut events): (Room, mpsc::Receiver<RoomEvent>), scenes: &Scenes) -> Result<()> {
     let track = loop {
         let event = events.recv().await.context("the events ended")?;
         if let RoomEvent::TrackSubscribed { track: RemoteTrack::Video(track), .. } = event {

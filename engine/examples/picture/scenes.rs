@@ -14,44 +14,31 @@ pub const FPS: u32 = 30;
 const PHOTOGRAPHS: [(&str, f32); 3] = [("astronaut.png", 0.8), ("chelsea.png", 0.9), ("coffee.png", 0.8)];
 /// Frames of a scene, which runs forward and back.
 const FRAMES: usize = 60;
-const SCENE: usize = 2 * FRAMES;
+/// Header of a frame in the file.
+const FRAME: &[u8] = b"FRAME\n";
 /// Height of the number in the top rows, and the width of each of its bits.
 const NUMBER_ROWS: usize = 16;
 const BIT: usize = 32;
 const BITS: usize = 9;
 
-/// All frames of all scenes, as packed I420 without their numbers.
+/// The rendered video, which repeats for ever.
 pub struct Scenes {
     frames: Vec<Vec<u8>>,
 }
 
 impl Scenes {
-    /// Reads the photographs of a folder and renders the scenes.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let mut noise = Noise(0x2545_f491_4f6c_dd1d);
-        let mut frames = Vec::new();
-        for (name, closest) in PHOTOGRAPHS {
-            let file = folder.join(name);
-            let photograph = image::open(&file).with_context(|| format!("reading {}", file.display()))?.to_rgb8();
-            ensure!(photograph.width() > 256 && photograph.height() > 144, "{name} is too small");
-            frames.extend((0..FRAMES).map(|step| render(&photograph, closest, step, &mut noise)));
-        }
-        Ok(Self { frames })
+    /// Reads the rendered video.
+    pub fn read(video: &Path) -> Result<Self> {
+        let bytes = std::fs::read(video).with_context(|| format!("reading {}", video.display()))?;
+        let header = bytes.iter().position(|byte| *byte == b'\n').context("no header")?;
+        let frame = VideoFrame::packed_len(WIDTH as u32, HEIGHT as u32);
+        let frames = bytes[header + 1..].chunks_exact(FRAME.len() + frame);
+        Ok(Self { frames: frames.map(|chunk| chunk[FRAME.len()..].to_vec()).collect() })
     }
 
-    /// Returns the frame of a position in the endless video, with its number.
+    /// Returns the frame of a position in the endless video.
     pub fn frame(&self, position: usize) -> VideoFrame {
-        let number = position % (SCENE * PHOTOGRAPHS.len());
-        let (scene, step) = (number / SCENE, number % SCENE);
-        let step = if step < FRAMES { step } else { SCENE - 1 - step };
-        let mut bytes = self.frames[scene * FRAMES + step].clone();
-        // The check bits are the inverted number.
-        for bit in 0..2 * BITS {
-            let is_set = (number >> (bit % BITS) & 1 == 1) == (bit < BITS);
-            for row in bytes[..WIDTH * HEIGHT].chunks_exact_mut(WIDTH).take(NUMBER_ROWS) {
-                row[bit * BIT..(bit + 1) * BIT].fill(if is_set { 235 } else { 16 });
-            }
-        }
+        let bytes = self.frames[position % self.frames.len()].clone();
         VideoFrame::from_packed(WIDTH as u32, HEIGHT as u32, bytes, 0).expect("the size fits")
     }
 
@@ -65,25 +52,42 @@ impl Scenes {
         };
         let number = |from: usize| (0..BITS).try_fold(0, |number, index| Some(number | bit(from + index)? << index));
         let (number, inverted) = (number(0)?, number(BITS)?);
-        (number == !inverted & ((1 << BITS) - 1) && number < SCENE * PHOTOGRAPHS.len()).then_some(number)
+        (number == !inverted & ((1 << BITS) - 1) && number < self.frames.len()).then_some(number)
     }
+}
 
-    /// Writes one round of the video as YUV4MPEG2.
-    pub fn write(&self, file: &Path) -> Result<()> {
-        let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
-        writeln!(out, "YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FPS}:1 Ip A1:1 C420jpeg")?;
-        for number in 0..SCENE * PHOTOGRAPHS.len() {
-            writeln!(out, "FRAME")?;
-            for plane in self.frame(number).planes() {
-                out.write_all(plane.data)?;
-            }
+/// Renders the scenes from the photographs of a folder into a video.
+pub fn render(folder: &Path, video: &Path) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(video)?);
+    writeln!(out, "YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FPS}:1 Ip A1:1 C420jpeg")?;
+    let mut noise = Noise(0x2545_f491_4f6c_dd1d);
+    for (scene, (name, closest)) in PHOTOGRAPHS.into_iter().enumerate() {
+        let file = folder.join(name);
+        let photograph = image::open(&file).with_context(|| format!("reading {}", file.display()))?.to_rgb8();
+        ensure!(photograph.width() > 256 && photograph.height() > 144, "{name} is too small");
+        let frames: Vec<_> = (0..FRAMES).map(|step| render_frame(&photograph, closest, step, &mut noise)).collect();
+        for (step, frame) in frames.iter().chain(frames.iter().rev()).enumerate() {
+            let mut frame = frame.clone();
+            draw_number(&mut frame, scene * 2 * FRAMES + step);
+            out.write_all(FRAME)?;
+            out.write_all(&frame)?;
         }
-        Ok(out.flush()?)
+    }
+    Ok(out.flush()?)
+}
+
+/// Draws the number of a frame as black and white bits; the check bits are the inverted number.
+fn draw_number(frame: &mut [u8], number: usize) {
+    for bit in 0..2 * BITS {
+        let is_set = (number >> (bit % BITS) & 1 == 1) == (bit < BITS);
+        for row in frame[..WIDTH * HEIGHT].chunks_exact_mut(WIDTH).take(NUMBER_ROWS) {
+            row[bit * BIT..(bit + 1) * BIT].fill(if is_set { 235 } else { 16 });
+        }
     }
 }
 
 /// Renders one frame: the camera drifts over the photograph and comes closer.
-fn render(photograph: &image::RgbImage, closest: f32, step: usize, noise: &mut Noise) -> Vec<u8> {
+fn render_frame(photograph: &image::RgbImage, closest: f32, step: usize, noise: &mut Noise) -> Vec<u8> {
     let progress = step as f32 / FRAMES as f32;
     let (full_width, full_height) = (photograph.width() as f32, photograph.height() as f32);
     let zoom = closest + (1.0 - closest) * (1.0 - progress);

@@ -40,20 +40,19 @@ pub fn run(options: &Options) -> Result<()> {
     let photographs = setup::photographs()?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(root().join("target"))?;
     let video = folder.path().join("scenes.y4m");
-    let status = picture(&photographs, &["write".as_ref(), video.as_os_str()])?.status()?;
+    let status = picture(&video, &["render".as_ref(), photographs.as_os_str()])?.status()?;
     ensure!(status.success(), "rendering the scenes failed ({status})");
 
     let mut rows = Vec::new();
     for kbps in KBPS {
         for codec in ENGINE {
             say(format_args!("Engine, {codec} at {kbps} kbit/s"));
-            let arguments = [codec.to_owned(), kbps.to_string()];
-            let command = picture(&photographs, &arguments.each_ref().map(AsRef::as_ref))?;
+            let command = picture(&video, &["send".as_ref(), codec.as_ref(), kbps.to_string().as_ref()])?;
             rows.push(row("engine", codec, kbps, figures(command)?)?);
         }
         for codec in WEB {
             say(format_args!("Chromium, {codec} at {kbps} kbit/s"));
-            rows.push(row("web", codec, kbps, web(&photographs, &video, codec, kbps, folder.path())?)?);
+            rows.push(row("web", codec, kbps, web(&video, codec, kbps, folder.path())?)?);
         }
     }
     println!(
@@ -87,9 +86,9 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn picture(photographs: &Path, arguments: &[&std::ffi::OsStr]) -> Result<Command> {
+fn picture(video: &Path, arguments: &[&std::ffi::OsStr]) -> Result<Command> {
     let mut command = Command::new(workspace_file("target/debug/examples/picture")?);
-    command.arg(photographs).args(arguments);
+    command.arg(video).args(arguments);
     Ok(command)
 }
 
@@ -115,7 +114,7 @@ fn figures(mut command: Command) -> Result<Value> {
 }
 
 /// Measures what Chromium sends from the same video as its camera.
-fn web(photographs: &Path, video: &Path, codec: &str, kbps: u32, folder: &Path) -> Result<Value> {
+fn web(video: &Path, codec: &str, kbps: u32, folder: &Path) -> Result<Value> {
     let backend = Backend::start(&folder.join("server.log"))?;
     let consultation = backend.ask(
         "POST",
@@ -138,7 +137,7 @@ fn web(photographs: &Path, video: &Path, codec: &str, kbps: u32, folder: &Path) 
     ensure!(line.trim() == "publishing", "the web client doesn't publish");
 
     let url = consultation["livekitUrl"].as_str().context("no livekitUrl")?;
-    let mut receiver = picture(photographs, &["receive".as_ref(), url.as_ref()])?;
+    let mut receiver = picture(video, &["receive".as_ref(), url.as_ref()])?;
     receiver.env("AUTAMEDICA_TOKEN", consultation["patientToken"].as_str().context("no patientToken")?);
     let figures = figures(receiver)?;
     drop(stdin);
