@@ -132,7 +132,8 @@ fn a_browser_that_sends_vp9_and_the_app_see_each_other_encrypted_or_not() -> Res
     [true, false].into_iter().try_for_each(|e2ee| call_in("vp9", e2ee))
 }
 
+/// The web SDK encrypts no AV1 ("av1 is not yet supported for end to end encryption").
 #[test]
-fn a_browser_that_sends_av1_and_the_app_see_each_other_encrypted_or_not() -> Result<()> {
-    [true, false].into_iter().try_for_each(|e2ee| call_in("av1", e2ee))
+fn a_browser_that_sends_av1_and_the_app_see_each_other() -> Result<()> {
+    call_in("av1", false)
 }
