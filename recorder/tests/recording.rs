@@ -230,16 +230,17 @@ async fn an_encrypted_room_is_recorded_with_its_key_and_as_silence_without() -> 
     Ok(())
 }
 
-/// Browsers may send these codecs; the app doesn't.
+/// Browsers may send these codecs; the app doesn't. Encrypted AV1 doesn't exist: neither the engine nor the web SDK
+/// sends it.
 #[tokio::test(flavor = "multi_thread")]
-async fn people_in_vp9_and_av1_are_recorded_encrypted_or_not() -> Result<()> {
+async fn people_in_vp9_and_av1_are_recorded() -> Result<()> {
     let sfu = Sfu::start()?;
-    for (room, key) in [("open", None), ("encrypted", Some("una clave"))] {
+    for (room, key, codec) in [("open", None, VideoCodec::Av1), ("encrypted", Some("una clave"), VideoCodec::Vp9)] {
         let folder = tempfile::tempdir()?;
         let mut doctor = Person::join_encrypted(&sfu, room, "doctor-luis", key).await?;
         let mut patient = Person::join_encrypted(&sfu, room, "patient-ana", key).await?;
         doctor.film_in(VideoCodec::Vp9, TrackSource::Camera, 640, 360).await?;
-        patient.film_in(VideoCodec::Av1, TrackSource::Camera, 640, 360).await?;
+        patient.film_in(codec, TrackSource::Camera, 640, 360).await?;
         let mut order = order(&sfu, room, folder.path())?;
         order.e2ee_key = key.map(str::to_owned);
         let mut recorder = Recorder::start(&order)?;
