@@ -333,7 +333,8 @@ fn a_hostile_patient_neither_freezes_nor_fills_the_doctors_window() -> Result<()
         sent(&attack.streams),
         sent(&attack.frames),
     );
-    ensure!(sent(&attack.lines) > 100 * seconds && sent(&attack.bombs) > 0 && sent(&attack.streams) == 50, "no attack");
+    // 20 lines a second are let in. How many more are sent depends on the machine.
+    ensure!(sent(&attack.lines) > 50 * seconds && sent(&attack.bombs) > 0 && sent(&attack.streams) == 50, "no attack");
     // Where the SFU and the attacker compete for the same two cores, the window gets fewer passes. A steady cost per
     // pass shows on any machine that the window isn't slowed down; the rate is checked on idle machines only.
     ensure!(cost_during <= cost_before * COST, "{cost_during:.1} ms a pass, and {cost_before:.1} before");
