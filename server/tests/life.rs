@@ -115,7 +115,7 @@ async fn a_taken_port_is_told() {
     assert!(matches!(error, StartError::PortTaken(_)), "{error:?}");
     let folder = tempfile::tempdir().unwrap();
     let told = fails(folder.path(), &["--port", &port.to_string()], &[]);
-    assert!(told.contains(&format!("127.0.0.1:{port} is in use already")), "{told}");
+    assert!(told.contains(&format!("127.0.0.1:{port} is in use:")), "{told}");
 }
 
 #[test]

@@ -314,7 +314,7 @@ async fn another_master_key_and_a_server_without_keys_are_told() {
     let (server, _) = serve(folder.path(), &[]);
     drop(server);
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
-    assert!(log.contains("no API key was made yet"), "{log}");
+    assert!(log.contains("there is no API key"), "{log}");
     let other = program(folder.path()).arg("--check").env("AUTAMEDICA_MASTER_KEY", "7".repeat(64)).output().unwrap();
     let said = String::from_utf8(other.stderr).unwrap();
     assert!(!other.status.success() && said.contains("another master key"), "{said}");
@@ -459,6 +459,6 @@ async fn a_database_put_back_is_shown_by_a_noted_head() {
     for head in [&noted, plain] {
         let output = verify(head);
         let said = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.code() == Some(2) && said.contains("put back"), "{said}");
+        assert!(output.status.code() == Some(2) && said.contains("was restored or replaced"), "{said}");
     }
 }
