@@ -3,16 +3,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use autamedica_api::{ErrorCode, Id, Role};
+use autamedica_api::{ErrorCode, Id, Role, Transport};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use socketioxide::socket::Sid;
 
-use super::admitted::{Admitted, Proof};
+use super::admitted::{Admitted, Proof, participant_sid};
 use super::sessions::Session;
 use crate::caller::{self, Participant};
 use crate::error::Error;
 use crate::state::AppState;
+use crate::store::Standing;
 
 /// Credentials of a connecting client: from Socket.IO's `auth`, otherwise from the query.
 #[derive(Clone, Default, Deserialize)]
@@ -33,6 +35,9 @@ pub enum Refusal {
         /// Message for the client's developer.
         message: String,
     },
+    /// The doctor hasn't admitted the patient yet.
+    #[error("the doctor hasn't let you in yet")]
+    NotAdmitted,
     /// An internal error prevented the check.
     #[error("the server can't do this now; try again")]
     Failed,
@@ -53,6 +58,7 @@ impl Refusal {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Refused { code, .. } => *code,
+            Self::NotAdmitted => ErrorCode::Forbidden,
             Self::Failed => ErrorCode::Internal,
         }
     }
@@ -145,8 +151,8 @@ async fn prove(
     }
     let token = token.ok_or_else(|| Refusal::new(ErrorCode::Unauthorized, "`token` is missing"))?;
     match caller::participant(&token, state).await {
-        Ok(Participant { user, role, consultation, generation }) => {
-            return Ok((user, Proof::Token { consultation, role, generation }));
+        Ok(Participant { user, role, consultation, generation, expires_at }) => {
+            return Ok((user, Proof::Token { consultation, role, generation, expires_at }));
         }
         Err(Error::Refused { .. }) => {}
         Err(error) => return Err(error.into()),
@@ -156,11 +162,36 @@ async fn prove(
     account.map(|user| (user, Proof::Account)).ok_or_else(bad)
 }
 
-/// Returns a user's role in a consultation, if they may be in its room now.
+/// Permission to be in a consultation's room or its waiting room, and what belongs to it now.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// Role of the user.
+    pub role: Role,
+    /// `false` for a patient who has to wait until the doctor admits them.
+    pub is_admitted: bool,
+    /// Lowest valid generation of the user's tokens.
+    pub generation: u32,
+    /// Index of the end-to-end key.
+    pub key_index: u32,
+    /// Transport of the consultation's media.
+    pub transport: Transport,
+}
+
+impl Access {
+    /// Returns the access to the room itself.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAdmitted`] for a patient who has to wait.
+    pub fn to_room(self) -> Result<Self, Refusal> {
+        if self.is_admitted { Ok(self) } else { Err(Refusal::NotAdmitted) }
+    }
+}
+
+/// Returns a user's access to a consultation's room, if they may be in it now with this socket.
 ///
 /// # Errors
 /// [`Refusal::Refused`] if they may not; [`Refusal::Failed`].
-pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result<Role, Refusal> {
+pub async fn access(state: &AppState, admitted: &Admitted, room: &Id, sid: Sid) -> Result<Access, Refusal> {
     // Strangers must not learn whether the consultation exists.
     let foreign = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room for you");
     let stored = state.store.consultation(room).await?.ok_or_else(foreign)?;
@@ -171,11 +202,11 @@ pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result
     };
     let standing = state.store.standing(room, admitted.user.as_str()).await?;
     let is_good = match &admitted.proof {
-        Proof::Token { consultation, role: proved, generation } => {
+        Proof::Token { consultation, role: proved, generation, .. } => {
             if consultation != room || *proved != role {
                 return Err(foreign());
             }
-            standing.accepts(*generation)
+            standing.accepts(*generation) || is_kept(state, standing, sid).await?
         }
         Proof::Account => !standing.removed,
         // Once there is an API key, a local connection alone isn't sufficient.
@@ -187,10 +218,19 @@ pub async fn role_in(state: &AppState, admitted: &Admitted, room: &Id) -> Result
     if !stored.is_open_to(admitted.user.as_str()) {
         return Err(Refusal::new(ErrorCode::ConsultationEnded, "this consultation is over"));
     }
-    if role == Role::Patient && !stored.is_admitted() {
-        return Err(Refusal::new(ErrorCode::Forbidden, "the doctor hasn't let you in yet"));
-    }
-    Ok(role)
+    Ok(Access {
+        role,
+        is_admitted: role == Role::Doctor || stored.is_admitted(),
+        generation: standing.generation,
+        key_index: stored.key_index,
+        transport: stored.transport,
+    })
+}
+
+/// Returns `true` if the user was in the room with this socket when the links were renewed, and may stay.
+async fn is_kept(state: &AppState, standing: Standing, sid: Sid) -> Result<bool, Refusal> {
+    let generation = state.store.session_generation(&participant_sid(sid)).await?;
+    Ok(generation.is_some_and(|generation| standing.accepts(generation)))
 }
 
 /// Adds a refusal to the audit log.
@@ -201,24 +241,5 @@ pub async fn note_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
     let event = admitted.event(None, "signaling.join").consultation(room).outcome("forbidden");
     if let Err(error) = state.store.audit(event).await {
         tracing::warn!(%error, "auditing a refusal failed");
-    }
-}
-
-/// Removes peers from a consultation's room who may not be in it any more.
-pub async fn check_room(state: &AppState, room: &Id) {
-    for peer in state.peers.in_room(room) {
-        if let Err(refusal @ Refusal::Refused { .. }) = role_in(state, &peer.admitted, room).await {
-            peer.say("error", &refusal.event());
-            if let Some(gone) = state.peers.leave(room, peer.socket.id) {
-                gone.say_removed(&json!(refusal.code()));
-            }
-        }
-    }
-}
-
-/// Runs [`check_room`] for every room.
-pub async fn check_everybody(state: &AppState) {
-    for room in state.peers.rooms() {
-        check_room(state, &room).await;
     }
 }

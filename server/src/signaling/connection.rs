@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use autamedica_api::{ErrorCode, Id, Timestamp, consultation_of};
+use autamedica_api::{ErrorCode, Id, Timestamp, Transport, consultation_of};
 use serde_json::json;
 use socketioxide::extract::SocketRef;
 use tokio::sync::{Notify, mpsc};
 
-use super::admission::{self, Refusal};
+use super::admission::{self, Access, Refusal};
 use super::admitted::Admitted;
+use super::announced::Announced;
+use super::check::{announce, check_room};
 use super::message::{Event, Message};
 use super::peers::{Peer, say};
 use super::presence;
@@ -63,7 +65,7 @@ impl Connection {
             }
             event => {
                 let payload = message.payload().map_err(Refusal::invalid)?;
-                admission::role_in(&self.state, &self.admitted, &room).await?;
+                self.access(&room).await?.to_room()?;
                 if self.state.peers.relay(&room, self.socket.id, event.relayed_name(), payload) {
                     return Ok(());
                 }
@@ -86,46 +88,89 @@ impl Connection {
     }
 
     async fn join(&mut self, room: Id, message: &Message, name: &str) -> Result<(), Refusal> {
-        let role = match admission::role_in(&self.state, &self.admitted, &room).await {
-            Ok(role) => role,
-            Err(refusal) => {
-                if matches!(refusal, Refusal::Refused { .. }) {
-                    admission::note_refusal(&self.state, &self.admitted, &room).await;
-                }
+        let access = match self.access(&room).await {
+            Err(refusal @ Refusal::Refused { .. }) => {
+                admission::note_refusal(&self.state, &self.admitted, &room).await;
                 return Err(refusal);
             }
+            other => other?,
         };
-        // The socket may have been removed from some rooms.
-        self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
-        if self.rooms.len() >= MOST_ROOMS && self.rooms.iter().all(|(own, _)| *own != room) {
-            return Err(Refusal::new(ErrorCode::RateLimited, "leave another room first"));
+        let peer = self.peer(&access, message, name);
+        if peer.is_native() && access.transport == Transport::Sfu {
+            // The call was moved while this client was disconnected.
+            peer.say_moved();
+            return Ok(());
         }
-        let event = self.admitted.event(Some(role), "signaling.join").consultation(&room);
+        self.may_enter(&room)?;
+        if !access.is_admitted {
+            return self.wait(room, peer).await;
+        }
+        let event = self.admitted.event(Some(access.role), "signaling.join").consultation(&room);
         self.state.store.audit(event).await?;
-        let peer = Peer {
-            admitted: self.admitted.clone(),
-            role,
-            joined_at: Timestamp::now(),
-            room_id: name.to_owned(),
-            client: message.client().map(str::to_owned),
-            socket: self.socket.clone(),
-        };
         // A reloaded page has replaced this socket.
         if !self.socket.connected() {
             return Ok(());
         }
         let full = |_| Refusal::new(ErrorCode::RateLimited, "the room is full");
-        self.state.peers.join(&room, peer).map_err(full)?;
+        self.state.peers.join(&room, peer.clone()).map_err(full)?;
         // The user may have been removed while the audit entry was written.
-        if let Err(refusal @ Refusal::Refused { .. }) = admission::role_in(&self.state, &self.admitted, &room).await {
-            if let Some(peer) = self.leave(&room).await {
-                peer.say_removed(&json!(refusal.code()));
+        match self.access(&room).await.and_then(Access::to_room) {
+            Err(Refusal::Failed) => {}
+            Err(refusal) => {
+                if let Some(peer) = self.leave(&room).await {
+                    peer.say_removed(&json!(refusal.code()));
+                }
+                return Err(refusal);
             }
-            return Err(refusal);
+            Ok(access) => announce(&self.state, &room, &peer, &access),
         }
         presence::changed(&self.state, &room).await;
         self.rooms.retain(|(own, _)| *own != room);
         self.rooms.push((room, name.to_owned()));
+        Ok(())
+    }
+
+    /// Lets a patient wait until the doctor admits them. Clients that don't name their kind get an error, as they always
+    /// did, and are let in all the same.
+    async fn wait(&mut self, room: Id, peer: Peer) -> Result<(), Refusal> {
+        let event = self.admitted.event(Some(peer.role), "signaling.wait").consultation(&room);
+        self.state.store.audit(event).await?;
+        if !self.socket.connected() {
+            return Ok(());
+        }
+        self.state.peers.wait(&room, peer.clone());
+        self.rooms.retain(|(own, _)| *own != room);
+        self.rooms.push((room.clone(), peer.room_id));
+        // The doctor may have decided while the audit entry was written.
+        check_room(&self.state, &room).await;
+        presence::changed(&self.state, &room).await;
+        let waits = self.state.peers.waiting(&room).is_some_and(|waiting| waiting.socket.id == self.socket.id);
+        if waits && peer.client.is_none() { Err(Refusal::NotAdmitted) } else { Ok(()) }
+    }
+
+    async fn access(&self, room: &Id) -> Result<Access, Refusal> {
+        admission::access(&self.state, &self.admitted, room, self.socket.id).await
+    }
+
+    fn peer(&self, access: &Access, message: &Message, name: &str) -> Peer {
+        Peer {
+            admitted: self.admitted.clone(),
+            role: access.role,
+            joined_at: Timestamp::now(),
+            room_id: name.to_owned(),
+            client: message.client().map(str::to_owned),
+            socket: self.socket.clone(),
+            announced: Arc::new(Announced::new(&self.admitted, access.is_admitted)),
+        }
+    }
+
+    /// Checks that this socket isn't in too many rooms.
+    fn may_enter(&mut self, room: &Id) -> Result<(), Refusal> {
+        // The socket may have been removed from some rooms.
+        self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
+        if self.rooms.len() >= MOST_ROOMS && self.rooms.iter().all(|(own, _)| own != room) {
+            return Err(Refusal::new(ErrorCode::RateLimited, "leave another room first"));
+        }
         Ok(())
     }
 

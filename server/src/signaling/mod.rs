@@ -6,6 +6,8 @@
 
 mod admission;
 mod admitted;
+mod announced;
+mod check;
 mod connection;
 mod message;
 mod peers;
@@ -36,13 +38,13 @@ use crate::error::Error;
 use crate::proxies::Proxies;
 use crate::state::AppState;
 use admission::Handshake;
-pub use admission::check_room;
 use admitted::Admitted;
+pub use check::check_room;
 use connection::Connection;
 use message::{Event, Message};
 pub use peers::Peers;
 use peers::say;
-pub use presence::{PEER_ROOM, leave_for_sfu, note as note_presence};
+pub use presence::{PEER_ROOM, changed as note_presence_now, is_present, leave_for_sfu, note as note_presence};
 use sessions::{Session, Sessions};
 pub use sockets::Sockets;
 pub use supabase::SupabaseVerifier;
@@ -89,7 +91,7 @@ pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
                 () = end.as_mut() => break,
             }
             tokio::select! {
-                () = admission::check_everybody(&state) => {}
+                () = check::check_everybody(&state) => {}
                 () = end.as_mut() => break,
             }
         }

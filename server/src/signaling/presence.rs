@@ -1,9 +1,8 @@
 //! Who is in the rooms of consultations that go from peer to peer, noted as the SFU's participants are.
 
 use autamedica_api::{Id, Timestamp, Transport};
-use serde_json::json;
 
-use super::admitted::Proof;
+use super::admitted::{Proof, participant_sid};
 use super::peers::Peer;
 use crate::state::AppState;
 use crate::store::{Stay, StoredConsultation};
@@ -21,8 +20,9 @@ pub async fn note(state: &AppState, stored: &StoredConsultation, noted: &[Stay])
     if stored.transport != Transport::P2p {
         return Ok(());
     }
-    let (there, now) = (state.peers.in_room(&stored.id), Timestamp::now());
-    let stays: Vec<Stay> = there.iter().map(stay).collect();
+    let now = Timestamp::now();
+    let there = state.peers.in_room(&stored.id).into_iter().chain(state.peers.waiting(&stored.id));
+    let stays: Vec<Stay> = there.map(|peer| stay(&peer)).collect();
     let is_in = |stays: &[Stay], sid: &str| stays.iter().any(|stay| stay.participant_sid == sid);
     for stay in stays.iter().filter(|stay| !is_in(noted, &stay.participant_sid)) {
         state.store.record_present(&stored.id, stay, now).await?;
@@ -40,7 +40,7 @@ pub async fn note(state: &AppState, stored: &StoredConsultation, noted: &[Stay])
 }
 
 /// Does [`note`] after somebody came or left. A failure is logged: the reconciler does the same within seconds.
-pub(super) async fn changed(state: &AppState, room: &Id) {
+pub async fn changed(state: &AppState, room: &Id) {
     let noting = async {
         let Some(stored) = state.store.consultation(room).await? else { return Ok(()) };
         note(state, &stored, &state.store.present(room).await?).await
@@ -50,17 +50,23 @@ pub(super) async fn changed(state: &AppState, room: &Id) {
     }
 }
 
+/// Returns `true` if a user is in a room or its waiting room.
+pub fn is_present(state: &AppState, room: &Id, user: &Id) -> bool {
+    let mut there = state.peers.in_room(room).into_iter().chain(state.peers.waiting(room));
+    there.any(|peer| peer.admitted.user == *user)
+}
+
 /// Sends the participants of a room over to the SFU.
 pub fn leave_for_sfu(state: &AppState, room: &Id) {
-    for peer in state.peers.in_room(room) {
-        peer.say("transport-changed", &json!({"roomId": peer.room_id, "transport": Transport::Sfu}));
+    for peer in state.peers.in_room(room).into_iter().chain(state.peers.waiting(room)) {
+        peer.say_moved();
         state.peers.leave(room, peer.socket.id);
     }
 }
 
 fn stay(peer: &Peer) -> Stay {
     Stay {
-        participant_sid: format!("signaling-{}", peer.socket.id),
+        participant_sid: participant_sid(peer.socket.id),
         room_sid: PEER_ROOM.to_owned(),
         identity: peer.admitted.user.to_string(),
         joined_at: peer.joined_at,
