@@ -41,6 +41,8 @@ pub(crate) struct Adapter {
     url: String,
     instance: String,
     state: watch::Sender<PeerState>,
+    /// Token for the signaling server.
+    token: watch::Sender<Secret>,
     access: Arc<Access>,
     /// `None` once the call ended in a final phase.
     socket: Option<socketio::Client>,
@@ -68,6 +70,7 @@ impl Adapter {
         url: String,
         instance: String,
         state: watch::Sender<PeerState>,
+        token: watch::Sender<Secret>,
         access: Arc<Access>,
         socket: socketio::Client,
     ) -> Self {
@@ -76,6 +79,7 @@ impl Adapter {
             url,
             instance,
             state,
+            token,
             access,
             socket: Some(socket),
             in_room: false,
