@@ -13,6 +13,7 @@ mod file_kind;
 mod files;
 mod handle;
 mod history;
+mod invitation;
 mod join;
 mod key;
 mod limits;
@@ -42,6 +43,7 @@ pub use codec::{UnknownVideoCodec, VideoCodecChoice};
 pub use files::MAX_FILE_BYTES;
 pub(crate) use files::MAX_PREVIEW_BYTES;
 pub use handle::{CallHandle, Wake};
+pub use invitation::{Invitation, InvitationProblem};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;
 pub use settings::{CallSettings, PictureQuality};
@@ -111,6 +113,8 @@ pub enum CallCommand {
         /// Grants the permission.
         publish: bool,
     },
+    /// Doctor: invites an observer with this label. [`CallState::invitation`] has the link.
+    Invite(String),
     /// Doctor: ends the consultation for all participants.
     EndForAll,
     /// Doctor: move a call from peer to peer over to the SFU.
