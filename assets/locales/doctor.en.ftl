@@ -29,6 +29,22 @@ refuse-title = Turn { $name } away?
 refuse-lead = They will be told to call the clinic to arrange another time.
 refuse-yes = Turn away
 
+# Inviting
+more-invite = Invite an observer…
+invite-title = Invite an observer
+invite-lead = An interpreter, a relative or a student, for example. They see and hear the consultation, and speak only if you let them.
+invite-field = Who it is, as the others will see it
+invite-hint = Interpreter
+invite-go = Create the link
+invite-busy = Creating the link…
+invite-ready = Send this link only to that person ({ $label }): whoever has it can enter.
+invite-link = Link for the observer
+invite-copy = Copy the link
+invite-copied = Copied
+invite-close = Done
+invite-too-many = There are two observers already. Remove one of them before you invite another.
+invite-failed = The link couldn't be created. Please try again in a moment.
+
 # Ending
 more-move = Move the call to the server (to record or add somebody)
 more-end = End for everybody…

@@ -29,6 +29,22 @@ refuse-title = ¿No recibir a { $name }?
 refuse-lead = Se le dirá que llame a la clínica para acordar otra hora.
 refuse-yes = No recibir
 
+# Invitar
+more-invite = Invitar a un acompañante…
+invite-title = Invitar a un acompañante
+invite-lead = Por ejemplo, un intérprete, un familiar o un estudiante. Verá y oirá la consulta, y hablará solo si usted lo permite.
+invite-field = Quién es, como lo verán los demás
+invite-hint = Intérprete
+invite-go = Crear el enlace
+invite-busy = Creando el enlace…
+invite-ready = Envíe este enlace solo a esa persona ({ $label }): quien lo tenga puede entrar.
+invite-link = Enlace para el acompañante
+invite-copy = Copiar el enlace
+invite-copied = Copiado
+invite-close = Listo
+invite-too-many = Ya hay dos acompañantes. Retire a uno antes de invitar a otro.
+invite-failed = No se pudo crear el enlace. Inténtelo otra vez en un momento.
+
 # Terminar
 more-move = Pasar la llamada al servidor (para grabar o sumar a alguien)
 more-end = Terminar para todos…

@@ -217,6 +217,7 @@ chat-hint = Type a message
 chat-listening = You can only read. The doctor can let you write.
 listening = You are listening to the consultation
 listening-advice = Nobody sees or hears you. The doctor can let you speak.
+chat-none = The other person uses a web page without chat.
 chat-input = Message
 chat-send = Send
 chat-failed = Not sent

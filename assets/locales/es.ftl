@@ -217,6 +217,7 @@ chat-hint = Escriba un mensaje
 chat-listening = Solo puede leer. El médico o la médica puede dejarle escribir.
 listening = Está escuchando la consulta
 listening-advice = Nadie lo ve ni lo oye. El médico o la médica puede darle la palabra.
+chat-none = La otra persona entró desde una página web sin chat.
 chat-input = Mensaje
 chat-send = Enviar
 chat-failed = No se envió

@@ -124,7 +124,8 @@ impl Task {
             return;
         }
         let session = self.session.as_ref().filter(|session| session.admits());
-        let participant = session.map(|session| session.room.local_participant());
+        let participant =
+            session.map(|session| session.room.local_participant()).filter(|_| !self.publisher.state.no_chat);
         let message = self.own_message(text);
         // Unique among our messages, including those before a rejoin.
         let since_1970 = message.at.duration_since(UNIX_EPOCH).unwrap_or_default();

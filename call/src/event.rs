@@ -1,20 +1,19 @@
 //! Events that devices and jobs send to the call task.
 
 use autamedica_api::ConsultationKey;
-use autamedica_engine::{
-    DataStreamError, E2eeError, LocalTrackPublication, Room, RoomError, RoomEvent, VideoResolution,
-};
+use autamedica_engine::{DataStreamError, E2eeError, LocalTrackPublication, RoomError, VideoResolution};
 use autamedica_media::{DeviceLists, DeviceState};
 use autamedica_peer::PeerState;
 use tokio::sync::mpsc;
 
+use super::direct::PeerRoom;
 use super::files::Transferred;
 use super::history::History;
 use super::join::{Entered, NotEntered};
 use super::local::Source;
 use super::statistics::Measured;
-use super::{ControlRequest, FileProgress};
-use crate::backend::BackendError;
+use super::{ControlRequest, EndReason, FileProgress, Secret};
+use crate::backend::{Admission, BackendError};
 
 /// Event of a device or job.
 ///
@@ -42,8 +41,10 @@ pub(super) enum Event {
     /// The room of one presence of the other side.
     PeerRoomEntered {
         presence: u64,
-        result: Result<(Room, mpsc::Receiver<RoomEvent>), NotEntered>,
+        result: Result<PeerRoom, NotEntered>,
     },
+    /// Another admission to a call from peer to peer, whose token was refused.
+    Readmitted(Result<Admission, EndReason>),
     Published {
         room: u64,
         source: Source,
@@ -84,6 +85,11 @@ pub(super) enum Event {
     Controlled {
         request: ControlRequest,
         result: Result<(), BackendError>,
+    },
+    Invited {
+        label: String,
+        /// The observer's join link.
+        result: Result<Secret, BackendError>,
     },
     Measured {
         room: u64,

@@ -112,7 +112,8 @@ impl Task {
     /// Sends a file to all admitted participants.
     pub(super) fn send_file(&mut self, path: PathBuf) {
         let session = self.session.as_ref().filter(|session| session.admits());
-        let participant = session.map(|session| session.room.local_participant());
+        let participant =
+            session.map(|session| session.room.local_participant()).filter(|_| !self.publisher.state.no_chat);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = safe_name(&name, "");
         let file = SharedFile {

@@ -98,7 +98,11 @@ impl Task {
     /// Sends the history to a participant who may read it, once per stay, if we are a doctor.
     pub(super) fn offer_history(&mut self, to: &RemoteParticipant) {
         let may_read = to.permission().is_none_or(|may| may.can_subscribe);
-        if may_read && self.state().role == Role::Doctor && self.history_sync.recipients.insert(to.sid()) {
+        if may_read
+            && !self.state().no_chat
+            && self.state().role == Role::Doctor
+            && self.history_sync.recipients.insert(to.sid())
+        {
             self.send_history(to);
         }
     }

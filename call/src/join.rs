@@ -106,7 +106,7 @@ impl Entrance {
     }
 
     /// Requests an admission. `first` allows starting a backend on this machine.
-    async fn admission(&self, target: &JoinTarget, first: bool) -> Result<Admission, EndReason> {
+    pub(super) async fn admission(&self, target: &JoinTarget, first: bool) -> Result<Admission, EndReason> {
         match target {
             JoinTarget::Consultation { id, role } => {
                 if let Some(entered) = self.enter_by_key(id, *role).await {

@@ -53,8 +53,20 @@ impl Task {
     pub(super) fn on_announced_key(&mut self, metadata: &str) {
         // Rooms without our backend may have any metadata.
         let announcement: RoomAnnouncement = serde_json::from_str(metadata).unwrap_or_default();
-        self.key.announced = announcement.e2ee_key_index;
+        self.key_announced(announcement.e2ee_key_index);
+    }
+
+    /// Notes the newest key index, and fetches the key if ours is older.
+    pub(super) fn key_announced(&mut self, index: u32) {
+        self.key.announced = self.key.announced.max(index);
         self.fetch_key_if_outdated();
+    }
+
+    /// Returns whether the key is missing or older than the announced one.
+    pub(super) fn is_key_outdated(&self) -> bool {
+        self.admission.as_ref().is_some_and(|admission| {
+            admission.e2ee && (admission.e2ee_key.is_none() || admission.e2ee_key_index < self.key.announced)
+        })
     }
 
     /// Fetches the key if it is missing or outdated.
@@ -63,11 +75,9 @@ impl Task {
     }
 
     fn fetch_key(&mut self, pause: Duration) {
-        let Some(admission) = self.admission.as_ref().filter(|admission| admission.e2ee) else { return };
         let is_in = self.session.as_ref().is_some_and(super::task::Session::admits);
-        let is_behind = admission.e2ee_key.is_none() || admission.e2ee_key_index < self.key.announced;
-        let Some((consultation, token)) = self.consultation_ref().filter(|_| is_in && is_behind && !self.key.busy)
-        else {
+        let fetch = is_in && self.is_key_outdated() && !self.key.busy;
+        let Some((consultation, token)) = self.consultation_ref().filter(|_| fetch) else {
             return;
         };
         self.key.busy = true;
@@ -153,7 +163,7 @@ impl Task {
         self.fetch_key_if_outdated();
     }
 
-    fn store_key(&mut self, ConsultationKey { key, index }: ConsultationKey) {
+    pub(super) fn store_key(&mut self, ConsultationKey { key, index }: ConsultationKey) {
         let Some(admission) = &mut self.admission else { return };
         let key = Secret::new(key);
         let code = comparison_code(&key);

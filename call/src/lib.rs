@@ -18,6 +18,7 @@ mod file_kind;
 mod files;
 mod handle;
 mod history;
+mod invitation;
 mod job;
 mod join;
 mod key;
@@ -51,6 +52,7 @@ pub use chat_log::{ChatLog, ChatMessage, Photo};
 pub use codec::{UnknownVideoCodec, VideoCodecChoice};
 pub use files::{MAX_FILE_BYTES, MAX_PREVIEW_BYTES};
 pub use handle::{CallHandle, Wake};
+pub use invitation::{Invitation, InvitationProblem};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;
 pub use observer::CallObserver;
@@ -121,6 +123,8 @@ pub enum CallCommand {
         /// Grants the permission.
         publish: bool,
     },
+    /// Doctor: invites an observer with this label. [`CallState::invitation`] has the link.
+    Invite(String),
     /// Doctor: ends the consultation for all participants.
     EndForAll,
     /// Doctor: move a call from peer to peer over to the SFU.

@@ -9,7 +9,7 @@ use autamedica_api::Role;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 use autamedica_media::{DeviceLists, DeviceState};
 
-use super::{ChatLog, Photo};
+use super::{ChatLog, Invitation, Photo};
 use crate::backend::Admission;
 
 /// State of a call at one moment.
@@ -59,6 +59,8 @@ pub struct CallState {
     pub comparison_code: Option<String>,
     /// Media goes from peer to peer, through no SFU.
     pub direct: bool,
+    /// The other side is a browser page without chat.
+    pub no_chat: bool,
     /// Planned end of a scheduled consultation.
     pub planned_end: Option<SystemTime>,
     /// Available devices.
@@ -71,6 +73,8 @@ pub struct CallState {
     pub statistics: Arc<CallStatistics>,
     /// The doctor's last request that failed.
     pub control_failure: Option<ControlFailure>,
+    /// Doctor: newest invitation of an observer.
+    pub invitation: Invitation,
     /// Another client has taken our identity or not, asked after the SFU disconnected us.
     pub admission: Option<Arc<Admission>>,
 }
@@ -398,12 +402,14 @@ impl CallState {
             encryption: EncryptionState::default(),
             comparison_code: None,
             direct: false,
+            no_chat: false,
             planned_end: None,
             devices: Arc::default(),
             offer: None,
             video_reduced: false,
             statistics: Arc::default(),
             control_failure: None,
+            invitation: Invitation::None,
             admission: None,
         }
     }

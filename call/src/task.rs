@@ -91,7 +91,7 @@ impl Session {
 /// State of the call task.
 pub(super) struct Task {
     pub(super) publisher: Publisher,
-    target: JoinTarget,
+    pub(super) target: JoinTarget,
     pub(super) entrance: Entrance,
     pub(super) observer: Option<Arc<dyn CallObserver>>,
     pub(super) initial_message: Option<String>,
@@ -256,6 +256,7 @@ impl Task {
             CallCommand::MuteOther(identity) => self.control(ControlRequest::Mute, &identity),
             CallCommand::PermitOther { identity, publish: true } => self.control(ControlRequest::Permit, &identity),
             CallCommand::PermitOther { identity, publish: false } => self.control(ControlRequest::Forbid, &identity),
+            CallCommand::Invite(label) => self.invite(&label),
             CallCommand::EndForAll => self.control_call(ControlRequest::End),
             CallCommand::MoveToSfu => self.control_call(ControlRequest::MoveToSfu),
             CallCommand::SendAgain(number) => self.send_again(number),
@@ -276,6 +277,7 @@ impl Task {
             Event::Entered(Err(failure)) => self.on_not_entered(failure),
             Event::Peer(peer) => self.on_peer(peer),
             Event::PeerRoomEntered { presence, result } => self.on_peer_room_entered(presence, result),
+            Event::Readmitted(result) => self.on_readmitted(result),
             Event::Device { source, device, state } => self.on_device(source, device, state),
             Event::Speaker { device, state } => self.on_speaker(device, state),
             Event::Sized { source, device, size } => self.on_sized(source, device, size),
@@ -292,6 +294,7 @@ impl Task {
             Event::KeyChanged { room, result } => self.on_key_changed(room, result),
             Event::PresenceChecked(result) => self.on_presence_checked(result),
             Event::Controlled { request, result } => self.on_controlled(request, result),
+            Event::Invited { label, result } => self.on_invited(label, result),
             Event::Measured { room, result } => self.on_measured(room, result),
             Event::QualitySent(result) => self.on_quality_sent(result),
             Event::Devices(lists) => self.on_devices(lists),
@@ -419,7 +422,9 @@ impl Task {
     }
 
     pub(super) fn show_participants(&mut self) {
-        self.publisher.state.participants = self.remotes.states();
+        let mut participants = self.remotes.states();
+        participants.extend(self.waiting_participant());
+        self.publisher.state.participants = participants;
     }
 }
 

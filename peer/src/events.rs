@@ -1,5 +1,6 @@
 //! Events of the signaling protocol, validated.
 
+use autamedica_text::Secret;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -14,6 +15,9 @@ use crate::text::is_plain;
 
 /// Kind of client that native apps name when they join.
 const NATIVE: &str = "native";
+
+/// Maximum length of a token.
+const MAX_TOKEN: usize = 16 * 1024;
 
 /// User in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,14 @@ pub(crate) enum ServerEvent {
         users: Vec<User>,
         tells_clients: bool,
     },
+    /// The doctor has not admitted this side yet.
+    RoomWaiting,
+    /// The user in the waiting room, as the doctor learns it.
+    WaitingRoom(Option<User>),
+    /// The server replaced the token.
+    TokenRefreshed(Secret),
+    /// The consultation has a new end-to-end key.
+    KeyChanged(u32),
     /// The server put this side out of the room.
     RoomLeft(Reason),
     UserJoined(User),
@@ -91,6 +103,8 @@ pub(crate) enum EventError {
     Candidate,
     #[error("statistics invalid")]
     Stats,
+    #[error("token or key index invalid")]
+    Token,
 }
 
 impl ServerEvent {
@@ -102,6 +116,19 @@ impl ServerEvent {
                 let users = data["users"].as_array().ok_or(EventError::User)?;
                 let users = users.iter().take(8).map(user).collect::<Result<_, _>>()?;
                 Self::RoomJoined { users, tells_clients: data["client"] == NATIVE }
+            }
+            "room-waiting" => Self::RoomWaiting,
+            "waiting-room" => {
+                let users = data["users"].as_array().ok_or(EventError::User)?;
+                Self::WaitingRoom(users.first().map(user).transpose()?)
+            }
+            "token-refreshed" => {
+                let token = data["token"].as_str().filter(|token| (1..=MAX_TOKEN).contains(&token.len()));
+                Self::TokenRefreshed(Secret::new(token.ok_or(EventError::Token)?))
+            }
+            "key-changed" => {
+                let index = data["e2eeKeyIndex"].as_u64().and_then(|index| u32::try_from(index).ok());
+                Self::KeyChanged(index.ok_or(EventError::Token)?)
             }
             "room-left" => Self::RoomLeft(Reason::of_removal(data)),
             "user-joined" => Self::UserJoined(user(data)?),
@@ -230,6 +257,9 @@ mod tests {
             ("user-left", json!({}), EventError::User),
             ("user-joined", json!({ "userId": "a\u{7}" }), EventError::User),
             ("room-joined", json!([]), EventError::User),
+            ("waiting-room", json!({ "users": [{ "userId": "" }] }), EventError::User),
+            ("token-refreshed", json!({ "token": "" }), EventError::Token),
+            ("key-changed", json!({ "e2eeKeyIndex": -1 }), EventError::Token),
             ("constructor", json!({}), EventError::Unknown),
             ("transport-changed", json!({ "transport": "p2p" }), EventError::Unknown),
         ] {

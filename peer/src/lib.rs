@@ -29,4 +29,5 @@ pub use options::{IceServer, PeerOptions};
 pub use peer::Peer;
 pub use state::{
     Capabilities, ConnectionQuality, ConnectionStats, Departure, PeerState, Phase, Presence, Refusal, Signaling,
+    WaitingUser,
 };

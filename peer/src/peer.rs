@@ -15,7 +15,7 @@ use crate::error::StartError;
 use crate::loopback::{self, EngineInput};
 use crate::options::PeerOptions;
 use crate::socketio::{self, Client, Credentials, Incoming};
-use crate::state::{ConnectionStats, PeerState, Phase, Signaling};
+use crate::state::{ConnectionStats, PeerState};
 use crate::{random, text};
 
 /// Maximum number of queued messages of the engine.
@@ -35,7 +35,7 @@ impl Peer {
     ///
     /// # Errors
     /// [`StartError`] when an option is invalid or the loopback listener can't be opened. A signaling server that can't
-    /// be reached is no error: [`PeerState::signaling`] stays [`Signaling::Connecting`].
+    /// be reached is no error: [`PeerState::signaling`] stays [`Signaling::Connecting`](crate::Signaling::Connecting).
     pub async fn start(options: PeerOptions) -> Result<Self, StartError> {
         let texts =
             [("user id", &options.user_id), ("room id", &options.room_id), ("display name", &options.display_name)];
@@ -57,10 +57,9 @@ impl Peer {
         let (token, newest) = watch::channel(options.token.clone());
         let credentials = Credentials { user_id: options.user_id.clone(), token: newest };
         let (socket, incoming) = Client::start(address, credentials);
-        let initial = PeerState { signaling: Signaling::Connecting, phase: Phase::Joining, peer_stats: None };
-        let (state, snapshot) = watch::channel(initial);
+        let (state, snapshot) = watch::channel(PeerState::INITIAL);
         let (stats, local_stats) = mpsc::channel(4);
-        let adapter = Adapter::new(options, url, instance, state, access, socket);
+        let adapter = Adapter::new(options, url, instance, state, token.clone(), access, socket);
         tokio::spawn(async move {
             run(adapter, incoming, engine, local_stats).await;
             tokio::time::sleep(LEAVE_TIME).await;
@@ -74,7 +73,8 @@ impl Peer {
         self.state.clone()
     }
 
-    /// Replaces the token for the signaling server, which expires during a long call. The next connection uses it.
+    /// Replaces the token for the signaling server, which expires during a long call. The next connection uses it, at once
+    /// after [`Signaling::TokenRefused`](crate::Signaling::TokenRefused).
     pub fn set_token(&self, token: Secret) {
         self.token.send_replace(token);
     }

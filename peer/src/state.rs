@@ -11,6 +11,33 @@ pub struct PeerState {
     pub phase: Phase,
     /// Newest statistics reported by the peer.
     pub peer_stats: Option<ConnectionStats>,
+    /// Newest token that the signaling server sent in place of the one before.
+    pub token: Option<Secret>,
+    /// Newest index of the end-to-end key that the signaling server announced.
+    pub key_index: u32,
+    /// Doctor: user in the waiting room.
+    pub waiting: Option<WaitingUser>,
+}
+
+impl PeerState {
+    /// State before the first connection.
+    pub(crate) const INITIAL: Self = Self {
+        signaling: Signaling::Connecting,
+        phase: Phase::Joining,
+        peer_stats: None,
+        token: None,
+        key_index: 0,
+        waiting: None,
+    };
+}
+
+/// User in the waiting room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingUser {
+    /// The user's id.
+    pub user_id: String,
+    /// The user's role.
+    pub role: String,
 }
 
 /// Connection to the signaling server.
@@ -22,6 +49,9 @@ pub enum Signaling {
     Connected,
     /// Lost; reconnecting.
     Lost,
+    /// Lost, and the server refuses the token, which may have expired. [`Peer::set_token`](crate::Peer::set_token) makes it
+    /// reconnect.
+    TokenRefused,
 }
 
 /// Progress of the call.
@@ -29,6 +59,8 @@ pub enum Signaling {
 pub enum Phase {
     /// The room has not been joined yet.
     Joining,
+    /// In the waiting room, until the doctor admits the user.
+    WaitingRoom,
     /// Alone in the room.
     Waiting {
         /// How the last peer left.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use autamedica_api::{ErrorCode, Id, ParticipantMetadata, Role, room_name};
+use autamedica_api::{ErrorCode, Id, ParticipantMetadata, Role, Timestamp, room_name};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -24,6 +24,8 @@ pub struct Participant {
     pub consultation: Id,
     /// Generation of the token.
     pub generation: u32,
+    /// Time at which the token expires.
+    pub expires_at: Timestamp,
 }
 
 /// Authenticated identity of a caller.
@@ -209,7 +211,14 @@ pub async fn participant(bearer: &str, state: &AppState) -> Result<Participant> 
     if !consistent || !is_accepted().await? {
         return Err(unauthorized());
     }
-    Ok(Participant { user: metadata.user_id, role: metadata.role, consultation: metadata.consultation_id, generation })
+    let expires_at = i64::try_from(claims.exp).map_or(i64::MAX, |seconds| seconds.saturating_mul(1000));
+    Ok(Participant {
+        user: metadata.user_id,
+        role: metadata.role,
+        consultation: metadata.consultation_id,
+        generation,
+        expires_at: Timestamp::from_millis(expires_at),
+    })
 }
 
 /// Returns `true` if a token of this role may have, or lack, `roomRecord`. Doctors' tokens issued before the setting

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_name_their_kind_learn_those_of_others() {
     let backend = Backend::start().await;
-    let created = backend.create("kinds").await;
+    let created = backend.create_with("kinds", &json!({"transport": "p2p"})).await;
     let mut sockets = Sockets::start(&backend.server.url());
     // The token may come in the payload of the connection, which no proxy logs.
     let auth = json!({"userId": "doctor-1", "token": text(&created, "doctorToken")});

@@ -1,6 +1,6 @@
 //! Requests of a doctor about participants, with the doctor's token.
 
-use autamedica_api::{ChangeTransport, Id, MuteParticipant, NewTransport, PermitObserver};
+use autamedica_api::{AddObserver, ChangeTransport, Id, MuteParticipant, NewTransport, ObserverAdded, PermitObserver};
 use autamedica_text::Secret;
 
 use super::{Backend, BackendError, ConsultationRef};
@@ -50,6 +50,23 @@ impl Backend {
     ) -> Result<(), BackendError> {
         let body = PermitObserver { publish };
         self.control(consultation, token, &["participants", identity.as_str(), "permit"], &body).await
+    }
+
+    /// Invites an observer. Returns their join link.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub async fn add_observer(
+        &self,
+        consultation: &ConsultationRef,
+        token: &Secret,
+        observer_id: Id,
+        label: String,
+    ) -> Result<Secret, BackendError> {
+        let path = ["api", "consultations", consultation.id.as_str(), "observers"];
+        let body = AddObserver { observer_id, label: Some(label) };
+        let added: ObserverAdded = self.post(&consultation.server, &path, &body, Some(token)).await?;
+        Ok(Secret::new(added.link))
     }
 
     /// Moves a call from peer to peer over to the SFU.

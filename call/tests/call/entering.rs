@@ -14,7 +14,7 @@ use autamedica_lab::{HANG_GUARD, Sfu, free_port, wait_until};
 use url::Url;
 
 use crate::harness::{Clinic, SimulatedUser, runtime, test_devices};
-use crate::sfu_proxy::SfuProxy;
+use crate::proxy::Proxy;
 
 fn enter(clinic: &Clinic, id: &str, role: Role) -> SimulatedUser {
     let target = JoinTarget::Consultation { id: Id::new(id).unwrap(), role };
@@ -96,7 +96,7 @@ fn ended(reason: EndReason) -> CallPhase {
 #[test]
 fn an_sfu_that_isnt_ready_is_tried_until_it_is_and_the_person_is_told() {
     let sfu = Sfu::start().unwrap();
-    let proxy = SfuProxy::before(Url::parse(&sfu.url()).unwrap().port().unwrap());
+    let proxy = Proxy::before(Url::parse(&sfu.url()).unwrap().port().unwrap());
     let clinic = Clinic::open_beside_url(&format!("ws://127.0.0.1:{}", proxy.port));
     let consultation = clinic.consultation("not-ready", |_| {});
     proxy.set_down(true);

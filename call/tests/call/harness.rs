@@ -81,7 +81,23 @@ impl Clinic {
         let mut command = program(folder.path());
         command.args(["--port", "0"]);
         configure(&mut command);
-        let log = File::create(folder.path().join("log")).unwrap();
+        let (process, url) = Self::serve(&folder, command);
+        Self { process, url, folder }
+    }
+
+    /// Kills the backend and starts it again at the same address, with the same data. Its own SFU has another secret, so no
+    /// earlier token is valid.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        let mut command = program(self.folder.path());
+        command.args(["--port", &self.url.port().unwrap().to_string()]);
+        let (process, url) = Self::serve(&self.folder, command);
+        assert_eq!(url, self.url);
+        self.process = process;
+    }
+
+    fn serve(folder: &TempDir, mut command: Command) -> (Process, Url) {
+        let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut process = Process::spawn("autamedica-server", command).unwrap();
         let mut line = String::new();
@@ -89,7 +105,7 @@ impl Clinic {
         let url = line.trim().strip_prefix("AutaMedica serves on ").unwrap_or_else(|| {
             panic!("{line:?}\n{}", std::fs::read_to_string(folder.path().join("log")).unwrap());
         });
-        Self { process, url: url.parse().unwrap(), folder }
+        (process, url.parse().unwrap())
     }
 
     /// Creates an API key for a doctor's desk. From then on the backend requires a key.

@@ -8,7 +8,7 @@ mod direct;
 mod entering;
 mod harness;
 mod plugging;
+mod proxy;
 mod receiving;
 mod recordings;
-mod sfu_proxy;
 mod waiting;

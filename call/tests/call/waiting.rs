@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use autamedica_api::{ConsultationDetails, ConsultationState, RoomStats, Timestamp};
+use autamedica_api::{ConsultationDetails, ConsultationState, Role, RoomStats, Timestamp};
 use autamedica_call::{
-    CallCommand, CallPhase, ControlFailure, ControlRequest, EncryptionState, EndReason, ParticipantState,
+    CallCommand, CallPhase, ControlFailure, ControlRequest, EncryptionState, EndReason, Invitation, InvitationProblem,
+    ParticipantState,
 };
 use autamedica_engine::{Room, RoomEvent, RoomOptions};
 
@@ -124,6 +125,31 @@ fn a_doctor_mutes_removes_and_ends_and_hears_what_did_not_work() {
     doctor.wait_for("the end", |state| matches!(state.phase, CallPhase::Ended { reason: EndReason::RoomClosed, .. }));
     let details: ConsultationDetails = clinic.get("/api/consultations/controls");
     assert_eq!(details.state, ConsultationState::Ended);
+}
+
+#[test]
+fn a_doctor_invites_an_observer() {
+    let clinic = Clinic::open();
+    let consultation = clinic.consultation("invited", |body| body.e2ee = Some(true));
+    let doctor = clinic.enter(&consultation.doctor_link);
+    doctor.wait_for_phase(&CallPhase::InCall);
+    let invite = |label: &str| {
+        doctor.send(CallCommand::Invite(label.into()));
+        doctor.wait("an answer", |state| match &state.invitation {
+            Invitation::Ready { label: ready, link } if ready == label => Some(Ok(link.clone())),
+            Invitation::Failed(problem) => Some(Err(*problem)),
+            _ => None,
+        })
+    };
+    let link = invite("Intérprete").unwrap();
+    let observer = clinic.enter(link.expose());
+    let seen = doctor.wait_for_other("the observer", |other| other.name == "Intérprete");
+    assert_eq!((seen.role, seen.may_send), (Some(Role::Observer), false));
+    observer.wait_for_other("the doctor's picture", |other| {
+        other.role == Some(Role::Doctor) && other.camera.as_ref().is_some_and(|slot| slot.count() > 0)
+    });
+    assert!(invite("Estudiante").is_ok());
+    assert_eq!(invite("Acompañante"), Err(InvitationProblem::TooMany));
 }
 
 fn pictures(person: &SimulatedUser) -> u64 {

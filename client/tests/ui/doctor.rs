@@ -4,7 +4,10 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::Role;
-use autamedica_call::{CallCommand, CallPhase, CallState, ControlFailure, ControlRequest, EndReason, ShareState};
+use autamedica_call::{
+    CallCommand, CallPhase, CallState, ControlFailure, ControlRequest, EndReason, Invitation, InvitationProblem,
+    Secret, ShareState,
+};
 use autamedica_client::app::AppOptions;
 use autamedica_client::i18n::Language;
 use autamedica_client::settings::HangUp;
@@ -41,6 +44,59 @@ fn a_direct_call_says_so_and_moves_to_the_server_for_a_recording() {
         app.click("more-open");
         app.click("more-move");
         assert_eq!(app.sent(), [CallCommand::MoveToSfu]);
+        // A page on the other side has no chat.
+        app.click("chat-open");
+        app.assert_shows("chat-input");
+        app.change(|state| state.no_chat = true);
+        app.assert_shows("chat-none");
+        assert!(!app.shows("chat-input"));
+    }
+}
+
+#[test]
+fn an_observer_is_invited_by_a_link_to_copy() {
+    let link = "https://clinic.example/join#abcdefghijklmnopqrstuvwxyz";
+    for language in Language::ALL {
+        let mut app = TestApp::in_call(language, call(Role::Doctor));
+        // The invitation before this one stays out of sight.
+        let ready = |label: &str, link: &str| Invitation::Ready { label: label.into(), link: Secret::new(link) };
+        app.change(|state| state.invitation = ready("Before", "https://clinic.example/join#before"));
+        app.click("more-open");
+        app.click("more-invite");
+        assert!(!app.shows("invite-link"));
+        app.click("invite-go");
+        assert_eq!(app.sent(), [], "without a label");
+        let field = app.text("invite-field");
+        app.harness.get_by_label(&field).type_text(" Intérprete ");
+        app.settle();
+        app.click("invite-go");
+        assert_eq!(app.sent(), [CallCommand::Invite("Intérprete".into())]);
+        app.change(|state| state.invitation = Invitation::Requested);
+        app.click("invite-busy");
+        assert_eq!(app.sent(), []);
+        for (problem, key) in
+            [(InvitationProblem::TooMany, "invite-too-many"), (InvitationProblem::Unavailable, "invite-failed")]
+        {
+            app.change(|state| state.invitation = Invitation::Failed(problem));
+            app.assert_shows(key);
+        }
+        app.change(|state| state.invitation = ready("Intérprete", link));
+        app.assert_shows("invite-link");
+        assert!(app.shows_text(&app.text_with("invite-ready", &[("label", "Intérprete".into())])));
+        app.harness.get_by_label(&app.text("invite-copy")).click();
+        let copied = (0..6).any(|_| {
+            app.harness.step();
+            let commands = &app.harness.output().platform_output.commands;
+            commands.contains(&egui::OutputCommand::CopyText(link.into()))
+        });
+        assert!(copied);
+        app.assert_shows("invite-copied");
+        app.click("invite-close");
+        assert!(!app.shows("invite-title"));
+        // Two people are the most that a call from peer to peer can have.
+        app.change(|state| state.direct = true);
+        app.click("more-open");
+        assert!(!app.shows("more-invite"));
     }
 }
 

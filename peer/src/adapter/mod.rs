@@ -42,6 +42,8 @@ pub(crate) struct Adapter {
     url: String,
     instance: String,
     state: watch::Sender<PeerState>,
+    /// Token for the signaling server.
+    token: watch::Sender<Secret>,
     access: Arc<Access>,
     /// `None` once the call ended in a final phase.
     socket: Option<socketio::Client>,
@@ -69,6 +71,7 @@ impl Adapter {
         url: String,
         instance: String,
         state: watch::Sender<PeerState>,
+        token: watch::Sender<Secret>,
         access: Arc<Access>,
         socket: socketio::Client,
     ) -> Self {
@@ -77,6 +80,7 @@ impl Adapter {
             url,
             instance,
             state,
+            token,
             access,
             socket: Some(socket),
             in_room: false,

@@ -8,7 +8,7 @@ use crate::extension::Extension;
 use crate::reason::Reason;
 use crate::session::{Connection, Session};
 use crate::socketio::Incoming;
-use crate::state::{Departure, Phase, Refusal, Signaling};
+use crate::state::{Departure, Phase, Refusal, Signaling, WaitingUser};
 
 impl Adapter {
     pub(crate) fn on_incoming(&mut self, incoming: Incoming) {
@@ -22,6 +22,11 @@ impl Adapter {
                 self.in_room = false;
                 self.timers.stop(Timer::Rejoin);
                 self.set_signaling(Signaling::Lost);
+            }
+            // A token can expire during the call, and media needs none.
+            Incoming::Refused(message) if self.state.borrow().phase != Phase::Joining => {
+                tracing::warn!(reason = %message, "signaling server refuses the token");
+                self.set_signaling(Signaling::TokenRefused);
             }
             Incoming::Refused(message) => self.refuse(Refusal::Token(message)),
             Incoming::Event(..) if self.socket.is_none() => {}
@@ -40,6 +45,18 @@ impl Adapter {
             ServerEvent::RoomJoined { users, tells_clients } => {
                 self.tells_clients = tells_clients;
                 self.on_room_joined(users);
+            }
+            ServerEvent::RoomWaiting => self.on_room_waiting(),
+            ServerEvent::WaitingRoom(user) => {
+                let waiting = user.map(|User { id, role, .. }| WaitingUser { user_id: id, role });
+                self.state.send_modify(|state| state.waiting = waiting);
+            }
+            ServerEvent::TokenRefreshed(token) => {
+                self.token.send_replace(token.clone());
+                self.state.send_modify(|state| state.token = Some(token));
+            }
+            ServerEvent::KeyChanged(index) => {
+                self.state.send_modify(|state| state.key_index = state.key_index.max(index));
             }
             ServerEvent::RoomLeft(reason) => self.refuse(reason.into_refusal()),
             ServerEvent::UserJoined(user) => self.on_user(user),
@@ -115,6 +132,7 @@ impl Adapter {
         self.in_room = true;
         self.rejoins = None;
         self.timers.stop(Timer::Rejoin);
+        self.state.send_modify(|state| state.waiting = None);
         let peer = users.into_iter().find(|user| user.id != self.options.user_id);
         match (peer, &self.session) {
             (Some(user), _) => self.on_user(user),
@@ -130,8 +148,16 @@ impl Adapter {
         }
     }
 
+    /// Waits for the doctor's decision, which arrives as `room-joined` or `room-left`.
+    fn on_room_waiting(&mut self) {
+        self.rejoins = None;
+        self.timers.stop(Timer::Rejoin);
+        self.end_session(Departure::Left);
+        self.set_phase(Phase::WaitingRoom);
+    }
+
     fn on_error(&mut self, reason: Reason) {
-        if self.in_room {
+        if self.in_room || !self.timers.runs(Timer::Rejoin) {
             tracing::warn!(reason.message, "signaling server reports an error");
             return;
         }

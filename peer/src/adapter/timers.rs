@@ -61,6 +61,11 @@ impl Timers {
         self.0.len() < before
     }
 
+    /// Returns `true` if a timer is running.
+    pub(super) fn runs(&self, timer: Timer) -> bool {
+        self.0.iter().any(|(_, other)| *other == timer)
+    }
+
     /// Time of the next timer.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.0.iter().map(|(at, _)| *at).min()

@@ -40,7 +40,7 @@ pub(crate) enum Incoming {
     Connected,
     Lost,
     Event(String, Value),
-    /// The server refused the user for good. The client has ended.
+    /// The server refused the token for good. The client waits for another one.
     Refused(String),
 }
 
@@ -145,8 +145,14 @@ async fn run(
             }
             // A token that was replaced meanwhile deserves another attempt.
             Err(ConnectError::Refused(message)) if !credentials.token.has_changed().unwrap_or(false) => {
-                drop(incoming.send(Incoming::Refused(message)).await);
-                return;
+                if incoming.send(Incoming::Refused(message)).await.is_err() {
+                    return;
+                }
+                tokio::select! {
+                    changed = credentials.token.changed() => if changed.is_err() { return },
+                    () = closed(&mut queue) => return,
+                }
+                continue;
             }
             Err(error) => tracing::debug!(%error, "signaling server not reached"),
         }

@@ -53,8 +53,8 @@ fn the_address_has_no_token() {
 #[tokio::test]
 async fn a_passing_refusal_is_tried_again_and_a_final_one_is_not() {
     let (server, url) = FakeServer::start().await;
-    let (_token, credentials) = credentials("t");
-    let (_client, mut incoming) = Client::start(url, credentials);
+    let (token, credentials) = credentials("t");
+    let (client, mut incoming) = Client::start(url, credentials);
     for refusal in ["rate_limited: wait", "internal: try again", "Failed"] {
         let (mut socket, auth) = server.accept().await;
         assert_eq!(auth, json!({ "userId": "ana", "token": "t" }));
@@ -69,6 +69,13 @@ async fn a_passing_refusal_is_tried_again_and_a_final_one_is_not() {
     socket.send(Message::text(r#"44{"message":"unauthorized: too old"}"#)).await.unwrap();
     let refused = incoming.recv().await;
     assert!(matches!(&refused, Some(Incoming::Refused(message)) if message == "too old"), "{refused:?}");
+    // It waits for another token, and meanwhile for the end.
+    token.send_replace(Secret::new("new"));
+    let (mut socket, auth) = server.accept().await;
+    assert_eq!(auth["token"], "new");
+    socket.send(Message::text(r#"44{"message":"unauthorized: revoked"}"#)).await.unwrap();
+    assert!(matches!(incoming.recv().await, Some(Incoming::Refused(_))));
+    drop(client);
     assert!(incoming.recv().await.is_none());
 }
 

@@ -24,13 +24,13 @@ pub struct Signaling {
 }
 
 impl Signaling {
-    /// Starts one with a consultation between these two. Without an API key, callers on this machine need no token.
+    /// Starts one with a peer-to-peer consultation between these two. Without an API key, callers on this machine need no token.
     pub fn start(doctor: &str, patient: &str) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut server = Self { port, running: None, folder: tempfile::tempdir()? };
         server.restart()?;
         let url = format!("{}/api/consultations/create", server.url());
-        let body = json!({"consultationId": ROOM, "doctorId": doctor, "patientId": patient});
+        let body = json!({"consultationId": ROOM, "doctorId": doctor, "patientId": patient, "transport": "p2p"});
         let (runtime, _) = server.running.as_ref().context("it was just started")?;
         let runtime = runtime.handle().clone();
         outside(move || {

@@ -47,9 +47,6 @@ pub(super) async fn create(
     let stored = state.store.consultation(&request.consultation_id).await?;
     let requested = request.transport.unwrap_or(state.transport_default);
     let transport = stored.as_ref().map_or(requested, |stored| stored.transport);
-    if transport == Transport::P2p && request.waiting_room == Some(true) {
-        return Err(Error::refused(ErrorCode::PeerToPeer, "`waitingRoom` needs `\"transport\": \"sfu\"`"));
-    }
     let event = caller.audit_event("consultation.create");
     // Refused requests must not open a room.
     if let Some(stored) = stored
@@ -163,11 +160,11 @@ pub(super) async fn fresh_links(
     let stored = find(&state, &id).await?;
     check_not_finished(&stored)?;
     // Stores participants who joined since the last comparison, so that they may stay.
-    presence_sync::reconcile_now(&state, &id).await;
+    reconcile(&state, &stored).await;
     state.store.revoke_codes(&id, PresentParticipants::Keep, caller.audit_event("links.renew")).await?;
     signaling::check_room(&state, &id).await;
     let codes = state.store.create_codes(&stored).await?;
-    presence_sync::reconcile_now(&state, &id).await;
+    reconcile(&state, &stored).await;
     Ok(Json(Success::new(links::with_codes(&state, &codes)?)))
 }
 
@@ -185,8 +182,16 @@ pub(super) async fn revoke_links(
     let stored = find(&state, &id).await?;
     state.store.revoke_codes(&id, PresentParticipants::Remove, caller.audit_event("links.revoke")).await?;
     signaling::check_room(&state, &id).await;
-    presence_sync::reconcile_now(&state, &id).await;
+    reconcile(&state, &stored).await;
     Ok(Json(Success::new(to_details(stored))))
+}
+
+/// Compares the stored participants with those in the room at once.
+pub(super) async fn reconcile(state: &AppState, stored: &StoredConsultation) {
+    match stored.transport {
+        Transport::Sfu => presence_sync::reconcile_now(state, &stored.id).await,
+        Transport::P2p => signaling::record_presence_now(state, &stored.id).await,
+    }
 }
 
 /// Ends or cancels a consultation, and closes its room.

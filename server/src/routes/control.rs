@@ -2,18 +2,17 @@
 
 use autamedica_api::{
     ConsultationDetails, ErrorCode, Failure, Id, InvalidId, MediaSource, MuteParticipant, ParticipantChanged,
-    ParticipantRemoved, Role, Success, consultation_of, room_name,
+    ParticipantRemoved, Role, Success, Transport, consultation_of, room_name,
 };
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 
-use super::consultations::{find, finish, finished_error};
+use super::consultations::{find, finish, finished_error, reconcile};
 use crate::caller::{Caller, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
-use crate::presence_sync;
 use crate::signaling;
 use crate::state::AppState;
 use crate::store::{AuditEvent, Finish};
@@ -43,8 +42,13 @@ pub(super) async fn admit(
         let stored = find(&state, &id).await?;
         return Err(finished_error(&stored));
     };
+    signaling::check_room(&state, &id).await;
+    signaling::record_presence_now(&state, &id).await;
     let patient = admitted.patient_id;
-    let present = state.sfu.permit(&room_name(&id), patient.as_str(), Grant::Publish(Role::Patient)).await?;
+    let present = match admitted.transport {
+        Transport::Sfu => state.sfu.permit(&room_name(&id), patient.as_str(), Grant::Publish(Role::Patient)).await?,
+        Transport::P2p => signaling::is_present(&state, &id, &patient),
+    };
     Ok(Json(Success::new(ParticipantChanged { identity: patient, present })))
 }
 
@@ -140,10 +144,15 @@ async fn remove_participant(
     event: AuditEvent,
 ) -> Result<Json<Success<ParticipantChanged>>> {
     state.store.remove(id, identity.as_str(), event).await?;
+    let stored = find(state, id).await?;
+    let was_present = signaling::is_present(state, id, &identity);
     signaling::check_room(state, id).await;
-    let present = state.sfu.remove(&room_name(id), identity.as_str()).await?;
+    let present = match stored.transport {
+        Transport::Sfu => state.sfu.remove(&room_name(id), identity.as_str()).await?,
+        Transport::P2p => was_present,
+    };
     // Announces the new key to the others at once.
-    presence_sync::reconcile_now(state, id).await;
+    reconcile(state, &stored).await;
     Ok(Json(Success::new(ParticipantChanged { identity, present })))
 }
 

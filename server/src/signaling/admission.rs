@@ -7,13 +7,14 @@ use autamedica_api::{ErrorCode, Id, Role};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use socketioxide::socket::Sid;
 
-use super::admitted::{Admitted, Proof};
+use super::admitted::{Admitted, Proof, participant_sid};
 use super::sessions::Session;
 use crate::caller::{self, Participant};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::StoredConsultation;
+use crate::store::{Standing, StoredConsultation};
 
 /// Credentials of a connecting client: from Socket.IO's `auth`, otherwise from the query.
 #[derive(Clone, Default, Deserialize)]
@@ -34,6 +35,9 @@ pub enum Refusal {
         /// Message for the client's developer.
         message: String,
     },
+    /// The doctor hasn't admitted the patient yet.
+    #[error("the doctor hasn't let you in yet")]
+    NotAdmitted,
     /// An internal error prevented the check.
     #[error("internal error of the server; try again")]
     Failed,
@@ -54,6 +58,7 @@ impl Refusal {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Refused { code, .. } => *code,
+            Self::NotAdmitted => ErrorCode::Forbidden,
             Self::Failed => ErrorCode::Internal,
         }
     }
@@ -146,8 +151,8 @@ async fn authenticate(
     }
     let token = token.ok_or_else(|| Refusal::new(ErrorCode::Unauthorized, "`token` is missing"))?;
     match caller::participant(&token, state).await {
-        Ok(Participant { user, role, consultation, generation }) => {
-            return Ok((user, Proof::Token { consultation, role, generation }));
+        Ok(Participant { user, role, consultation, generation, expires_at }) => {
+            return Ok((user, Proof::Token { consultation, role, generation, expires_at }));
         }
         Err(Error::Refused { .. }) => {}
         Err(error) => return Err(error.into()),
@@ -157,15 +162,34 @@ async fn authenticate(
     account.map(|user| (user, Proof::Account)).ok_or_else(invalid)
 }
 
-/// Checks that a user may be in a consultation's room now. Returns their role and the consultation.
+/// Access of a user to a consultation's room or its waiting room.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Role of the user.
+    pub role: Role,
+    /// `false` for a patient who has to wait until the doctor admits them.
+    pub is_admitted: bool,
+    /// Lowest valid generation of the user's tokens.
+    pub generation: u32,
+    /// The consultation.
+    pub stored: StoredConsultation,
+}
+
+impl Access {
+    /// Returns the access if it includes the room itself.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAdmitted`] for a patient who has to wait.
+    pub fn require_admitted(self) -> Result<Self, Refusal> {
+        if self.is_admitted { Ok(self) } else { Err(Refusal::NotAdmitted) }
+    }
+}
+
+/// Checks that a user may be in a consultation's room or its waiting room now with this socket. Returns their access.
 ///
 /// # Errors
 /// [`Refusal::Refused`] if they may not; [`Refusal::Failed`].
-pub async fn authorize(
-    state: &AppState,
-    admitted: &Admitted,
-    room: &Id,
-) -> Result<(Role, StoredConsultation), Refusal> {
+pub async fn authorize(state: &AppState, admitted: &Admitted, room: &Id, sid: Sid) -> Result<Access, Refusal> {
     // Strangers must not learn whether the consultation exists.
     let foreign = || Refusal::new(ErrorCode::RoomNotFound, "there is no such room, or you may not join it");
     let stored = state.store.consultation(room).await?.ok_or_else(foreign)?;
@@ -176,11 +200,11 @@ pub async fn authorize(
     };
     let standing = state.store.standing(room, admitted.user.as_str()).await?;
     let is_accepted = match &admitted.proof {
-        Proof::Token { consultation, role: proved, generation } => {
+        Proof::Token { consultation, role: proved, generation, .. } => {
             if consultation != room || *proved != role {
                 return Err(foreign());
             }
-            standing.accepts(*generation)
+            standing.accepts(*generation) || is_kept(state, standing, sid).await?
         }
         Proof::Account => !standing.removed,
         // Once there is an API key, a local connection alone isn't sufficient.
@@ -192,10 +216,18 @@ pub async fn authorize(
     if !stored.is_open_to(admitted.user.as_str()) {
         return Err(Refusal::new(ErrorCode::ConsultationEnded, "this consultation has ended"));
     }
-    if role == Role::Patient && !stored.is_admitted() {
-        return Err(Refusal::new(ErrorCode::Forbidden, "the doctor hasn't let you in yet"));
-    }
-    Ok((role, stored))
+    Ok(Access {
+        role,
+        is_admitted: role == Role::Doctor || stored.is_admitted(),
+        generation: standing.generation,
+        stored,
+    })
+}
+
+/// Returns `true` if the user was in the room with this socket when the links were renewed, and may stay.
+async fn is_kept(state: &AppState, standing: Standing, sid: Sid) -> Result<bool, Refusal> {
+    let generation = state.store.session_generation(&participant_sid(sid)).await?;
+    Ok(generation.is_some_and(|generation| standing.accepts(generation)))
 }
 
 /// Adds a refusal to the audit log, unless the address has had too many.
@@ -206,24 +238,5 @@ pub async fn audit_refusal(state: &AppState, admitted: &Admitted, room: &Id) {
     let event = admitted.event(None, "signaling.join").consultation(room).outcome("forbidden");
     if let Err(error) = state.store.audit(event).await {
         tracing::warn!(%error, "auditing a refusal failed");
-    }
-}
-
-/// Removes peers from a consultation's room who may not be in it any more.
-pub async fn check_room(state: &AppState, room: &Id) {
-    for peer in state.peers.in_room(room) {
-        if let Err(refusal @ Refusal::Refused { .. }) = authorize(state, &peer.admitted, room).await {
-            peer.send("error", &refusal.event());
-            if let Some(removed) = state.peers.leave(room, peer.socket.id) {
-                removed.send_removed(&json!(refusal.code()));
-            }
-        }
-    }
-}
-
-/// Runs [`check_room`] for every room.
-pub async fn check_all_rooms(state: &AppState) {
-    for room in state.peers.rooms() {
-        check_room(state, &room).await;
     }
 }

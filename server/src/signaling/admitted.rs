@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use autamedica_api::{Id, Role};
+use autamedica_api::{Id, Role, Timestamp};
+use socketioxide::socket::Sid;
 
 use super::sessions::Session;
 use super::sockets::OpenSocket;
@@ -35,11 +36,18 @@ pub enum Proof {
         role: Role,
         /// Generation of the token.
         generation: u32,
+        /// Time at which the token expires.
+        expires_at: Timestamp,
     },
     /// Token of the clinic's accounts.
     Account,
     /// Connection from this machine while there is no API key, or with the local key.
     Local,
+}
+
+/// Returns the id of a socket's session in the store.
+pub fn participant_sid(sid: Sid) -> String {
+    format!("signaling-{sid}")
 }
 
 impl Admitted {

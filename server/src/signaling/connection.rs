@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use autamedica_api::{ErrorCode, Id, Timestamp, consultation_of};
+use autamedica_api::{ErrorCode, Id, Timestamp, Transport, consultation_of};
 use serde_json::json;
 use socketioxide::extract::SocketRef;
 use tokio::sync::{Notify, mpsc};
 
-use super::admission::{self, Refusal};
+use super::admission::{self, Access, Refusal};
 use super::admitted::Admitted;
+use super::announced::Announced;
+use super::check::{announce, check_room};
 use super::message::{Event, Message};
 use super::peers::{Peer, send};
 use super::presence;
@@ -63,7 +65,7 @@ impl Connection {
             }
             event => {
                 let payload = message.payload().map_err(Refusal::invalid)?;
-                admission::authorize(&self.state, &self.admitted, &room).await?;
+                self.authorize(&room).await?.require_admitted()?;
                 if self.state.peers.relay(&room, self.socket.id, event.relayed_name(), payload) {
                     return Ok(());
                 }
@@ -86,50 +88,92 @@ impl Connection {
     }
 
     async fn join(&mut self, room: Id, message: &Message, name: &str) -> Result<(), Refusal> {
-        let role = match admission::authorize(&self.state, &self.admitted, &room).await {
-            Ok((role, _)) => role,
-            Err(refusal) => {
-                if matches!(refusal, Refusal::Refused { .. }) {
-                    admission::audit_refusal(&self.state, &self.admitted, &room).await;
-                }
+        let access = match self.authorize(&room).await {
+            Err(refusal @ Refusal::Refused { .. }) => {
+                admission::audit_refusal(&self.state, &self.admitted, &room).await;
                 return Err(refusal);
             }
+            other => other?,
         };
-        // The socket may have been removed from some rooms.
-        self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
-        if self.rooms.len() >= MAX_ROOMS && self.rooms.iter().all(|(own, _)| *own != room) {
-            return Err(Refusal::new(ErrorCode::RateLimited, "leave another room first"));
+        let peer = self.peer(&access, message, name);
+        if peer.is_native() && access.stored.transport == Transport::Sfu {
+            // The call was moved while this client was disconnected.
+            peer.send_moved();
+            return Ok(());
         }
-        let event = self.admitted.event(Some(role), "signaling.join").consultation(&room);
+        self.may_enter(&room)?;
+        if !access.is_admitted {
+            return self.wait(room, peer).await;
+        }
+        let event = self.admitted.event(Some(access.role), "signaling.join").consultation(&room);
         self.state.store.audit(event).await?;
-        let peer = Peer {
-            admitted: self.admitted.clone(),
-            role,
-            joined_at: Timestamp::now(),
-            room_id: name.to_owned(),
-            client: message.client().map(str::to_owned),
-            socket: self.socket.clone(),
-        };
         // A reloaded page has replaced this socket.
         if !self.socket.connected() {
             return Ok(());
         }
         let full = |_| Refusal::new(ErrorCode::RateLimited, "the room is full");
-        self.state.peers.join(&room, peer).map_err(full)?;
+        self.state.peers.join(&room, peer.clone()).map_err(full)?;
         // The user may have been removed while the audit entry was written.
-        match admission::authorize(&self.state, &self.admitted, &room).await {
-            Ok((_, stored)) => presence::record_joined(&self.state, &stored).await,
-            Err(refusal @ Refusal::Refused { .. }) => {
+        match self.authorize(&room).await.and_then(Access::require_admitted) {
+            Ok(access) => {
+                announce(&self.state, &room, &peer, &access);
+                presence::record_joined(&self.state, &access.stored).await;
+            }
+            // The periodic check repeats the authorization, and the reconciler stores the presence.
+            Err(Refusal::Failed) => {}
+            Err(refusal) => {
                 if let Some(peer) = self.leave(&room).await {
                     peer.send_removed(&json!(refusal.code()));
                 }
                 return Err(refusal);
             }
-            // The periodic check repeats the authorization, and the reconciler stores the presence.
-            Err(Refusal::Failed) => {}
         }
         self.rooms.retain(|(own, _)| *own != room);
         self.rooms.push((room, name.to_owned()));
+        Ok(())
+    }
+
+    /// Lets a patient wait until the doctor admits them. Clients that don't name their kind get an error, as they always
+    /// did, and are let in all the same.
+    async fn wait(&mut self, room: Id, peer: Peer) -> Result<(), Refusal> {
+        let event = self.admitted.event(Some(peer.role), "signaling.wait").consultation(&room);
+        self.state.store.audit(event).await?;
+        if !self.socket.connected() {
+            return Ok(());
+        }
+        self.state.peers.wait(&room, peer.clone());
+        self.rooms.retain(|(own, _)| *own != room);
+        self.rooms.push((room.clone(), peer.room_id));
+        // The doctor may have decided while the audit entry was written.
+        check_room(&self.state, &room).await;
+        presence::record_now(&self.state, &room).await;
+        let waits = self.state.peers.waiting(&room).is_some_and(|waiting| waiting.socket.id == self.socket.id);
+        if waits && peer.client.is_none() { Err(Refusal::NotAdmitted) } else { Ok(()) }
+    }
+
+    async fn authorize(&self, room: &Id) -> Result<Access, Refusal> {
+        admission::authorize(&self.state, &self.admitted, room, self.socket.id).await
+    }
+
+    fn peer(&self, access: &Access, message: &Message, name: &str) -> Peer {
+        Peer {
+            admitted: self.admitted.clone(),
+            role: access.role,
+            joined_at: Timestamp::now(),
+            room_id: name.to_owned(),
+            client: message.client().map(str::to_owned),
+            socket: self.socket.clone(),
+            announced: Arc::new(Announced::new(&self.admitted, access.is_admitted)),
+        }
+    }
+
+    /// Checks that this socket isn't in too many rooms.
+    fn may_enter(&mut self, room: &Id) -> Result<(), Refusal> {
+        // The socket may have been removed from some rooms.
+        self.rooms.retain(|(own, _)| self.state.peers.has(own, self.socket.id));
+        if self.rooms.len() >= MAX_ROOMS && self.rooms.iter().all(|(own, _)| own != room) {
+            return Err(Refusal::new(ErrorCode::RateLimited, "leave another room first"));
+        }
         Ok(())
     }
 
@@ -139,7 +183,7 @@ impl Connection {
         if let Err(error) = self.state.store.audit(event).await {
             tracing::warn!(%error, "auditing that a peer left failed");
         }
-        presence::record_left(&self.state, room).await;
+        presence::record_now(&self.state, room).await;
         Some(peer)
     }
 }

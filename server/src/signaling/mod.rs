@@ -6,6 +6,8 @@
 
 mod admission;
 mod admitted;
+mod announced;
+mod check;
 mod connection;
 mod message;
 mod peers;
@@ -36,13 +38,15 @@ use crate::error::Error;
 use crate::proxies::Proxies;
 use crate::state::AppState;
 use admission::Handshake;
-pub use admission::check_room;
 use admitted::Admitted;
+pub use check::check_room;
 use connection::Connection;
 use message::{Event, Message};
 pub use peers::Peers;
 use peers::send;
-pub use presence::{PEER_ROOM_SID, move_to_sfu, record as record_presence};
+pub use presence::{
+    PEER_ROOM_SID, is_present, move_to_sfu, record as record_presence, record_now as record_presence_now,
+};
 use sessions::{Session, Sessions};
 pub use sockets::Sockets;
 pub use supabase::SupabaseVerifier;
@@ -89,7 +93,7 @@ pub fn router(state: &AppState, mut ended: watch::Receiver<bool>) -> Router {
                 () = end.as_mut() => break,
             }
             tokio::select! {
-                () = admission::check_all_rooms(&state) => {}
+                () = check::check_all_rooms(&state) => {}
                 () = end.as_mut() => break,
             }
         }

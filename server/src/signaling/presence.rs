@@ -1,9 +1,8 @@
 //! Presence in the rooms of peer-to-peer consultations, stored like that of participants at the SFU.
 
 use autamedica_api::{Id, Timestamp, Transport};
-use serde_json::json;
 
-use super::admitted::Proof;
+use super::admitted::{Proof, participant_sid};
 use super::peers::Peer;
 use crate::state::AppState;
 use crate::store::{RoomSession, StoredConsultation};
@@ -24,7 +23,8 @@ pub async fn record(state: &AppState, stored: &StoredConsultation, recorded: &[R
         return Ok(());
     }
     let now = Timestamp::now();
-    let current: Vec<RoomSession> = state.peers.in_room(&stored.id).iter().map(room_session).collect();
+    let peers = state.peers.in_room(&stored.id).into_iter().chain(state.peers.waiting(&stored.id));
+    let current: Vec<RoomSession> = peers.map(|peer| room_session(&peer)).collect();
     let contains = |sessions: &[RoomSession], sid: &str| sessions.iter().any(|session| session.participant_sid == sid);
     for new in current.iter().filter(|session| !contains(recorded, &session.participant_sid)) {
         state.store.record_present(&stored.id, new, now).await?;
@@ -47,9 +47,9 @@ pub(super) async fn record_joined(state: &AppState, stored: &StoredConsultation)
     log_error(record.await);
 }
 
-/// Stores the presence after a peer left. Reads the consultation, because it may be at the SFU by now. Errors are only
-/// logged, because the reconciler repeats this within seconds.
-pub(super) async fn record_left(state: &AppState, room: &Id) {
+/// Stores the presence now. Reads the consultation, because it may be at the SFU by now. Errors are only logged, because
+/// the reconciler repeats this within seconds.
+pub async fn record_now(state: &AppState, room: &Id) {
     let record = async {
         let Some(stored) = state.store.consultation(room).await? else { return Ok(()) };
         record(state, &stored, &state.store.present(room).await?).await
@@ -63,17 +63,23 @@ fn log_error(recorded: sqlx::Result<()>) {
     }
 }
 
-/// Tells the peers in a room to continue at the SFU, and removes them from the room.
+/// Returns `true` if a user is in a room or its waiting room.
+pub fn is_present(state: &AppState, room: &Id, user: &Id) -> bool {
+    let mut peers = state.peers.in_room(room).into_iter().chain(state.peers.waiting(room));
+    peers.any(|peer| peer.admitted.user == *user)
+}
+
+/// Tells the peers in a room and its waiting room to continue at the SFU, and removes them.
 pub fn move_to_sfu(state: &AppState, room: &Id) {
-    for peer in state.peers.in_room(room) {
-        peer.send("transport-changed", &json!({"roomId": peer.room_id, "transport": Transport::Sfu}));
+    for peer in state.peers.in_room(room).into_iter().chain(state.peers.waiting(room)) {
+        peer.send_moved();
         state.peers.leave(room, peer.socket.id);
     }
 }
 
 fn room_session(peer: &Peer) -> RoomSession {
     RoomSession {
-        participant_sid: format!("signaling-{}", peer.socket.id),
+        participant_sid: participant_sid(peer.socket.id),
         room_sid: PEER_ROOM_SID.to_owned(),
         identity: peer.admitted.user.to_string(),
         joined_at: peer.joined_at,

@@ -51,11 +51,11 @@ impl Side {
             role: String::new(),
             ice_servers: Vec::new(),
         };
-        let initial = PeerState { signaling: Signaling::Connecting, phase: Phase::Joining, peer_stats: None };
-        let (sender, state) = watch::channel(initial);
+        let (sender, state) = watch::channel(PeerState::INITIAL);
         let (socket, sent) = socketio::Client::for_tests(64);
         let instance = random::hex::<4>().unwrap();
-        let adapter = Adapter::new(options, "ws://localhost".into(), instance, sender, Arc::default(), socket);
+        let (token, _) = watch::channel(Secret::new(""));
+        let adapter = Adapter::new(options, "ws://localhost".into(), instance, sender, token, Arc::default(), socket);
         Self { user, adapter, state, sent, engine: None, links: 0 }
     }
 

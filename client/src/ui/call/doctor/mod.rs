@@ -3,6 +3,7 @@
 //! Kiosk builds use `no_doctor.rs` instead.
 
 mod ask;
+mod invite;
 mod notes;
 mod record;
 mod share;
@@ -21,6 +22,7 @@ use super::stage::TileRequest;
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx};
 use ask::Question;
+use invite::Invite;
 use notes::Notes;
 pub use notes::Unsaved;
 use share::Picker;
@@ -48,6 +50,7 @@ pub(super) struct Doctor {
     waiting: Waiting,
     question: Option<Question>,
     picker: Option<Picker>,
+    invite: Option<Invite>,
     notes: Notes,
     /// Number of the last dismissed failure.
     failure_read: u64,
@@ -162,6 +165,10 @@ impl Doctor {
         if state.direct && menu_item(ui, cx, Icon::Server, &texts.t("more-move")).clicked() {
             cx.command(CallCommand::MoveToSfu);
         }
+        // A call from peer to peer has two people.
+        if !state.direct && menu_item(ui, cx, Icon::UserPlus, &texts.t("more-invite")).clicked() {
+            self.invite = Some(Invite::default());
+        }
         if menu_item(ui, cx, Icon::NotebookPen, &texts.t("more-notes")).clicked() {
             panel.toggle(Tab::Notes);
         }
@@ -198,6 +205,11 @@ impl Doctor {
                     cx.command(CallCommand::ShareScreen(source));
                 }
             }
+        }
+        if let Some(invite) = &mut self.invite
+            && invite.show(ui, cx, state)
+        {
+            self.invite = None;
         }
         if let Some(question) = &self.question
             && question.show(ui, cx, state)

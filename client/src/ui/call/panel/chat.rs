@@ -81,9 +81,10 @@ impl Chat {
                 self.ask_place(ui, cx, id, name);
             }
         });
-        if state.listening {
-            let (text, palette) = (cx.texts.t("chat-listening"), Palette::of(ui));
-            let id = ui.scope_id().with("listening");
+        if state.listening || state.no_chat {
+            let key = if state.listening { "chat-listening" } else { "chat-none" };
+            let (text, palette) = (cx.texts.t(key), Palette::of(ui));
+            let id = ui.scope_id().with("no input");
             let font = regular_font(cx.sizes.body);
             words(ui, id, input.left_center(), Align2::LEFT_CENTER, &text, font, palette.muted);
         } else {

@@ -1,24 +1,27 @@
-//! Proxy before an SFU; while it is shut it answers with 503.
+//! Proxy before a server; while it is down it answers with 503.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Proxy that forwards connections to a local port, or answers them with 503.
-pub struct SfuProxy {
+pub struct Proxy {
     pub port: u16,
+    open: Arc<Mutex<Vec<TcpStream>>>,
     down: Arc<AtomicBool>,
     refused: Arc<AtomicUsize>,
 }
 
-impl SfuProxy {
+impl Proxy {
     pub fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();
         let (down, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (is_down, count) = (down.clone(), refused.clone());
+        let open = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let passed = open.clone();
         // The thread ends with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -28,14 +31,23 @@ impl SfuProxy {
                 } else if let Ok(server) = TcpStream::connect(("127.0.0.1", port)) {
                     pass(&client, &server);
                     pass(&server, &client);
+                    passed.lock().unwrap().push(client);
                 }
             }
         });
-        Self { port: own, down, refused }
+        Self { port: own, open, down, refused }
     }
 
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::Release);
+    }
+
+    /// Breaks all connections.
+    pub fn cut(&self) {
+        for client in self.open.lock().unwrap().drain(..) {
+            // The client may have closed it.
+            let _ = client.shutdown(std::net::Shutdown::Both);
+        }
     }
 
     /// Returns the number of connections answered with 503.
