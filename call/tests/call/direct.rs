@@ -114,7 +114,8 @@ impl Page {
         let stdout = BufReader::new(process.child().stdout.take().unwrap());
         let mut page = Self { stdin, stdout, _process: process };
         let browser = autamedica_lab::browser().unwrap().display().to_string();
-        page.ask(&json!({"browser": browser, "url": clinic.url.as_str(), "room": room, "user": user, "toneHz": 700}));
+        let url = clinic.url.as_str().trim_end_matches('/');
+        page.ask(&json!({"browser": browser, "url": url, "room": room, "user": user, "toneHz": 700}));
         page
     }
 
