@@ -198,7 +198,7 @@ impl Store {
     /// Returns the end-to-end key, if the consultation is encrypted.
     ///
     /// # Errors
-    /// [`CannotOpen`](crate::vault::CannotOpen) if it was sealed with another master key.
+    /// `CannotOpen` if it was sealed with another master key.
     pub fn e2ee_key(&self, consultation: &StoredConsultation) -> Result<Option<String>, crate::vault::CannotOpen> {
         let open = |sealed: &Secret| self.vault.open(consultation.id.as_str(), sealed.expose());
         consultation.sealed_key.as_ref().map(open).transpose()
