@@ -19,6 +19,9 @@ waiting-more = { $count ->
 
 # People
 person-mute = Mute
+person-original-sound = Turn their original sound on
+person-processed-sound = Turn their original sound off
+original-sound-start = Turn original sound on
 person-permit = Let them speak
 person-forbid = Let them only listen
 person-remove = Remove from the consultation…

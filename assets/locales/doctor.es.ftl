@@ -19,6 +19,9 @@ waiting-more = { $count ->
 
 # Personas
 person-mute = Silenciar
+person-original-sound = Activar su sonido original
+person-processed-sound = Desactivar su sonido original
+original-sound-start = Activar el sonido original
 person-permit = Dejar que hable
 person-forbid = Que solo escuche
 person-remove = Retirar de la consulta…

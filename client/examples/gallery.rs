@@ -21,9 +21,9 @@ use autamedica_client::app::{
 };
 use autamedica_client::backend::{Admission, ConsultationRef};
 use autamedica_client::call::{
-    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatLog, ChatMessage, ControlFailure,
-    ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress,
-    JoinTarget, ParticipantState, Photo, RecordingProblem, RecordingState, Secret, ShareState, SharedFile,
+    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, CameraAbsence, ChatLog, ChatMessage,
+    ControlFailure, ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress,
+    JoinTarget, OtherVideo, ParticipantState, Photo, RecordingProblem, RecordingState, Secret, ShareState, SharedFile,
     StatisticsSample, TrackStatistics, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
@@ -43,6 +43,11 @@ const SCENES: &[&str] = &[
     "call",
     "muted",
     "camera-off",
+    "camera-busy",
+    "second-camera",
+    "second-sent",
+    "second-lost",
+    "original-sound",
     "devices",
     "reconnecting",
     "chat",
@@ -229,6 +234,9 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         role,
         camera,
         screen: None,
+        others: Vec::new(),
+        camera_absence: None,
+        original_sound: false,
         microphone_muted: false,
         speaking: false,
         waiting_since: None,
@@ -373,6 +381,25 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.participants.push(person("Rosa Quispe", Some(Role::Patient), None));
             state.participants[1].microphone_muted = true;
             state.participants[0].speaking = true;
+        }
+        "second-camera" => {
+            let frames = video(1280, 720, 30, 3).expect("a picture");
+            state.participants[0].others.push(OtherVideo { sid: "TR_2".into(), frames });
+            state.second_camera = DeviceState::On { name: "DermLite HÜD".into() };
+            state.second_view = video(640, 480, 30, 2).expect("a picture");
+        }
+        "second-sent" => {
+            state.second_camera = DeviceState::On { name: "DermLite HÜD".into() };
+            state.second_view = video(640, 480, 30, 2).expect("a picture");
+        }
+        "second-lost" => state.second_camera = DeviceState::Failed(DeviceProblem::Unplugged),
+        "original-sound" => {
+            state.original_sound = true;
+            state.participants[0].original_sound = true;
+        }
+        "camera-busy" => {
+            state.participants[0].camera = None;
+            state.participants[0].camera_absence = Some(CameraAbsence::Busy);
         }
         "portrait" => state.participants[0].camera = video(360, 640, 30, 0),
         "encryption" => state.encryption = EncryptionState::On,

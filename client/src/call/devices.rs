@@ -124,7 +124,7 @@ impl Task {
         let (kind, choice) = match source {
             Source::Camera => (DeviceKind::Camera, &self.local.choices.camera),
             Source::Microphone => (DeviceKind::Microphone, &self.local.choices.microphone),
-            Source::Screen => return false,
+            Source::Screen | Source::SecondCamera => return false,
         };
         let gone = is_gone(choice, state);
         if gone {

@@ -12,6 +12,7 @@ use super::history::History;
 use super::join::{Entered, NotEntered};
 use super::local::Source;
 use super::statistics::Measured;
+use super::status::Status;
 use super::{ControlRequest, FileProgress};
 use crate::backend::BackendError;
 use crate::device::{DeviceLists, DeviceState};
@@ -91,6 +92,12 @@ pub(super) enum Event {
     },
     QualitySent(Result<(), BackendError>),
     Devices(DeviceLists),
+    /// The state of another participant's devices, as their app says.
+    StatusReceived {
+        /// Identity of the sender.
+        sender: String,
+        result: Result<Status, DataStreamError>,
+    },
     History {
         /// Identity of the sender.
         sender: String,

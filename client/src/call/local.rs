@@ -14,7 +14,9 @@ use super::CallSettings;
 use super::codec::CameraEncoding;
 use super::event::{Event, Events};
 use super::outlet::{Outlet, feed_pictures, feed_sound};
+use super::original_sound::SoundEncoding;
 use super::publication::{Job, MuteRequest, Publication};
+use super::second_camera::{SECOND_CAMERA, SecondCamera};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, SAMPLE_RATE, Speaker};
 use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions, ScreenSource};
 
@@ -40,6 +42,11 @@ pub(super) enum Source {
     Camera,
     Microphone,
     Screen,
+    SecondCamera,
+}
+
+impl Source {
+    pub(super) const ALL: [Self; 4] = [Self::Camera, Self::Microphone, Self::Screen, Self::SecondCamera];
 }
 
 /// Parts of the settings that differ from those before.
@@ -51,9 +58,9 @@ pub(super) struct Changed {
 /// Our devices and publications.
 pub(super) struct LocalMedia {
     pub(super) choices: DeviceChoices,
-    settings: CallSettings,
-    role: Role,
-    events: Events,
+    pub(super) settings: CallSettings,
+    pub(super) role: Role,
+    pub(super) events: Events,
     self_view: LatestFrame,
     mixer: Mixer,
     /// Recipient of measurements of the speaker's audio.
@@ -61,6 +68,7 @@ pub(super) struct LocalMedia {
     camera: Option<Camera>,
     microphone: Option<Microphone>,
     screen: Option<Screen>,
+    pub(super) second_camera: SecondCamera,
     speaker: Option<Speaker>,
     /// Replaced devices, which continue until their successors deliver.
     retiring: (Option<Camera>, Option<Microphone>),
@@ -68,18 +76,20 @@ pub(super) struct LocalMedia {
     camera_outlet: Outlet<NativeVideoSource>,
     microphone_outlet: Outlet<NativeAudioSource>,
     screen_outlet: Outlet<NativeVideoSource>,
+    /// Microphones are sent as they are.
+    original_sound: bool,
     /// Bandwidth fallback is active.
-    reduced: Arc<AtomicBool>,
+    pub(super) reduced: Arc<AtomicBool>,
     /// Size of the captured frames, once known.
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
-    publications: [Publication; 3],
+    publications: [Publication; 4],
     /// Encoding of the last publication of the camera.
     camera_encoding: Option<CameraEncoding>,
     /// The camera's publication was made for another picture quality.
     picture_changed: bool,
     /// Number of devices opened, by source, then speaker.
-    devices: [u64; 4],
+    devices: [u64; 5],
     /// Number of publications requested.
     request: u64,
 }
@@ -104,19 +114,21 @@ impl LocalMedia {
             camera: None,
             microphone: None,
             screen: None,
+            second_camera: SecondCamera::default(),
             speaker: None,
             retiring: (None, None),
             processing: None,
             camera_outlet: Outlet::new(),
             microphone_outlet: Outlet::new(),
             screen_outlet: Outlet::new(),
+            original_sound: false,
             reduced: Arc::default(),
             camera_size: None,
             screen_size: None,
             publications: Default::default(),
             camera_encoding: None,
             picture_changed: false,
-            devices: [0; 4],
+            devices: [0; 5],
             request: 0,
         }
     }
@@ -150,7 +162,7 @@ impl LocalMedia {
     }
 
     /// Returns the number of the next device. Outdates earlier devices.
-    fn next_device(&mut self, index: usize) -> u64 {
+    pub(super) fn next_device(&mut self, index: usize) -> u64 {
         self.devices[index] += 1;
         self.devices[index]
     }
@@ -182,7 +194,7 @@ impl LocalMedia {
         let options = MicrophoneOptions {
             choice: self.choices.microphone.clone(),
             tone_hz: test_tone_hz(self.role),
-            processing: self.processing.clone(),
+            processing: self.processing.clone().filter(|_| !self.original_sound),
         };
         let on_state = move |state| events.send(Event::Device { source: Source::Microphone, device, state });
         let sink = feed_sound(device, self.microphone_outlet.clone());
@@ -208,7 +220,7 @@ impl LocalMedia {
         match source {
             Source::Camera => self.retiring.0 = None,
             Source::Microphone => self.retiring.1 = None,
-            Source::Screen => {}
+            Source::Screen | Source::SecondCamera => {}
         }
     }
 
@@ -247,10 +259,24 @@ impl LocalMedia {
         self.screen = None;
         self.screen_size = None;
         self.screen_outlet.set(None);
-        match std::mem::take(self.publication(Source::Screen)) {
+        self.withdraw(Source::Screen)
+    }
+
+    /// Forgets the publication of a source. Returns it, to be unpublished.
+    pub(super) fn withdraw(&mut self, source: Source) -> Option<LocalTrackPublication> {
+        match std::mem::take(self.publication(source)) {
             Publication::Published { publication, .. } => Some(publication),
             Publication::None | Publication::Requested(_) => None,
         }
+    }
+
+    /// Sends microphones as they are (`true`) or processed. Returns the publication made for the other kind of sound, for
+    /// another to replace it.
+    pub(super) fn set_original_sound(&mut self, on: bool) -> Option<LocalTrackPublication> {
+        self.original_sound = on;
+        self.open_microphone();
+        self.microphone_outlet.set(None);
+        self.withdraw(Source::Microphone)
     }
 
     /// Sets the size of a source's frames.
@@ -264,6 +290,7 @@ impl LocalMedia {
                 }
             }
             Source::Screen => self.screen_size = Some(size),
+            Source::SecondCamera => self.second_camera.size = Some(size),
             Source::Microphone => {}
         }
     }
@@ -305,11 +332,25 @@ impl LocalMedia {
                 let options = video_options(TrackSource::Screenshare, SCREEN_ENCODING);
                 (track, TrackPublishOptions { simulcast: false, ..options })
             }
+            Source::SecondCamera => {
+                let Some(size) = self.second_camera.size else { return Ok(None) };
+                let native = NativeVideoSource::new(size, false)?;
+                self.second_camera.outlet.set(Some(native.clone()));
+                let track = LocalTrack::Video(LocalVideoTrack::create_video_track(SECOND_CAMERA, native)?);
+                let options = TrackPublishOptions {
+                    video_codec: camera.codec,
+                    video_encoder: camera.encoder,
+                    simulcast: false,
+                    ..video_options(TrackSource::Camera, self.settings.picture.encoding())
+                };
+                (track, options)
+            }
             Source::Microphone => {
-                let native = NativeAudioSource::new(SAMPLE_RATE, 1, AUDIO_QUEUE_MS)?;
+                let sound = SoundEncoding::new(self.original_sound);
+                let native = NativeAudioSource::new(SAMPLE_RATE, sound.channels, AUDIO_QUEUE_MS)?;
                 self.microphone_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Audio(LocalAudioTrack::create_audio_track("microphone", native)?);
-                (track, TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() })
+                (track, sound.options())
             }
         };
         self.request += 1;
@@ -367,6 +408,7 @@ impl LocalMedia {
             Source::Camera => self.camera_outlet.shut(mute),
             Source::Microphone => self.microphone_outlet.shut(mute),
             Source::Screen => self.screen_outlet.shut(mute),
+            Source::SecondCamera => self.second_camera.outlet.shut(mute),
         }
         let Publication::Published { publication, requested } = self.publication(source) else { return };
         if requested.muted == mute {
@@ -399,7 +441,7 @@ impl LocalMedia {
 
     /// Resets the publications after leaving the room or losing the permission to publish. The devices continue.
     pub(super) fn room_left(&mut self) {
-        [Source::Camera, Source::Microphone, Source::Screen].into_iter().for_each(|source| self.empty_outlet(source));
+        Source::ALL.into_iter().for_each(|source| self.empty_outlet(source));
         self.publications = Default::default();
     }
 
@@ -408,6 +450,7 @@ impl LocalMedia {
         self.close_camera();
         (self.microphone, self.retiring.1) = (None, None);
         self.screen = None;
+        self.second_camera = SecondCamera::default();
         self.speaker = None;
     }
 
@@ -416,6 +459,7 @@ impl LocalMedia {
             Source::Camera => self.camera_outlet.set(None),
             Source::Microphone => self.microphone_outlet.set(None),
             Source::Screen => self.screen_outlet.set(None),
+            Source::SecondCamera => self.second_camera.outlet.set(None),
         }
     }
 
@@ -425,7 +469,7 @@ impl LocalMedia {
 }
 
 /// Index of the speaker in `devices`.
-const SPEAKER: usize = 3;
+const SPEAKER: usize = 4;
 
 fn video_options(source: TrackSource, encoding: VideoEncoding) -> TrackPublishOptions {
     TrackPublishOptions { source, video_encoding: Some(encoding), ..TrackPublishOptions::default() }

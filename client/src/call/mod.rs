@@ -18,16 +18,19 @@ mod key;
 mod limits;
 mod links;
 mod local;
+mod original_sound;
 mod outlet;
 mod publication;
 mod recording;
 mod remote;
 mod room_event;
+mod second_camera;
 mod sending;
 mod settings;
 mod sharing;
 mod state;
 mod statistics;
+mod status;
 mod target;
 mod task;
 mod tiles;
@@ -44,11 +47,12 @@ pub(crate) use files::MAX_PREVIEW_BYTES;
 pub use handle::{CallHandle, Wake};
 pub use join::{Entrance, StartBackend};
 pub use local::DeviceChoices;
+pub use status::CameraAbsence;
 pub use settings::{CallSettings, PictureQuality};
 pub use state::{
     CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceKind, DeviceOffer, EncryptionState,
-    EndReason, FileProgress, MediaState, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
-    StatisticsSample, TrackStatistics,
+    EndReason, FileProgress, MediaState, OtherVideo, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
+    StatisticsSample, TrackStatistics, VideoKind,
 };
 pub use target::{JoinTarget, Secret};
 pub use task::{CallOptions, start};
@@ -66,6 +70,19 @@ pub enum CallCommand {
     UseMicrophone(DeviceChoice),
     /// Switches to this speaker.
     UseSpeaker(DeviceChoice),
+    /// Sends this camera beside the first one, or in place of the current second one.
+    StartSecondCamera(DeviceChoice),
+    /// Stops sending the second camera.
+    StopSecondCamera,
+    /// Sends our microphone as it is (`true`) or processed.
+    UseOriginalSound(bool),
+    /// Doctor: asks a participant's app to send its microphone as it is (`on`) or processed.
+    AskOriginalSound {
+        /// The participant's identity.
+        identity: String,
+        /// As it is.
+        on: bool,
+    },
     /// Applies these settings of sound and picture; the codec stays.
     UseSettings(CallSettings),
     /// Dismisses the offer of a newly connected device.
@@ -126,8 +143,8 @@ pub enum CallCommand {
 pub struct Tile {
     /// The participant's identity.
     pub identity: String,
-    /// The participant's screen share instead of the camera.
-    pub screen: bool,
+    /// Which of the participant's videos.
+    pub video: VideoKind,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.

@@ -16,7 +16,7 @@ const MAX_RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Refused publications in a row, by source.
 #[derive(Default)]
-pub(super) struct Refusals([u32; 3]);
+pub(super) struct Refusals([u32; 4]);
 
 impl Refusals {
     /// Counts a refusal and returns the pause before the next attempt.
@@ -42,6 +42,7 @@ impl Task {
             self.mute_camera(true);
             self.mute_microphone(true);
             self.stop_sharing(ShareState::Off);
+            self.stop_second_camera(DeviceState::Off);
         }
         self.state().listening = listens;
     }
@@ -80,8 +81,10 @@ impl Task {
         if !self.local.is_newest(source, device) {
             return;
         }
-        if source == Source::Screen {
-            return self.on_screen(state);
+        match source {
+            Source::Screen => return self.on_screen(state),
+            Source::SecondCamera => return self.on_second_camera(state),
+            Source::Camera | Source::Microphone => {}
         }
         if self.replace_missing_device(source, &state) {
             return;
@@ -111,6 +114,7 @@ impl Task {
             self.publish(Source::Microphone);
         }
         self.publish(Source::Screen);
+        self.publish(Source::SecondCamera);
     }
 
     pub(super) fn publish(&mut self, source: Source) {
@@ -197,7 +201,7 @@ impl Task {
 
     /// Mutes a published source if the person muted it or the device does not deliver.
     pub(super) fn sync_mute(&mut self, source: Source) {
-        if source != Source::Screen {
+        if matches!(source, Source::Camera | Source::Microphone) {
             let media = self.media(source);
             let mute = media.muted || !delivers(&media.device);
             self.local.mute(source, mute);

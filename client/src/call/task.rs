@@ -31,6 +31,7 @@ use super::recording::Recording;
 use super::remote::{Remotes, role_of};
 use super::sending::Refusals;
 use super::statistics::Statistics;
+use super::status::StatusSync;
 use super::target::comparison_code;
 use super::tiles::Tiles;
 use super::{
@@ -38,7 +39,7 @@ use super::{
     JoinTarget, ShareState,
 };
 use crate::backend::Admission;
-use crate::device::Awake;
+use crate::device::{Awake, DeviceState};
 use crate::device::audio::Mixer;
 use crate::job::ends_in_event;
 use crate::report::Measurements;
@@ -111,6 +112,7 @@ pub(super) struct Task {
     pub(super) key: KeyChange,
     pub(super) message_ids: MessageIds,
     pub(super) history_sync: HistorySync,
+    pub(super) status_sync: StatusSync,
     pub(super) files: Files,
     pub(super) refusals: Refusals,
     pub(super) codec: CodecPolicy,
@@ -151,6 +153,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         key: KeyChange::default(),
         message_ids: MessageIds::default(),
         history_sync: HistorySync::default(),
+        status_sync: StatusSync::default(),
         files: Files::default(),
         refusals: Refusals::default(),
         codec: CodecPolicy::new(options.settings.video_codec),
@@ -262,6 +265,10 @@ impl Task {
             CallCommand::UseCamera(choice) => self.use_device(DeviceKind::Camera, choice),
             CallCommand::UseMicrophone(choice) => self.use_device(DeviceKind::Microphone, choice),
             CallCommand::UseSpeaker(choice) => self.use_device(DeviceKind::Speaker, choice),
+            CallCommand::StartSecondCamera(choice) => self.start_second_camera(choice),
+            CallCommand::StopSecondCamera => self.stop_second_camera(DeviceState::Off),
+            CallCommand::UseOriginalSound(on) => self.use_original_sound(on),
+            CallCommand::AskOriginalSound { identity, on } => self.ask_original_sound(&identity, on),
             CallCommand::UseSettings(settings) => self.use_settings(settings),
             CallCommand::DismissOffer => self.dismiss_offer(),
             CallCommand::SendFile(path) => self.send_file(path),
@@ -295,6 +302,7 @@ impl Task {
             Event::Measured { room, result } => self.on_measured(room, result),
             Event::QualitySent(result) => self.on_quality_sent(result),
             Event::Devices(lists) => self.on_devices(lists),
+            Event::StatusReceived { sender, result } => self.on_status(&sender, result),
             Event::History { sender, result } => self.on_history(&sender, result),
             Event::HistoryTimeout { room, attempt } => self.on_history_timeout(room, attempt),
             Event::FileProgressed { number, bytes } => self.on_file_progress(number, bytes),
@@ -339,6 +347,7 @@ impl Task {
         self.tiles.reset();
         self.codec.room_entered();
         self.history_sync.room_entered();
+        self.status_sync.room_entered();
         self.restart_statistics();
         for participant in room.remote_participants() {
             self.remotes.joined(participant);
@@ -405,6 +414,7 @@ impl Task {
         self.update_tiles();
         self.update_statistics();
         self.update_codec();
+        self.update_status();
         // Some properties of participants change without an event.
         self.show_participants();
     }
@@ -418,6 +428,7 @@ impl Task {
 
     pub(super) fn show_participants(&mut self) {
         self.publisher.state.participants = self.remotes.states();
+        self.show_status();
     }
 }
 

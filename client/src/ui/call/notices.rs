@@ -8,7 +8,7 @@ use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
 use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
-use crate::device::{DeviceState, capture_needs_permission};
+use crate::device::{DeviceProblem, DeviceState, capture_needs_permission};
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::{Tone, announce, icon_button};
 use crate::ui::{Cx, wording};
@@ -71,6 +71,11 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     }
     if let (DeviceState::Failed(problem), false) = (&state.camera.device, state.camera.muted) {
         add(Icon::VideoOff, wording::camera_problem(*problem), false);
+    }
+    if let DeviceState::Failed(problem) = state.second_camera {
+        let title =
+            if problem == DeviceProblem::Unplugged { "second-camera-unplugged" } else { "second-camera-failed" };
+        add(Icon::CameraOff, (title, "second-camera-again"), false);
     }
     if let DeviceState::Failed(_) = state.speaker {
         add(Icon::VolumeX, ("speaker-problem", "speaker-advice"), true);

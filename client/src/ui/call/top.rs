@@ -9,6 +9,7 @@ use lucide_icons::Icon;
 use super::present;
 use super::toasts::END_WARNING_TIME;
 use crate::call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
+use crate::device::DeviceState;
 use crate::theme::{Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::widgets::announce;
 use crate::ui::{Cx, wording};
@@ -165,6 +166,17 @@ fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect, talking: bool) -> f
             add("recording", Icon::CirclePause, palette.warning, text);
         }
         RecordingState::Off | RecordingState::Failed(_) | RecordingState::Declined => {}
+    }
+    if state.original_sound {
+        add("original sound", Icon::AudioLines, palette.warning, texts.t("original-sound-on").into_owned());
+    }
+    if let Some(other) = present(state).find(|other| other.original_sound) {
+        let name = wording::name(texts, other);
+        let text = texts.with("original-sound-of", &[("name", name.as_str().into())]);
+        add("original sound of another", Icon::AudioLines, palette.warning, text);
+    }
+    if matches!(state.second_camera, DeviceState::Starting | DeviceState::On { .. }) {
+        add("second camera", Icon::Camera, palette.primary, texts.t("second-camera-on").into_owned());
     }
     match state.screen {
         ShareState::On => add("sharing", Icon::ScreenShare, palette.primary, texts.t("share-on").into_owned()),

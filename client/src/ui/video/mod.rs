@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use super::repaint::RepaintScheduler;
 use super::stats::UiStats;
+use crate::call::VideoKind;
 use bitmaps::Bitmaps;
 pub use fit::Fit;
 use planes::Planes;
@@ -37,14 +38,28 @@ pub struct PictureId {
 }
 
 /// Kind of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PictureKind {
     /// Participant's camera.
     Camera,
     /// Participant's screen share.
     Screen,
+    /// Further video of a participant, by its track's sid.
+    Other(String),
     /// Local camera before it is sent.
     SelfView,
+    /// Local second camera before it is sent.
+    SecondView,
+}
+
+impl From<VideoKind> for PictureKind {
+    fn from(video: VideoKind) -> Self {
+        match video {
+            VideoKind::Camera => Self::Camera,
+            VideoKind::Screen => Self::Screen,
+            VideoKind::Other(sid) => Self::Other(sid),
+        }
+    }
 }
 
 /// Called on the UI thread once for each new frame that was painted; must return at once.
