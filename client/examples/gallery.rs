@@ -257,6 +257,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         cameras: names(&["Logitech C920", "Cámara integrada"]),
         microphones: names(&["Jabra Evolve2 30", "Micrófono interno"]),
         speakers: names(&["Jabra Evolve2 30", "Altavoces HDMI"]),
+        ..DeviceLists::default()
     });
     state.speaker = DeviceState::On { name: "Altavoces HDMI".into() };
     state.self_view = moving_picture(1280, 720, 30, 1, running.clone());

@@ -101,7 +101,7 @@ impl Calls for NativeCalls {
             target: target.clone(),
             entrance: self.entrance.clone(),
             devices: devices.clone(),
-            picture: settings.picture,
+            format: settings.camera_format(),
         };
         Box::new(check::start(&self.runtime, options, wake))
     }
@@ -146,7 +146,7 @@ impl Calls for NativeCalls {
     #[cfg(not(feature = "kiosk"))]
     fn list_devices(&mut self, wake: Wake) -> Answer<DeviceLists> {
         let (answer, reply) = pending(wake, DeviceLists::default());
-        self.runtime.spawn_blocking(move || reply.give(check::list_devices()));
+        self.runtime.spawn_blocking(move || reply.give(DeviceLists::with_sizes()));
         answer
     }
 

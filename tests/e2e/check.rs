@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use autamedica_api::{Id, JoinLink, Role};
 use autamedica_client::backend::Backend as Client;
-use autamedica_client::call::{DeviceChoices, EndReason, Entrance, JoinTarget, PictureQuality, Secret};
+use autamedica_client::call::{DeviceChoices, EndReason, Entrance, JoinTarget, Secret};
 use autamedica_client::check::{
     CheckCommand, CheckOptions, CheckState, NetworkProblem, NetworkState, NetworkStep, NetworkVerdict, TestSound,
     Voice, start, test_network,
 };
-use autamedica_client::device::{DeviceChoice, DeviceState};
+use autamedica_client::device::{CameraFormat, DeviceChoice, DeviceState};
 use autamedica_lab::HANG_GUARD;
 
 use crate::support::Backend;
@@ -83,7 +83,7 @@ fn a_check_hears_shows_plays_and_gives_the_devices_back() -> Result<()> {
         target: consultation()?,
         entrance: entrance(backend.url())?,
         devices,
-        picture: PictureQuality::Standard,
+        format: CameraFormat::default(),
     };
     let check = start(runtime.handle(), options, Arc::new(|| {}));
     let until = |what: &str, is: &dyn Fn(&CheckState) -> bool| {

@@ -106,6 +106,7 @@ pub fn devices() -> DeviceLists {
         cameras: vec!["Logitech BRIO".into(), "Cámara integrada".into()],
         microphones: vec!["Micrófono USB".into()],
         speakers: vec!["Auriculares".into()],
+        ..DeviceLists::default()
     }
 }
 

@@ -155,7 +155,7 @@ impl LocalMedia {
         self.settings = CallSettings { video_codec: before.video_codec, ..settings };
         let changed = Changed {
             processing: before.processing() != settings.processing(),
-            picture: before.picture != settings.picture,
+            picture: before.picture != settings.picture || before.camera_size != settings.camera_size,
         };
         self.picture_changed |= changed.picture;
         changed
@@ -210,7 +210,7 @@ impl LocalMedia {
         let (outlet, self_view, reduced) = (self.camera_outlet.clone(), self.self_view.clone(), self.reduced.clone());
         let on_frame = feed_pictures((source, device), outlet, Some(self_view), reduced, sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
-        let (choice, format) = (self.choices.camera.clone(), self.settings.picture.format());
+        let (choice, format) = (self.choices.camera.clone(), self.settings.camera_format());
         let on_state = move |state| states.send(Event::Device { source, device, state });
         self.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
     }

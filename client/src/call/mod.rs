@@ -39,7 +39,7 @@ use std::path::PathBuf;
 
 use crate::device::{DeviceChoice, ScreenSource};
 
-pub use crate::device::DeviceLists;
+pub use crate::device::{DeviceKind, DeviceLists};
 pub use chat_log::{ChatLog, ChatMessage, Photo};
 pub use codec::{UnknownVideoCodec, VideoCodecChoice};
 pub use files::MAX_FILE_BYTES;
@@ -50,7 +50,7 @@ pub use local::DeviceChoices;
 pub use status::CameraAbsence;
 pub use settings::{CallSettings, PictureQuality};
 pub use state::{
-    CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceKind, DeviceOffer, EncryptionState,
+    CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceOffer, EncryptionState,
     EndReason, FileProgress, MediaState, OtherVideo, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
     StatisticsSample, TrackStatistics, VideoKind,
 };

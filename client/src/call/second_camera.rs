@@ -2,6 +2,7 @@
 
 use autamedica_engine::{LatestFrame, NativeVideoSource, VideoResolution};
 
+use super::CallSettings;
 use super::local::{LocalMedia, Source, delivers};
 use super::outlet::{Outlet, feed_pictures};
 use super::task::Task;
@@ -37,7 +38,8 @@ impl LocalMedia {
         let on_frame = feed_pictures((source, device), outlet, Some(view), self.reduced.clone(), sizes);
         let style = CardStyle::new("second camera", TEST_CARD_STYLE);
         let on_state = move |state| states.send(super::event::Event::Device { source, device, state });
-        let format = self.settings.picture.format();
+        // The size in the settings is the first camera's.
+        let format = CallSettings { camera_size: None, ..self.settings }.camera_format();
         self.second_camera.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
     }
 }

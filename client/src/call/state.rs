@@ -10,7 +10,7 @@ use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 
 use super::{CameraAbsence, ChatLog, Photo};
 use crate::backend::Admission;
-use crate::device::{DeviceLists, DeviceState};
+use crate::device::{DeviceKind, DeviceLists, DeviceState};
 
 /// State of a call at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -259,17 +259,6 @@ pub enum FileProgress {
     WrongType,
     /// Transfer or saving failed.
     Failed,
-}
-
-/// Kind of device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// Camera.
-    Camera,
-    /// Microphone.
-    Microphone,
-    /// Speaker or headphones.
-    Speaker,
 }
 
 /// Newly connected device.

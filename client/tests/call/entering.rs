@@ -7,9 +7,10 @@ use autamedica_api::{Id, Role};
 use autamedica_client::backend::Backend;
 use autamedica_client::call::Secret;
 use autamedica_client::call::{
-    self, CallOptions, CallPhase, CallSettings, EndReason, Entrance, JoinTarget, PictureQuality, StartBackend,
+    self, CallOptions, CallPhase, CallSettings, EndReason, Entrance, JoinTarget, StartBackend,
 };
 use autamedica_client::check::{self, CheckOptions, NetworkProblem, NetworkState};
+use autamedica_client::device::CameraFormat;
 use autamedica_lab::{HANG_GUARD, Sfu, free_port, wait_until};
 use url::Url;
 
@@ -80,7 +81,7 @@ fn a_network_check_that_panics_is_shown_as_failed() {
         target,
         entrance: panicking_entrance(),
         devices: test_devices(),
-        picture: PictureQuality::default(),
+        format: CameraFormat::default(),
     };
     let check = check::start(runtime().handle(), options, Arc::new(|| {}));
     wait_until("the outcome", HANG_GUARD, || {
@@ -173,7 +174,7 @@ fn a_code_that_isnt_good_now_says_why() {
             transport: None,
         },
         devices: test_devices(),
-        picture: PictureQuality::default(),
+        format: CameraFormat::default(),
     };
     let check = check::start(runtime().handle(), options, Arc::new(|| {}));
     wait_until("the dead end", HANG_GUARD, || {

@@ -131,12 +131,17 @@ impl Calls for Fake {
 
 pub const PIN: &str = "704219";
 
+/// Identifier of the speaker that has one.
+pub const JABRA: &str = "alsa_output.usb-jabra";
+
 /// Returns the devices to choose from.
 pub fn devices() -> DeviceLists {
     DeviceLists {
         cameras: vec!["Logitech".into(), "Integrada".into()],
         microphones: vec!["USB".into()],
-        speakers: vec!["Auriculares".into()],
+        speakers: vec!["Auriculares".into(), "Jabra".into()],
+        ids: [[].into(), [].into(), [("Jabra".into(), JABRA.into())].into()],
+        camera_sizes: [("Logitech".into(), vec![(640, 480), (1280, 720), (1920, 1080)])].into(),
     }
 }
 

@@ -18,6 +18,7 @@ mod resample;
 mod speaker;
 mod tone;
 
+pub(super) use cpal_stream::identified_devices;
 pub use cpal_stream::{list_microphones, list_speakers};
 pub use level::{Level, LevelMeter};
 pub use microphone::{Microphone, MicrophoneOptions};

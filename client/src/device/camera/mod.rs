@@ -23,6 +23,7 @@ use autamedica_engine::VideoFrame;
 
 pub use format::CameraFormat;
 pub use native::list_cameras;
+pub(super) use native::{FoundCamera, find_cameras};
 
 use super::test_card::{CardStyle, TestCard};
 use super::{DeviceChoice, DeviceProblem, DeviceState};
@@ -68,7 +69,7 @@ impl Camera {
                 return Self { stopped: Arc::default(), supervisor: None };
             }
             DeviceChoice::Test => Arc::new(move || Ok(Box::new(TestCard::new(wanted, &card)))),
-            DeviceChoice::Default | DeviceChoice::Named(_) => Arc::new(move || native::open(&choice, wanted)),
+            DeviceChoice::Default | DeviceChoice::Named(_) | DeviceChoice::Known { .. } => Arc::new(move || native::open(&choice, wanted)),
         };
         let stopped = Arc::<AtomicBool>::default();
         let events = supervisor::start(open, Arc::clone(&stopped), Box::new(on_frame), Box::new(on_state));
