@@ -115,6 +115,16 @@ day-ended = Over
 day-cancelled = Cancelled
 day-enter = Go in
 day-enter-which = Go into consultation { $id } at { $time }
+day-notice = Notice
+day-notice-which = Notice to the patient of consultation { $id } at { $time }
+day-notice-now = Notice: { $notice }
+notice-title = Notice to the patient
+notice-lead = The patient reads it in the waiting room.
+notice-late = The consultation starts about { $minutes } minutes late.
+notice-field = What the patient should know
+notice-send = Save the notice
+notice-remove = Remove the notice
+notice-cancel = Cancel
 recent-title = Recent
 recent-forget = Forget them
 

@@ -115,6 +115,16 @@ day-ended = Terminada
 day-cancelled = Cancelada
 day-enter = Entrar
 day-enter-which = Entrar en la consulta { $id } de { $time }
+day-notice = Aviso
+day-notice-which = Aviso al paciente de la consulta { $id } de { $time }
+day-notice-now = Aviso: { $notice }
+notice-title = Aviso al paciente
+notice-lead = El paciente lo lee en la sala de espera.
+notice-late = La consulta empezará unos { $minutes } minutos más tarde.
+notice-field = Lo que el paciente debe saber
+notice-send = Guardar el aviso
+notice-remove = Quitar el aviso
+notice-cancel = Cancelar
 recent-title = Recientes
 recent-forget = Olvidarlas
 

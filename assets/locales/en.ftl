@@ -116,6 +116,12 @@ waited-for = { $minutes ->
 waiting-lead = You can leave this window open. As soon as the doctor lets you in, you will see them here. Nobody sees or hears you yet.
 waiting-title-alone = You are in the waiting room
 waiting-lead-alone = Your doctor hasn't arrived yet; they will know that you are here as soon as they do. You can leave this window open. Nobody sees or hears you yet.
+waiting-place = { $ahead ->
+    [0] You are next.
+    [one] One person is before you.
+   *[other] { $ahead } people are before you.
+  }
+waiting-notice = The clinic tells you:
 waiting-leave = Leave
 
 # The clinic's kiosk

@@ -116,6 +116,12 @@ waited-for = { $minutes ->
 waiting-lead = Puede dejar esta ventana abierta: la consulta empezará aquí en cuanto le permitan pasar. Su imagen y su voz todavía no se transmiten.
 waiting-title-alone = Está en la sala de espera
 waiting-lead-alone = Su médico o médica todavía no ha llegado; cuando llegue, sabrá que usted está aquí. Puede dejar esta ventana abierta. Su imagen y su voz todavía no se transmiten.
+waiting-place = { $ahead ->
+    [0] Usted es la siguiente persona.
+    [one] Hay una persona antes que usted.
+   *[other] Hay { $ahead } personas antes que usted.
+  }
+waiting-notice = La clínica le avisa:
 waiting-leave = Salir
 
 # Puesto de la clínica

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::{Feedback, Id, Role};
+use autamedica_api::{Feedback, Id, QueuePosition, Role};
 use autamedica_client::answer::Answer;
 use autamedica_client::app::{
     AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start, UiHandle,
@@ -282,7 +282,11 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         planned_end: None,
     }));
     match name {
-        "waiting-room" => state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED },
+        "waiting-room" => {
+            state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED };
+            let notice = Some("La consulta empezará unos 10 minutos más tarde.".to_owned());
+            state.queue = Some(QueuePosition { ahead: 2, notice });
+        }
         "alone" => state.participants.clear(),
         "muted" => {
             state.microphone.muted = true;

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use autamedica_api::{
     Check, CheckRoom, Consultation, ConsultationDetails, ConsultationKey, ConsultationList, CreateConsultation,
-    ErrorCode, Failure, Feedback, GiveConsent, IceServer, IceServers, Id, Join, Joined, Presence, QualitySample,
-    Recording, RecordingList, Role, StartRecording, Success, Timestamp, Transport,
+    ErrorCode, Failure, Feedback, GiveConsent, IceServer, IceServers, Id, Join, Joined, MoveConsultation, Presence,
+    QualitySample, QueuePosition, Recording, RecordingList, Role, StartRecording, Success, Timestamp, Transport,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -341,6 +341,31 @@ impl Backend {
     /// [`BackendError`].
     pub async fn is_present(&self, consultation: &ConsultationRef, token: &Secret) -> Result<bool, BackendError> {
         self.fetch::<Presence>(consultation, token, "presence").await.map(|presence| presence.present)
+    }
+
+    /// Returns a waiting patient's place in the queue and the desk's word to them, with the patient's token.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    pub async fn queue(&self, consultation: &ConsultationRef, token: &Secret) -> Result<QueuePosition, BackendError> {
+        self.fetch(consultation, token, "queue").await
+    }
+
+    /// Stores the desk's word to a waiting patient, with the `key` of a paired clinic PC; an empty one removes it.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    pub async fn set_notice(
+        &self,
+        server: &Url,
+        id: &Id,
+        notice: String,
+        key: Option<&Secret>,
+    ) -> Result<(), BackendError> {
+        let change = MoveConsultation { scheduled_at: None, duration_minutes: None, notice: Some(notice) };
+        let url = endpoint(server, &["api", "consultations", id.as_str()])?;
+        let _: serde_json::Value = self.ask(self.http.patch(url).json(&change), key).await?;
+        Ok(())
     }
 
     async fn fetch<T: DeserializeOwned>(

@@ -9,7 +9,7 @@ use autamedica_api::{Feedback, Role};
 use tokio::runtime::Handle;
 
 #[cfg(not(feature = "kiosk"))]
-use crate::agenda::{self, Agenda, AgendaHandle};
+use crate::agenda::{self, Agenda, AgendaCommand, AgendaHandle};
 use crate::answer::{Answer, pending};
 use crate::app::{Call, Calls, Check, PinAnswer};
 #[cfg(not(feature = "kiosk"))]
@@ -191,6 +191,10 @@ impl Check for CheckHandle {
 impl DoctorsAgenda for AgendaHandle {
     fn now(&self) -> Arc<Agenda> {
         AgendaHandle::now(self)
+    }
+
+    fn send(&self, command: AgendaCommand) {
+        AgendaHandle::send(self, command);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::device::audio::Level;
 use crate::pin::PinAnswer;
 #[cfg(not(feature = "kiosk"))]
 use crate::{
-    agenda::Agenda,
+    agenda::{Agenda, AgendaCommand},
     call::DeviceLists,
     recordings::{RecordingsCommand, RecordingsState},
     settings::Settings,
@@ -89,6 +89,8 @@ pub trait Check {
 pub trait DoctorsAgenda {
     /// Returns the newest snapshot. Never blocks.
     fn now(&self) -> Arc<Agenda>;
+    /// Sends a command. Never blocks.
+    fn send(&self, command: AgendaCommand);
 }
 
 /// Recordings of a consultation. Dropping it cancels running transfers.

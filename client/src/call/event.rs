@@ -1,6 +1,6 @@
 //! Events that devices and jobs send to the call task.
 
-use autamedica_api::ConsultationKey;
+use autamedica_api::{ConsultationKey, QueuePosition};
 use autamedica_engine::{
     DataStreamError, E2eeError, LocalTrackPublication, Room, RoomError, RoomEvent, VideoResolution,
 };
@@ -91,6 +91,7 @@ pub(super) enum Event {
         result: Result<Measured, RoomError>,
     },
     QualitySent(Result<(), BackendError>),
+    Queue(Result<QueuePosition, BackendError>),
     Devices(DeviceLists),
     /// The state of another participant's devices, as their app says.
     StatusReceived {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::Role;
+use autamedica_api::{QueuePosition, Role};
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
 
 use super::{CameraAbsence, ChatLog, Photo};
@@ -49,6 +49,8 @@ pub struct CallState {
     pub chat: ChatLog,
     /// Number of received chat messages and files dropped by the rate limit.
     pub dropped_messages: u64,
+    /// A waiting patient's place in the queue, once known.
+    pub queue: Option<QueuePosition>,
     /// Recording of this consultation.
     pub recording: RecordingState,
     /// Trouble of the current recording or its storage, as the backend names it.
@@ -425,6 +427,7 @@ impl CallState {
             participants: Vec::new(),
             chat: ChatLog::default(),
             dropped_messages: 0,
+            queue: None,
             recording: RecordingState::default(),
             recording_trouble: None,
             first_join_failure: None,

@@ -27,6 +27,7 @@ use super::history::HistorySync;
 use super::join::{Entered, Entrance, Media, NotEntered};
 use super::key::KeyChange;
 use super::local::{DeviceChoices, LocalMedia};
+use super::queue::QueuePolling;
 use super::recording::Recording;
 use super::remote::{Remotes, role_of};
 use super::sending::Refusals;
@@ -113,6 +114,7 @@ pub(super) struct Task {
     pub(super) message_ids: MessageIds,
     pub(super) history_sync: HistorySync,
     pub(super) status_sync: StatusSync,
+    pub(super) queue: QueuePolling,
     pub(super) files: Files,
     pub(super) refusals: Refusals,
     pub(super) codec: CodecPolicy,
@@ -154,6 +156,7 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         message_ids: MessageIds::default(),
         history_sync: HistorySync::default(),
         status_sync: StatusSync::default(),
+        queue: QueuePolling::default(),
         files: Files::default(),
         refusals: Refusals::default(),
         codec: CodecPolicy::new(options.settings.video_codec),
@@ -301,6 +304,7 @@ impl Task {
             Event::Controlled { request, result } => self.on_controlled(request, result),
             Event::Measured { room, result } => self.on_measured(room, result),
             Event::QualitySent(result) => self.on_quality_sent(result),
+            Event::Queue(result) => self.on_queue(result),
             Event::Devices(lists) => self.on_devices(lists),
             Event::StatusReceived { sender, result } => self.on_status(&sender, result),
             Event::History { sender, result } => self.on_history(&sender, result),
@@ -415,6 +419,7 @@ impl Task {
         self.update_statistics();
         self.update_codec();
         self.update_status();
+        self.update_queue();
         // Some properties of participants change without an event.
         self.show_participants();
     }

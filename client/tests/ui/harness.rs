@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_api::{Feedback, Id, Role};
-use autamedica_client::agenda::Agenda;
+use autamedica_client::agenda::{Agenda, AgendaCommand};
 use autamedica_client::answer::{Answer, Reply, pending};
 use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start};
 use autamedica_client::backend::Admission;
@@ -46,6 +46,7 @@ struct Log {
     holds_pins: bool,
     held_pin: Option<(Reply<PinAnswer>, PinAnswer)>,
     agenda: Option<Arc<Agenda>>,
+    agenda_commands: Vec<AgendaCommand>,
     saved: Vec<Settings>,
     disk_is_full: bool,
     recent: Option<Vec<Id>>,
@@ -179,6 +180,10 @@ impl Check for FakeCheck {
 impl DoctorsAgenda for Fake {
     fn now(&self) -> Arc<Agenda> {
         self.0.lock().agenda.clone().unwrap_or_else(|| Arc::new(Agenda::Asking))
+    }
+
+    fn send(&self, command: AgendaCommand) {
+        self.0.lock().agenda_commands.push(command);
     }
 }
 
@@ -415,6 +420,11 @@ impl TestApp {
     pub fn change_agenda(&mut self, agenda: Agenda) {
         self.log.0.lock().agenda = Some(Arc::new(agenda));
         self.settle();
+    }
+
+    /// Returns the commands of the day's list since the last call of this function.
+    pub fn agenda_commands(&self) -> Vec<AgendaCommand> {
+        std::mem::take(&mut self.log.0.lock().agenda_commands)
     }
 
     pub fn change_recordings(&mut self, change: impl FnOnce(&mut RecordingsState)) {
