@@ -22,9 +22,9 @@ use autamedica_client::app::{
 use autamedica_client::backend::{Admission, ConsultationRef};
 use autamedica_client::call::{
     CallCommand, CallPhase, CallSettings, CallState, CallStatistics, CameraAbsence, ChatLog, ChatMessage,
-    ControlFailure, ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress,
-    JoinTarget, OtherVideo, ParticipantState, Photo, RecordingProblem, RecordingState, Secret, ShareState, SharedFile,
-    StatisticsSample, TrackStatistics, Wake,
+    ControlFailure, ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason,
+    FileProgress, JoinTarget, OtherVideo, ParticipantState, Photo, RecordingProblem, RecordingState, Secret,
+    ShareState, SharedFile, StatisticsSample, TrackStatistics, Wake,
 };
 use autamedica_client::device::{DeviceProblem, DeviceState};
 use autamedica_client::i18n::Language;

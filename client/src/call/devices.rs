@@ -176,7 +176,12 @@ mod tests {
 
     fn lists(cameras: &[&str], microphones: &[&str], speakers: &[&str]) -> DeviceLists {
         let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        DeviceLists { cameras: own(cameras), microphones: own(microphones), speakers: own(speakers), ..DeviceLists::default() }
+        DeviceLists {
+            cameras: own(cameras),
+            microphones: own(microphones),
+            speakers: own(speakers),
+            ..DeviceLists::default()
+        }
     }
 
     #[test]

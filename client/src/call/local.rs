@@ -7,21 +7,19 @@ use std::time::Instant;
 use autamedica_api::Role;
 use autamedica_engine::{
     EngineError, LatestFrame, LocalAudioTrack, LocalParticipant, LocalTrack, LocalTrackPublication, LocalVideoTrack,
-    NativeAudioSource, NativeVideoSource, RoomError, TrackPublishOptions, TrackSource, VideoEncoding, VideoResolution,
+    NativeAudioSource, NativeVideoSource, RoomError, VideoResolution,
 };
 
 use super::CallSettings;
 use super::codec::CameraEncoding;
+use super::encoding::{SoundEncoding, camera_options, screen_options};
 use super::event::{Event, Events};
 use super::outlet::{Outlet, feed_pictures, feed_sound};
-use super::original_sound::SoundEncoding;
 use super::publication::{Job, MuteRequest, Publication};
 use super::second_camera::{SECOND_CAMERA, SecondCamera};
 use crate::device::audio::{AudioProcessing, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, SAMPLE_RATE, Speaker};
 use crate::device::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, ScreenOptions, ScreenSource};
 
-/// Encoding of the screen: sharp text matters more than the frame rate.
-const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 15.0 };
 /// Size of the audio queue in milliseconds; the engine keeps at most twice that. Must be small: audio queued while this
 /// machine was busy delays everything after it. The receiver's jitter buffer absorbs more, and shrinks again.
 const AUDIO_QUEUE_MS: u32 = 20;
@@ -58,9 +56,9 @@ pub(super) struct Changed {
 /// Our devices and publications.
 pub(super) struct LocalMedia {
     pub(super) choices: DeviceChoices,
-    pub(super) settings: CallSettings,
-    pub(super) role: Role,
-    pub(super) events: Events,
+    settings: CallSettings,
+    role: Role,
+    events: Events,
     self_view: LatestFrame,
     mixer: Mixer,
     /// Recipient of measurements of the speaker's audio.
@@ -68,7 +66,7 @@ pub(super) struct LocalMedia {
     camera: Option<Camera>,
     microphone: Option<Microphone>,
     screen: Option<Screen>,
-    pub(super) second_camera: SecondCamera,
+    second_camera: SecondCamera,
     speaker: Option<Speaker>,
     /// Replaced devices, which continue until their successors deliver.
     retiring: (Option<Camera>, Option<Microphone>),
@@ -79,7 +77,7 @@ pub(super) struct LocalMedia {
     /// Microphones are sent as they are.
     original_sound: bool,
     /// Bandwidth fallback is active.
-    pub(super) reduced: Arc<AtomicBool>,
+    reduced: Arc<AtomicBool>,
     /// Size of the captured frames, once known.
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
@@ -162,7 +160,7 @@ impl LocalMedia {
     }
 
     /// Returns the number of the next device. Outdates earlier devices.
-    pub(super) fn next_device(&mut self, index: usize) -> u64 {
+    fn next_device(&mut self, index: usize) -> u64 {
         self.devices[index] += 1;
         self.devices[index]
     }
@@ -242,6 +240,26 @@ impl LocalMedia {
         self.self_view.clear();
     }
 
+    /// Opens a second camera, in place of an open one.
+    pub(super) fn open_second_camera(&mut self, choice: DeviceChoice, view: LatestFrame) {
+        let (sizes, states) = (self.events.clone(), self.events.clone());
+        let source = Source::SecondCamera;
+        let device = self.next_device(source as usize);
+        let (outlet, reduced) = (self.second_camera.outlet.clone(), self.reduced.clone());
+        let on_frame = feed_pictures((source, device), outlet, Some(view), reduced, sizes);
+        let on_state = move |state| states.send(Event::Device { source, device, state });
+        // The size in the settings is the first camera's.
+        let format = CallSettings { camera_size: None, ..self.settings }.camera_format();
+        self.second_camera.open(choice, format, on_frame, on_state);
+    }
+
+    /// Closes the second camera. Returns its publication, to be unpublished.
+    pub(super) fn close_second_camera(&mut self) -> Option<LocalTrackPublication> {
+        self.next_device(Source::SecondCamera as usize);
+        self.second_camera = SecondCamera::default();
+        self.withdraw(Source::SecondCamera)
+    }
+
     /// Starts or restarts capturing the screen.
     pub(super) fn open_screen(&mut self, screen: ScreenSource) {
         let (sizes, states) = (self.events.clone(), self.events.clone());
@@ -263,7 +281,7 @@ impl LocalMedia {
     }
 
     /// Forgets the publication of a source. Returns it, to be unpublished.
-    pub(super) fn withdraw(&mut self, source: Source) -> Option<LocalTrackPublication> {
+    fn withdraw(&mut self, source: Source) -> Option<LocalTrackPublication> {
         match std::mem::take(self.publication(source)) {
             Publication::Published { publication, .. } => Some(publication),
             Publication::None | Publication::Requested(_) => None,
@@ -316,34 +334,22 @@ impl LocalMedia {
                 self.camera_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("camera", native)?);
                 self.camera_encoding = Some(camera);
-                let options = TrackPublishOptions {
-                    video_codec: camera.codec,
-                    video_encoder: camera.encoder,
-                    simulcast: camera.simulcast,
-                    ..video_options(TrackSource::Camera, self.settings.picture.encoding())
-                };
-                (track, options)
+                (track, camera_options(camera, self.settings.picture.encoding()))
             }
             Source::Screen => {
                 let Some(size) = self.screen_size else { return Ok(None) };
                 let native = NativeVideoSource::new(size, true)?;
                 self.screen_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("screen", native)?);
-                let options = video_options(TrackSource::Screenshare, SCREEN_ENCODING);
-                (track, TrackPublishOptions { simulcast: false, ..options })
+                (track, screen_options())
             }
             Source::SecondCamera => {
                 let Some(size) = self.second_camera.size else { return Ok(None) };
                 let native = NativeVideoSource::new(size, false)?;
                 self.second_camera.outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track(SECOND_CAMERA, native)?);
-                let options = TrackPublishOptions {
-                    video_codec: camera.codec,
-                    video_encoder: camera.encoder,
-                    simulcast: false,
-                    ..video_options(TrackSource::Camera, self.settings.picture.encoding())
-                };
-                (track, options)
+                let encoding = CameraEncoding { simulcast: false, ..camera };
+                (track, camera_options(encoding, self.settings.picture.encoding()))
             }
             Source::Microphone => {
                 let sound = SoundEncoding::new(self.original_sound);
@@ -470,10 +476,6 @@ impl LocalMedia {
 
 /// Index of the speaker in `devices`.
 const SPEAKER: usize = 4;
-
-fn video_options(source: TrackSource, encoding: VideoEncoding) -> TrackPublishOptions {
-    TrackPublishOptions { source, video_encoding: Some(encoding), ..TrackPublishOptions::default() }
-}
 
 /// Returns a tone for each role, so that a report shows whose audio was heard.
 fn test_tone_hz(role: Role) -> f64 {

@@ -8,6 +8,7 @@ mod codec;
 mod control;
 mod devices;
 mod direct;
+mod encoding;
 mod event;
 mod file_kind;
 mod files;
@@ -18,7 +19,6 @@ mod key;
 mod limits;
 mod links;
 mod local;
-mod original_sound;
 mod outlet;
 mod publication;
 mod queue;
@@ -45,17 +45,17 @@ pub use chat_log::{ChatLog, ChatMessage, Photo};
 pub use codec::{UnknownVideoCodec, VideoCodecChoice};
 pub use files::MAX_FILE_BYTES;
 pub(crate) use files::MAX_PREVIEW_BYTES;
-pub(crate) use limits::displayable_text;
 pub use handle::{CallHandle, Wake};
 pub use join::{Entrance, StartBackend};
+pub(crate) use limits::displayable_text;
 pub use local::DeviceChoices;
-pub use status::CameraAbsence;
 pub use settings::{CallSettings, PictureQuality};
 pub use state::{
-    CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceOffer, EncryptionState,
-    EndReason, FileProgress, MediaState, OtherVideo, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
+    CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceOffer, EncryptionState, EndReason,
+    FileProgress, MediaState, OtherVideo, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
     StatisticsSample, TrackStatistics, VideoKind,
 };
+pub use status::CameraAbsence;
 pub use target::{JoinTarget, Secret};
 pub use task::{CallOptions, start};
 

@@ -281,7 +281,8 @@ fn kinds(videos: impl Iterator<Item = ((TrackSource, String), String)>) -> Vec<V
     let videos: Vec<_> = videos.collect();
     let is_screen = |source: TrackSource| source == TrackSource::Screenshare;
     let screen = videos.iter().position(|((source, _), _)| is_screen(*source));
-    let may_be_face = |((source, name), _): &((TrackSource, String), String)| !is_screen(*source) && name != SECOND_CAMERA;
+    let may_be_face =
+        |((source, name), _): &((TrackSource, String), String)| !is_screen(*source) && name != SECOND_CAMERA;
     let is_camera = |((source, _), _): &((TrackSource, String), String)| *source == TrackSource::Camera;
     // A video without a source is a face only if no camera is published.
     let face = videos.iter().position(|video| may_be_face(video) && is_camera(video));

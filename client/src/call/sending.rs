@@ -8,7 +8,7 @@ use super::event::{Event, task_failed};
 use super::local::{Source, delivers};
 use super::task::Task;
 use super::{MediaState, ShareState, backoff};
-use crate::device::DeviceState;
+use crate::device::{DeviceChoice, DeviceState};
 
 /// Pause after a refused publication; doubled each time, up to [`MAX_RETRY_PAUSE`].
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -98,6 +98,54 @@ impl Task {
             self.publish(source);
         }
         self.sync_mute(source);
+    }
+
+    /// Sends this camera beside the first one.
+    pub(super) fn start_second_camera(&mut self, choice: DeviceChoice) {
+        if self.state().listening {
+            return;
+        }
+        self.state().second_camera = DeviceState::Starting;
+        let view = self.state().second_view.clone();
+        self.local.open_second_camera(choice, view);
+    }
+
+    /// Stops sending the second camera. The state says why.
+    pub(super) fn stop_second_camera(&mut self, state: DeviceState) {
+        if let Some(publication) = self.local.close_second_camera() {
+            self.unpublish(publication);
+        }
+        self.state().second_camera = state;
+        self.state().second_view.clear();
+    }
+
+    /// Handles a state of the newest second camera. A lost one isn't waited for: the person has put it away, or connects
+    /// and adds it again.
+    fn on_second_camera(&mut self, state: DeviceState) {
+        match state {
+            DeviceState::Failed(_) => {
+                tracing::info!(?state, "second camera is gone");
+                self.stop_second_camera(state);
+            }
+            state => {
+                self.local.mute(Source::SecondCamera, !delivers(&state));
+                self.state().second_camera = state;
+            }
+        }
+    }
+
+    /// Sends our microphone as it is (`true`) or processed.
+    pub(super) fn use_original_sound(&mut self, on: bool) {
+        if self.state().original_sound == on {
+            return;
+        }
+        tracing::info!(on, "original sound");
+        self.state().original_sound = on;
+        let replaced = self.local.set_original_sound(on);
+        // One that does not deliver is published once it does.
+        if replaced.is_some() || delivers(&self.state().microphone.device) {
+            self.publish_instead(Source::Microphone, replaced);
+        }
     }
 
     pub(super) fn on_sized(&mut self, source: Source, device: u64, size: VideoResolution) {

@@ -174,6 +174,15 @@ impl Task {
         self.show_participants();
     }
 
+    /// Follows a doctor's request for original sound.
+    fn on_original_sound_request(&mut self, from: &str, on: bool) {
+        if self.remotes.role(from) == Some(Role::Doctor) {
+            self.use_original_sound(on);
+        } else {
+            tracing::warn!("request for original sound ignored: not from a doctor");
+        }
+    }
+
     /// Adds what the participants' apps say to the participants of the snapshot.
     pub(super) fn show_status(&mut self) {
         for participant in &mut self.publisher.state.participants {

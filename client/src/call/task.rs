@@ -40,8 +40,8 @@ use super::{
     JoinTarget, ShareState,
 };
 use crate::backend::Admission;
-use crate::device::{Awake, DeviceState};
 use crate::device::audio::Mixer;
+use crate::device::{Awake, DeviceState};
 use crate::job::ends_in_event;
 use crate::report::Measurements;
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use autamedica_engine::{EngineError, RemoteTrackPublication, TrackDimension};
 
-use super::{Tile, VideoKind};
 use super::task::Task;
+use super::{Tile, VideoKind};
 
 /// Time without changes before they are sent to the SFU. New tiles are requested at once.
 const SETTLE_TIME: Duration = Duration::from_millis(400);
@@ -177,7 +177,11 @@ mod tests {
         tiles.show(vec![tile("ana", 300, 200), tile("ana", 640, 360), tile("luis", 0, 0)], Instant::now());
         assert_eq!(tiles.layer_request("ana", &VideoKind::Camera, true), Some(LayerRequest::Size(640, 384)));
         assert_eq!(tiles.layer_request("ana", &VideoKind::Camera, false), Some(LayerRequest::All));
-        assert_eq!(tiles.layer_request("ana", &VideoKind::Screen, false), Some(LayerRequest::Nothing), "their screen isn't shown");
+        assert_eq!(
+            tiles.layer_request("ana", &VideoKind::Screen, false),
+            Some(LayerRequest::Nothing),
+            "their screen isn't shown"
+        );
         assert_eq!(tiles.layer_request("luis", &VideoKind::Camera, true), Some(LayerRequest::Size(64, 64)));
         assert_eq!(tiles.layer_request("eva", &VideoKind::Camera, true), Some(LayerRequest::Nothing));
     }

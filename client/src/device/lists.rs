@@ -131,7 +131,10 @@ mod tests {
     fn a_choice_by_name_gets_the_devices_identifier() {
         let mut lists = DeviceLists::default();
         lists.ids[DeviceKind::Microphone as usize].insert("Headset (2)".into(), "alsa_input.usb-2".into());
-        let (known, named) = (|id: &str, name: &str| DeviceChoice::Known { id: id.into(), name: name.into() }, |name: &str| DeviceChoice::Named(name.into()));
+        let (known, named) = (
+            |id: &str, name: &str| DeviceChoice::Known { id: id.into(), name: name.into() },
+            |name: &str| DeviceChoice::Named(name.into()),
+        );
         for (mut choice, expected) in [
             (named("Headset (2)"), known("alsa_input.usb-2", "Headset (2)")),
             (named("Headset"), named("Headset")),

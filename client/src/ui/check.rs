@@ -101,9 +101,7 @@ impl CheckScreen {
 
         let microphone = texts.t("microphone-caption");
         caption(ui, &sizes, &microphone);
-        if let Some(chosen) =
-            device(ui, cx, DeviceKind::Microphone, &state.chosen.microphone, devices, false)
-        {
+        if let Some(chosen) = device(ui, cx, DeviceKind::Microphone, &state.chosen.microphone, devices, false) {
             cx.actions.push(Action::Check(CheckCommand::UseMicrophone(chosen)));
         }
         ui.add_space(space::XXS);

@@ -15,8 +15,7 @@ use crate::harness::{Clinic, SimulatedUser, is_on, runtime, test_devices};
 
 const RATE: usize = 48_000;
 /// Steps of the sweep in hertz, one second each.
-const SWEEP: [f64; 12] =
-    [20.0, 31.5, 63.0, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 12_000.0, 16_000.0];
+const SWEEP: [f64; 12] = [20.0, 31.5, 63.0, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 12_000.0, 16_000.0];
 /// Samples over which a step is measured: whole periods of each.
 const WINDOW: usize = RATE / 2;
 
@@ -36,7 +35,7 @@ fn amplitude(samples: &[i16], hz: f64) -> f64 {
 
 /// Returns the loudest amplitude of each step anywhere in the sound.
 fn response(heard: &[i16]) -> Vec<f64> {
-    let windows = || heard.windows(WINDOW).step_by(RATE / 20);
+    let windows = || heard.windows(WINDOW).step_by(RATE / 4);
     SWEEP.iter().map(|hz| windows().map(|window| amplitude(window, *hz)).fold(0.0, f64::max)).collect()
 }
 

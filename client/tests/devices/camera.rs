@@ -294,7 +294,8 @@ fn a_camera_tells_the_sizes_that_it_offers() {
     ];
     for_each("a_camera_tells_the_sizes_that_it_offers", cameras, |case| {
         let lists = DeviceLists::with_sizes();
-        let offered: Vec<_> = lists.camera_sizes[NAME].iter().map(|(width, height)| format!("{width}x{height}")).collect();
+        let offered: Vec<_> =
+            lists.camera_sizes[NAME].iter().map(|(width, height)| format!("{width}x{height}")).collect();
         assert_eq!(offered.join(" "), case);
         let Some((width, height)) = lists.camera_sizes[NAME].first().copied() else { return };
         let watch = Watch::default();

@@ -72,8 +72,7 @@ fn somebodys_second_camera_has_a_tile_of_its_own_and_can_be_large() {
         let person = with_second(state.participants.remove(0));
         state.participants.push(person);
         let mut app = TestApp::in_call(language, state);
-        let [face, second] =
-            ["video-of", "second-video-of"].map(|key| app.text_with(key, &[("name", NAME.into())]));
+        let [face, second] = ["video-of", "second-video-of"].map(|key| app.text_with(key, &[("name", NAME.into())]));
         let width = |app: &TestApp, label: &str| app.rect(label).width();
         assert!((width(&app, &face) - width(&app, &second)).abs() < 1.0, "equal at first");
         assert!(app.shows_text(&app.text_with("second-camera-of", &[("name", NAME.into())])));

@@ -58,7 +58,8 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, req
     Popup::menu(&button).width(menu_width(cx)).show(|ui| {
         menu_body(ui, |ui| {
             if can_pin && menu_item(ui, cx, Icon::Pin, &texts.t("tile-pin")).clicked() {
-                requests.push(TileRequest::Pin(Some(Pin { identity: other.identity.clone(), video: VideoKind::Camera })));
+                requests
+                    .push(TileRequest::Pin(Some(Pin { identity: other.identity.clone(), video: VideoKind::Camera })));
             }
             if doctor && !other.microphone_muted && menu_item(ui, cx, Icon::MicOff, &texts.t("person-mute")).clicked() {
                 requests.push(TileRequest::Mute(other.identity.clone()));

@@ -250,13 +250,7 @@ impl Stage<'_> {
     }
 
     /// Draws a screen share or pinned participant large, with a strip of tiles.
-    fn spotlight(
-        &mut self,
-        place: Rect,
-        views: &[View],
-        main: &View,
-        own: bool,
-    ) {
+    fn spotlight(&mut self, place: Rect, views: &[View], main: &View, own: bool) {
         // A sharer's camera is in the strip too; a large camera isn't repeated there.
         let beside = || views.iter().filter(|view| view.pin() != main.pin());
         let places = layout::spotlight(place, beside().count(), own);

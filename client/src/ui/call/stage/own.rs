@@ -143,7 +143,8 @@ fn draw(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, place: Rect) {
     let sends = !camera.muted && matches!(camera.device, DeviceState::On { .. } | DeviceState::Starting);
     let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
     // The self-view is redrawn together with other pictures; it requests repaints only without them.
-    let others = present(state).any(|person| person.camera.is_some() || person.screen.is_some() || !person.others.is_empty());
+    let others =
+        present(state).any(|person| person.camera.is_some() || person.screen.is_some() || !person.others.is_empty());
     let style = PictureStyle {
         fit: Fit::Cover,
         mirrored: true,

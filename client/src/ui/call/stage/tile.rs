@@ -36,13 +36,7 @@ pub(in crate::ui::call) fn pixels(ui: &Ui, size: Vec2) -> (u32, u32) {
 
 impl Stage<'_> {
     /// Draws a participant's picture if a frame is available, and records that it is visible.
-    pub(super) fn picture(
-        &mut self,
-        place: Rect,
-        view: &View,
-        fit: Fit,
-        radius: f32,
-    ) -> Option<Rect> {
+    pub(super) fn picture(&mut self, place: Rect, view: &View, fit: Fit, radius: f32) -> Option<Rect> {
         let slot = view.person.frames(&view.video)?;
         let (width, height) = pixels(self.ui, place.size());
         let (identity, video) = (view.person.identity.clone(), view.video.clone());
