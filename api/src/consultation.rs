@@ -217,18 +217,43 @@ pub struct ConsultationDetails {
     /// Path of the media.
     #[serde(default)]
     pub transport: Transport,
+    /// The desk's word to the waiting patient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
-/// Body of `PATCH /api/consultations/{id}`: reschedules the appointment.
+/// Body of `PATCH /api/consultations/{id}`: reschedules the appointment, or tells the waiting patient something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MoveConsultation {
-    /// New time of the appointment.
-    pub scheduled_at: Timestamp,
+    /// New time of the appointment. Default: unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<Timestamp>,
     /// Planned duration in minutes. Default: unchanged, or 30 if there was none.
     #[serde(default, deserialize_with = "crate::whole::optional", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub duration_minutes: Option<u32>,
+    /// The desk's word to the waiting patient, such as "The doctor is ten minutes late". An empty one removes it.
+    /// Default: unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub notice: Option<String>,
+}
+
+impl MoveConsultation {
+    /// Maximum length of a notice in characters.
+    pub const MAX_NOTICE: usize = 200;
+}
+
+/// Answer of `GET /api/consultations/{id}/queue`: what a waiting patient may know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuePosition {
+    /// Number of patients who wait for the same doctor and have an earlier appointment.
+    pub ahead: u32,
+    /// The desk's word to the patient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 /// Body of `POST /api/consultations/{id}/transport`.

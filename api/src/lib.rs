@@ -30,7 +30,7 @@ pub use check::{Check, CheckRoom};
 pub use consultation::{
     ChangeTransport, Consultation, ConsultationDetails, ConsultationLinks, ConsultationList, ConsultationState,
     CreateConsultation, MediaSource, MoveConsultation, MuteParticipant, NewTransport, ParticipantChanged,
-    ParticipantMetadata, ParticipantRemoved, consultation_of, room_name,
+    ParticipantMetadata, ParticipantRemoved, QueuePosition, consultation_of, room_name,
 };
 pub use envelope::{Done, Failure, Success};
 pub use error_code::ErrorCode;

@@ -19,6 +19,9 @@ waiting-more = { $count ->
 
 # People
 person-mute = Mute
+person-original-sound = Turn their original sound on
+person-processed-sound = Turn their original sound off
+original-sound-start = Turn original sound on
 person-permit = Let them speak
 person-forbid = Let them only listen
 person-remove = Remove from the consultation…
@@ -128,6 +131,16 @@ day-ended = Over
 day-cancelled = Cancelled
 day-enter = Go in
 day-enter-which = Go into consultation { $id } at { $time }
+day-notice = Notice
+day-notice-which = Notice to the patient of consultation { $id } at { $time }
+day-notice-now = Notice: { $notice }
+notice-title = Notice to the patient
+notice-lead = The patient reads it in the waiting room.
+notice-late = The consultation starts about { $minutes } minutes late.
+notice-field = What the patient should know
+notice-send = Save the notice
+notice-remove = Remove the notice
+notice-cancel = Cancel
 recent-title = Recent
 recent-forget = Forget them
 
@@ -139,6 +152,8 @@ settings-picture = Quality of your picture
 picture-low = Saving
 picture-standard = Standard
 picture-high = High
+settings-camera-size = Size of the camera picture
+camera-size-automatic = Automatic
 settings-sound = Your sound
 settings-echo = Take out echo
 settings-noise = Take out noise

@@ -19,6 +19,9 @@ waiting-more = { $count ->
 
 # Personas
 person-mute = Silenciar
+person-original-sound = Activar su sonido original
+person-processed-sound = Desactivar su sonido original
+original-sound-start = Activar el sonido original
 person-permit = Dejar que hable
 person-forbid = Que solo escuche
 person-remove = Retirar de la consulta…
@@ -128,6 +131,16 @@ day-ended = Terminada
 day-cancelled = Cancelada
 day-enter = Entrar
 day-enter-which = Entrar en la consulta { $id } de { $time }
+day-notice = Aviso
+day-notice-which = Aviso al paciente de la consulta { $id } de { $time }
+day-notice-now = Aviso: { $notice }
+notice-title = Aviso al paciente
+notice-lead = El paciente lo lee en la sala de espera.
+notice-late = La consulta empezará unos { $minutes } minutos más tarde.
+notice-field = Lo que el paciente debe saber
+notice-send = Guardar el aviso
+notice-remove = Quitar el aviso
+notice-cancel = Cancelar
 recent-title = Recientes
 recent-forget = Olvidarlas
 
@@ -139,6 +152,8 @@ settings-picture = Calidad de su imagen
 picture-low = Ahorro
 picture-standard = Normal
 picture-high = Alta
+settings-camera-size = Tamaño de la imagen de la cámara
+camera-size-automatic = Automático
 settings-sound = Su sonido
 settings-echo = Quitar el eco
 settings-noise = Quitar el ruido

@@ -116,6 +116,12 @@ waited-for = { $minutes ->
 waiting-lead = You can leave this window open. As soon as the doctor lets you in, you will see them here. Nobody sees or hears you yet.
 waiting-title-alone = You are in the waiting room
 waiting-lead-alone = Your doctor hasn't arrived yet; they will know that you are here as soon as they do. You can leave this window open. Nobody sees or hears you yet.
+waiting-place = { $ahead ->
+    [0] You are next.
+    [one] One person is before you.
+   *[other] { $ahead } people are before you.
+  }
+waiting-notice = The clinic tells you:
 waiting-leave = Leave
 
 # The clinic's kiosk
@@ -151,8 +157,15 @@ person-muted = Microphone off
 person-microphone-on = Microphone on
 person-speaking = Speaking
 person-camera-off = Camera off
+person-camera-not-found = Camera off: none is connected
+person-camera-busy = Camera off: another program is using it
+person-camera-denied = Camera off: the system doesn't permit it
+person-camera-unplugged = Camera off: it was unplugged
+person-camera-failed = Camera off: it doesn't work
 person-waiting-picture = The picture is on its way…
 video-of = Picture of { $name }
+second-video-of = Picture of the second camera of { $name }
+second-camera-of = Second camera of { $name }
 screen-of = Screen of { $name }
 self-view = Your picture
 quality-excellent = Excellent connection
@@ -203,6 +216,18 @@ more-open = More options
 more-people = People
 more-hide-self = Hide my picture
 more-show-self = Show my picture
+second-camera-add = Add a second camera
+second-camera-stop = Stop the second camera
+second-camera-title = Add a second camera
+second-camera-lead = Everybody in the consultation will see it beside your picture. Which one?
+second-camera-none = No other camera is connected. Connect it and try again.
+second-camera-on = Second camera on
+second-camera-unplugged = Your second camera was unplugged
+second-camera-failed = Your second camera can't be used
+second-camera-again = Connect it again, then add it from “More”.
+original-sound-on = Original sound
+original-sound-of = Original sound of { $name }
+original-sound-stop = Turn original sound off
 more-full-screen = Full screen
 more-window = Leave full screen
 hang-up-caption = Hang up

@@ -116,6 +116,12 @@ waited-for = { $minutes ->
 waiting-lead = Puede dejar esta ventana abierta: la consulta empezará aquí en cuanto le permitan pasar. Su imagen y su voz todavía no se transmiten.
 waiting-title-alone = Está en la sala de espera
 waiting-lead-alone = Su médico o médica todavía no ha llegado; cuando llegue, sabrá que usted está aquí. Puede dejar esta ventana abierta. Su imagen y su voz todavía no se transmiten.
+waiting-place = { $ahead ->
+    [0] Usted es la siguiente persona.
+    [one] Hay una persona antes que usted.
+   *[other] Hay { $ahead } personas antes que usted.
+  }
+waiting-notice = La clínica le avisa:
 waiting-leave = Salir
 
 # Puesto de la clínica
@@ -151,8 +157,15 @@ person-muted = Micrófono apagado
 person-microphone-on = Micrófono encendido
 person-speaking = Está hablando
 person-camera-off = Cámara apagada
+person-camera-not-found = Cámara apagada: no hay ninguna conectada
+person-camera-busy = Cámara apagada: la está usando otro programa
+person-camera-denied = Cámara apagada: el equipo no da permiso
+person-camera-unplugged = Cámara apagada: se desconectó
+person-camera-failed = Cámara apagada: no funciona
 person-waiting-picture = La imagen llega enseguida…
 video-of = Imagen de { $name }
+second-video-of = Imagen de la segunda cámara de { $name }
+second-camera-of = Segunda cámara de { $name }
 screen-of = Pantalla de { $name }
 self-view = Su imagen
 quality-excellent = Conexión excelente
@@ -203,6 +216,18 @@ more-open = Más opciones
 more-people = Personas
 more-hide-self = Ocultar mi imagen
 more-show-self = Mostrar mi imagen
+second-camera-add = Añadir una segunda cámara
+second-camera-stop = Detener la segunda cámara
+second-camera-title = Añadir una segunda cámara
+second-camera-lead = Todos en la consulta la verán junto a su imagen. ¿Cuál?
+second-camera-none = No hay otra cámara conectada. Conéctela e inténtelo otra vez.
+second-camera-on = Segunda cámara encendida
+second-camera-unplugged = Su segunda cámara se desconectó
+second-camera-failed = No podemos usar su segunda cámara
+second-camera-again = Conéctela de nuevo y añádala desde «Más».
+original-sound-on = Sonido original
+original-sound-of = Sonido original de { $name }
+original-sound-stop = Desactivar el sonido original
 more-full-screen = Pantalla completa
 more-window = Salir de pantalla completa
 hang-up-caption = Colgar

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autamedica_api::{ConsultationDetails, Timestamp};
+use autamedica_api::{ConsultationDetails, Id, Timestamp};
 use jiff::Zoned;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use crate::backend::BackendError;
@@ -31,10 +31,23 @@ pub enum Agenda {
     Refused,
 }
 
+/// Command of the day's list to the backend. Its result shows in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgendaCommand {
+    /// Stores the desk's word to a waiting patient; an empty one removes it.
+    Notice {
+        /// Id of the consultation.
+        id: Id,
+        /// The word.
+        text: String,
+    },
+}
+
 /// Handle of the polling task. Dropping it ends the task.
 #[derive(Debug)]
 pub struct AgendaHandle {
     agenda: watch::Receiver<Arc<Agenda>>,
+    commands: mpsc::UnboundedSender<AgendaCommand>,
     task: Option<AbortHandle>,
 }
 
@@ -42,6 +55,12 @@ impl AgendaHandle {
     /// Returns the newest snapshot. Never blocks.
     pub fn now(&self) -> Arc<Agenda> {
         self.agenda.borrow().clone()
+    }
+
+    /// Sends a command. Never blocks.
+    pub fn send(&self, command: AgendaCommand) {
+        // Fails only after the task has ended.
+        let _ = self.commands.send(command);
     }
 }
 
@@ -59,8 +78,9 @@ pub fn follow(runtime: &Handle, entrance: Entrance, wake: Wake) -> AgendaHandle 
     let may_ask = entrance.key.is_some() || is_this_machine(&entrance.server);
     let first = if may_ask { Agenda::Asking } else { Agenda::NoKey };
     let (shown, agenda) = watch::channel(Arc::new(first));
-    let task = may_ask.then(|| runtime.spawn(run(entrance, shown, wake)).abort_handle());
-    AgendaHandle { agenda, task }
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let task = may_ask.then(|| runtime.spawn(run(entrance, shown, wake, inbox)).abort_handle());
+    AgendaHandle { agenda, commands, task }
 }
 
 /// Shows after a panic of the task that the state is no longer updated.
@@ -78,14 +98,29 @@ impl Drop for PanicGuard {
     }
 }
 
-async fn run(entrance: Entrance, shown: watch::Sender<Arc<Agenda>>, wake: Wake) {
+async fn run(
+    entrance: Entrance,
+    shown: watch::Sender<Arc<Agenda>>,
+    wake: Wake,
+    mut commands: mpsc::UnboundedReceiver<AgendaCommand>,
+) {
     let _guard = PanicGuard { shown: shown.clone(), wake: wake.clone() };
     let mut ask = tokio::time::interval(POLL_INTERVAL);
     ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ask.tick().await;
-        let (from, until) = day_of(&Zoned::now());
-        let answer = entrance.backend.consultations(&entrance.server, from, until, entrance.key.as_ref()).await;
+        let done = tokio::select! {
+            _ = ask.tick() => Ok(()),
+            Some(AgendaCommand::Notice { id, text }) = commands.recv() => {
+                entrance.backend.set_notice(&entrance.server, &id, text, entrance.key.as_ref()).await
+            }
+        };
+        let answer = match done {
+            Ok(()) => {
+                let (from, until) = day_of(&Zoned::now());
+                entrance.backend.consultations(&entrance.server, from, until, entrance.key.as_ref()).await
+            }
+            Err(error) => Err(error),
+        };
         let changed = shown.send_if_modified(|shown| {
             let new = next(shown, answer);
             let changed = **shown != new;

@@ -1,6 +1,7 @@
 //! Client of the backend: admission, consultations and recordings.
 
 mod controls;
+mod queue;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};

@@ -25,12 +25,12 @@ impl Hotplug {
     /// gone.
     fn update(&mut self, now: &DeviceLists, in_use: impl Fn(DeviceKind) -> Option<String>) -> Vec<DeviceKind> {
         let before = self.known.replace(now.clone());
-        self.offers.retain(|offer| names(now, offer.kind).contains(&offer.name));
+        self.offers.retain(|offer| now.names(offer.kind).contains(&offer.name));
         let Some(before) = before else { return Vec::new() };
         // A new headset is offered as speaker first, because hearing matters most.
         for kind in [DeviceKind::Speaker, DeviceKind::Microphone, DeviceKind::Camera] {
-            for name in names(now, kind) {
-                let is_new = !names(&before, kind).contains(name) && in_use(kind).as_ref() != Some(name);
+            for name in now.names(kind) {
+                let is_new = !before.names(kind).contains(name) && in_use(kind).as_ref() != Some(name);
                 let offer = DeviceOffer { kind, name: name.clone() };
                 if is_new && !self.offers.contains(&offer) {
                     self.offers.push_back(offer);
@@ -38,7 +38,7 @@ impl Hotplug {
             }
         }
         let is_gone = |kind: &DeviceKind| {
-            let gone = |name| names(&before, *kind).contains(name) && !names(now, *kind).contains(name);
+            let gone = |name| before.names(*kind).contains(name) && !now.names(*kind).contains(name);
             in_use(*kind).as_ref().is_some_and(gone)
         };
         [DeviceKind::Speaker, DeviceKind::Microphone].into_iter().filter(is_gone).collect()
@@ -46,28 +46,20 @@ impl Hotplug {
 
     /// Withdraws the offer of a device that was selected.
     fn withdraw_offer(&mut self, kind: DeviceKind, choice: &DeviceChoice) {
-        if let DeviceChoice::Named(name) = choice {
-            self.offers.retain(|offer| offer.kind != kind || offer.name != *name);
+        if let Some(name) = choice.name() {
+            self.offers.retain(|offer| offer.kind != kind || offer.name != name);
         }
     }
 }
 
-fn names(lists: &DeviceLists, kind: DeviceKind) -> &[String] {
-    match kind {
-        DeviceKind::Camera => &lists.cameras,
-        DeviceKind::Microphone => &lists.microphones,
-        DeviceKind::Speaker => &lists.speakers,
-    }
-}
-
 fn is_real(choice: &DeviceChoice) -> bool {
-    matches!(choice, DeviceChoice::Default | DeviceChoice::Named(_))
+    choice.name().is_some() || *choice == DeviceChoice::Default
 }
 
 /// Returns whether a device selected by name is missing, so that the default replaces it.
 fn is_gone(choice: &DeviceChoice, state: &DeviceState) -> bool {
     let gone = matches!(state, DeviceState::Failed(DeviceProblem::Unplugged | DeviceProblem::NotFound));
-    gone && matches!(choice, DeviceChoice::Named(_))
+    gone && choice.name().is_some()
 }
 
 impl Task {
@@ -125,7 +117,7 @@ impl Task {
         let (kind, choice) = match source {
             Source::Camera => (DeviceKind::Camera, &self.local.choices.camera),
             Source::Microphone => (DeviceKind::Microphone, &self.local.choices.microphone),
-            Source::Screen => return false,
+            Source::Screen | Source::SecondCamera => return false,
         };
         let gone = is_gone(choice, state);
         if gone {
@@ -185,7 +177,12 @@ mod tests {
 
     fn lists(cameras: &[&str], microphones: &[&str], speakers: &[&str]) -> DeviceLists {
         let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        DeviceLists { cameras: own(cameras), microphones: own(microphones), speakers: own(speakers) }
+        DeviceLists {
+            cameras: own(cameras),
+            microphones: own(microphones),
+            speakers: own(speakers),
+            ..DeviceLists::default()
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Events that devices and jobs send to the call task.
 
-use autamedica_api::ConsultationKey;
+use autamedica_api::{ConsultationKey, QueuePosition};
 use autamedica_engine::{DataStreamError, E2eeError, LocalTrackPublication, RoomError, VideoResolution};
 use autamedica_media::{DeviceLists, DeviceState};
 use autamedica_peer::PeerState;
@@ -12,6 +12,7 @@ use super::history::History;
 use super::join::{Entered, NotEntered};
 use super::local::Source;
 use super::statistics::Measured;
+use super::status::Status;
 use super::{ControlRequest, EndReason, FileProgress, Secret};
 use crate::backend::{Admission, BackendError};
 
@@ -96,7 +97,14 @@ pub(super) enum Event {
         result: Result<Measured, RoomError>,
     },
     QualitySent(Result<(), BackendError>),
+    Queue(Result<QueuePosition, BackendError>),
     Devices(DeviceLists),
+    /// The state of another participant's devices, as their app says.
+    StatusReceived {
+        /// Identity of the sender.
+        sender: String,
+        result: Result<Status, DataStreamError>,
+    },
     History {
         /// Identity of the sender.
         sender: String,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::chat::{MessageIds, time_of};
 use super::event::Event;
 use super::limits::{MAX_HISTORIES, MAX_ID_BYTES, displayable_text};
+use super::status;
 use super::task::Task;
 use super::{ChatLog, ChatMessage};
 
@@ -177,6 +178,9 @@ impl Task {
                 self.answer_history(&participant);
             }
             return;
+        }
+        if is_sealed && info.topic == status::TOPIC {
+            return self.read_status(from.to_owned(), reader);
         }
         let is_expected = self.history_sync.received < MAX_HISTORIES && self.remotes.role(from) == Some(Role::Doctor);
         if info.topic != TOPIC || !is_sealed || !is_expected {

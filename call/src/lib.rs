@@ -12,6 +12,7 @@ mod codec;
 mod control;
 mod devices;
 mod direct;
+mod encoding;
 mod event;
 pub mod file_access;
 mod file_kind;
@@ -29,15 +30,18 @@ pub mod local_key;
 mod observer;
 mod outlet;
 mod publication;
+mod queue;
 mod recording;
 pub mod recordings;
 mod remote;
 mod room_event;
+mod second_camera;
 mod sending;
 mod settings;
 mod sharing;
 mod state;
 mod statistics;
+mod status;
 mod target;
 mod task;
 mod tiles;
@@ -46,7 +50,7 @@ use std::path::PathBuf;
 
 use autamedica_media::{DeviceChoice, ScreenSource};
 
-pub use autamedica_media::DeviceLists;
+pub use autamedica_media::{DeviceKind, DeviceLists};
 pub use autamedica_text::Secret;
 pub use chat_log::{ChatLog, ChatMessage, Photo};
 pub use codec::{UnknownVideoCodec, VideoCodecChoice};
@@ -54,14 +58,16 @@ pub use files::{MAX_FILE_BYTES, MAX_PREVIEW_BYTES};
 pub use handle::{CallHandle, Wake};
 pub use invitation::{Invitation, InvitationProblem};
 pub use join::{Entrance, StartBackend};
+pub use limits::displayable_text;
 pub use local::DeviceChoices;
 pub use observer::CallObserver;
 pub use settings::{CallSettings, PictureQuality};
 pub use state::{
-    CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceKind, DeviceOffer, EncryptionState,
-    EndReason, FileProgress, MediaState, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
-    StatisticsSample, TrackStatistics,
+    CallPhase, CallState, CallStatistics, ControlFailure, ControlRequest, DeviceOffer, EncryptionState, EndReason,
+    FileProgress, MediaState, OtherVideo, ParticipantState, RecordingProblem, RecordingState, ShareState, SharedFile,
+    StatisticsSample, TrackStatistics, VideoKind,
 };
+pub use status::CameraAbsence;
 pub use target::JoinTarget;
 pub use task::{CallOptions, start};
 
@@ -78,6 +84,19 @@ pub enum CallCommand {
     UseMicrophone(DeviceChoice),
     /// Switches to this speaker.
     UseSpeaker(DeviceChoice),
+    /// Sends this camera beside the first one, or in place of the current second one.
+    StartSecondCamera(DeviceChoice),
+    /// Stops sending the second camera.
+    StopSecondCamera,
+    /// Sends our microphone as it is (`true`) or processed.
+    UseOriginalSound(bool),
+    /// Doctor: asks a participant's app to send its microphone as it is (`on`) or processed.
+    AskOriginalSound {
+        /// The participant's identity.
+        identity: String,
+        /// As it is.
+        on: bool,
+    },
     /// Applies these settings of sound and picture; the codec stays.
     UseSettings(CallSettings),
     /// Dismisses the offer of a newly connected device.
@@ -140,8 +159,8 @@ pub enum CallCommand {
 pub struct Tile {
     /// The participant's identity.
     pub identity: String,
-    /// The participant's screen share instead of the camera.
-    pub screen: bool,
+    /// Which of the participant's videos.
+    pub video: VideoKind,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.

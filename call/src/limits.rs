@@ -42,7 +42,7 @@ const MAX_PARTICIPANTS: usize = 256;
 
 /// Makes a foreign text displayable: limits its length and removes characters that hide or reorder neighboring text.
 /// Keeps joiners, which some scripts and emoji need.
-pub(super) fn displayable_text(text: &str) -> String {
+pub fn displayable_text(text: &str) -> String {
     let mut breaks = 0;
     let mut shown = String::new();
     let mut all = text.chars().filter(|c| !is_invisible(*c) || matches!(c, '\u{200c}' | '\u{200d}'));

@@ -7,7 +7,7 @@ use std::time::Instant;
 use autamedica_api::Role;
 use autamedica_engine::{
     EngineError, LatestFrame, LocalAudioTrack, LocalParticipant, LocalTrack, LocalTrackPublication, LocalVideoTrack,
-    NativeAudioSource, NativeVideoSource, RoomError, TrackPublishOptions, TrackSource, VideoEncoding, VideoResolution,
+    NativeAudioSource, NativeVideoSource, RoomError, VideoResolution,
 };
 use autamedica_media::audio::{
     AudioProcessing, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, SAMPLE_RATE, Speaker,
@@ -16,12 +16,12 @@ use autamedica_media::{Camera, CardStyle, DeviceChoice, DeviceState, Screen, Scr
 
 use super::CallSettings;
 use super::codec::CameraEncoding;
+use super::encoding::{SoundEncoding, camera_options, screen_options};
 use super::event::{Event, Events};
 use super::outlet::{Outlet, feed_pictures, feed_sound};
 use super::publication::{Job, MuteRequest, Publication};
+use super::second_camera::{SECOND_CAMERA, SecondCamera};
 
-/// Encoding of the screen: sharp text matters more than the frame rate.
-const SCREEN_ENCODING: VideoEncoding = VideoEncoding { max_bitrate: 2_500_000, max_framerate: 15.0 };
 /// Size of the audio queue in milliseconds; the engine keeps at most twice that. Must be small: audio queued while this
 /// machine was busy delays everything after it. The receiver's jitter buffer absorbs more, and shrinks again.
 const AUDIO_QUEUE_MS: u32 = 20;
@@ -42,6 +42,11 @@ pub(super) enum Source {
     Camera,
     Microphone,
     Screen,
+    SecondCamera,
+}
+
+impl Source {
+    pub(super) const ALL: [Self; 4] = [Self::Camera, Self::Microphone, Self::Screen, Self::SecondCamera];
 }
 
 /// Parts of the settings that differ from those before.
@@ -63,6 +68,7 @@ pub(super) struct LocalMedia {
     camera: Option<Camera>,
     microphone: Option<Microphone>,
     screen: Option<Screen>,
+    second_camera: SecondCamera,
     speaker: Option<Speaker>,
     /// Replaced devices, which continue until their successors deliver.
     retiring: (Option<Camera>, Option<Microphone>),
@@ -70,18 +76,20 @@ pub(super) struct LocalMedia {
     camera_outlet: Outlet<NativeVideoSource>,
     microphone_outlet: Outlet<NativeAudioSource>,
     screen_outlet: Outlet<NativeVideoSource>,
+    /// Microphones are sent as they are.
+    original_sound: bool,
     /// Bandwidth fallback is active.
     reduced: Arc<AtomicBool>,
     /// Size of the captured frames, once known.
     camera_size: Option<VideoResolution>,
     screen_size: Option<VideoResolution>,
-    publications: [Publication; 3],
+    publications: [Publication; 4],
     /// Encoding of the last publication of the camera.
     camera_encoding: Option<CameraEncoding>,
     /// The camera's publication was made for another picture quality.
     picture_changed: bool,
     /// Number of devices opened, by source, then speaker.
-    devices: [u64; 4],
+    devices: [u64; 5],
     /// Number of publications requested.
     request: u64,
 }
@@ -106,19 +114,21 @@ impl LocalMedia {
             camera: None,
             microphone: None,
             screen: None,
+            second_camera: SecondCamera::default(),
             speaker: None,
             retiring: (None, None),
             processing: None,
             camera_outlet: Outlet::new(),
             microphone_outlet: Outlet::new(),
             screen_outlet: Outlet::new(),
+            original_sound: false,
             reduced: Arc::default(),
             camera_size: None,
             screen_size: None,
             publications: Default::default(),
             camera_encoding: None,
             picture_changed: false,
-            devices: [0; 4],
+            devices: [0; 5],
             request: 0,
         }
     }
@@ -145,7 +155,7 @@ impl LocalMedia {
         self.settings = CallSettings { video_codec: before.video_codec, ..settings };
         let changed = Changed {
             processing: before.processing() != settings.processing(),
-            picture: before.picture != settings.picture,
+            picture: before.picture != settings.picture || before.camera_size != settings.camera_size,
         };
         self.picture_changed |= changed.picture;
         changed
@@ -184,7 +194,7 @@ impl LocalMedia {
         let options = MicrophoneOptions {
             choice: self.choices.microphone.clone(),
             tone_hz: test_tone_hz(self.role),
-            processing: self.processing.clone(),
+            processing: self.processing.clone().filter(|_| !self.original_sound),
         };
         let on_state = move |state| events.send(Event::Device { source: Source::Microphone, device, state });
         let sink = feed_sound(device, self.microphone_outlet.clone());
@@ -200,7 +210,7 @@ impl LocalMedia {
         let (outlet, self_view, reduced) = (self.camera_outlet.clone(), self.self_view.clone(), self.reduced.clone());
         let on_frame = feed_pictures((source, device), outlet, Some(self_view), reduced, sizes);
         let style = CardStyle::new(self.role.as_str(), u8::from(self.role == Role::Patient));
-        let (choice, format) = (self.choices.camera.clone(), self.settings.picture.format());
+        let (choice, format) = (self.choices.camera.clone(), self.settings.camera_format());
         let on_state = move |state| states.send(Event::Device { source, device, state });
         self.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
     }
@@ -210,7 +220,7 @@ impl LocalMedia {
         match source {
             Source::Camera => self.retiring.0 = None,
             Source::Microphone => self.retiring.1 = None,
-            Source::Screen => {}
+            Source::Screen | Source::SecondCamera => {}
         }
     }
 
@@ -232,6 +242,26 @@ impl LocalMedia {
         self.self_view.clear();
     }
 
+    /// Opens a second camera, in place of an open one.
+    pub(super) fn open_second_camera(&mut self, choice: DeviceChoice, view: LatestFrame) {
+        let (sizes, states) = (self.events.clone(), self.events.clone());
+        let source = Source::SecondCamera;
+        let device = self.next_device(source as usize);
+        let (outlet, reduced) = (self.second_camera.outlet.clone(), self.reduced.clone());
+        let on_frame = feed_pictures((source, device), outlet, Some(view), reduced, sizes);
+        let on_state = move |state| states.send(Event::Device { source, device, state });
+        // The size in the settings is the first camera's.
+        let format = CallSettings { camera_size: None, ..self.settings }.camera_format();
+        self.second_camera.open(choice, format, on_frame, on_state);
+    }
+
+    /// Closes the second camera. Returns its publication, to be unpublished.
+    pub(super) fn close_second_camera(&mut self) -> Option<LocalTrackPublication> {
+        self.next_device(Source::SecondCamera as usize);
+        self.second_camera = SecondCamera::default();
+        self.withdraw(Source::SecondCamera)
+    }
+
     /// Starts or restarts capturing the screen.
     pub(super) fn open_screen(&mut self, screen: ScreenSource) {
         let (sizes, states) = (self.events.clone(), self.events.clone());
@@ -249,10 +279,24 @@ impl LocalMedia {
         self.screen = None;
         self.screen_size = None;
         self.screen_outlet.set(None);
-        match std::mem::take(self.publication(Source::Screen)) {
+        self.withdraw(Source::Screen)
+    }
+
+    /// Forgets the publication of a source. Returns it, to be unpublished.
+    fn withdraw(&mut self, source: Source) -> Option<LocalTrackPublication> {
+        match std::mem::take(self.publication(source)) {
             Publication::Published { publication, .. } => Some(publication),
             Publication::None | Publication::Requested(_) => None,
         }
+    }
+
+    /// Sends microphones as they are (`true`) or processed. Returns the publication made for the other kind of sound, for
+    /// another to replace it.
+    pub(super) fn set_original_sound(&mut self, on: bool) -> Option<LocalTrackPublication> {
+        self.original_sound = on;
+        self.open_microphone();
+        self.microphone_outlet.set(None);
+        self.withdraw(Source::Microphone)
     }
 
     /// Sets the size of a source's frames.
@@ -266,6 +310,7 @@ impl LocalMedia {
                 }
             }
             Source::Screen => self.screen_size = Some(size),
+            Source::SecondCamera => self.second_camera.size = Some(size),
             Source::Microphone => {}
         }
     }
@@ -291,27 +336,29 @@ impl LocalMedia {
                 self.camera_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("camera", native)?);
                 self.camera_encoding = Some(camera);
-                let options = TrackPublishOptions {
-                    video_codec: camera.codec,
-                    video_encoder: camera.encoder,
-                    simulcast: camera.simulcast,
-                    ..video_options(TrackSource::Camera, self.settings.picture.encoding())
-                };
-                (track, options)
+                (track, camera_options(camera, self.settings.picture.encoding()))
             }
             Source::Screen => {
                 let Some(size) = self.screen_size else { return Ok(None) };
                 let native = NativeVideoSource::new(size, true)?;
                 self.screen_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Video(LocalVideoTrack::create_video_track("screen", native)?);
-                let options = video_options(TrackSource::Screenshare, SCREEN_ENCODING);
-                (track, TrackPublishOptions { simulcast: false, ..options })
+                (track, screen_options())
+            }
+            Source::SecondCamera => {
+                let Some(size) = self.second_camera.size else { return Ok(None) };
+                let native = NativeVideoSource::new(size, false)?;
+                self.second_camera.outlet.set(Some(native.clone()));
+                let track = LocalTrack::Video(LocalVideoTrack::create_video_track(SECOND_CAMERA, native)?);
+                let encoding = CameraEncoding { simulcast: false, ..camera };
+                (track, camera_options(encoding, self.settings.picture.encoding()))
             }
             Source::Microphone => {
-                let native = NativeAudioSource::new(SAMPLE_RATE, 1, AUDIO_QUEUE_MS)?;
+                let sound = SoundEncoding::new(self.original_sound);
+                let native = NativeAudioSource::new(SAMPLE_RATE, sound.channels, AUDIO_QUEUE_MS)?;
                 self.microphone_outlet.set(Some(native.clone()));
                 let track = LocalTrack::Audio(LocalAudioTrack::create_audio_track("microphone", native)?);
-                (track, TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() })
+                (track, sound.options())
             }
         };
         self.request += 1;
@@ -369,6 +416,7 @@ impl LocalMedia {
             Source::Camera => self.camera_outlet.shut(mute),
             Source::Microphone => self.microphone_outlet.shut(mute),
             Source::Screen => self.screen_outlet.shut(mute),
+            Source::SecondCamera => self.second_camera.outlet.shut(mute),
         }
         let Publication::Published { publication, requested } = self.publication(source) else { return };
         if requested.muted == mute {
@@ -401,7 +449,7 @@ impl LocalMedia {
 
     /// Resets the publications after leaving the room or losing the permission to publish. The devices continue.
     pub(super) fn room_left(&mut self) {
-        [Source::Camera, Source::Microphone, Source::Screen].into_iter().for_each(|source| self.empty_outlet(source));
+        Source::ALL.into_iter().for_each(|source| self.empty_outlet(source));
         self.publications = Default::default();
     }
 
@@ -410,6 +458,7 @@ impl LocalMedia {
         self.close_camera();
         (self.microphone, self.retiring.1) = (None, None);
         self.screen = None;
+        self.second_camera = SecondCamera::default();
         self.speaker = None;
     }
 
@@ -418,6 +467,7 @@ impl LocalMedia {
             Source::Camera => self.camera_outlet.set(None),
             Source::Microphone => self.microphone_outlet.set(None),
             Source::Screen => self.screen_outlet.set(None),
+            Source::SecondCamera => self.second_camera.outlet.set(None),
         }
     }
 
@@ -427,11 +477,7 @@ impl LocalMedia {
 }
 
 /// Index of the speaker in `devices`.
-const SPEAKER: usize = 3;
-
-fn video_options(source: TrackSource, encoding: VideoEncoding) -> TrackPublishOptions {
-    TrackPublishOptions { source, video_encoding: Some(encoding), ..TrackPublishOptions::default() }
-}
+const SPEAKER: usize = 4;
 
 /// Returns a tone for each role, so that a report shows whose audio was heard.
 fn test_tone_hz(role: Role) -> f64 {

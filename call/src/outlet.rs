@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use autamedica_engine::{LatestFrame, NativeAudioSource, NativeVideoSource, VideoFrame, VideoResolution};
+use autamedica_engine::{CaptureError, LatestFrame, NativeAudioSource, NativeVideoSource, VideoFrame, VideoResolution};
 use autamedica_media::audio::Chunk;
 use autamedica_media::shrink;
 use parking_lot::Mutex;
@@ -107,9 +107,20 @@ pub(super) fn feed_sound(device: u64, outlet: Outlet<NativeAudioSource>) -> impl
         if outlet.is_for(device)
             && let Some(source) = outlet.get()
             // With a full queue the engine is behind: only this chunk is lost.
-            && let Err(error) = source.try_capture_frame(chunk)
+            && let Err(error) = capture(&source, chunk)
         {
             tracing::trace!(%error, "audio not captured");
+        }
+    }
+}
+
+/// Captures a chunk, on all channels of the source.
+fn capture(source: &NativeAudioSource, chunk: &Chunk) -> Result<(), CaptureError> {
+    match source.num_channels() as usize {
+        1 => source.try_capture_frame(chunk),
+        channels => {
+            let all: Vec<i16> = chunk.iter().flat_map(|sample| std::iter::repeat_n(*sample, channels)).collect();
+            source.try_capture_frame(&all)
         }
     }
 }

@@ -7,8 +7,12 @@ use autamedica_engine::{
 };
 use autamedica_media::audio::{Mixer, SAMPLE_RATE};
 
-use super::ParticipantState;
 use super::chat::time_of;
+use super::second_camera::SECOND_CAMERA;
+use super::{OtherVideo, ParticipantState, VideoKind};
+
+/// Maximum number of videos of one participant: face, screen and two others. Each costs a decoder.
+const MAX_VIDEOS: usize = 4;
 
 /// The other participants, in the order in which they joined.
 pub(super) struct Remotes {
@@ -94,14 +98,7 @@ impl Remotes {
             RemoteTrack::Video(track) => {
                 let slot = LatestFrame::new();
                 let stream = VideoStream::into_slot(track, slot.clone())?;
-                let source = publication.source();
-                remote.videos.retain(|video| {
-                    let replaced = video.publication().source() == source;
-                    if replaced && video.publication().sid() != sid {
-                        unsubscribe(video.publication());
-                    }
-                    !replaced
-                });
+                remote.drop_replaced(publication);
                 tracing::info!(source = ?publication.source(), "a remote video opened");
                 let first_picture = FirstPicture::new(publication, &slot);
                 remote.videos.push(Video { first_picture, _stream: stream });
@@ -144,11 +141,12 @@ impl Remotes {
         self.participants.iter().any(|remote| !remote.videos.is_empty() || !remote.sounds.is_empty())
     }
 
-    /// Returns the publication of each received video with its participant's identity.
-    pub(super) fn videos(&self) -> impl Iterator<Item = (String, &RemoteTrackPublication)> {
+    /// Returns the publication of each received video with its participant's identity and its kind.
+    pub(super) fn videos(&self) -> impl Iterator<Item = (String, VideoKind, &RemoteTrackPublication)> {
         self.participants.iter().flat_map(|remote| {
-            let identity = remote.participant.identity();
-            remote.videos.iter().map(move |video| (identity.clone(), video.publication()))
+            let (identity, kinds) = (remote.participant.identity(), remote.kinds());
+            let videos = kinds.into_iter().zip(&remote.videos);
+            videos.map(move |(kind, video)| (identity.clone(), kind, video.publication()))
         })
     }
 
@@ -213,11 +211,48 @@ impl Remote {
         role_of(&self.participant.metadata())
     }
 
+    /// Closes the videos that this one replaces: those that are no longer published, and one of the same source and name.
+    /// Closes the oldest further video if there are too many.
+    fn drop_replaced(&mut self, new: &RemoteTrackPublication) {
+        let published = self.participant.track_publications();
+        let place = (new.source(), new.name());
+        self.videos.retain(|video| {
+            let old = video.publication();
+            // Browsers give their tracks no name.
+            let same_place = !place.1.is_empty() && (old.source(), old.name()) == place;
+            let keep = old.sid() != new.sid() && published.contains_key(&old.sid()) && !same_place;
+            if !keep && old.sid() != new.sid() {
+                unsubscribe(old);
+            }
+            keep
+        });
+        if self.videos.len() >= MAX_VIDEOS
+            && let Some(oldest) = self.kinds().iter().position(|kind| matches!(kind, VideoKind::Other(_)))
+        {
+            unsubscribe(self.videos.remove(oldest).publication());
+        }
+    }
+
+    /// Returns the kind of each video, in the same order. The first one that isn't a screen or called a second camera
+    /// shows the face.
+    fn kinds(&self) -> Vec<VideoKind> {
+        let tracks = self.videos.iter().map(|video| (video.publication().source(), video.publication().name()));
+        kinds(tracks.zip(self.videos.iter().map(|video| video.publication().sid())))
+    }
+
     fn state(&self) -> ParticipantState {
-        let picture = |source: TrackSource| {
-            let shown = |video: &&Video| video.publication().source() == source && !video.publication().is_muted();
-            self.videos.iter().find(shown).map(|video| video.first_picture.frames().clone())
-        };
+        let (mut camera, mut screen, mut others) = (None, None, Vec::new());
+        for (kind, video) in self.kinds().into_iter().zip(&self.videos) {
+            if video.publication().is_muted() {
+                continue;
+            }
+            let frames = video.first_picture.frames().clone();
+            match kind {
+                VideoKind::Camera => camera = Some(frames),
+                VideoKind::Screen => screen = Some(frames),
+                VideoKind::Other(sid) => others.push(OtherVideo { sid, frames }),
+            }
+        }
         let permission = self.participant.permission();
         let waits = permission.as_ref().is_some_and(|may| !may.can_publish && !may.can_subscribe && !may.hidden);
         let joined_at = Some(self.participant.joined_at()).filter(|at| *at > 0).map(time_of);
@@ -226,8 +261,11 @@ impl Remote {
             identity: self.participant.identity(),
             name: self.participant.name(),
             role: self.role(),
-            camera: picture(TrackSource::Camera),
-            screen: picture(TrackSource::Screenshare),
+            camera,
+            screen,
+            others,
+            camera_absence: None,
+            original_sound: false,
             microphone_muted: microphone.is_none_or(|publication| publication.is_muted()),
             speaking: self.speaking,
             may_send: permission.is_none_or(|may| may.can_publish),
@@ -236,6 +274,25 @@ impl Remote {
             quality: self.participant.connection_quality(),
         }
     }
+}
+
+/// Returns the kind of each video, by its source, name and sid.
+fn kinds(videos: impl Iterator<Item = ((TrackSource, String), String)>) -> Vec<VideoKind> {
+    let videos: Vec<_> = videos.collect();
+    let is_screen = |source: TrackSource| source == TrackSource::Screenshare;
+    let screen = videos.iter().position(|((source, _), _)| is_screen(*source));
+    let may_be_face =
+        |((source, name), _): &((TrackSource, String), String)| !is_screen(*source) && name != SECOND_CAMERA;
+    let is_camera = |((source, _), _): &((TrackSource, String), String)| *source == TrackSource::Camera;
+    // A video without a source is a face only if no camera is published.
+    let face = videos.iter().position(|video| may_be_face(video) && is_camera(video));
+    let face = face.or_else(|| videos.iter().position(may_be_face));
+    let kind = |(index, (_, sid)): (usize, ((TrackSource, String), String))| match Some(index) {
+        index if index == face => VideoKind::Camera,
+        index if index == screen => VideoKind::Screen,
+        _ => VideoKind::Other(sid),
+    };
+    videos.into_iter().enumerate().map(kind).collect()
 }
 
 /// Unsubscribes from a track that was replaced by another one of the same source.
@@ -248,4 +305,28 @@ fn unsubscribe(publication: &RemoteTrackPublication) {
 /// Returns the role in a token's metadata.
 pub(super) fn role_of(metadata: &str) -> Option<Role> {
     serde_json::from_str::<ParticipantMetadata>(metadata).ok().map(|metadata| metadata.role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_camera_shows_the_face_and_further_videos_are_others() {
+        use TrackSource::{Camera, Screenshare, Unknown};
+        let other = |sid: &str| VideoKind::Other(sid.into());
+        let kinds = |videos: &[(TrackSource, &str)]| {
+            let sids = ["1", "2", "3", "4"].map(str::to_owned);
+            super::kinds(videos.iter().map(|(source, name)| (*source, (*name).to_owned())).zip(sids))
+        };
+        assert_eq!(kinds(&[(Camera, ""), (Camera, "")]), [VideoKind::Camera, other("2")]);
+        assert_eq!(kinds(&[(Camera, SECOND_CAMERA), (Camera, "camera")]), [other("1"), VideoKind::Camera]);
+        assert_eq!(kinds(&[(Camera, SECOND_CAMERA)]), [other("1")], "the face is off");
+        assert_eq!(kinds(&[(Unknown, ""), (Camera, "")]), [other("1"), VideoKind::Camera]);
+        assert_eq!(kinds(&[(Unknown, "")]), [VideoKind::Camera], "all there is");
+        assert_eq!(
+            kinds(&[(Screenshare, ""), (Camera, ""), (Screenshare, "")]),
+            [VideoKind::Screen, VideoKind::Camera, other("3")]
+        );
+    }
 }

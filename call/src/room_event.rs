@@ -21,6 +21,7 @@ impl Task {
             }
             RoomEvent::ParticipantDisconnected(participant) => {
                 self.remotes.left(&participant.identity());
+                self.status_sync.left(&participant.identity());
                 self.unreadable.remove(&participant.identity());
                 self.show_encryption();
             }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use autamedica_engine::{LocalTrackPublication, RoomError, VideoResolution};
-use autamedica_media::DeviceState;
+use autamedica_media::{DeviceChoice, DeviceState};
 
 use super::event::{Event, task_failed};
 use super::local::{Source, delivers};
@@ -16,7 +16,7 @@ const MAX_RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Refused publications in a row, by source.
 #[derive(Default)]
-pub(super) struct Refusals([u32; 3]);
+pub(super) struct Refusals([u32; 4]);
 
 impl Refusals {
     /// Counts a refusal and returns the pause before the next attempt.
@@ -42,6 +42,7 @@ impl Task {
             self.mute_camera(true);
             self.mute_microphone(true);
             self.stop_sharing(ShareState::Off);
+            self.stop_second_camera(DeviceState::Off);
         }
         self.state().listening = listens;
     }
@@ -80,8 +81,10 @@ impl Task {
         if !self.local.is_newest(source, device) {
             return;
         }
-        if source == Source::Screen {
-            return self.on_screen(state);
+        match source {
+            Source::Screen => return self.on_screen(state),
+            Source::SecondCamera => return self.on_second_camera(state),
+            Source::Camera | Source::Microphone => {}
         }
         if self.replace_missing_device(source, &state) {
             return;
@@ -95,6 +98,54 @@ impl Task {
             self.publish(source);
         }
         self.sync_mute(source);
+    }
+
+    /// Sends this camera beside the first one.
+    pub(super) fn start_second_camera(&mut self, choice: DeviceChoice) {
+        if self.state().listening {
+            return;
+        }
+        self.state().second_camera = DeviceState::Starting;
+        let view = self.state().second_view.clone();
+        self.local.open_second_camera(choice, view);
+    }
+
+    /// Stops sending the second camera. The state says why.
+    pub(super) fn stop_second_camera(&mut self, state: DeviceState) {
+        if let Some(publication) = self.local.close_second_camera() {
+            self.unpublish(publication);
+        }
+        self.state().second_camera = state;
+        self.state().second_view.clear();
+    }
+
+    /// Handles a state of the newest second camera. A lost one isn't waited for: the person has put it away, or connects
+    /// and adds it again.
+    fn on_second_camera(&mut self, state: DeviceState) {
+        match state {
+            DeviceState::Failed(_) => {
+                tracing::info!(?state, "second camera is gone");
+                self.stop_second_camera(state);
+            }
+            state => {
+                self.local.mute(Source::SecondCamera, !delivers(&state));
+                self.state().second_camera = state;
+            }
+        }
+    }
+
+    /// Sends our microphone as it is (`true`) or processed.
+    pub(super) fn use_original_sound(&mut self, on: bool) {
+        if self.state().original_sound == on {
+            return;
+        }
+        tracing::info!(on, "original sound");
+        self.state().original_sound = on;
+        let replaced = self.local.set_original_sound(on);
+        // One that does not deliver is published once it does.
+        if replaced.is_some() || delivers(&self.state().microphone.device) {
+            self.publish_instead(Source::Microphone, replaced);
+        }
     }
 
     pub(super) fn on_sized(&mut self, source: Source, device: u64, size: VideoResolution) {
@@ -111,6 +162,7 @@ impl Task {
             self.publish(Source::Microphone);
         }
         self.publish(Source::Screen);
+        self.publish(Source::SecondCamera);
     }
 
     pub(super) fn publish(&mut self, source: Source) {
@@ -197,7 +249,7 @@ impl Task {
 
     /// Mutes a published source if the person muted it or the device does not deliver.
     pub(super) fn sync_mute(&mut self, source: Source) {
-        if source != Source::Screen {
+        if matches!(source, Source::Camera | Source::Microphone) {
             let media = self.media(source);
             let mute = media.muted || !delivers(&media.device);
             self.local.mute(source, mute);

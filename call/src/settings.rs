@@ -18,6 +18,8 @@ pub struct CallSettings {
     pub auto_gain_control: bool,
     /// Maximum quality of our camera; a weak connection reduces it.
     pub picture: PictureQuality,
+    /// Width and height to request of our camera; `None` follows the quality.
+    pub camera_size: Option<(u32, u32)>,
     /// Video codec of our camera.
     pub video_codec: VideoCodecChoice,
 }
@@ -30,12 +32,25 @@ impl Default for CallSettings {
             noise_suppression: true,
             auto_gain_control: true,
             picture: PictureQuality::default(),
+            camera_size: None,
             video_codec: VideoCodecChoice::default(),
         }
     }
 }
 
 impl CallSettings {
+    /// Returns the format to request of the camera, which delivers the nearest that it has.
+    pub fn camera_format(&self) -> CameraFormat {
+        let format = self.picture.format();
+        match self.camera_size {
+            // The file may have any value.
+            Some((width, height)) => {
+                CameraFormat { width: width.clamp(64, 7680), height: height.clamp(36, 4320), ..format }
+            }
+            None => format,
+        }
+    }
+
     /// Returns the options of the audio processing. The high-pass filter has no drawback and is always on.
     pub(super) fn processing(&self) -> AudioProcessingOptions {
         AudioProcessingOptions {
@@ -64,7 +79,7 @@ impl PictureQuality {
     /// All qualities, lowest first.
     pub const ALL: [Self; 3] = [Self::Low, Self::Standard, Self::High];
 
-    pub(crate) fn format(self) -> CameraFormat {
+    fn format(self) -> CameraFormat {
         let (width, height) = match self {
             Self::Low => (640, 360),
             Self::Standard => (1280, 720),
@@ -93,5 +108,8 @@ mod tests {
         let expected =
             CallSettings { noise_suppression: false, picture: PictureQuality::High, ..CallSettings::default() };
         assert_eq!(old, expected);
+        assert_eq!(old.camera_format(), CameraFormat { width: 1920, height: 1080, fps: 30 });
+        let small: CallSettings = serde_json::from_str(r#"{"camera_size": [800, 600]}"#).unwrap();
+        assert_eq!(small.camera_format(), CameraFormat { width: 800, height: 600, fps: 30 });
     }
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::Role;
+use autamedica_api::{QueuePosition, Role};
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
-use autamedica_media::{DeviceLists, DeviceState};
+use autamedica_media::{DeviceKind, DeviceLists, DeviceState};
 
-use super::{ChatLog, Invitation, Photo};
+use super::{CameraAbsence, ChatLog, Invitation, Photo};
 use crate::backend::Admission;
 
 /// State of a call at one moment.
@@ -33,6 +33,12 @@ pub struct CallState {
     pub self_view: LatestFrame,
     /// Our microphone.
     pub microphone: MediaState,
+    /// Our microphone is sent as it is: without echo cancellation, noise suppression and gain control.
+    pub original_sound: bool,
+    /// Our second camera. After a failure it is closed.
+    pub second_camera: DeviceState,
+    /// Preview of our second camera.
+    pub second_view: LatestFrame,
     /// Our speaker.
     pub speaker: DeviceState,
     /// Our screen share.
@@ -43,6 +49,8 @@ pub struct CallState {
     pub chat: ChatLog,
     /// Number of received chat messages and files dropped by the rate limit.
     pub dropped_messages: u64,
+    /// A waiting patient's place in the queue, once known.
+    pub queue: Option<QueuePosition>,
     /// Recording of this consultation.
     pub recording: RecordingState,
     /// Trouble of the current recording or its storage, as the backend names it.
@@ -176,6 +184,12 @@ pub struct ParticipantState {
     pub camera: Option<LatestFrame>,
     /// Screen share, while it is published.
     pub screen: Option<LatestFrame>,
+    /// Further videos, such as a second camera, in the order in which they were published.
+    pub others: Vec<OtherVideo>,
+    /// Reason why there is no camera video, if the participant's app knows and says it.
+    pub camera_absence: Option<CameraAbsence>,
+    /// The microphone is sent as it is, according to the participant's app.
+    pub original_sound: bool,
     /// The microphone is muted or not published.
     pub microphone_muted: bool,
     /// Speaking now.
@@ -188,6 +202,37 @@ pub struct ParticipantState {
     pub joined_at: Option<SystemTime>,
     /// Connection quality according to the SFU.
     pub quality: ConnectionQuality,
+}
+
+/// Further video of a participant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherVideo {
+    /// The SFU's id of the track.
+    pub sid: String,
+    /// Frames.
+    pub frames: LatestFrame,
+}
+
+/// One of a participant's videos.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VideoKind {
+    /// The camera that shows the face.
+    Camera,
+    /// Screen share.
+    Screen,
+    /// A further video, by its track's sid.
+    Other(String),
+}
+
+impl ParticipantState {
+    /// Returns the frames of one of the videos, if it is sent.
+    pub fn frames(&self, video: &VideoKind) -> Option<&LatestFrame> {
+        match video {
+            VideoKind::Camera => self.camera.as_ref(),
+            VideoKind::Screen => self.screen.as_ref(),
+            VideoKind::Other(sid) => self.others.iter().find(|other| other.sid == *sid).map(|other| &other.frames),
+        }
+    }
 }
 
 /// File or photo in the chat.
@@ -220,17 +265,6 @@ pub enum FileProgress {
     WrongType,
     /// Transfer or saving failed.
     Failed,
-}
-
-/// Kind of device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// Camera.
-    Camera,
-    /// Microphone.
-    Microphone,
-    /// Speaker or headphones.
-    Speaker,
 }
 
 /// Newly connected device.
@@ -389,11 +423,15 @@ impl CallState {
             camera: MediaState::default(),
             self_view: LatestFrame::new(),
             microphone: MediaState::default(),
+            original_sound: false,
+            second_camera: DeviceState::default(),
+            second_view: LatestFrame::new(),
             speaker: DeviceState::default(),
             screen: ShareState::default(),
             participants: Vec::new(),
             chat: ChatLog::default(),
             dropped_messages: 0,
+            queue: None,
             recording: RecordingState::default(),
             recording_trouble: None,
             first_join_failure: None,

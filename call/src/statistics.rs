@@ -235,7 +235,7 @@ impl Task {
         let known = &self.statistics.names;
         let is_new = |track: &RemoteTrack| !known.values().any(|sid| sid == track.sid());
         let nameless: Vec<RemoteTrack> = self.remotes.tracks().filter(is_new).collect();
-        let own: Vec<_> = [Source::Microphone, Source::Camera, Source::Screen]
+        let own: Vec<_> = [Source::Microphone, Source::Camera, Source::Screen, Source::SecondCamera]
             .into_iter()
             .filter_map(|source| self.local.in_room(source))
             .filter_map(|publication| Some((publication.sid(), publication.source(), publication.track()?)))

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use autamedica_api::Role;
 use autamedica_engine::{DisconnectReason, Room, RoomEvent};
-use autamedica_media::Awake;
 use autamedica_media::audio::Mixer;
+use autamedica_media::{Awake, DeviceState};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -29,10 +29,12 @@ use super::history::HistorySync;
 use super::join::{Entered, Entrance, Media, NotEntered};
 use super::key::KeyChange;
 use super::local::{DeviceChoices, LocalMedia};
+use super::queue::QueuePolling;
 use super::recording::Recording;
 use super::remote::{Remotes, role_of};
 use super::sending::Refusals;
 use super::statistics::Statistics;
+use super::status::StatusSync;
 use super::target::comparison_code;
 use super::tiles::Tiles;
 use super::{
@@ -111,6 +113,8 @@ pub(super) struct Task {
     pub(super) key: KeyChange,
     pub(super) message_ids: MessageIds,
     pub(super) history_sync: HistorySync,
+    pub(super) status_sync: StatusSync,
+    pub(super) queue: QueuePolling,
     pub(super) files: Files,
     pub(super) refusals: Refusals,
     pub(super) codec: CodecPolicy,
@@ -151,6 +155,8 @@ pub fn start(runtime: &Handle, options: CallOptions, wake: Wake) -> CallHandle {
         key: KeyChange::default(),
         message_ids: MessageIds::default(),
         history_sync: HistorySync::default(),
+        status_sync: StatusSync::default(),
+        queue: QueuePolling::default(),
         files: Files::default(),
         refusals: Refusals::default(),
         codec: CodecPolicy::new(options.settings.video_codec),
@@ -263,6 +269,10 @@ impl Task {
             CallCommand::UseCamera(choice) => self.use_device(DeviceKind::Camera, choice),
             CallCommand::UseMicrophone(choice) => self.use_device(DeviceKind::Microphone, choice),
             CallCommand::UseSpeaker(choice) => self.use_device(DeviceKind::Speaker, choice),
+            CallCommand::StartSecondCamera(choice) => self.start_second_camera(choice),
+            CallCommand::StopSecondCamera => self.stop_second_camera(DeviceState::Off),
+            CallCommand::UseOriginalSound(on) => self.use_original_sound(on),
+            CallCommand::AskOriginalSound { identity, on } => self.ask_original_sound(&identity, on),
             CallCommand::UseSettings(settings) => self.use_settings(settings),
             CallCommand::DismissOffer => self.dismiss_offer(),
             CallCommand::SendFile(path) => self.send_file(path),
@@ -297,7 +307,9 @@ impl Task {
             Event::Invited { label, result } => self.on_invited(label, result),
             Event::Measured { room, result } => self.on_measured(room, result),
             Event::QualitySent(result) => self.on_quality_sent(result),
+            Event::Queue(result) => self.on_queue(result),
             Event::Devices(lists) => self.on_devices(lists),
+            Event::StatusReceived { sender, result } => self.on_status(&sender, result),
             Event::History { sender, result } => self.on_history(&sender, result),
             Event::HistoryTimeout { room, attempt } => self.on_history_timeout(room, attempt),
             Event::FileProgressed { number, bytes } => self.on_file_progress(number, bytes),
@@ -342,6 +354,7 @@ impl Task {
         self.tiles.reset();
         self.codec.room_entered();
         self.history_sync.room_entered();
+        self.status_sync.room_entered();
         self.restart_statistics();
         let mut present: Vec<_> = room.remote_participants().into_values().collect();
         present.sort_by_cached_key(|participant| (participant.joined_at(), participant.identity()));
@@ -410,6 +423,8 @@ impl Task {
         self.update_tiles();
         self.update_statistics();
         self.update_codec();
+        self.update_status();
+        self.update_queue();
         // Some properties of participants change without an event.
         self.show_participants();
     }
@@ -425,6 +440,7 @@ impl Task {
         let mut participants = self.remotes.states();
         participants.extend(self.waiting_participant());
         self.publisher.state.participants = participants;
+        self.show_status();
     }
 }
 

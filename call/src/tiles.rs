@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use autamedica_engine::{EngineError, RemoteTrackPublication, TrackDimension, TrackSource};
+use autamedica_engine::{EngineError, RemoteTrackPublication, TrackDimension};
 
-use super::Tile;
 use super::task::Task;
+use super::{Tile, VideoKind};
 
 /// Time without changes before they are sent to the SFU. New tiles are requested at once.
 const SETTLE_TIME: Duration = Duration::from_millis(400);
@@ -40,7 +40,7 @@ impl Tiles {
     fn show(&mut self, tiles: Vec<Tile>, now: Instant) -> bool {
         let is_new = |tile: &Tile| {
             let mut before = self.shown.iter().flatten();
-            !before.any(|old| old.identity == tile.identity && old.screen == tile.screen)
+            !before.any(|old| old.identity == tile.identity && old.video == tile.video)
         };
         let appeared = self.shown.is_some() && tiles.iter().any(is_new);
         if self.shown.as_ref() != Some(&tiles) {
@@ -61,9 +61,9 @@ impl Tiles {
         self.changed = Some(Instant::now());
     }
 
-    fn layer_request(&self, identity: &str, screen: bool, simulcasted: bool) -> Option<LayerRequest> {
+    fn layer_request(&self, identity: &str, video: &VideoKind, simulcasted: bool) -> Option<LayerRequest> {
         let shown = self.shown.as_ref()?;
-        let tiles = shown.iter().filter(|tile| tile.identity == identity && tile.screen == screen);
+        let tiles = shown.iter().filter(|tile| tile.identity == identity && tile.video == *video);
         // A video may have two tiles, as on the stage and in a window.
         let largest = tiles.max_by_key(|tile| u64::from(tile.width) * u64::from(tile.height));
         Some(match largest {
@@ -132,9 +132,8 @@ impl Task {
     fn request_layers(&mut self) {
         self.tiles.changed = None;
         let mut requested = HashMap::new();
-        for (identity, publication) in self.remotes.videos() {
-            let screen = publication.source() == TrackSource::Screenshare;
-            let Some(request) = self.tiles.layer_request(&identity, screen, publication.simulcasted()) else {
+        for (identity, video, publication) in self.remotes.videos() {
+            let Some(request) = self.tiles.layer_request(&identity, &video, publication.simulcasted()) else {
                 continue;
             };
             let known = self.tiles.requested.get(&publication.sid()).copied();
@@ -156,13 +155,13 @@ mod tests {
     use super::*;
 
     fn tile(identity: &str, width: u32, height: u32) -> Tile {
-        Tile { identity: identity.into(), screen: false, width, height }
+        Tile { identity: identity.into(), video: VideoKind::Camera, width, height }
     }
 
     #[test]
     fn only_what_is_newly_shown_is_urgent() {
         let (mut tiles, now) = (Tiles::default(), Instant::now());
-        assert_eq!(tiles.layer_request("ana", false, true), None, "everything, until there is a screen");
+        assert_eq!(tiles.layer_request("ana", &VideoKind::Camera, true), None, "everything, until there is a screen");
         assert!(!tiles.show(vec![tile("ana", 300, 200)], now));
         assert_eq!(tiles.changed, Some(now));
         let later = now + SETTLE_TIME;
@@ -176,10 +175,14 @@ mod tests {
     fn a_picture_is_wanted_as_large_as_its_largest_tile() {
         let mut tiles = Tiles::default();
         tiles.show(vec![tile("ana", 300, 200), tile("ana", 640, 360), tile("luis", 0, 0)], Instant::now());
-        assert_eq!(tiles.layer_request("ana", false, true), Some(LayerRequest::Size(640, 384)));
-        assert_eq!(tiles.layer_request("ana", false, false), Some(LayerRequest::All));
-        assert_eq!(tiles.layer_request("ana", true, false), Some(LayerRequest::Nothing), "their screen isn't shown");
-        assert_eq!(tiles.layer_request("luis", false, true), Some(LayerRequest::Size(64, 64)));
-        assert_eq!(tiles.layer_request("eva", false, true), Some(LayerRequest::Nothing));
+        assert_eq!(tiles.layer_request("ana", &VideoKind::Camera, true), Some(LayerRequest::Size(640, 384)));
+        assert_eq!(tiles.layer_request("ana", &VideoKind::Camera, false), Some(LayerRequest::All));
+        assert_eq!(
+            tiles.layer_request("ana", &VideoKind::Screen, false),
+            Some(LayerRequest::Nothing),
+            "their screen isn't shown"
+        );
+        assert_eq!(tiles.layer_request("luis", &VideoKind::Camera, true), Some(LayerRequest::Size(64, 64)));
+        assert_eq!(tiles.layer_request("eva", &VideoKind::Camera, true), Some(LayerRequest::Nothing));
     }
 }

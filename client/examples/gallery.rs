@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use autamedica_api::{Feedback, Id, Role};
+use autamedica_api::{Feedback, Id, QueuePosition, Role};
 use autamedica_call::backend::{Admission, ConsultationRef};
 use autamedica_call::{
-    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, ChatLog, ChatMessage, ControlFailure,
-    ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason, FileProgress,
-    JoinTarget, ParticipantState, Photo, RecordingProblem, RecordingState, Secret, ShareState, SharedFile,
-    StatisticsSample, TrackStatistics, Wake,
+    CallCommand, CallPhase, CallSettings, CallState, CallStatistics, CameraAbsence, ChatLog, ChatMessage,
+    ControlFailure, ControlRequest, DeviceChoices, DeviceKind, DeviceLists, DeviceOffer, EncryptionState, EndReason,
+    FileProgress, JoinTarget, OtherVideo, ParticipantState, Photo, RecordingProblem, RecordingState, Secret,
+    ShareState, SharedFile, StatisticsSample, TrackStatistics, Wake,
 };
 use autamedica_client::answer::Answer;
 use autamedica_client::app::{
@@ -43,6 +43,11 @@ const SCENES: &[&str] = &[
     "call",
     "muted",
     "camera-off",
+    "camera-busy",
+    "second-camera",
+    "second-sent",
+    "second-lost",
+    "original-sound",
     "devices",
     "reconnecting",
     "chat",
@@ -229,6 +234,9 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         role,
         camera,
         screen: None,
+        others: Vec::new(),
+        camera_absence: None,
+        original_sound: false,
         microphone_muted: false,
         speaking: false,
         waiting_since: None,
@@ -249,6 +257,7 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         cameras: names(&["Logitech C920", "Cámara integrada"]),
         microphones: names(&["Jabra Evolve2 30", "Micrófono interno"]),
         speakers: names(&["Jabra Evolve2 30", "Altavoces HDMI"]),
+        ..DeviceLists::default()
     });
     state.speaker = DeviceState::On { name: "Altavoces HDMI".into() };
     state.self_view = moving_picture(1280, 720, 30, 1, running.clone());
@@ -273,7 +282,11 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
         planned_end: None,
     }));
     match name {
-        "waiting-room" => state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED },
+        "waiting-room" => {
+            state.phase = CallPhase::Waiting { since: Instant::now() - before::WAITED };
+            let notice = Some("La consulta empezará unos 10 minutos más tarde.".to_owned());
+            state.queue = Some(QueuePosition { ahead: 2, notice });
+        }
         "alone" => state.participants.clear(),
         "muted" => {
             state.microphone.muted = true;
@@ -373,6 +386,25 @@ fn scene(name: &str, role: Role, running: &Arc<AtomicBool>) -> CallState {
             state.participants.push(person("Rosa Quispe", Some(Role::Patient), None));
             state.participants[1].microphone_muted = true;
             state.participants[0].speaking = true;
+        }
+        "second-camera" => {
+            let frames = video(1280, 720, 30, 3).expect("a picture");
+            state.participants[0].others.push(OtherVideo { sid: "TR_2".into(), frames });
+            state.second_camera = DeviceState::On { name: "DermLite HÜD".into() };
+            state.second_view = video(640, 480, 30, 2).expect("a picture");
+        }
+        "second-sent" => {
+            state.second_camera = DeviceState::On { name: "DermLite HÜD".into() };
+            state.second_view = video(640, 480, 30, 2).expect("a picture");
+        }
+        "second-lost" => state.second_camera = DeviceState::Failed(DeviceProblem::Unplugged),
+        "original-sound" => {
+            state.original_sound = true;
+            state.participants[0].original_sound = true;
+        }
+        "camera-busy" => {
+            state.participants[0].camera = None;
+            state.participants[0].camera_absence = Some(CameraAbsence::Busy);
         }
         "portrait" => state.participants[0].camera = video(360, 640, 30, 0),
         "encryption" => state.encryption = EncryptionState::On,

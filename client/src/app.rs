@@ -355,6 +355,7 @@ impl App {
                 self.join(checking.target.clone());
             }
             Screen::Check(checking) => {
+                self.settings.identify_devices(&checking.check.state().devices);
                 // An invalid link is reported before the person adjusts the devices.
                 if let NetworkState::Failed(NetworkProblem::DeadEnd(reason)) = checking.check.state().network {
                     let target = checking.target.clone();
@@ -370,6 +371,7 @@ impl App {
                         self.unsaved = ongoing.screen.unsaved().or(self.unsaved.take());
                     }
                 }
+                self.settings.identify_devices(&state.devices);
                 #[cfg(not(feature = "kiosk"))]
                 self.remember(&state);
             }

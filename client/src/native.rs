@@ -7,7 +7,7 @@ use std::sync::Arc;
 use autamedica_api::Id;
 use autamedica_api::{Feedback, Role};
 #[cfg(not(feature = "kiosk"))]
-use autamedica_call::agenda::{self, Agenda, AgendaHandle};
+use autamedica_call::agenda::{self, Agenda, AgendaCommand, AgendaHandle};
 use autamedica_call::backend::Admission;
 use autamedica_call::check::{self, CheckCommand, CheckHandle, CheckOptions, CheckState};
 #[cfg(not(feature = "kiosk"))]
@@ -103,7 +103,7 @@ impl Calls for NativeCalls {
             target: target.clone(),
             entrance: self.entrance.clone(),
             devices: devices.clone(),
-            picture: settings.picture,
+            format: settings.camera_format(),
         };
         Box::new(check::start(&self.runtime, options, wake))
     }
@@ -148,7 +148,7 @@ impl Calls for NativeCalls {
     #[cfg(not(feature = "kiosk"))]
     fn list_devices(&mut self, wake: Wake) -> Answer<DeviceLists> {
         let (answer, reply) = pending(wake, DeviceLists::default());
-        self.runtime.spawn_blocking(move || reply.give(check::list_devices()));
+        self.runtime.spawn_blocking(move || reply.give(DeviceLists::with_sizes()));
         answer
     }
 
@@ -193,6 +193,10 @@ impl Check for CheckHandle {
 impl DoctorsAgenda for AgendaHandle {
     fn now(&self) -> Arc<Agenda> {
         AgendaHandle::now(self)
+    }
+
+    fn send(&self, command: AgendaCommand) {
+        AgendaHandle::send(self, command);
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use autamedica_call::{CallSettings, DeviceChoices};
-use autamedica_media::DeviceChoice;
+use autamedica_media::{DeviceChoice, DeviceKind, DeviceLists};
 use serde::{Deserialize, Serialize};
 
 use crate::i18n::Language;
@@ -71,6 +71,13 @@ impl Settings {
         f32::from(self.text_percent.clamp(100, 200)) / 100.0
     }
 
+    /// Adds identifiers to devices that were selected by name.
+    pub fn identify_devices(&mut self, lists: &DeviceLists) {
+        lists.identify(DeviceKind::Camera, &mut self.camera);
+        lists.identify(DeviceKind::Microphone, &mut self.microphone);
+        lists.identify(DeviceKind::Speaker, &mut self.speaker);
+    }
+
     /// Returns the selected devices.
     pub fn devices(&self) -> DeviceChoices {
         DeviceChoices {
@@ -123,6 +130,7 @@ impl ThemeSetting {
 enum Choice {
     Default,
     Named(String),
+    Known { id: String, name: String },
     Test,
     None,
 }
@@ -156,6 +164,7 @@ mod tests {
         let settings = Settings {
             language: Some(Language::English),
             camera: DeviceChoice::Named("Logitech".into()),
+            microphone: DeviceChoice::Known { id: "alsa_input.usb-1".into(), name: "Headset (2)".into() },
             speaker: DeviceChoice::None,
             call: CallSettings { picture: PictureQuality::High, ..CallSettings::default() },
             text_percent: 150,

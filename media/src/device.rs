@@ -8,10 +8,37 @@ pub enum DeviceChoice {
     Default,
     /// The device with this name, or whose name contains it.
     Named(String),
+    /// The device with this identifier, or if there is none, with this name.
+    Known {
+        /// The system's identifier, which also tells devices of one name apart: the USB port of a camera, the sound
+        /// server's name of a microphone or speaker.
+        id: String,
+        /// Name to display.
+        name: String,
+    },
     /// The built-in test source: a moving test card, a tone, a counting speaker.
     Test,
     /// No device.
     None,
+}
+
+impl DeviceChoice {
+    /// Returns the name of a selected device.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Named(name) | Self::Known { name, .. } => Some(name),
+            Self::Default | Self::Test | Self::None => None,
+        }
+    }
+
+    /// Returns whether both select the same device: by identifier if both have one, else by name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known { id, .. }, Self::Known { id: other, .. }) => id == other,
+            _ if self.name().is_some() => self.name() == other.name(),
+            _ => self == other,
+        }
+    }
 }
 
 impl std::str::FromStr for DeviceChoice {
@@ -89,9 +116,29 @@ pub(crate) fn named<T, P: Ord>(
     names.into_iter().map(|(_, name)| name).zip(devices).collect()
 }
 
+/// Returns the devices that a choice selects, best first; all unless it names one.
+pub(crate) fn selected<T>(
+    devices: Vec<T>,
+    choice: &DeviceChoice,
+    name: impl Fn(&T) -> String,
+    id: impl Fn(&T) -> Option<String>,
+) -> Vec<T> {
+    match choice {
+        DeviceChoice::Named(wanted) => by_name(devices, wanted, name),
+        DeviceChoice::Known { id: wanted, name: named } => {
+            let has_id = |device: &T| id(device).as_ref() == Some(wanted);
+            if devices.iter().any(has_id) {
+                return devices.into_iter().filter(has_id).collect();
+            }
+            devices.into_iter().filter(|device| name(device) == *named).collect()
+        }
+        DeviceChoice::Default | DeviceChoice::Test | DeviceChoice::None => devices,
+    }
+}
+
 /// Returns the devices selected by name: the one with exactly this name, else those whose name contains it, ignoring
 /// case.
-pub(crate) fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> String) -> Vec<T> {
+fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> String) -> Vec<T> {
     if devices.iter().any(|device| name(device) == wanted) {
         return devices.into_iter().filter(|device| name(device) == wanted).collect();
     }
@@ -101,7 +148,7 @@ pub(crate) fn by_name<T>(devices: Vec<T>, wanted: &str, name: impl Fn(&T) -> Str
 
 #[cfg(test)]
 mod tests {
-    use super::{by_name, named, number_duplicates};
+    use super::{DeviceChoice, by_name, named, number_duplicates, selected};
 
     #[test]
     fn equal_names_are_numbered() {
@@ -115,6 +162,22 @@ mod tests {
         let names = named(devices, |(name, _)| (*name).to_owned(), |(_, place)| *place);
         let names: Vec<_> = names.iter().map(|(name, (_, place))| (name.as_str(), *place)).collect();
         assert_eq!(names, [("C920 (2)", "usb-3"), ("Front", "pci"), ("C920", "usb-1")]);
+    }
+
+    #[test]
+    fn an_identifier_comes_before_a_name_that_another_device_has_got() {
+        let choice = DeviceChoice::Known { id: "usb-3".into(), name: "C920 (2)".into() };
+        let find = |devices: &[(&'static str, &'static str)]| {
+            let name = |device: &(&str, &str)| device.0.to_owned();
+            selected(devices.to_vec(), &choice, name, |(_, id)| Some((*id).to_owned()))
+        };
+        assert_eq!(find(&[("C920", "usb-1"), ("C920 (2)", "usb-3")]), [("C920 (2)", "usb-3")]);
+        assert_eq!(find(&[("C920", "usb-3"), ("C920 (2)", "usb-4")]), [("C920", "usb-3")], "its twin was unplugged");
+        assert_eq!(find(&[("C920", "usb-1"), ("C920 (2)", "usb-7")]), [("C920 (2)", "usb-7")], "in another port");
+        assert!(find(&[("C920", "usb-1")]).is_empty());
+        assert!(choice.is_same(&DeviceChoice::Known { id: "usb-3".into(), name: "C920".into() }));
+        assert!(choice.is_same(&DeviceChoice::Named("C920 (2)".into())));
+        assert!(!choice.is_same(&DeviceChoice::Default) && DeviceChoice::Test.is_same(&DeviceChoice::Test));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use camera::{Camera, CameraFormat, CameraStream, list_cameras};
 pub use clock::now_us;
 pub use device::{DeviceChoice, DeviceProblem, DeviceState};
 pub use i420::{PixelFormat, to_i420};
-pub use lists::{DeviceLists, DeviceWatch};
+pub use lists::{DeviceKind, DeviceLists, DeviceWatch};
 pub use scale::shrink;
 pub use screen::{
     Screen, ScreenInfo, ScreenOptions, ScreenSource, Screens, Shareable, WindowInfo, capture_needs_permission,

@@ -10,9 +10,9 @@ use autamedica_call::check::{
     CheckCommand, CheckOptions, CheckState, NetworkProblem, NetworkState, NetworkStep, NetworkVerdict, TestSound,
     Voice, start, test_network,
 };
-use autamedica_call::{DeviceChoices, EndReason, Entrance, JoinTarget, PictureQuality, Secret};
+use autamedica_call::{DeviceChoices, EndReason, Entrance, JoinTarget, Secret};
 use autamedica_lab::HANG_GUARD;
-use autamedica_media::{DeviceChoice, DeviceState};
+use autamedica_media::{CameraFormat, DeviceChoice, DeviceState};
 
 use crate::support::Backend;
 
@@ -90,7 +90,7 @@ fn a_check_hears_shows_plays_and_gives_the_devices_back() -> Result<()> {
         target: consultation()?,
         entrance: entrance(backend.url())?,
         devices,
-        picture: PictureQuality::Standard,
+        format: CameraFormat::default(),
     };
     let check = start(runtime.handle(), options, Arc::new(|| {}));
     let until = |what: &str, is: &dyn Fn(&CheckState) -> bool| {

@@ -15,7 +15,7 @@ use autamedica_media::{DeviceChoice, DeviceState};
 use crate::{DeviceChoices, DeviceLists};
 
 pub use network::{NetworkProblem, NetworkReport, NetworkState, NetworkStep, NetworkVerdict, test_network};
-pub use session::{CheckHandle, CheckOptions, list as list_devices, start};
+pub use session::{CheckHandle, CheckOptions, start};
 pub use voice::Voice;
 
 /// Command of the UI to the check. Results show in a later snapshot.

@@ -6,10 +6,9 @@ use std::time::Duration;
 use autamedica_api::Role;
 use autamedica_engine::LatestFrame;
 use autamedica_media::audio::{
-    Chunk, Level, LevelMeter, Microphone, MicrophoneOptions, Mixer, MixerInput, SAMPLE_RATE, Speaker, list_microphones,
-    list_speakers,
+    Chunk, Level, LevelMeter, Microphone, MicrophoneOptions, Mixer, MixerInput, SAMPLE_RATE, Speaker,
 };
-use autamedica_media::{Camera, CardStyle, DeviceState, list_cameras};
+use autamedica_media::{Camera, CameraFormat, CardStyle, DeviceState};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,7 +19,7 @@ use super::network::{NetworkProblem, NetworkState, NetworkStep, test_network};
 use super::voice::{Voice, VoiceDetector};
 use super::{CheckCommand, CheckState, TestSound};
 use crate::job::ends_in_event;
-use crate::{DeviceChoices, DeviceLists, Entrance, JoinTarget, PictureQuality, Wake};
+use crate::{DeviceChoices, DeviceLists, Entrance, JoinTarget, Wake};
 
 /// Interval of listing devices.
 const LIST_INTERVAL: Duration = Duration::from_secs(4);
@@ -37,8 +36,8 @@ pub struct CheckOptions {
     pub entrance: Entrance,
     /// Selected devices.
     pub devices: DeviceChoices,
-    /// Quality of the camera.
-    pub picture: PictureQuality,
+    /// Format to request of the camera.
+    pub format: CameraFormat,
 }
 
 /// Handle of a running check. Dropping it ends the check.
@@ -89,7 +88,7 @@ struct Task {
     wake: Wake,
     target: JoinTarget,
     entrance: Entrance,
-    picture: PictureQuality,
+    format: CameraFormat,
     meter: LevelMeter,
     events: mpsc::UnboundedSender<Event>,
     /// Cloned into each device: its receiver ends when all devices are closed.
@@ -105,7 +104,7 @@ struct Task {
 
 /// Starts a check and returns at once. The task calls `wake` after each change of the state.
 pub fn start(runtime: &Handle, options: CheckOptions, wake: Wake) -> CheckHandle {
-    let CheckOptions { target, entrance, devices, picture } = options;
+    let CheckOptions { target, entrance, devices, format } = options;
     let network = match target {
         JoinTarget::Room { .. } => NetworkState::NoServer,
         _ => NetworkState::Running(NetworkStep::Connecting),
@@ -122,7 +121,7 @@ pub fn start(runtime: &Handle, options: CheckOptions, wake: Wake) -> CheckHandle
         wake,
         target,
         entrance,
-        picture,
+        format,
         meter: meter.clone(),
         events,
         open,
@@ -255,7 +254,7 @@ impl Task {
             preview.put(frame);
         };
         let on_state = move |state| report(&events, Event::Camera(state));
-        let (choice, format) = (self.state.chosen.camera.clone(), self.picture.format());
+        let (choice, format) = (self.state.chosen.camera.clone(), self.format);
         self.camera = Some(Camera::open(choice, format, style, on_frame, on_state));
     }
 
@@ -328,7 +327,7 @@ impl Task {
         }
         let events = self.events.clone();
         // Drivers may be slow.
-        let listing = tokio::task::spawn_blocking(list);
+        let listing = tokio::task::spawn_blocking(DeviceLists::now);
         self.jobs.spawn(async move {
             // Listing is retried at the next interval.
             report(&events, listing.await.map_or(Event::NoDevices, Event::Devices));
@@ -343,11 +342,6 @@ impl Drop for Task {
         self.state.finished = true;
         self.publish();
     }
-}
-
-/// Lists all devices. Blocks on drivers.
-pub fn list() -> DeviceLists {
-    DeviceLists { cameras: list_cameras(), microphones: list_microphones(), speakers: list_speakers() }
 }
 
 fn report(events: &mpsc::UnboundedSender<Event>, event: Event) {

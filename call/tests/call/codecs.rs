@@ -3,7 +3,7 @@
 use autamedica_api::Role;
 use autamedica_call::{
     CallCommand, CallSettings, CallState, DeviceChoices, JoinTarget, PictureQuality, Secret, Tile, TrackStatistics,
-    VideoCodecChoice,
+    VideoCodecChoice, VideoKind,
 };
 use autamedica_engine::TrackSource;
 use autamedica_lab::Sfu;
@@ -77,7 +77,7 @@ fn layers_are_sent_from_when_a_third_person_receives() {
         Some(state.participants.iter().find(|other| other.identity == "patient-1")?.camera.as_ref()?.newest()?.width())
     };
     let show = |width: u32, height: u32| {
-        let tile = Tile { identity: "patient-1".into(), screen: false, width, height };
+        let tile = Tile { identity: "patient-1".into(), video: VideoKind::Camera, width, height };
         doctor.send(CallCommand::Show(vec![tile]));
     };
     show(200, 112);

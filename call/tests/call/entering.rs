@@ -7,10 +7,9 @@ use autamedica_api::{Id, Role};
 use autamedica_call::Secret;
 use autamedica_call::backend::Backend;
 use autamedica_call::check::{self, CheckOptions, NetworkProblem, NetworkState};
-use autamedica_call::{
-    CallOptions, CallPhase, CallSettings, EndReason, Entrance, JoinTarget, PictureQuality, StartBackend,
-};
+use autamedica_call::{CallOptions, CallPhase, CallSettings, EndReason, Entrance, JoinTarget, StartBackend};
 use autamedica_lab::{HANG_GUARD, Sfu, free_port, wait_until};
+use autamedica_media::CameraFormat;
 use url::Url;
 
 use crate::harness::{Clinic, SimulatedUser, runtime, test_devices};
@@ -80,7 +79,7 @@ fn a_network_check_that_panics_is_shown_as_failed() {
         target,
         entrance: panicking_entrance(),
         devices: test_devices(),
-        picture: PictureQuality::default(),
+        format: CameraFormat::default(),
     };
     let check = check::start(runtime().handle(), options, Arc::new(|| {}));
     wait_until("the outcome", HANG_GUARD, || {
@@ -204,7 +203,7 @@ fn a_code_that_isnt_good_now_says_why() {
             refuses_doctors: false,
         },
         devices: test_devices(),
-        picture: PictureQuality::default(),
+        format: CameraFormat::default(),
     };
     let check = check::start(runtime().handle(), options, Arc::new(|| {}));
     wait_until("the dead end", HANG_GUARD, || {

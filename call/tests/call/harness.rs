@@ -143,6 +143,10 @@ impl Clinic {
         self.request(reqwest::Method::POST, path, Some(serde_json::json!({})))
     }
 
+    pub fn patch(&self, path: &str, body: Value) -> Value {
+        self.request(reqwest::Method::PATCH, path, Some(body))
+    }
+
     fn request<T: DeserializeOwned>(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> T {
         runtime().block_on(async {
             let mut request = reqwest::Client::new().request(method, self.url.join(path).unwrap());

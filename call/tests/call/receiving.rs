@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use autamedica_api::RoomStats;
-use autamedica_call::{CallCommand, CallPhase, Tile};
+use autamedica_call::{CallCommand, CallPhase, Tile, VideoKind};
 use autamedica_engine::{LatestFrame, TrackSource};
 use autamedica_lab::{HANG_GUARD, wait_until};
 
@@ -12,7 +12,7 @@ use crate::harness::{Clinic, SimulatedUser};
 fn show(person: &SimulatedUser, tiles: &[(u32, u32)]) {
     let tile = |(width, height): &(u32, u32)| Tile {
         identity: "patient-1".into(),
-        screen: false,
+        video: VideoKind::Camera,
         width: *width,
         height: *height,
     };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use autamedica_api::{ConsultationDetails, ConsultationState, Role, RoomStats, Timestamp};
+use autamedica_api::{ConsultationDetails, ConsultationState, Id, QueuePosition, Role, RoomStats, Timestamp};
 use autamedica_call::{
     CallCommand, CallPhase, ControlFailure, ControlRequest, EncryptionState, EndReason, Invitation, InvitationProblem,
     ParticipantState,
@@ -13,6 +13,34 @@ use crate::harness::{Clinic, SimulatedUser, is_on, runtime};
 
 fn is_waiting(phase: &CallPhase) -> bool {
     matches!(phase, CallPhase::Waiting { .. })
+}
+
+#[test]
+fn who_waits_reads_their_place_and_the_desks_word() {
+    let clinic = Clinic::open();
+    let at = |minutes: i64| Timestamp::from_millis(Timestamp::now().as_millis() + minutes * 60_000);
+    let consultation = |id: &str, minutes| {
+        clinic.consultation(id, |body| {
+            body.patient_id = Id::new(format!("patient-{id}")).unwrap();
+            body.waiting_room = Some(true);
+            body.scheduled_at = Some(at(minutes));
+        })
+    };
+    let (before, own) = (consultation("before", 0), consultation("own", 10));
+    clinic.patch("/api/consultations/own", serde_json::json!({"notice": "Ten minutes late"}));
+    let first = clinic.enter(&before.patient_link);
+    let place = |ahead| Some(QueuePosition { ahead, notice: None });
+    first.wait_for("the first place", |state| state.queue == place(0));
+    let patient = clinic.enter(&own.patient_link);
+    patient.wait_for("place and word", |state| {
+        state.queue == Some(QueuePosition { ahead: 1, notice: Some("Ten minutes late".into()) })
+    });
+    let doctor = clinic.enter(&before.doctor_link);
+    doctor.wait_for_other("who waits", |other| other.waiting_since.is_some());
+    doctor.send(CallCommand::Admit("patient-before".into()));
+    first.wait_for_phase(&CallPhase::InCall);
+    assert_eq!(first.state().queue, None);
+    patient.wait_for("the next place", |state| state.queue.as_ref().is_some_and(|queue| queue.ahead == 0));
 }
 
 #[test]

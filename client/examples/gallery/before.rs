@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autamedica_api::{ConsultationDetails, ConsultationState, Id, JoinLink, Timestamp};
-use autamedica_call::agenda::Agenda;
+use autamedica_call::agenda::{Agenda, AgendaCommand};
 use autamedica_call::check::{
     CheckCommand, CheckState, NetworkProblem, NetworkReport, NetworkState, NetworkStep, TestSound, Voice,
 };
@@ -106,6 +106,7 @@ pub fn devices() -> DeviceLists {
         cameras: vec!["Logitech BRIO".into(), "Cámara integrada".into()],
         microphones: vec!["Micrófono USB".into()],
         speakers: vec!["Auriculares".into()],
+        ..DeviceLists::default()
     }
 }
 
@@ -130,6 +131,8 @@ impl DoctorsAgenda for GalleryDay {
             _ => Agenda::Asking,
         })
     }
+
+    fn send(&self, _: AgendaCommand) {}
 }
 
 fn consultation(n: i64, state: ConsultationState) -> ConsultationDetails {
@@ -153,6 +156,8 @@ fn consultation(n: i64, state: ConsultationState) -> ConsultationDetails {
         ended_at: None,
         language: autamedica_api::Language::Es,
         transport: Default::default(),
+        notice: (state == ConsultationState::Waiting)
+            .then(|| "La consulta empezará unos 10 minutos más tarde.".to_owned()),
         recordings: if state == ConsultationState::Ended { 3 } else { 0 },
     }
 }

@@ -8,7 +8,7 @@ use autamedica_call::check::{CheckCommand, CheckState};
 use autamedica_call::{CallCommand, CallSettings, CallState, DeviceChoices, JoinTarget, Secret, Wake};
 #[cfg(not(feature = "kiosk"))]
 use autamedica_call::{
-    agenda::Agenda,
+    agenda::{Agenda, AgendaCommand},
     recordings::{RecordingsCommand, RecordingsState},
 };
 #[cfg(not(feature = "kiosk"))]
@@ -91,6 +91,8 @@ pub trait Check {
 pub trait DoctorsAgenda {
     /// Returns the newest snapshot. Never blocks.
     fn now(&self) -> Arc<Agenda>;
+    /// Sends a command. Never blocks.
+    fn send(&self, command: AgendaCommand);
 }
 
 /// Recordings of a consultation. Dropping it cancels running transfers.

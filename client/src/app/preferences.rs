@@ -66,15 +66,15 @@ impl App {
             self.texts = Texts::new(language);
         }
         let mut commands = Vec::new();
-        if settings.camera != self.settings.camera {
+        if !settings.camera.is_same(&self.settings.camera) {
             self.devices.camera = settings.camera.clone();
             commands.push(CallCommand::UseCamera(settings.camera.clone()));
         }
-        if settings.microphone != self.settings.microphone {
+        if !settings.microphone.is_same(&self.settings.microphone) {
             self.devices.microphone = settings.microphone.clone();
             commands.push(CallCommand::UseMicrophone(settings.microphone.clone()));
         }
-        if settings.speaker != self.settings.speaker {
+        if !settings.speaker.is_same(&self.settings.speaker) {
             self.devices.speaker = settings.speaker.clone();
             commands.push(CallCommand::UseSpeaker(settings.speaker.clone()));
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use autamedica_api::Role;
-use autamedica_call::DeviceKind;
 use autamedica_call::check::{CheckCommand, CheckState, NetworkState, NetworkVerdict, TestSound, Voice};
+use autamedica_call::{DeviceKind, DeviceLists};
 use autamedica_media::audio::Level;
 use autamedica_media::{DeviceChoice, DeviceProblem, DeviceState};
 use egui::{Align, Layout, Rect, RichText, Sense, Ui, Vec2};
@@ -92,7 +92,7 @@ impl CheckScreen {
         let camera = texts.t("camera-caption");
         caption(ui, &sizes, &camera);
         let devices = &state.devices;
-        if let Some(chosen) = device(ui, cx, DeviceKind::Camera, &state.chosen.camera, &devices.cameras, true) {
+        if let Some(chosen) = device(ui, cx, DeviceKind::Camera, &state.chosen.camera, devices, true) {
             cx.actions.push(Action::Check(CheckCommand::UseCamera(chosen)));
         }
         let (is, text) = camera_words(state);
@@ -101,9 +101,7 @@ impl CheckScreen {
 
         let microphone = texts.t("microphone-caption");
         caption(ui, &sizes, &microphone);
-        if let Some(chosen) =
-            device(ui, cx, DeviceKind::Microphone, &state.chosen.microphone, &devices.microphones, false)
-        {
+        if let Some(chosen) = device(ui, cx, DeviceKind::Microphone, &state.chosen.microphone, devices, false) {
             cx.actions.push(Action::Check(CheckCommand::UseMicrophone(chosen)));
         }
         ui.add_space(space::XXS);
@@ -114,7 +112,7 @@ impl CheckScreen {
 
         let speaker = texts.t("speaker-caption");
         caption(ui, &sizes, &speaker);
-        if let Some(chosen) = device(ui, cx, DeviceKind::Speaker, &state.chosen.speaker, &devices.speakers, false) {
+        if let Some(chosen) = device(ui, cx, DeviceKind::Speaker, &state.chosen.speaker, devices, false) {
             cx.actions.push(Action::Check(CheckCommand::UseSpeaker(chosen)));
         }
         sound(ui, cx, state);
@@ -162,27 +160,27 @@ pub(super) fn device(
     cx: &Cx,
     kind: DeviceKind,
     chosen: &DeviceChoice,
-    names: &[String],
+    lists: &DeviceLists,
     may_be_none: bool,
 ) -> Option<DeviceChoice> {
     let label = cx.texts.t(wording::device_caption(kind));
     let mut choices = vec![DeviceChoice::Default];
-    choices.extend(names.iter().cloned().map(DeviceChoice::Named));
+    choices.extend(lists.names(kind).iter().map(|name| lists.choice(kind, name)));
     if may_be_none {
         choices.push(DeviceChoice::None);
     }
     // Keeps the chosen device in the list even if it is unplugged or a test source.
-    if !choices.contains(chosen) {
+    if !choices.iter().any(|choice| choice.is_same(chosen)) {
         choices.push(chosen.clone());
     }
     let words = |choice: &DeviceChoice| match choice {
         DeviceChoice::Default => cx.texts.t(wording::device_default(kind)).into_owned(),
-        DeviceChoice::Named(name) => name.clone(),
+        DeviceChoice::Named(name) | DeviceChoice::Known { name, .. } => name.clone(),
         DeviceChoice::Test => cx.texts.t(wording::device_test(kind)).into_owned(),
         DeviceChoice::None => cx.texts.t(wording::device_none(kind)).into_owned(),
     };
     let options: Vec<_> = choices.iter().map(words).collect();
-    let selected = choices.iter().position(|choice| choice == chosen);
+    let selected = choices.iter().position(|choice| choice.is_same(chosen));
     choice(ui, &label, &options, selected).and_then(|n| choices.into_iter().nth(n))
 }
 

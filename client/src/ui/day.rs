@@ -3,12 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use autamedica_api::{ConsultationDetails, ConsultationState, Id, Role, Timestamp};
-use autamedica_call::JoinTarget;
 use autamedica_call::agenda::Agenda;
+use autamedica_call::{JoinTarget, displayable_text};
 use egui::{Align, Layout, RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::controls::{note, remark};
+use super::day_notice::NoticeDialog;
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, wording};
 use crate::theme::{Palette, bold_font, regular_font, space};
@@ -16,7 +17,7 @@ use crate::theme::{Palette, bold_font, regular_font, space};
 /// Width in points below which a row's button stands below its text.
 const ONE_LINE: f32 = 420.0;
 
-pub fn show(ui: &mut Ui, cx: &mut Cx, agenda: &Agenda) {
+pub fn show(ui: &mut Ui, cx: &mut Cx, agenda: &Agenda, dialog: &mut NoticeDialog) {
     let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
     ui.heading(texts.t("start-title-doctor").as_ref());
     ui.add_space(space::XXS);
@@ -38,24 +39,24 @@ pub fn show(ui: &mut Ui, cx: &mut Cx, agenda: &Agenda) {
         Agenda::Unreachable(known) => {
             remark(ui, &sizes, Icon::WifiOff, palette.warning, &texts.t("day-unreachable"));
             note(ui, &sizes, &texts.t("day-unreachable-advice"), palette.muted);
-            rows(ui, cx, known);
+            rows(ui, cx, known, dialog);
         }
         Agenda::Known(consultations) if consultations.is_empty() => {
             note(ui, &sizes, &texts.t("day-empty"), palette.muted);
         }
-        Agenda::Known(consultations) => rows(ui, cx, consultations),
+        Agenda::Known(consultations) => rows(ui, cx, consultations, dialog),
     }
     recent(ui, cx);
 }
 
-fn rows(ui: &mut Ui, cx: &mut Cx, consultations: &[ConsultationDetails]) {
+fn rows(ui: &mut Ui, cx: &mut Cx, consultations: &[ConsultationDetails], dialog: &mut NoticeDialog) {
     for consultation in consultations {
         ui.separator();
-        row(ui, cx, consultation);
+        row(ui, cx, consultation, dialog);
     }
 }
 
-fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
+fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails, dialog: &mut NoticeDialog) {
     let (texts, palette) = (cx.texts, Palette::of(ui));
     let begins = consultation.scheduled_at.unwrap_or(consultation.created_at);
     let time = wording::time_of_day(system_time(begins));
@@ -69,6 +70,10 @@ fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
             ui.spacing_mut().item_spacing.y = space::XXS;
             ui.label(RichText::new(format!("{time}  {name}")).font(bold_font(sizes.body)));
             ui.label(RichText::new(state.as_str()).color(color));
+            if let Some(notice) = consultation.notice.as_deref().filter(|_| is_open) {
+                let text = texts.with("day-notice-now", &[("notice", displayable_text(notice).as_str().into())]);
+                ui.label(RichText::new(text).color(palette.muted));
+            }
         });
     };
     let spoken = wording::clock_time(texts, system_time(begins));
@@ -78,20 +83,28 @@ fn row(ui: &mut Ui, cx: &mut Cx, consultation: &ConsultationDetails) {
         let button = TextButton::new(text, Tone::Neutral).icon(Icon::Film);
         (
             button.label(texts.with("day-recordings-which", &which)),
-            Action::Recordings(consultation.consultation_id.clone()),
+            Some(Action::Recordings(consultation.consultation_id.clone())),
         )
+    });
+    let may_wait = matches!(consultation.state, ConsultationState::Created | ConsultationState::Waiting);
+    let notice = may_wait.then(|| {
+        let button = TextButton::new(texts.t("day-notice"), Tone::Neutral);
+        (button.label(texts.with("day-notice-which", &which)), None)
     });
     let enter = is_open.then(|| {
         let button = TextButton::new(texts.t("day-enter"), Tone::Primary);
         let target = JoinTarget::Scheduled { id: consultation.consultation_id.clone() };
-        (button.label(texts.with("day-enter-which", &which)), Action::Begin(target))
+        (button.label(texts.with("day-enter-which", &which)), Some(Action::Begin(target)))
     });
-    let buttons: Vec<_> = recordings.into_iter().chain(enter).collect();
+    let buttons: Vec<_> = recordings.into_iter().chain(notice).chain(enter).collect();
     let taken: f32 = buttons.iter().map(|(button, _)| button.width(ui, &sizes) + space::XS).sum();
     let show = |ui: &mut Ui| {
         for (button, action) in buttons {
             if button.show(ui, &sizes).clicked() {
-                cx.actions.push(action);
+                match action {
+                    Some(action) => cx.actions.push(action),
+                    None => dialog.open(consultation),
+                }
             }
         }
     };

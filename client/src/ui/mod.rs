@@ -5,6 +5,8 @@ pub mod check;
 mod controls;
 #[cfg(not(feature = "kiosk"))]
 mod day;
+#[cfg(not(feature = "kiosk"))]
+mod day_notice;
 pub mod desktop;
 pub(crate) mod dialog;
 pub mod end;

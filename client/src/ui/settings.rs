@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use autamedica_call::{DeviceKind, DeviceLists, PictureQuality};
+use autamedica_media::DeviceChoice;
 use egui::{Grid, Key, Modifiers, RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::check::{column, device};
-use super::controls::{caption, note, remark, segments, switch};
+use super::controls::{caption, choice, note, remark, segments, switch};
 use super::page::{header, wide_with_footer};
 use super::widgets::{TextButton, Tone};
 use super::{Action, Cx, wording};
@@ -83,13 +84,14 @@ impl SettingsScreen {
         group(ui, cx, "settings-devices");
         let none = DeviceLists::default();
         let lists = self.devices.get().unwrap_or(&none);
-        for (kind, chosen, names, may_be_none) in [
-            (DeviceKind::Camera, &mut settings.camera, &lists.cameras, true),
-            (DeviceKind::Microphone, &mut settings.microphone, &lists.microphones, false),
-            (DeviceKind::Speaker, &mut settings.speaker, &lists.speakers, false),
+        settings.identify_devices(lists);
+        for (kind, chosen, may_be_none) in [
+            (DeviceKind::Camera, &mut settings.camera, true),
+            (DeviceKind::Microphone, &mut settings.microphone, false),
+            (DeviceKind::Speaker, &mut settings.speaker, false),
         ] {
             caption(ui, &sizes, &texts.t(wording::device_caption(kind)));
-            if let Some(choice) = device(ui, cx, kind, chosen, names, may_be_none) {
+            if let Some(choice) = device(ui, cx, kind, chosen, lists, may_be_none) {
                 *chosen = choice;
             }
             ui.add_space(space::XXS);
@@ -103,6 +105,7 @@ impl SettingsScreen {
         if let Some(n) = segments(ui, &sizes, &texts.t("settings-picture"), &names, now) {
             settings.call.picture = PictureQuality::ALL[n];
         }
+        camera_size(ui, cx, lists, settings);
         group(ui, cx, "settings-sound");
         for (label, on) in [
             ("settings-echo", &mut settings.call.echo_cancellation),
@@ -111,6 +114,38 @@ impl SettingsScreen {
         ] {
             *on ^= switch(ui, &sizes, &texts.t(label), *on);
         }
+    }
+}
+
+/// Draws the choice of the camera's size, if the camera tells which it offers.
+fn camera_size(ui: &mut Ui, cx: &Cx, lists: &DeviceLists, settings: &mut Settings) {
+    let first = || lists.cameras.first().map(String::as_str);
+    let id_of = |name: &str| lists.choice(DeviceKind::Camera, name);
+    let listed = lists.cameras.iter().find(|name| id_of(name).is_same(&settings.camera));
+    let camera = match settings.camera {
+        DeviceChoice::Default => first(),
+        _ => listed.map(String::as_str),
+    };
+    let offered = camera.and_then(|name| lists.camera_sizes.get(name)).map(Vec::as_slice).unwrap_or_default();
+    let mut sizes: Vec<Option<(u32, u32)>> = std::iter::once(None).chain(offered.iter().copied().map(Some)).collect();
+    // Keeps the chosen size in the list even if this camera does not offer it.
+    if !sizes.contains(&settings.call.camera_size) {
+        sizes.push(settings.call.camera_size);
+    }
+    if sizes.len() == 1 {
+        return;
+    }
+    let texts = cx.texts;
+    let words = |size: &Option<(u32, u32)>| match size {
+        None => texts.t("camera-size-automatic").into_owned(),
+        Some((width, height)) => format!("{width} × {height}"),
+    };
+    let options: Vec<_> = sizes.iter().map(words).collect();
+    let label = texts.t("settings-camera-size");
+    caption(ui, &cx.sizes, &label);
+    let selected = sizes.iter().position(|size| *size == settings.call.camera_size);
+    if let Some(n) = choice(ui, &label, &options, selected) {
+        settings.call.camera_size = sizes[n];
     }
 }
 

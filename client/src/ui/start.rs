@@ -8,6 +8,7 @@ use lucide_icons::Icon;
 use super::check::column;
 use super::controls::remark;
 use super::day;
+use super::day_notice::NoticeDialog;
 use super::page::{centered, header, wide};
 use super::widgets::{TextButton, Tone, focus_ring};
 use super::{Action, Cx};
@@ -21,6 +22,7 @@ const SIDE_BY_SIDE: f32 = 720.0;
 pub struct StartScreen {
     /// Doctor's consultations of today.
     agenda: Option<Box<dyn DoctorsAgenda>>,
+    notice: NoticeDialog,
     code: String,
     problem: Option<&'static str>,
     /// The field has received its initial focus.
@@ -30,7 +32,7 @@ pub struct StartScreen {
 impl StartScreen {
     /// Creates the screen with a doctor's consultations of today.
     pub fn new(agenda: Option<Box<dyn DoctorsAgenda>>) -> Self {
-        Self { agenda, code: String::new(), problem: None, focused: false }
+        Self { agenda, notice: NoticeDialog::default(), code: String::new(), problem: None, focused: false }
     }
 
     /// Shows a text that failed as a join link, and the reason.
@@ -49,7 +51,7 @@ impl StartScreen {
             Some(agenda) => wide(ui, cx.sizes, |ui| {
                 let width = ui.available_width();
                 if width < SIDE_BY_SIDE {
-                    day::show(ui, cx, &agenda);
+                    day::show(ui, cx, &agenda, &mut self.notice);
                     ui.add_space(space::L);
                     self.card(ui, cx);
                     return;
@@ -57,10 +59,13 @@ impl StartScreen {
                 ui.horizontal_top(|ui| {
                     ui.spacing_mut().item_spacing.x = space::XL;
                     let left = (width - space::XL) * 0.56;
-                    column(ui, left, |ui| day::show(ui, cx, &agenda));
+                    column(ui, left, |ui| day::show(ui, cx, &agenda, &mut self.notice));
                     column(ui, width - space::XL - left, |ui| self.card(ui, cx));
                 });
             }),
+        }
+        if let (Some(command), Some(agenda)) = (self.notice.show(ui, cx), &self.agenda) {
+            agenda.send(command);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use autamedica_api::Role;
-use autamedica_call::CallState;
+use autamedica_call::{CallState, displayable_text};
 use autamedica_media::DeviceState;
 use egui::{RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
@@ -62,6 +62,15 @@ fn words(ui: &mut Ui, cx: &mut Cx, state: &CallState, since: Instant) {
     ui.label(RichText::new(waited).font(regular_font(sizes.lead)).color(palette.muted));
     ui.add_space(space::XS);
     note(ui, &sizes, &texts.t(lead), palette.muted);
+    if let Some(queue) = &state.queue {
+        ui.add_space(space::S);
+        let place = texts.with("waiting-place", &[("ahead", u64::from(queue.ahead).into())]);
+        remark(ui, &sizes, Icon::UsersRound, palette.primary, &place);
+        if let Some(notice) = &queue.notice {
+            remark(ui, &sizes, Icon::Megaphone, palette.warning, &texts.t("waiting-notice"));
+            note(ui, &sizes, &displayable_text(notice), palette.text);
+        }
+    }
     if let DeviceState::Failed(problem) = state.camera.device {
         let (title, advice) = wording::camera_problem(problem);
         ui.add_space(space::S);

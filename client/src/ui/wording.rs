@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use autamedica_api::{FeedbackReason, Role};
 use autamedica_call::check::{NetworkProblem, NetworkStep, NetworkVerdict};
-use autamedica_call::{CallState, DeviceKind, EndReason, ParticipantState, RecordingProblem};
+use autamedica_call::{CallState, CameraAbsence, DeviceKind, EndReason, ParticipantState, RecordingProblem};
 use autamedica_engine::ConnectionQuality;
 use autamedica_media::DeviceProblem;
 
@@ -20,6 +20,18 @@ pub fn camera_problem(problem: DeviceProblem) -> (&'static str, &'static str) {
         DeviceProblem::Silent => ("camera-problem-silent", "camera-advice-silent"),
         DeviceProblem::Unsupported => ("camera-problem-unsupported", "camera-advice-unsupported"),
         DeviceProblem::Failed => ("camera-problem-failed", "camera-advice-failed"),
+    }
+}
+
+/// Returns the text key of the reason why a participant's camera is off.
+pub fn camera_off(person: &ParticipantState) -> &'static str {
+    match person.camera_absence {
+        None | Some(CameraAbsence::SwitchedOff) => "person-camera-off",
+        Some(CameraAbsence::NotFound) => "person-camera-not-found",
+        Some(CameraAbsence::Busy) => "person-camera-busy",
+        Some(CameraAbsence::Denied) => "person-camera-denied",
+        Some(CameraAbsence::Unplugged) => "person-camera-unplugged",
+        Some(CameraAbsence::Failed) => "person-camera-failed",
     }
 }
 

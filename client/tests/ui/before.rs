@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use autamedica_api::{ConsultationDetails, ConsultationState, FeedbackReason, Id, Role, Timestamp};
-use autamedica_call::agenda::Agenda;
+use autamedica_api::{ConsultationDetails, ConsultationState, FeedbackReason, Id, QueuePosition, Role, Timestamp};
+use autamedica_call::agenda::{Agenda, AgendaCommand};
 use autamedica_call::backend::{Admission, ConsultationRef};
 use autamedica_call::check::{
     CheckCommand, CheckState, NetworkProblem, NetworkReport, NetworkState, NetworkStep, TestSound, Voice,
@@ -260,6 +260,7 @@ pub fn consultation(id: &str, state: ConsultationState) -> ConsultationDetails {
         ended_at: None,
         language: autamedica_api::Language::Es,
         transport: Default::default(),
+        notice: None,
         recordings: 0,
     }
 }
@@ -281,12 +282,68 @@ fn a_doctors_day_is_shown_and_entered_with_one_click() {
             .harness
             .query_all_by_role(egui::Role::Button)
             .filter_map(|button| egui_kittest::kittest::NodeT::accesskit_node(&button).label())
-            .filter(|label| label.contains(" 2 ") && label != "2")
+            .filter(|label| label.contains(" 2 ") && label.starts_with(&app.text("day-enter")))
             .collect();
         assert_eq!(names.len(), 1, "one way into each: {names:?}");
         app.harness.get_by_label(&names[0]).click();
         app.settle();
         assert_eq!(app.checked(), [JoinTarget::Scheduled { id: Id::new("2").unwrap() }]);
+    }
+}
+
+/// Returns the name of the only button in the day's list that opens a notice.
+fn notice_button(app: &TestApp) -> String {
+    let start = app.text("notice-title");
+    let names: Vec<_> = app
+        .harness
+        .query_all_by_role(egui::Role::Button)
+        .filter_map(|button| egui_kittest::kittest::NodeT::accesskit_node(&button).label())
+        .filter(|label| label.starts_with(&start))
+        .collect();
+    let [name] = &names[..] else { panic!("one notice: {names:?}") };
+    name.clone()
+}
+
+#[test]
+fn a_word_to_a_waiting_patient_is_written_in_the_day() {
+    for language in Language::ALL {
+        let mut app = TestApp::at_home(language, Role::Doctor);
+        let mut day = vec![consultation("1", ConsultationState::Waiting), consultation("2", ConsultationState::Live)];
+        app.change_agenda(Agenda::Known(day.clone()));
+        // Who is in the consultation already isn't waiting.
+        let notice = notice_button(&app);
+        app.click_text(&notice);
+        app.assert_shows("notice-lead");
+        let late = app.text_with("notice-late", &[("minutes", 20.into())]);
+        app.click_text(&late);
+        app.click("notice-send");
+        let command = |text: &str| AgendaCommand::Notice { id: Id::new("1").unwrap(), text: text.into() };
+        assert_eq!(app.agenda_commands(), [command(&late)]);
+        assert!(!app.shows("notice-lead"));
+        day[0].notice = Some("Ten minutes".into());
+        app.change_agenda(Agenda::Known(day));
+        assert!(app.shows_text(&app.text_with("day-notice-now", &[("notice", "Ten minutes".into())])));
+        app.click_text(&notice);
+        app.click("notice-remove");
+        assert_eq!(app.agenda_commands(), [command("")]);
+    }
+}
+
+#[test]
+fn a_waiting_patient_reads_their_place_and_the_desks_word() {
+    for language in Language::ALL {
+        let mut state = call(Role::Patient);
+        state.phase = CallPhase::Waiting { since: Instant::now() };
+        state.participants.clear();
+        let mut app = TestApp::in_call(language, state);
+        for ahead in [2_u32, 1, 0] {
+            app.change(|state| state.queue = Some(QueuePosition { ahead, notice: None }));
+            assert!(app.shows_text(&app.text_with("waiting-place", &[("ahead", u64::from(ahead).into())])));
+            assert!(!app.shows("waiting-notice"));
+        }
+        app.change(|state| state.queue = Some(QueuePosition { ahead: 1, notice: Some("Diez minutos".into()) }));
+        app.assert_shows("waiting-notice");
+        assert!(app.shows_text("Diez minutos"));
     }
 }
 

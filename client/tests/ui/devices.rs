@@ -23,6 +23,7 @@ fn with_devices(role: Role) -> CallState {
         // A headset is in both lists under one name.
         microphones: names(&["USB", "Interno"]),
         speakers: names(&["USB", "HDMI"]),
+        ..DeviceLists::default()
     });
     state.microphone.device = DeviceState::On { name: "Interno".into() };
     state.camera.device = DeviceState::On { name: "Integrada".into() };

@@ -1,10 +1,11 @@
 //! App with fake calls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autamedica_api::{Feedback, Id, Role};
-use autamedica_call::agenda::Agenda;
+use autamedica_call::agenda::{Agenda, AgendaCommand};
 use autamedica_call::backend::Admission;
 use autamedica_call::check::{CheckCommand, CheckState, NetworkReport, NetworkState, Voice};
 use autamedica_call::recordings::{Listed, RecordingsCommand, RecordingsState};
@@ -46,6 +47,7 @@ struct Log {
     holds_pins: bool,
     held_pin: Option<(Reply<PinAnswer>, PinAnswer)>,
     agenda: Option<Arc<Agenda>>,
+    agenda_commands: Vec<AgendaCommand>,
     saved: Vec<Settings>,
     disk_is_full: bool,
     next_save_panics: bool,
@@ -136,12 +138,17 @@ impl Calls for Fake {
 
 pub const PIN: &str = "704219";
 
+/// Identifier of the speaker that has one.
+pub const JABRA: &str = "alsa_output.usb-jabra";
+
 /// Returns the devices to choose from.
 pub fn devices() -> DeviceLists {
     DeviceLists {
         cameras: vec!["Logitech".into(), "Integrada".into()],
         microphones: vec!["USB".into()],
-        speakers: vec!["Auriculares".into()],
+        speakers: vec!["Auriculares".into(), "Jabra".into()],
+        ids: [BTreeMap::new(), BTreeMap::new(), BTreeMap::from([("Jabra".into(), JABRA.into())])],
+        camera_sizes: BTreeMap::from([("Logitech".into(), vec![(640, 480), (1280, 720), (1920, 1080)])]),
     }
 }
 
@@ -179,6 +186,10 @@ impl Check for FakeCheck {
 impl DoctorsAgenda for Fake {
     fn now(&self) -> Arc<Agenda> {
         self.0.lock().agenda.clone().unwrap_or_else(|| Arc::new(Agenda::Asking))
+    }
+
+    fn send(&self, command: AgendaCommand) {
+        self.0.lock().agenda_commands.push(command);
     }
 }
 
@@ -415,6 +426,11 @@ impl TestApp {
     pub fn change_agenda(&mut self, agenda: Agenda) {
         self.log.0.lock().agenda = Some(Arc::new(agenda));
         self.settle();
+    }
+
+    /// Returns the commands of the day's list since the last call of this function.
+    pub fn agenda_commands(&self) -> Vec<AgendaCommand> {
+        std::mem::take(&mut self.log.0.lock().agenda_commands)
     }
 
     pub fn change_recordings(&mut self, change: impl FnOnce(&mut RecordingsState)) {

@@ -9,6 +9,7 @@ mod desktop;
 mod devices;
 mod doctor;
 mod entering;
+mod extras;
 mod fits;
 mod flow;
 mod harness;

@@ -11,7 +11,7 @@ use autamedica_media::DeviceChoice;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 
-use super::harness::{TestApp, call};
+use super::harness::{JABRA, TestApp, call};
 
 fn open(language: Language, role: Role) -> TestApp {
     let mut app = TestApp::at_home(language, role);
@@ -48,6 +48,42 @@ fn every_setting_is_taken_up_and_kept() {
         app.click("settings-back");
         app.assert_shows("start-code");
     }
+}
+
+#[test]
+fn a_size_that_the_camera_offers_can_be_chosen() {
+    for language in Language::ALL {
+        let mut app = open(language, Role::Doctor);
+        app.click("settings-camera-size");
+        app.click_text("1920 × 1080");
+        assert_eq!(app.saved().last().expect("it was kept").call.camera_size, Some((1920, 1080)));
+        app.click("settings-camera-size");
+        app.click("camera-size-automatic");
+        assert_eq!(app.saved().last().expect("it was kept").call.camera_size, None);
+        // This camera doesn't tell its sizes.
+        app.click("camera-caption");
+        app.click_text("Integrada");
+        assert!(!app.shows("settings-camera-size"));
+    }
+}
+
+#[test]
+fn a_device_that_was_remembered_by_name_is_remembered_by_its_identifier() {
+    let settings = Settings { speaker: DeviceChoice::Named("Jabra".into()), ..Settings::default() };
+    let options = AppOptions { settings, ..TestApp::options(Language::English, Role::Doctor) };
+    let mut app = TestApp::with(options, CallState::joining(Role::Doctor));
+    app.click("settings-open");
+    let known = |name: &str| DeviceChoice::Known { id: JABRA.into(), name: name.into() };
+    assert_eq!(app.saved().last().expect("it was kept").speaker, known("Jabra"));
+
+    // Under another name it's still the same device.
+    let settings = Settings { speaker: known("Jabra (2)"), ..Settings::default() };
+    let options = AppOptions { settings, ..TestApp::options(Language::English, Role::Doctor) };
+    let mut app = TestApp::with(options, CallState::joining(Role::Doctor));
+    app.click("settings-open");
+    let shown = app.harness.get_by_label(&app.text("speaker-caption")).accesskit_node().value();
+    assert_eq!(shown.as_deref(), Some("Jabra"));
+    assert!(!app.shows_text("Jabra (2)"));
 }
 
 #[test]

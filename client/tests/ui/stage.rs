@@ -1,7 +1,7 @@
 //! Stage: tiles, their sizes, and the sizes reported to the call.
 
 use autamedica_api::Role;
-use autamedica_call::{CallPhase, CallState};
+use autamedica_call::{CallPhase, CallState, VideoKind};
 use autamedica_client::app::AppOptions;
 use autamedica_client::i18n::Language;
 use egui::{Key, Modifiers};
@@ -26,7 +26,7 @@ fn the_call_is_told_what_is_on_screen_and_how_large() {
     let mut app = TestApp::in_call(Language::Spanish, call(Role::Doctor));
     let [tile] = &app.tiles()[..] else { panic!("one picture: {:?}", app.tiles()) };
     assert_eq!(tile.identity, "id of María Quispe");
-    assert!(!tile.screen && tile.width > 1000 && tile.height > 600, "{tile:?}");
+    assert!(tile.video == VideoKind::Camera && tile.width > 1000 && tile.height > 600, "{tile:?}");
     // With two more participants the tiles shrink; a screen share adds a tile.
     app.change(|state| {
         state.participants.push(person("Ana", None));
@@ -34,8 +34,8 @@ fn the_call_is_told_what_is_on_screen_and_how_large() {
     });
     let tiles = app.tiles();
     assert_eq!(tiles.len(), 3, "{tiles:?}");
-    let screen = tiles.iter().find(|tile| tile.screen).expect("the screen");
-    let face = tiles.iter().find(|tile| !tile.screen).expect("a face");
+    let screen = tiles.iter().find(|tile| tile.video == VideoKind::Screen).expect("the screen");
+    let face = tiles.iter().find(|tile| tile.video == VideoKind::Camera).expect("a face");
     assert!(screen.width > 3 * face.width);
     // A participant without camera has no picture.
     app.change(|state| state.participants[1].camera = None);
@@ -94,7 +94,7 @@ fn a_full_strip_says_how_many_more_there_are() {
         let mut state = crowd(9);
         state.participants[0].screen = Some(picture());
         let app = TestApp::in_call(language, state);
-        let shown = app.tiles().iter().filter(|tile| !tile.screen).count();
+        let shown = app.tiles().iter().filter(|tile| tile.video == VideoKind::Camera).count();
         let rest = app.text_with("people-more", &[("count", (9 - shown as u64).into())]);
         assert!(app.shows_text(&rest), "{rest}, {shown} are shown");
     }

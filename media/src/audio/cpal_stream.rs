@@ -12,7 +12,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::downmix::Downmix;
 use super::host;
-use crate::device::{DeviceChoice, DeviceProblem, by_name, named};
+use crate::device::{DeviceChoice, DeviceProblem, named, selected};
 
 /// Timeout of opening a device.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -125,6 +125,13 @@ pub fn list_speakers() -> Vec<String> {
     named_devices(Direction::Output).into_iter().map(|(name, _)| name).collect()
 }
 
+/// Returns microphones and speakers, each with its name and identifier. Blocks on the sound system.
+pub fn identified_devices() -> [Vec<(String, Option<String>)>; 2] {
+    [Direction::Input, Direction::Output].map(|direction| {
+        named_devices(direction).into_iter().map(|(name, device)| (name, stable_id(&device))).collect()
+    })
+}
+
 /// Returns the devices in the system's order, with unique names.
 ///
 /// Equal names are numbered by the system's identifier, which contains the USB port or serial number, so that "(2)"
@@ -175,9 +182,9 @@ fn name_of(device: &cpal::Device) -> String {
 
 /// Finds the device and its name.
 fn find(choice: &DeviceChoice, direction: Direction) -> Result<(String, cpal::Device), DeviceProblem> {
-    let mut named = named_devices(direction);
-    if let DeviceChoice::Named(name) = choice {
-        named = by_name(named, name, |(name, _)| name.clone());
+    let named = named_devices(direction);
+    if choice.name().is_some() {
+        let named = selected(named, choice, |(name, _)| name.clone(), |(_, device)| stable_id(device));
         return named.into_iter().next().ok_or(DeviceProblem::NotFound);
     }
     let default = host::ask(|host| match direction {

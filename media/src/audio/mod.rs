@@ -20,6 +20,7 @@ mod speaker;
 mod tone;
 
 pub use chunk::{CHUNK_LEN, Chunk, SAMPLE_RATE};
+pub(crate) use cpal_stream::identified_devices;
 pub use cpal_stream::{list_microphones, list_speakers};
 pub use level::{Level, LevelMeter};
 pub use microphone::{Microphone, MicrophoneOptions};

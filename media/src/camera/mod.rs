@@ -24,6 +24,7 @@ use autamedica_engine::VideoFrame;
 
 pub use format::CameraFormat;
 pub use native::list_cameras;
+pub(crate) use native::{FoundCamera, find_cameras};
 pub use stream::CameraStream;
 
 use stream::Open;
@@ -57,7 +58,9 @@ impl Camera {
                 return Self { stopped: Arc::default(), supervisor: None };
             }
             DeviceChoice::Test => Arc::new(move || Ok(Box::new(TestCard::new(wanted, &card)))),
-            DeviceChoice::Default | DeviceChoice::Named(_) => Arc::new(move || native::open(&choice, wanted)),
+            DeviceChoice::Default | DeviceChoice::Named(_) | DeviceChoice::Known { .. } => {
+                Arc::new(move || native::open(&choice, wanted))
+            }
         };
         let stopped = Arc::<AtomicBool>::default();
         let events = supervisor::start(open, Arc::clone(&stopped), Box::new(on_frame), Box::new(on_state));

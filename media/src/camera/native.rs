@@ -11,7 +11,7 @@ use super::stream::{CameraStream, MAX_DAMAGED, problem_of_number};
 #[cfg(target_os = "linux")]
 use super::v4l2;
 use crate::clock::now_us;
-use crate::device::{DeviceChoice, DeviceProblem, by_name, named};
+use crate::device::{DeviceChoice, DeviceProblem, named, selected};
 use crate::i420::{PixelFormat, to_i420};
 use crate::mjpeg;
 
@@ -29,6 +29,8 @@ const FORMATS: [FrameFormat; 6] = [
 struct Found {
     /// Name, numbered if others have the same: "C920 (2)".
     name: String,
+    /// Location; empty for virtual cameras.
+    place: String,
     /// Device nodes. A USB camera has several, of which only one delivers frames.
     nodes: Vec<CameraInfo>,
 }
@@ -37,6 +39,44 @@ struct Found {
 /// for the UI thread.
 pub fn list_cameras() -> Vec<String> {
     query().into_iter().map(|camera| camera.name).collect()
+}
+
+/// Camera of this machine, as listed.
+pub struct FoundCamera {
+    /// Name, numbered if others have the same.
+    pub name: String,
+    /// Identifier that tells it apart from others of its name.
+    pub id: Option<String>,
+    /// Sizes at 24 frames a second or more, smallest first; empty where the system does not tell.
+    pub sizes: Vec<(u32, u32)>,
+}
+
+/// Lists the cameras. With `sizes`, also asks each for the sizes that it offers. Blocks on drivers.
+pub fn find_cameras(sizes: bool) -> Vec<FoundCamera> {
+    let found = query().into_iter().map(|camera| FoundCamera {
+        id: camera.id(),
+        sizes: if sizes { sizes_of(&camera) } else { Vec::new() },
+        name: camera.name,
+    });
+    found.collect()
+}
+
+#[cfg(target_os = "linux")]
+fn sizes_of(camera: &Found) -> Vec<(u32, u32)> {
+    let indexes = camera.nodes.iter().map(|node| node.index().as_index().unwrap_or_default());
+    // Only one of the nodes delivers frames.
+    indexes.map(|index| v4l2::sizes(index as usize)).find(|sizes| !sizes.is_empty()).unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sizes_of(_: &Found) -> Vec<(u32, u32)> {
+    Vec::new()
+}
+
+impl Found {
+    fn id(&self) -> Option<String> {
+        Some(self.place.clone()).filter(|place| !place.is_empty())
+    }
 }
 
 fn query() -> Vec<Found> {
@@ -54,7 +94,7 @@ fn query() -> Vec<Found> {
         }
     }
     let named = named(cameras, |(_, nodes)| nodes[0].human_name(), |(place, _)| place.clone());
-    named.into_iter().map(|(name, (_, nodes))| Found { name, nodes }).collect()
+    named.into_iter().map(|(name, (place, nodes))| Found { name, place, nodes }).collect()
 }
 
 /// Returns the location of a camera, which is the same for all its nodes.
@@ -75,12 +115,9 @@ fn place(node: &CameraInfo) -> String {
 /// The most specific problem of the candidates: busy and denied are preferred to unsupported.
 pub(super) fn open(choice: &DeviceChoice, wanted: CameraFormat) -> Result<Box<dyn CameraStream>, DeviceProblem> {
     ask_permission()?;
-    let mut cameras = query();
-    if let DeviceChoice::Named(name) = choice {
-        cameras = by_name(cameras, name, |camera| camera.name.clone());
-    }
+    let cameras = selected(query(), choice, |camera| camera.name.clone(), Found::id);
     let mut problem = DeviceProblem::NotFound;
-    for Found { name, nodes } in cameras {
+    for Found { name, nodes, .. } in cameras {
         for node in nodes {
             match open_node(&node, &name, wanted) {
                 Ok(stream) => return Ok(stream),

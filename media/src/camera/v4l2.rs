@@ -113,6 +113,43 @@ pub(super) fn open(
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Frame rate below which a size isn't offered to the person.
+const MIN_FPS: u32 = 24;
+/// Usual sizes, of which those between a camera's smallest and largest are offered if it has no list.
+const USUAL_SIZES: [(u32, u32); 5] = [(640, 360), (640, 480), (1280, 720), (1920, 1080), (3840, 2160)];
+
+/// Returns the sizes of a camera that it delivers at a usual rate, smallest first. Empty if it can't be asked.
+pub(super) fn sizes(index: usize) -> Vec<(u32, u32)> {
+    let Ok(device) = Device::new(index) else { return Vec::new() };
+    let mut sizes = Vec::new();
+    for format in device.enum_formats().unwrap_or_default() {
+        if known(format.fourcc).is_none() {
+            continue;
+        }
+        for size in device.enum_framesizes(format.fourcc).unwrap_or_default() {
+            let listed = match size.size {
+                FrameSizeEnum::Discrete(size) => vec![(size.width, size.height)],
+                FrameSizeEnum::Stepwise(steps) => {
+                    let fits = |(width, height): &(u32, u32)| {
+                        (steps.min_width..=steps.max_width).contains(width)
+                            && (steps.min_height..=steps.max_height).contains(height)
+                    };
+                    USUAL_SIZES.into_iter().filter(fits).collect()
+                }
+            };
+            sizes.extend(listed.into_iter().filter(|(width, height)| {
+                let wanted = CameraFormat { width: *width, height: *height, fps: 30 };
+                let is_it = |offer: &Offer| (offer.width, offer.height) == (*width, *height);
+                let offers = offers_of(&device, format.fourcc, None, wanted);
+                offers.iter().any(|offer| is_it(offer) && offer.fps(wanted.fps) >= MIN_FPS)
+            }));
+        }
+    }
+    sizes.sort_by_key(|(width, height)| (u64::from(*width) * u64::from(*height), *width));
+    sizes.dedup();
+    sizes
+}
+
 /// Returns the pixel format of a format that can be converted (JPEG has none); `None` for others, such as H.264.
 fn known(fourcc: FourCC) -> Option<Option<PixelFormat>> {
     Some(match &fourcc.repr {

@@ -9,7 +9,7 @@ use autamedica_media::audio::{
     AudioProcessing, CHUNK_LEN, Chunk, LevelMeter, Microphone, MicrophoneOptions, Mixer, PlayoutMeter, Speaker,
     ToneMeter, list_microphones, list_speakers,
 };
-use autamedica_media::{DeviceChoice, DeviceProblem, DeviceState};
+use autamedica_media::{DeviceChoice, DeviceKind, DeviceLists, DeviceProblem, DeviceState};
 use parking_lot::Mutex;
 
 use crate::watch::Watch;
@@ -123,11 +123,20 @@ fn two_headsets_of_one_name_are_told_apart() {
     if is_child() {
         // The server lists the one at the second port first.
         assert_eq!(list_microphones(), ["Headset (2)", "Headset"]);
+        let known = |id: &str, name: &str| DeviceChoice::Known { id: id.to_owned(), name: name.to_owned() };
+        assert_eq!(
+            DeviceLists::now().choice(DeviceKind::Microphone, "Headset (2)"),
+            known("microphone_usb-2", "Headset (2)")
+        );
         for (choice, name) in [
             (DeviceChoice::Named("Headset".to_owned()), "Headset"),
             (DeviceChoice::Named("Headset (2)".to_owned()), "Headset (2)"),
             // The server's default source is a monitor.
             (DeviceChoice::Default, "Headset (2)"),
+            // The sound server's name decides, whatever the headset was called when it was chosen.
+            (known("microphone_usb-2", "Headset"), "Headset (2)"),
+            (known("microphone_usb-1", "Headset (2)"), "Headset"),
+            (known("microphone_usb-9", "Headset (2)"), "Headset (2)"),
         ] {
             let watch = Watch::default();
             let _microphone = Microphone::open(options(choice), |_| {}, watch.on_state());

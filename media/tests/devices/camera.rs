@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use autamedica_lab::{CameraMode, HANG_GUARD, VirtualCamera, set_camera_mode, wait_until};
 use autamedica_media::{
-    Camera, CameraFormat, CardStyle, DeviceChoice, DeviceProblem, DeviceState, list_cameras, now_us, timecode,
+    Camera, CameraFormat, CardStyle, DeviceChoice, DeviceKind, DeviceLists, DeviceProblem, DeviceState, list_cameras,
+    now_us, timecode,
 };
 
 use crate::watch::{Watch, near, pixel, yuv};
@@ -262,6 +263,47 @@ fn two_cameras_of_one_name_are_told_apart() {
             let is_gray = (0..64).all(|x| pixel(&frame, x * 10, 9) == [128; 3]);
             assert_eq!(is_gray, gray, "{name} is the other one");
         }
+        // The identifier decides, whatever the camera was called when it was chosen.
+        let lists = DeviceLists::now();
+        let known = |name: &str| match lists.choice(DeviceKind::Camera, name) {
+            DeviceChoice::Known { id, .. } => id,
+            other => panic!("{other:?}"),
+        };
+        assert_ne!(known(NAME), known(&second));
+        for (id, called, found, gray) in [
+            (known(&second), NAME, second.as_str(), true),
+            (known(NAME), second.as_str(), NAME, false),
+            ("gone".to_owned(), second.as_str(), second.as_str(), true),
+        ] {
+            let watch = Watch::default();
+            let _camera = open(&watch, DeviceChoice::Known { id, name: called.to_owned() });
+            watch.wait_for_on(found);
+            let frame = watch.wait_for_frames(1);
+            assert_eq!((0..64).all(|x| pixel(&frame, x * 10, 9) == [128; 3]), gray, "{found}");
+        }
+    });
+}
+
+#[test]
+fn a_camera_tells_the_sizes_that_it_offers() {
+    let sizes = |sizes: &str| VirtualCamera::new().expect("virtual camera").name(NAME).sizes(sizes);
+    let cameras = [
+        ("640x480 1280x720 1920x1080 3840x2160", sizes("3840x2160,640x480,1920x1080,1280x720")),
+        ("640x360 640x480 1280x720 1920x1080 3840x2160", sizes("stepwise")),
+        ("", sizes("none")),
+    ];
+    for_each("a_camera_tells_the_sizes_that_it_offers", cameras, |case| {
+        let lists = DeviceLists::with_sizes();
+        let offered: Vec<_> =
+            lists.camera_sizes[NAME].iter().map(|(width, height)| format!("{width}x{height}")).collect();
+        assert_eq!(offered.join(" "), case);
+        let Some((width, height)) = lists.camera_sizes[NAME].first().copied() else { return };
+        let watch = Watch::default();
+        let format = CameraFormat { width, height, fps: 30 };
+        let (frames, states) = (watch.on_frame(), watch.on_state());
+        let _camera = Camera::open(DeviceChoice::Default, format, CardStyle::default(), frames, states);
+        let frame = watch.wait_for_frames(1);
+        assert_eq!((frame.width(), frame.height()), (width, height), "what was chosen is delivered");
     });
 }
 

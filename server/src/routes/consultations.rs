@@ -1,12 +1,12 @@
 use autamedica_api::{
     Consultation, ConsultationDetails, ConsultationLinks, CreateConsultation, ErrorCode, Failure, Id, MoveConsultation,
-    Role, Success, Transport, room_name,
+    QueuePosition, Role, Success, Transport, room_name,
 };
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use crate::caller::{Caller, Permission};
+use crate::caller::{Caller, Participant, Permission};
 use crate::error::{Error, Result};
 use crate::extract::{self, PathId};
 use crate::links;
@@ -22,7 +22,8 @@ use crate::token::{Grant, Holder};
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/api/consultations/create", post(create))
-        .route("/api/consultations/{id}", get(details).patch(reschedule))
+        .route("/api/consultations/{id}", get(details).patch(change))
+        .route("/api/consultations/{id}/queue", get(queue))
         .route("/api/consultations/{id}/cancel", post(cancel))
         .route("/api/consultations/{id}/links", post(fresh_links).delete(revoke_links))
 }
@@ -111,12 +112,12 @@ pub(super) async fn details(
     Ok(Json(Success::new(to_details(find(&state, &id).await?))))
 }
 
-/// Reschedules an appointment, including the validity of its links.
+/// Reschedules an appointment, including the validity of its links, or stores the desk's word to the waiting patient.
 #[utoipa::path(patch, path = "/api/consultations/{id}", tag = "consultations", params(("id" = Id, Path)),
     request_body = MoveConsultation,
     responses((status = 200, body = Success<ConsultationDetails>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
     security((), ("key" = [])))]
-pub(super) async fn reschedule(
+pub(super) async fn change(
     State(state): State<AppState>,
     PathId(id): PathId,
     caller: Caller,
@@ -124,13 +125,48 @@ pub(super) async fn reschedule(
 ) -> Result<Json<Success<ConsultationDetails>>> {
     caller.require(&state, Permission::Manage).await?;
     check_duration(request.duration_minutes)?;
-    let stored = find(&state, &id).await?;
-    let duration = request.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
-    let event = caller.audit_event("consultation.move");
-    match state.store.reschedule(&id, request.scheduled_at, duration, event).await? {
-        Some(moved) => Ok(Json(Success::new(to_details(moved)))),
-        None => Err(reschedule_error(&stored)),
+    if request.notice.as_ref().is_some_and(|notice| notice.chars().count() > MoveConsultation::MAX_NOTICE) {
+        let message = format!("`notice` has {} characters at most", MoveConsultation::MAX_NOTICE);
+        return Err(Error::refused(ErrorCode::InvalidRequest, message));
     }
+    let mut stored = find(&state, &id).await?;
+    if request.scheduled_at.is_some() || request.duration_minutes.is_some() {
+        let Some(scheduled_at) = request.scheduled_at.or(stored.scheduled_at) else {
+            let message = "a consultation without an appointment has no duration: `scheduledAt` is missing";
+            return Err(Error::refused(ErrorCode::ConsultationConflict, message));
+        };
+        let duration = request.duration_minutes.or(stored.duration_minutes).unwrap_or(DEFAULT_DURATION_MINUTES);
+        let event = caller.audit_event("consultation.move");
+        match state.store.reschedule(&id, scheduled_at, duration, event).await? {
+            Some(moved) => stored = moved,
+            None => return Err(reschedule_error(&stored)),
+        }
+    }
+    if let Some(notice) = request.notice {
+        // Control characters mean nothing to a reader, and PostgreSQL stores no NUL.
+        let notice: String = notice.chars().filter(|character| !character.is_control()).collect();
+        let notice = Some(notice.trim()).filter(|notice| !notice.is_empty());
+        let event = caller.audit_event("consultation.notice");
+        stored = state.store.set_notice(&id, notice, event).await?.unwrap_or(stored);
+    }
+    Ok(Json(Success::new(to_details(stored))))
+}
+
+/// Returns a waiting patient's place in the queue and the desk's word to them, authorized by their token.
+#[utoipa::path(get, path = "/api/consultations/{id}/queue", tag = "rooms", params(("id" = Id, Path)),
+    responses((status = 200, body = Success<QueuePosition>), (status = "4XX", body = Failure), (status = "5XX", body = Failure)),
+    security(("token" = [])))]
+pub(super) async fn queue(
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    caller: Participant,
+) -> Result<Json<Success<QueuePosition>>> {
+    if caller.consultation != id {
+        return Err(Error::refused(ErrorCode::Forbidden, "this token is for another consultation"));
+    }
+    let stored = find(&state, &id).await?;
+    let ahead = state.store.count_ahead(&stored).await?;
+    Ok(Json(Success::new(QueuePosition { ahead, notice: stored.notice })))
 }
 
 /// Cancels a consultation: revokes its links and removes all participants.
@@ -311,5 +347,6 @@ pub(super) fn to_details(stored: StoredConsultation) -> ConsultationDetails {
         language: stored.language,
         recordings: stored.recordings,
         transport: stored.transport,
+        notice: stored.notice,
     }
 }

@@ -50,6 +50,8 @@ pub struct StoredConsultation {
     pub recordings: u32,
     /// Path of the media.
     pub transport: Transport,
+    /// The desk's word to the waiting patient.
+    pub notice: Option<String>,
 }
 
 impl StoredConsultation {
@@ -129,7 +131,7 @@ impl Refusal {
 }
 
 pub(super) const COLUMNS: &str = "id, patient_id, doctor_id, state, cause, waiting_room, admitted_at, e2ee_key, e2ee_key_index, \
-     scheduled_at, duration_minutes, recording_consent, language, transport, room_sid, created_at, waiting_at, live_at, ended_at, \
+     scheduled_at, duration_minutes, recording_consent, language, transport, notice, room_sid, created_at, waiting_at, live_at, ended_at, \
      (SELECT COUNT(*) FROM recordings WHERE consultation_id = consultations.id \
      AND recordings.state NOT IN ('refused', 'cancelled')) AS recordings";
 
@@ -165,6 +167,7 @@ pub(super) fn read(row: &AnyRow) -> sqlx::Result<StoredConsultation> {
             .ok_or_else(|| sqlx::Error::Decode("unknown language".into()))?,
         transport: Transport::parse(&row.try_get::<String, _>("transport")?)
             .ok_or_else(|| sqlx::Error::Decode("unknown transport".into()))?,
+        notice: row.try_get("notice")?,
         room_sid: row.try_get("room_sid")?,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         waiting_at: timestamp("waiting_at")?,

@@ -4,11 +4,11 @@ use autamedica_api::{ConsultationState, Id, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::Store;
 use super::audit::{AuditEvent, append};
 use super::codes::{move_validity, revoke_all};
 use super::consultation::{CAUSE_EMPTY, COLUMNS, StoredConsultation, get, read};
 use super::outbox::IntegratorEvent;
+use super::{Store, to_u32};
 use crate::secret::Secret;
 
 /// Permanent end of a consultation.
@@ -160,6 +160,52 @@ impl Store {
         let stored = get(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(stored)
+    }
+
+    /// Stores the desk's word to the waiting patient. Returns `None` if the consultation doesn't exist.
+    ///
+    /// # Errors
+    /// [`sqlx::Error`] if a query fails.
+    pub async fn set_notice(
+        &self,
+        id: &Id,
+        notice: Option<&str>,
+        by: AuditEvent,
+    ) -> sqlx::Result<Option<StoredConsultation>> {
+        let mut transaction = self.pool.begin().await?;
+        let updated = sqlx::query("UPDATE consultations SET notice = $1 WHERE id = $2")
+            .bind(notice)
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        if updated.rows_affected() == 0 {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        append(&mut transaction, &self.vault, by.consultation(id)).await?;
+        let stored = get(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    /// Returns the number of patients in waiting rooms of the same doctor who come before this consultation's patient.
+    ///
+    /// # Errors
+    /// [`sqlx::Error`] if the query fails.
+    pub async fn count_ahead(&self, of: &StoredConsultation) -> sqlx::Result<u32> {
+        let (at, id) = of.day_sort_key();
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS ahead FROM consultations WHERE state = 'waiting' AND doctor_id = $1 \
+             AND (COALESCE(scheduled_at, created_at) < $2 OR (COALESCE(scheduled_at, created_at) = $2 AND id < $3)) \
+             AND EXISTS (SELECT 1 FROM stays WHERE stays.consultation_id = consultations.id \
+             AND stays.identity = consultations.patient_id AND stays.left_at IS NULL)",
+        )
+        .bind(of.doctor_id.as_str())
+        .bind(at.as_millis())
+        .bind(id.as_str())
+        .fetch_one(&self.reads)
+        .await?;
+        Ok(to_u32(row.try_get("ahead")?))
     }
 
     /// Ends or cancels a consultation and revokes its links. Returns `None` if it is finished or doesn't exist.

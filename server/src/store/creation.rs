@@ -85,6 +85,7 @@ impl Store {
             recording_consent: request.recording_consent.is_some(),
             language: *language,
             transport: *transport,
+            notice: None,
             room_sid: Some(room_sid.clone()),
             // Truncates to the database's precision.
             created_at: Timestamp::from_millis(Timestamp::now().as_millis()),

@@ -200,6 +200,7 @@ fn migrator() -> Migrator {
         up(9, "generations", include_str!("../../migrations/0009_generations.sql")),
         up(10, "observers", include_str!("../../migrations/0010_observers.sql")),
         up(11, "transport", include_str!("../../migrations/0011_transport.sql")),
+        up(12, "notice", include_str!("../../migrations/0012_notice.sql")),
     ])
 }
 

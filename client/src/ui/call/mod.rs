@@ -9,6 +9,7 @@ mod notices;
 mod offer;
 mod panel;
 mod pip;
+mod second_camera;
 mod stage;
 mod toasts;
 mod top;
@@ -36,6 +37,7 @@ use layout::Layout;
 use notices::Notices;
 use panel::{Panel, Tab};
 use pip::Floating;
+use second_camera::SecondCameras;
 use stage::{StageView, TileRequest};
 use toasts::Toasts;
 use visible_tiles::VisibleTiles;
@@ -53,6 +55,7 @@ pub struct CallScreen {
     floating: Floating,
     keys: Keys,
     doctor: Doctor,
+    second_cameras: SecondCameras,
     /// Time of the last input on egui's clock; `None` before the first pass.
     last_movement: Option<f64>,
 }
@@ -69,6 +72,7 @@ impl CallScreen {
             floating: Floating::new(float_when_minimised),
             keys: Keys::default(),
             doctor: Doctor::default(),
+            second_cameras: SecondCameras::default(),
             last_movement: None,
         }
     }
@@ -111,6 +115,7 @@ impl CallScreen {
         }
         self.panel.dropped(ui, cx, layout.stage);
         self.doctor.dialogs(ui, cx, state);
+        self.second_cameras.dialog(ui, cx, state);
         consent::show(ui, cx, state);
         self.sheet(ui, cx, state);
 
@@ -153,8 +158,8 @@ impl CallScreen {
         mut tiles: Vec<autamedica_call::Tile>,
     ) {
         // A picture on both the stage and the floating window is reported once, with the larger size.
-        tiles.sort_by(|a, b| (&a.identity, a.screen, b.width).cmp(&(&b.identity, b.screen, a.width)));
-        tiles.dedup_by(|a, b| (&a.identity, a.screen) == (&b.identity, b.screen));
+        tiles.sort_by(|a, b| (&a.identity, &a.video, b.width).cmp(&(&b.identity, &b.video, a.width)));
+        tiles.dedup_by(|a, b| (&a.identity, &a.video) == (&b.identity, &b.video));
         let (command, next_check) = self.visible_tiles.follow(state, tiles, cx.now);
         if let Some(command) = command {
             cx.command(command);

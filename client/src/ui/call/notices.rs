@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use autamedica_api::Role;
 use autamedica_call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
 use autamedica_engine::ConnectionQuality;
-use autamedica_media::{DeviceState, capture_needs_permission};
+use autamedica_media::{DeviceProblem, DeviceState, capture_needs_permission};
 use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
@@ -71,6 +71,11 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     }
     if let (DeviceState::Failed(problem), false) = (&state.camera.device, state.camera.muted) {
         add(Icon::VideoOff, wording::camera_problem(*problem), false);
+    }
+    if let DeviceState::Failed(problem) = state.second_camera {
+        let title =
+            if problem == DeviceProblem::Unplugged { "second-camera-unplugged" } else { "second-camera-failed" };
+        add(Icon::CameraOff, (title, "second-camera-again"), false);
     }
     if let DeviceState::Failed(_) = state.speaker {
         add(Icon::VolumeX, ("speaker-problem", "speaker-advice"), true);

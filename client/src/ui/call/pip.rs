@@ -1,13 +1,13 @@
 //! Floating window that stays above other programs: the other side, mute and hang-up.
 
-use autamedica_call::{CallCommand, CallState, ParticipantState, Tile};
+use autamedica_call::{CallCommand, CallState, ParticipantState, Tile, VideoKind};
 use egui::{Rect, Ui, Vec2, ViewportBuilder, ViewportClass, ViewportId, pos2, vec2};
 use lucide_icons::Icon;
 
 use super::present;
 use super::stage::{Pin, pixels};
 use crate::theme::{Palette, corner, regular_font, space};
-use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
+use crate::ui::video::{Fit, PictureId, PictureStyle, Videos};
 use crate::ui::widgets::{Tone, announce_picture, icon_button, words};
 use crate::ui::{Action, Cx, wording};
 
@@ -51,7 +51,8 @@ impl Floating {
             return None;
         }
         let who = self.who(state, pin).cloned();
-        let screen = pin.is_some_and(|pin| pin.screen && who.as_ref().is_some_and(|who| who.identity == pin.identity));
+        let pinned = pin.filter(|pin| who.as_ref().is_some_and(|who| who.identity == pin.identity));
+        let video = pinned.map_or(VideoKind::Camera, |pin| pin.video.clone());
         let title = cx.texts.t("float-title").into_owned();
         let builder = ViewportBuilder::default()
             .with_title(title)
@@ -69,7 +70,7 @@ impl Floating {
                 ui.painter().rect_filled(ui.max_rect(), 0.0, Palette::of(ui).background);
                 ui.max_rect()
             };
-            let (tile, back) = content(ui, cx, state, videos, who.as_ref(), screen, place);
+            let (tile, back) = content(ui, cx, state, videos, who.as_ref(), &video, place);
             let closed = ui.input(|input| input.viewport().close_requested());
             if back {
                 cx.actions.push(Action::Focus);
@@ -101,7 +102,7 @@ fn content(
     state: &CallState,
     videos: &mut Videos,
     who: Option<&ParticipantState>,
-    screen: bool,
+    video: &VideoKind,
     place: Rect,
 ) -> (Option<Tile>, bool) {
     let (palette, sizes, texts) = (Palette::of(ui), cx.sizes, cx.texts);
@@ -112,12 +113,12 @@ fn content(
     let mut tile = None;
     ui.painter().rect_filled(picture, corner::THUMB, palette.surface);
     let name = who.map(|who| wording::name(texts, who)).unwrap_or_else(|| texts.t("app-name").into_owned());
-    let slot = who.and_then(|who| if screen { who.screen.as_ref() } else { who.camera.as_ref() });
+    let slot = who.and_then(|who| who.frames(video));
     let shown = who.zip(slot).and_then(|(who, slot)| {
-        let kind = if screen { PictureKind::Screen } else { PictureKind::Camera };
+        let kind = video.clone().into();
         let (width, height) = pixels(ui, picture.size());
-        tile = Some(Tile { identity: who.identity.clone(), screen, width, height });
-        let fit = if screen { Fit::Contain } else { Fit::Balanced };
+        tile = Some(Tile { identity: who.identity.clone(), video: video.clone(), width, height });
+        let fit = if *video == VideoKind::Screen { Fit::Contain } else { Fit::Balanced };
         let style = PictureStyle { fit, mirrored: false, corner: corner::THUMB, brightness: 1.0, drives: true };
         videos.show(ui, picture, &PictureId { identity: who.identity.clone(), kind }, slot, style)
     });

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use autamedica_call::{CallPhase, CallState, EncryptionState, RecordingState, ShareState};
 use autamedica_engine::ConnectionQuality;
+use autamedica_media::DeviceState;
 use egui::{Align2, Color32, Pos2, Rect, Ui, Vec2, pos2};
 use lucide_icons::Icon;
 
@@ -165,6 +166,17 @@ fn states(ui: &Ui, cx: &Cx, state: &CallState, within: Rect, talking: bool) -> f
             add("recording", Icon::CirclePause, palette.warning, text);
         }
         RecordingState::Off | RecordingState::Failed(_) | RecordingState::Declined => {}
+    }
+    if state.original_sound {
+        add("original sound", Icon::AudioLines, palette.warning, texts.t("original-sound-on").into_owned());
+    }
+    if let Some(other) = present(state).find(|other| other.original_sound) {
+        let name = wording::name(texts, other);
+        let text = texts.with("original-sound-of", &[("name", name.as_str().into())]);
+        add("original sound of another", Icon::AudioLines, palette.warning, text);
+    }
+    if matches!(state.second_camera, DeviceState::Starting | DeviceState::On { .. }) {
+        add("second camera", Icon::Camera, palette.primary, texts.t("second-camera-on").into_owned());
     }
     match state.screen {
         ShareState::On => add("sharing", Icon::ScreenShare, palette.primary, texts.t("share-on").into_owned()),

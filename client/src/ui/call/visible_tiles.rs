@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use autamedica_call::{CallCommand, CallPhase, CallState, Tile};
+use autamedica_call::{CallCommand, CallPhase, CallState, Tile, VideoKind};
 
 /// Time for which sizes must stay unchanged before they are reported: a window being resized would switch layers all
 /// the time.
@@ -59,8 +59,8 @@ impl VisibleTiles {
     }
 }
 
-fn names(tiles: &[Tile]) -> impl Iterator<Item = (&str, bool)> {
-    tiles.iter().map(|tile| (tile.identity.as_str(), tile.screen))
+fn names(tiles: &[Tile]) -> impl Iterator<Item = (&str, &VideoKind)> {
+    tiles.iter().map(|tile| (tile.identity.as_str(), &tile.video))
 }
 
 fn are_alike(a: &[Tile], b: &[Tile]) -> bool {
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn tile(identity: &str, width: u32) -> Tile {
-        Tile { identity: identity.into(), screen: false, width, height: width * 9 / 16 }
+        Tile { identity: identity.into(), video: VideoKind::Camera, width, height: width * 9 / 16 }
     }
 
     fn in_call() -> CallState {

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use autamedica_call::VideoKind;
 use autamedica_engine::{LatestFrame, VideoFrame};
 use eframe::egui_glow::{self, glow};
 use egui::{PaintCallback, PaintCallbackInfo, Rect, Ui};
@@ -39,14 +40,28 @@ pub struct PictureId {
 }
 
 /// Kind of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PictureKind {
     /// Participant's camera.
     Camera,
     /// Participant's screen share.
     Screen,
+    /// Further video of a participant, by its track's sid.
+    Other(String),
     /// Local camera before it is sent.
     SelfView,
+    /// Local second camera before it is sent.
+    SecondView,
+}
+
+impl From<VideoKind> for PictureKind {
+    fn from(video: VideoKind) -> Self {
+        match video {
+            VideoKind::Camera => Self::Camera,
+            VideoKind::Screen => Self::Screen,
+            VideoKind::Other(sid) => Self::Other(sid),
+        }
+    }
 }
 
 /// Called on the UI thread once for each new frame that was painted; must return at once.

@@ -1,7 +1,7 @@
 //! Menu of less frequent actions.
 
 use autamedica_api::Role;
-use autamedica_call::CallState;
+use autamedica_call::{CallCommand, CallState};
 use egui::{Popup, RectAlign, Response};
 use lucide_icons::Icon;
 
@@ -32,9 +32,18 @@ impl CallScreen {
                 if menu_item(ui, cx, icon, &text).clicked() {
                     self.stage.own.hidden = !self.stage.own.hidden;
                 }
+                // A doctor has switched it on here, or the person's own doctor's menu did.
+                if state.original_sound
+                    && menu_item(ui, cx, Icon::AudioLines, &texts.t("original-sound-stop")).clicked()
+                {
+                    cx.command(CallCommand::UseOriginalSound(false));
+                }
                 // Kiosks get no further entries: these lead out of the window or need experience.
                 if cx.kiosk {
                     return;
+                }
+                if !state.listening {
+                    self.second_cameras.menu(ui, cx, state);
                 }
                 if menu_item(ui, cx, Icon::Activity, &texts.t("more-statistics")).clicked() {
                     self.panel.toggle(Tab::Statistics);

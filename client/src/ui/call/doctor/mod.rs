@@ -169,6 +169,9 @@ impl Doctor {
         if !state.direct && menu_item(ui, cx, Icon::UserPlus, &texts.t("more-invite")).clicked() {
             self.invite = Some(Invite::default());
         }
+        if !state.original_sound && menu_item(ui, cx, Icon::AudioLines, &texts.t("original-sound-start")).clicked() {
+            cx.command(CallCommand::UseOriginalSound(true));
+        }
         if menu_item(ui, cx, Icon::NotebookPen, &texts.t("more-notes")).clicked() {
             panel.toggle(Tab::Notes);
         }
@@ -222,6 +225,7 @@ impl Doctor {
     pub fn on_tile_request(&mut self, cx: &mut Cx, request: TileRequest) {
         match request {
             TileRequest::Mute(identity) => cx.command(CallCommand::MuteOther(identity)),
+            TileRequest::OriginalSound(identity, on) => cx.command(CallCommand::AskOriginalSound { identity, on }),
             TileRequest::Permit(identity, publish) => cx.command(CallCommand::PermitOther { identity, publish }),
             TileRequest::Remove(identity) => self.question = Some(Question::Remove(identity)),
             TileRequest::Pin(_) => {}

@@ -1,7 +1,7 @@
 //! List of people: the local participant first, then the others and the waiting room.
 
 use autamedica_api::Role;
-use autamedica_call::{CallState, ParticipantState};
+use autamedica_call::{CallState, ParticipantState, VideoKind};
 use autamedica_engine::ConnectionQuality;
 use egui::{Align2, Popup, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
@@ -58,10 +58,17 @@ fn person(ui: &mut Ui, cx: &Cx, state: &CallState, other: &ParticipantState, req
     Popup::menu(&button).width(menu_width(cx)).show(|ui| {
         menu_body(ui, |ui| {
             if can_pin && menu_item(ui, cx, Icon::Pin, &texts.t("tile-pin")).clicked() {
-                requests.push(TileRequest::Pin(Some(Pin { identity: other.identity.clone(), screen: false })));
+                requests
+                    .push(TileRequest::Pin(Some(Pin { identity: other.identity.clone(), video: VideoKind::Camera })));
             }
             if doctor && !other.microphone_muted && menu_item(ui, cx, Icon::MicOff, &texts.t("person-mute")).clicked() {
                 requests.push(TileRequest::Mute(other.identity.clone()));
+            }
+            if doctor && other.may_send {
+                let text = if other.original_sound { "person-processed-sound" } else { "person-original-sound" };
+                if menu_item(ui, cx, Icon::AudioLines, &texts.t(text)).clicked() {
+                    requests.push(TileRequest::OriginalSound(other.identity.clone(), !other.original_sound));
+                }
             }
             if doctor && other.role == Some(Role::Observer) {
                 let (icon, text) =

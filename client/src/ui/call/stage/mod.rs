@@ -7,7 +7,7 @@ mod tile;
 use std::time::Instant;
 
 use autamedica_api::Role;
-use autamedica_call::{CallPhase, CallState, ParticipantState, Tile};
+use autamedica_call::{CallPhase, CallState, ParticipantState, Tile, VideoKind};
 use egui::{Align2, Key, Modifiers, Rect, Ui, Vec2, pos2, vec2};
 use lucide_icons::Icon;
 
@@ -26,8 +26,30 @@ const ROOMY: f32 = 900.0;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pin {
     pub identity: String,
-    /// Screen share rather than camera.
-    pub screen: bool,
+    pub video: VideoKind,
+}
+
+/// A participant's video that has a tile of its own.
+#[derive(Clone)]
+struct View<'a> {
+    person: &'a ParticipantState,
+    video: VideoKind,
+}
+
+impl View<'_> {
+    fn pin(&self) -> Pin {
+        Pin { identity: self.person.identity.clone(), video: self.video.clone() }
+    }
+}
+
+/// Returns the faces and further videos. Screen shares aren't among them, because they are shown large.
+fn views<'a>(people: &[&'a ParticipantState]) -> Vec<View<'a>> {
+    let of = |person: &&'a ParticipantState| {
+        let person = *person;
+        let others = person.others.iter().map(|other| VideoKind::Other(other.sid.clone()));
+        std::iter::once(VideoKind::Camera).chain(others).map(move |video| View { person, video })
+    };
+    people.iter().flat_map(of).collect()
 }
 
 #[derive(Default)]
@@ -68,14 +90,15 @@ impl StageView {
         // Essential content keeps clear of the labels above and of the bar below.
         let clear = layout.stage.with_min_y(layout.stage.top() + layout.label_height);
         let clear = clear.with_max_y(layout.bar.top() - space::S);
-        match (&people[..], self.main(&people)) {
+        let views = views(&people);
+        match (&views[..], self.main(&people, &views)) {
             ([], _) => stage.alone(layout.stage, who),
-            (_, Some(main)) => stage.spotlight(clear, &people, main, !self.own.hidden),
+            (_, Some(main)) => stage.spotlight(clear, &views, &main, !self.own.hidden),
             ([only], None) => stage.person(layout.stage, only, Fit::Balanced, corner::VIDEO, false),
             (_, None) => {
-                let page = layout::page(clear, people.len(), !self.own.hidden, self.page);
+                let page = layout::page(clear, views.len(), !self.own.hidden, self.page);
                 self.page = page.number;
-                stage.grid(&people, &page, !self.own.hidden);
+                stage.grid(&views, &page, !self.own.hidden);
                 if page.count > 1 {
                     self.leaf(ui, cx, clear, &page);
                 }
@@ -92,22 +115,26 @@ impl StageView {
     /// Returns whether the self-view is in the corner rather than in a tile.
     pub fn own_is_in_corner(&self, state: &CallState) -> bool {
         let people: Vec<_> = present(state).collect();
-        people.len() < 2 && self.main(&people).is_none()
+        let views = views(&people);
+        views.len() < 2 && self.main(&people, &views).is_none()
     }
 
     /// Returns the main picture of a spotlight: the pinned one, else the first screen share.
-    fn main<'a>(&self, people: &[&'a ParticipantState]) -> Option<(&'a ParticipantState, bool)> {
+    fn main<'a>(&self, people: &[&'a ParticipantState], views: &[View<'a>]) -> Option<View<'a>> {
+        let screen_of = |person: &'a ParticipantState| View { person, video: VideoKind::Screen };
         let pinned = self.pin.as_ref().and_then(|pin| {
-            let person = people.iter().find(|person| person.identity == pin.identity)?;
-            // Pinning the camera of the only other participant changes nothing.
-            (pin.screen || people.len() > 1 || person.screen.is_some()).then_some((*person, pin.screen))
+            let person = *people.iter().find(|person| person.identity == pin.identity)?;
+            // Pinning the only tile changes nothing.
+            let changes = pin.video == VideoKind::Screen || views.len() > 1 || person.screen.is_some();
+            changes.then(|| View { person, video: pin.video.clone() })
         });
-        pinned.or_else(|| people.iter().find(|person| person.screen.is_some()).map(|person| (*person, true)))
+        pinned.or_else(|| people.iter().find(|person| person.screen.is_some()).copied().map(screen_of))
     }
 
     fn forget_who_left(&mut self, people: &[&ParticipantState]) {
         let there = |pin: &Pin| {
-            people.iter().any(|person| person.identity == pin.identity && (!pin.screen || person.screen.is_some()))
+            let person = people.iter().find(|person| person.identity == pin.identity);
+            person.is_some_and(|person| pin.video == VideoKind::Camera || person.frames(&pin.video).is_some())
         };
         if self.pin.as_ref().is_some_and(|pin| !there(pin)) {
             self.pin = None;
@@ -212,10 +239,10 @@ impl Stage<'_> {
     }
 
     /// Draws three or more participants in equal tiles, the self-view last.
-    fn grid(&mut self, people: &[&ParticipantState], page: &layout::Page, own: bool) {
+    fn grid(&mut self, views: &[View], page: &layout::Page, own: bool) {
         let radius = if page.tiles.len() > 6 { corner::THUMB } else { corner::VIDEO };
-        for (person, tile) in people[page.people.clone()].iter().zip(&page.tiles) {
-            self.person(*tile, person, Fit::Cover, radius, true);
+        for (view, tile) in views[page.people.clone()].iter().zip(&page.tiles) {
+            self.person(*tile, view, Fit::Cover, radius, true);
         }
         if let (true, Some(tile)) = (own, page.tiles.last()) {
             self.own(*tile);
@@ -223,23 +250,17 @@ impl Stage<'_> {
     }
 
     /// Draws a screen share or pinned participant large, with a strip of tiles.
-    fn spotlight(
-        &mut self,
-        place: Rect,
-        people: &[&ParticipantState],
-        (main, screen): (&ParticipantState, bool),
-        own: bool,
-    ) {
+    fn spotlight(&mut self, place: Rect, views: &[View], main: &View, own: bool) {
         // A sharer's camera is in the strip too; a large camera isn't repeated there.
-        let beside = || people.iter().filter(|person| screen || person.identity != main.identity);
+        let beside = || views.iter().filter(|view| view.pin() != main.pin());
         let places = layout::spotlight(place, beside().count(), own);
-        if screen {
+        if main.video == VideoKind::Screen {
             self.screen(places.main, main);
         } else {
             self.person(places.main, main, Fit::Balanced, corner::VIDEO, true);
         }
-        for (person, tile) in beside().take(places.people).zip(&places.strip) {
-            self.person(*tile, person, Fit::Cover, corner::THUMB, true);
+        for (view, tile) in beside().take(places.people).zip(&places.strip) {
+            self.person(*tile, view, Fit::Cover, corner::THUMB, true);
         }
         if let (true, Some(tile)) = (own && places.strip.len() > places.people, places.strip.last()) {
             self.own(*tile);
@@ -250,15 +271,15 @@ impl Stage<'_> {
     }
 
     /// Draws a screen share as the main picture.
-    fn screen(&mut self, place: Rect, sharer: &ParticipantState) {
+    fn screen(&mut self, place: Rect, view: &View) {
         let palette = Palette::of(self.ui);
-        let name = wording::name(self.cx.texts, sharer);
+        let name = wording::name(self.cx.texts, view.person);
         self.ui.painter().rect_filled(place, corner::VIDEO, palette.surface);
         let inner = place.shrink(space::XS);
-        let shown = self.picture(inner, sharer, true, Fit::Contain, corner::THUMB);
+        let shown = self.picture(inner, view, Fit::Contain, corner::THUMB);
         let label = self.cx.texts.with("screen-of", &[("name", name.as_str().into())]);
         let id = self.ui.scope_id().with("screen");
-        self.interact(id, shown.unwrap_or(inner), &label, sharer, true);
+        self.interact(id, shown.unwrap_or(inner), &label, view);
         if shown.is_none() {
             let text = self.cx.texts.t("person-waiting-picture");
             let font = regular_font(self.cx.sizes.lead);

@@ -131,13 +131,20 @@ impl Stage<'_> {
     }
 }
 
+/// Returns the area of the face beside a second camera.
+fn inset(place: Rect) -> Rect {
+    let size = place.size() * 0.36;
+    Rect::from_min_size(place.right_bottom() - size - Vec2::splat(space::XS), size)
+}
+
 fn draw(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, place: Rect) {
     let palette = Palette::of(ui);
     let camera = &state.camera;
     let sends = !camera.muted && matches!(camera.device, DeviceState::On { .. } | DeviceState::Starting);
     let id = PictureId { identity: String::new(), kind: PictureKind::SelfView };
     // The self-view is redrawn together with other pictures; it requests repaints only without them.
-    let others = present(state).any(|person| person.camera.is_some() || person.screen.is_some());
+    let others =
+        present(state).any(|person| person.camera.is_some() || person.screen.is_some() || !person.others.is_empty());
     let style = PictureStyle {
         fit: Fit::Cover,
         mirrored: true,
@@ -145,7 +152,13 @@ fn draw(ui: &Ui, cx: &Cx, state: &CallState, videos: &mut Videos, place: Rect) {
         brightness: if state.phase == CallPhase::InCall { 1.0 } else { DIMMED },
         drives: !others,
     };
-    let shown = sends.then(|| videos.show(ui, place, &id, &state.self_view, style)).flatten();
+    let has_second = matches!(state.second_camera, DeviceState::On { .. } | DeviceState::Starting);
+    // Who holds a second camera looks where it points.
+    let second = PictureId { identity: String::new(), kind: PictureKind::SecondView };
+    let second_style = PictureStyle { mirrored: false, ..style };
+    let second = has_second.then(|| videos.show(ui, place, &second, &state.second_view, second_style)).flatten();
+    let face = if second.is_some() { inset(place) } else { place };
+    let shown = sends.then(|| videos.show(ui, face, &id, &state.self_view, style)).flatten().or(second);
     if shown.is_none() {
         let painter = ui.painter();
         painter.rect_filled(place, corner::THUMB, palette.raised);

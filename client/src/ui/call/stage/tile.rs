@@ -1,15 +1,15 @@
 //! Tile of a participant: picture or placeholder, name, and actions.
 
 use autamedica_api::Role;
-use autamedica_call::{ParticipantState, Tile};
+use autamedica_call::{ParticipantState, Tile, VideoKind};
 use egui::{Align2, Id, Popup, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
 
-use super::{Pin, Stage};
+use super::{Pin, Stage, View};
 use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, regular_font, space};
 use crate::ui::call::menu::{menu_item, menu_width};
 use crate::ui::call::top::bars;
-use crate::ui::video::{Fit, PictureId, PictureKind, PictureStyle};
+use crate::ui::video::{Fit, PictureId, PictureStyle};
 use crate::ui::widgets::{announce, announce_picture, focus_ring, initials, words};
 use crate::ui::wording;
 
@@ -22,6 +22,8 @@ pub(in crate::ui::call) enum TileRequest {
     Mute(String),
     /// Allow or forbid this observer to speak (doctors only).
     Permit(String, bool),
+    /// Ask this participant's app for original or processed sound (doctors only).
+    OriginalSound(String, bool),
     /// Remove this participant (doctors only).
     Remove(String),
 }
@@ -34,47 +36,48 @@ pub(in crate::ui::call) fn pixels(ui: &Ui, size: Vec2) -> (u32, u32) {
 
 impl Stage<'_> {
     /// Draws a participant's picture if a frame is available, and records that it is visible.
-    pub(super) fn picture(
-        &mut self,
-        place: Rect,
-        person: &ParticipantState,
-        screen: bool,
-        fit: Fit,
-        radius: f32,
-    ) -> Option<Rect> {
-        let (kind, slot) = if screen {
-            (PictureKind::Screen, person.screen.as_ref()?)
-        } else {
-            (PictureKind::Camera, person.camera.as_ref()?)
-        };
+    pub(super) fn picture(&mut self, place: Rect, view: &View, fit: Fit, radius: f32) -> Option<Rect> {
+        let slot = view.person.frames(&view.video)?;
         let (width, height) = pixels(self.ui, place.size());
-        self.drawn.tiles.push(Tile { identity: person.identity.clone(), screen, width, height });
-        let id = PictureId { identity: person.identity.clone(), kind };
+        let (identity, video) = (view.person.identity.clone(), view.video.clone());
+        self.drawn.tiles.push(Tile { identity: identity.clone(), video: video.clone(), width, height });
+        let id = PictureId { identity, kind: video.into() };
         let style = PictureStyle { fit, mirrored: false, corner: radius, brightness: self.brightness, drives: true };
         self.videos.show(self.ui, place, &id, slot, style)
     }
 
     /// Draws another participant. `labelled` tiles have a name and can be pinned.
-    pub(super) fn person(&mut self, place: Rect, person: &ParticipantState, fit: Fit, radius: f32, labelled: bool) {
+    pub(super) fn person(&mut self, place: Rect, view: &View, fit: Fit, radius: f32, labelled: bool) {
         let palette = Palette::of(self.ui);
+        let (person, is_face) = (view.person, view.video == VideoKind::Camera);
         let name = wording::name(self.cx.texts, person);
-        let shown = self.picture(place, person, false, fit, radius);
-        let label = self.cx.texts.with("video-of", &[("name", name.as_str().into())]);
-        let id = self.ui.scope_id().with(("picture", &person.identity));
+        let shown = self.picture(place, view, fit, radius);
+        let key = if is_face { "video-of" } else { "second-video-of" };
+        let label = self.cx.texts.with(key, &[("name", name.as_str().into())]);
+        let id = self.ui.scope_id().with(("picture", &person.identity, &view.video));
         if shown.is_none() {
-            let key = match (&person.camera, self.state.video_reduced) {
+            let key = match (person.frames(&view.video), self.state.video_reduced) {
                 (Some(_), true) => "person-held-back",
                 (Some(_), false) => "person-waiting-picture",
-                (None, _) => "person-camera-off",
+                (None, _) => wording::camera_off(person),
             };
-            self.placeholder(place, &person.identity, &name, key, radius, person.speaking && !labelled);
+            let id = self.ui.scope_id().with(("placeholder", &person.identity, &view.video));
+            self.placeholder(place, id, &name, key, radius, person.speaking && !labelled);
         }
         // Elements of a labelled tile keep their place whatever the picture's shape.
         let seen = shown.unwrap_or(place);
         if labelled {
-            self.interact(id, seen, &label, person, false);
+            self.interact(id, seen, &label, view);
         } else if shown.is_some() {
             announce_picture(self.ui, id, seen, &label);
+        }
+        if !is_face {
+            if labelled {
+                let tag = self.cx.texts.with("second-camera-of", &[("name", name.as_str().into())]);
+                let salt = format!("{} {:?}", person.identity, view.video);
+                self.name_tag(seen, &salt, &tag, None, false);
+            }
+            return;
         }
         if person.speaking {
             // With one other participant it is clear who speaks, and a flickering ring would distract.
@@ -91,12 +94,12 @@ impl Stage<'_> {
     }
 
     /// Handles pinning by double click, Enter or menu; the doctor's menu has further actions.
-    pub(super) fn interact(&mut self, id: Id, rect: Rect, label: &str, person: &ParticipantState, screen: bool) {
-        let texts = self.cx.texts;
+    pub(super) fn interact(&mut self, id: Id, rect: Rect, label: &str, view: &View) {
+        let (texts, person) = (self.cx.texts, view.person);
         let response = self.ui.interact(rect, id, Sense::click());
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Image, true, label));
         focus_ring(self.ui, &response, (corner::THUMB as u8).into());
-        let this = Pin { identity: person.identity.clone(), screen };
+        let this = view.pin();
         let pinned = self.pin.as_ref() == Some(&this);
         let toggled = if pinned { None } else { Some(this) };
         let by_key = response.has_focus() && self.ui.input(|input| input.key_pressed(egui::Key::Enter));
@@ -123,7 +126,7 @@ impl Stage<'_> {
         });
     }
 
-    fn placeholder(&self, place: Rect, identity: &str, name: &str, key: &str, radius: f32, speaking: bool) {
+    fn placeholder(&self, place: Rect, id: Id, name: &str, key: &str, radius: f32, speaking: bool) {
         let (palette, sizes) = (Palette::of(self.ui), self.cx.sizes);
         let painter = self.ui.painter();
         painter.rect_filled(place, radius, palette.surface);
@@ -142,7 +145,6 @@ impl Stage<'_> {
             painter.text(center, Align2::CENTER_CENTER, text, font, palette.text);
         }
         let words_of = self.cx.texts.t(key);
-        let id = self.ui.scope_id().with(("placeholder", identity));
         if small {
             announce(self.ui, id, place, &words_of);
         } else {
