@@ -1,84 +1,28 @@
 //! Command line.
 
-use std::path::PathBuf;
-
-#[cfg(not(feature = "kiosk"))]
 use anyhow::{Result, bail};
-use autamedica_api::Role;
-#[cfg(not(feature = "kiosk"))]
-use autamedica_api::{Id, Pasted, Transport, read_pasted};
-use autamedica_call::{DeviceChoices, VideoCodecChoice};
-#[cfg(not(feature = "kiosk"))]
+use autamedica_api::{Id, Pasted, Role, Transport, read_pasted};
 use autamedica_call::{JoinTarget, Secret};
-#[cfg(not(feature = "kiosk"))]
 use autamedica_client::app::Start;
-use autamedica_client::i18n::Language;
-use autamedica_media::DeviceChoice;
+use autamedica_client::program::CommonArgs;
 use clap::Parser;
-use url::Url;
 
 /// AutaMedica video consultation.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
     /// Target options.
-    #[cfg(not(feature = "kiosk"))]
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Address of the backend. Default: the one that this app is paired with, else `http://localhost:8888`. If it is on
-    /// this machine and nothing answers, the bundled backend is started.
-    #[arg(long, value_name = "URL")]
-    pub server: Option<Url>,
-    /// Camera: part of its name, `test` or `none`.
-    #[arg(long, value_name = "NAME")]
-    pub camera: Option<DeviceChoice>,
-    /// Microphone: part of its name, `test` or `none`.
-    #[arg(long, value_name = "NAME")]
-    pub microphone: Option<DeviceChoice>,
-    /// Speaker: part of its name, `test` or `none`.
-    #[arg(long, value_name = "NAME")]
-    pub speaker: Option<DeviceChoice>,
-    /// Video codec of the camera: `auto` (H.264, or VP8 where that doesn't work), `h264` or `vp8`. Default: from the
-    /// settings.
-    #[arg(long, env = "AUTAMEDICA_VIDEO_CODEC", value_name = "CODEC")]
-    pub video_codec: Option<VideoCodecChoice>,
-    /// Language, `es` or `en`. Default: from the settings, else the system's, else Spanish.
-    #[arg(long)]
-    pub lang: Option<Language>,
-    /// Clinic's name, shown at the top of the screens instead of the app's.
-    #[arg(long, env = "AUTAMEDICA_CLINIC", value_name = "NAME")]
-    pub clinic: Option<String>,
+    /// Options of the kiosk too.
+    #[command(flatten)]
+    pub common: CommonArgs,
     /// Run as a kiosk: full screen, larger controls, fewer choices.
     #[arg(long)]
     pub kiosk: bool,
-    /// List the devices and exit.
-    #[arg(long)]
-    pub list_devices: bool,
-    /// Pair this app with the clinic at `--server`: asks for the key that its operator created, and stores it.
-    #[arg(long, requires = "server")]
-    pub pair: bool,
-    /// Set the PIN that ends a kiosk, and exit.
-    #[arg(long)]
-    pub set_pin: bool,
-    /// Write the measurements to this file when the app ends.
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-    /// Exit after this many seconds.
-    #[arg(long, value_name = "N")]
-    pub seconds: Option<u64>,
-    /// Window title.
-    #[arg(long, hide = true)]
-    pub title: Option<String>,
-    /// Chat message to send once the other side has joined.
-    #[arg(long, hide = true)]
-    pub say: Option<String>,
-    /// Set in the process that a supervisor restarts after a crash.
-    #[arg(long, hide = true)]
-    pub supervised: bool,
 }
 
-/// Target to join. A kiosk only accepts kiosk codes.
-#[cfg(not(feature = "kiosk"))]
+/// Target to join.
 #[derive(Debug, clap::Args)]
 pub struct TargetArgs {
     /// Join link (`https://…/join#…` or `autamedica://join…`).
@@ -110,7 +54,6 @@ pub struct TargetArgs {
 }
 
 /// Parses a role that can be taken without a link; observers always have one.
-#[cfg(not(feature = "kiosk"))]
 fn role(text: &str) -> Result<Role, String> {
     match text.parse() {
         Ok(role @ (Role::Patient | Role::Doctor)) => Ok(role),
@@ -118,12 +61,10 @@ fn role(text: &str) -> Result<Role, String> {
     }
 }
 
-#[cfg(not(feature = "kiosk"))]
 fn transport(text: &str) -> Result<Transport, String> {
     Transport::parse(text).ok_or_else(|| "the transport must be `sfu` or `p2p`".to_owned())
 }
 
-#[cfg(not(feature = "kiosk"))]
 impl TargetArgs {
     /// Returns the first screen. A link leads to the check; a QA target is joined at once unless `--check` is given.
     ///
@@ -150,34 +91,20 @@ impl TargetArgs {
 
 impl Cli {
     /// Returns whether this run opens a window of its own beside an existing one, as the two sides of a QA call do.
-    #[cfg(not(feature = "kiosk"))]
     pub fn is_run_of_its_own(&self) -> bool {
         let TargetArgs { consultation, url, check, .. } = &self.target;
-        let test = self.camera.is_some() || self.microphone.is_some() || self.speaker.is_some();
-        let observed = self.report.is_some() || self.seconds.is_some() || self.title.is_some() || self.say.is_some();
+        let CommonArgs { camera, microphone, speaker, report, seconds, title, say, .. } = &self.common;
+        let test = camera.is_some() || microphone.is_some() || speaker.is_some();
+        let observed = report.is_some() || seconds.is_some() || title.is_some() || say.is_some();
         consultation.is_some() || url.is_some() || *check || self.kiosk || test || observed
-    }
-
-    /// Returns the devices named here, else those of the settings.
-    pub fn devices(&self, set: DeviceChoices) -> DeviceChoices {
-        DeviceChoices {
-            camera: self.camera.clone().unwrap_or(set.camera),
-            microphone: self.microphone.clone().unwrap_or(set.microphone),
-            speaker: self.speaker.clone().unwrap_or(set.speaker),
-        }
-    }
-
-    /// Returns the window title, which is unique if a doctor's and a patient's window share a screen.
-    pub fn title(&self, role: Role) -> String {
-        self.title.clone().unwrap_or_else(|| match role {
-            Role::Doctor => "AutaMedica · Doctor".to_owned(),
-            Role::Patient | Role::Observer => "AutaMedica".to_owned(),
-        })
     }
 }
 
-#[cfg(all(test, not(feature = "kiosk")))]
+#[cfg(test)]
 mod tests {
+    use autamedica_call::DeviceChoices;
+    use autamedica_media::DeviceChoice;
+
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
@@ -190,7 +117,7 @@ mod tests {
         Cli::command().debug_assert();
         let cli = parse(&["--role", "doctor", "--consultation", "4821", "--camera", "test", "--lang", "en"]).unwrap();
         let set = DeviceChoices { speaker: DeviceChoice::Named("USB".into()), ..DeviceChoices::default() };
-        let devices = cli.devices(set);
+        let devices = cli.common.devices(set);
         assert_eq!(devices.camera, DeviceChoice::Test);
         assert_eq!(devices.speaker, DeviceChoice::Named("USB".into()));
         let start = cli.target.start(cli.target.role.unwrap()).unwrap();

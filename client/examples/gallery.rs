@@ -23,10 +23,10 @@ use autamedica_call::{
     StatisticsSample, TrackStatistics, Wake,
 };
 use autamedica_client::answer::Answer;
-use autamedica_client::app::{
-    AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start, UiHandle,
-};
+use autamedica_client::app::{AppOptions, Call, Calls, Check, PinAnswer, Start, UiHandle};
+use autamedica_client::full::{self, Desk, DoctorsAgenda, DoctorsRecordings};
 use autamedica_client::i18n::Language;
+use autamedica_client::kiosk;
 use autamedica_client::settings::Settings;
 use autamedica_client::ui::stats::UiStats;
 use autamedica_engine::{ConnectionQuality, LatestFrame, TrackSource};
@@ -82,11 +82,11 @@ fn main() -> eframe::Result {
         return Ok(());
     };
     let mut options = AppOptions { title: format!("gallery {scene}"), role: Role::Doctor, ..AppOptions::default() };
-    let mut seconds = None;
+    let (mut seconds, mut is_kiosk) = (None, false);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--scale" => options.text_scale = args.next().and_then(|s| s.parse().ok()).unwrap_or(1.0),
-            "--kiosk" => options.kiosk = true,
+            "--kiosk" => is_kiosk = true,
             "--lang" => options.language = args.next().and_then(|l| l.parse().ok()).unwrap_or(Language::Spanish),
             "--role" => options.role = args.next().and_then(|r| r.parse().ok()).unwrap_or(Role::Doctor),
             "--video" => options.video_on_cpu = args.next().map(|painter| painter == "cpu"),
@@ -118,9 +118,15 @@ fn main() -> eframe::Result {
             handle.close();
         });
     }));
-    autamedica_client::ui::run(options, Box::new(Gallery { scene, role }))
+    let gallery = Gallery { scene, role };
+    if is_kiosk {
+        let options = AppOptions { more_texts: full::more_texts, ..options };
+        return kiosk::run(options, Box::new(gallery));
+    }
+    full::run(options, Box::new(gallery.clone()), Box::new(gallery))
 }
 
+#[derive(Clone)]
 struct Gallery {
     scene: String,
     role: Role,
@@ -146,6 +152,14 @@ impl Calls for Gallery {
         Answer::ready(PinAnswer::Wrong)
     }
 
+    fn join(&mut self, _: JoinTarget, _: &DeviceChoices, _: CallSettings, wake: Wake) -> Box<dyn Call> {
+        let running = Arc::new(AtomicBool::new(true));
+        let state = scene(&self.scene, self.role, &running);
+        Box::new(Scene { state: Mutex::new(Arc::new(state)), wake, running })
+    }
+}
+
+impl Desk for Gallery {
     fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
         Box::new(before::GalleryDay(self.scene.clone()))
     }
@@ -164,12 +178,6 @@ impl Calls for Gallery {
 
     fn save_recent(&mut self, _: &[Id], _: Wake) -> Answer<bool> {
         Answer::ready(true)
-    }
-
-    fn join(&mut self, _: JoinTarget, _: &DeviceChoices, _: CallSettings, wake: Wake) -> Box<dyn Call> {
-        let running = Arc::new(AtomicBool::new(true));
-        let state = scene(&self.scene, self.role, &running);
-        Box::new(Scene { state: Mutex::new(Arc::new(state)), wake, running })
     }
 }
 

@@ -49,21 +49,11 @@ impl Language {
         }
     }
 
-    /// Returns the Fluent files. A kiosk is built without those for doctors.
-    const fn sources(self) -> &'static [&'static str] {
+    /// Returns the Fluent file of the texts that every edition has.
+    const fn common(self) -> &'static str {
         match self {
-            #[cfg(not(feature = "kiosk"))]
-            Self::Spanish => {
-                &[include_str!("../../assets/locales/es.ftl"), include_str!("../../assets/locales/doctor.es.ftl")]
-            }
-            #[cfg(not(feature = "kiosk"))]
-            Self::English => {
-                &[include_str!("../../assets/locales/en.ftl"), include_str!("../../assets/locales/doctor.en.ftl")]
-            }
-            #[cfg(feature = "kiosk")]
-            Self::Spanish => &[include_str!("../../assets/locales/es.ftl")],
-            #[cfg(feature = "kiosk")]
-            Self::English => &[include_str!("../../assets/locales/en.ftl")],
+            Self::Spanish => include_str!("../../assets/locales/es.ftl"),
+            Self::English => include_str!("../../assets/locales/en.ftl"),
         }
     }
 
@@ -85,25 +75,45 @@ impl std::str::FromStr for Language {
 #[error("the language must be `es` or `en`")]
 pub struct UnknownLanguage;
 
+/// Fluent files in addition to the common ones, by language.
+pub type MoreTexts = fn(Language) -> &'static [&'static str];
+
+/// Returns no files.
+pub fn no_more(_: Language) -> &'static [&'static str] {
+    &[]
+}
+
 /// Texts of one language.
 pub struct Texts {
     language: Language,
+    more: MoreTexts,
     bundle: FluentBundle<FluentResource>,
 }
 
 impl Texts {
-    /// Loads a language. Cannot fail at run time, because the texts are compiled in.
+    /// Loads the common texts of a language.
     pub fn new(language: Language) -> Self {
+        Self::with_more(language, no_more)
+    }
+
+    /// Loads the common texts and more of a language. Cannot fail at run time, because the texts are compiled in.
+    pub fn with_more(language: Language, more: MoreTexts) -> Self {
         let mut bundle = FluentBundle::new_concurrent(vec![language.identifier()]);
         // Isolation marks are for mixed writing directions, which do not occur here, and fonts show them as boxes.
         bundle.set_use_isolating(false);
-        for source in language.sources() {
+        for source in [&language.common()].into_iter().chain(more(language)) {
             let resource = FluentResource::try_new((*source).to_owned())
                 .map_err(|(_, errors)| errors)
                 .expect("invariant: the compiled-in locales parse, which a test checks");
             bundle.add_resource(resource).expect("invariant: no key is defined twice, which a test checks");
         }
-        Self { language, bundle }
+        Self { language, more, bundle }
+    }
+
+    /// Loads the same texts in another language.
+    #[must_use]
+    pub fn in_language(&self, language: Language) -> Self {
+        Self::with_more(language, self.more)
     }
 
     /// Returns the language.
@@ -177,12 +187,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::full::more_texts;
 
     /// Returns the patterns by key.
     fn entries(language: Language) -> BTreeMap<String, String> {
         let mut entries: BTreeMap<String, String> = BTreeMap::new();
         let mut last = None;
-        for line in language.sources().iter().flat_map(|source| source.lines()) {
+        let files = [language.common()].into_iter().chain(more_texts(language).iter().copied());
+        for line in files.flat_map(str::lines) {
             if line.starts_with(' ') {
                 let key: &String = last.as_ref().expect("a continuation follows a key");
                 entries.get_mut(key).expect("inserted").push_str(line);
@@ -282,7 +294,7 @@ mod tests {
     #[test]
     fn every_text_formats_in_both_languages() {
         for language in Language::ALL {
-            let texts = Texts::new(language);
+            let texts = Texts::with_more(language, more_texts);
             for (key, pattern) in entries(language) {
                 let names: Vec<String> = pattern
                     .split('$')

@@ -27,6 +27,24 @@ struct Stored {
     key: String,
 }
 
+/// File in the config folder. A kiosk and a clinic PC on one machine have separate keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairingFile {
+    /// Of a clinic PC.
+    Desk,
+    /// Of a kiosk.
+    Kiosk,
+}
+
+impl PairingFile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Desk => "desk.json",
+            Self::Kiosk => "kiosk.json",
+        }
+    }
+}
+
 /// Reason for which a pairing cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PairingError {
@@ -45,27 +63,24 @@ pub enum PairingError {
 }
 
 impl Pairing {
-    /// Name of the file in the config folder; a kiosk and a clinic PC on one machine have separate keys.
-    pub const FILE: &str = if cfg!(feature = "kiosk") { "kiosk.json" } else { "desk.json" };
-
     /// Saves the pairing in this folder, readable by this user only.
     ///
     /// # Errors
     /// [`PairingError::NotSafe`] when the key would be sent unencrypted; [`PairingError::Io`].
-    pub fn save(&self, folder: &Path) -> Result<(), PairingError> {
+    pub fn save(&self, folder: &Path, file: PairingFile) -> Result<(), PairingError> {
         if !is_safe(&self.server) {
             return Err(PairingError::NotSafe(self.server.clone()));
         }
         let stored = Stored { server: self.server.to_string(), key: self.key.expose().to_owned() };
-        Ok(storage::save(&folder.join(Self::FILE), &stored)?)
+        Ok(storage::save(&folder.join(file.name()), &stored)?)
     }
 
     /// Loads the pairing from this folder, if there is one.
     ///
     /// # Errors
     /// [`PairingError::Broken`], [`PairingError::Open`], [`PairingError::NotSafe`] or [`PairingError::Io`].
-    pub fn load(folder: &Path) -> Result<Option<Self>, PairingError> {
-        let file = folder.join(Self::FILE);
+    pub fn load(folder: &Path, file: PairingFile) -> Result<Option<Self>, PairingError> {
+        let file = folder.join(file.name());
         let stored: Stored = match storage::load(&file)? {
             Loaded::Nothing => return Ok(None),
             Loaded::Broken(aside) => return Err(PairingError::Broken(aside)),
@@ -98,18 +113,19 @@ mod tests {
     #[test]
     fn a_pairing_is_kept_for_this_user_alone_and_never_shown() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Pairing::load(folder.path()).unwrap(), None);
+        assert_eq!(Pairing::load(folder.path(), PairingFile::Kiosk).unwrap(), None);
         let pairing = pairing("https://clinic.example/");
-        pairing.save(folder.path()).unwrap();
-        assert!(!is_open_to_others(&folder.path().join(Pairing::FILE)));
+        pairing.save(folder.path(), PairingFile::Kiosk).unwrap();
+        assert!(!is_open_to_others(&folder.path().join(PairingFile::Kiosk.name())));
         assert!(!format!("{pairing:?}").contains("very-secret"));
-        assert_eq!(Pairing::load(folder.path()).unwrap(), Some(pairing));
+        assert_eq!(Pairing::load(folder.path(), PairingFile::Kiosk).unwrap(), Some(pairing));
+        assert_eq!(Pairing::load(folder.path(), PairingFile::Desk).unwrap(), None);
     }
 
     #[test]
     fn a_key_isnt_sent_in_the_clear() {
         let folder = tempfile::tempdir().unwrap();
-        let saved = |server| pairing(server).save(folder.path());
+        let saved = |server| pairing(server).save(folder.path(), PairingFile::Kiosk);
         assert!(matches!(saved("http://clinic.example/"), Err(PairingError::NotSafe(_))));
         assert!(matches!(saved("http://localhost.example/"), Err(PairingError::NotSafe(_))));
         for server in ["http://localhost:8888/", "http://127.0.0.1:1/", "http://[::1]:1/"] {
@@ -122,9 +138,9 @@ mod tests {
     fn a_key_that_others_can_read_isnt_used() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        pairing("https://clinic.example/").save(folder.path()).unwrap();
-        let file = folder.path().join(Pairing::FILE);
+        pairing("https://clinic.example/").save(folder.path(), PairingFile::Kiosk).unwrap();
+        let file = folder.path().join(PairingFile::Kiosk.name());
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Pairing::load(folder.path()), Err(PairingError::Open(_))));
+        assert!(matches!(Pairing::load(folder.path(), PairingFile::Kiosk), Err(PairingError::Open(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! Kiosk build as seen by a patient, an operator and a stranger.
+//! Kiosk as seen by a patient, an operator and a stranger.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,11 +12,7 @@ use autamedica_lab::{Display, HANG_GUARD, Process, built_program, descendants, w
 use crate::support::Backend;
 
 fn program() -> Result<PathBuf> {
-    let app = built_program("autamedica")?;
-    let target = app.parent().and_then(Path::parent).context("the app lies in a folder of the target folder")?;
-    let kiosk = target.join("kiosk").join("autamedica");
-    ensure!(kiosk.is_file(), "{} isn't there: `cargo xtask test` builds it", kiosk.display());
-    Ok(kiosk)
+    built_program("autamedica-kiosk")
 }
 
 /// Returns the longest literal part of each text of a locale file.
@@ -86,7 +82,10 @@ impl Kiosk {
     /// Returns the process with the window, below its supervisor.
     fn child(&self) -> Result<u32> {
         wait_until("the supervised kiosk", HANG_GUARD, || {
-            descendants(self.process.id()).into_iter().find(|(_, it)| it.name == "autamedica").map(|(id, _)| id)
+            descendants(self.process.id())
+                .into_iter()
+                .find(|(_, it)| it.name.starts_with("autamedica-kio"))
+                .map(|(id, _)| id)
         })
     }
 }

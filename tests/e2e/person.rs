@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use autamedica_client::full::more_texts;
 use autamedica_client::i18n::{Language, Texts, Value};
 use autamedica_lab::{Control, Display, HANG_GUARD, Process, ScreenReader, built_program, wait_until};
 
@@ -47,7 +48,7 @@ impl<'a> Person<'a> {
         reader.listen_to(&mut app);
         let process = Process::spawn("autamedica", app)?;
         let pictures = std::env::var_os("AUTAMEDICA_SCREENS").map_or_else(|| folder.to_owned(), PathBuf::from);
-        Ok(Self { display, reader, process, texts: Texts::new(language), title, log, pictures })
+        Ok(Self { display, reader, process, texts: Texts::with_more(language, more_texts), title, log, pictures })
     }
 
     /// Returns a text in the person's language.

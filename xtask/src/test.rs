@@ -1,15 +1,13 @@
 //! Runs all tests, on a machine without a display.
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::failed::FailedTests;
 use crate::step;
-use crate::workspace::{cargo, root};
+use crate::workspace::cargo;
 
 /// Maximum number of failed tests that are run again. On a busy machine few tests fail; with broken code many do.
 const MAX_RERUNS: usize = 5;
@@ -22,28 +20,11 @@ pub struct Options {
     arguments: Vec<String>,
 }
 
-/// Builds the kiosk and copies it to a folder of its own, because the app's build has the same name. Only the client and
-/// the app differ between the two, so all other crates compile once.
-fn build_kiosk() -> Result<()> {
-    let build = ["build", "--workspace", "--bins", "--features", "autamedica/kiosk"];
-    step::show("Building the kiosk", cargo().args(build))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let (built, kept) = (target.join("debug").join(program()), target.join("kiosk"));
-    fs::create_dir_all(&kept).with_context(|| format!("making {}", kept.display()))?;
-    fs::copy(&built, kept.join(program())).with_context(|| format!("copying {}", built.display()))?;
-    Ok(())
-}
-
-fn program() -> String {
-    format!("autamedica{}", std::env::consts::EXE_SUFFIX)
-}
-
 /// Builds all programs. The tests start them, and cargo builds only those of the tested package.
 ///
 /// # Errors
 /// A program doesn't compile.
 pub fn build() -> Result<()> {
-    build_kiosk()?;
     step::show("Building all programs", cargo().args(["build", "--workspace", "--bins"]))
 }
 

@@ -9,7 +9,8 @@ use autamedica_call::check::{
     CheckCommand, CheckState, NetworkProblem, NetworkReport, NetworkState, NetworkStep, TestSound, Voice,
 };
 use autamedica_call::{DeviceChoices, DeviceLists, JoinTarget};
-use autamedica_client::app::{Check, DoctorsAgenda};
+use autamedica_client::app::Check;
+use autamedica_client::full::DoctorsAgenda;
 use autamedica_engine::LatestFrame;
 use autamedica_media::audio::Level;
 use autamedica_media::{DeviceProblem, DeviceState};

@@ -7,7 +7,7 @@ use autamedica_call::Wake;
 use autamedica_call::recordings::{
     DeleteProblem, FetchProblem, Listed, PartId, Purpose, RecordingsCommand, RecordingsState, Transfer,
 };
-use autamedica_client::app::DoctorsRecordings;
+use autamedica_client::full::DoctorsRecordings;
 use parking_lot::Mutex;
 
 /// Each is behind the button of the day's first consultation.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use autamedica_call::{CallCommand, CallPhase, EndReason};
 use egui::ViewportCommand;
 
-use super::{App, Ongoing, Screen};
-use crate::ui::Cx;
+use super::App;
+use super::state::{Ongoing, Screen};
 use crate::ui::call::is_minimised;
 use crate::ui::end::EndScreen;
 
@@ -17,11 +17,11 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(700);
 impl App {
     /// Hangs up and shows the next screen without waiting for the call to end.
     pub(super) fn leave(&mut self) {
-        if !matches!(self.screen, Screen::Call(_) | Screen::Check(_)) {
+        if !matches!(self.state.screen, Screen::Call(_) | Screen::Check(_)) {
             return;
         }
-        let home = self.home();
-        let (call, target) = match std::mem::replace(&mut self.screen, home) {
+        let home = Screen::Page(self.edition.home(&mut self.state));
+        let (call, target) = match std::mem::replace(&mut self.state.screen, home) {
             Screen::Call(ongoing) => {
                 let Ongoing { call, target, screen, .. } = *ongoing;
                 self.unsaved = screen.unsaved().or(self.unsaved.take());
@@ -36,7 +36,7 @@ impl App {
         // The end screen would only delay somebody who gave up joining or waiting.
         if state.phase == CallPhase::InCall {
             let lasted = state.joined_at.map(|since| since.elapsed()).unwrap_or_default();
-            self.screen = Screen::End(EndScreen::new(EndReason::HungUp, lasted, target, state.admission.clone()));
+            self.state.screen = Screen::End(EndScreen::new(EndReason::HungUp, lasted, target, state.admission.clone()));
         }
     }
 
@@ -44,7 +44,7 @@ impl App {
     pub(super) fn close_politely(&mut self, ctx: &egui::Context) {
         self.leaving.retain(|call| !matches!(call.state().phase, CallPhase::Ended { .. }));
         let requested = ctx.input(|input| input.viewport().close_requested());
-        if requested && !self.may_close.load(Ordering::Acquire) {
+        if requested && !self.state.may_close.load(Ordering::Acquire) {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             return;
         }
@@ -70,26 +70,13 @@ impl App {
 
     /// Handles a minimised window, which is not drawn: pauses the call's videos or moves them to a floating window.
     pub(super) fn pause_hidden_videos(&mut self, ctx: &egui::Context) {
-        let Screen::Call(ongoing) = &mut self.screen else { return };
         if !is_minimised(ctx) {
             return;
         }
-        let mut cx = Cx {
-            texts: &self.texts,
-            sizes: self.sizes,
-            role: self.role,
-            kiosk: self.kiosk,
-            reduced_motion: self.reduced_motion || self.settings.reduced_motion,
-            settings: &self.settings,
-            recent: &self.recent,
-            clinic: self.clinic.as_deref(),
-            paired: self.paired,
-            desktop: &self.desktop,
-            now: Instant::now(),
-            actions: Vec::new(),
-        };
+        let (Screen::Call(ongoing), mut cx) = self.state.split() else { return };
         ongoing.screen.update_hidden(&mut cx, &ongoing.call.state());
-        for action in cx.actions {
+        let actions = cx.actions;
+        for action in actions {
             self.apply(ctx, action);
         }
     }

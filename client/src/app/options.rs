@@ -10,7 +10,7 @@ use egui::ViewportCommand;
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::i18n::Language;
+use crate::i18n::{Language, MoreTexts, no_more};
 use crate::settings::Settings;
 use crate::ui::desktop::{self, Desktop};
 use crate::ui::stats::UiStats;
@@ -65,10 +65,10 @@ pub enum Start {
 pub struct AppOptions {
     /// Initial language; the person may switch.
     pub language: Language,
+    /// Texts of the full app.
+    pub more_texts: MoreTexts,
     /// Role, which selects the start screen and applies to typed codes.
     pub role: Role,
-    /// Kiosk mode: full screen with larger elements.
-    pub kiosk: bool,
     /// First screen.
     pub start: Start,
     /// Title of the window; unique where several windows share a screen.
@@ -111,8 +111,8 @@ impl Default for AppOptions {
     fn default() -> Self {
         Self {
             language: Language::default(),
+            more_texts: no_more,
             role: Role::Patient,
-            kiosk: cfg!(feature = "kiosk"),
             start: Start::Home,
             title: "AutaMedica".to_owned(),
             settings: Settings::default(),

@@ -3,46 +3,34 @@
 use autamedica_call::CallPhase;
 use egui::Theme;
 
-use super::{App, Screen, ScreenName};
+use super::state::Screen;
+use super::{App, ScreenName};
 use crate::settings::ThemeSetting;
 
 impl App {
     /// Returns the theme of the screen: dark in the call, else as set.
     pub(super) fn theme(&self, ctx: &egui::Context) -> Theme {
-        let in_call = match &self.screen {
+        let in_call = match &self.state.screen {
             Screen::Call(ongoing) => {
                 !matches!(ongoing.call.state().phase, CallPhase::Joining | CallPhase::Waiting { .. })
             }
             _ => false,
         };
-        match self.settings.theme {
-            _ if in_call && !self.is_covered() => Theme::Dark,
+        match self.state.settings.theme {
+            _ if in_call && self.edition.cover().is_none() => Theme::Dark,
             ThemeSetting::Light => Theme::Light,
             ThemeSetting::Dark => Theme::Dark,
             ThemeSetting::System => ctx.system_theme().unwrap_or(Theme::Light),
         }
     }
 
-    /// Returns whether settings or the operator's screen cover the screen.
-    pub(super) fn is_covered(&self) -> bool {
-        #[cfg(not(feature = "kiosk"))]
-        if self.preferences.are_open() {
-            return true;
-        }
-        self.operator.is_some()
-    }
-
     /// Returns the screen that is drawn.
     pub(super) fn screen_name(&self) -> ScreenName {
-        if self.is_covered() {
-            return if self.operator.is_some() { ScreenName::Operator } else { ScreenName::Settings };
+        if let Some(cover) = self.edition.cover() {
+            return cover;
         }
-        match &self.screen {
-            #[cfg(not(feature = "kiosk"))]
-            Screen::Start(_) => ScreenName::Start,
-            #[cfg(not(feature = "kiosk"))]
-            Screen::Recordings(_) => ScreenName::Recordings,
-            Screen::Keypad(_) => ScreenName::Start,
+        match &self.state.screen {
+            Screen::Page(page) => page.name(),
             Screen::Server(_) => ScreenName::Server,
             Screen::Check(checking) if checking.entering.is_some() => ScreenName::Joining,
             Screen::Check(_) => ScreenName::Check,

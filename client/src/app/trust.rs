@@ -2,11 +2,11 @@
 
 use autamedica_call::JoinTarget;
 
-use super::{App, Screen};
+use super::state::{AppState, Screen};
 use crate::known_servers::{approve, is_known};
 use crate::ui::server::ServerScreen;
 
-impl App {
+impl AppState {
     /// Asks for confirmation if a join link leads to an unknown server, which would get camera and microphone. Returns
     /// whether it asks.
     pub(super) fn asks_about_server(&mut self, target: &JoinTarget) -> bool {

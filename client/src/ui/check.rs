@@ -10,9 +10,7 @@ use autamedica_media::{DeviceChoice, DeviceProblem, DeviceState};
 use egui::{Align, Layout, Rect, RichText, Sense, Ui, Vec2};
 use lucide_icons::Icon;
 
-#[cfg(not(feature = "kiosk"))]
-use super::controls::switch;
-use super::controls::{along_meter, caption, choice, meter, note, remark};
+use super::controls::{along_meter, caption, choice, meter, note, remark, switch};
 use super::page::{header, wide_with_footer};
 use super::video::{Fit, PictureId, PictureKind, PictureStyle, Videos};
 use super::widgets::{TextButton, Tone, announce_picture};
@@ -127,7 +125,7 @@ fn is_enter(event: &egui::Event) -> bool {
 }
 
 /// Lays `content` out in a column of this width.
-pub(super) fn column<R>(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
+pub(crate) fn column<R>(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
     ui.allocate_ui_with_layout(Vec2::new(width, 0.0), Layout::top_down(Align::Min), |ui| {
         ui.set_width(width);
         content(ui)
@@ -157,7 +155,7 @@ fn preview(ui: &mut Ui, cx: &Cx, state: &CheckState, videos: &mut Videos) {
 }
 
 /// Draws a list of devices, the system's default first. Returns a new choice.
-pub(super) fn device(
+pub(crate) fn device(
     ui: &mut Ui,
     cx: &Cx,
     kind: DeviceKind,
@@ -324,11 +322,9 @@ fn buttons(ui: &mut Ui, cx: &mut Cx) {
     if TextButton::new(texts.t("check-back"), Tone::Neutral).show(ui, &sizes).clicked() {
         cx.actions.push(Action::Home);
     }
-    #[cfg(not(feature = "kiosk"))]
     skip_next_time(ui, cx);
 }
 
-#[cfg(not(feature = "kiosk"))]
 fn skip_next_time(ui: &mut Ui, cx: &mut Cx) {
     if cx.role != Role::Doctor {
         return;

@@ -49,7 +49,6 @@ pub fn choice(ui: &mut Ui, label: &str, options: &[String], selected: Option<usi
 }
 
 /// Draws a labelled switch. Returns whether it was toggled.
-#[cfg(not(feature = "kiosk"))]
 pub fn switch(ui: &mut Ui, sizes: &Sizes, label: &str, on: bool) -> bool {
     let palette = Palette::of(ui);
     let knob = Vec2::new(44.0, 26.0);
@@ -74,7 +73,6 @@ pub fn switch(ui: &mut Ui, sizes: &Sizes, label: &str, on: bool) -> bool {
 }
 
 /// Draws a few options side by side. Returns the index of a new choice.
-#[cfg(not(feature = "kiosk"))]
 pub fn segments(ui: &mut Ui, sizes: &Sizes, label: &str, options: &[String], selected: usize) -> Option<usize> {
     let mut chosen = None;
     ui.horizontal_wrapped(|ui| {

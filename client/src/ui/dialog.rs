@@ -2,13 +2,9 @@
 
 use egui::{Align2, Frame, Id, Modal, Response, ScrollArea, Ui, Vec2};
 
-use crate::theme::{Palette, corner, space};
-#[cfg(not(feature = "kiosk"))]
-use crate::{
-    theme::regular_font,
-    ui::Cx,
-    ui::widgets::{TextButton, Tone},
-};
+use crate::theme::{Palette, corner, regular_font, space};
+use crate::ui::Cx;
+use crate::ui::widgets::{TextButton, Tone};
 
 /// Returns whether a dialog was open in the previous pass; it then handles keys and shortcuts.
 pub fn is_open(ctx: &egui::Context) -> bool {
@@ -61,7 +57,6 @@ pub fn focus_once(ui: &Ui, response: &Response) {
 }
 
 /// Answer to a confirmation dialog.
-#[cfg(not(feature = "kiosk"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Not answered yet.
@@ -73,7 +68,6 @@ pub enum Answer {
 }
 
 /// Draws a confirmation dialog for an irreversible action. The safe answer has the focus.
-#[cfg(not(feature = "kiosk"))]
 pub fn ask(ui: &Ui, cx: &Cx, name: &str, title: &str, lead: &str, yes: &str) -> Answer {
     let answer = dialog(ui, name, title, 440.0, |ui| {
         let palette = Palette::of(ui);

@@ -2,37 +2,24 @@
 
 pub mod call;
 pub mod check;
-mod controls;
-#[cfg(not(feature = "kiosk"))]
-mod day;
+pub(crate) mod controls;
 pub mod desktop;
 pub(crate) mod dialog;
 pub mod end;
 pub mod joining;
-pub mod keypad;
-pub mod operator;
-mod page;
-#[cfg(not(feature = "kiosk"))]
-pub mod recordings;
+pub(crate) mod page;
 pub mod repaint;
 pub mod server;
-#[cfg(not(feature = "kiosk"))]
-pub mod settings;
-#[cfg(not(feature = "kiosk"))]
-pub mod start;
 pub mod stats;
 pub mod video;
 pub mod waiting;
-mod widgets;
-mod window;
-mod wording;
+pub(crate) mod widgets;
+pub(crate) mod wording;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use autamedica_api::{Feedback, Id, Role};
-
-pub use crate::app::{App, AppOptions, Call, Calls, Start, UiHandle};
 use autamedica_call::check::CheckCommand;
 use autamedica_call::{CallCommand, JoinTarget, Secret};
 
@@ -41,8 +28,6 @@ use crate::settings::Settings;
 use crate::sound::Sound;
 use crate::theme::Sizes;
 use desktop::Desktop;
-pub(crate) use window::fit_to_screen;
-pub use window::run;
 
 /// Action that a person requests.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +49,6 @@ pub enum Action {
     /// Return to the start screen.
     Home,
     /// Show the recordings of this consultation.
-    #[cfg(not(feature = "kiosk"))]
     Recordings(Id),
     /// Switch the language.
     SetLanguage(Language),

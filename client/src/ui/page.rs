@@ -3,9 +3,7 @@
 use egui::{Align, Frame, Layout, Pos2, Rect, ScrollArea, Stroke, Ui, UiBuilder, Vec2};
 use lucide_icons::Icon;
 
-#[cfg(not(feature = "kiosk"))]
-use super::widgets::{Tone, icon_button};
-use super::widgets::{focus_ring, sign};
+use super::widgets::{Tone, focus_ring, icon_button, sign};
 use super::{Action, Cx};
 use crate::i18n::Language;
 use crate::theme::{Palette, Sizes, bold_font, corner, space};
@@ -24,7 +22,6 @@ pub fn header(ui: &mut Ui, cx: &mut Cx) {
             for language in Language::ALL.into_iter().rev() {
                 language_button(ui, cx, language);
             }
-            #[cfg(not(feature = "kiosk"))]
             if !cx.kiosk {
                 settings_button(ui, cx);
             }
@@ -32,7 +29,6 @@ pub fn header(ui: &mut Ui, cx: &mut Cx) {
     });
 }
 
-#[cfg(not(feature = "kiosk"))]
 fn settings_button(ui: &mut Ui, cx: &mut Cx) {
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(cx.sizes.control), egui::Sense::hover());
     let label = cx.texts.t("settings-open");

@@ -21,7 +21,6 @@ pub enum Tone {
     /// Switched-off source: prominent, but no alarm.
     Inverted,
     /// Recording is on.
-    #[cfg_attr(feature = "kiosk", expect(dead_code, reason = "only a doctor records"))]
     Live,
     /// Without a fill.
     Plain,
@@ -161,7 +160,6 @@ impl<'a> TextButton<'a> {
         self
     }
 
-    #[cfg(not(feature = "kiosk"))]
     pub fn width(&self, ui: &Ui, sizes: &Sizes) -> f32 {
         let text = ui.painter().layout_no_wrap(self.text.to_string(), bold_font(sizes.body), Color32::PLACEHOLDER);
         self.width_around(text.size().x, sizes)

@@ -1,5 +1,4 @@
 //! Doctor-only controls.
-#![cfg(not(feature = "kiosk"))]
 
 use std::time::{Duration, SystemTime};
 

@@ -146,7 +146,6 @@ fn screens(language: Language, scale: f32) -> Vec<(&'static str, TestApp)> {
     });
     let link = JoinLink::parse("https://clinic.example/join#a-secret-code-of-enough-letters").unwrap();
     let server = AppOptions { start: Start::Check(JoinTarget::Link(link)), ..options(Role::Patient) };
-    let kiosk = AppOptions { kiosk: true, ..options(Role::Patient) };
     vec![
         ("start, patient", TestApp::with(options(Role::Patient), joining())),
         ("start, doctor", TestApp::with(options(Role::Doctor), CallState::joining(Role::Doctor))),
@@ -156,7 +155,7 @@ fn screens(language: Language, scale: f32) -> Vec<(&'static str, TestApp)> {
         ("waiting room", in_call(waiting)),
         ("end", in_call(ended)),
         ("settings", settings),
-        ("kiosk", TestApp::with(kiosk, joining())),
+        ("kiosk", TestApp::kiosk(options(Role::Patient), joining())),
     ]
 }
 

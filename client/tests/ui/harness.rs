@@ -12,8 +12,10 @@ use autamedica_call::{
     CallCommand, CallSettings, CallState, DeviceChoices, DeviceLists, JoinTarget, Secret, Tile, Wake,
 };
 use autamedica_client::answer::{Answer, Reply, pending};
-use autamedica_client::app::{App, AppOptions, Call, Calls, Check, DoctorsAgenda, DoctorsRecordings, PinAnswer, Start};
+use autamedica_client::app::{App, AppOptions, Call, Calls, Check, PinAnswer, Start};
+use autamedica_client::full::{self, Desk, DoctorsAgenda, DoctorsRecordings};
 use autamedica_client::i18n::{Language, Texts, Value};
+use autamedica_client::kiosk;
 use autamedica_client::pin::{LOCKED_FOR, MAX_ATTEMPTS};
 use autamedica_client::settings::Settings;
 use autamedica_media::DeviceState;
@@ -103,7 +105,9 @@ impl Calls for Fake {
         log.held_pin = Some((reply, answer));
         held
     }
+}
 
+impl Desk for Fake {
     fn agenda(&mut self, _: Wake) -> Box<dyn DoctorsAgenda> {
         Box::new(self.clone())
     }
@@ -233,18 +237,27 @@ impl TestApp {
         Self::with(AppOptions { language, role, ..AppOptions::default() }, CallState::joining(role))
     }
 
-    pub fn with(mut options: AppOptions, state: CallState) -> Self {
+    pub fn with(options: AppOptions, state: CallState) -> Self {
+        Self::of(options, state, |ctx, options, fake| full::app(ctx, options, Box::new(fake.clone()), Box::new(fake)))
+    }
+
+    /// Starts a kiosk.
+    pub fn kiosk(options: AppOptions, state: CallState) -> Self {
+        Self::of(options, state, |ctx, options, fake| kiosk::app(ctx, options, Box::new(fake)))
+    }
+
+    fn of(mut options: AppOptions, state: CallState, create: fn(&egui::Context, AppOptions, Fake) -> App) -> Self {
         let log = Fake::default();
         let desktop = Arc::new(FakeDesktop::default());
         options.desktop = desktop.clone();
         // Fades would only slow the tests down.
         options.reduced_motion = true;
         log.0.lock().state = Some(Arc::new(state));
-        let (texts, calls) = (Texts::new(options.language), log.clone());
+        let (texts, fake) = (Texts::with_more(options.language, full::more_texts), log.clone());
         let harness = Harness::builder()
             .with_size([1280.0, 720.0])
             .with_max_steps(8)
-            .build_eframe(|cc| App::new(&cc.egui_ctx, options, Box::new(calls)));
+            .build_eframe(|cc| create(&cc.egui_ctx, options, fake));
         let mut app = Self { harness, texts, desktop, log };
         app.settle();
         app

@@ -13,8 +13,8 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use super::harness::{PIN, TestApp, call};
 
 fn kiosk(language: Language) -> TestApp {
-    let options = AppOptions { language, kiosk: true, ..AppOptions::default() };
-    TestApp::with(options, CallState::joining(Role::Patient))
+    let options = AppOptions { language, ..AppOptions::default() };
+    TestApp::kiosk(options, CallState::joining(Role::Patient))
 }
 
 fn type_digits(app: &mut TestApp, digits: &str) {
@@ -52,8 +52,8 @@ fn eight_digits_lead_to_the_check_and_into_the_call() {
 fn the_first_screen_has_the_clinics_name_and_says_where_the_code_is() {
     for language in Language::ALL {
         let clinic = Some("Clínica San Martín".to_owned());
-        let options = AppOptions { language, kiosk: true, clinic, ..AppOptions::default() };
-        let app = TestApp::with(options, CallState::joining(Role::Patient));
+        let options = AppOptions { language, clinic, ..AppOptions::default() };
+        let app = TestApp::kiosk(options, CallState::joining(Role::Patient));
         assert!(app.shows_text("Clínica San Martín"));
         app.assert_shows("keypad-help-text");
         // A word can't be mistaken for a digit.

@@ -202,8 +202,8 @@ fn the_small_window_shows_who_speaks_and_leads_back() {
 #[test]
 fn a_kiosk_has_no_small_window_no_sheet_and_no_statistics() {
     for language in Language::ALL {
-        let options = AppOptions { kiosk: true, ..TestApp::options(language, Role::Patient) };
-        let mut app = TestApp::with(options, call(Role::Patient));
+        let options = TestApp::options(language, Role::Patient);
+        let mut app = TestApp::kiosk(options, call(Role::Patient));
         app.click("more-open");
         app.assert_shows("more-people");
         for key in ["more-float", "more-keys", "more-statistics", "more-full-screen", "sound-devices"] {

@@ -100,7 +100,7 @@ impl CallScreen {
         }
         let texts = cx.texts;
         let closed = dialog(ui, "keys", &texts.t("keys-title"), 520.0, |ui| {
-            let extra = super::doctor::keys(state, cx);
+            let extra = self.doctor.keys(state, cx);
             for (keys, does) in SHEET.iter().chain(extra) {
                 let keys = if keys.starts_with("keys-") { texts.t(keys) } else { (*keys).into() };
                 row(ui, cx, &keys, &texts.t(does));

@@ -24,7 +24,7 @@ pub(super) fn menu_body(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     ScrollArea::vertical().max_height(room).min_scrolled_height(room).show(ui, content);
 }
 
-pub(super) fn menu_item(ui: &mut Ui, cx: &Cx, icon: Icon, text: &str) -> Response {
+pub(crate) fn menu_item(ui: &mut Ui, cx: &Cx, icon: Icon, text: &str) -> Response {
     let response = line(ui, cx, Some(icon), text);
     response.widget_info(|| WidgetInfo::labeled(egui::Role::MenuItem, true, text));
     response

@@ -1,25 +1,19 @@
 //! Call screen: the others large, the self-view small, other controls on demand.
 
-mod bar;
+pub(crate) mod bar;
 mod consent;
+pub(crate) mod doctor;
 mod keys;
 mod layout;
-mod menu;
-mod notices;
+pub(crate) mod menu;
+pub(crate) mod notices;
 mod offer;
-mod panel;
+pub(crate) mod panel;
 mod pip;
-mod stage;
+pub(crate) mod stage;
 mod toasts;
 mod top;
 mod visible_tiles;
-
-// Doctor-only controls are one module, which kiosk builds leave out.
-#[cfg(not(feature = "kiosk"))]
-mod doctor;
-#[cfg(feature = "kiosk")]
-#[path = "no_doctor.rs"]
-mod doctor;
 
 use std::sync::Arc;
 
@@ -29,8 +23,7 @@ use egui::{Ui, UiBuilder};
 use super::video::Videos;
 use super::{Action, Cx};
 use crate::theme::{FADE_SECONDS, corner, space};
-use doctor::Doctor;
-pub use doctor::Unsaved;
+use doctor::{Controls, Unsaved};
 use keys::Keys;
 use layout::Layout;
 use notices::Notices;
@@ -52,14 +45,14 @@ pub struct CallScreen {
     visible_tiles: VisibleTiles,
     floating: Floating,
     keys: Keys,
-    doctor: Doctor,
+    doctor: Box<dyn Controls>,
     /// Time of the last input on egui's clock; `None` before the first pass.
     last_movement: Option<f64>,
 }
 
 impl CallScreen {
     /// Creates the screen for a call in this state. `float_when_minimised`: minimising opens the floating window.
-    pub fn new(state: &Arc<CallState>, float_when_minimised: bool) -> Self {
+    pub(crate) fn new(state: &Arc<CallState>, float_when_minimised: bool, doctor: Box<dyn Controls>) -> Self {
         Self {
             panel: Panel::default(),
             notices: Notices::default(),
@@ -68,7 +61,7 @@ impl CallScreen {
             visible_tiles: VisibleTiles::default(),
             floating: Floating::new(float_when_minimised),
             keys: Keys::default(),
-            doctor: Doctor::default(),
+            doctor,
             last_movement: None,
         }
     }
@@ -92,7 +85,7 @@ impl CallScreen {
         let below = self.doctor.waiting(ui, cx, state, below);
         let below = offer::show(ui, cx, state, below);
         let below = self.doctor.failure(ui, cx, state, below);
-        self.notices.show(ui, cx, state, below);
+        self.notices.show(ui, cx, state, self.doctor.recording_trouble(state), below);
         let own = self.stage.own_is_in_corner(state).then(|| self.stage.own.place(&layout)).flatten();
         self.toasts.show(ui, cx, &layout, own);
         let bar = fade(ui, cx, "bar fade", bar_visible);
@@ -106,7 +99,7 @@ impl CallScreen {
         if open > 0.0 {
             ui.scope_builder(UiBuilder::new().max_rect(layout.panel), |ui| {
                 ui.set_opacity(open);
-                self.panel.show(ui, cx, state, &mut self.doctor, layout.panel);
+                self.panel.show(ui, cx, state, &mut *self.doctor, layout.panel);
             });
         }
         self.panel.dropped(ui, cx, layout.stage);
@@ -141,7 +134,7 @@ impl CallScreen {
     }
 
     /// Returns data that closing the screen would lose, such as unsaved notes.
-    pub fn unsaved(self) -> Option<Unsaved> {
+    pub(crate) fn unsaved(self) -> Option<Box<dyn Unsaved>> {
         self.doctor.unsaved()
     }
 
@@ -182,13 +175,13 @@ impl CallScreen {
 }
 
 impl Cx<'_> {
-    fn command(&mut self, command: CallCommand) {
+    pub(crate) fn command(&mut self, command: CallCommand) {
         self.actions.push(Action::Command(command));
     }
 }
 
 /// Returns the participants in the call, without those in the waiting room.
-fn present(state: &CallState) -> impl Iterator<Item = &ParticipantState> {
+pub(crate) fn present(state: &CallState) -> impl Iterator<Item = &ParticipantState> {
     state.participants.iter().filter(|person| person.waiting_since.is_none())
 }
 

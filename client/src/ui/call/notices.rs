@@ -33,8 +33,9 @@ struct Notice {
 
 impl Notices {
     /// Draws the first notices from the top left of `within`.
-    pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, within: Rect) {
-        let all = notices(cx, state);
+    /// `trouble` are the text keys of a problem of the recording and of its advice.
+    pub fn show(&mut self, ui: &Ui, cx: &Cx, state: &CallState, trouble: Option<(&str, &str)>, within: Rect) {
+        let all = notices(cx, state, trouble);
         // A dismissed notice appears again if its problem returns.
         self.dismissed.retain(|advice| all.iter().any(|notice| notice.advice == *advice));
         let mut top = within.top();
@@ -50,7 +51,7 @@ impl Notices {
     }
 }
 
-fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
+fn notices(cx: &Cx, state: &CallState, trouble: Option<(&str, &str)>) -> Vec<Notice> {
     let texts = cx.texts;
     let mut all = Vec::new();
     let mut add = |icon, (title, advice): (&str, &str), serious| {
@@ -89,16 +90,14 @@ fn notices(cx: &Cx, state: &CallState) -> Vec<Notice> {
     if let (RecordingState::Failed(problem), Role::Doctor) = (state.recording, state.role) {
         add(Icon::CircleAlert, wording::recording_problem(problem), false);
     }
-    #[cfg(not(feature = "kiosk"))]
-    if let (Some(trouble), Role::Doctor) = (&state.recording_trouble, state.role) {
-        add(Icon::TriangleAlert, ("recording-trouble", crate::ui::recordings::trouble(trouble)), false);
+    if let Some(trouble) = trouble {
+        add(Icon::TriangleAlert, trouble, false);
     }
     all
 }
 
 /// Draws a notice for another part of the screen. Returns the space below it and whether it was dismissed.
-#[cfg_attr(feature = "kiosk", expect(dead_code, reason = "only a doctor's controls have one"))]
-pub(super) fn warning(ui: &Ui, cx: &Cx, within: Rect, icon: Icon, title: &str, advice: &str) -> (Rect, bool) {
+pub(crate) fn warning(ui: &Ui, cx: &Cx, within: Rect, icon: Icon, title: &str, advice: &str) -> (Rect, bool) {
     let notice = Notice { icon, title: title.to_owned(), advice: advice.to_owned(), serious: false };
     let (bottom, dismissed) = card(ui, cx, &notice, within);
     (within.with_min_y(bottom + space::XS), dismissed)

@@ -24,7 +24,7 @@ const ARROW_ADDS: f32 = 32.0;
 
 /// Size variant of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// With captions under the buttons.
     Full,
     /// Without captions, closer together.
@@ -91,7 +91,7 @@ impl Form {
 }
 
 /// Row of buttons that are placed from left to right.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     pub ui: &'a Ui,
     pub cx: &'a Cx<'a>,
     form: Form,

@@ -55,7 +55,6 @@ impl CallScreen {
                 if menu_item(ui, cx, icon, &text).clicked() {
                     cx.actions.push(Action::FullScreen(!full));
                 }
-                #[cfg(not(feature = "kiosk"))]
                 if menu_item(ui, cx, Icon::Settings, &texts.t("settings-open")).clicked() {
                     cx.actions.push(Action::Settings);
                 }

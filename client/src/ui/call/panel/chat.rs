@@ -232,7 +232,7 @@ fn left_out(ui: &Ui, cx: &Cx, count: u64, place: Rect) -> f32 {
 }
 
 /// Draws a single-line text field that fills `place`.
-pub(in crate::ui::call) fn text_field(ui: &mut Ui, cx: &Cx, place: Rect, edit: TextEdit, hint: &str) -> egui::Response {
+pub(crate) fn text_field(ui: &mut Ui, cx: &Cx, place: Rect, edit: TextEdit, hint: &str) -> egui::Response {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.raised)

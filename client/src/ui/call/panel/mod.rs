@@ -1,7 +1,7 @@
 //! Panel at the right: chat, people, statistics, and a doctor's notes.
 
 mod bubble;
-pub(super) mod chat;
+pub(crate) mod chat;
 mod file_line;
 mod people;
 mod previews;
@@ -12,7 +12,7 @@ use autamedica_call::CallState;
 use egui::{Align2, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use lucide_icons::Icon;
 
-use super::doctor::{self, Doctor};
+use super::doctor::Controls;
 use super::present;
 use super::stage::TileRequest;
 use crate::theme::{FOCUS_WIDTH, Palette, bold_font, corner, icon_font, space};
@@ -25,7 +25,7 @@ const WIDTH: f32 = 368.0;
 const WIDE: f32 = 440.0;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tab {
+pub(crate) enum Tab {
     Chat,
     People,
     /// Doctors only.
@@ -47,14 +47,14 @@ impl Tab {
         match self {
             Self::Chat => cx.texts.t("panel-chat").into_owned(),
             Self::People => format!("{} ({})", cx.texts.t("panel-people"), present(state).count() + 1),
-            Self::Notes => cx.texts.t(doctor::NOTES).into_owned(),
+            Self::Notes => cx.texts.t("panel-notes").into_owned(),
             Self::Statistics => cx.texts.t("panel-statistics").into_owned(),
         }
     }
 }
 
 #[derive(Default)]
-pub(super) struct Panel {
+pub(crate) struct Panel {
     /// Open tab; `None` while closed.
     pub tab: Option<Tab>,
     /// Requests made on participants in the panel.
@@ -98,29 +98,29 @@ impl Panel {
         }
     }
 
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, doctor: &mut Doctor, place: Rect) {
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, doctor: &mut dyn Controls, place: Rect) {
         let palette = Palette::of(ui);
         self.last = self.tab.or(self.last);
         ui.painter().rect_filled(place, corner::VIDEO, palette.surface);
         let inner = place.shrink(space::S);
         let tabs = inner.with_max_y(inner.top() + cx.sizes.control);
-        self.tabs(ui, cx, state, tabs);
+        self.tabs(ui, cx, state, doctor.has_notes(state, cx), tabs);
         let line = tabs.bottom() + space::XS;
         ui.painter().hline(inner.x_range(), line, Stroke::new(1.0, palette.divider()));
         let body = inner.with_min_y(line + space::XS);
         match self.last {
-            Some(Tab::People) => people::show(ui, cx, state, body, &mut self.requests),
+            Some(Tab::People) => people::show(ui, cx, state, doctor, body, &mut self.requests),
             Some(Tab::Statistics) => statistics::show(ui, cx, state, body),
-            Some(Tab::Notes) => doctor.notes(ui, cx, state, body),
+            Some(Tab::Notes) => doctor.notes(ui, cx, body),
             Some(Tab::Chat) | None => self.chat.show(ui, cx, state, body),
         }
     }
 
     /// Draws the tabs: the current one with its name, the others as icons.
-    fn tabs(&mut self, ui: &Ui, cx: &Cx, state: &CallState, place: Rect) {
+    fn tabs(&mut self, ui: &Ui, cx: &Cx, state: &CallState, has_notes: bool, place: Rect) {
         let (palette, sizes) = (Palette::of(ui), cx.sizes);
         let mut tabs = vec![Tab::Chat, Tab::People];
-        if doctor::has_notes(state, cx) {
+        if has_notes {
             tabs.push(Tab::Notes);
         }
         if !cx.kiosk {

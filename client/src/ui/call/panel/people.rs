@@ -7,19 +7,27 @@ use egui::{Align2, Popup, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2, WidgetIn
 use lucide_icons::Icon;
 
 use crate::theme::{Palette, bold_font, icon_font, regular_font, space};
+use crate::ui::call::doctor::Controls;
 use crate::ui::call::menu::{menu_body, menu_item, menu_width};
+use crate::ui::call::present;
 use crate::ui::call::stage::{Pin, TileRequest};
 use crate::ui::call::top::bars;
-use crate::ui::call::{doctor, present};
 use crate::ui::widgets::{Tone, icon_button, initials};
 use crate::ui::{Cx, wording};
 
 /// Draws the list. Requests made on participants are added to `requests`.
-pub(super) fn show(ui: &mut Ui, cx: &mut Cx, state: &CallState, place: Rect, requests: &mut Vec<TileRequest>) {
+pub(super) fn show(
+    ui: &mut Ui,
+    cx: &mut Cx,
+    state: &CallState,
+    doctor: &dyn Controls,
+    place: Rect,
+    requests: &mut Vec<TileRequest>,
+) {
     let texts = cx.texts;
     ui.scope_builder(UiBuilder::new().max_rect(place).id_salt("people"), |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            doctor::waiting_list(ui, cx, state);
+            doctor.waiting_list(ui, cx, state);
             let role = texts.t(wording::role(Some(state.role)));
             let own = texts.with("person-you", &[("name", role.as_ref().into())]);
             let (muted, quality) = (state.microphone.muted, state.quality);

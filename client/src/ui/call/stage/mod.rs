@@ -18,13 +18,14 @@ use crate::ui::video::{Fit, Videos};
 use crate::ui::widgets::{Tone, announce, icon_button, words};
 use crate::ui::{Cx, wording};
 pub(super) use own::OwnView;
-pub(super) use tile::{TileRequest, pixels};
+pub(crate) use tile::TileRequest;
+pub(super) use tile::pixels;
 
 /// Width in points from which there is space between the labels at the left and right.
 const ROOMY: f32 = 900.0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pin {
+pub(crate) struct Pin {
     pub identity: String,
     /// Screen share rather than camera.
     pub screen: bool,

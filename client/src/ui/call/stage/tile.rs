@@ -15,7 +15,7 @@ use crate::ui::wording;
 
 /// Request made on a tile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ui::call) enum TileRequest {
+pub(crate) enum TileRequest {
     /// Pin this picture, or unpin.
     Pin(Option<Pin>),
     /// Mute this participant (doctors only).

@@ -1,6 +1,4 @@
 //! Doctor-only controls: admission, sharing, recording, muting, removing, ending for all, notes.
-//!
-//! Kiosk builds use `no_doctor.rs` instead.
 
 mod ask;
 mod notes;
@@ -13,31 +11,19 @@ use autamedica_call::{CallCommand, CallPhase, CallState, ControlRequest, ShareSt
 use egui::{Key, Modifiers, Rect, Ui};
 use lucide_icons::Icon;
 
-use super::bar::{Form, Row};
-use super::menu::menu_item;
-use super::panel::{Panel, Tab};
-use super::present;
-use super::stage::TileRequest;
+use crate::full::recordings::trouble;
+use crate::ui::call::bar::{Form, Row};
+use crate::ui::call::doctor::{Controls, Unsaved};
+use crate::ui::call::menu::menu_item;
+use crate::ui::call::panel::{Panel, Tab};
+use crate::ui::call::stage::TileRequest;
+use crate::ui::call::{notices, present};
 use crate::ui::widgets::{CallButton, Tone};
 use crate::ui::{Action, Cx};
 use ask::Question;
 use notes::Notes;
-pub use notes::Unsaved;
 use share::Picker;
-use waiting::Waiting;
-pub(super) use waiting::waiting_list;
-
-/// Text key of the notes' tab.
-pub(super) const NOTES: &str = "panel-notes";
-
-/// Returns a doctor's keyboard shortcuts for the sheet.
-pub(super) fn keys(state: &CallState, cx: &Cx) -> &'static [(&'static str, &'static str)] {
-    if is_here(state, cx) { &[("Ctrl+Shift+S", "keys-share"), ("Ctrl+Shift+A", "keys-admit")] } else { &[] }
-}
-
-pub(super) fn has_notes(state: &CallState, cx: &Cx) -> bool {
-    is_here(state, cx)
-}
+use waiting::{Waiting, waiting_list};
 
 fn is_here(state: &CallState, cx: &Cx) -> bool {
     state.role == Role::Doctor && !cx.kiosk
@@ -53,15 +39,33 @@ pub(super) struct Doctor {
     failure_read: u64,
 }
 
-impl Doctor {
-    /// Reacts to changes of the snapshot, such as a new participant in the waiting room.
-    pub fn follow(&mut self, cx: &mut Cx, state: &CallState) {
+impl Controls for Doctor {
+    fn keys(&self, state: &CallState, cx: &Cx) -> &'static [(&'static str, &'static str)] {
+        if is_here(state, cx) { &[("Ctrl+Shift+S", "keys-share"), ("Ctrl+Shift+A", "keys-admit")] } else { &[] }
+    }
+
+    fn has_notes(&self, state: &CallState, cx: &Cx) -> bool {
+        is_here(state, cx)
+    }
+
+    fn waiting_list(&self, ui: &mut Ui, cx: &mut Cx, state: &CallState) {
+        if is_here(state, cx) {
+            waiting_list(ui, cx, state);
+        }
+    }
+
+    fn recording_trouble(&self, state: &CallState) -> Option<(&'static str, &'static str)> {
+        let name = state.recording_trouble.as_ref().filter(|_| state.role == Role::Doctor)?;
+        Some(("recording-trouble", trouble(name)))
+    }
+
+    fn follow(&mut self, cx: &mut Cx, state: &CallState) {
         if is_here(state, cx) {
             self.waiting.follow(cx, state);
         }
     }
 
-    pub fn shortcuts(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState) {
+    fn shortcuts(&mut self, ui: &Ui, cx: &mut Cx, state: &CallState) {
         if !is_here(state, cx) {
             return;
         }
@@ -76,8 +80,7 @@ impl Doctor {
         }
     }
 
-    /// Draws the waiting room's cards from the top of `within`. Returns the area below them.
-    pub fn waiting(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> Rect {
+    fn waiting(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> Rect {
         if !is_here(state, cx) {
             return within;
         }
@@ -88,8 +91,7 @@ impl Doctor {
         left
     }
 
-    /// Draws the last failed request to the backend from the top of `within`. Returns the area below it.
-    pub fn failure(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> Rect {
+    fn failure(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) -> Rect {
         let Some(failure) = state.control_failure.as_ref().filter(|failure| failure.number != self.failure_read) else {
             return within;
         };
@@ -103,22 +105,15 @@ impl Doctor {
             ControlRequest::MoveToSfu => "control-failed-move",
         };
         let (texts, number) = (cx.texts, failure.number);
-        let (left, dismissed) = super::notices::warning(
-            ui,
-            cx,
-            within,
-            Icon::CircleAlert,
-            &texts.t(title),
-            &texts.t("control-failed-next"),
-        );
+        let (left, dismissed) =
+            notices::warning(ui, cx, within, Icon::CircleAlert, &texts.t(title), &texts.t("control-failed-next"));
         if dismissed {
             self.failure_read = number;
         }
         left
     }
 
-    /// Draws share and record on the bar.
-    pub fn buttons(&mut self, row: &mut Row, state: &CallState) -> Vec<Action> {
+    fn buttons(&mut self, row: &mut Row, state: &CallState) -> Vec<Action> {
         let texts = row.cx.texts;
         let mut actions = Vec::new();
         let sharing = is_sharing(state);
@@ -144,7 +139,7 @@ impl Doctor {
         actions
     }
 
-    pub fn menu(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, panel: &mut Panel, form: Form) {
+    fn menu(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState, panel: &mut Panel, form: Form) {
         let texts = cx.texts;
         if !form.has_doctors() {
             let sharing = is_sharing(state);
@@ -171,7 +166,7 @@ impl Doctor {
     }
 
     /// Handles hang-up: leaves, ends the consultation, or asks, as the preference says if others are present.
-    pub fn hang_up(&mut self, cx: &Cx, state: &CallState) -> Option<Action> {
+    fn hang_up(&mut self, cx: &Cx, state: &CallState) -> Option<Action> {
         let leaves_others = is_here(state, cx) && present(state).next().is_some();
         // While disconnected, ending for all might not reach the backend.
         if !leaves_others || state.phase != CallPhase::InCall {
@@ -184,11 +179,11 @@ impl Doctor {
         action
     }
 
-    pub fn notes(&mut self, ui: &mut Ui, cx: &mut Cx, _: &CallState, place: Rect) {
+    fn notes(&mut self, ui: &mut Ui, cx: &mut Cx, place: Rect) {
         self.notes.show(ui, cx, place);
     }
 
-    pub fn dialogs(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState) {
+    fn dialogs(&mut self, ui: &mut Ui, cx: &mut Cx, state: &CallState) {
         if let Some(picker) = &mut self.picker {
             match picker.show(ui, cx) {
                 share::Choice::Open => {}
@@ -206,8 +201,7 @@ impl Doctor {
         }
     }
 
-    /// Handles a request made on a tile.
-    pub fn on_tile_request(&mut self, cx: &mut Cx, request: TileRequest) {
+    fn on_tile_request(&mut self, cx: &mut Cx, request: TileRequest) {
         match request {
             TileRequest::Mute(identity) => cx.command(CallCommand::MuteOther(identity)),
             TileRequest::Permit(identity, publish) => cx.command(CallCommand::PermitOther { identity, publish }),
@@ -216,10 +210,12 @@ impl Doctor {
         }
     }
 
-    pub fn unsaved(self) -> Option<Unsaved> {
-        self.notes.unsaved()
+    fn unsaved(self: Box<Self>) -> Option<Box<dyn Unsaved>> {
+        Some(Box::new(self.notes.unsaved()?))
     }
+}
 
+impl Doctor {
     fn share(&mut self, ctx: &egui::Context, cx: &mut Cx, state: &CallState) {
         if is_sharing(state) {
             cx.command(CallCommand::StopSharing);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::shutdown::{LAST_WORK, asked_to_end};
+use autamedica_client::program::shutdown::{LAST_WORK, asked_to_end};
 
 /// Delay of the first restart.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -9,15 +9,17 @@ use autamedica_call::recordings::{Listed, RecordingsCommand, RecordingsState};
 use egui::{Key, Modifiers, RichText, Ui};
 use lucide_icons::Icon;
 
-use super::controls::{note, remark};
-use super::dialog::{self, Answer, ask};
-use super::page::{header, wide_with_footer};
-use super::widgets::{TextButton, Tone};
-use super::{Action, Cx};
-use crate::app::DoctorsRecordings;
+use super::desk::DoctorsRecordings;
+use crate::app::ScreenName;
+use crate::app::edition::Page;
 use crate::theme::{Palette, regular_font, space};
+use crate::ui::controls::{note, remark};
+use crate::ui::dialog::{self, Answer, ask};
+use crate::ui::page::{header, wide_with_footer};
+use crate::ui::widgets::{TextButton, Tone};
+use crate::ui::{Action, Cx};
 use saving::Saving;
-pub(in crate::ui) use wording::trouble;
+pub(super) use wording::trouble;
 
 /// State of the recordings screen.
 pub struct RecordingsScreen {
@@ -50,9 +52,14 @@ impl RecordingsScreen {
     pub fn new(recordings: Box<dyn DoctorsRecordings>) -> Self {
         Self { recordings, question: None, saving: Saving::default() }
     }
+}
 
-    /// Draws the screen.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
+impl Page for RecordingsScreen {
+    fn name(&self) -> ScreenName {
+        ScreenName::Recordings
+    }
+
+    fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         let state = self.recordings.now();
         let (mut requests, mut back) = (Vec::new(), false);
@@ -80,7 +87,9 @@ impl RecordingsScreen {
             cx.actions.push(Action::Home);
         }
     }
+}
 
+impl RecordingsScreen {
     fn ask(&mut self, ui: &Ui, cx: &mut Cx, state: &RecordingsState) {
         let Some(question) = self.question.clone() else { return };
         let texts = cx.texts;

@@ -26,7 +26,7 @@ pub(super) fn state(state: RecordingState) -> &'static str {
 }
 
 /// Returns the text key of a problem, given the backend's name of it.
-pub(in crate::ui) fn trouble(name: &str) -> &'static str {
+pub(in crate::full) fn trouble(name: &str) -> &'static str {
     match name {
         "recorder-crashed" => "recording-trouble-crashed",
         "part-missing" => "recording-trouble-missing",

@@ -8,10 +8,10 @@ use autamedica_call::agenda::Agenda;
 use egui::{Align, Layout, RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
-use super::controls::{note, remark};
-use super::widgets::{TextButton, Tone};
-use super::{Action, Cx, wording};
 use crate::theme::{Palette, bold_font, regular_font, space};
+use crate::ui::controls::{note, remark};
+use crate::ui::widgets::{TextButton, Tone};
+use crate::ui::{Action, Cx, wording};
 
 /// Width in points below which a row's button stands below its text.
 const ONE_LINE: f32 = 420.0;

@@ -6,14 +6,14 @@ use autamedica_call::Secret;
 use egui::Ui;
 use lucide_icons::Icon;
 
-use super::controls::remark;
 use super::keypad::{Pressed, beside_keys, boxes, lead, typed};
-use super::page::{header, wide};
-use super::widgets::{TextButton, Tone};
-use super::{Action, Cx, OperatorRequest};
 use crate::app::PinAnswer;
 use crate::pin;
 use crate::theme::{Palette, space};
+use crate::ui::controls::remark;
+use crate::ui::page::{header, wide};
+use crate::ui::widgets::{TextButton, Tone};
+use crate::ui::{Action, Cx, OperatorRequest};
 
 /// State of the PIN screen.
 pub struct OperatorScreen {

@@ -5,14 +5,16 @@ use autamedica_call::{JoinTarget, Secret};
 use egui::{Frame, Stroke, TextEdit, Ui, Vec2, ViewportCommand};
 use lucide_icons::Icon;
 
-use super::check::column;
-use super::controls::remark;
 use super::day;
-use super::page::{centered, header, wide};
-use super::widgets::{TextButton, Tone, focus_ring};
-use super::{Action, Cx};
-use crate::app::DoctorsAgenda;
+use super::desk::DoctorsAgenda;
+use crate::app::ScreenName;
+use crate::app::edition::Page;
 use crate::theme::{Palette, bold_font, corner, regular_font, space};
+use crate::ui::check::column;
+use crate::ui::controls::remark;
+use crate::ui::page::{centered, header, wide};
+use crate::ui::widgets::{TextButton, Tone, focus_ring};
+use crate::ui::{Action, Cx};
 
 /// Width in points from which the doctor's day stands beside the field.
 const SIDE_BY_SIDE: f32 = 720.0;
@@ -40,9 +42,14 @@ impl StartScreen {
         self.code = text;
         self
     }
+}
 
-    /// Draws the screen.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
+impl Page for StartScreen {
+    fn name(&self) -> ScreenName {
+        ScreenName::Start
+    }
+
+    fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         match self.agenda.as_ref().map(|agenda| agenda.now()) {
             None => centered(ui, cx.sizes, |ui| self.card(ui, cx)),
@@ -63,7 +70,9 @@ impl StartScreen {
             }),
         }
     }
+}
 
+impl StartScreen {
     fn card(&mut self, ui: &mut Ui, cx: &mut Cx) {
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         let (title, lead) = match cx.role {

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use autamedica_call::Secret;
-use autamedica_client::pairing::Pairing;
-use autamedica_client::pin::PinHash;
 use url::Url;
+
+use crate::pairing::{Pairing, PairingFile};
+use crate::pin::PinHash;
 
 /// Environment variable with the key, an alternative to typing it.
 const KEY_VARIABLE: &str = "AUTAMEDICA_PAIRING_KEY";
@@ -16,13 +17,13 @@ const KEY_VARIABLE: &str = "AUTAMEDICA_PAIRING_KEY";
 ///
 /// # Errors
 /// There is no key, it may not be sent to that address, or it can't be stored.
-pub fn pair(folder: &Path, server: Url) -> Result<()> {
+pub(super) fn pair(folder: &Path, file: PairingFile, server: Url) -> Result<()> {
     let key = match std::env::var(KEY_VARIABLE) {
         Ok(key) => Secret::new(key.trim()),
         Err(_) => ask("Key that the clinic's operator made for this machine: ")?,
     };
     ensure!(!key.expose().is_empty(), "no key was given");
-    Pairing { server: server.clone(), key }.save(folder)?;
+    Pairing { server: server.clone(), key }.save(folder, file)?;
     println!("Paired with {server}");
     Ok(())
 }
@@ -31,7 +32,7 @@ pub fn pair(folder: &Path, server: Url) -> Result<()> {
 ///
 /// # Errors
 /// The PIN is invalid, the entries differ, or it can't be stored.
-pub fn set_pin(folder: &Path) -> Result<()> {
+pub(super) fn set_pin(folder: &Path) -> Result<()> {
     let pin = ask("PIN of 6 to 12 digits: ")?;
     if std::io::stdin().is_terminal() {
         ensure!(ask("Once more: ")? == pin, "these are two different PINs");

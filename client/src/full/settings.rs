@@ -6,15 +6,15 @@ use autamedica_call::{DeviceKind, DeviceLists, PictureQuality};
 use egui::{Grid, Key, Modifiers, RichText, Ui, Vec2};
 use lucide_icons::Icon;
 
-use super::check::{column, device};
-use super::controls::{caption, note, remark, segments, switch};
-use super::page::{header, wide_with_footer};
-use super::widgets::{TextButton, Tone};
-use super::{Action, Cx, wording};
 use crate::answer::Answer;
 use crate::i18n::Language;
 use crate::settings::{HangUp, Settings, ThemeSetting};
 use crate::theme::{Palette, bold_font, regular_font, space};
+use crate::ui::check::{column, device};
+use crate::ui::controls::{caption, note, remark, segments, switch};
+use crate::ui::page::{header, wide_with_footer};
+use crate::ui::widgets::{TextButton, Tone};
+use crate::ui::{Action, Cx, wording};
 
 /// Width in points from which there are two columns.
 const SIDE_BY_SIDE: f32 = 720.0;

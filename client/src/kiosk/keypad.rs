@@ -5,12 +5,14 @@ use autamedica_call::{JoinTarget, Secret};
 use egui::{Align2, CornerRadius, Key, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::check::column;
-use super::controls::note;
-use super::page::{header, wide};
-use super::widgets::{TextButton, Tone, focus_ring};
-use super::{Action, Cx, OperatorRequest};
+use crate::app::ScreenName;
+use crate::app::edition::Page;
 use crate::theme::{Palette, Sizes, bold_font, corner, regular_font, space};
+use crate::ui::check::column;
+use crate::ui::controls::note;
+use crate::ui::page::{header, wide};
+use crate::ui::widgets::{TextButton, Tone, focus_ring};
+use crate::ui::{Action, Cx, OperatorRequest};
 
 /// Width in points from which the rest stands beside the keys.
 const SIDE_BY_SIDE: f32 = 700.0;
@@ -25,14 +27,16 @@ pub struct KeypadScreen {
     typing: bool,
 }
 
-impl KeypadScreen {
-    /// Returns whether nothing was entered or opened since the screen appeared.
-    pub fn is_blank(&self) -> bool {
+impl Page for KeypadScreen {
+    fn name(&self) -> ScreenName {
+        ScreenName::Start
+    }
+
+    fn is_blank(&self) -> bool {
         self.digits.is_empty() && !self.help && !self.problem
     }
 
-    /// Draws the screen.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
+    fn show(&mut self, ui: &mut Ui, cx: &mut Cx) {
         header(ui, cx);
         // This precedes the drawing of the keys: a focused one consumes Enter.
         if ui.input(|input| input.key_pressed(Key::Tab)) {
@@ -44,7 +48,9 @@ impl KeypadScreen {
         }
         wide(ui, cx.sizes, |ui| self.card(ui, cx));
     }
+}
 
+impl KeypadScreen {
     fn card(&mut self, ui: &mut Ui, cx: &mut Cx) {
         let (texts, palette, sizes) = (cx.texts, Palette::of(ui), cx.sizes);
         ui.vertical_centered(|ui| ui.heading(texts.t("keypad-title").as_ref()));

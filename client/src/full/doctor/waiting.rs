@@ -68,10 +68,7 @@ pub(super) fn banner(ui: &mut Ui, cx: &mut Cx, state: &CallState, within: Rect) 
 }
 
 /// Draws all waiting participants at the top of the list of people.
-pub(in crate::ui::call) fn waiting_list(ui: &mut Ui, cx: &mut Cx, state: &CallState) {
-    if !super::is_here(state, cx) {
-        return;
-    }
+pub(super) fn waiting_list(ui: &mut Ui, cx: &mut Cx, state: &CallState) {
     for person in waiting_participants(state) {
         let name = wording::name(cx.texts, person);
         let palette = Palette::of(ui);

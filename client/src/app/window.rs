@@ -5,8 +5,9 @@ use std::sync::Arc;
 use eframe::{NativeOptions, Renderer};
 use egui::{IconData, ViewportBuilder};
 
-use super::video::is_software;
-use crate::app::{App, AppOptions, Calls};
+use super::edition::Edition;
+use super::{App, AppOptions, Calls};
+use crate::ui::video::is_software;
 
 /// Application id for window managers, and key of the app's icon.
 const APP_ID: &str = "com.autamedica.client";
@@ -17,14 +18,14 @@ const MIN_SIZE: [f32; 2] = [800.0, 600.0];
 ///
 /// # Errors
 /// There is no display, or no OpenGL (2.1 or ES 2.0, in software at least).
-pub fn run(mut options: AppOptions, calls: Box<dyn Calls>) -> eframe::Result {
+pub(crate) fn run(mut options: AppOptions, calls: Box<dyn Calls>, edition: Box<dyn Edition>) -> eframe::Result {
     let mut viewport = ViewportBuilder::default()
         .with_title(options.title.clone())
         .with_app_id(APP_ID)
         .with_inner_size(SIZE)
         .with_min_inner_size(MIN_SIZE)
         .with_icon(Arc::new(icon()));
-    if options.kiosk {
+    if edition.is_kiosk() {
         viewport = viewport.with_fullscreen(true).with_decorations(false);
     }
     let mut native = NativeOptions { viewport, renderer: Renderer::Glow, ..NativeOptions::default() };
@@ -38,7 +39,7 @@ pub fn run(mut options: AppOptions, calls: Box<dyn Calls>) -> eframe::Result {
     let create = move |cc: &eframe::CreationContext| -> Box<dyn eframe::App> {
         let is_software = || cc.gl.as_deref().is_some_and(is_software);
         options.video_on_cpu = Some(options.video_on_cpu.unwrap_or_else(is_software));
-        Box::new(App::new(&cc.egui_ctx, options, calls))
+        Box::new(App::new(&cc.egui_ctx, options, calls, edition))
     };
     eframe::run_native(&title, native, Box::new(|cc| Ok(create(cc))))
 }

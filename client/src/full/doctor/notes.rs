@@ -7,6 +7,7 @@ use lucide_icons::Icon;
 
 use crate::theme::{Palette, corner, regular_font, space};
 use crate::ui::Cx;
+use crate::ui::call::doctor::Unsaved;
 use crate::ui::call::panel::chat::text_field;
 use crate::ui::desktop::{BackgroundTask, Picked};
 use crate::ui::dialog::dialog;
@@ -80,10 +81,10 @@ impl Notes {
         });
     }
 
-    pub fn unsaved(mut self) -> Option<Unsaved> {
+    pub fn unsaved(mut self) -> Option<UnsavedNotes> {
         self.saving.poll_result();
         let changed = !self.text.trim().is_empty() && self.text != self.saving.saved;
-        changed.then(|| Unsaved { text: self.text, saving: Saving { result: None, ..self.saving } })
+        changed.then(|| UnsavedNotes { text: self.text, saving: Saving { result: None, ..self.saving } })
     }
 }
 
@@ -182,14 +183,13 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Unsaved notes of a call that is over, until the doctor saves or discards them.
-pub struct Unsaved {
+pub(super) struct UnsavedNotes {
     text: String,
     saving: Saving,
 }
 
-impl Unsaved {
-    /// Asks whether to save or discard the notes. Returns whether that is decided.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx) -> bool {
+impl Unsaved for UnsavedNotes {
+    fn show(&mut self, ui: &mut Ui, cx: &mut Cx) -> bool {
         self.saving.poll_result();
         if self.saving.saved == self.text {
             return true;
