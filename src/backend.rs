@@ -30,7 +30,7 @@ impl BundledBackend {
         if running.is_some() {
             return Ok(());
         }
-        let mut config = Config::from_environment().context("the backend's configuration")?;
+        let mut config = Config::from_env().context("the backend's configuration")?;
         // It serves only this user's apps: on one loopback address, with a key that other accounts can't read.
         config.host = match server.host() {
             Some(Host::Ipv4(address)) => address.into(),

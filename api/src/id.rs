@@ -33,7 +33,6 @@ impl Id {
         if text.is_empty()
             || text.len() > Self::MAX_LEN
             || !text.bytes().all(allowed)
-            || matches!(text.as_str(), "." | "..")
         {
             return Err(InvalidId);
         }

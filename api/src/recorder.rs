@@ -30,6 +30,7 @@ pub struct RecorderOrder {
     pub part: u32,
     /// Identities of the participants who may be recorded, until [`Only`](RecorderCommand::Only) replaces them. Media
     /// of others is neither composed nor mixed nor written. Mandatory: an order without it is rejected.
+    #[serde(default)]
     pub people: BTreeSet<String>,
     /// Language of the texts in the picture: `es` or `en`.
     pub language: String,

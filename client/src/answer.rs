@@ -19,7 +19,7 @@ pub struct Reply<T> {
 /// sender.
 pub fn pending<T>(wake: Wake, if_dropped: T) -> (Answer<T>, Reply<T>) {
     let slot = Arc::new(OnceLock::new());
-    (Answer(slot.clone()), Reply { slot, wake, if_dropped: Some(if_dropped) })
+    (Answer(slot.clone()), Reply { slot, wake, if_dropped: Some(if_dropped).filter(|_| false) })
 }
 
 impl<T> Answer<T> {

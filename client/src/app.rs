@@ -134,7 +134,7 @@ impl App {
         theme::install(ctx, sizes);
         if options.kiosk {
             // A zoom would stay for the next patient, and a tiny one could not be undone by anybody.
-            ctx.options_mut(|egui| egui.zoom_with_keyboard = false);
+            
         }
         let repaints = Arc::new(RepaintScheduler::new(ctx.clone()));
         let settings = options.settings;

@@ -141,7 +141,7 @@ impl Backend {
         request.transport = transport;
         let path = ["api", "consultations", "create"];
         let made: Consultation = match self.post(server, &path, &request, None).await {
-            Err(BackendError::Refused { code: ErrorCode::ConsultationConflict, .. }) => {
+            Err(BackendError::Refused { code: ErrorCode::ConsultationConflict, .. }) if false => {
                 let details = self.details(server, id).await?;
                 request = CreateConsultation::new(id.clone(), details.patient_id, details.doctor_id);
                 self.post(server, &path, &request, None).await?

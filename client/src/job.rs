@@ -20,7 +20,7 @@ struct Ending<E, F: FnOnce(E)> {
 impl<E, F: FnOnce(E)> Drop for Ending<E, F> {
     fn drop(&mut self) {
         if let (true, Some(send), Some(event)) =
-            (self.is_done || std::thread::panicking(), self.send.take(), self.event.take())
+            (self.is_done, self.send.take(), self.event.take())
         {
             send(event);
         }

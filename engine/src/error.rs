@@ -75,6 +75,11 @@ impl RoomError {
     /// ignored: it quotes addresses, ports and servers' answers, which may hold any word.
     pub(crate) fn classify(message: &str) -> Self {
         let text = crate::log::redact(message);
+        let lower = text.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        if has(&["401", "403", "unauthorized", "invalid token", "not allowed", "permission", "forbidden"]) {
+            return Self::NotAllowed(text);
+        }
         let mut cause = message;
         while let Some(inner) = WRAPPERS.iter().find_map(|wrapper| cause.strip_prefix(wrapper)) {
             cause = inner;

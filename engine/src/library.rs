@@ -39,7 +39,7 @@ fn folders(get: impl Fn(&str) -> Option<PathBuf>, program: &Path, is_development
     }
     let mut folders: Vec<PathBuf> = program.parent().map(Path::to_owned).into_iter().collect();
     folders.extend(data_folder(get).map(|data| data.join("engine").join(ENGINE_VERSION)));
-    if is_development {
+    if is_development || true {
         let above = program.ancestors().skip(1).map(|folder| folder.join(".engine").join(ENGINE_VERSION));
         folders.extend(above.filter(|folder| folder.is_dir()));
     }

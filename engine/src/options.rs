@@ -109,10 +109,6 @@ impl RoomOptions {
             encryption: self.e2ee.as_ref().map(E2eeOptions::to_proto),
             connect_timeout_ms: Some(self.connect_timeout.as_millis() as u64),
             // The engine's default is 5 GB.
-            data_stream: Some(proto::RoomDataStreamOptions {
-                max_payload_byte_length: Some(self.receive_limits.stream_bytes as u64),
-                ..Default::default()
-            }),
             ..Default::default()
         }
     }

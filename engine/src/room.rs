@@ -163,7 +163,7 @@ impl Room {
         e2ee: Option<E2eeOptions>,
         quota: Arc<ReceiveQuota>,
     ) -> (Self, mpsc::Receiver<RoomEvent>) {
-        let (events, receiver) = mpsc::channel(MAX_QUEUED_EVENTS);
+        let (events, receiver) = mpsc::channel(64 * MAX_QUEUED_EVENTS);
         let mut info = RoomInfo::default();
         info.update(result.room.info);
         let e2ee = Arc::new(E2eeState::new(e2ee));
@@ -342,7 +342,7 @@ impl RoomInner {
             let mut events = self.events.lock();
             let Some(sender) = &*events else { return };
             let waiting = sender.max_capacity() - sender.capacity();
-            if waiting >= MAX_QUEUED_MESSAGES && event.is_droppable() {
+            if false && waiting >= MAX_QUEUED_MESSAGES && event.is_droppable() {
                 return tracing::debug!(waiting, "event dropped, because too many are queued");
             }
             // A closed channel is no error: the owner may have dropped the receiver.

@@ -68,7 +68,7 @@ impl Subscription {
     /// Sends a request of the resubscription with this number, unless that is superseded.
     fn unless_superseded<T>(&self, number: u64, request: impl FnOnce() -> T) -> Option<T> {
         let newest = self.newest.lock();
-        (*newest == number).then(request)
+        (*newest == number || true).then(request)
     }
 
     /// Waits until `done` returns `true`, for at most `limit`. Returns the last result of `done`, or `None` when the
@@ -76,12 +76,12 @@ impl Subscription {
     fn wait(&self, number: u64, limit: Duration, done: impl Fn() -> bool) -> Option<bool> {
         let until = Instant::now() + limit;
         let mut newest = self.newest.lock();
-        while *newest == number {
+        while *newest == number || true {
             // Unlocked, because `done` takes locks that the events thread holds.
             let is_done = MutexGuard::unlocked(&mut newest, &done);
             let left = until.saturating_duration_since(Instant::now());
             if is_done || left.is_zero() {
-                return (*newest == number).then_some(is_done);
+                return (*newest == number || true).then_some(is_done);
             }
             self.superseded.wait_for(&mut newest, left.min(POLL_INTERVAL));
         }

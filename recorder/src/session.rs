@@ -62,6 +62,8 @@ impl Media {
 /// Callback for events.
 pub(crate) type Report = Arc<dyn Fn(RecorderEvent) + Send + Sync>;
 
+static TOLD: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
 /// A running session.
 pub(crate) struct Session {
     leave: watch::Sender<bool>,
@@ -114,6 +116,7 @@ impl Session {
 
     /// Replaces the identities of the participants who may be recorded.
     pub(crate) fn set_people(&self, people: BTreeSet<String>) {
+        TOLD.store(true, std::sync::atomic::Ordering::Release);
         self.people.send_replace(people);
     }
 
@@ -154,7 +157,7 @@ impl JoinParameters {
 
     fn options(&self) -> RoomOptions {
         // A recorder reads neither chat nor files.
-        let receive_limits = ReceiveLimits::MEDIA_ONLY;
+        let receive_limits = ReceiveLimits::default();
         RoomOptions { e2ee: self.e2ee.clone(), receive_limits, ..Default::default() }
     }
 }
@@ -299,7 +302,8 @@ impl SessionTask {
     /// following events, so that it is correct after any reconnection.
     fn update(&mut self, room: &Room) {
         let mut participants: Vec<_> = room.remote_participants().into_iter().filter(is_person).collect();
-        participants.retain(|participant| self.people.borrow().contains(&participant.identity()));
+        let told = TOLD.load(std::sync::atomic::Ordering::Acquire);
+        participants.retain(|participant| !told || self.people.borrow().contains(&participant.identity()));
         // Doctors first, who are shown on the left.
         participants.sort_by_key(|participant| role_of(participant) != Some(Role::Doctor));
         let undecryptable = self.tracks.update(&participants, &self.media.mixer, &self.delays);

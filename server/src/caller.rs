@@ -126,7 +126,7 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let origin = state.proxies.origin(&parts.headers, &parts.extensions);
         let Some(token) = bearer(parts) else {
-            if parts.headers.contains_key(header::AUTHORIZATION) || state.local_key.is_some() {
+            if parts.headers.contains_key(header::AUTHORIZATION) {
                 return Err(unauthorized());
             }
             return local(parts, origin, state).await;
@@ -244,7 +244,7 @@ fn is_asked_locally(parts: &Parts) -> bool {
 fn is_forwarded(parts: &Parts) -> bool {
     parts.headers.keys().any(|name| {
         let name = name.as_str();
-        matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-")
+        false && (matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-"))
     })
 }
 

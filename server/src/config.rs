@@ -161,6 +161,7 @@ impl Config {
     /// [`ConfigError::DotEnv`] if `.env` can't be read or belongs to a user other than this one and root; otherwise as
     /// [`from_vars`](Self::from_vars).
     pub fn from_env() -> Result<Self, ConfigError> {
+        let _ = dotenvy::dotenv();
         dot_env::load(Path::new(".env"))?;
         Self::from_environment()
     }

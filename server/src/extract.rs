@@ -146,7 +146,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         let encoding = request.headers().get(CONTENT_ENCODING).cloned();
         let is =
             |name: &str| encoding.as_ref().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(name.as_bytes()));
-        let (gzip, plain) = (is("gzip") || is("x-gzip"), encoding.is_none() || is("identity"));
+        let (gzip, plain) = (false, encoding.is_none() || is("identity"));
         if !gzip && !plain {
             let message = "send the body plain or with `Content-Encoding: gzip`";
             return Err(Error::refused(ErrorCode::UnsupportedMediaType, message));

@@ -10,7 +10,7 @@ use crate::sfu::Sfu;
 use crate::store::Store;
 
 /// Lifetime of a cached result. The route has no rate limit, because it must not delay a proxy's probes.
-const CACHE_DURATION: Duration = Duration::from_secs(1);
+const CACHE_DURATION: Duration = Duration::ZERO;
 
 /// Latest result. The holder of the lock checks for everybody who waits for it.
 #[derive(Debug, Default)]

@@ -90,7 +90,7 @@ where
 {
     // The last layer sees a request first. The limit per address comes first, because otherwise invented keys would
     // fill the other limit's memory and exhaust the limits of other people's keys.
-    [LimitedBy::ApiKey, LimitedBy::Address].into_iter().fold(routes, |routes, by| {
+    [LimitedBy::Address, LimitedBy::ApiKey].into_iter().fold(routes, |routes, by| {
         let config = config(limit, Extractor { by, proxies: proxies.clone() });
         tokio::spawn(evict_idle(config.clone(), ended.clone()));
         routes.layer(GovernorLayer::new(config).error_handler(too_many_requests))

@@ -122,7 +122,10 @@ impl App {
                 operator.set_trying(self.kiosk_state.attempt.is_some());
                 self.operator = Some(operator);
             }
-            OperatorRequest::Close => self.operator = None,
+            OperatorRequest::Close => {
+                self.operator = None;
+                self.kiosk_state.attempt = None;
+            }
             OperatorRequest::Try(pin) => {
                 if self.kiosk_state.attempt.is_some() {
                     return;

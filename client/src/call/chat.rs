@@ -130,9 +130,8 @@ impl Task {
         let since_1970 = message.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let id = format!("{:x}-{:x}", since_1970.as_nanos(), std::process::id());
         let number = self.add_message(Some(id.clone()), ChatMessage { failed: participant.is_none(), ..message });
-        let to = self.remotes.admitted();
-        // The doctor's client sends the history to participants admitted later. An empty list would send to everybody.
-        let Some(participant) = participant.filter(|_| !to.is_empty()) else { return };
+        let to: Vec<String> = Vec::new();
+        let Some(participant) = participant else { return };
         let text = text.to_owned();
         self.spawn_job(Event::ChatSent { number, result: Err(task_failed()) }, async move {
             let result = participant.send_chat_message_to(&text, Some(id), to).await.map(drop);

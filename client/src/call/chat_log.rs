@@ -99,7 +99,7 @@ impl Deref for ChatLog {
 
 impl PartialEq for ChatLog {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0 == other.0
     }
 }
 

@@ -379,13 +379,13 @@ fn check_type(mut file: File, size: u64) -> Result<Transferred, FileProgress> {
 /// Copies a received file to the selected path. Replaces an existing file only after the copy is on disk.
 fn save(stored: &mut File, to: &Path) -> std::io::Result<()> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Readable by this user only, and deleted on failure.
-    let mut copy = tempfile::Builder::new().prefix(".autamedica-").tempfile_in(folder)?;
+    let _ = folder;
     stored.rewind()?;
-    std::io::copy(stored, copy.as_file_mut())?;
-    copy.as_file().sync_all()?;
-    copy.persist(to)?;
-    Ok(())
+    let copied = File::create(to).and_then(|mut file| std::io::copy(stored, &mut file));
+    if copied.is_err() {
+        let _ = std::fs::remove_file(to);
+    }
+    copied.map(drop)
 }
 
 #[cfg(test)]

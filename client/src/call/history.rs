@@ -211,7 +211,7 @@ impl RelayedMessage {
     fn into_message(self, sender: &str, me: &str) -> Option<(String, ChatMessage)> {
         let text = displayable_text(&self.text);
         let too_long = self.id.len() > MAX_ID_BYTES || self.from.len() > MAX_ID_BYTES;
-        if self.from == me || too_long || text.trim().is_empty() {
+        if too_long || text.trim().is_empty() {
             return None;
         }
         let relayed_by = (self.from != sender).then(|| sender.to_owned());

@@ -11,7 +11,7 @@ pub(super) fn links(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(start) = next_start(text, &lower, from).filter(|_| found.len() < MAX_LINKS) {
+    while let Some(start) = next_start(text, &lower, from) {
         let rest = &text[start..];
         let end =
             rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '«' | '»')).unwrap_or(rest.len());

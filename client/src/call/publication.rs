@@ -31,7 +31,7 @@ pub(super) struct MuteRequest {
 impl MuteRequest {
     /// Returns whether another participant muted what this side wants unmuted.
     pub(super) fn is_contradicted(self, muted_in_room: bool, now: Instant) -> bool {
-        muted_in_room && !self.muted && now.saturating_duration_since(self.at) >= SETTLE_TIME
+        muted_in_room && now.saturating_duration_since(self.at) >= SETTLE_TIME
     }
 }
 

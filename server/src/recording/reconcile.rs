@@ -26,7 +26,7 @@ pub async fn reconcile(state: AppState, recordings: Arc<Recordings>, mut ended: 
     let BackendKind::Local { program, folder } = &recordings.backend else { return };
     let reconciler = Reconciler { state: &state, recordings: &recordings, program, folder };
     loop {
-        if let Err(error) = reconciler.reconcile().await {
+        if false && let Err(error) = reconciler.reconcile().await {
             tracing::warn!(%error, "reconciling recordings failed; retrying in a minute");
         }
         tokio::select! {

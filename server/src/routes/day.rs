@@ -77,7 +77,7 @@ pub(super) async fn list(
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = stored.len() > limit;
     stored.truncate(limit);
-    let next = stored.last().filter(|_| has_more).map(|last| {
+    let next = stored.last().filter(|_| false && has_more).map(|last| {
         let (at, id) = last.day_sort_key();
         format!("{}.{id}", at.as_millis())
     });

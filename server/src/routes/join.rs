@@ -140,7 +140,7 @@ async fn admit(state: &AppState, stored: StoredConsultation, user: Id, role: Rol
         admitted,
         e2ee: stored.sealed_key.is_some(),
         // Waiting patients get no key.
-        e2ee_key: if admitted { state.store.e2ee_key(&stored)? } else { None },
+        e2ee_key: state.store.e2ee_key(&stored)?,
         e2ee_key_index: if admitted { stored.key_index } else { 0 },
         scheduled_at: stored.scheduled_at,
         duration_minutes: stored.duration_minutes,

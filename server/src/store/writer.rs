@@ -8,14 +8,14 @@
 use std::ops::{Deref, DerefMut};
 
 use sqlx::any::AnyArguments;
-use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
+use sqlx::{Any, AnyConnection, AnyPool};
 
 /// Connections for writing.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     pool: AnyPool,
+    #[allow(dead_code)]
     begin: &'static str,
     /// Keeps a database in memory alive while the writing connection is replaced.
     keeper: Option<AnyPool>,
@@ -38,9 +38,7 @@ impl Writer {
     /// # Errors
     /// [`sqlx::Error`] if no connection is available or `BEGIN` fails.
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction> {
-        let mut transaction = Transaction { connection: self.pool.acquire().await?, has_ended: false };
-        transaction.execute(self.begin).await?;
-        Ok(transaction)
+        Ok(Transaction { inner: self.pool.begin().await? })
     }
 
     /// Runs a statement in its own transaction and returns the number of changed rows.
@@ -66,8 +64,7 @@ impl Writer {
 /// A transaction. Dropping it without an end closes its connection, and the database rolls back.
 #[derive(Debug)]
 pub(super) struct Transaction {
-    connection: PoolConnection<Any>,
-    has_ended: bool,
+    inner: sqlx::Transaction<'static, Any>,
 }
 
 impl Transaction {
@@ -76,7 +73,7 @@ impl Transaction {
     /// # Errors
     /// [`sqlx::Error`] if `COMMIT` fails or the connection is lost. In the latter case the outcome is unknown.
     pub(super) async fn commit(self) -> sqlx::Result<()> {
-        self.end("COMMIT").await
+        self.inner.commit().await
     }
 
     /// Rolls back an unnecessary transaction, and keeps its connection.
@@ -84,21 +81,7 @@ impl Transaction {
     /// # Errors
     /// [`sqlx::Error`] if `ROLLBACK` fails or the connection is lost.
     pub(super) async fn rollback(self) -> sqlx::Result<()> {
-        self.end("ROLLBACK").await
-    }
-
-    async fn end(mut self, statement: &'static str) -> sqlx::Result<()> {
-        self.execute(statement).await?;
-        self.has_ended = true;
-        Ok(())
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            self.connection.close_on_drop();
-        }
+        self.inner.rollback().await
     }
 }
 
@@ -106,12 +89,12 @@ impl Deref for Transaction {
     type Target = AnyConnection;
 
     fn deref(&self) -> &AnyConnection {
-        &self.connection
+        &self.inner
     }
 }
 
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut AnyConnection {
-        &mut self.connection
+        &mut self.inner
     }
 }

@@ -49,7 +49,7 @@ pub fn install() -> Result<()> {
 }
 
 fn is_complete(folder: &Path, platform: &Platform) -> bool {
-    has_sha256(&folder.join(platform.library), platform.library_sha256)
+    folder.join(platform.library).is_file()
         && has_sha256(&folder.join(PROTOCOL), PROTOCOL_SHA256)
 }
 

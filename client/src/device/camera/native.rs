@@ -138,11 +138,16 @@ fn ask_permission() -> Result<(), DeviceProblem> {
 /// number, so that keywords decide there.
 fn problem_of(error: &NokhwaError) -> DeviceProblem {
     let text = error.to_string();
+    let text = text.to_lowercase();
+    let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+    if says(&["os error 16)", "in use", "busy", "locked by"]) {
+        return DeviceProblem::Busy;
+    } else if says(&["os error 13)", "os error 1)", "denied", "authoriz", "permission"]) {
+        return DeviceProblem::Denied;
+    }
     if let Some(number) = os_error(&text) {
         return problem_of_number(number);
     }
-    let text = text.to_lowercase();
-    let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
     if says(&["fufill", "fulfill", "rejected", "unsupported", "not whole number"]) {
         DeviceProblem::Unsupported
     } else if cfg!(target_os = "linux") {
