@@ -21,7 +21,7 @@ use livekit_api::access_token::{AccessToken, VideoGrants};
 use tokio::sync::mpsc::Receiver;
 
 /// Timeout after which a test counts as hung; long, because the machine may be busy.
-pub const GUARD: Duration = Duration::from_secs(60);
+pub const GUARD: Duration = Duration::from_secs(25);
 
 /// Default grants of the tests.
 pub fn grants(room: &str) -> VideoGrants {
