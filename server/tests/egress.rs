@@ -270,7 +270,8 @@ async fn announcements_at_the_same_time_dont_erase_each_other() {
     let mut stage = Stage::new(Config::default(), GOOD, true, json!({"e2ee": true})).await;
     // Long enough for the second one to read the metadata before the first one has changed it.
     stage.double.delay_metadata(Duration::from_secs(1));
-    let renew = stage.case.backend.post("/api/consultations/filmed/links", None, &json!({}));
+    let nothing = json!({});
+    let renew = stage.case.backend.post("/api/consultations/filmed/links", None, &nothing);
     let record = record_without_the_server(&stage.api, stage.case.doctor());
     let ((), (status, answer)) = tokio::join!(record, renew);
     assert_eq!(status, StatusCode::OK, "{answer}");

@@ -233,6 +233,7 @@ mod tests {
         while !checked.is_finished() {
             let stored = storage::load::<Stored>(&folder.path().join(FILE));
             counted |= matches!(stored, Ok(Loaded::Value(Stored { wrong: 1, .. })));
+            std::thread::sleep(Duration::from_millis(1));
         }
         assert!(counted, "switching the machine off during the check would be a free attempt");
         assert_eq!(checked.join().unwrap(), PinAnswer::Right);

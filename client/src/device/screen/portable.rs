@@ -94,7 +94,7 @@ fn is_denied(error: &xcap::XCapError) -> bool {
         xcap::XCapError::Error(text) => text == "Z-Bus canceled",
         xcap::XCapError::ZbusError(error) => {
             let text = error.to_string();
-            NAMES.iter().any(|name| text.split(':').next() == Some(name))
+            text.split(':').next().is_some_and(|name| NAMES.contains(&name))
         }
         _ => false,
     }
