@@ -145,7 +145,7 @@ impl Call {
 }
 
 /// Runs a call of two apps in a virtual display for `before` and then for `window`, which `measure` calls at its
-/// start and end for each process. Returns each client's report with the differences of its measurements.
+/// start and end for each process. Returns each client's report with both measurements.
 ///
 /// # Errors
 /// As [`run`].

@@ -9,7 +9,7 @@ use egui::{PaintCallbackInfo, Pos2, Rect, pos2, vec2};
 use glow::{HasContext, PixelUnpackData};
 
 use super::PictureStyle;
-use super::canvas::{Canvas, Quad, Sampling, bands, delete_textures};
+use super::canvas::{Canvas, Quad, Sampling, copy_bands, delete_textures};
 use super::fit::Placed;
 use super::worker::{Bitmap, Shape, Spot};
 
@@ -142,7 +142,6 @@ impl Copying {
         let screen = info.viewport_in_pixels();
         let [width, height] = texture.size.map(|side| side as f32);
         let (left, top) = ((part.left() * width).round() as i32, (part.top() * height).round() as i32);
-        let (x, y) = (screen.left_px, screen.from_bottom_px + screen.height_px);
         unsafe {
             if self.framebuffer.is_none() {
                 self.framebuffer = gl.create_framebuffer().ok();
@@ -153,16 +152,7 @@ impl Copying {
             gl.bind_framebuffer(glow::READ_FRAMEBUFFER, self.framebuffer);
             let (target, attachment) = (glow::READ_FRAMEBUFFER, glow::COLOR_ATTACHMENT0);
             gl.framebuffer_texture_2d(target, attachment, glow::TEXTURE_2D, Some(texture.texture), 0);
-            // Copies obey the scissor test, and scissored copies aren't done row by row.
-            gl.disable(glow::SCISSOR_TEST);
-            for band in bands(quad.size, Canvas::radius(quad)) {
-                let [x0, y0, x1, y1] = band.map(|edge| edge.round() as i32);
-                let source = (left + x0, top + y0, left + x1, top + y1);
-                let (mask, filter) = (glow::COLOR_BUFFER_BIT, glow::NEAREST);
-                let (x0, y0, x1, y1) = (x + x0, y - y0, x + x1, y - y1);
-                gl.blit_framebuffer(source.0, source.1, source.2, source.3, x0, y0, x1, y1, mask, filter);
-            }
-            gl.enable(glow::SCISSOR_TEST);
+            copy_bands(gl, &screen, quad.size, Canvas::radius(quad), (left, top));
             gl.bind_framebuffer(glow::READ_FRAMEBUFFER, None);
             if gl.get_error() != glow::NO_ERROR {
                 tracing::info!("framebuffer copy refused, drawing video instead");

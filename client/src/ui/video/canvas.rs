@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use eframe::egui_glow::{ShaderVersion, glow};
+use egui::epaint::ViewportInPixels;
 use egui::{Pos2, Vec2};
 use glow::HasContext;
 
@@ -201,9 +202,45 @@ impl Program {
 }
 
 /// Returns the three bands that cover all but the corners, each as left, top, right and bottom.
-pub(super) fn bands(size: Vec2, radius: f32) -> [[f32; 4]; 3] {
+fn bands(size: Vec2, radius: f32) -> [[f32; 4]; 3] {
     let (w, h, r) = (size.x, size.y, radius);
     [[0.0, r, w, h - r], [r, 0.0, w - r, r], [r, h - r, w - r, h]]
+}
+
+/// Copies all but the corners of a rectangle from the bound framebuffer, whose first row is the uppermost, to the screen.
+/// `from` is the rectangle's position there.
+///
+/// # Safety
+/// `gl` must be current on this thread.
+pub(super) unsafe fn copy_bands(
+    gl: &glow::Context,
+    screen: &ViewportInPixels,
+    size: Vec2,
+    radius: f32,
+    from: (i32, i32),
+) {
+    let (x, y) = (screen.left_px, screen.from_bottom_px + screen.height_px);
+    // SAFETY: as this function's.
+    unsafe {
+        // Copies obey the scissor test, and scissored copies aren't done row by row.
+        gl.disable(glow::SCISSOR_TEST);
+        for band in bands(size, radius) {
+            let [x0, y0, x1, y1] = band.map(|edge| edge.round() as i32);
+            let source = [from.0 + x0, from.1 + y0, from.0 + x1, from.1 + y1];
+            blit(gl, source, [x + x0, y - y0, x + x1, y - y1]);
+        }
+        gl.enable(glow::SCISSOR_TEST);
+    }
+}
+
+/// Copies the colours of a rectangle (left, first row, right, last row) between the bound framebuffers.
+///
+/// # Safety
+/// As for [`copy_bands`].
+pub(super) unsafe fn blit(gl: &glow::Context, from: [i32; 4], to: [i32; 4]) {
+    let (mask, filter) = (glow::COLOR_BUFFER_BIT, glow::NEAREST);
+    // SAFETY: as this function's.
+    unsafe { gl.blit_framebuffer(from[0], from[1], from[2], from[3], to[0], to[1], to[2], to[3], mask, filter) };
 }
 
 /// Fills `vertices` with the bands and then the four corners.

@@ -10,7 +10,7 @@ use egui::{PaintCallback, PaintCallbackInfo, Rect, Shape, Ui, Vec2};
 use glow::{HasContext, PixelUnpackData};
 use parking_lot::Mutex;
 
-use super::canvas::bands;
+use super::canvas::{blit, copy_bands};
 
 /// Copy of the pixels of some controls, which must be opaque except at their corners.
 #[derive(Default)]
@@ -41,6 +41,9 @@ impl Controls {
     /// Calls `draw`, and replaces what it drew by its copy if it is the same as in the last pass. `corner` is the radius
     /// in points.
     pub fn show(&mut self, ui: &Ui, place: Rect, corner: f32, draw: impl FnOnce()) {
+        if self.copy.lock().refused {
+            return draw();
+        }
         let (ctx, layer) = (ui.ctx(), ui.layer_id());
         let first = ctx.graphics_mut(|layers| layers.entry(layer).next_idx().0);
         draw();
@@ -61,9 +64,6 @@ impl Controls {
             return;
         }
         let Some(drawn) = &self.last else { return };
-        if copy.refused {
-            return;
-        }
         let shared = self.copy.clone();
         let callback = if copy.is_valid {
             ctx.graphics_mut(|layers| {
@@ -146,22 +146,10 @@ impl Copy {
         let size = Vec2::new(screen.width_px as f32, screen.height_px as f32);
         unsafe {
             gl.bind_framebuffer(glow::READ_FRAMEBUFFER, Some(framebuffer));
-            // Scissored copies aren't done row by row.
-            gl.disable(glow::SCISSOR_TEST);
-            for band in bands(size, radius) {
-                let [x0, y0, x1, y1] = band.map(|edge| edge.round() as i32);
-                let (left, top) = (screen.left_px, screen.from_bottom_px + screen.height_px);
-                blit(gl, [x0, y0, x1, y1], [left + x0, top - y0, left + x1, top - y1]);
-            }
-            gl.enable(glow::SCISSOR_TEST);
+            copy_bands(gl, &screen, size, radius, (0, 0));
             gl.bind_framebuffer(glow::READ_FRAMEBUFFER, None);
         }
     }
-}
-
-unsafe fn blit(gl: &glow::Context, from: [i32; 4], to: [i32; 4]) {
-    let (mask, filter) = (glow::COLOR_BUFFER_BIT, glow::NEAREST);
-    unsafe { gl.blit_framebuffer(from[0], from[1], from[2], from[3], to[0], to[1], to[2], to[3], mask, filter) };
 }
 
 /// Returns the radius in whole pixels.
